@@ -1,0 +1,110 @@
+"""The few kinds of failure a user can cause.
+
+Each error names its subject (a file or an argument), the value, the rule that the value breaks, and the remedy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ABSENT: Any = type(
+    "_Absent", (), {"__repr__": lambda self: "<absent>", "__reduce__": lambda self: "_ABSENT"}
+)()
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Text that is safe on a terminal: control characters are escaped, long text is cut.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    return safe if len(safe) <= limit else safe[: limit - 3] + "..."
+
+
+class CcdfxError(Exception):
+    """The root of every error that ccdfx raises on purpose.
+
+    Parameters
+    ----------
+    subject : str
+        The file or the argument that is at fault.
+    rule : str
+        What must hold.
+    value : object, optional
+        What was found instead.
+    remedy : str, optional
+        What the user can do about it.
+
+    Examples
+    --------
+    >>> print(ArgumentError("gain", "must be positive", value=-1, remedy="give e-/ADU"))
+    gain: must be positive (got -1); give e-/ADU
+    """
+
+    def __init__(self, subject: object, rule: str, *, value: object = _ABSENT, remedy: str = "") -> None:
+        # One argument, because OSError takes two for an errno and its text.
+        super().__init__(rule)
+        self.subject = str(subject)
+        self.rule = rule
+        self.value = value
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        got = "" if self.value is _ABSENT else f" (got {printable(repr(self.value))})"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{printable(self.subject, 1000)}: {self.rule}{got}{remedy}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def about(self, subject: object) -> CcdfxError:
+        """The same failure with another subject, for a function that calls the argument by its own name."""
+        return _rebuild(type(self), str(subject), self.rule, self.value, self.remedy)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.subject, self.rule, self.value, self.remedy)
+
+
+def _rebuild(kind: type[CcdfxError], subject: str, rule: str, value: object, remedy: str) -> CcdfxError:
+    return kind(subject, rule, value=value, remedy=remedy)
+
+
+class ArgumentError(CcdfxError, ValueError):
+    """An argument has a value that the function cannot use."""
+
+
+class ArgumentTypeError(CcdfxError, TypeError):
+    """An argument is of a kind that the function cannot use."""
+
+
+class MismatchError(ArgumentError):
+    """Two things that must agree differ: shape, window, unit, binning, filter or exposure."""
+
+
+class FileError(CcdfxError, OSError):
+    """A file cannot be opened, read or written."""
+
+
+class FormatError(FileError, ValueError):
+    """The content of a file is not what its format demands."""
+
+
+class OutputExistsError(FileError, FileExistsError):
+    """An output is already there and overwriting was not asked for."""
+
+
+class UnknownNameError(CcdfxError, KeyError):
+    """A name that nobody has registered, or a keyword that a header does not have."""
+
+
+class PluginError(CcdfxError):
+    """A plugin breaks the rules: a name claimed twice, a misspelt hook, a wrong record."""
+
+
+class CheckFailedError(CcdfxError):
+    """A self-check found that a result disagrees with the known truth."""
+
+
+class CcdfxWarning(UserWarning):
+    """A result that is still right, but that the user should know something about."""

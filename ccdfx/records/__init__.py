@@ -1,0 +1,1 @@
+"""What data is: immutable records of images, headers, windows and flags."""

@@ -1,0 +1,47 @@
+"""Lossless exchange with `astropy.nddata.CCDData`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.records import wcs as sky
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+
+
+def to_ccddata(image: Image) -> Any:
+    """A CCDData with the image's pixels, mask, flags, variance, unit, header and WCS."""
+    from astropy import units
+    from astropy.nddata import CCDData, VarianceUncertainty
+
+    header = sky.with_range(image.header, image.range).to_astropy()
+    return CCDData(
+        image.array.copy(),
+        unit=units.Unit(image.unit) if image.unit else units.dimensionless_unscaled,
+        mask=None if image.mask is None else image.mask != 0,
+        flags=None if image.mask is None else image.mask.copy(),
+        uncertainty=None if image.variance is None else VarianceUncertainty(image.variance.copy()),
+        wcs=image.wcs,
+        header=header,
+    )
+
+
+def from_ccddata(data: Any) -> Image:
+    """An image of a CCDData; its flags win over its mask where both are there."""
+    header = Header(data.header)
+    flags = data.flags if isinstance(getattr(data, "flags", None), np.ndarray) else None
+    mask = data.mask if flags is None else flags
+    window = sky.range_of(header, data.data.shape)
+    unit = str(data.unit) if data.unit is not None else ""
+    if unit and unit != str(header.get("BUNIT", "")).strip().lower():
+        header = header.set("BUNIT", unit)
+    variance = None
+    if data.uncertainty is not None:
+        from astropy.nddata import VarianceUncertainty
+
+        variance = data.uncertainty.represent_as(VarianceUncertainty).array
+    if window.x_lower or window.y_lower:
+        header = header.remove("LTV1", "LTV2")
+    return Image(data.data, header, mask, window, variance)

@@ -1,0 +1,63 @@
+"""The bits of a mask."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+
+
+class Flag(IntFlag):
+    """Why a pixel is bad. A mask is uint8; 0 is good, anything else is bad.
+
+    >>> Flag.SATURATED | Flag.COSMIC_RAY
+    <Flag.SATURATED|COSMIC_RAY: 12>
+    """
+
+    BAD_PIXEL = 1
+    NONLINEAR = 2
+    SATURATED = 4
+    COSMIC_RAY = 8
+    NO_DATA = 16
+    OUTLIER = 32
+    USER_1 = 64
+    USER_2 = 128
+
+
+def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
+    """How many pixels carry each flag, for the flags that occur.
+
+    >>> flag_counts(np.array([[0, 4], [12, 0]], dtype=np.uint8))
+    {'SATURATED': 2, 'COSMIC_RAY': 1}
+    """
+    if mask is None:
+        return {}
+    values = np.bincount(mask.ravel(), minlength=256)
+    bits = np.arange(256)
+    counts = {flag.name or "": int(values[(bits & int(flag)) != 0].sum()) for flag in Flag}
+    return {name: count for name, count in counts.items() if count}
+
+
+def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndarray | None:
+    """A fresh uint8 mask of `shape` from flags or from a bool array (True = bad), or None.
+
+    >>> as_mask([[True, False]], (1, 2))
+    array([[1, 0]], dtype=uint8)
+    """
+    if mask is None or mask is np.ma.nomask:
+        return None
+    array = np.asarray(mask)
+    if array.dtype.kind not in "bui":
+        raise ArgumentTypeError(
+            name, "must hold bool or integer flags", value=str(array.dtype), remedy="give True for bad pixels"
+        )
+    if array.shape != shape:
+        raise ArgumentError(name, f"must have the shape of the image {shape}", value=array.shape)
+    if array.dtype.kind != "b" and array.size and (array.min() < 0 or array.max() > 255):
+        worst = int(array.min() if array.min() < 0 else array.max())
+        raise ArgumentError(
+            name, "must hold flags that fit in 8 bits", value=worst, remedy="map them to ccdfx.Flag"
+        )
+    return np.array(array, dtype=np.uint8, order="C")

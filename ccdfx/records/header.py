@@ -1,0 +1,254 @@
+"""An immutable FITS header."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+
+COMMENTARY = frozenset({"HISTORY", "COMMENT", ""})
+Value = str | int | float | bool | complex | None
+
+
+class Card(NamedTuple):
+    """One line of a header: keyword, value and comment. The value None is FITS's undefined."""
+
+    keyword: str
+    value: Value = None
+    comment: str = ""
+
+
+class Header(Mapping[str, Value]):
+    """An ordered, immutable mapping of FITS cards; keywords are case-insensitive, duplicates are kept.
+
+    Setting, removing and adding give a new header. ``header["HISTORY"]`` joins the lines.
+
+    Parameters
+    ----------
+    source : mapping, astropy Header, Header, or iterable of cards, optional
+        A card is `Card` or a tuple (keyword, value) or (keyword, value, comment).
+
+    Examples
+    --------
+    >>> header = Header({"OBJECT": "M 13"}).set("EXPTIME", 5.0, "seconds").add_history("made by hand")
+    >>> header["exptime"], header.comment("EXPTIME"), header.history
+    (5.0, 'seconds', ('made by hand',))
+    >>> header.get("FILTER") is None
+    True
+    """
+
+    __slots__ = ("_cards", "_index")
+
+    def __init__(self, source: Any = ()) -> None:
+        self._cards = _cards_of(source)
+        index: dict[str, int] = {}
+        for i, card in enumerate(self._cards):
+            index.setdefault(card.keyword, i)
+        self._index = index
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(self, "_index"):
+            raise AttributeError("a Header is immutable; header.set(keyword, value) gives a new one")
+        object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Header, (tuple(tuple(card) for card in self._cards),)
+
+    def __getitem__(self, keyword: str) -> Value:
+        key = _keyword(keyword)
+        card = self._cards[self._index[key]]
+        return "\n".join(self.all(key)) if key in COMMENTARY else card.value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, keyword: object) -> bool:
+        return isinstance(keyword, str) and _keyword(keyword) in self._index
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Header)
+            and all(map(_same, self._cards, other._cards))
+            and len(self._cards) == len(other._cards)
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(card.keyword for card in self._cards))
+
+    def __repr__(self) -> str:
+        return f"Header({len(self._cards)} cards)"
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """All cards in order."""
+        return self._cards
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """The HISTORY lines in order."""
+        return self.all("HISTORY")
+
+    def comment(self, keyword: str) -> str:
+        """The comment of the first card of that keyword; KeyError if there is none."""
+        return self._cards[self._index[_keyword(keyword)]].comment
+
+    def all(self, keyword: str) -> tuple[Any, ...]:
+        """The values of every card of that keyword, in order."""
+        key = _keyword(keyword)
+        return tuple(card.value for card in self._cards if card.keyword == key)
+
+    def number(self, keyword: str) -> float | None:
+        """The value as a float; None where it is absent or undefined.
+
+        Numbers written as text are read, a decimal comma too.
+
+        Raises
+        ------
+        ArgumentError
+            When the value is not a finite number.
+        """
+        value = self.get(keyword)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        try:
+            number = math.nan if isinstance(value, bool | complex) else float(_decimal(value))
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ArgumentError(f"header keyword {keyword}", "must be a finite number", value=value)
+        return number
+
+    def set(self, keyword: str, value: Value, comment: str | None = None) -> Header:
+        """A header in which the first card of that keyword has this value; a new card goes to the end.
+
+        Without a comment, the old one stays.
+        """
+        key = _keyword(keyword)
+        if key in COMMENTARY:
+            raise ArgumentError(
+                "keyword", "HISTORY and COMMENT are added, not set", value=key, remedy="use add_history"
+            )
+        if key not in self._index:
+            return Header._of((*self._cards, _card((key, value, comment or ""))))
+        i = self._index[key]
+        new = _card((key, value, self._cards[i].comment if comment is None else comment))
+        return Header._of((*self._cards[:i], new, *self._cards[i + 1 :]))
+
+    def update(self, values: Mapping[str, Value]) -> Header:
+        """A header in which all these keywords are set."""
+        header = self
+        for keyword, value in values.items():
+            header = header.set(keyword, value)
+        return header
+
+    def remove(self, *keywords: str) -> Header:
+        """A header without any card of these keywords; absent ones do not matter."""
+        gone = {_keyword(keyword) for keyword in keywords}
+        if gone.isdisjoint(self._index):
+            return self
+        return Header._of(tuple(card for card in self._cards if card.keyword not in gone))
+
+    def add_history(self, *lines: str) -> Header:
+        """A header with these lines added to its HISTORY."""
+        return Header._of(self._cards + tuple(_card(("HISTORY", line)) for line in lines))
+
+    def to_astropy(self) -> Any:
+        """An `astropy.io.fits.Header` with the same cards."""
+        from astropy.io import fits
+
+        return fits.Header([fits.Card(*_for_astropy(card)) for card in self._cards])
+
+    @classmethod
+    def _of(cls, cards: tuple[Card, ...]) -> Header:
+        """A header of cards that are known to be sound."""
+        header = cls.__new__(cls)
+        object.__setattr__(header, "_cards", cards)
+        index: dict[str, int] = {}
+        for i, card in enumerate(cards):
+            index.setdefault(card.keyword, i)
+        object.__setattr__(header, "_index", index)
+        return header
+
+
+def _cards_of(source: Any) -> tuple[Card, ...]:
+    if source is None:
+        return ()
+    if isinstance(source, Header):
+        return source.cards
+    astropy_cards = getattr(source, "cards", None)
+    if astropy_cards is not None:
+        return tuple(_from_astropy(card) for card in astropy_cards)
+    if isinstance(source, Mapping):
+        return tuple(_card((key, *(v if isinstance(v, tuple) else (v,)))) for key, v in source.items())
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+        raise ArgumentTypeError(
+            "header", "must be a mapping or a sequence of cards", value=type(source).__name__
+        )
+    return tuple(_card(item) for item in source)
+
+
+def _from_astropy(card: Any) -> Card:
+    from astropy.io.fits.card import Undefined
+    from astropy.io.fits.verify import VerifyError
+
+    try:
+        value = card.value
+    except VerifyError:
+        value = card.image[10:].strip()
+    return _card((card.keyword, None if isinstance(value, Undefined) else value, card.comment))
+
+
+def _for_astropy(card: Card) -> tuple[Any, ...]:
+    if card.keyword in COMMENTARY:
+        return card.keyword, card.value
+    keyword = (
+        card.keyword if len(card.keyword) <= 8 and " " not in card.keyword else f"HIERARCH {card.keyword}"
+    )
+    return keyword, card.value, card.comment
+
+
+def _card(item: Any) -> Card:
+    try:
+        keyword, *rest = item
+    except (TypeError, ValueError):
+        raise ArgumentTypeError("header", "cards are (keyword, value, comment)", value=item) from None
+    if not isinstance(keyword, str) or len(rest) > 2 or isinstance(item, str):
+        raise ArgumentTypeError("header", "cards are (keyword, value, comment)", value=item)
+    value = rest[0] if rest else None
+    comment = rest[1] if len(rest) == 2 and rest[1] is not None else ""
+    return Card(_keyword(keyword), _value(keyword, value), str(comment))
+
+
+def _value(keyword: str, value: Any) -> Value:
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if value is not None and not isinstance(value, str | bool | int | float | complex):
+        raise ArgumentTypeError(
+            f"header keyword {keyword}", "must be a string, number, bool or None", value=type(value).__name__
+        )
+    return value
+
+
+def _keyword(keyword: str) -> str:
+    key = keyword.strip().upper()
+    return key[9:].strip() if key.startswith("HIERARCH ") else key
+
+
+def _decimal(value: str | int | float) -> str | int | float:
+    return (
+        value.strip().replace(",", ".").replace("D", "E").replace("d", "e")
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _same(one: Card, two: Card) -> bool:
+    """Equality in which NaN equals NaN and True is not 1."""
+    if one.keyword != two.keyword or one.comment != two.comment or type(one.value) is not type(two.value):
+        return False
+    return one.value == two.value or (one.value != one.value and two.value != two.value)

@@ -1,0 +1,292 @@
+"""The immutable image record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.records import wcs as sky
+from ccdfx.records.flags import as_mask
+from ccdfx.records.header import Header
+from ccdfx.records.pixels import as_pixels, as_shape, as_variance
+from ccdfx.records.range import Range
+
+_ANY_FRAME = Range(0, 2**31, 0, 2**31)
+_FROM_HEADER = {"unit": "BUNIT", "band": "FILTER", "zero_point": "ZEROPT"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Image:
+    """An image that never changes: pixels, header, flags, window and variance.
+
+    What the user gives is copied and made read-only. Derive new images with `replace` and the operations.
+
+    Parameters
+    ----------
+    array : array_like, shape (ny, nx)
+        Pixels, indexed ``[y, x]``; native byte order. Integers stay integers. ``Image((ny, nx))`` with a tuple
+        of two whole numbers is an image of zeros (see `Image.filled`).
+    header : Header, mapping or astropy Header, optional
+    mask : array_like of bool or of `Flag` bits, shape (ny, nx), optional
+        0 is good; True becomes BAD_PIXEL.
+    range : Range or what `Range` accepts, optional
+        Where the array lies in its parent frame, half-open and 0-based; the whole frame by default.
+    variance : array_like, shape (ny, nx), optional
+        In the unit of the array squared; None when nothing is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = Image(np.arange(6).reshape(2, 3), {"OBJECT": "M 13", "BUNIT": "adu"})
+    >>> image.shape, image.unit, image.array.flags.writeable
+    ((2, 3), 'adu', False)
+    >>> image.replace(band="V").band
+    'V'
+    """
+
+    array: np.ndarray
+    header: Header = None  # type: ignore[assignment]
+    mask: np.ndarray | None = None
+    range: Range = None  # type: ignore[assignment]
+    variance: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        array = as_pixels(self.array)
+        shape = array.shape
+        header = self.header if isinstance(self.header, Header) else Header(self.header)
+        _fill(
+            self,
+            array,
+            header,
+            as_mask(self.mask, shape),
+            _window(self.range, shape),
+            as_variance(self.variance, array),
+        )
+
+    @classmethod
+    def filled(cls, shape: tuple[int, int], value: float = 0.0, **fields: Any) -> Image:
+        """An image of `shape` (ny, nx) in which every pixel has this value."""
+        return cls(np.full(as_shape(shape), value), **fields)
+
+    @classmethod
+    def of(cls, data: Any) -> Image:
+        """An image made of an Image, an array, a masked array, a CCDData or a pair (header, array).
+
+        >>> Image.of(({"OBJECT": "x"}, [[1.0, 2.0]])).header["OBJECT"]
+        'x'
+        """
+        if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]):
+            header, array = data
+            return cls.of(array).replace(header=Header(header))
+        return as_image(data)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self.array.shape
+
+    @property
+    def size(self) -> int:
+        """The number of pixels."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel."""
+        return self.array.dtype
+
+    @property
+    def good(self) -> np.ndarray:
+        """Bool array: True where no flag is set and the value is finite."""
+        good = np.ones(self.shape, bool) if self.mask is None else self.mask == 0
+        return good & np.isfinite(self.array) if self.dtype.kind == "f" else good
+
+    @property
+    def unit(self) -> str | None:
+        """BUNIT in lower case, or None."""
+        return _text(self.header, "BUNIT", lower=True)
+
+    @property
+    def band(self) -> str | None:
+        """The photometric band, from FILTER."""
+        return _text(self.header, "FILTER")
+
+    @property
+    def zero_point(self) -> float | None:
+        """mag: m = -2.5 log10(counts) + zero_point."""
+        return sky.zero_point(self.header)
+
+    @property
+    def pixel_scale(self) -> tuple[float, float] | None:
+        """arcsec per pixel (x, y)."""
+        return sky.pixel_scale(self.header)
+
+    @property
+    def exptime(self) -> float | None:
+        """Exposure time in s, from EXPTIME or EXPOSURE."""
+        value = self.header.number("EXPTIME")
+        return self.header.number("EXPOSURE") if value is None else value
+
+    @property
+    def wcs(self) -> Any:
+        """The `astropy.wcs.WCS` of this window, or None."""
+        return sky.astropy_wcs(self.header)
+
+    def replace(self, **fields: Any) -> Image:
+        """A new image with some fields changed.
+
+        Besides the five fields it takes `unit`, `band`, `zero_point` and `pixel_scale`, which go into the header.
+        """
+        header = Header(fields.pop("header")) if "header" in fields else self.header
+        scale = fields.pop("pixel_scale", None)
+        if scale is not None:
+            x, y = np.broadcast_to(scale, 2)
+            header = header.set("PIXSCAL1", float(x)).set("PIXSCAL2", float(y))
+        for name in _FROM_HEADER.keys() & fields.keys():
+            header = header.set(_FROM_HEADER[name], fields.pop(name))
+        unknown = fields.keys() - set(Image.__slots__)
+        if unknown:
+            raise ArgumentTypeError(
+                "replace", f"knows the fields {', '.join(Image.__slots__)}", value=sorted(unknown)
+            )
+        array = self.array if "array" not in fields else as_pixels(fields["array"])
+        kept = array.shape == self.shape
+        mask = as_mask(fields["mask"], array.shape) if "mask" in fields else self.mask
+        variance = as_variance(fields["variance"], array) if "variance" in fields else self.variance
+        window = _window(fields["range"], array.shape) if "range" in fields else self.range
+        if not kept and (window is self.range or (mask is not None and mask is self.mask)):
+            raise MismatchError(
+                "array",
+                f"must have the shape {self.shape} of the other fields",
+                value=array.shape,
+                remedy="replace mask, variance and range too",
+            )
+        return adopt(array, header, mask, window, variance)
+
+    def select(self, range: Any = None) -> Image:
+        """The image of a window, in the coordinates of the parent frame; the WCS follows."""
+        window = Range.of(range, self.range)
+        if window == self.range:
+            return self
+        cut = window.relative_to(self.range).slices
+        return adopt(
+            self.array[cut].copy(),
+            sky.windowed(self.header, self.range, window),
+            None if self.mask is None else self.mask[cut].copy(),
+            window,
+            None if self.variance is None else self.variance[cut].copy(),
+        )
+
+    def to_masked_array(self) -> np.ma.MaskedArray:
+        """A `numpy.ma` array, masked where any flag is set."""
+        mask = np.ma.nomask if self.mask is None else self.mask != 0
+        return np.ma.MaskedArray(self.array.copy(), mask=mask)
+
+    @classmethod
+    def from_masked_array(cls, array: np.ma.MaskedArray, header: Any = None) -> Image:
+        """An image of a `numpy.ma` array; masked pixels become BAD_PIXEL."""
+        return cls(
+            np.ma.getdata(array), header, np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
+        )
+
+    def to_ccddata(self) -> Any:
+        """An `astropy.nddata.CCDData` with the same pixels, flags (as bool), header, WCS and variance.
+
+        The flags themselves travel in ``flags`` of the CCDData, and the window in its header.
+        """
+        from ccdfx.records.ccddata import to_ccddata
+
+        return to_ccddata(self)
+
+    @classmethod
+    def from_ccddata(cls, data: Any) -> Image:
+        """An image of a `CCDData`; standard deviations and inverse variances become variance."""
+        from ccdfx.records.ccddata import from_ccddata
+
+        return from_ccddata(data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
+            raise ValueError("an array of another type needs a copy")
+        return np.array(self.array, dtype=dtype, copy=bool(copy) or None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Image, (self.array, self.header, self.mask, self.range, self.variance)
+
+    def __repr__(self) -> str:
+        from ccdfx.records.display import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from ccdfx.records.display import html
+
+        return html(self)
+
+
+def adopt(
+    array: np.ndarray,
+    header: Header,
+    mask: np.ndarray | None = None,
+    range: Range | None = None,
+    variance: np.ndarray | None = None,
+) -> Image:
+    """An image of arrays that nobody else holds: they are frozen in place, not copied and not checked.
+
+    For operations, on arrays that they have just allocated or that already belong to an `Image`.
+    """
+    image = object.__new__(Image)
+    window = Range.whole(array.shape) if range is None else range
+    _fill(image, np.ascontiguousarray(array), header, mask, window, variance)
+    return image
+
+
+def as_image(data: Any, name: str = "image") -> Image:
+    """An image of what a public function was given: Image, plain 2-D array, masked array or CCDData."""
+    if isinstance(data, Image):
+        return data
+    if isinstance(data, np.ma.MaskedArray):
+        return Image.from_masked_array(data)
+    if hasattr(data, "uncertainty") and hasattr(data, "wcs"):
+        return Image.from_ccddata(data)
+    if isinstance(data, list | tuple) and any(isinstance(item, Image) or np.ndim(item) >= 2 for item in data):
+        raise ArgumentTypeError(
+            name, "must be one image", value=f"{len(data)} images", remedy="give them one by one"
+        )
+    if data is None or isinstance(data, str | bytes) or hasattr(data, "__fspath__"):
+        raise ArgumentTypeError(
+            name, "must be an image or a 2-D array", value=data, remedy="read files with ccdfx.read"
+        )
+    return Image(data)
+
+
+def _fill(
+    image: Image,
+    array: np.ndarray,
+    header: Header,
+    mask: np.ndarray | None,
+    range: Range,
+    variance: np.ndarray | None,
+) -> None:
+    for name, value in zip(Image.__slots__, (array, header, mask, range, variance), strict=True):
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+        object.__setattr__(image, name, value)
+
+
+def _window(range: Any, shape: tuple[int, int]) -> Range:
+    if range is None:
+        return Range.whole(shape)
+    window = Range.of(range, _ANY_FRAME)
+    if window.shape != shape:
+        raise ArgumentError("range", f"must be a window of the array's shape {shape}", value=tuple(window))
+    return window
+
+
+def _text(header: Header, keyword: str, lower: bool = False) -> str | None:
+    value = header.get(keyword)
+    text = "" if value is None else str(value).strip()
+    return (text.lower() if lower else text) or None

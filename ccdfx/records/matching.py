@@ -1,0 +1,69 @@
+"""Whether two frames can be put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ccdfx.errors import MismatchError
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+
+
+def require_match(image: Image, other: Image, name: str) -> None:
+    """Raise `MismatchError` unless `other` has the shape, window, unit and binning of `image`.
+
+    A window at the origin carries no information, and neither does an absent unit or binning.
+    """
+    if image.shape != other.shape:
+        raise MismatchError(
+            name,
+            f"must have the image's shape (ny, nx) = {image.shape}",
+            value=other.shape,
+            remedy="trim or select both the same way",
+        )
+    corners = [(r.x_lower, r.y_lower) for r in (image.range, other.range)]
+    if (0, 0) not in corners and corners[0] != corners[1]:
+        raise MismatchError(
+            name,
+            f"must cover the image's window {image.range.to_fits()}",
+            value=other.range.to_fits(),
+            remedy="select the same window of both",
+        )
+    if image.unit and other.unit and _same_unit(image.unit) != _same_unit(other.unit):
+        raise MismatchError(
+            name,
+            f"must be in the image's unit {image.unit!r}",
+            value=other.unit,
+            remedy="convert one with to_electrons",
+        )
+    one, two = binning(image.header), binning(other.header)
+    if one and two and one != two:
+        raise MismatchError(name, f"must have the image's binning (x, y) = {one}", value=two)
+
+
+def binning(header: Header) -> tuple[int, int] | None:
+    """(x, y) from XBINNING/YBINNING, CCDXBIN/CCDYBIN or CCDSUM ('2 2'), or None."""
+    for x, y in (("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN")):
+        if x in header and y in header:
+            return _binning(header.get(x), header.get(y))
+    words = str(header.get("CCDSUM") or "").replace(",", " ").split()
+    return _binning(*words) if len(words) == 2 else None
+
+
+def _same_unit(unit: str) -> str:
+    names = {
+        "electrons": "electron",
+        "e-": "electron",
+        "e": "electron",
+        "counts": "adu",
+        "count": "adu",
+        "dn": "adu",
+    }
+    return names.get(unit, unit)
+
+
+def _binning(x: Any, y: Any) -> tuple[int, int] | None:
+    try:
+        return int(x), int(y)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,49 @@
+"""Numbers that a user gives, checked."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+
+
+def real(
+    name: str, value: Any, *, above: float = -math.inf, least: float = -math.inf, remedy: str = ""
+) -> float:
+    """The value as a float; an error unless it is a finite number, ``> above`` and ``>= least``.
+
+    >>> real("gain", 2, above=0)
+    2.0
+    >>> real("gain", -1, above=0, remedy="give e-/ADU")
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: gain: must be finite and above 0 (got -1); give e-/ADU
+    """
+    value = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ArgumentTypeError(name, "must be a number", value=value, remedy=remedy)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond the largest float
+        number = math.inf
+    if not (math.isfinite(number) and number > above and number >= least):
+        bound = f" and above {above:g}" if above > -math.inf else ""
+        bound = f" and at least {least:g}" if least > -math.inf else bound
+        raise ArgumentError(name, f"must be finite{bound}", value=value, remedy=remedy)
+    return number
+
+
+def whole(name: str, value: Any, *, least: int | None = None, remedy: str = "") -> int:
+    """The value as an int; an error unless it is a whole number ``>= least``.
+
+    >>> whole("bins", 3.0)
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentTypeError: bins: must be a whole number (got 3.0)
+    """
+    value = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ArgumentTypeError(name, "must be a whole number", value=value, remedy=remedy)
+    if least is not None and value < least:
+        raise ArgumentError(name, f"must be at least {least}", value=value, remedy=remedy)
+    return int(value)

@@ -1,0 +1,177 @@
+"""Where a window lies in its parent frame."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+
+_SECTION = re.compile(r"^\[\s*(\*|-?\d+\s*:\s*-?\d+|-?\d+)\s*,\s*(\*|-?\d+\s*:\s*-?\d+|-?\d+)\s*\]$")
+_FORMS = "give None, (x_lower, x_upper, y_lower, y_upper), (x, y, radius) or '[x1:x2,y1:y2]'"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Range:
+    """A window in a frame, half-open and 0-based: ``x_lower <= x < x_upper``.
+
+    `Range.of` also takes None (the whole frame), a 4-tuple, a 3-tuple (x, y, radius) and FITS text.
+
+    >>> Range.of((10, 20, 0, 5), (100, 100)).shape
+    (5, 10)
+    >>> Range.of("[11:20,1:5]", (100, 100))
+    Range(x_lower=10, x_upper=20, y_lower=0, y_upper=5)
+    >>> Range.of((2, 50, 5), (100, 100)).to_fits()
+    '[1:8,46:56]'
+    """
+
+    x_lower: int
+    x_upper: int
+    y_lower: int
+    y_upper: int
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            object.__setattr__(self, name, _integer(getattr(self, name), name))
+        if not (0 <= self.x_lower < self.x_upper and 0 <= self.y_lower < self.y_upper):
+            raise ArgumentError("range", "must be 0 <= lower < upper on both axes", value=tuple(self))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.x_lower, self.x_upper, self.y_lower, self.y_upper))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the window."""
+        return self.y_upper - self.y_lower, self.x_upper - self.x_lower
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The slices that cut the window out of its parent's array, ``array[range.slices]``."""
+        return slice(self.y_lower, self.y_upper), slice(self.x_lower, self.x_upper)
+
+    @classmethod
+    def whole(cls, shape: tuple[int, int]) -> Range:
+        """The window that is the whole frame of `shape` (ny, nx)."""
+        return cls(0, shape[1], 0, shape[0])
+
+    @classmethod
+    def of(cls, spec: Any, frame: tuple[int, int] | Range) -> Range:
+        """The window that `spec` names in `frame`, a shape (ny, nx) or a window; it must lie inside.
+
+        The form (x, y, radius) is clipped to the frame; its centre must be inside, and the window covers the
+        pixels ``x - radius`` to ``x + radius``.
+        """
+        frame = frame if isinstance(frame, Range) else cls.whole(frame)
+        if spec is None:
+            return frame
+        if isinstance(spec, str):
+            spec = _from_text(spec, frame)
+        if not isinstance(spec, Range):
+            try:
+                values = tuple(spec)
+            except TypeError:
+                raise ArgumentTypeError("range", "is not a window", value=spec, remedy=_FORMS) from None
+            if len(values) == 3:
+                return cls._around(*values, frame=frame)
+            if len(values) != 4:
+                raise ArgumentError("range", "is not a window", value=values, remedy=_FORMS)
+            spec = cls(*values)
+        return spec._inside(frame)
+
+    def _inside(self, frame: Range) -> Range:
+        if not frame.contains(self):
+            raise ArgumentError(
+                "range",
+                f"must lie inside the frame {tuple(frame)} (x_lower, x_upper, y_lower, y_upper)",
+                value=tuple(self),
+                remedy="choose a window within the frame",
+            )
+        return self
+
+    @classmethod
+    def _around(cls, x: Any, y: Any, radius: Any, *, frame: Range) -> Range:
+        x, y, radius = _integer(x, "x"), _integer(y, "y"), _integer(radius, "radius")
+        if radius < 0:
+            raise ArgumentError("range", "must have a radius of at least 0", value=(x, y, radius))
+        if not (frame.x_lower <= x < frame.x_upper and frame.y_lower <= y < frame.y_upper):
+            raise ArgumentError(
+                "range", f"must have its centre inside the frame {tuple(frame)}", value=(x, y, radius)
+            )
+        return cls(
+            max(x - radius, frame.x_lower),
+            min(x + radius + 1, frame.x_upper),
+            max(y - radius, frame.y_lower),
+            min(y + radius + 1, frame.y_upper),
+        )
+
+    @classmethod
+    def from_fits(cls, text: str) -> Range:
+        """The window of FITS text ``[x1:x2,y1:y2]``, 1-based and inclusive. The order of the ends is free.
+
+        >>> Range.from_fits("[  17: 528,   1: 520]")
+        Range(x_lower=16, x_upper=528, y_lower=0, y_upper=520)
+        """
+        return _from_text(text, None)
+
+    def to_fits(self) -> str:
+        """The window as FITS text, 1-based and inclusive."""
+        return f"[{self.x_lower + 1}:{self.x_upper},{self.y_lower + 1}:{self.y_upper}]"
+
+    def contains(self, other: Range) -> bool:
+        """Whether `other` lies inside this window."""
+        return (
+            self.x_lower <= other.x_lower
+            and other.x_upper <= self.x_upper
+            and self.y_lower <= other.y_lower
+            and other.y_upper <= self.y_upper
+        )
+
+    def relative_to(self, other: Range) -> Range:
+        """The same window in the pixel coordinates of `other`, which must contain it."""
+        return self._inside(other).moved(-other.x_lower, -other.y_lower)
+
+    def moved(self, dx: int, dy: int) -> Range:
+        """The window moved by (dx, dy) pixels."""
+        return Range(self.x_lower + dx, self.x_upper + dx, self.y_lower + dy, self.y_upper + dy)
+
+    def intersection(self, other: Range) -> Range | None:
+        """The window that both share, or None.
+
+        >>> Range(0, 4, 0, 4).intersection(Range(2, 9, 3, 9))
+        Range(x_lower=2, x_upper=4, y_lower=3, y_upper=4)
+        """
+        x_lower, x_upper = max(self.x_lower, other.x_lower), min(self.x_upper, other.x_upper)
+        y_lower, y_upper = max(self.y_lower, other.y_lower), min(self.y_upper, other.y_upper)
+        return Range(x_lower, x_upper, y_lower, y_upper) if x_lower < x_upper and y_lower < y_upper else None
+
+
+def _integer(value: Any, name: str) -> int:
+    if isinstance(value, bool):
+        raise ArgumentTypeError(name, "must be a whole number", value=value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        raise ArgumentTypeError(name, "must be a whole number of pixels", value=value) from None
+
+
+def _from_text(text: str, frame: Range | None) -> Range:
+    match = _SECTION.match(text.strip())
+    if match is None or (frame is None and "*" in text):
+        raise ArgumentError(
+            "range", "is not a FITS section", value=text, remedy="write [x1:x2,y1:y2], 1-based and inclusive"
+        )
+    x, y = match.groups()
+    return Range(
+        *((frame.x_lower, frame.x_upper) if frame and x == "*" else _ends(x)),
+        *((frame.y_lower, frame.y_upper) if frame and y == "*" else _ends(y)),
+    )
+
+
+def _ends(part: str) -> tuple[int, int]:
+    ends = [int(number) for number in part.split(":")]
+    return min(ends) - 1, max(ends)

@@ -1,0 +1,128 @@
+"""What a header says about the sky and about the detector, and how it follows a window."""
+
+from __future__ import annotations
+
+import math
+import string
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.records.header import Header
+from ccdfx.records.range import Range
+
+_ALTERNATES = ("", *string.ascii_uppercase)
+_SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
+
+
+def moved(header: Header, dx: float, dy: float) -> Header:
+    """The header after the content has moved by (dx, dy) pixels: the reference pixels move along.
+
+    Every alternate description (CRPIX1A...) follows; a header without a WCS is unchanged.
+
+    >>> moved(Header({"CRPIX1": 10.0, "CRPIX2": 4.0}), -2, 0.5)["CRPIX1"]
+    8.0
+    """
+    for alternate in _ALTERNATES:
+        for keyword, step in ((f"CRPIX1{alternate}", dx), (f"CRPIX2{alternate}", dy)):
+            if step and keyword in header:
+                value = header.number(keyword)
+                header = header if value is None else header.set(keyword, value + step)
+    return header
+
+
+def windowed(header: Header, old: Range, new: Range) -> Header:
+    """The header of the window `new` cut out of a frame at `old`: WCS moved, sections of the raw frame gone."""
+    header = moved(header, old.x_lower - new.x_lower, old.y_lower - new.y_lower)
+    return header if old == new else header.remove(*_SECTIONS)
+
+
+def with_range(header: Header, range: Range) -> Header:
+    """The header in which LTV1 and LTV2 say where the window lies, as IRAF writes it."""
+    if (range.x_lower, range.y_lower) == (0, 0):
+        return header.remove("LTV1", "LTV2")
+    return header.set("LTV1", float(-range.x_lower)).set("LTV2", float(-range.y_lower))
+
+
+def range_of(header: Header, shape: tuple[int, int]) -> Range:
+    """Where LTV1 and LTV2 say that an array of `shape` lies; the origin where they say nothing usable."""
+    offsets = []
+    for axis in "12":
+        scale, offset = _lenient(header, f"LTM{axis}_{axis}"), _lenient(header, f"LTV{axis}")
+        if offset is None or offset > 0 or not offset.is_integer() or scale not in (None, 1.0):
+            return Range.whole(shape)
+        offsets.append(int(-offset))
+    return Range.whole(shape).moved(*offsets)
+
+
+def pixel_scale(header: Header) -> tuple[float, float] | None:
+    """Arcsec per pixel (x, y) from PIXSCAL1/2, PIXSCALE or the celestial WCS; None where nothing says it.
+
+    >>> pixel_scale(Header({"PIXSCALE": 0.37}))
+    (0.37, 0.37)
+    """
+    pair = _lenient(header, "PIXSCAL1"), _lenient(header, "PIXSCAL2")
+    if pair[0] and pair[1]:
+        return abs(pair[0]), abs(pair[1])
+    single = _lenient(header, "PIXSCALE")
+    if single:
+        return abs(single), abs(single)
+    matrix = _matrix(header)
+    if matrix is None or not _celestial(header):
+        return None
+    (xx, xy), (yx, yy) = matrix
+    factors = {"deg": 3600.0, "": 3600.0, "arcmin": 60.0, "arcsec": 1.0}
+    unit = str(header.get("CUNIT1") or "deg").strip().lower()
+    if unit not in factors:
+        return None
+    scale = math.hypot(xx, yx) * factors[unit], math.hypot(xy, yy) * factors[unit]
+    return scale if min(scale) > 0 and all(map(math.isfinite, scale)) else None
+
+
+def zero_point(header: Header) -> float | None:
+    """The photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
+    for keyword in ("ZEROPOINT", "ZEROPNT", "ZEROPT"):
+        value = _lenient(header, keyword)
+        if value is not None:
+            return value
+    return None
+
+
+def astropy_wcs(header: Header) -> Any:
+    """The `astropy.wcs.WCS` of the header, or None where it has no celestial one."""
+    if not _celestial(header):
+        return None
+    import warnings
+
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        return WCS(header.to_astropy(), naxis=2)
+
+
+def _celestial(header: Header) -> bool:
+    axes = [str(header.get(f"CTYPE{axis}") or "")[:4].rstrip("-") for axis in "12"]
+    return any(axis in ("DEC", "GLAT", "ELAT") for axis in axes)
+
+
+def _matrix(header: Header) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    cd = [[_lenient(header, f"CD{i}_{j}") for j in "12"] for i in "12"]
+    if any(value is not None for row in cd for value in row):
+        return tuple(tuple(value or 0.0 for value in row) for row in cd)  # type: ignore[return-value]
+    step = _lenient(header, "CDELT1"), _lenient(header, "CDELT2")
+    if step[0] is None or step[1] is None:
+        return None
+    pc = [[_lenient(header, f"PC{i}_{j}") for j in "12"] for i in "12"]
+    identity = ((1.0, 0.0), (0.0, 1.0))
+    return tuple(  # type: ignore[return-value]
+        tuple((identity[i][j] if pc[i][j] is None else pc[i][j]) * (step[i] or 0.0) for j in (0, 1))  # type: ignore[operator]
+        for i in (0, 1)
+    )
+
+
+def _lenient(header: Header, keyword: str) -> float | None:
+    """A number, or None where the header holds something else: facts on the sky are optional."""
+    try:
+        return header.number(keyword)
+    except ArgumentError:
+        return None

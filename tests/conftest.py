@@ -1,0 +1,28 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The first example of a test may compile kernels, so no deadline; one seed on CI, so that a failure can be repeated.
+settings.register_profile(
+    "ccdfx",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ccdfx")
+
+_SHARED = Path(os.environ.get("CCDFX_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real frames and reference vectors; the test is skipped where it is absent."""
+    if not (_SHARED / "data").is_dir():
+        pytest.skip(f"no real frames at {_SHARED} (set CCDFX_SHARED to their folder)")
+    return _SHARED

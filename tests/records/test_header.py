@@ -1,0 +1,92 @@
+"""The immutable header."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccdfx import ArgumentError, ArgumentTypeError, Card, Header
+
+KEYWORDS = st.from_regex(r"[A-Z][A-Z0-9_]{0,7}", fullmatch=True).filter(
+    lambda key: key not in ("HISTORY", "COMMENT", "END", "CONTINUE", "HIERARCH", "SIMPLE", "XTENSION")
+)
+VALUES = st.one_of(
+    st.integers(-(2**40), 2**40), st.floats(allow_nan=False, allow_infinity=False, width=32), st.booleans(), st.none(),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40),
+)  # fmt: skip
+
+
+def test_a_header_does_not_change() -> None:
+    header = Header({"GAIN": 1.9})
+    changed = header.set("gain", 2.0).set("NEW", 1)
+    assert header["GAIN"] == 1.9 and "NEW" not in header
+    assert changed["GAIN"] == 2.0 and list(changed) == ["GAIN", "NEW"]
+    with pytest.raises(AttributeError, match="immutable"):
+        header._cards = ()
+
+
+def test_order_comments_and_duplicates_are_kept() -> None:
+    header = Header(
+        [("B", 1, "first"), ("A", 2), ("B", 3), ("COMMENT", "one"), ("COMMENT", "two"), ("HISTORY", "h")]
+    )
+    assert header["B"] == 1 and header.all("B") == (1, 3) and header.comment("b") == "first"
+    assert header["COMMENT"] == "one\ntwo" and header.history == ("h",)
+    assert header.set("B", 7).cards[0] == Card("B", 7, "first")
+    assert [card.keyword for card in header.remove("B", "ABSENT").cards] == [
+        "A",
+        "COMMENT",
+        "COMMENT",
+        "HISTORY",
+    ]
+
+
+def test_numpy_scalars_become_python_values() -> None:
+    header = Header({"A": np.float32(1.5), "B": np.int64(3), "C": np.bool_(True)})
+    assert [type(value) for value in header.values()] == [float, int, bool]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(1.9, 1.9), (2, 2.0), ("1.9", 1.9), (" 10,5 ", 10.5), ("1.5D2", 150.0), (None, None), ("", None)],
+)
+def test_number_is_lenient(value: object, number: float | None) -> None:
+    assert Header({"GAIN": value}).number("GAIN") == number
+
+
+@pytest.mark.parametrize("value", ["high", True, float("nan"), float("inf"), 1 + 2j])
+def test_number_names_the_keyword_it_cannot_read(value: object) -> None:
+    with pytest.raises(ArgumentError, match="header keyword GAIN: must be a finite number"):
+        Header({"GAIN": value}).number("GAIN")
+
+
+@pytest.mark.parametrize(
+    "source", [5, "text", [1], [("A", 1, "c", "d")], {"A": [1]}, {"A": object()}, ["AB"]]
+)
+def test_what_is_no_header_is_refused(source: object) -> None:
+    with pytest.raises(ArgumentTypeError):
+        Header(source)
+
+
+def test_history_cannot_be_set() -> None:
+    with pytest.raises(ArgumentError, match="add_history"):
+        Header().set("HISTORY", "x")
+
+
+@given(st.lists(st.tuples(KEYWORDS, VALUES, st.just("a comment")), max_size=8))
+def test_astropy_round_trip(cards: list[tuple[str, object, str]]) -> None:
+    header = Header(cards).add_history("done")
+    again = Header(header.to_astropy())
+    assert again == header
+    assert pickle.loads(pickle.dumps(header)) == header and hash(again) == hash(header)
+
+
+def test_long_keywords_and_long_text_go_through_astropy() -> None:
+    header = Header({"ESO DET OUT1 GAIN": 1.5, "LONGTEXT": "x" * 200, "HIERARCH ESO TPL ID": "a"})
+    text = header.to_astropy().tostring()
+    assert Header(fits.Header.fromstring(text)) == header
+    assert header["ESO TPL ID"] == "a" and header["HIERARCH ESO DET OUT1 GAIN"] == 1.5
