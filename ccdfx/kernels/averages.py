@@ -1,0 +1,270 @@
+"""Averages and their variances, lane by lane, from sums over the survivors.
+
+Sums are about a pivot inside the survivors, so that nothing is lost where the values are large against their scatter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.gather import SCALE as FRAME_SCALE
+from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT, decode
+from ccdfx.kernels.lanes import fill
+
+# Places in the plan, a vector of int64.
+AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES = range(7)
+PLAN = 7
+MEAN, MEDIAN, TOTAL = 0, 1, 2
+NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
+# Rows of the sums of a block: about the pivot, and the same with winsorized ends.
+PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
+SUMS = 5
+# Rows of the weighted sums.
+W, W2, WX, WXX = range(4)
+
+
+@kernel
+def edge_shares(tile, low, high, counts, raw, weighted, edges):
+    """The values at the edges of the survivors, and the share of the values equal to an edge that survive.
+
+    A rule by ranks may split equal values. Which frame loses its value then is arbitrary: all share the loss, so that
+    the result does not depend on the order of the frames. With weights the first frames lose theirs, as in IRAF:
+    those values are taken out of `raw`.
+    """
+    for i in range(low.size):
+        edges[0, i], edges[1, i], edges[2, i], edges[3, i] = np.inf, -np.inf, 1.0, 1.0
+        if low[i] >= high[i]:
+            continue
+        bottom, top = tile[low[i], i], tile[high[i] - 1, i]
+        edges[0, i], edges[1, i] = bottom, top
+        first, last = low[i], high[i]
+        while first > 0 and tile[first - 1, i] == bottom:
+            first -= 1
+        while last < counts[i] and tile[last, i] == top:
+            last += 1
+        below, above = low[i] - first, last - high[i]
+        if below == 0 and above == 0:
+            continue
+        if weighted:
+            _take_out(raw, i, bottom, below)
+            _take_out(raw, i, top, above)
+        elif bottom == top:
+            edges[2, i] = edges[3, i] = (high[i] - low[i]) / (last - first)
+        else:
+            inner, outer = low[i], high[i]
+            while tile[inner, i] == bottom:
+                inner += 1
+            while tile[outer - 1, i] == top:
+                outer -= 1
+            edges[2, i] = (inner - low[i]) / (inner - first)
+            edges[3, i] = (high[i] - outer) / (last - outer)
+
+
+@kernel
+def _take_out(raw, i, value, count):
+    for j in range(raw.shape[0]):
+        if count > 0 and raw[j, i] == value:
+            raw[j, i] = np.inf
+            count -= 1
+
+
+@kernel
+def _share(x, edges, i):
+    inside = (x >= edges[0, i]) & (x <= edges[1, i])
+    share = edges[2, i] if x == edges[0, i] else (edges[3, i] if x == edges[1, i] else 1.0)
+    return share if inside else 0.0
+
+
+@kernel
+def sum_weights(raw, factors, edges, pivot, weighted):
+    """Rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for j in range(raw.shape[0]):
+        weight = factors[j, WEIGHT]
+        for i in range(raw.shape[1]):
+            w = weight * _share(raw[j, i], edges, i)
+            d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
+            weighted[0, i] += w
+            weighted[1, i] += w * w
+            weighted[2, i] += w * d
+            weighted[3, i] += w * d * d
+
+
+@kernel
+def read_variances(frames, factors, start, width, variances):
+    """The variances of all frames, ``variances[frame, :width]``, scaled as the values were."""
+    kind = variances.dtype.type
+    for j in range(variances.shape[0]):
+        decode(frames[j, VARIANCE], frames[j, VARIANCE_KIND], start, variances, j, width, np.nan)
+        unit = kind(1.0 / (factors[j, FRAME_SCALE] * factors[j, FRAME_SCALE]))
+        for i in range(width):
+            variances[j, i] *= unit
+
+
+@kernel
+def sum_variances(raw, factors, edges, weighted, variances, spread):
+    """spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 where no weights were given or all are 0."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for j in range(raw.shape[0]):
+        for i in range(spread.size):
+            weight = factors[j, WEIGHT] if weighted[W, i] > 0.0 else 1.0
+            w = weight * _share(raw[j, i], edges, i)
+            norm[i] += w
+            spread[i] += w * w * variances[j, i] if w > 0.0 else 0.0
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
+    """As `sum_weights`, where the frame of each sorted value is known."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for r in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], WEIGHT]
+                d = tile[r, i] - pivot[i]
+                weighted[W, i] += w
+                weighted[W2, i] += w * w
+                weighted[WX, i] += w * d
+                weighted[WXX, i] += w * d * d
+
+
+@kernel
+def sum_ordered_variances(order, low, high, factors, weighted, variances, spread):
+    """As `sum_variances`, where the frame of each sorted value is known."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for r in range(order.shape[0]):
+        for i in range(spread.size):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], WEIGHT] if weighted[W, i] > 0.0 else 1.0
+                norm[i] += w
+                spread[i] += w * w * variances[order[r, i], i]
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def store_values(plan, tile, low, high, width, sums, weighted, value):
+    """The average of each lane; 0 where nothing survives."""
+    kind = value.dtype.type
+    if plan[AVERAGE] == MEDIAN:
+        half = np.float64(0.5)
+        for i in range(width):
+            n = max(high[i] - low[i], 1)
+            a, b = tile[low[i] + (n - 1) // 2, i], tile[low[i] + n // 2, i]
+            value[i] = kind(half * a + half * b) if low[i] < high[i] else kind(0)
+    elif plan[AVERAGE] == TOTAL:
+        for i in range(width):
+            value[i] = kind(sums[PIVOT, i] * (high[i] - low[i]) + sums[SUM, i])
+    elif value.itemsize == 4:
+        # Sums of float32 are exact in float64 but for extreme ranges: one rounding, whatever the order.
+        for i in range(width):
+            n = np.float64(high[i] - low[i])
+            mean = (sums[PIVOT, i] * n + sums[SUM, i]) / n
+            value[i] = kind(mean) if n > 0.0 else kind(0)
+    else:
+        for i in range(width):
+            n = np.float64(high[i] - low[i])
+            mean = sums[PIVOT, i] + sums[SUM, i] / n
+            value[i] = kind(mean) if n > 0.0 else kind(0)
+    if plan[WEIGHTED]:
+        for i in range(width):
+            if weighted[W, i] > 0.0:
+                value[i] = kind(sums[PIVOT, i] + weighted[WX, i] / weighted[W, i])
+
+
+@kernel
+def _scatter(sums, low, high, width, spread):
+    """Empirical: sum (x - mean)^2 / (m (m - 1)); infinite (unknown) where one value survives."""
+    for i in range(width):
+        m = np.float64(high[i] - low[i])
+        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] / m
+        v = max(residual, 0.0) / (m * (m - 1.0))
+        spread[i] = v if m > 1.0 else np.inf
+
+
+@kernel
+def _trimmed_scatter(sums, low, high, counts, width, spread):
+    """Empirical, of a trimmed mean: winsorized sum of squares / (h (h - 1)) (Yuen 1974, Biometrika 61, 165)."""
+    for i in range(width):
+        m = np.float64(high[i] - low[i])
+        residual = sums[WINSOR_SQUARES, i] - sums[WINSOR_SUM, i] * sums[WINSOR_SUM, i] / counts[i]
+        v = max(residual, 0.0) / (m * (m - 1.0))
+        spread[i] = v if m > 1.0 else np.inf
+
+
+@kernel
+def _weighted_scatter(weighted, low, high, width, spread):
+    """Empirical, of a weighted mean of equally noisy values: s^2 q with q = sum w^2 / (sum w)^2 and
+    s^2 = (sum w (x - mean)^2 / sum w) / (1 - q)."""
+    for i in range(width):
+        s = weighted[W, i]
+        if s > 0.0:
+            q = weighted[W2, i] / (s * s)
+            scatter = (weighted[WXX, i] - weighted[WX, i] * weighted[WX, i] / s) / s
+            spread[i] = max(scatter, 0.0) * q / (1.0 - q) if high[i] - low[i] > 1 and q < 1.0 else np.inf
+
+
+@kernel
+def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance):
+    """The variance of the average of each lane; 0 where nothing survives.
+
+    `tables`: row 0, n Var(median) / sigma^2 by n; row 1, first element, n Var(trimmed mean) / sigma^2.
+    """
+    efficiency, trim = tables[0], tables[1, 0]
+    median = plan[AVERAGE] == MEDIAN
+    if plan[VARIANCES] == EMPIRICAL:
+        if plan[TRIMS]:
+            _trimmed_scatter(sums, low, high, counts, width, spread)
+        else:
+            _scatter(sums, low, high, width, spread)
+        if plan[WEIGHTED]:
+            _weighted_scatter(weighted, low, high, width, spread)
+        if plan[TRIMS] and median:
+            for i in range(width):
+                spread[i] *= efficiency[counts[i]] / trim
+    elif plan[TRIMS]:
+        for i in range(width):
+            factor = efficiency[counts[i]] if median else trim
+            spread[i] *= factor * (high[i] - low[i]) / max(counts[i], 1)
+    if median and not plan[TRIMS]:
+        for i in range(width):
+            spread[i] *= efficiency[high[i] - low[i]]
+    if plan[AVERAGE] == TOTAL:
+        for i in range(width):
+            spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])
+    kind = variance.dtype.type
+    for i in range(width):
+        variance[i] = kind(spread[i]) if low[i] < high[i] else kind(0)
+
+
+@kernel
+def store_whole(plan, tile, sums, efficiency, value, variance):
+    """`store_values` and `store_variances` for lanes in which nothing is missing, rejected or weighted.
+
+    The operations are the same one by one, so that the bytes do not depend on what is missing in a neighbouring lane.
+    """
+    rows = tile.shape[0]
+    kind = value.dtype.type
+    n = np.float64(rows)
+    if plan[AVERAGE] == MEDIAN:
+        half = np.float64(0.5)
+        first, second = tile[(rows - 1) // 2], tile[rows // 2]
+        for i in range(value.size):
+            value[i] = kind(half * first[i] + half * second[i])
+    elif plan[AVERAGE] == TOTAL:
+        for i in range(value.size):
+            value[i] = kind(sums[PIVOT, i] * n + sums[SUM, i])
+    else:
+        for i in range(value.size):
+            value[i] = kind((sums[PIVOT, i] * n + sums[SUM, i]) / n)
+    factor = efficiency if plan[AVERAGE] == MEDIAN else n * n if plan[AVERAGE] == TOTAL else 1.0
+    for i in range(variance.size):
+        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] / n
+        variance[i] = kind(max(residual, 0.0) / (n * (n - 1.0)) * factor)

@@ -1,0 +1,181 @@
+"""Compiled kernels whose cache can be trusted, and can be lost.
+
+numba stores compiled code on disk. A cache that is cut, corrupted, unwritable, or written by two processes at once
+must cost a recompile and one warning, never a failure, and never the wrong code. So every entry carries its key and
+a checksum, the key covers the files of all kernels that it may call, any fault while loading or saving is caught here.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+from ccdfx.errors import CcdfxWarning
+
+_DIGEST = 32
+
+
+def _spare_scipy() -> None:
+    """Let numba take for granted that scipy is there, which ccdfx requires.
+
+    numba imports scipy.linalg (a fifth of the start of a small process) only to see that it could. Its linear
+    algebra checks again when it is compiled.
+    """
+    from numba.np import linalg
+
+    if "numba.np.arraymath" in sys.modules or not hasattr(linalg, "ensure_blas"):
+        return
+    check = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = check
+        sys.modules["numba.np.arraymath"].ensure_blas = check
+
+
+_spare_scipy()
+
+
+class _CheckedFile(IndexDataCacheFile):
+    """Index and data files whose data carry the key and a SHA-256."""
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (repr(key), data))
+
+    def load(self, key: Any) -> Any:
+        found = super().load(key)
+        if found is None:
+            return None
+        # Two processes that compile two signatures at once may take the same data file.
+        return found[1] if found[0] == repr(key) else None
+
+    def _dump(self, obj: Any) -> bytes:
+        data = super()._dump(obj)
+        return hashlib.sha256(data).digest() + data
+
+    def _load_index(self) -> Any:
+        path = Path(self._index_path)
+        if not path.exists():
+            return {}
+        with path.open("rb") as stream:
+            version = pickle.load(stream)
+            data = stream.read()
+        if version != self._version:
+            return {}
+        stamp, overloads = pickle.loads(_verified(data))
+        return overloads if stamp == self._source_stamp else {}
+
+    def _load_data(self, name: str) -> Any:
+        return pickle.loads(_verified(Path(self._data_path(name)).read_bytes()))
+
+
+def _verified(data: bytes) -> bytes:
+    body = data[_DIGEST:]
+    if hashlib.sha256(body).digest() != data[:_DIGEST]:
+        raise ValueError("the checksum of the cached code is wrong")
+    return body
+
+
+class _GuardedCache(FunctionCache):
+    """numba's cache of one function, with every fault turned into a recompile and one warning a process."""
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        super().__init__(py_func)
+        plain = self._cache_file
+        base = self._impl.filename_base
+        self._cache_file = _CheckedFile(self._cache_path, f"{base}.ccdfx", plain._source_stamp)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # unpickling damaged data can raise anything
+            _warn_once(f"cannot be read and is rebuilt ({error})", str(self._cache_path))
+            self._discard()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _warn_once(f"cannot be written ({error})", str(self._cache_path))
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), _stamp(self._py_func))
+
+    def _discard(self) -> None:
+        try:
+            Path(self._cache_file._index_path).unlink(missing_ok=True)
+        except OSError:
+            self.disable()
+
+
+def _stamp(function: Callable[..., Any]) -> str:
+    """A digest of the files of all kernels that this one can reach: it is stale when any of them has changed."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = [function.__globals__]
+    while waiting:
+        names = waiting.pop()
+        file = names.get("__file__")
+        if file is None or file in found:
+            continue
+        found[file] = names
+        waiting += [value.py_func.__globals__ for value in names.values() if hasattr(value, "py_func")]
+    return hashlib.sha256(repr(sorted((file, _digest(file)) for file in found)).encode()).hexdigest()
+
+
+@functools.cache
+def _digest(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+_spoken: set[str] = set()
+
+
+def _warn_once(problem: str, path: str) -> None:
+    if _spoken:
+        return
+    _spoken.add(path)
+    warnings.warn(
+        f"the cache of compiled kernels in {path} {problem}; results are right, only this start is slower",
+        CcdfxWarning,
+        stacklevel=4,
+    )
+
+
+def kernel(
+    function: Callable[..., Any] | None = None, *, signature: Any = None, fastmath: Any = False
+) -> Any:
+    """Compile a function as a kernel: no GIL, no branch at a division, cached safely.
+
+    Use it in place of ``numba.njit``. With a signature the function is compiled at once, else at its first call.
+
+    >>> @kernel
+    ... def twice(x):
+    ...     return x + x
+    >>> twice(2)
+    4
+    """
+    if function is None:
+        return functools.partial(kernel, signature=signature, fastmath=fastmath)
+    dispatcher = njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    try:
+        dispatcher._cache = _GuardedCache(function)
+    except Exception as error:  # no place for a cache, or a function that is in no file
+        file = Path(function.__code__.co_filename)
+        if file.is_file():
+            _warn_once(f"has no usable place ({error})", str(file.parent))
+    if signature is not None:
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher

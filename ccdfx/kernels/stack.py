@@ -1,0 +1,265 @@
+"""The one kernel that combines a stack: gather, sort, reject, average, for a run of pixels.
+
+It works on blocks of neighbouring pixels, one pixel a lane. Lanes know nothing of each other, so neither the length
+of a block nor the run that a pixel falls into changes a result. Missing values (masked, blank or not finite) take no
+part in anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from numba import carray, types
+
+from ccdfx.kernels.averages import (
+    AVERAGE,
+    EMPIRICAL,
+    LANES,
+    MEDIAN,
+    ORDERED,
+    PIVOT,
+    PROPAGATED,
+    REJECTS,
+    SQUARES,
+    SUM,
+    SUMS,
+    TRIMS,
+    VARIANCES,
+    WEIGHTED,
+    WINSOR_SQUARES,
+    WINSOR_SUM,
+    edge_shares,
+    read_variances,
+    store_values,
+    store_variances,
+    store_whole,
+    sum_ordered_variances,
+    sum_ordered_weights,
+    sum_variances,
+    sum_weights,
+)
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.gather import MASK, gather, pointer
+from ccdfx.kernels.lanes import (
+    balance_lanes,
+    copy,
+    count_lanes,
+    fill,
+    least,
+    sort_lanes,
+    sort_lanes_and_frames,
+    sum_all,
+    sum_ranks,
+    sum_whole,
+    winsorize,
+)
+from ccdfx.kernels.network import selection_network, sorting_network
+from ccdfx.kernels.rules import rule_type
+
+NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
+
+
+@kernel
+def _pivots(tile, low, high, pivot):
+    """A value inside the survivors of each lane, about which sums lose nothing."""
+    for i in range(pivot.size):
+        pivot[i] = tile[(low[i] + high[i]) // 2, i] if low[i] < high[i] else 0.0
+
+
+@kernel
+def _first_values(tile, pivot):
+    """Of each lane the first value that is there."""
+    inf = tile.dtype.type(np.inf)
+    fill(pivot, 0.0)
+    for j in range(tile.shape[0] - 1, -1, -1):
+        for i in range(pivot.size):
+            pivot[i] = tile[j, i] if abs(tile[j, i]) < inf else pivot[i]
+
+
+@kernel
+def _store_counts(low, high, counts, width, count, rejected_low, rejected_high):
+    for i in range(width):
+        count[i] = high[i] - low[i]
+        rejected_low[i] = low[i]
+        rejected_high[i] = counts[i] - high[i]
+
+
+@kernel
+def _store_flags(frames, low, high, start, width, flags):
+    """0 where something survives; else NO_DATA and the flags of all frames, which say why."""
+    missing = False
+    for i in range(width):
+        flags[i] = 0
+        missing |= low[i] >= high[i]
+    if missing:
+        for i in range(width):
+            if low[i] >= high[i]:
+                bits = NO_DATA
+                for j in range(frames.shape[0]):
+                    if frames[j, MASK] != 0:
+                        bits |= carray(pointer(frames[j, MASK] + start + i), (1,), np.uint8)[0]
+                flags[i] = bits
+    return missing
+
+
+@kernel
+def _select_median(tile, counts, networks, sign, low, high):
+    """Bring the middle ranks of each lane into place; low and high become the ranks of what is there."""
+    rows = tile.shape[0]
+    if least(counts) == rows:
+        sort_lanes(tile, networks[1])
+        return
+    balance_lanes(tile, sign)
+    sort_lanes(tile, networks[2])
+    for i in range(low.size):
+        low[i] = (rows - counts[i]) // 2
+        high[i] = low[i] + counts[i]
+
+
+@kernel
+def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, variances, spread):
+    """Weighted sums, and the propagated variance, over the survivors."""
+    if plan[ORDERED]:
+        if plan[WEIGHTED]:
+            sum_ordered_weights(tile, order, low, high, factors, pivot, weighted)
+        if variances.shape[0]:
+            sum_ordered_variances(order, low, high, factors, weighted, variances, spread)
+        return
+    edges = np.empty((4, spread.size))
+    edge_shares(tile, low, high, counts, raw, plan[WEIGHTED] != 0, edges)
+    if plan[WEIGHTED]:
+        sum_weights(raw, factors, edges, pivot, weighted)
+    if variances.shape[0]:
+        sum_variances(raw, factors, edges, weighted, variances, spread)
+
+
+@kernel
+def _part(array, start, width):
+    return array[start : start + width] if array.size else array
+
+
+@kernel
+def _rank(plan, tile, order, network, counts, noise, parameters, rule, ranks, sums):
+    """Sort the lanes, let the rule say which ranks survive, and sum over those."""
+    low, high = ranks
+    if plan[ORDERED]:
+        sort_lanes_and_frames(tile, order, network)
+    else:
+        sort_lanes(tile, network)
+    if plan[REJECTS]:
+        rule(tile, order, counts, noise, parameters, low, high)
+    _pivots(tile, low, high, sums[PIVOT])
+    if plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL:
+        sum_ranks(tile, low, high, sums[PIVOT], sums[SUM], sums[SQUARES])
+    if plan[TRIMS] and plan[VARIANCES] == EMPIRICAL:
+        copy(sums[SUM], sums[WINSOR_SUM])
+        copy(sums[SQUARES], sums[WINSOR_SQUARES])
+        winsorize(tile, low, high, counts, sums[PIVOT], sums[WINSOR_SUM], sums[WINSOR_SQUARES])
+
+
+@kernel
+def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
+    """The sums over all that is there, in the order of the frames; then the middle ranks, where a median is wanted.
+
+    True where nothing is missing in the whole block.
+    """
+    whole = least(counts) == tile.shape[0]
+    needs_sums = plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL
+    if needs_sums and whole:
+        copy(tile[0], sums[PIVOT])
+        sum_whole(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+    elif needs_sums:
+        _first_values(tile, sums[PIVOT])
+        sum_all(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+    if plan[AVERAGE] == MEDIAN:
+        _select_median(tile, counts, networks, sign, ranks[0], ranks[1])
+    return whole
+
+
+def _stack(
+    frames, factors, networks, plan, parameters, noise, rule, tables,
+    value, variance, count, rejected_low, rejected_high, flags,
+):  # fmt: skip
+    """Combine a run of pixels; True where some pixel is left without a value.
+
+    frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
+    networks: three lists of comparators: all ranks, the middle ones, and the middle ones where values are missing.
+    plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
+    value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; all but the first may be empty.
+    """
+    rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
+    needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
+    sorts = plan[REJECTS] != 0 or needs_raw or value.itemsize == 8
+    tile, raw = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
+    order = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
+    variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
+    counts, low, high = np.empty(lanes, np.int32), np.empty(lanes, np.int32), np.empty(lanes, np.int32)
+    sums, weighted = np.zeros((SUMS, lanes)), np.zeros((4, lanes))
+    spread, scratch = np.zeros(lanes), np.empty(lanes, kind)
+    missing = False
+    for start in range(0, value.size, lanes):
+        width = min(lanes, value.size - start)
+        values, errors = _part(value, start, width), _part(variance, start, width)
+        holes = gather(frames, factors, start, tile, width) or width < lanes
+        fill(counts, np.int32(rows))
+        if holes:
+            count_lanes(tile, counts)
+        fill(low, np.int32(0))
+        copy(counts, high)
+        for j in range(raw.shape[0]):
+            copy(tile[j], raw[j])
+        whole = False
+        if sorts:
+            _rank(plan, tile, order, networks[0], counts, noise, parameters, rule, (low, high), sums)
+        else:
+            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), sums)
+        if needs_raw:
+            read_variances(frames, factors, start, width, variances)
+            _weigh(
+                plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
+            )
+        if whole:
+            store_whole(plan, tile, sums, tables[0, rows], values, errors)
+        else:
+            store_values(plan, tile, low, high, width, sums, weighted, values)
+            if variance.size:
+                store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, errors)
+        if not sorts:  # the ranks were those of lanes with infinities at both ends
+            fill(low, np.int32(0))
+            copy(counts, high)
+        missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
+        if count.size:
+            _store_counts(
+                low, high, counts, width, _part(count, start, width),
+                _part(rejected_low, start, width), _part(rejected_high, start, width),
+            )  # fmt: skip
+    return missing
+
+
+@functools.cache
+def networks(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The three networks of `_stack` for a number of frames."""
+    low, high = (count - 1) // 2, count // 2
+    # With an odd number of values missing, the middle ranks lie one lower.
+    lowest = max((count - 2) // 2, 0)
+    return (
+        sorting_network(count),
+        selection_network(count, (low, high)),
+        selection_network(count, tuple(range(lowest, high + 1))),
+    )
+
+
+@functools.cache
+def stack_kernel(kind: str) -> Callable[..., bool]:
+    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call."""
+    real = {"f4": types.float32, "f8": types.float64}[kind]
+    network = types.Array(types.uint32, 2, "C", readonly=True)
+    floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
+    table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
+    signature = types.boolean(
+        types.Array(types.int64, 2, "C"), table, types.UniTuple(network, 3), types.Array(types.int64, 1, "C"),
+        vector, table, rule_type(real), table, floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
+    )  # fmt: skip
+    return kernel(_stack, signature=signature)

@@ -1,0 +1,195 @@
+"""The cache of compiled kernels: it hits, and no fault of it is more than a recompile and a warning."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = """
+import json, sys, warnings
+warnings.simplefilter("always")
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    sys.path.insert(0, {folder!r})
+    import small
+    value = small.outer(20.0)
+print(json.dumps({{
+    "value": value,
+    "hits": sum(small.outer.stats.cache_hits.values()),
+    "warnings": [str(w.message) for w in told],
+}}))
+"""
+MODULE = """
+from ccdfx.kernels.cache import kernel
+from inner import inner
+
+@kernel
+def outer(x):
+    return inner(x) + 2.0
+"""
+INNER = """
+from ccdfx.kernels.cache import kernel
+
+@kernel
+def inner(x):
+    return x * 2.0
+"""
+
+
+class Place:
+    """A module with two kernels, and where their cache is."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.cache = folder / "cache"
+        (folder / "small.py").write_text(MODULE)
+        (folder / "inner.py").write_text(INNER)
+
+    def run(self, before="", **environment):
+        variables = {**os.environ, "NUMBA_CACHE_DIR": str(self.cache), **environment}
+        script = before + SMALL.format(folder=str(self.folder))
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def files(self, suffix):
+        return sorted(self.cache.rglob(f"*outer*.{suffix}"))
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_the_second_process_hits(place):
+    assert place.run() == {"value": 42.0, "hits": 0, "warnings": []}
+    assert place.run() == {"value": 42.0, "hits": 1, "warnings": []}
+
+
+def test_a_kernel_is_stale_when_one_that_it_calls_changes(place):
+    place.run()
+    (place.folder / "inner.py").write_text(INNER.replace("x * 2.0", "x * 3.0"))
+    assert place.run() == {"value": 62.0, "hits": 0, "warnings": []}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) * 2 // 3] ^= 0x10
+    path.write_bytes(bytes(data))
+
+
+def rubbish(path):
+    path.write_bytes(b"\x80\x04rubbish" * 100)
+
+
+@pytest.mark.parametrize("fault", [cut, empty, flip, rubbish])
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damage_costs_a_recompile_and_one_warning(place, fault, suffix):
+    place.run()
+    for path in place.files(suffix):
+        fault(path)
+    got = place.run()
+    assert (got["value"], got["hits"], len(got["warnings"])) == (42.0, 0, 1)
+    assert "rebuilt" in got["warnings"][0]
+    assert place.run() == {"value": 42.0, "hits": 1, "warnings": []}
+
+
+def test_a_missing_data_file_is_silent(place):
+    place.run()
+    for path in place.files("nbc"):
+        path.unlink()
+    assert place.run()["value"] == 42.0
+    assert place.run()["hits"] == 1
+
+
+def test_data_of_another_signature_under_the_same_name_is_not_taken(place):
+    """Two processes that compile two signatures at once may both take the first file name."""
+    place.run()
+    (data,) = place.files("nbc")
+    (other,) = sorted(place.cache.rglob("*inner*.nbc"))
+    data.write_bytes(other.read_bytes())
+    assert place.run()["value"] == 42.0
+
+
+def nowhere(place):
+    """Every place that could hold a cache is a file where a folder should be."""
+    blocked = place.folder / "blocked"
+    blocked.write_text("not a folder")
+    (place.folder / "__pycache__").write_text("not a folder")
+    return {"NUMBA_CACHE_DIR": str(blocked), "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked)}
+
+
+def test_no_place_for_a_cache(place):
+    got = place.run(**nowhere(place), PYTHONDONTWRITEBYTECODE="1")
+    assert (got["value"], len(got["warnings"])) == (42.0, 1)
+    assert "results are right" in got["warnings"][0]
+
+
+def test_a_full_disk(place):
+    """A file may not grow beyond 100 bytes: opening works, writing does not."""
+    pytest.importorskip("resource")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    got = place.run(limit, PYTHONDONTWRITEBYTECODE="1")
+    assert (got["value"], len(got["warnings"])) == (42.0, 1)
+    assert "cannot be written" in got["warnings"][0]
+    assert place.run() == {"value": 42.0, "hits": 0, "warnings": []}
+
+
+STACK = """
+import json, sys
+import numpy as np, ccdfx
+from ccdfx.kernels import rules, stack
+sys.path.insert(0, {folder!r})
+import foreign
+frames = [np.full((3, 4), value, "f4") for value in (1, 2, 3, 4, 50)]
+values = [float(ccdfx.combine(frames, reject=rule).array[0, 0]) for rule in (ccdfx.mad_clip(), foreign.lowest())]
+kernels = (stack.stack_kernel("f4"), rules.mad_clip_rule, foreign.lowest_rule)
+print(json.dumps([values, [sum(k.stats.cache_hits.values()) for k in kernels], [sum(k.stats.cache_misses.values()) for k in kernels]]))
+"""
+FOREIGN = '''
+"""A rule as a plugin would bring it: keep the lowest value."""
+from numba import njit
+from ccdfx.operations.reject import Arrangement, Rejection
+
+@njit(nogil=True, cache=True)
+def lowest_rule(lanes, frames, counts, noise, parameters, low, high):
+    for i in range(counts.size):
+        low[i] = 0
+        high[i] = min(counts[i], 1)
+
+def arrange(parameters, facts):
+    return Arrangement(lowest_rule)
+
+def lowest():
+    return Rejection("lowest", lowest, arrange, {})
+'''
+
+
+def test_the_stack_kernel_and_rules_hit_in_a_second_process(tmp_path):
+    """One compiled stack kernel serves every rule, one of a third party too, and all are found again."""
+    (tmp_path / "foreign.py").write_text(FOREIGN)
+    script = STACK.format(folder=str(tmp_path))
+    results = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+    assert results == [[[2.5, 1.0], [0, 0, 0], [1, 1, 1]], [[2.5, 1.0], [1, 1, 1], [0, 0, 0]]]
