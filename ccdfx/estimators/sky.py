@@ -1,0 +1,165 @@
+"""The empty sky of an image: its level and noise, measured and predicted.
+
+Stars, galaxies and gradients do not raise what is measured, so that it can be compared with a
+noise model on real frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.kernels.blocks import block_size, block_table, spread_blocks
+from ccdfx.kernels.values import values_of
+from ccdfx.records.image import as_image
+from ccdfx.records.pixels import working_dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The sky of an image, as `background` measures it.
+
+    Attributes
+    ----------
+    level : float
+        What an empty pixel holds.
+    noise : float
+        Standard deviation of an empty pixel about its surroundings.
+    predicted : float or None
+        The same from the variance plane over the same blocks; None without one.
+    blocks, used : int
+        Blocks looked at, and blocks taken for sky.
+    """
+
+    level: float
+    noise: float
+    predicted: float | None
+    blocks: int
+    used: int
+
+    @property
+    def excess(self) -> float | None:
+        """`noise` divided by `predicted`; None when there is nothing to divide by."""
+        return self.noise / self.predicted if self.predicted else None
+
+
+def background(image: Any) -> Background:
+    """Level and noise of the empty sky, measured and predicted, in blocks without sources.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        Flagged and non-finite pixels are left out. The header plays no part.
+
+    Returns
+    -------
+    Background
+        In the unit of the image. ``noise`` is NaN where the image is too small (below 8 x 8) or too much of
+        it is flagged; ``level`` is then the median of the good pixels, NaN when there are none.
+
+    Notes
+    -----
+    Blocks of 32 x 32 pixels (smaller ones in small images; at most 2048, spread evenly) count as sky when few
+    of their pixels stand out upwards and their level is like that of the others. Each result is the median
+    over them. The scatter of a block comes from the mixed differences
+    ``v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s]``, s = 1, 2, 3 in turn, whose variance is four times that
+    of a pixel whatever plane or offset of a row or column lies beneath. They are clipped at 3 sigma with the
+    normal correction: sources in a part of a block do not inflate them, whole numbers do not quantise them.
+    Measured and predicted noise agree within 1 % on simulated frames with 2000 stars a megapixel and within
+    5 % with 10000. Noise must be independent from pixel to pixel: resampling lowers what is measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sky = background(np.random.default_rng(1).normal(100.0, 5.0, (256, 256)))
+    >>> round(sky.level), round(sky.noise, 1), sky.predicted
+    (100, 5.0, None)
+    """
+    image = as_image(image)
+    bad = (~image.good).view(np.uint8)
+    size = block_size(image.shape)
+    blocks = spread_blocks(image.shape, size)
+    table = np.empty((blocks.size, 6))
+    block_table(_floats(image.array), bad, size, blocks, table)
+    sky = _sky_blocks(table, size)
+    if not sky.any():
+        values = values_of(image.array, bad)
+        level = values.median(0, values.count) if values.count else math.nan
+        return Background(level, math.nan, None, blocks.size, 0)
+    predicted = None
+    if image.variance is not None:
+        expected = np.empty_like(table)
+        block_table(_floats(image.variance), bad | ~np.isfinite(image.variance), size, blocks, expected)
+        predicted = float(np.median(np.sqrt(np.maximum(expected[sky, 1], 0.0))))
+    level, noise = np.median(table[sky, 1]), np.median(table[sky, 5])
+    return Background(float(level), float(noise), predicted, blocks.size, int(sky.sum()))
+
+
+def sky_level(image: Any) -> float:
+    """The level of the empty sky, which stars and galaxies do not raise; see `background`.
+
+    Examples
+    --------
+    >>> sky_level([[7.0] * 16] * 16)
+    7.0
+    """
+    return background(image).level
+
+
+def local_noise(image: Any) -> float:
+    """The measured standard deviation of an empty pixel about its surroundings; see `background`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ramp = np.add.outer(np.arange(64.0), np.arange(64.0))
+    >>> round(local_noise(ramp + np.random.default_rng(1).normal(0, 3, (64, 64))))
+    3
+    """
+    return background(image).noise
+
+
+def predicted_noise(image: Any) -> float:
+    """What the variance plane predicts for `local_noise`, over the same blocks; see `background`.
+
+    Raises
+    ------
+    ArgumentError
+        The image carries no variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdfx.records.image import Image
+    >>> predicted_noise(Image(np.zeros((64, 64)), variance=np.full((64, 64), 9.0)))
+    3.0
+    """
+    image = as_image(image)
+    if image.variance is None:
+        raise ArgumentError("image", "must carry a variance", remedy="start it with add_variance")
+    predicted = background(image).predicted
+    return math.nan if predicted is None else predicted
+
+
+def _sky_blocks(table: np.ndarray, size: int) -> np.ndarray:
+    """Which blocks hold sky: enough good pixels, few that stand out upwards, a level like the others'."""
+    sky = (table[:, 0] >= size * size / 2) & (table[:, 4] >= size * size / 4)
+    if not sky.any():
+        return sky
+    outstanding = table[:, 3]
+    sky &= outstanding <= max(0.01, float(np.quantile(outstanding[sky], 0.3)))
+    level = table[:, 1]
+    for _ in range(5):
+        middle = np.median(level[sky])
+        reach = 4.448 * np.median(np.abs(level[sky] - middle))
+        sky &= np.abs(level - middle) <= reach + 1e-9 * abs(middle)
+    return sky
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    """float32 where that holds every value, else float64."""
+    return np.ascontiguousarray(array, working_dtype(array))

@@ -1,0 +1,26 @@
+"""Noise: models, what they predict, noise drawn from them, and what a camera's frames measure.
+
+Models work in the unit of the image, ADU for a raw or bias-subtracted frame.
+"""
+
+from __future__ import annotations
+
+from ccdfx.noise.kinds import MODELS, ccd_noise, gaussian_noise, poisson_noise, uniform_noise
+from ccdfx.noise.model import NoiseModel
+from ccdfx.noise.prediction import add_noise, snr, std_of, variance_of
+from ccdfx.noise.transfer import NoiseFit, fit_noise
+
+__all__ = [
+    "MODELS",
+    "NoiseFit",
+    "NoiseModel",
+    "add_noise",
+    "ccd_noise",
+    "fit_noise",
+    "gaussian_noise",
+    "poisson_noise",
+    "snr",
+    "std_of",
+    "uniform_noise",
+    "variance_of",
+]

@@ -1,0 +1,178 @@
+"""The built-in noise models: CCD, Poisson, Gaussian, uniform."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.noise.model import NoiseModel
+from ccdfx.records.numbers import real
+
+
+def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseModel:
+    """The noise of a CCD, in ADU: photons, read-out, and sensitivity that differs from pixel to pixel.
+
+    ``var(x) = max(0, x) / gain + (readnoise / gain)**2 + (sensitivity * x)**2``
+
+    Parameters
+    ----------
+    gain : float
+        e-/ADU, positive.
+    readnoise : float
+        e- rms per pixel, not negative.
+    sensitivity : float
+        Fraction of the signal, not negative.
+
+    Raises
+    ------
+    ArgumentError
+        A parameter out of its range.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import variance_of
+    >>> variance_of([[0.0, 100.0]], model=ccd_noise(gain=2.0, readnoise=6.0))
+    array([[ 9., 59.]])
+    """
+    return NoiseModel(
+        "ccd",
+        {"gain": gain, "readnoise": readnoise, "sensitivity": sensitivity},
+        _ccd_variance,
+        _ccd_sample,
+        check=_check_ccd,
+    )
+
+
+def poisson_noise() -> NoiseModel:
+    """The noise of counted photons, for an image in counts: ``var(x) = max(0, x)``.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import variance_of
+    >>> variance_of([[-3.0, 100.0]], model=poisson_noise())
+    array([[  0., 100.]])
+    """
+    return NoiseModel("poisson", {}, _poisson_variance, _poisson_sample)
+
+
+def gaussian_noise(sigma: float) -> NoiseModel:
+    """Normal noise of one standard deviation, in the unit of the image: ``var(x) = sigma**2``.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import std_of
+    >>> std_of([[1.0, 2.0]], model=gaussian_noise(3.0))
+    array([[3., 3.]])
+    """
+    return NoiseModel(
+        "gaussian",
+        {"sigma": sigma},
+        _gaussian_variance,
+        _gaussian_sample,
+        check=_check_gaussian,
+    )
+
+
+def uniform_noise(lower: float, upper: float, fraction: bool = False) -> NoiseModel:
+    """Noise spread evenly between two limits, in the unit of the image or as fractions of the value.
+
+    ``var(x) = (upper - lower)**2 / 12``, times ``x**2`` for fractions. The mean shifts by the middle of
+    the limits.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import variance_of
+    >>> variance_of([[2.0]], model=uniform_noise(-0.5, 0.5)).round(4)
+    array([[0.0833]])
+    """
+    parameters = {"lower": lower, "upper": upper, "fraction": bool(fraction)}
+    return NoiseModel(
+        "uniform", parameters, _uniform_variance, _uniform_sample, _uniform_mean, _check_uniform
+    )
+
+
+def _check_ccd(gain: float, readnoise: float, sensitivity: float) -> None:
+    real("gain", gain, above=0, remedy="give e-/ADU")
+    real("readnoise", readnoise, least=0, remedy="give e- rms")
+    real("sensitivity", sensitivity, least=0, remedy="give a fraction of the signal")
+
+
+def _check_gaussian(sigma: float) -> None:
+    real("sigma", sigma, least=0)
+
+
+def _check_uniform(lower: float, upper: float, fraction: bool) -> None:
+    if real("lower", lower) > real("upper", upper):
+        raise ArgumentError("lower, upper", "must be in order", value=(lower, upper))
+
+
+def _ccd_variance(array: np.ndarray, gain: float, readnoise: float, sensitivity: float) -> np.ndarray:
+    result = np.maximum(array, 0)
+    result *= 1.0 / gain
+    result += (readnoise / gain) ** 2
+    if sensitivity:
+        result += np.square(array * array.dtype.type(sensitivity))
+    return result
+
+
+def _ccd_sample(
+    array: np.ndarray, rng: np.random.Generator, gain: float, readnoise: float, sensitivity: float
+) -> np.ndarray:
+    result = _photons(array * gain, rng)
+    if readnoise:
+        result += readnoise * rng.standard_normal(array.shape, dtype=np.float32)
+    result /= gain
+    if sensitivity:
+        result += sensitivity * array * rng.standard_normal(array.shape, dtype=np.float32)
+    return result
+
+
+def _poisson_variance(array: np.ndarray) -> np.ndarray:
+    return np.maximum(array, 0)
+
+
+def _poisson_sample(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _photons(array, rng)
+
+
+def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Counts around an expectation, in float64. Negative expectations stay as they are, without noise.
+
+    Above 1e9 the normal limit is drawn: its skewness is then below 3e-5.
+    """
+    rate = np.clip(expected, 0, 1e9)
+    result = rng.poisson(rate).astype(np.float64)
+    result += np.minimum(expected, 0)
+    many = expected > 1e9
+    if many.any():
+        result[many] = rng.normal(expected[many], np.sqrt(expected[many]))
+    return result
+
+
+def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
+    return np.full_like(array, sigma**2)
+
+
+def _gaussian_sample(array: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    return array + sigma * rng.standard_normal(array.shape)
+
+
+def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: bool) -> np.ndarray:
+    variance = (upper - lower) ** 2 / 12.0
+    return variance * np.square(array) if fraction else np.full_like(array, variance)
+
+
+def _uniform_sample(
+    array: np.ndarray, rng: np.random.Generator, lower: float, upper: float, fraction: bool
+) -> np.ndarray:
+    spread = rng.uniform(lower, upper, array.shape)
+    return array + array * spread if fraction else array + spread
+
+
+def _uniform_mean(array: np.ndarray, lower: float, upper: float, fraction: bool) -> np.ndarray:
+    middle = 0.5 * (lower + upper)
+    return array + array * middle if fraction else array + middle
+
+
+# What the registry offers by name; the numbers are those of a perfect counter, to be configured.
+MODELS = (ccd_noise(1.0, 0.0), poisson_noise(), gaussian_noise(1.0), uniform_noise(-0.5, 0.5))

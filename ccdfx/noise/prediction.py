@@ -1,0 +1,152 @@
+"""What a noise model predicts for an image, and noise drawn from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.noise.model import NoiseModel
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.pixels import working_dtype
+
+
+def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rng: Any = 0) -> np.ndarray:
+    """The variance that a model predicts for each pixel.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        The true values. Mask, header and variance play no part; non-finite pixels give NaN.
+    model : NoiseModel
+    samples : int, optional
+        Estimate the variance from so many draws (at least 2, divisor n - 1), floor and ceiling included. The
+        default takes the formula, or 100 draws where the model has none.
+    rng : Generator or seed
+        For the draws.
+
+    Returns
+    -------
+    ndarray of float32 or float64, shape (ny, nx)
+        In the unit of the image squared.
+
+    Raises
+    ------
+    ArgumentError
+        Fewer than 2 samples.
+    """
+    values = _true_values(image)
+    if samples is None and model.variance is None:
+        samples = 100
+    if samples is None:
+        result = np.asarray(model.variance(values, **model.parameters))  # type: ignore[misc]
+    else:
+        result = _sampled_variance(values, model, samples, _generator(rng))
+    if result.shape != values.shape or result.dtype != values.dtype or not result.flags.writeable:
+        result = np.array(np.broadcast_to(result, values.shape), dtype=values.dtype)
+    finite = np.isfinite(values)
+    if not finite.all():
+        result[~finite] = np.nan
+    return result
+
+
+def std_of(image: Any, *, model: NoiseModel) -> np.ndarray:
+    """The standard deviation that a model predicts for each pixel: the square root of `variance_of`."""
+    result = variance_of(image, model=model)
+    return np.sqrt(result, out=result)
+
+
+def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
+    """The signal-to-noise ratio of each pixel: the value divided by `std_of`.
+
+    Without noise it is infinite, with the sign of the value; NaN where the value is 0 too.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import poisson_noise
+    >>> snr([[100.0]], model=poisson_noise())
+    array([[10.]])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _true_values(image) / std_of(image, model=model)
+
+
+def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
+    """The image with noise drawn from a model.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        The true values, in the unit of the model.
+    model : NoiseModel
+    rng : numpy Generator or seed
+        Where the random numbers come from; the global state of numpy is never touched.
+
+    Returns
+    -------
+    Image
+        float32, or float64 for wide input. Mask, header and range are the image's; the model's variance of
+        the true values is added to the image's variance, or starts one. Non-finite pixels stay as they are,
+        with the variance they had.
+
+    Examples
+    --------
+    >>> from ccdfx.noise import ccd_noise
+    >>> noisy = add_noise([[1000.0] * 4] * 4, model=ccd_noise(2.0, 6.0), rng=1)
+    >>> float(noisy.variance[0, 0])
+    509.0
+    """
+    image = as_image(image)
+    values = _true_values(image)
+    noisy = _draw(values, model, _generator(rng))
+    variance = np.nan_to_num(variance_of(image, model=model), copy=False, nan=0.0)
+    if image.variance is not None:
+        variance = variance + image.variance
+    finite = np.isfinite(values)
+    if not finite.all():
+        noisy = np.where(finite, noisy, values)
+    return adopt(noisy.astype(values.dtype, copy=False), image.header, image.mask, image.range, variance)
+
+
+def _true_values(image: Any) -> np.ndarray:
+    array = as_image(image).array
+    return array.astype(working_dtype(array), copy=False)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    if rng is None or isinstance(rng, np.random.RandomState | bool):
+        raise ArgumentTypeError(
+            "rng",
+            "must be a numpy Generator or a seed",
+            value=rng,
+            remedy="numpy.random.default_rng(seed) makes one",
+        )
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError("rng", "must be a numpy Generator or a seed", value=rng) from None
+
+
+def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np.ndarray:
+    """A sample of the model; non-finite values go in as 0 and are the caller's business."""
+    clean = np.where(np.isfinite(values), values, 0) if not np.isfinite(values).all() else values
+    result = np.asarray(model.sample(clean, rng, **model.parameters))
+    if model.floor is not None or model.ceiling is not None:
+        result = np.clip(result, model.floor, model.ceiling)
+    return result
+
+
+def _sampled_variance(
+    values: np.ndarray, model: NoiseModel, samples: int, rng: np.random.Generator
+) -> np.ndarray:
+    if samples < 2:
+        raise ArgumentError("samples", "must be at least 2", value=samples)
+    mean = np.zeros(values.shape)
+    squares = np.zeros(values.shape)
+    for number in range(1, samples + 1):  # Welford: one pass, nothing cancels
+        drawn = _draw(values, model, rng).astype(np.float64)
+        step = drawn - mean
+        mean += step / number
+        squares += step * (drawn - mean)
+    return squares / (samples - 1)

@@ -1,0 +1,181 @@
+"""The record of a scaling, and how it is applied to an image and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.flags import Flag
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.parameters import frozen, merged
+from ccdfx.records.pixels import working_dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """A named function of the pixel value, with its options.
+
+    The functions take a read-only array of float32 or float64 and the options by name, and return a new array
+    of that type. A value without an image becomes NaN or infinite; `scale` then flags the pixel.
+
+    Parameters
+    ----------
+    name : str
+    parameters : mapping
+        The options.
+    transform : callable
+        ``transform(array, **parameters) -> array``; increasing on the domain.
+    inverse : callable or None
+        ``inverse(array, **parameters) -> array``; None when there is none.
+    derivative : callable or None
+        ``derivative(array, **parameters) -> array``, of the transform. None: variances cannot follow.
+    domain : callable or None
+        ``domain(**parameters) -> (lowest, highest)``: what lies outside has no image. None: every number.
+    check : callable or None
+        ``check(**parameters)`` raises for options that cannot be.
+
+    Examples
+    --------
+    >>> from ccdfx.scalings import asinh
+    >>> asinh(softening=10.0)
+    Scaling(asinh, softening=10.0)
+    >>> asinh().configure(softening=5.0).parameters["softening"]
+    5.0
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(hash=False)
+    transform: Callable[..., np.ndarray]
+    inverse: Callable[..., np.ndarray] | None = None
+    derivative: Callable[..., np.ndarray] | None = None
+    domain: Callable[..., tuple[float, float]] | None = None
+    check: Callable[..., None] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozen(self.parameters))
+        if self.check is not None:
+            self.check(**self.parameters)
+
+    def __repr__(self) -> str:
+        options = [f"{name}={value!r}" for name, value in self.parameters.items()]
+        return f"Scaling({', '.join([self.name, *options])})"
+
+    def configure(self, **options: Any) -> Scaling:
+        """The scaling with other options."""
+        return replace(self, parameters=merged(self.name, self.parameters, options))
+
+
+def scale(image: Any, *, scaling: Scaling) -> Image:
+    """The image with every value scaled.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    scaling : Scaling
+
+    Returns
+    -------
+    Image
+        float32, or float64 for wide input. Pixels outside the scaling's domain, or whose result is not
+        finite, become NaN and are flagged NO_DATA. The variance is multiplied by the square of the derivative
+        (to first order), or dropped where the scaling has none. The header stays but for BUNIT, ``log(adu)``
+        after a logarithm of ADU.
+
+    Raises
+    ------
+    ArgumentTypeError
+        `scaling` is not a Scaling.
+
+    Examples
+    --------
+    >>> from ccdfx.scalings import log
+    >>> scale([[1.0, 100.0, -1.0]], scaling=log()).array
+    array([[ 0.,  2., nan]])
+    """
+    image, values = _input(image, scaling)
+    with np.errstate(all="ignore"):
+        scaled = np.asarray(scaling.transform(values, **scaling.parameters))
+        variance = None
+        if image.variance is not None and scaling.derivative is not None:
+            variance = image.variance * scaling.derivative(values, **scaling.parameters) ** 2
+    unit = image.header.get("BUNIT")
+    header = image.header.set("BUNIT", f"{scaling.name}({str(unit).strip()})") if unit else image.header
+    return _output(image, values, scaled, variance, header)
+
+
+def unscale(image: Any, *, scaling: Scaling) -> Image:
+    """The image with a scaling undone: after `scale` it has the values from before.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    scaling : Scaling
+        The one that was applied.
+
+    Returns
+    -------
+    Image
+        As `scale` returns it. NO_DATA that `scale` has set stays set. BUNIT gets back what `scale` wrapped.
+
+    Raises
+    ------
+    ArgumentError
+        The scaling has no inverse.
+    ArgumentTypeError
+        `scaling` is not a Scaling.
+
+    Examples
+    --------
+    >>> from ccdfx.scalings import log
+    >>> unscale(scale([[1.0, 100.0]], scaling=log()), scaling=log()).array
+    array([[  1., 100.]])
+    """
+    image, values = _input(image, scaling)
+    if scaling.inverse is None:
+        raise ArgumentError(
+            "scaling",
+            "must have an inverse",
+            value=scaling,
+            remedy="keep the image from before it was scaled",
+        )
+    with np.errstate(all="ignore"):
+        restored = np.asarray(scaling.inverse(values, **scaling.parameters))
+        variance = None
+        if image.variance is not None and scaling.derivative is not None:
+            variance = image.variance / scaling.derivative(restored, **scaling.parameters) ** 2
+    unit = str(image.header.get("BUNIT") or "").strip()
+    header = image.header
+    if unit.startswith(f"{scaling.name}(") and unit.endswith(")"):
+        header = header.set("BUNIT", unit[len(scaling.name) + 1 : -1])
+    return _output(image, values, restored, variance, header)
+
+
+def _input(image: Any, scaling: Any) -> tuple[Image, np.ndarray]:
+    if not isinstance(scaling, Scaling):
+        raise ArgumentTypeError(
+            "scaling", "must be a Scaling", value=scaling, remedy="make one, as with ccdfx.scalings.asinh()"
+        )
+    image = as_image(image)
+    return image, image.array.astype(working_dtype(image.array), copy=False)
+
+
+def _output(
+    image: Image, values: np.ndarray, result: np.ndarray, variance: np.ndarray | None, header: Header
+) -> Image:
+    result = np.array(result, values.dtype)
+    lost = ~np.isfinite(result)
+    mask = image.mask
+    if lost.any():
+        result[lost] = np.nan
+        lost &= np.isfinite(values)
+        if lost.any():
+            mask = np.zeros(image.shape, np.uint8) if mask is None else mask.copy()
+            mask[lost] |= np.uint8(Flag.NO_DATA)
+    if variance is not None:  # 0 times infinity, and pixels without a value
+        variance = np.nan_to_num(variance, nan=0.0, posinf=np.inf)
+    return adopt(result, header, mask, image.range, variance)

@@ -1,0 +1,296 @@
+"""Noise models, and gain and read noise from flats and biases."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
+from ccdfx.noise import (
+    MODELS,
+    NoiseModel,
+    add_noise,
+    ccd_noise,
+    fit_noise,
+    gaussian_noise,
+    poisson_noise,
+    snr,
+    std_of,
+    uniform_noise,
+    variance_of,
+)
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+
+
+def test_the_ccd_equation() -> None:
+    signal = np.array([[-50.0, 0.0, 100.0, 60000.0]])
+    expected = np.maximum(signal, 0) / 1.8 + (9.0 / 1.8) ** 2 + (0.01 * signal) ** 2
+    model = ccd_noise(gain=1.8, readnoise=9.0, sensitivity=0.01)
+    assert model.name == "ccd" and dict(model.parameters) == {
+        "gain": 1.8,
+        "readnoise": 9.0,
+        "sensitivity": 0.01,
+    }
+    assert variance_of(signal, model=model) == pytest.approx(expected)
+    assert std_of(signal, model=model) == pytest.approx(np.sqrt(expected))
+    assert snr(signal, model=model) == pytest.approx(signal / np.sqrt(expected))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wanted"), [("u2", "f4"), ("f4", "f4"), ("f8", "f8"), ("i4", "f8"), ("u1", "f4")]
+)
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_results_have_the_working_type_and_are_fresh(dtype: str, wanted: str, model: NoiseModel) -> None:
+    image = Image(np.full((3, 4), 9, dtype))
+    variance = variance_of(image, model=model)
+    assert variance.dtype == wanted and variance.shape == (3, 4) and variance.flags.writeable
+    variance += 1
+    noisy = add_noise(image, model=model, rng=1)
+    assert noisy.dtype == wanted and (image.array == 9).all()
+
+
+def test_models_add_up() -> None:
+    signal = np.full((2, 2), 400.0)
+    total = ccd_noise(2.0, 6.0) + gaussian_noise(3.0) + uniform_noise(0.0, 1.0)
+    assert total.name == "ccd+gaussian+uniform"
+    assert variance_of(signal, model=total) == pytest.approx(200 + 9 + 9 + 1 / 12)
+    assert total.mean(signal) == pytest.approx(400.5)
+    with pytest.raises(CcdfxError, match="takes no options"):
+        total.configure(gain=3.0)
+    with pytest.raises(TypeError):
+        total + 3
+    with pytest.raises(ArgumentError, match="clamp the sum"):
+        total.clamped(floor=0.0) + gaussian_noise(1.0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ccd_noise(0.0, 5.0), lambda: ccd_noise(-1.0, 5.0), lambda: ccd_noise(np.inf, 5.0),
+        lambda: ccd_noise(np.nan, 5.0), lambda: ccd_noise(1.0, -5.0), lambda: ccd_noise(1.0, 5.0, -0.1),
+        lambda: ccd_noise("many", 5.0), lambda: ccd_noise(None, 5.0), lambda: gaussian_noise(-1.0),
+        lambda: gaussian_noise(np.nan), lambda: uniform_noise(1.0, 0.0), lambda: uniform_noise(-np.inf, 0.0),
+        lambda: ccd_noise(1.0, 5.0).configure(gain=0.0), lambda: gaussian_noise(1.0).configure(sigmma=1.0),
+        lambda: gaussian_noise(1.0).clamped(floor=2.0, ceiling=1.0),
+        lambda: variance_of([[1.0]], model=poisson_noise(), samples=1),
+        lambda: add_noise([[1.0]], model=poisson_noise(), rng=None),
+        lambda: add_noise([[1.0]], model=poisson_noise(), rng="seed"),
+        lambda: add_noise([[1.0]], model=poisson_noise(), rng=-1),
+        lambda: add_noise([[1.0]], model=poisson_noise(), rng=np.random.RandomState(1)),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(make) -> None:
+    with pytest.raises(CcdfxError):
+        make()
+
+
+def test_configure_gives_another_model_of_the_kind() -> None:
+    model = ccd_noise(1.0, 0.0)
+    other = model.configure(gain=2.5)
+    assert other == ccd_noise(2.5, 0.0) and model.parameters["gain"] == 1.0
+    with pytest.raises(CcdfxError, match="gain"):
+        model.configure(gian=2.0)
+
+
+def test_models_are_values() -> None:
+    for model in (*MODELS, ccd_noise(2.0, 3.0).clamped(0.0, 9.0), ccd_noise(2.0, 3.0) + gaussian_noise(1.0)):
+        copy = pickle.loads(pickle.dumps(model))
+        assert copy == model and hash(copy) == hash(model)
+        assert np.array_equal(
+            add_noise([[5.0]], model=copy, rng=1).array, add_noise([[5.0]], model=model, rng=1).array
+        )
+        with pytest.raises(AttributeError):
+            model.name = "other"
+        with pytest.raises((AttributeError, TypeError)):
+            model.parameters["gain"] = 3
+
+
+def test_noise_comes_from_the_generator_alone() -> None:
+    np.random.seed(4)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    image, model = np.full((20, 20), 100.0), ccd_noise(1.5, 5.0, 0.01)
+    one, same, other = (add_noise(image, model=model, rng=seed).array for seed in (3, 3, 4))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    rng = np.random.default_rng(3)
+    assert np.array_equal(add_noise(image, model=model, rng=rng).array, one)
+    assert not np.array_equal(add_noise(image, model=model, rng=rng).array, one)
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_add_noise_keeps_mask_and_header_and_adds_its_variance() -> None:
+    image = Image(
+        np.full((2, 3), 100.0),
+        Header({"OBJECT": "x"}),
+        [[0, 4, 0], [0, 0, 0]],
+        (5, 8, 1, 3),
+        np.full((2, 3), 7.0),
+    )
+    noisy = add_noise(image, model=ccd_noise(2.0, 6.0), rng=1)
+    assert noisy.header == image.header and noisy.range == image.range
+    assert np.array_equal(noisy.mask, image.mask)
+    assert noisy.variance == pytest.approx(np.full((2, 3), 7 + 50 + 9.0))
+    assert not np.array_equal(noisy.array, image.array)
+
+
+def test_values_that_are_not_numbers_pass_through() -> None:
+    image = np.array([[np.nan, np.inf, -np.inf, 10.0]])
+    for model in (*MODELS, ccd_noise(2.0, 3.0) + gaussian_noise(1.0)):
+        noisy = add_noise(image, model=model, rng=1)
+        assert np.array_equal(noisy.array[0, :3], image[0, :3], equal_nan=True) and np.isfinite(
+            noisy.array[0, 3]
+        )
+        assert np.isfinite(noisy.variance).all()
+        assert np.isnan(variance_of(image, model=model)[0, :3]).all()
+
+
+def test_extreme_counts_can_be_drawn() -> None:
+    image = np.array([[1e12, 1e30, -5.0, 0.0]])
+    noisy = add_noise(image, model=poisson_noise(), rng=1).array[0]
+    assert abs(noisy[0] - 1e12) < 6e6 and abs(noisy[1] - 1e30) < 6e15 and noisy[2] == -5.0 and noisy[3] == 0.0
+
+
+def test_a_clamp_limits_samples_and_sampled_variance() -> None:
+    model = gaussian_noise(10.0).clamped(floor=0.0, ceiling=100.0)
+    image = np.tile([0.0, 50.0, 100.0], (2000, 1))
+    noisy = add_noise(image, model=model, rng=1).array
+    assert noisy.min() == 0.0 and noisy.max() == 100.0
+    assert variance_of(image, model=model) == pytest.approx(100.0)
+    sampled = variance_of(image, model=model, samples=50, rng=2).mean(axis=0)
+    half = 100 * (0.5 - 1 / (2 * math.pi))  # a normal deviation cut off at its middle
+    assert sampled == pytest.approx([half, 100.0, half], rel=0.02)
+
+
+def test_a_model_without_a_formula_is_sampled() -> None:
+    model = NoiseModel(
+        "flip", {"by": 3.0}, None, lambda a, rng, by: a + by * rng.choice([-1.0, 1.0], a.shape)
+    )
+    found = variance_of(np.zeros((50, 50)), model=model)
+    assert found.mean() == pytest.approx(9.0, rel=0.02)
+    assert np.array_equal(found, variance_of(np.zeros((50, 50)), model=model))  # the same draws every time
+    assert variance_of([[0.0]], model=model + gaussian_noise(4.0), samples=4000)[0, 0] == pytest.approx(
+        25, rel=0.1
+    )
+
+
+def test_snr_without_noise() -> None:
+    found = snr([[0.0, 5.0, -5.0]], model=gaussian_noise(0.0))
+    assert np.isnan(found[0, 0]) and found[0, 1] == np.inf and found[0, 2] == -np.inf
+
+
+def camera(seed: int, *, gain=1.8, readnoise=9.0, levels=(20000.0, 30000.0), biases=3, shape=(256, 320)):
+    """Flats and biases of a camera with uneven pixels, vignetting and moving gradients, in whole ADU."""
+    rng = np.random.default_rng(seed)
+    ny, nx = shape
+    y, x = np.mgrid[:ny, :nx] / max(shape)
+    pixels = rng.normal(1.0, 0.03, shape) * (1 - 0.4 * ((x - 0.5) ** 2 + (y - 0.4) ** 2))
+    pixels[:, nx // 3] = 0.3
+    model = ccd_noise(gain, readnoise)
+
+    def expose(light: np.ndarray, offset: float) -> Image:
+        return Image(np.rint(add_noise(light + offset, model=gaussian_noise(0.0), rng=rng).array))
+
+    flats = []
+    for number, level in enumerate(levels):
+        light = level * pixels * (1 + 0.03 * number * x)
+        light[40 + 9 * number : 46 + 9 * number, 50:56] += 8000.0  # a star that drifts
+        noisy = add_noise(light, model=model, rng=rng).array
+        flats.append(Image(np.rint(noisy)))
+    structure = rng.normal(0, 3, (1, nx))
+    zeros = [
+        Image(np.rint(add_noise(np.zeros(shape), model=model, rng=rng).array + structure))
+        for _ in range(biases)
+    ]
+    return flats, zeros
+
+
+@pytest.mark.parametrize("levels", [(20000.0, 30000.0), (2000.0, 2000.0), (400.0, 700.0, 500.0, 900.0)])
+def test_gain_and_read_noise_of_a_simulated_camera_come_back(levels: tuple[float, ...]) -> None:
+    fit = fit_noise(*camera(1, levels=levels))
+    assert abs(fit.gain - 1.8) < 3 * fit.gain_error < 0.15
+    true_adu = math.hypot(9.0 / 1.8, 1 / math.sqrt(12))
+    assert abs(fit.readnoise_adu - true_adu) < 3 * fit.readnoise_adu_error < 0.3
+    assert fit.readnoise == pytest.approx(fit.readnoise_adu * fit.gain)
+    assert fit.pairs == len(levels) - 1 == len(fit.pair_gains)
+    assert fit.model == ccd_noise(fit.gain, fit.readnoise)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_errors_are_honest(count: int) -> None:
+    pulls = []
+    for seed in range(40):
+        fit = fit_noise(*camera(100 + seed, levels=(15000.0,) * count, shape=(128, 128), biases=count))
+        read = math.hypot(9.0 / 1.8, 1 / math.sqrt(12)) * 1.8
+        pulls.append([(fit.gain - 1.8) / fit.gain_error, (fit.readnoise - read) / fit.readnoise_error])
+    mean, std = np.mean(pulls, axis=0), np.std(pulls, axis=0)
+    assert (np.abs(mean) < 0.55).all(), mean
+    assert ((std > 0.65) & (std < 1.4)).all(), std
+
+
+def test_flags_keep_spoilt_pixels_out() -> None:
+    flats, biases = camera(2)
+    mask = np.zeros(flats[0].shape, bool)
+    mask[:100, :100] = True
+    spoilt = flats[0].array.copy()
+    spoilt[mask] = np.random.default_rng(1).normal(1000, 500, int(mask.sum()))
+    clean = fit_noise([f.replace(mask=mask) for f in flats], biases)
+    assert clean.blocks < fit_noise(flats, biases).blocks
+    assert fit_noise([flats[0].replace(array=spoilt, mask=mask), flats[1]], biases).gain == clean.gain
+    spoilt[mask] = np.nan
+    assert fit_noise([flats[0].replace(array=spoilt), flats[1]], biases).gain == clean.gain
+
+
+def test_fit_noise_says_what_is_missing() -> None:
+    flats, biases = camera(3, shape=(128, 128))
+    with pytest.raises(ArgumentError, match="flats: must be at least two frames"):
+        fit_noise(flats[:1], biases)
+    with pytest.raises(ArgumentError, match="biases: must be at least two frames"):
+        fit_noise(flats, biases[0])
+    with pytest.raises(ArgumentError, match="at least two frames"):
+        fit_noise([], [])
+    with pytest.raises(MismatchError, match="shape"):
+        fit_noise([flats[0], Image(np.ones((64, 64)))], biases)
+    with pytest.raises(MismatchError, match="biases"):
+        fit_noise(flats, [Image(np.ones((64, 64)))] * 2)
+    with pytest.raises(ArgumentError, match="positive level"):
+        fit_noise([Image(np.zeros((128, 128)) - 5.0)] * 2, biases)
+    with pytest.raises(ArgumentError, match="different"):
+        fit_noise([flats[0], flats[0]], biases)
+    with pytest.raises(ArgumentError, match="photon noise"):
+        fit_noise([b.replace(array=b.array + 1.0) for b in biases[:2]], biases)
+    with pytest.raises(ArgumentError, match="blocks of good pixels"):
+        fit_noise([np.full((16, 16), 99.0)] * 2, [np.zeros((16, 16))] * 2)
+    with pytest.raises(ArgumentError, match="biases"):
+        fit_noise(flats, [b.replace(mask=np.ones(b.shape, bool)) for b in biases])
+    with pytest.raises(ArgumentError, match="flats"):
+        fit_noise([f.replace(mask=np.ones(f.shape, bool)) for f in flats], biases)
+    with pytest.raises(ArgumentTypeError):
+        fit_noise(["a.fits", "b.fits"], biases)
+
+
+def nickel(shared, numbers) -> list[np.ndarray]:
+    from astropy.io import fits
+
+    frames = []
+    for number in numbers:
+        with fits.open(shared / f"data/nickel/d{number}.fits") as hdus:
+            raw = hdus[0].data.astype(np.float32)
+        frames.append(raw[:, :1024] - np.median(raw[:, 1026:]))
+    return frames
+
+
+def test_the_nickel_camera(shared) -> None:
+    """A crude pair gives 1.8 e-/ADU and 5 ADU; pairs, quarters and levels agree within their errors."""
+    biases = nickel(shared, range(1001, 1011))
+    level = np.median(biases, axis=0)
+    flats = [flat - level for flat in nickel(shared, (1035, 1036, 1037))]
+    fit = fit_noise(flats, biases)
+    assert fit.gain == pytest.approx(1.79, abs=0.02) and 0.001 < fit.gain_error < 0.01
+    assert fit.readnoise_adu == pytest.approx(5.12, abs=0.1) and fit.readnoise_adu_error < 0.05
+    assert fit.pairs == 2
+    for corner in (np.s_[:512, :512], np.s_[:512, 512:], np.s_[512:, :512], np.s_[512:, 512:]):
+        part = fit_noise([flat[corner] for flat in flats], [bias[corner] for bias in biases])
+        assert abs(part.gain - fit.gain) < 3.5 * part.gain_error
