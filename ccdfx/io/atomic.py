@@ -1,0 +1,137 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ccdfx.errors import FileError, OutputExistsError
+
+_NAME_MAX = 255
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """A temporary path in the folder of `path`; at the end of the block the file written there becomes
+    `path`.
+
+    The data is synced before the file gets its name. When the block raises, the temporary file is removed and
+    an existing file stays as it was; so it does when the process is killed. The temporary name begins with a
+    dot and ends with the name of `path`.
+
+    Parameters
+    ----------
+    path : str or Path
+        A symbolic link is followed: its target is replaced.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        When the file exists and `overwrite` is false: before anything is written, or at the end if it came
+        meanwhile.
+    FileError
+        When the folder is missing or not writable, the disk is full, or `path` is not a regular file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with atomic_path(Path(folder.name) / "a.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> [p.name for p in Path(folder.name).iterdir()]
+    ['a.txt']
+    >>> folder.cleanup()
+    """
+    target = Path(os.path.realpath(path))
+    mode = _check_target(target, path, overwrite)
+    temporary = target.with_name(_temporary_name(target.name))
+    try:
+        _create(temporary, mode)
+        yield temporary
+        _sync(temporary)
+        _give_name(temporary, target, path, overwrite)
+        _sync(target.parent)
+    except OSError as error:
+        if error.filename not in (None, str(temporary), str(target), str(target.parent)):
+            raise  # the trouble is with another file
+        raise _named(error, path) from error
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _named(error: OSError, path: object) -> OSError:
+    """The failure as a `FileError` that names the output, unless it is one already."""
+    if isinstance(error, FileError):
+        return error
+    remedy = {
+        errno.ENOSPC: "free some space; the old file is untouched",
+        errno.EDQUOT: "free some space; the old file is untouched",
+        errno.EFBIG: "raise the limit on file sizes; the old file is untouched",
+        errno.ENOENT: "make the folder first",
+        errno.EACCES: "choose a folder that you may write to",
+        errno.EROFS: "choose a folder that you may write to",
+    }.get(error.errno or 0, "")
+    return FileError(path, f"cannot be written: {error.strerror or error}", remedy=remedy)
+
+
+def _temporary_name(name: str) -> str:
+    prefix = f".{secrets.token_hex(6)}-"
+    return prefix + os.fsdecode(os.fsencode(name)[-(_NAME_MAX - len(prefix)) :])
+
+
+def _check_target(target: Path, path: object, overwrite: bool) -> int | None:
+    """The permissions of the file to replace, or None if there is none; refuses what cannot be replaced."""
+    try:
+        found = os.lstat(target)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _named(error, path) from error
+    if stat.S_ISLNK(found.st_mode):
+        raise FileError(path, "is a symbolic link that leads in a circle")
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(path, "is not a regular file", remedy="choose another name")
+    if not overwrite:
+        raise OutputExistsError(path, "exists already", remedy="give another name, or ask to overwrite it")
+    return stat.S_IMODE(found.st_mode)
+
+
+def _create(temporary: Path, mode: int | None) -> None:
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        if mode is not None:
+            os.fchmod(handle, mode & 0o777 | stat.S_IWUSR)
+    finally:
+        os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _give_name(temporary: Path, target: Path, path: object, overwrite: bool) -> None:
+    if overwrite:
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename, it never replaces what came meanwhile
+    except FileExistsError:
+        raise OutputExistsError(
+            path, "came into being while it was written", remedy="ask to overwrite it"
+        ) from None
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise OutputExistsError(path, "came into being while it was written") from None
+        os.rename(temporary, target)

@@ -1,0 +1,88 @@
+"""CHECKSUM and DATASUM: the ones'-complement sums of the FITS standard (appendix J)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import FormatError
+from ccdfx.io.card_text import BLOCK
+from ccdfx.io.content import Content
+from ccdfx.io.hdus import Hdu, refusal
+
+_CHUNK = 512 * BLOCK
+_ONES = 0xFFFFFFFF
+_PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
+
+
+def ones_sum(data: Any, start: int = 0) -> int:
+    """The 32-bit ones'-complement sum of big-endian words, added to `start`. The data are padded with zeros.
+
+    >>> hex(ones_sum(bytes([0, 0, 0, 2]), start=0xFFFFFFFF))
+    '0x2'
+    """
+    view = memoryview(data).cast("B")
+    whole = len(view) // 4 * 4
+    total = start + int(np.frombuffer(view[:whole], ">u4").sum(dtype=np.uint64))
+    total += int.from_bytes(bytes(view[whole:]).ljust(4, b"\0"), "big")
+    while total > _ONES:
+        total = (total & _ONES) + (total >> 32)
+    return total
+
+
+def encode(total: int) -> str:
+    """The 16 characters of CHECKSUM that bring the sum of an HDU to all ones.
+
+    They replace sixteen '0' in a header whose sum (with them) is `total`.
+
+    >>> encode(868229149)
+    'hcHjjc9ghcEghc9g'
+    """
+    value = _ONES & ~total
+    letters = bytearray(16)
+    for i, byte in enumerate(value.to_bytes(4, "big")):
+        quarter, rest = divmod(byte, 4)
+        four = [quarter + rest + 48, quarter + 48, quarter + 48, quarter + 48]
+        while any(letter in _PUNCTUATION for letter in four):
+            for a, b in ((0, 1), (2, 3)):
+                if four[a] in _PUNCTUATION or four[b] in _PUNCTUATION:
+                    four[a] += 1
+                    four[b] -= 1
+        for j, letter in enumerate(four):
+            letters[4 * j + i] = letter
+    return bytes(letters[-1:] + letters[:-1]).decode("ascii")
+
+
+def verify(content: Content, hdu: Hdu) -> None:
+    """Compare DATASUM and CHECKSUM with the bytes; missing or empty ones say nothing.
+
+    Raises
+    ------
+    FormatError
+        When they disagree: the file was damaged, or changed by a program that left the sums as they were.
+    """
+    wanted, total = _datasum(hdu), str(hdu.header.get("CHECKSUM") or "").strip()
+    checked = total.strip("0") != ""
+    if wanted is None and not checked:
+        return
+    data = 0
+    for start in range(hdu.data_at, hdu.end, _CHUNK):
+        data = ones_sum(content.read_at(start, min(_CHUNK, hdu.end - start)), data)
+    if wanted is not None and data % _ONES != wanted % _ONES:
+        raise _damaged(content, hdu, "DATASUM", f"{data} found, {wanted} in the header")
+    header = ones_sum(content.read_at(hdu.header_at, hdu.data_at - hdu.header_at), data)
+    if checked and header % _ONES != 0:
+        raise _damaged(content, hdu, "CHECKSUM", total)
+
+
+def _datasum(hdu: Hdu) -> int | None:
+    text = str(hdu.header.get("DATASUM") or "").strip()
+    return int(text) if text.isdigit() else None
+
+
+def _damaged(content: Content, hdu: Hdu, keyword: str, value: str) -> FormatError:
+    remedy = "copy the file again; if a program changed it on purpose, read it with checksum=False"
+    return refusal(
+        content, hdu.index, f"{keyword} disagrees with the bytes of the file", value=value, remedy=remedy
+    )

@@ -1,0 +1,184 @@
+"""The bytes of a file, wherever they are: on disk, in memory, or compressed by gzip or bzip2.
+
+Files on disk are opened for each read (or once, for a block), so thousands of sources need no more than a few
+handles; a file that was replaced in between is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
+
+from ccdfx.errors import ArgumentTypeError, FileError, FormatError
+from ccdfx.io.inflate import InflatedContent, is_compressed
+
+IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
+
+
+class Content(Protocol):
+    """Random access to bytes; `name` is what errors call it."""
+
+    name: str
+
+    def has(self, end: int) -> bool:
+        """Whether the content is at least `end` bytes long."""
+
+    def read_at(self, offset: int, count: int) -> bytes | memoryview:
+        """Up to `count` bytes at `offset`, fewer only at the end."""
+
+
+class MemoryContent:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes | bytearray | memoryview, name: str = "<bytes>") -> None:
+        self.name = name
+        self._data = memoryview(data).cast("B")
+
+    def has(self, end: int) -> bool:
+        return end <= len(self._data)
+
+    def read_at(self, offset: int, count: int) -> bytes | memoryview:
+        return self._data[offset : offset + count]
+
+
+class FileContent:
+    """A regular file. What it was when it was first seen, it must be at every later read."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fsdecode(path)
+        self.path = self.name if "\0" in self.name else os.path.abspath(self.name)
+        self._held: int | None = None
+        handle = self._open()
+        try:
+            found = os.fstat(handle)
+        finally:
+            os.close(handle)
+        self.size = found.st_size
+        self.stamp = _stamp(found)
+
+    def has(self, end: int) -> bool:
+        return end <= self.size
+
+    def read_at(self, offset: int, count: int) -> bytes | memoryview:
+        with self.handle() as handle:
+            data = _pread(handle, offset, min(count, max(self.size - offset, 0)), self.name)
+        return data
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep one handle open, so that all reads see one file even if it is replaced meanwhile."""
+        handle = self._open()
+        try:
+            found = os.fstat(handle)
+            self.size, self.stamp = found.st_size, _stamp(found)
+            self._held = handle
+            yield
+        finally:
+            self._held = None
+            os.close(handle)
+
+    @contextmanager
+    def handle(self) -> Iterator[int]:
+        """A descriptor of the file that was first seen."""
+        if self._held is not None:
+            yield self._held
+            return
+        handle = self._open()
+        try:
+            if _stamp(os.fstat(handle)) != self.stamp:
+                raise FileError(
+                    self.name, "was replaced or changed since it was opened", remedy="open it again"
+                )
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _open(self) -> int:
+        try:
+            found = os.stat(self.path)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileError(self.name, f"must be a regular file, and it is {_kind(found.st_mode)}")
+            return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            reason = getattr(error, "strerror", None) or error
+            raise FileError(self.name, f"cannot be opened: {reason}") from error
+
+
+@contextmanager
+def opened(file: Any, *, keep: bool = False) -> Iterator[Any]:
+    """The content of a file, on disk through one handle for the whole block. Parameters are those of `content_of`."""
+    base, size = _plain_content(file)
+    with held(base):
+        yield _inflated(base, size, keep)
+
+
+def content_of(file: Any, *, keep: bool = False) -> Any:
+    """The content of a path, of bytes, or of a binary file object; gzip and bzip2 are recognised and
+    inflated.
+
+    Parameters
+    ----------
+    file : str, Path, bytes or binary file object
+        Bytes are the content itself. A file object is read from where it stands, up to 2 GiB.
+    keep : bool
+        Whether what is inflated stays in memory, for a file that is read whole.
+    """
+    base, size = _plain_content(file)
+    return _inflated(base, size, keep)
+
+
+def held(content: Any) -> AbstractContextManager[None]:
+    """Keep the file below `content` open for the block, if there is one."""
+    base = getattr(content, "base", content)
+    return base.held() if isinstance(base, FileContent) else nullcontext()
+
+
+def _inflated(base: Any, size: int, keep: bool) -> Any:
+    return InflatedContent(base, size, keep=keep) if is_compressed(base.read_at(0, 3)) else base
+
+
+def _plain_content(file: Any) -> tuple[Any, int]:
+    if isinstance(file, FileContent):
+        return file, file.size
+    if isinstance(file, bytes | bytearray | memoryview):
+        memory = MemoryContent(file)
+        return memory, len(memoryview(file).cast("B"))
+    if isinstance(file, str | os.PathLike):
+        content = FileContent(file)
+        return content, content.size
+    if not callable(getattr(file, "read", None)):
+        raise ArgumentTypeError(
+            "path", "must be a path, bytes or a binary file object", value=type(file).__name__
+        )
+    name = getattr(file, "name", None)
+    label = name if isinstance(name, str) else "<file object>"
+    data = file.read(IN_MEMORY_LIMIT + 1)
+    if not isinstance(data, bytes):
+        raise ArgumentTypeError(label, "must be opened in binary mode", remedy="open(..., 'rb')")
+    if len(data) > IN_MEMORY_LIMIT:
+        raise FileError(label, f"holds more than {IN_MEMORY_LIMIT} bytes", remedy="give the path instead")
+    return MemoryContent(data, label), len(data)
+
+
+def _pread(handle: int, offset: int, count: int, name: str) -> bytes:
+    data = os.pread(handle, count, offset)
+    while len(data) < count:
+        piece = os.pread(handle, count - len(data), offset + len(data))
+        if not piece:
+            raise FormatError(name, "became shorter while it was read")
+        data += piece
+    return data
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

@@ -1,0 +1,231 @@
+"""Reading images, whatever the format."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError, CcdfxWarning, FormatError, printable
+from ccdfx.io.content import FileContent, content_of, held
+from ccdfx.io.source import Format, Source
+from ccdfx.records.header import Header
+from ccdfx.records.master import Master
+
+_PREFIX = 2880
+_HELPERS = {".h5": "ccdfx-hdf5", ".hdf5": "ccdfx-hdf5", ".hdf": "ccdfx-hdf5"}
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_PICKLE_REMEDY = "open it with the program that wrote it and save FITS"
+
+
+def formats() -> tuple[Format, ...]:
+    """The known file formats: the built-in ones and those of plugins.
+
+    >>> [format.name for format in formats()][:2]
+    ['fits', 'npz']
+    """
+    from ccdfx import registry
+
+    return tuple(registry.records("format").values())
+
+
+def read(
+    path: Any,
+    *,
+    hdu: int | str | None = None,
+    range: Any = None,
+    plane: int | None = None,
+    checksum: bool = True,
+) -> Any:
+    """Read an image from a file.
+
+    Flags (MASK), variance (UNCERT) and the window in the parent frame (LTV1, LTV2) come along. A pixel
+    without data (BLANK, NaN) is flagged NO_DATA. Checksums are verified where the file has them. The header
+    keeps the order, the comments and the duplicates of its cards; those that describe the layout of the file
+    are left out.
+
+    Parameters
+    ----------
+    path : str, Path, bytes or binary file object
+        Bytes are the content of a file. Compression and format are recognised by content, then by suffix.
+    hdu : int or str, optional
+        Which image: a number from 0, an EXTNAME ("SCI" or "SCI,2"), or "all" for a list of all; the first by
+        default.
+    range : Range or what it accepts, optional
+        Read only this window.
+    plane : int, optional
+        Which plane of a cube.
+    checksum : bool
+        Whether DATASUM and CHECKSUM must agree with the bytes; False for a file that a program has changed
+        without them, if you know that its pixels are sound.
+
+    Returns
+    -------
+    Image, or list of Image for hdu="all"
+
+    Raises
+    ------
+    FileError
+        When the file cannot be opened.
+    FormatError
+        When its content is damaged, is no image, or is of no known format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ccdfx.io import write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write([[1, 2], [3, 4]], folder + "/a.fits")
+    ...     read(path, range=(0, 2, 1, 2)).array
+    array([[3, 4]])
+    """
+    found = find_format(path)
+    with _guarded(found, path):
+        if found.read is not None:
+            return found.read(path, hdu, range=range, plane=plane, checksum=checksum)
+        sources = _open(found, path, hdu, plane, checksum)
+        many = sources if hdu == "all" else [sources]
+        images = []
+        for source in many:
+            with source:
+                images.append(source.select(range))
+        return images if hdu == "all" else images[0]
+
+
+def open_source(
+    path: Any, *, hdu: int | str | None = None, plane: int | None = None, checksum: bool = True
+) -> Source:
+    """Open a file for reading piece by piece; only headers are read now.
+
+    Parameters are those of `read`. The source holds no file open between two readings; a file that is
+    replaced meanwhile is an error.
+    """
+    if hdu == "all":
+        raise ArgumentError("hdu", "must name one image", value=hdu, remedy="use read(path, hdu='all')")
+    found = find_format(path)
+    with _guarded(found, path):
+        return _open(found, path, hdu, plane, checksum)
+
+
+def read_header(path: Any, *, hdu: int | str | None = None) -> Header:
+    """The header of an image as it is in the file, reading no pixels; NAXIS1 and NAXIS2 give its size.
+
+    Unlike the header of `read`, it keeps the cards that describe the layout of the file.
+    """
+    found = find_format(path)
+    with _guarded(found, path):
+        if found.read_header is not None:
+            return found.read_header(path, hdu)
+        with _open(found, path, hdu) as source:
+            ny, nx = source.shape
+            return source.header.update({"NAXIS": 2, "NAXIS1": nx, "NAXIS2": ny})
+
+
+def read_master(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> Master:
+    """Read a master frame with the SHA-256 of its file, which a pipeline writes into the HISTORY.
+
+    The hash is that of the very bytes the image was read from.
+    """
+    content = FileContent(path)
+    with content.held():
+        digest = hashlib.sha256()
+        for start in range(0, content.size, 1 << 20):
+            digest.update(content.read_at(start, 1 << 20))
+    image = read(path, hdu=hdu)
+    with content.handle():  # refuses a file that was replaced since
+        return Master(image, os.path.abspath(os.fsdecode(path)), digest.hexdigest())
+
+
+def find_format(file: Any) -> Format:
+    """The format of a file, by its content, then by its suffix.
+
+    Raises
+    ------
+    FileError, FormatError
+        When it cannot be opened, is empty, or is of no known format: the known ones are listed.
+    """
+    name, first = _beginning(file)
+    suffix = Path(name).suffix.lower()
+    if not first:
+        raise FormatError(name, "is empty")
+    if suffix == ".arrim" or _is_pickle(first):
+        raise FormatError(name, "is a Python pickle, and opening a pickle runs whatever code is in it",
+                          remedy=_PICKLE_REMEDY)  # fmt: skip
+    known = formats()
+    by_content = next((item for item in known if _recognised(item, first)), None)
+    fitting = by_content or by_suffix(name, known)
+    if fitting is not None:
+        return fitting
+    plugin = "ccdfx-hdf5" if first.startswith(_HDF5) else _HELPERS.get(suffix)
+    listed = ", ".join(f"{found.name} ({' '.join(found.suffixes)})" for found in known)
+    raise FormatError(name, f"is of no known format; known are {listed}", value=first[:8],
+                      remedy=f"install {plugin}" if plugin else "")  # fmt: skip
+
+
+def by_suffix(name: str, known: tuple[Format, ...]) -> Format | None:
+    """The format whose longest suffix fits the name, or None."""
+    fitting = [(len(s), found) for found in known for s in found.suffixes if name.lower().endswith(s)]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _beginning(file: Any) -> tuple[str, bytes]:
+    """The name and the first bytes of what is to be read; a file object is put back to where it stood."""
+    if callable(getattr(file, "read", None)):
+        seek, tell = getattr(file, "seek", None), getattr(file, "tell", None)
+        if not (callable(seek) and callable(tell) and file.seekable()):
+            raise ArgumentError(
+                "path", "must be a file object that can seek", remedy="give its bytes: file.read()"
+            )
+        start = tell()
+        first = file.read(_PREFIX)
+        seek(start)
+        if not isinstance(first, bytes):
+            raise ArgumentError("path", "must be opened in binary mode", remedy="open(..., 'rb')")
+        name = getattr(file, "name", None)
+        return (name if isinstance(name, str) else "<file object>"), first
+    content = FileContent(file) if isinstance(file, str | os.PathLike) else content_of(file)
+    plain = getattr(content, "base", content)
+    with held(plain):
+        return plain.name, bytes(plain.read_at(0, _PREFIX))
+
+
+def _is_pickle(first: bytes) -> bool:
+    """Whether bytes begin like a pickle of protocol 2 to 5, or like an object of protocol 0."""
+    return (first[:1] == b"\x80" and first[1:2] in b"\x02\x03\x04\x05") or first.startswith(
+        (b"ccopy_reg\n", b"(i", b"(dp")
+    )
+
+
+def _recognised(found: Format, first: bytes) -> bool:
+    try:
+        return bool(found.recognises(first))
+    except Exception as error:  # a plugin may fail in any way
+        warnings.warn(f"the format {found.name} cannot look at files: {error!r}", CcdfxWarning, stacklevel=4)
+        return False
+
+
+def _open(found: Format, file: Any, hdu: Any, plane: int | None = None, checksum: bool = True) -> Any:
+    """What the format opens; an option that it does not have may only be left at its default."""
+    options: dict[str, Any] = {} if plane is None else {"plane": plane}
+    options |= {} if checksum else {"checksum": checksum}
+    for option in options.keys() - inspect.signature(found.open).parameters.keys():
+        raise ArgumentError(option, f"is no option of the format {found.name}", value=options[option])
+    return found.open(file, hdu, **options)
+
+
+@contextmanager
+def _guarded(found: Format, file: Any) -> Iterator[None]:
+    """Whatever a format raises becomes an error of ccdfx that names file and format."""
+    try:
+        yield
+    except CcdfxError:
+        raise
+    except Exception as error:
+        name = file if isinstance(file, str | os.PathLike) else getattr(file, "name", "<bytes>")
+        rule = f"cannot be read as {found.name}: {printable(f'{type(error).__name__}: {error}')}"
+        raise FormatError(name, rule) from error

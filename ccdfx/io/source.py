@@ -1,0 +1,144 @@
+"""What a reader is: the records that formats and their sources are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+
+@runtime_checkable
+class Source(Protocol):
+    """An image that is read piece by piece.
+
+    `select(range)` gives the window `range` (what `ccdfx.Range` takes; None is all) as an `Image`, reading no
+    more than it must; `name` is what messages call it, `shape` (ny, nx) and `dtype` those of the image. A
+    source is a context manager; `close` may be called twice. A source whose image is a window of a larger
+    frame says so in `range`, a `ccdfx.Range`.
+    """
+
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    @property
+    def header(self) -> Header: ...
+
+    def select(self, range: Any = None) -> Image: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawLayout:
+    """Where the pixels of an uncompressed image lie in its file, for engines that decode them themselves.
+
+    The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (a
+    big-endian numpy type such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of `path`.
+    A stored value of `blank` is a pixel without data, and so is NaN. `stamp` is (device, inode, size, mtime
+    in ns) of the file that was opened: another one under the same path has another stamp.
+    """
+
+    path: str
+    offset: int
+    dtype: str
+    shape: tuple[int, int]
+    bzero: float = 0
+    bscale: float = 1
+    blank: int | None = None
+    stamp: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format.
+
+    Parameters
+    ----------
+    name : str
+        Such as "fits".
+    suffixes : tuple of str
+        In lower case with the dot, such as ``(".fits", ".fits.gz")``; the longest one that fits decides.
+    recognises : callable
+        ``recognises(first_bytes)`` says whether a file that begins with these bytes (up to 2880) is of this
+        format.
+    open : callable
+        ``open(file, hdu)`` gives a `Source`. `file` is a path, bytes or a binary file object; `hdu` is None
+        (the first image), a number from 0, a name, or "all", for which the answer is a list of sources. A
+        format that picks planes of cubes takes ``plane=`` besides, one that verifies checksums ``checksum=``.
+    write : callable, optional
+        ``write(images, path)`` writes a sequence of images to a new file; atomicity is the caller's work.
+    description : str
+    read_header : callable, optional
+        ``read_header(path, hdu)`` gives the header alone, where that is faster than `open`.
+    read : callable, optional
+        ``read(file, hdu, range=..., plane=..., checksum=...)`` gives an `Image` (a list for "all") at once,
+        where that is better than to open and select.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    recognises: Callable[[bytes], bool]
+    open: Callable[..., Any]
+    write: Callable[[Sequence[Image], Path], None] | None = None
+    description: str = ""
+    read_header: Callable[[Any, int | str | None], Header] | None = None
+    read: Callable[..., Any] | None = None
+
+
+class ImageSource:
+    """An `Image` in memory as a source, for formats that read a file at once."""
+
+    raw = None
+
+    def __init__(self, image: Image, name: str = "image") -> None:
+        self.name = name
+        self._image = image
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self._image.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel."""
+        return self._image.dtype
+
+    @property
+    def header(self) -> Header:
+        """The header of the image."""
+        return self._image.header
+
+    @property
+    def range(self) -> Range:
+        """Where the image lies in its parent frame."""
+        return self._image.range
+
+    def select(self, range: Any = None) -> Image:
+        """The image of a window."""
+        return self._image.select(range)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> ImageSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

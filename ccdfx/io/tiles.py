@@ -1,0 +1,199 @@
+"""Tile-compressed images: their tables checked here, their tiles decompressed by astropy."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import FormatError
+from ccdfx.io.content import Content, FileContent
+from ccdfx.io.hdus import Hdu, refusal
+from ccdfx.io.inflate import INFLATED_MINIMUM, INFLATED_RATIO
+from ccdfx.io.tile_streams import HEAD_BYTES, stream_checker, tile_sizes
+from ccdfx.records.header import Card, Header
+
+_METHODS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
+_TABLE = re.compile(
+    r"(T(FIELDS|HEAP)|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|BCOL|DIM|CTYP|CUNI|CRPX|CRVL|CDLT)\d+"
+    r"|Z(IMAGE|CMPTYPE|MASKCMP|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|SIMPLE|TENSION|BITPIX|EXTEND|BLOCKED|PCOUNT|GCOUNT"
+    r"|HECKSUM|DATASUM)|Z(NAXIS|TILE|NAME|VAL)\d*)\Z"
+)
+_DESCRIPTOR = re.compile(r"1?([PQ])([A-Z])(\(\d*\))?\Z")
+_WIDTHS = {
+    "L": 1,
+    "X": 1,
+    "B": 1,
+    "I": 2,
+    "J": 4,
+    "K": 8,
+    "A": 1,
+    "E": 4,
+    "D": 8,
+    "C": 8,
+    "M": 16,
+    "P": 8,
+    "Q": 16,
+}
+_ITEMS = {"B": 1, "I": 2, "J": 4, "E": 4, "D": 8}
+
+
+def image_header(hdu: Hdu) -> Header:
+    """The header of the image that the table holds: its BITPIX and NAXISn in place of those of the table."""
+    cards = [Card("XTENSION", "IMAGE", ""), Card("BITPIX", hdu.bitpix, ""), Card("NAXIS", len(hdu.axes), "")]
+    cards += [Card(f"NAXIS{i}", n, "") for i, n in enumerate(reversed(hdu.axes), 1)]
+    taken = {card.keyword for card in cards} | {"PCOUNT", "GCOUNT", "CHECKSUM", "DATASUM"}
+    for card in hdu.header.cards:
+        generic = card.keyword == "EXTNAME" and card.value == "COMPRESSED_IMAGE"
+        if card.keyword not in taken and not generic and not _TABLE.match(card.keyword):
+            cards.append(card)
+    return Header._of(tuple(cards))
+
+
+def check_tiles(content: Content, hdu: Hdu) -> None:
+    """Compare what the table claims with what it holds, before anything is allocated or decompressed.
+
+    Raises
+    ------
+    FormatError
+        For an unknown method, impossible tiles, a row too few, a tile outside the heap, or an image that is
+        so much larger than its compressed bytes that it can only be a trap.
+    """
+    header = hdu.header
+    method = str(header.get("ZCMPTYPE") or "").strip()
+    if method not in _METHODS:
+        raise refusal(content, hdu.index, f"ZCMPTYPE must be one of {', '.join(_METHODS)}", value=method)
+    count = len(hdu.axes)
+    tile: tuple[Any, ...] = tuple(
+        header.get(f"ZTILE{i}", hdu.axes[-1] if i == 1 else 1) for i in range(count, 0, -1)
+    )
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in tile):
+        raise refusal(content, hdu.index, "ZTILEn must be whole numbers above 0", value=tile[::-1])
+    rows = header.get("NAXIS2")
+    wanted = math.prod(-(-n // t) for n, t in zip(hdu.axes, tile, strict=True))
+    if rows != wanted:
+        raise refusal(
+            content, hdu.index, f"the table must have one row for each of the {wanted} tiles", value=rows
+        )
+    claimed = math.prod(hdu.axes) * abs(hdu.bitpix) // 8
+    if claimed > max(INFLATED_MINIMUM, INFLATED_RATIO * hdu.size):
+        raise refusal(
+            content, hdu.index, "claims more than its compressed bytes can hold", value=f"{claimed} bytes"
+        )
+    _check_settings(content, hdu)
+    _check_descriptors(content, hdu, method, tile)
+
+
+def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: slice) -> np.ndarray:
+    """Stored numbers of a window: no BZERO, BSCALE or BLANK applied; quantised floats are restored.
+
+    Only the tiles that the window touches are decompressed.
+    """
+    lead = np.unravel_index(plane, hdu.axes[:-2]) if len(hdu.axes) > 2 else ()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _section(content, hdu.index, (*(int(i) for i in lead), rows, columns))
+    except FormatError:
+        raise
+    except Exception as error:  # broken tiles make astropy fail in any way
+        raise refusal(
+            content, hdu.index, f"its tiles cannot be decompressed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _section(content: Content, index: int, window: tuple[Any, ...]) -> np.ndarray:
+    from astropy.io import fits
+
+    options: dict[str, Any] = {
+        "memmap": False,
+        "do_not_scale_image_data": True,
+        "uint": False,
+        "mode": "readonly",
+    }
+    if isinstance(content, FileContent):
+        with content.handle(), fits.open(content.path, **options) as opened:
+            return np.asarray(opened[index].section[window])
+    end = 1 << 62
+    with fits.open(io.BytesIO(bytes(content.read_at(0, end))), **options) as opened:
+        return np.asarray(opened[index].section[window])
+
+
+def _check_settings(content: Content, hdu: Hdu) -> None:
+    settings = {
+        str(card.value).strip().upper(): hdu.header.get(f"ZVAL{card.keyword[5:]}")
+        for card in hdu.header.cards
+        if card.keyword.startswith("ZNAME")
+    }
+    for name, allowed in (("BLOCKSIZE", (16, 32)), ("BYTEPIX", (1, 2, 4, 8))):
+        if name in settings and settings[name] not in allowed:
+            raise refusal(
+                content,
+                hdu.index,
+                f"{name} of the compression must be one of {allowed}",
+                value=settings[name],
+            )
+
+
+def _check_descriptors(content: Content, hdu: Hdu, method: str, tile: tuple[int, ...]) -> None:
+    """Every tile must lie within the heap of the table, and its stream must be of its size."""
+    count, width = hdu.stored_axes
+    heap = hdu.header.get("THEAP", width * count)
+    if isinstance(heap, bool) or not isinstance(heap, int) or not width * count <= heap <= hdu.size:
+        rule = "THEAP must lie between the end of the table and that of the data"
+        raise refusal(content, hdu.index, rule, value=heap)
+    table = np.frombuffer(content.read_at(hdu.data_at, width * count), np.uint8).reshape(count, width)
+    position = 0
+    for i in range(1, _fields(content, hdu) + 1):
+        form = str(hdu.header.get(f"TFORM{i}") or "").strip()
+        size, item = _column(content, hdu, i, form)
+        if position + size > width:
+            raise refusal(
+                content, hdu.index, "its columns are wider than its rows", value=f"TFORM{i} = {form}"
+            )
+        if item:
+            column = np.ascontiguousarray(table[:, position : position + size])
+            pairs = column.view(">u4" if size == 8 else ">u8")
+            ends = pairs.astype(np.float64) @ (item, 1)
+            if ends.size and ends.max() > hdu.size - heap:
+                where = f"row {int(ends.argmax())}"
+                raise refusal(content, hdu.index, "a tile lies outside the data of its table", value=where)
+            if str(hdu.header.get(f"TTYPE{i}")).strip() == "COMPRESSED_DATA":
+                _check_streams(content, hdu, method, tile, hdu.data_at + heap, pairs.astype(int) * (item, 1))
+        position += size
+
+
+def _check_streams(
+    content: Content, hdu: Hdu, method: str, tile: tuple[int, ...], heap: int, places: np.ndarray
+) -> None:
+    """Compare what the stream of each tile claims with the tile; `places` are (bytes, offset)."""
+    check = stream_checker(method)
+    if check is None:
+        return
+    for row, (pixels, (length, offset)) in enumerate(zip(tile_sizes(hdu.axes, tile), places, strict=True)):
+        problem = check(bytes(content.read_at(heap + offset, HEAD_BYTES)), length, pixels) if length else None
+        if problem:
+            raise refusal(content, hdu.index, f"the tile of row {row} {problem}")
+
+
+def _fields(content: Content, hdu: Hdu) -> int:
+    fields = hdu.header.get("TFIELDS")
+    if not isinstance(fields, int) or not 1 <= fields <= 999:
+        raise refusal(content, hdu.index, "TFIELDS must be 1 to 999", value=fields)
+    return fields
+
+
+def _column(content: Content, hdu: Hdu, number: int, form: str) -> tuple[int, int]:
+    """The bytes of a column in a row, and those of one element in the heap (0 for a column without one)."""
+    descriptor = _DESCRIPTOR.match(form)
+    if descriptor and descriptor[2] in _ITEMS:
+        return _WIDTHS[descriptor[1]], _ITEMS[descriptor[2]]
+    plain = re.match(r"(\d{0,9})([LXBIJKAEDCM])", form)
+    if not plain:
+        raise refusal(content, hdu.index, f"TFORM{number} is no form of a compressed image", value=form)
+    repeat = int(plain[1] or 1)
+    return (-(-repeat // 8) if plain[2] == "X" else repeat * _WIDTHS[plain[2]]), 0

@@ -1,0 +1,108 @@
+"""Writing images, whatever the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.io.atomic import atomic_path
+from ccdfx.io.reading import by_suffix, formats
+from ccdfx.io.source import Format
+from ccdfx.records.image import Image, as_image
+
+
+def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write an image, or several, to a file; the suffix decides the format.
+
+    The file appears whole or not at all: it is written under a temporary name in the same folder, synced and
+    renamed. Flags, variance, window and header are written with the pixels; `read` gives them back.
+
+    Parameters
+    ----------
+    images : Image, array, or sequence of them
+        Several make a file with several images, for ``read(path, hdu="all")``.
+    path : str or Path
+        ``.fits`` (also ``.fits.gz``, ``.fits.fz``) or ``.npz``, or what a plugin knows.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        The path that was written.
+
+    Raises
+    ------
+    OutputExistsError
+        When the file exists and `overwrite` is false; nothing is written.
+    FileError
+        When it cannot be written; an existing file stays as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write([[1.5, 2.5]], folder + "/a.npz").name
+    'a.npz'
+    """
+    target = _path(path)
+    found = format_to_write(target)
+    frames = _images(images)
+    assert found.write is not None
+    with atomic_path(target, overwrite) as temporary:
+        found.write(frames, temporary)
+    return target
+
+
+def format_to_write(path: str | os.PathLike[str]) -> Format:
+    """The format that the suffix of `path` asks for, if it can be written."""
+    known = formats()
+    name = _path(path).name
+    found = by_suffix(name, known)
+    if found is None or found.write is None:
+        writable = " ".join(suffix for item in known if item.write for suffix in item.suffixes)
+        raise ArgumentError("path", "must have the suffix of a format that can be written", value=name,
+                            remedy=f"give one of {writable}")  # fmt: skip
+    return found
+
+
+def refuse_same_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> None:
+    """Raise `ArgumentError` when the output is also one of the inputs, under whatever name.
+
+    Call it before anything is read. Inputs that are no paths cannot be the output.
+    """
+    target = os.path.realpath(_path(output))
+    for item in inputs:
+        if not isinstance(item, str | os.PathLike):
+            continue
+        same = os.path.realpath(item) == target
+        if same or (os.path.exists(target) and os.path.exists(item) and os.path.samefile(item, target)):
+            raise ArgumentError("output", "must not be one of the inputs", value=os.fspath(item),
+                                remedy="give the output another name")  # fmt: skip
+
+
+def _path(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise ArgumentTypeError("path", "must be a str or a Path", value=type(path).__name__)
+    return Path(path)
+
+
+def _images(images: Any) -> Sequence[Image]:
+    many = isinstance(images, list | tuple) and any(_is_image(item) for item in images)
+    if isinstance(images, list | tuple) and not images:
+        raise ArgumentError("images", "must hold at least one image")
+    return [as_image(item) for item in images] if many else [as_image(images)]
+
+
+def _is_image(item: Any) -> bool:
+    """Whether an item of a sequence is an image, and not a row of one."""
+    import numpy as np
+
+    return (
+        isinstance(item, Image)
+        or hasattr(item, "uncertainty")
+        or (hasattr(item, "ndim") and np.ndim(item) == 2)
+    )

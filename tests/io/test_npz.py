@@ -1,0 +1,176 @@
+"""npz: what is not ours, what lies and what could run code is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, FormatError
+from ccdfx.io import open_source, read, read_header, write
+from ccdfx.records.header import Card, Header
+from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+ARRAY = np.arange(12.0).reshape(3, 4)
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rebuilt(path: Path, changes: dict[str, bytes | None], compression: int = zipfile.ZIP_STORED) -> Path:
+    """The archive with some members replaced, or left out."""
+    parts = members(path) | changes
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in parts.items():
+            if data is not None:
+                archive.writestr(name, data)
+    return path
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    header = Header(
+        [Card("A", 1.5, "x"), Card("A", None, ""), Card("Z", 1 + 2j, ""), Card("HISTORY", "y", "")]
+    )
+    image = Image(ARRAY, header, np.eye(3, 4, dtype=np.uint8) * 200, Range(5, 9, 2, 5), ARRAY)
+    return write(image, tmp_path / "a.npz")
+
+
+def test_numpy_opens_it_without_pickle(path: Path) -> None:
+    with np.load(path, allow_pickle=False) as archive:
+        assert np.array_equal(archive["0/array"], ARRAY)
+    assert read_header(path)["NAXIS1"] == 4
+
+
+def test_several_images_are_chosen_by_number(tmp_path: Path) -> None:
+    path = write([Image(ARRAY + i) for i in range(3)], tmp_path / "a.npz")
+    assert read(path).array[0, 0] == 0
+    assert read(path, hdu=2).array[0, 0] == 2
+    assert len(read(path, hdu="all")) == 3
+    with pytest.raises(ArgumentError, match="0 to 2"):
+        read(path, hdu=3)
+    for hdu in ("SCI", True):
+        with pytest.raises(ArgumentTypeError, match="hdu"):
+            read(path, hdu=hdu)
+
+
+def test_options_that_npz_does_not_have_are_refused(path: Path) -> None:
+    for options in ({"plane": 0}, {"checksum": False}):
+        with pytest.raises(ArgumentError, match="no option of the format npz"):
+            read(path, **options)
+        with pytest.raises(ArgumentError, match="no option of the format npz"):
+            open_source(path, **options)
+
+
+def header_with(**facts: object) -> Callable[[Path], dict]:
+    def change(path: Path) -> dict:
+        old = json.loads(members(path)["0/header.json"])
+        return {"0/header.json": json.dumps(old | facts).encode()}
+
+    return change
+
+
+def member(name: str, data: bytes | None) -> Callable[[Path], dict]:
+    return lambda path: {name: data}
+
+
+def toc(**facts: object) -> Callable[[Path], dict]:
+    plain = {"format": "ccdfx image", "version": 1, "images": 1}
+    return member("ccdfx.json", json.dumps(plain | facts).encode())
+
+
+def lying_header(path: Path) -> dict:
+    """An array header that claims a hundred terabytes."""
+    stream = io.BytesIO()
+    facts = {"descr": "<f8", "fortran_order": False, "shape": (4_000_000, 4_000_000)}
+    np.lib.format.write_array_header_1_0(stream, facts)
+    return {"0/array.npy": stream.getvalue() + bytes(96)}
+
+
+BROKEN = {
+    "objects": member("0/array.npy", npy(np.array([[None, 1]]), allow_pickle=True)),
+    "structured": member("0/array.npy", npy(np.zeros((2, 2), "i4,f4"))),
+    "text": member("0/array.npy", npy(np.array([["a"]]))),
+    "one axis": member("0/array.npy", npy(np.arange(3))),
+    "no pixels": member("0/array.npy", npy(np.zeros((0, 3)))),
+    "no npy": member("0/array.npy", b"junk"),
+    "npy cut": lambda path: {"0/array.npy": members(path)["0/array.npy"][:-1]},
+    "claims terabytes": lying_header,
+    "array missing": member("0/array.npy", None),
+    "header missing": member("0/header.json", None),
+    "header no JSON": member("0/header.json", b"{"),
+    "header a list": member("0/header.json", b"[]"),
+    "header deep": member("0/header.json", b"[" * 200_000),
+    "cards a number": header_with(cards=5),
+    "card too short": header_with(cards=[["A", 1]]),
+    "card value a list": header_with(cards=[["A", [1], ""]]),
+    "card keyword a number": header_with(cards=[[1, 1, ""]]),
+    "range of another shape": header_with(range=[0, 1, 0, 1]),
+    "range of text": header_with(range="abcd"),
+    "range negative": header_with(range=[-1, 3, 0, 3]),
+    "mask of another shape": member("0/mask.npy", npy(np.zeros((2, 2), np.uint8))),
+    "mask of floats": member("0/mask.npy", npy(np.zeros((3, 4)))),
+    "variance negative": member("0/variance.npy", npy(-np.ones((3, 4)))),
+    "another format": toc(format="x"),
+    "another version": toc(version=2),
+    "no images": toc(images=0),
+    "too many images": toc(images=10**9),
+    "images missing": toc(images=2),
+    "text for a number": toc(images="1"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_npz_is_refused(path: Path, name: str) -> None:
+    rebuilt(path, BROKEN[name](path))
+    with pytest.raises(FormatError) as caught:
+        read(path, hdu="all")
+    assert caught.value.subject == str(path)
+    assert str(caught.value).isprintable()
+
+
+def test_a_deflated_member_may_not_be_a_bomb(path: Path) -> None:
+    rebuilt(path, {"0/array.npy": npy(np.zeros((3, 4)))}, zipfile.ZIP_DEFLATED)
+    assert read(path).array.sum() == 0, "an honest deflated member is read"
+    data = path.read_bytes()
+    claimed = len(npy(np.zeros((3, 4)))).to_bytes(4, "little")
+    path.write_bytes(data.replace(claimed, (1 << 31).to_bytes(4, "little")))
+    with pytest.raises(FormatError):
+        read(path)
+
+
+def test_every_cut_and_every_flipped_byte_is_refused_or_harmless(path: Path) -> None:
+    whole = path.read_bytes()
+    good = read(path)
+    rng = np.random.default_rng(4)
+    for length in range(0, len(whole), 37):
+        with pytest.raises(FormatError):
+            read(whole[:length])
+    for position in rng.integers(0, len(whole), 300):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << int(rng.integers(8))
+        try:
+            image = read(bytes(damaged))
+        except FormatError:
+            continue
+        assert np.array_equal(image.array, good.array)
+
+
+def test_an_npz_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=ARRAY)
+    with pytest.raises(FormatError, match=r"no member ccdfx\.json"):
+        read(tmp_path / "a.npz")
