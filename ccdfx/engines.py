@@ -1,0 +1,183 @@
+"""Where tiles run, how many at a time, and how much memory they may take.
+
+Algorithms cut their work into tiles and hand them to the current engine; they never ask for threads themselves. The
+built-in engine is a pool of threads of this process (kernels release the GIL). Others come as plugins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import operator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+
+MEGABYTE = 2**20
+DEFAULT_MEMORY = 512 * MEGABYTE
+MOST_THREADS = 16
+
+
+def map_serially(function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
+    """The results of the tiles, one after the other, in this thread."""
+    return map(function, tiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A way to run tiles.
+
+    Parameters
+    ----------
+    name : str
+    map : callable
+        ``map(function, tiles)`` gives an iterator over ``function(tile)`` in the order of the tiles. Function and
+        tiles can be pickled.
+    threads : int
+        How many tiles run at a time.
+    memory : int
+        Bytes that all tiles in flight may take together, besides the result.
+    shares_memory : bool
+        Whether tiles run in this process, so that they may write into its arrays.
+    resize : callable, optional
+        ``resize(engine, threads)`` gives the engine with another number of threads; None when that is not its affair.
+
+    Examples
+    --------
+    >>> list(current_engine().map(abs, [-1, 2]))
+    [1, 2]
+    """
+
+    name: str
+    map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]] = map_serially
+    threads: int = 1
+    memory: int = DEFAULT_MEMORY
+    shares_memory: bool = False
+    resize: Callable[[Engine, int], Engine] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _ThreadMap:
+    """Runs tiles in threads; at most two more than are running are waiting, so that memory stays bounded."""
+
+    threads: int
+
+    def __call__(self, function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
+        if self.threads == 1:
+            return map(function, tiles)
+        return self._in_order(function, iter(tiles))
+
+    def _in_order(self, function: Callable[[Any], Any], tiles: Iterator[Any]) -> Iterator[Any]:
+        # A pool a call: nothing lives on after a fork, and an error or Ctrl-C leaves no thread behind.
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="ccdfx") as pool:
+            running = deque(pool.submit(function, tile) for tile in itertools.islice(tiles, self.threads + 1))
+            try:
+                while running:
+                    result = running.popleft().result()
+                    running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, 1))
+                    yield result
+            finally:
+                for future in running:
+                    future.cancel()
+
+
+def _resized(engine: Engine, threads: int) -> Engine:
+    return dataclasses.replace(engine, map=_ThreadMap(threads), threads=threads)
+
+
+def threads_engine(threads: int | None = None, memory: int = DEFAULT_MEMORY) -> Engine:
+    """The engine of threads in this process; by default one for each usable processor, at most 16."""
+    count = min(usable_processors(), MOST_THREADS) if threads is None else threads
+    return Engine("threads", _ThreadMap(count), count, memory, shares_memory=True, resize=_resized)
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+ENGINES = (threads_engine(),)
+_current: ContextVar[Engine | None] = ContextVar("ccdfx_engine", default=None)
+
+
+def current_engine() -> Engine:
+    """The engine that operations use here: that of the innermost `engine` block, else threads."""
+    return _current.get() or ENGINES[0]
+
+
+@contextlib.contextmanager
+def engine(
+    name: str | Engine | None = None, *, threads: int | None = None, memory: int | None = None
+) -> Iterator[Engine]:
+    """Run tiles in another way within a ``with`` block; results are the same to the last bit.
+
+    Parameters
+    ----------
+    name : str or Engine, optional
+        "threads" or the name of an engine that a plugin provides; the current one by default.
+    threads : int, optional
+        How many tiles run at a time; one for each usable processor by default.
+    memory : int, optional
+        Bytes that the tiles in flight may take together besides the result; 512 MiB by default.
+
+    Yields
+    ------
+    Engine
+
+    Raises
+    ------
+    UnknownNameError
+        No such engine.
+    ArgumentError
+        `threads` or `memory` below 1, or an engine whose number of threads cannot be set.
+
+    Examples
+    --------
+    >>> with engine(threads=2, memory=64 * 2**20) as chosen:
+    ...     chosen.name, chosen.threads
+    ('threads', 2)
+    """
+    chosen = _named(name)
+    if threads is not None:
+        count = _positive("threads", threads)
+        if chosen.resize is None:
+            raise ArgumentError("threads", f"cannot be set for the engine {chosen.name!r}", value=threads)
+        chosen = chosen.resize(chosen, count)
+    if memory is not None:
+        chosen = dataclasses.replace(chosen, memory=_positive("memory", memory))
+    token = _current.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _current.reset(token)
+
+
+def _named(name: str | Engine | None) -> Engine:
+    if name is None:
+        return current_engine()
+    if isinstance(name, Engine):
+        return name
+    if not isinstance(name, str):
+        raise ArgumentTypeError("engine", "must be a name or an Engine", value=name)
+    from ccdfx.registry import lookup
+
+    return lookup("engine", name)
+
+
+def _positive(name: str, value: Any) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(name, "must be a whole number", value=value) from None
+    if isinstance(value, bool) or number < 1:
+        raise ArgumentError(name, "must be at least 1", value=value)
+    return number

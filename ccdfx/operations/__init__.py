@@ -1,0 +1,1 @@
+"""Operations: pure functions from images to images."""

@@ -1,0 +1,312 @@
+"""Arithmetic with master frames: bias, dark, flat, gain, noise; one by one, or fused in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.noise import ccd_noise, variance_of
+from ccdfx.operations.calibration import Calibration, run
+from ccdfx.operations.masks import bad_pixel_flags
+from ccdfx.operations.quantities import dark_scale as scale_of_dark
+from ccdfx.operations.quantities import flat_level
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.master import Master, unwrap
+from ccdfx.records.matching import require_match
+from ccdfx.records.numbers import real
+
+_IN_ADU = "give the level in ADU"
+_ADU = frozenset({"adu", "count", "counts", "dn"})
+
+Frame = Image | Master | np.ndarray
+
+
+def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
+    """Subtract a master bias: ``x - b``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    bias : Image, Master or 2-D array
+        Of the shape of the image; it is never broadcast.
+
+    Returns
+    -------
+    Image
+        float32, or float64 where an input needs it; integers never wrap. The variances add. Flags of the bias
+        join those of the image; where the bias is not finite the pixel stays as it was and is flagged
+        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header stays.
+
+    Raises
+    ------
+    MismatchError
+        When shape, window, unit or binning differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> subtract_bias(np.array([[5, 12]], np.uint16), bias=np.array([[10, 10]], np.uint16)).array
+    array([[-5.,  2.]], dtype=float32)
+    """
+    image = as_image(image)
+    return run(image, Calibration(bias=_master(image, bias, "bias")))
+
+
+def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str | None = None) -> Image:
+    """Subtract a master dark: ``x - scale * d``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    dark : Image, Master or 2-D array
+        Its bias subtracted, if it is to be scaled.
+    scale : None, "exposure" or float
+        None subtracts the dark as it is, and refuses a dark whose known exposure time differs from the known
+        one of the image by more than 0.1 %. "exposure" multiplies the dark by the ratio of the exposure
+        times. A number above zero is the factor.
+
+    Returns
+    -------
+    Image
+        As for `subtract_bias`; the variance grows by ``scale**2 * var(d)``.
+
+    Raises
+    ------
+    MismatchError
+        When exposure (see `scale`), shape, window, unit or binning differ.
+    ArgumentError
+        When an exposure time that is needed is missing, zero or negative.
+
+    Examples
+    --------
+    >>> dark = Image([[6.0]], {"EXPTIME": 60})
+    >>> subtract_dark(Image([[10.0]], {"EXPTIME": 20}), dark=dark, scale="exposure").array
+    array([[8.]])
+    """
+    image = as_image(image)
+    master = _master(image, dark, "dark")
+    return run(image, Calibration(dark=master, dark_scale=scale_of_dark(image, master, scale)))
+
+
+def divide_flat(
+    image: Image | np.ndarray,
+    *,
+    flat: Frame,
+    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+) -> Image:
+    """Divide by a flat field of level one: ``x / (f / level)``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    flat : Image, Master or 2-D array
+    normalise : "median", "mean", function, float or None
+        The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
+        above zero. A function gets those pixels as a 1-D array. None takes the flat as it is.
+
+    Returns
+    -------
+    Image
+        Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
+        pixel stays undivided and is flagged BAD_PIXEL, besides the flags of the flat; a result is never
+        infinite for it. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4`` with f of level
+        one. The header stays.
+
+    Raises
+    ------
+    MismatchError
+        When the filters of image and flat are both known and differ, or shape, window or binning do.
+    ArgumentError
+        When no pixel of the flat is good and above zero, or the level is not above zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = divide_flat(np.full((1, 4), 6.0), flat=np.array([[1.0, 2.0, 4.0, 0.0]]))
+    >>> image.array, image.mask
+    (array([[12.,  6.,  3.,  6.]]), array([[0, 0, 0, 1]], dtype=uint8))
+    """
+    image = as_image(image)
+    master = _flat(image, flat)
+    return run(image, Calibration(flat=master, flat_level=flat_level(master, normalise)))
+
+
+def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
+    """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        In ADU, or without a unit.
+    gain : float
+        e-/ADU, above zero.
+
+    Raises
+    ------
+    MismatchError
+        When the unit of the image is known and is not ADU, so that a second conversion is refused.
+    ArgumentError, ArgumentTypeError
+        When the gain is not a finite number above zero.
+
+    Examples
+    --------
+    >>> electrons = to_electrons(Image([[100.0]], {"BUNIT": "adu"}, variance=[[9.0]]), gain=2)
+    >>> electrons.array, electrons.variance, electrons.unit
+    (array([[200.]]), array([[36.]]), 'electron')
+    """
+    image = as_image(image)
+    factor, header = _gain(image, gain)
+    return run(image, Calibration(gain=factor), header)
+
+
+def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
+    """Add the noise of the frame itself to its variance.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        In ADU, bias subtracted and not yet divided by a flat, so that the values are the collected signal.
+    noise : NoiseModel
+        Such as ``ccd_noise(gain, readnoise)``: ``max(x, 0) / gain + (readnoise / gain)**2 + (sensitivity *
+        x)**2``.
+
+    Returns
+    -------
+    Image
+        With a variance, starting from zero when the image had none, NaN where the value is not finite; all
+        else as it was.
+
+    Raises
+    ------
+    MismatchError
+        When the image is in electrons and the model converts from ADU.
+    ArgumentTypeError
+        When `noise` is no noise model.
+    ArgumentError
+        When the model gives a negative variance.
+    """
+    image = as_image(image)
+    _require_noise_model(image, noise)
+    variance = variance_of(image, model=noise)
+    if (variance < 0).any():
+        raise ArgumentError("noise", "must give variances of at least 0", value=noise.name)
+    if image.variance is not None:
+        variance += image.variance
+    return adopt(image.array, image.header, image.mask, image.range, variance)
+
+
+def calibrate(
+    image: Image | np.ndarray,
+    *,
+    bias: Frame | None = None,
+    dark: Frame | None = None,
+    dark_scale: float | str | None = None,
+    flat: Frame | None = None,
+    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+    noise: Any = None,
+    saturation: float | None = None,
+    bad_pixels: Any = None,
+    gain: float | None = None,
+) -> Image:
+    """Calibrate a frame in one pass over memory; what is None is not done.
+
+    The same as `mask_saturated`, `mask_invalid`, `mask_from`, `subtract_bias`, `add_variance`,
+    `subtract_dark`, `divide_flat` and `to_electrons` one after the other, with their arguments (`dark_scale`
+    is `scale`), checks and errors, to the rounding of the working type; the flags are identical.
+
+    Returns
+    -------
+    Image
+        Float, with a mask; in electrons when `gain` is given, else in ADU. It has a variance when the image,
+        a master or `noise` brings one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> raw = Image(np.array([[310, 65535]], np.uint16), {"BUNIT": "adu"})
+    >>> done = calibrate(raw, bias=np.full((1, 2), 300), saturation=60000, gain=1.5)
+    >>> done.array, done.mask, done.unit
+    (array([[1.50000e+01, 9.78525e+04]]), array([[0, 4]], dtype=uint8), 'electron')
+    """
+    image = as_image(image)
+    dark_master = None if dark is None else _master(image, dark, "dark")
+    flat_master = None if flat is None else _flat(image, flat)
+    if noise is not None:
+        _require_noise_model(image, noise)
+    factor, header = (1.0, image.header) if gain is None else _gain(image, gain)
+    plan = Calibration(
+        bias=None if bias is None else _master(image, bias, "bias"),
+        dark=dark_master,
+        dark_scale=1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale),
+        flat=flat_master,
+        flat_level=1.0 if flat_master is None else flat_level(flat_master, normalise),
+        gain=factor,
+        noise=None if noise is None else _ccd_equation(noise),
+        saturation=None if saturation is None else real("saturation", saturation, above=0, remedy=_IN_ADU),
+        bad_pixels=None if bad_pixels is None else bad_pixel_flags(image, bad_pixels),
+        flagging=True,
+    )
+    if noise is None or plan.noise is not None:
+        return run(image, plan, header)
+    rest = replace(plan, bias=None, saturation=None, bad_pixels=None)
+    signal = run(image, replace(plan, dark=None, flat=None, gain=1.0))
+    return run(add_variance(signal, noise=noise), rest, header)
+
+
+def _master(image: Image, frame: Any, name: str) -> Image:
+    master = unwrap(frame, name)
+    require_match(image, master, name)
+    return master
+
+
+def _flat(image: Image, frame: Any) -> Image:
+    master = unwrap(frame, "flat")
+    require_match(image, master.replace(unit=None) if master.unit else master, "flat")
+    bands = image.band, master.band
+    if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
+        raise MismatchError(
+            "flat",
+            f"must be taken in the image's filter {bands[0]!r}",
+            value=bands[1],
+            remedy="give the flat of that filter",
+        )
+    return master
+
+
+def _gain(image: Image, gain: Any) -> tuple[float, Header]:
+    if image.unit is not None and image.unit not in _ADU:
+        raise MismatchError(
+            "image",
+            "must be in ADU to be converted to electrons",
+            value=image.unit,
+            remedy="convert only once",
+        )
+    factor = real("gain", gain, above=0, remedy="give e-/ADU")
+    return factor, image.header.set("BUNIT", "electron", "unit of the pixel values")
+
+
+def _require_noise_model(image: Image, noise: Any) -> None:
+    if not all(hasattr(noise, attribute) for attribute in ("name", "parameters", "variance")):
+        raise ArgumentTypeError(
+            "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
+        )
+    if image.unit is not None and image.unit not in _ADU and noise.parameters.get("gain", 1.0) != 1.0:
+        raise MismatchError(
+            "image",
+            "must be in ADU for a noise model with a gain",
+            value=image.unit,
+            remedy="add the noise before to_electrons",
+        )
+
+
+def _ccd_equation(noise: Any) -> tuple[float, float, float] | None:
+    """The parameters of the CCD equation, which the kernel knows; None for any other model."""
+    names = ("gain", "readnoise", "sensitivity")
+    if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
+        return None
+    return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]

@@ -1,0 +1,142 @@
+"""What is done to the pixels of a frame in one pass, as a record, and the pass itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ccdfx.engines import current_engine
+from ccdfx.kernels import calibrate as pixels
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, adopt
+from ccdfx.records.pixels import working_dtype
+
+# Fewer pixels than this are not worth a thread of their own.
+TILE_PIXELS = 1 << 20
+# What stands for a bias, dark and flat that are not there.
+_NEUTRAL = pixels.ZEROS, pixels.ZEROS, pixels.ONES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """Checked masters and numbers of one pass; what is None (or 1) is not done.
+
+    `noise` is (gain, readnoise, sensitivity) of the CCD equation; `flagging` asks for a mask even if it is
+    empty.
+    """
+
+    bias: Image | None = None
+    dark: Image | None = None
+    flat: Image | None = None
+    dark_scale: float = 1.0
+    flat_level: float = 1.0
+    gain: float = 1.0
+    noise: tuple[float, float, float] | None = None
+    saturation: float | None = None
+    bad_pixels: np.ndarray | None = None
+    flagging: bool = False
+
+    @property
+    def masters(self) -> tuple[Image | None, Image | None, Image | None]:
+        """Bias, dark and flat."""
+        return self.bias, self.dark, self.flat
+
+
+def run(image: Image, calibration: Calibration, header: Header | None = None) -> Image:
+    """The image after one pass of the kernel; the header stays, unless another is given."""
+    masters = [None if master is None else master.array for master in calibration.masters]
+    kind = working_dtype(image.array, *(array for array in masters if array is not None))
+    masks = [
+        image.mask,
+        calibration.bad_pixels,
+        *(None if m is None else m.mask for m in calibration.masters),
+    ]
+    variances = [image.variance, *(None if m is None else m.variance for m in calibration.masters)]
+    wants_variance = calibration.noise is not None or any(v is not None for v in variances)
+    inputs = (
+        _raw(image.array, kind),
+        tuple(_plane(a, kind, absent) for a, absent in zip(masters, _NEUTRAL, strict=True)),
+        tuple(pixels.NO_MASK if mask is None else _flat(mask) for mask in masks),
+        tuple(_plane(variance, kind, pixels.ZEROS) for variance in variances),
+        _parameters(calibration),
+    )
+    out = np.empty(image.shape, kind)
+    out_mask = np.empty(image.shape, np.uint8)
+    out_variance = np.empty(image.shape if wants_variance else (0, 0), kind)
+    union = _run_tiles(inputs, (out.reshape(-1), out_mask.reshape(-1), out_variance.reshape(-1)))
+    masked = calibration.flagging or union != 0 or any(mask is not None for mask in masks)
+    return adopt(
+        out,
+        image.header if header is None else header,
+        out_mask if masked else None,
+        image.range,
+        out_variance if wants_variance else None,
+    )
+
+
+def _run_tiles(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...]) -> int:
+    size = outputs[0].size
+    starts = range(0, size, TILE_PIXELS)
+    work = partial(_run_tile, inputs, outputs)
+    tiles = [(start, min(start + TILE_PIXELS, size)) for start in starts]
+    union = 0
+    for flags in _mapped(work, tiles):
+        union |= flags
+    return union
+
+
+def _mapped(work: Any, tiles: list[tuple[int, int]]) -> Any:
+    """On the threads of the current engine; a frame in memory is never sent elsewhere."""
+    engine = current_engine()
+    return engine.map(work, tiles) if engine.shares_memory and len(tiles) > 1 else map(work, tiles)
+
+
+def _run_tile(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], tile: tuple[int, int]) -> int:
+    raw, masters, masks, variances, parameters = inputs
+    start, stop = tile
+    size = raw.size
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        return array[start:stop] if array.size == size else array
+
+    return pixels.calibrate_pixels(
+        cut(raw),
+        tuple(map(cut, masters)),
+        tuple(map(cut, masks)),
+        tuple(map(cut, variances)),
+        parameters,
+        *map(cut, outputs),
+    )
+
+
+def _raw(array: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Two-byte integers are converted by the kernel, all other types before it."""
+    short = array.dtype in (np.uint16, np.int16) and kind == np.float32
+    return _flat(array if short else array.astype(kind, copy=False))
+
+
+def _plane(array: np.ndarray | None, kind: np.dtype, absent: dict[np.dtype, np.ndarray]) -> np.ndarray:
+    return absent[kind] if array is None else _flat(array.astype(kind, copy=False))
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    """One-dimensional and read-only: numba would compile anew for a writable array."""
+    line = np.ascontiguousarray(array).reshape(-1)
+    line.flags.writeable = False
+    return line
+
+
+def _parameters(calibration: Calibration) -> np.ndarray:
+    parameters = np.ones(pixels.PARAMETERS)
+    parameters[pixels.SATURATION] = np.nan if calibration.saturation is None else calibration.saturation
+    parameters[pixels.DARK_SCALE] = calibration.dark_scale
+    parameters[pixels.FLAT_LEVEL] = 1.0 if calibration.flat is None else calibration.flat_level
+    parameters[pixels.GAIN] = calibration.gain
+    parameters[pixels.NOISE] = calibration.noise is not None
+    if calibration.noise is not None:
+        parameters[[pixels.NOISE_GAIN, pixels.NOISE_READ, pixels.NOISE_SENSITIVITY]] = calibration.noise
+    parameters.flags.writeable = False
+    return parameters

@@ -1,0 +1,193 @@
+"""The step between two lists of stars, found by voting on the differences of all pairs."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+_BRIGHTEST = 150
+_CANDIDATES = 12
+_WIDE = 16
+CERTAIN = 1e-4
+"""A match is believed when chance would make it this rarely anywhere in the range that was searched."""
+
+
+class Stars(NamedTuple):
+    """Positions (n, 2) as x, y and significances, brightest first, of stars of one FWHM."""
+
+    places: np.ndarray
+    snr: np.ndarray
+    fwhm: float
+
+
+class Match(NamedTuple):
+    """A step (x, y) from `image` to `reference`, its standard error an axis, and what speaks for it.
+
+    `chance` is the probability that unrelated lists agree as well at any step that was searched; `pairs` indexes
+    (reference, image).
+    """
+
+    step: np.ndarray
+    error: float
+    chance: float
+    pairs: np.ndarray
+
+
+def matched(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match | None:
+    """The step that most stars agree on, or None without three that do.
+
+    `limit` bounds the step in x and y. What is fixed to the detector agrees on a step of zero; stars cannot agree on
+    two. So where a match at zero leaves stars that agree on another step beyond chance, that one counts.
+    """
+    best = _voted(reference, image, limit)
+    if best is None or best.chance > CERTAIN or math.hypot(*best.step) > 0.5:
+        return best
+    others = _without(reference, best.pairs[:, 0]), _without(image, best.pairs[:, 1])
+    other = _voted(others[0], others[1], limit)
+    return other if other is not None and other.chance < CERTAIN else best
+
+
+def _without(stars: Stars, which: np.ndarray) -> Stars:
+    keep = np.ones(len(stars.snr), bool)
+    keep[which] = False
+    return stars._replace(places=stars.places[keep], snr=stars.snr[keep])
+
+
+def _voted(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match | None:
+    if min(len(reference.snr), len(image.snr)) < 3:
+        return None
+    tolerance = max(1.5, 0.4 * max(reference.fwhm, image.fwhm))
+    bright = reference.places[:_BRIGHTEST], image.places[:_BRIGHTEST]
+    steps = (bright[0][:, None, :] - bright[1][None, :, :]).reshape(-1, 2)
+    steps = steps[(np.abs(steps) <= np.asarray(limit) + tolerance).all(axis=1)]
+    trials = 4 * limit[0] * limit[1] / tolerance**2 + 1
+    found = [_judged(bright, step, tolerance, trials) for step in _peaks(steps, tolerance)]
+    found = [(chance, count, step) for chance, count, step in found if count >= 3]
+    if not found:
+        return None
+    chance, _, step = min(found, key=lambda item: (item[0], -item[1]))
+    match = _refined(reference, image, step, tolerance, chance)
+    # Pairs that agree far better than they had to are the rarer by chance.
+    gaps = reference.places[match.pairs[:, 0]] - image.places[match.pairs[:, 1]] - match.step
+    closer = min(max(4 * float(np.sqrt(np.mean(gaps**2))), 0.3), tolerance)
+    again, count, _ = _judged(bright, match.step, closer, trials * (tolerance / closer) ** 2)
+    return match._replace(chance=min(chance, 2 * again)) if count >= 3 else match
+
+
+def _peaks(steps: np.ndarray, tolerance: float) -> np.ndarray:
+    """The steps around which most differences crowd, compared with their wider surroundings."""
+    if not len(steps):
+        return steps
+    lower = steps.min(axis=0) - 2 * tolerance
+    cells = ((steps - lower) / tolerance).astype(np.int64)
+    nx, ny = cells.max(axis=0) + _WIDE + 2
+    votes = np.bincount(cells[:, 0] * ny + cells[:, 1], minlength=nx * ny).reshape(nx, ny).astype(np.int32)
+    near = _three(votes)
+    x, y = np.nonzero(near >= min(3, near.max()))
+    expected = _surroundings(votes)[x // _WIDE, y // _WIDE] * 9
+    excess = (near[x, y] - expected) / np.sqrt(expected + 1)
+    chosen: list[np.ndarray] = []
+    for k in np.argsort(-excess, kind="stable")[: 4 * _CANDIDATES]:
+        centre = lower + (np.array([x[k], y[k]]) + 0.5) * tolerance
+        step = np.median(steps[np.abs(steps - centre).max(axis=1) <= 1.5 * tolerance], axis=0)
+        if all(np.hypot(*(step - other)) > tolerance for other in chosen):
+            chosen.append(step)
+        if len(chosen) == _CANDIDATES:
+            break
+    return np.array(chosen)
+
+
+def _three(votes: np.ndarray) -> np.ndarray:
+    """Sums over squares of 3 x 3 cells; the outermost cells hold none."""
+    out = np.zeros_like(votes)
+    for j in (-1, 0, 1):
+        for i in (-1, 0, 1):
+            out[1:-1, 1:-1] += votes[1 + j : votes.shape[0] - 1 + j, 1 + i : votes.shape[1] - 1 + i]
+    return out
+
+
+def _surroundings(votes: np.ndarray) -> np.ndarray:
+    """Mean votes a cell in blocks of 16 x 16 cells and those around them."""
+    nx, ny = (-(-size // _WIDE) for size in votes.shape)
+    padded = np.zeros(((nx + 2) * _WIDE, (ny + 2) * _WIDE), votes.dtype)
+    padded[_WIDE : _WIDE + votes.shape[0], _WIDE : _WIDE + votes.shape[1]] = votes
+    blocks = padded.reshape(nx + 2, _WIDE, ny + 2, _WIDE).sum(axis=(1, 3))
+    return _three(blocks)[1:-1, 1:-1] / (9 * _WIDE**2)
+
+
+def _judged(
+    bright: tuple[np.ndarray, np.ndarray], step: np.ndarray, tolerance: float, trials: float
+) -> tuple[float, int, np.ndarray]:
+    """How probable it is that chance makes as many pairs, given how many it makes at steps nearby."""
+    pairs = _pairs(*bright, step, tolerance)
+    if len(pairs) < 3:
+        return 1.0, len(pairs), step
+    angles = np.arange(12) * (np.pi / 6)
+    nearby = [
+        len(_pairs(*bright, step + 4 * tolerance * np.array([math.cos(a), math.sin(a)]), tolerance))
+        for a in angles
+    ]
+    area = np.prod(np.ptp(bright[1], axis=0) + 4 * tolerance)
+    uniform = len(bright[0]) * len(bright[1]) * math.pi * tolerance**2 / area
+    expected = max(sum(nearby) / len(nearby), 2 * uniform)
+    # Two of the agreeing pairs could have defined the step.
+    return min(1.0, trials * _poisson_tail(len(pairs), expected)), len(pairs), step
+
+
+def _poisson_tail(count: int, mean: float) -> float:
+    """The probability of `count` or more (its leading terms; they fall fast above the mean)."""
+    if count <= mean:
+        return 1.0
+    terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count, count + 60)]
+    return min(1.0, sum(terms))
+
+
+def _pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
+    """Index pairs of stars that are each other's nearest and closer than `tolerance` after the step."""
+    if not (len(reference) and len(image)):
+        return np.empty((0, 2), np.int64)
+    gap = reference[:, None, :] - (image + step)[None, :, :]
+    squares = (gap**2).sum(axis=2)
+    there, back = squares.argmin(axis=1), squares.argmin(axis=0)
+    own = np.arange(len(reference))
+    mutual = (back[there] == own) & (squares[own, there] <= tolerance**2)
+    return np.column_stack([own[mutual], there[mutual]])
+
+
+def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float, chance: float) -> Match:
+    """The robust mean of the differences of all stars that agree, weighted by how well each is known."""
+    most = 2000
+    first, second = reference.places[:most], image.places[:most]
+    error = math.inf
+    pairs = np.empty((0, 2), np.int64)
+    for _ in range(3):
+        pairs = _pairs(first, second, step, tolerance)
+        gaps = first[pairs[:, 0]] - second[pairs[:, 1]]
+        # The error of a centroid goes with width over significance; 0.03 pixels is what undersampling leaves.
+        known = (reference.fwhm / reference.snr[pairs[:, 0]]) ** 2 + (
+            image.fwhm / image.snr[pairs[:, 1]]
+        ) ** 2
+        weights = 1 / (known / 2 + 0.03**2)
+        step, error, kept = _robust_mean(gaps, weights)
+        pairs = pairs[kept]
+    return Match(step, error, chance, pairs)
+
+
+def _robust_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """Weighted mean after clipping at 3 normalised deviations, its error from the scatter, and what was kept."""
+    kept = np.ones(len(values), bool)
+    centre = np.median(values, axis=0)
+    for _ in range(5):
+        deviation = np.abs(values - centre) * np.sqrt(weights)[:, None]
+        scale = 1.4826 * np.median(deviation[kept]) + 1e-9
+        now = (deviation <= 3.5 * scale).all(axis=1)
+        centre = np.average(values[now], axis=0, weights=weights[now])
+        if (now == kept).all():
+            break
+        kept = now
+    w, residual = weights[kept], values[kept] - centre
+    free = max(kept.sum() - 1, 1) / kept.sum()
+    error = np.sqrt((w[:, None] ** 2 * residual**2).sum(axis=0) / free) / w.sum()
+    return centre, float(error.max()), kept

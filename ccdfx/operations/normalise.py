@@ -1,0 +1,92 @@
+"""Bringing frames to one level before they are combined: x' = x / scale - zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.operations.frames import Frame
+from ccdfx.records.image import Image
+
+Factor = Sequence[float] | str | Callable[[Image], float] | None
+STATISTICS = ("mean", "median")
+
+
+def factors_of(
+    frames: Sequence[Frame], scale: Factor, zero: Factor
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The scale s_l and the zero z_l of each frame.
+
+    A list is taken as it is. From statistics S and Z of the frames, s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1.
+    """
+    count = len(frames)
+    levels: dict[Any, list[float]] = {}
+    for chosen, name in ((scale, "scale"), (zero, "zero")):
+        if _is_statistic(chosen, name) and chosen not in levels:
+            levels[chosen] = [_level(frame, chosen, name) for frame in frames]
+    scales = [1.0] * count
+    if scale is not None:
+        given = levels[scale] if _is_statistic(scale, "scale") else _numbers(scale, "scale", count)
+        for frame, value in zip(frames, given, strict=True):
+            if not value > 0:
+                raise ArgumentError(
+                    f"scale of {frame.name}",
+                    "must be above 0",
+                    value=value,
+                    remedy="use zero, or leave it out",
+                )
+        scales = [value / given[0] for value in given] if _is_statistic(scale, "scale") else given
+    zeros = [0.0] * count
+    if zero is not None:
+        if _is_statistic(zero, "zero"):
+            given = levels[zero]
+            zeros = [value / factor - given[0] for value, factor in zip(given, scales, strict=True)]
+        else:
+            zeros = _numbers(zero, "zero", count)
+    return tuple(scales), tuple(zeros)
+
+
+def _is_statistic(chosen: Any, name: str) -> bool:
+    if isinstance(chosen, str) and chosen not in STATISTICS:
+        raise ArgumentError(
+            name, f"must be numbers, a function or one of {', '.join(STATISTICS)}", value=chosen
+        )
+    return isinstance(chosen, str) or callable(chosen)
+
+
+def _level(frame: Frame, statistic: Any, name: str) -> float:
+    """The level of the good pixels of a frame, the same whatever order its pixels have in memory."""
+    image = frame.image()
+    value = float(statistic(image)) if callable(statistic) else _exact(image, statistic)
+    if not math.isfinite(value):
+        raise ArgumentError(
+            f"{name} of {frame.name}", "must be a finite number", value=value, remedy="leave the frame out"
+        )
+    return value
+
+
+def _exact(image: Image, statistic: str) -> float:
+    from ccdfx.estimators import median_of
+
+    good = image.good
+    if not good.any():
+        return math.nan
+    if statistic == "median":
+        return float(median_of(image.array, None if good.all() else good))
+    return float(np.mean(image.array, where=good, dtype=np.float64))
+
+
+def _numbers(values: Any, name: str, count: int) -> list[float]:
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(name, "must be numbers, one a frame", value=values) from None
+    if len(numbers) != count:
+        raise ArgumentError(name, f"must be one for each of the {count} frames", value=len(numbers))
+    if not all(math.isfinite(number) for number in numbers):
+        raise ArgumentError(name, "must be finite numbers", value=numbers)
+    return numbers

@@ -1,0 +1,201 @@
+"""Moving the content of an image by a constant, sub-pixel step."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.kernels.separable import separable
+from ccdfx.kernels.shift import fill_bad, spread_flags, typical
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.pixels import working_dtype
+from ccdfx.records.wcs import moved
+
+NOTABLE = 0.05
+"""A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
+
+KERNELS = ("spline", "lanczos")
+_REACH = 4
+_POLE = math.sqrt(3) - 2
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Weights of a resampling along one axis: ``out[n] = sum_j weights[j] source[n + first + j]``."""
+
+    first: int
+    weights: np.ndarray
+
+    def padded(self, dtype: np.dtype, power: int = 1) -> np.ndarray:
+        """The weights to a power, with the zeros that the kernel asks for."""
+        return np.pad(self.weights**power, (0, -self.weights.size % 3)).astype(dtype)
+
+
+def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
+    """The image with its content moved by (+dx, +dy) pixels.
+
+    A step by whole pixels moves values and flags exactly. Any other resamples with one separable filter: the
+    cardinal cubic spline (what `scipy.ndimage.shift` of order 3 does, edges as in its mode "mirror"), or Lanczos
+    with three lobes, its weights normalised to 1 so that a flat sky stays flat.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    dx, dy : float
+        pixels; smaller than the frame.
+    kernel : {"spline", "lanczos"}
+
+    Returns
+    -------
+    Image
+        Same shape and range; float32, or float64 where the input needs it. Bad pixels (flagged or not finite)
+        are replaced by the mean of their neighbours before resampling, and their flags go to every pixel in which
+        their weight is `NOTABLE` = 0.05 or more. What lies outside the input counts as NO_DATA by the same rule,
+        and is 0 where nothing is known. Variance is resampled with the squared weights; that neighbouring pixels
+        are correlated afterwards is not recorded. The reference pixel of the WCS moves along, so that sky
+        positions stay.
+
+    Raises
+    ------
+    ArgumentError
+        A step that is not finite or not smaller than the frame.
+    UnknownNameError
+        Another kernel.
+
+    Notes
+    -----
+    The cardinal spline is ``sum_k sqrt(3) z**|k| B3(t - k)`` with ``z = sqrt(3) - 2`` (Unser 1999, IEEE Signal
+    Processing Magazine 16, 22), cut where its weights fall below the precision of the pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moved = shift(np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), dx=1, dy=0)
+    >>> moved.array.tolist()
+    [[0.0, 1.0, 2.0], [0.0, 4.0, 5.0], [0.0, 7.0, 8.0]]
+    >>> moved.mask[0].tolist()
+    [16, 0, 0]
+    """
+    image = as_image(image)
+    step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
+    if kernel not in KERNELS:
+        raise UnknownNameError("kernel", f"must be one of {', '.join(KERNELS)}", value=kernel)
+    header = moved(image.header, step_x, step_y)
+    if step_x.is_integer() and step_y.is_integer():
+        return _by_whole_pixels(image, int(step_x), int(step_y), header)
+    dtype = working_dtype(image.array)
+    across, down = taps(step_x, kernel, dtype), taps(step_y, kernel, dtype)
+    good = image.good
+    flags = _flags(image.mask, good, across, down)
+    known = np.outer(_known(step_y, image.shape[0]), _known(step_x, image.shape[1]))
+    array = _resampled(image.array.astype(dtype), good, across, down) * known
+    variance = None
+    if image.variance is not None:
+        variance = _resampled(_finite_variance(image.variance, dtype), good, across, down, power=2) * known
+    return adopt(array, header, flags, image.range, variance)
+
+
+def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
+    """The weights of a move by `step` pixels along one axis, which sum to 1."""
+    if float(step).is_integer():
+        return Taps(-int(step), np.ones(1))
+    radius = 3 if kernel == "lanczos" else 12 if dtype == np.float32 else 24
+    first = math.floor(-step) - radius + 1
+    distance = -step - np.arange(first, first + 2 * radius)
+    weights = np.sinc(distance) * np.sinc(distance / 3) if kernel == "lanczos" else _cardinal(distance)
+    return Taps(first, weights / weights.sum())
+
+
+def _cardinal(distance: np.ndarray) -> np.ndarray:
+    k = np.arange(-60, 61)
+    t = np.abs(distance[:, None] - k)
+    b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
+    return (math.sqrt(3) * _POLE ** np.abs(k) * b3).sum(axis=1)
+
+
+def _step(value: Any, name: str, size: int) -> float:
+    try:
+        if isinstance(value, str | bool | np.bool_):
+            raise TypeError
+        step = float(operator.index(value)) if isinstance(value, int | np.integer) else float(value)
+    except TypeError:
+        raise ArgumentTypeError(name, "must be a number of pixels", value=value) from None
+    if not math.isfinite(step):
+        raise ArgumentError(
+            name, "must be finite", value=step, remedy="leave out a frame without a measured shift"
+        )
+    if abs(step) >= size:
+        raise ArgumentError(name, f"must be smaller than the frame, {size} pixels", value=step)
+    return step
+
+
+def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
+    ny, nx = image.shape
+    target = slice(max(dy, 0), ny + min(dy, 0)), slice(max(dx, 0), nx + min(dx, 0))
+    source = slice(max(-dy, 0), ny + min(-dy, 0)), slice(max(-dx, 0), nx + min(-dx, 0))
+
+    def put(values: np.ndarray, out: np.ndarray) -> np.ndarray:
+        out[target] = values[source]
+        return out
+
+    dtype = working_dtype(image.array)
+    array = put(image.array, np.zeros(image.shape, dtype))
+    outside = dx != 0 or dy != 0
+    flags = None
+    if image.mask is not None or outside or not image.good.all():
+        flags = put(_own_flags(image.mask, image.good), np.full(image.shape, np.uint8(Flag.NO_DATA)))
+    variance = None
+    if image.variance is not None:
+        variance = put(image.variance, np.zeros(image.shape, dtype))
+    return adopt(array, header, flags, image.range, variance)
+
+
+def _own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
+    """The flags of the pixels, NO_DATA where a value that is not finite carries none."""
+    flags = np.zeros(good.shape, np.uint8) if mask is None else mask.copy()
+    flags[~good & (flags == 0)] = np.uint8(Flag.NO_DATA)
+    return flags
+
+
+def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
+    """The flags after resampling: those of bad pixels where they count, NO_DATA where the outside counts."""
+    weight = np.abs(np.outer(down.weights, across.weights))
+    j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
+    out = np.zeros(good.shape, np.uint8)
+    if not good.all():
+        spread_flags(_own_flags(mask, good), -(j + down.first), -(i + across.first), out)
+    for axis, steps in ((0, j + down.first), (1, i + across.first)):
+        outside = np.zeros(good.shape[axis], bool)
+        n = np.arange(good.shape[axis])
+        for step in np.unique(steps):
+            outside |= (n + step < 0) | (n + step >= good.shape[axis])
+        out[(outside, slice(None)) if axis == 0 else (slice(None), outside)] |= np.uint8(Flag.NO_DATA)
+    return out
+
+
+def _known(step: float, size: int) -> np.ndarray:
+    """Which output pixels have their centre inside the input's pixels."""
+    position = np.arange(size) - step
+    return (position >= -0.5) & (position <= size - 0.5)
+
+
+def _finite_variance(variance: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    values = variance.astype(dtype)
+    values[~np.isfinite(values)] = 0
+    return values
+
+
+def _resampled(values: np.ndarray, good: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:
+    """The values (a fresh array, changed in place) filtered by the taps to a power."""
+    if not good.all():
+        fill_bad(values, ~good, _REACH, typical(values, good))
+    out = np.empty_like(values)
+    weights_y, weights_x = down.padded(values.dtype, power), across.padded(values.dtype, power)
+    separable(values, weights_y, down.first, weights_x, across.first, out, 0, values.shape[0])
+    return out

@@ -1,0 +1,137 @@
+"""Cutting windows out of frames and putting them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.matching import binning
+from ccdfx.records.pixels import working_dtype
+
+
+def select(image: Any, *, range: Any) -> Image:
+    """The part of an image that lies in a window.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    range : Range, (x_lower, x_upper, y_lower, y_upper), (x, y, radius), '[x1:x2,y1:y2]' or None
+        In pixels of the parent frame, which for an image that is itself a window are not those of its array.
+        None is the whole image.
+
+    Returns
+    -------
+    Image
+        A copy of values, mask and variance of the window, with its `range`; the WCS follows, so that the sky
+        position of every pixel stays.
+
+    Raises
+    ------
+    ArgumentError
+        When the window is not inside the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> part = select(np.arange(12).reshape(3, 4), range=(1, 3, 0, 2))
+    >>> part.array.tolist(), part.range.to_fits()
+    ([[1, 2], [5, 6]], '[2:3,1:2]')
+    """
+    return as_image(image).select(range)
+
+
+def trim(image: Any, *, section: Any) -> Image:
+    """Cut a frame down to its useful section, such as TRIMSEC: `select` under the name the field uses.
+
+    The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which speak
+    of the raw frame, leave the header.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> trim(np.zeros((10, 12)), section="[1:8,1:10]").shape
+    (10, 8)
+    """
+    if section is None:
+        raise ArgumentTypeError(
+            "section", "must be a window", value=None, remedy="give a Range, four numbers or '[x1:x2,y1:y2]'"
+        )
+    return as_image(image).select(section)
+
+
+def paste(full: Any, *, part: Any) -> Image:
+    """Put a window back into the frame it was cut from.
+
+    Parameters
+    ----------
+    full : Image or 2-D array
+    part : Image or 2-D array
+        Its `range` says where it goes; values, flags and variance there are replaced.
+
+    Returns
+    -------
+    Image
+        With the header and the window of `full`. The values have the type of `full` if that holds those of
+        `part`, else float32 or float64. Flags outside `part` stay.
+
+    Raises
+    ------
+    ArgumentError
+        When `part` does not lie inside `full`.
+    MismatchError
+        When units or binning differ, or only one of the two has a variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> paste(np.zeros((2, 3)), part=Image([[7.0]], range=(2, 3, 1, 2))).array
+    array([[0., 0., 0.],
+           [0., 0., 7.]])
+    """
+    full, part = as_image(full, "full"), as_image(part, "part")
+    if not full.range.contains(part.range):
+        raise ArgumentError(
+            "part",
+            f"must lie inside the window {full.range.to_fits()}",
+            value=part.range.to_fits(),
+            remedy="give the frame that the part was cut from",
+        )
+    _require_same_kind(full, part)
+    cut = part.range.relative_to(full.range).slices
+    array = full.array.astype(_common_dtype(full, part), copy=True)
+    array[cut] = part.array
+    mask = variance = None
+    if full.mask is not None or part.mask is not None:
+        mask = np.zeros(full.shape, np.uint8) if full.mask is None else full.mask.copy()
+        mask[cut] = 0 if part.mask is None else part.mask
+    if full.variance is not None and part.variance is not None:
+        variance = full.variance.astype(np.result_type(full.variance, part.variance), copy=True)
+        variance[cut] = part.variance
+    return adopt(array, full.header, mask, full.range, variance)
+
+
+def _require_same_kind(full: Image, part: Image) -> None:
+    if full.unit and part.unit and full.unit != part.unit:
+        raise MismatchError("part", f"must be in the unit {full.unit!r} of the frame", value=part.unit)
+    if binning(full.header) and binning(part.header) and binning(full.header) != binning(part.header):
+        raise MismatchError(
+            "part", f"must have the frame's binning {binning(full.header)}", value=binning(part.header)
+        )
+    if (full.variance is None) != (part.variance is None):
+        raise MismatchError(
+            "part",
+            "must have a variance if and only if the frame has one",
+            remedy="add_variance to both, or drop one with replace(variance=None)",
+        )
+
+
+def _common_dtype(full: Image, part: Image) -> np.dtype:
+    if full.dtype == part.dtype or np.can_cast(part.dtype, full.dtype):
+        return full.dtype
+    if full.dtype.kind in "iu" and part.dtype.kind in "iu":
+        common = np.result_type(full.dtype, part.dtype)
+        return common if common.kind in "iu" else np.dtype(np.float64)
+    return working_dtype(full.array, part.array)

@@ -1,0 +1,312 @@
+"""Bias, dark, flat, gain and noise: values, variances, flags, header, and every refusal."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from ccdfx.engines import engine
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
+from ccdfx.noise import ccd_noise, gaussian_noise, poisson_noise
+from ccdfx.operations.calibrate import (
+    add_variance,
+    calibrate,
+    divide_flat,
+    subtract_bias,
+    subtract_dark,
+    to_electrons,
+)
+from ccdfx.operations.masks import mask_from, mask_saturated
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+from ccdfx.records.master import Master
+
+ONES = np.ones((2, 3))
+
+
+def master(image: Image) -> Master:
+    return Master(image, "master.fits", "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("raw", "bias", "dtype"),
+    [
+        (np.uint16, np.uint16, np.float32), (np.int16, np.uint8, np.float32), (np.uint8, np.int16, np.float32),
+        (np.int32, np.float32, np.float64), (np.float32, np.int64, np.float64), (np.float32, np.float64, np.float64),
+        (np.uint16, np.float64, np.float64),
+    ],
+)  # fmt: skip
+def test_integers_never_wrap(raw, bias, dtype):
+    found = subtract_bias(np.full((2, 2), 5, raw), bias=np.full((2, 2), 10, bias))
+    assert (
+        found.dtype == dtype and (found.array == -5).all() and found.mask is None and found.variance is None
+    )
+
+
+def test_wide_integers_keep_their_last_digit():
+    found = subtract_bias(np.full((1, 1), 2**24 + 1), bias=np.ones((1, 1), np.uint16))
+    assert found.array[0, 0] == 2**24
+
+
+def test_masters_come_as_image_array_or_master():
+    for bias in (ONES, Image(ONES), master(Image(ONES))):
+        np.testing.assert_array_equal(subtract_bias(ONES, bias=bias).array, 0)
+
+
+def test_variances_of_differences_add():
+    image = Image(ONES * 9, variance=ONES * 4)
+    assert (subtract_bias(image, bias=Image(ONES, variance=ONES * 2)).variance == 6).all()
+    assert (subtract_bias(Image(ONES), bias=Image(ONES, variance=ONES * 2)).variance == 2).all()
+    assert (subtract_bias(image, bias=ONES).variance == 4).all()
+    assert (subtract_dark(image, dark=Image(ONES, variance=ONES * 2), scale=3).variance == 4 + 9 * 2).all()
+
+
+def test_flags_of_masters_join():
+    image = Image(ONES, mask=[[4, 0, 0], [0, 0, 0]])
+    bias = Image(ONES, mask=[[1, 2, 0], [0, 0, 0]])
+    for function, name in ((subtract_bias, "bias"), (subtract_dark, "dark")):
+        found = function(image, **{name: bias})
+        assert found.mask.tolist() == [[5, 2, 0], [0, 0, 0]] and (found.array == 0).all()
+    assert divide_flat(image, flat=bias).mask.tolist() == [[5, 3, 0], [0, 0, 0]]
+
+
+def test_a_master_pixel_that_is_not_finite_is_not_applied():
+    hole = np.array([[np.nan, np.inf, 1.0]])
+    for found in (subtract_bias([[5.0, 5, 5]], bias=hole), subtract_dark([[5.0, 5, 5]], dark=hole, scale=2)):
+        assert found.array[0, :2].tolist() == [5, 5] and found.mask.tolist() == [[1, 1, 0]]
+
+
+def test_pixels_that_are_not_finite_are_flagged_no_data():
+    found = subtract_bias([[np.nan, np.inf, 1.0]], bias=[[1.0, 1, 1]])
+    assert found.mask.tolist() == [[Flag.NO_DATA, Flag.NO_DATA, 0]]
+
+
+FLAT = np.array([[2.0, 4.0, 0.0, -1.0, np.nan, np.inf, 1e-8, 2.0]])
+
+
+def test_a_flat_pixel_without_light_divides_nothing():
+    mask = np.zeros(FLAT.shape, np.uint8)
+    mask[0, 7] = Flag.SATURATED
+    variance = np.full(FLAT.shape, 3.0)
+    image = Image(np.full(FLAT.shape, 8.0), variance=variance)
+    found = divide_flat(image, flat=Image(FLAT, mask=mask, variance=variance * 0.1), normalise=2)
+    assert found.array.tolist() == [[8, 4, 8, 8, 8, 8, 8, 8]]
+    assert found.mask.tolist() == [[0, 0, 1, 1, 1, 1, 1, 5]]
+    relative = 0.3 / 4
+    np.testing.assert_allclose(found.variance[0, :2], [3 + 64 * relative, (3 + 16 * relative) / 4])
+    np.testing.assert_array_equal(found.variance[0, 2:], 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_division_gives_infinity(dtype):
+    flat = np.array([[5e-324, 1e-38, 1e-300, 0.0, -0.0]]).astype(dtype)
+    found = divide_flat(np.full((1, 5), 1e5, dtype), flat=flat, normalise=None)
+    assert np.isfinite(found.array).all() and (found.mask == Flag.BAD_PIXEL).all()
+
+
+@pytest.mark.parametrize(
+    ("normalise", "level"),
+    [
+        ("median", 3.0),
+        ("mean", 13 / 3),
+        (None, 1.0),
+        (5, 5.0),
+        (np.max, 8.0),
+        (lambda values: values.size, 3.0),
+    ],
+)
+def test_the_level_of_a_flat_comes_from_its_good_pixels(normalise, level):
+    flat = Image(np.array([[2.0, 3.0, 8.0, 900.0, np.nan, -7.0, 0.0]]), mask=[[0, 0, 0, 1, 0, 0, 0]])
+    found = divide_flat(np.full((1, 7), 6.0), flat=flat, normalise=normalise)
+    np.testing.assert_allclose(found.array[0, :3], 6 * level / np.array([2, 3, 8]))
+
+
+def test_the_remembered_level_is_that_of_the_flat_at_hand():
+    image = np.full((1, 2), 12.0)
+    for value in range(1, 60):
+        flat = Image(np.array([[value, 3.0 * value]]))
+        np.testing.assert_allclose(divide_flat(image, flat=flat).array, [[24, 8]])
+        masked = flat.replace(mask=[[0, 1]])
+        np.testing.assert_allclose(divide_flat(image, flat=masked).array, [[12, 12]])
+        np.testing.assert_allclose(divide_flat(image, flat=flat, normalise="mean").array, [[24, 8]])
+
+
+def test_filters_are_compared_when_both_are_known():
+    v, r, none = (Image(ONES, {} if band is None else {"FILTER": band}) for band in ("V", "R", None))
+    assert (divide_flat(v, flat=none).array == 1).all() and (divide_flat(none, flat=r).array == 1).all()
+    assert (divide_flat(v, flat=v.replace(band="v ")).array == 1).all()
+
+
+def test_a_flat_has_a_unit_of_its_own():
+    assert (
+        divide_flat(Image(ONES, {"BUNIT": "adu"}), flat=Image(ONES, {"BUNIT": "electron"})).array == 1
+    ).all()
+
+
+def exposure(seconds) -> Image:
+    return Image(ONES * 6, {} if seconds is None else {"EXPTIME": seconds}, variance=ONES)
+
+
+@pytest.mark.parametrize(
+    ("image", "dark", "scale", "factor"),
+    [
+        (20, 60, "exposure", 1 / 3), ("10,5", 21, "exposure", 0.5), (60, 60, None, 1), (None, 60, None, 1),
+        (60, None, None, 1), (60, 60.03, None, 1), (20, 60, 2.5, 2.5), (None, None, 0.5, 0.5),
+    ],
+)  # fmt: skip
+def test_a_dark_is_scaled_only_when_told(image, dark, scale, factor):
+    found = subtract_dark(exposure(image), dark=exposure(dark), scale=scale)
+    np.testing.assert_allclose(found.array, 6 - 6 * factor, atol=1e-12)
+    np.testing.assert_allclose(found.variance, 1 + factor**2)
+
+
+def test_electrons():
+    header = {"BUNIT": ("ADU", "unit"), "OBJECT": "x"}
+    found = to_electrons(Image(np.full((1, 2), 3, np.uint16), header, variance=[[2.0, 4.0]]), gain=2)
+    assert found.array.tolist() == [[6, 6]] and found.variance.tolist() == [[8, 16]]
+    assert found.unit == "electron" and found.header["OBJECT"] == "x"
+    assert to_electrons(ONES, gain=1).unit == "electron"
+
+
+def test_variance_is_the_ccd_equation():
+    found = add_variance([[-100.0, 0.0, 400.0]], noise=ccd_noise(2.0, 6.0, 0.01))
+    np.testing.assert_allclose(found.variance, [[10, 9, 225]])
+    again = add_variance(found, noise=gaussian_noise(2.0))
+    np.testing.assert_allclose(again.variance, [[14, 13, 229]])
+    assert add_variance(np.ones((1, 1), np.uint16), noise=poisson_noise()).dtype == np.uint16
+
+
+def test_calibrate_takes_all_at_once():
+    raw = Image(np.array([[1000, 60000, 500]], np.uint16), {"BUNIT": "adu", "EXPTIME": 30, "FILTER": "V"})
+    found = calibrate(
+        raw,
+        bias=master(Image([[100.0, 100, 100]], variance=[[1.0, 1, 1]])),
+        dark=Image([[10.0, 10, 10]], {"EXPTIME": 60}),
+        dark_scale="exposure",
+        flat=Image([[1.0, 2.0, 0.0]], {"FILTER": "V"}),
+        normalise=None,
+        noise=ccd_noise(gain=2.0, readnoise=4.0),
+        saturation=60000,
+        bad_pixels=np.array([[False, False, True]]),
+        gain=2.0,
+    )
+    np.testing.assert_allclose(found.array, [[1790, 59895, 790]])
+    np.testing.assert_allclose(found.variance, [[4 * 455, 29955, 4 * 205]])
+    assert found.mask.tolist() == [[0, 4, 1]] and found.unit == "electron"
+
+
+@pytest.mark.parametrize(
+    "noise", [ccd_noise(1.5, 5.0, 0.01), gaussian_noise(3.0), ccd_noise(1.5, 5.0) + gaussian_noise(1.0)]
+)
+def test_any_noise_model_can_be_fused(noise):
+    raw, bias, flat = Image(ONES * 500), Image(ONES * 100, variance=ONES), Image(ONES * 2)
+    found = calibrate(raw, bias=bias, flat=flat, normalise=None, noise=noise, gain=1.5)
+    steps = add_variance(subtract_bias(raw, bias=bias), noise=noise)
+    steps = to_electrons(divide_flat(steps, flat=flat, normalise=None), gain=1.5)
+    np.testing.assert_allclose(found.array, steps.array)
+    np.testing.assert_allclose(found.variance, steps.variance)
+
+
+def test_threads_and_tiles_change_nothing(monkeypatch):
+    from ccdfx.operations import calibration
+
+    rng = np.random.default_rng(2)
+    raw = Image(rng.integers(0, 65535, (300, 257), dtype=np.uint16))
+    bias = Image(rng.normal(300, 3, raw.shape).astype(np.float32), variance=np.ones(raw.shape, np.float32))
+    flat = Image(rng.normal(1, 0.3, raw.shape).astype(np.float32))
+    options = {"bias": bias, "flat": flat, "noise": ccd_noise(1.5, 5.0), "saturation": 60000}
+    one = calibrate(raw, **options)
+    for size, threads in ((1000, 1), (1000, 3), (7777, 2)):
+        monkeypatch.setattr(calibration, "TILE_PIXELS", size)
+        with engine(threads=threads):
+            many = calibrate(raw, **options)
+        for name in ("array", "mask", "variance"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(many, name))
+
+
+def test_an_engine_elsewhere_does_not_get_pixels_in_memory(monkeypatch):
+    from ccdfx.engines import Engine
+    from ccdfx.operations import calibration
+
+    def never(function, tiles):
+        raise AssertionError("tiles were sent away")
+
+    monkeypatch.setattr(calibration, "TILE_PIXELS", 2)
+    with engine(Engine("far", never)):
+        assert (subtract_bias(ONES, bias=ONES).array == 0).all()
+
+
+ADU = Image(ONES, {"BUNIT": "adu", "EXPTIME": 30, "FILTER": "V", "CCDSUM": "1 1"}, range=(5, 8, 5, 7))
+ELECTRON = ADU.replace(unit="electron")
+REFUSED = {
+    "a broadcast bias": (MismatchError, lambda: subtract_bias(ONES, bias=np.ones((1, 3)))),
+    "a bias of one number": (ArgumentError, lambda: subtract_bias(ONES, bias=3.0)),
+    "a transposed bias": (MismatchError, lambda: subtract_bias(ONES, bias=np.ones((3, 2)))),
+    "a bias of another window": (MismatchError, lambda: subtract_bias(ADU, bias=ADU.replace(range=(6, 9, 5, 7)))),
+    "a bias in electrons": (MismatchError, lambda: subtract_bias(ADU, bias=ELECTRON)),
+    "a bias of another binning": (
+        MismatchError,
+        lambda: subtract_bias(ADU, bias=ADU.replace(header=ADU.header.set("CCDSUM", "2 2"))),
+    ),
+    "a list of biases": (ArgumentTypeError, lambda: subtract_bias(ONES, bias=[ONES, ONES])),
+    "a list of images": (ArgumentTypeError, lambda: subtract_bias([ADU, ADU], bias=ONES)),
+    "a cube": (ArgumentError, lambda: subtract_bias(np.ones((2, 3, 4)), bias=ONES)),
+    "a file name": (ArgumentTypeError, lambda: subtract_bias(ONES, bias="bias.fits")),
+    "no bias": (ArgumentTypeError, lambda: subtract_bias(ONES, bias=None)),
+    "a complex frame": (ArgumentTypeError, lambda: subtract_bias(ONES * 1j, bias=ONES)),
+    "another exposure": (MismatchError, lambda: subtract_dark(exposure(30), dark=exposure(60))),
+    "no exposure of the image": (ArgumentError, lambda: subtract_dark(exposure(None), dark=exposure(60), scale="exposure")),
+    "no exposure of the dark": (ArgumentError, lambda: subtract_dark(exposure(60), dark=exposure(None), scale="exposure")),
+    "exposure zero of the dark": (ArgumentError, lambda: subtract_dark(exposure(60), dark=exposure(0), scale="exposure")),
+    "exposure zero": (ArgumentError, lambda: subtract_dark(exposure(0), dark=exposure(60), scale="exposure")),
+    "negative exposure": (ArgumentError, lambda: subtract_dark(exposure(-5), dark=exposure(60), scale="exposure")),
+    "an exposure in words": (ArgumentError, lambda: subtract_dark(exposure("long"), dark=exposure(60), scale="exposure")),
+    "a misspelt scale": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale="exptime")),
+    "a negative scale": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale=-1)),
+    "a scale that is NaN": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale=np.nan)),
+    "another filter": (MismatchError, lambda: divide_flat(ADU, flat=ADU.replace(band="R"))),
+    "a flat without light": (ArgumentError, lambda: divide_flat(ONES, flat=ONES * 0)),
+    "a flat that is all NaN": (ArgumentError, lambda: divide_flat(ONES, flat=ONES * np.nan)),
+    "a flat that is all masked": (ArgumentError, lambda: divide_flat(ONES, flat=Image(ONES, mask=ONES > 0))),
+    "a level of zero": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise=0)),
+    "a level that is NaN": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise=lambda values: np.nan)),
+    "an unknown level": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise="mode")),
+    "a negative gain": (ArgumentError, lambda: to_electrons(ONES, gain=-1.5)),
+    "a gain of zero": (ArgumentError, lambda: to_electrons(ONES, gain=0)),
+    "a gain that is NaN": (ArgumentError, lambda: to_electrons(ONES, gain=np.nan)),
+    "an infinite gain": (ArgumentError, lambda: to_electrons(ONES, gain=np.inf)),
+    "a gain in words": (ArgumentTypeError, lambda: to_electrons(ONES, gain="1.5")),
+    "a gain for each amplifier": (ArgumentTypeError, lambda: to_electrons(ONES, gain=[1.5, 1.6])),
+    "electrons twice": (MismatchError, lambda: to_electrons(ELECTRON, gain=1.5)),
+    "fluxes": (MismatchError, lambda: to_electrons(ADU.replace(unit="Jy"), gain=1.5)),
+    "electrons twice, fused": (MismatchError, lambda: calibrate(ELECTRON, gain=1.5)),
+    "noise of ADU for electrons": (MismatchError, lambda: add_variance(ELECTRON, noise=ccd_noise(1.5, 5))),
+    "noise as a number": (ArgumentTypeError, lambda: add_variance(ONES, noise=5.0)),
+    "a saturation of zero": (ArgumentError, lambda: mask_saturated(ONES, saturation=0)),
+    "a saturation that is NaN": (ArgumentError, lambda: calibrate(ONES, saturation=np.nan)),
+    "no saturation": (ArgumentTypeError, lambda: mask_saturated(ONES, saturation=None)),
+    "a broadcast map": (MismatchError, lambda: mask_from(ONES, bad_pixels=np.zeros((2, 1), bool))),
+    "a map that is a frame": (ArgumentError, lambda: calibrate(ONES, bad_pixels=ONES * 1000)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_mistakes_are_refused_with_argument_rule_and_remedy(name):
+    error, mistake = REFUSED[name]
+    with pytest.raises(error) as caught:
+        mistake()
+    assert isinstance(caught.value, CcdfxError)
+    assert re.match(r"^[\w ]+: .{8,}", str(caught.value)), str(caught.value)
+    assert caught.value.rule
+
+
+def test_refusals_name_what_they_are_about():
+    for name, subject in (
+        ("a broadcast bias", "bias"), ("another exposure", "dark"), ("another filter", "flat"), ("a negative gain", "gain"),
+        ("exposure zero", "EXPTIME of the image"), ("a broadcast map", "bad_pixels"), ("noise as a number", "noise"),
+    ):  # fmt: skip
+        with pytest.raises(CcdfxError) as caught:
+            REFUSED[name][1]()
+        assert caught.value.subject == subject and caught.value.remedy

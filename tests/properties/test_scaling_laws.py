@@ -1,0 +1,71 @@
+"""Laws of scalings: increasing, undone by the inverse, blind to bad pixels' neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ccdfx.records.image import Image
+from ccdfx.scalings import Scaling, asinh, exp, linear, log, power, scale, sqrt, unscale
+
+POSITIVE = st.floats(0.1, 10.0)
+scalings = st.one_of(
+    st.builds(linear, POSITIVE, st.floats(-100, 100)),
+    st.builds(log, st.floats(1.5, 20)),
+    st.builds(
+        lambda base, low, width, upper: log(base, minimum=low, maximum=low + width, upper=upper),
+        st.floats(1.5, 1000), st.floats(-50, 50), st.floats(1, 1000), st.floats(0.5, 300),
+    ),
+    st.just(sqrt()),
+    st.builds(asinh, st.floats(0.1, 1000)),
+    st.builds(power, st.floats(0.2, 4)),
+    st.builds(exp, st.floats(1.05, 10)),
+)  # fmt: skip
+arrays = hnp.arrays(
+    np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-90, 90, width=32)
+)
+
+
+def inside(scaling: Scaling, array: np.ndarray) -> np.ndarray:
+    low, high = scaling.domain(**scaling.parameters) if scaling.domain else (-np.inf, np.inf)
+    return np.clip(array, low + 1e-3 if np.isfinite(low) else None, high)
+
+
+@settings(deadline=None)
+@given(scalings, arrays)
+def test_the_inverse_undoes_the_scaling_on_the_domain(scaling: Scaling, array: np.ndarray) -> None:
+    array = inside(scaling, array)
+    back = unscale(scale(array, scaling=scaling), scaling=scaling)
+    assert back.mask is None
+    assert back.array == pytest.approx(array, rel=1e-6, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(scalings, arrays)
+def test_scalings_do_not_decrease(scaling: Scaling, array: np.ndarray) -> None:
+    order = np.sort(inside(scaling, array), axis=None).reshape(1, -1)
+    scaled = scale(order, scaling=scaling).array
+    assert (np.diff(scaled) >= -1e-12 * np.abs(scaled[:, 1:])).all()
+    far = np.diff(order) > 1e-3 * np.maximum(1.0, np.abs(order[:, 1:]))
+    steps = np.diff(scaled)[far]
+    assert (steps > 0).all() or scaling.name == "exp" or np.abs(scaled).max() > 1e6
+
+
+@settings(deadline=None)
+@given(scalings, arrays, st.integers(0, 35))
+def test_pixels_are_scaled_one_by_one_and_masks_only_grow(
+    scaling: Scaling, array: np.ndarray, at: int
+) -> None:
+    mask = np.zeros(array.shape, np.uint8)
+    mask.flat[at % array.size] = 4
+    image = Image(array, mask=mask)
+    scaled = scale(image, scaling=scaling)
+    assert ((scaled.mask & mask) == mask).all()
+    spoilt = array.copy()
+    spoilt[mask > 0] = np.nan
+    other = scale(Image(spoilt, mask=mask), scaling=scaling)
+    assert np.array_equal(other.array[mask == 0], scaled.array[mask == 0], equal_nan=True)
+    assert np.array_equal(image.array, array)

@@ -1,0 +1,178 @@
+"""Where tiles run."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pickle
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import ccdfx
+from ccdfx.engines import ENGINES, Engine, current_engine, engine, map_serially, threads_engine
+
+
+def test_results_come_in_order_however_long_each_takes():
+    def slow_first(tile):
+        time.sleep(0.02 if tile == 0 else 0.0)
+        return tile * 2
+
+    with engine(threads=4) as chosen:
+        assert list(chosen.map(slow_first, range(20))) == [2 * i for i in range(20)]
+
+
+def test_few_tiles_are_in_flight_and_the_rest_is_drawn_as_they_finish():
+    drawn = []
+
+    def tiles():
+        for i in range(50):
+            drawn.append(i)
+            yield i
+
+    results = threads_engine(2).map(lambda tile: tile, tiles())
+    assert next(results) == 0
+    assert len(drawn) <= 5
+    assert list(results) == list(range(1, 50))
+
+
+def test_an_error_in_a_tile_reaches_the_caller_and_no_thread_stays():
+    def fails(tile):
+        if tile == 3:
+            raise ccdfx.FileError("a.fits", "cannot be read")
+        return tile
+
+    before = threading.active_count()
+    with pytest.raises(ccdfx.FileError, match="cannot be read"):
+        list(threads_engine(3).map(fails, range(100)))
+    assert threading.active_count() == before
+
+
+def test_the_innermost_block_counts_and_ends():
+    outside = current_engine()
+    with engine(threads=3) as outer:
+        assert current_engine() is outer
+        with engine(memory=1000) as inner:
+            assert (inner.threads, inner.memory) == (3, 1000)
+        assert current_engine() is outer
+    assert current_engine() is outside
+
+
+def test_the_block_ends_on_an_error_too():
+    outside = current_engine()
+    with pytest.raises(RuntimeError), engine(threads=3):
+        raise RuntimeError
+    assert current_engine() is outside
+
+
+def test_threads_of_other_threads_are_their_own():
+    seen = []
+    with engine(threads=7):
+        thread = threading.Thread(target=lambda: seen.append(current_engine().threads))
+        thread.start()
+        thread.join()
+    assert seen == [ENGINES[0].threads]
+
+
+def test_an_engine_by_name_and_an_unknown_one():
+    with engine("threads", threads=1) as chosen:
+        assert chosen.name == "threads"
+    with pytest.raises(ccdfx.UnknownNameError, match="threads"), engine("no such engine"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"threads": 0}, ccdfx.ArgumentError),
+        ({"threads": -1}, ccdfx.ArgumentError),
+        ({"threads": True}, ccdfx.ArgumentError),
+        ({"threads": 1.5}, ccdfx.ArgumentTypeError),
+        ({"memory": 0}, ccdfx.ArgumentError),
+        ({"memory": "512 MB"}, ccdfx.ArgumentTypeError),
+        ({"name": 3}, ccdfx.ArgumentTypeError),
+    ],
+)
+def test_nonsense_is_refused(options, error):
+    with pytest.raises(error), engine(**options):
+        pass
+
+
+def test_threads_of_an_engine_that_has_no_such_thing():
+    with pytest.raises(ccdfx.ArgumentError, match="single"), engine(Engine("single"), threads=2):
+        pass
+
+
+def test_an_engine_can_be_pickled():
+    copy = pickle.loads(pickle.dumps(threads_engine(2)))
+    assert (copy.name, copy.threads, list(copy.map(abs, [-1]))) == ("threads", 2, [1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_combining_works_in_a_forked_child():
+    frames = [np.full((300, 700), float(i)) for i in range(3)]
+    with engine(threads=2):
+        ccdfx.combine(frames, reject=None)
+    with pytest.warns(DeprecationWarning) if threading.active_count() > 1 else _nothing():
+        child = os.fork()
+    if child == 0:  # in the child: no pytest, only an exit status
+        try:
+            with engine(threads=2):
+                ok = bool((ccdfx.combine(frames, reject=None).array == 1.0).all())
+        except BaseException:
+            ok = False
+        os._exit(0 if ok else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class _nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+
+def _pickled(function, tiles):
+    """An engine that shares nothing: function and tiles travel as bytes, as to another machine."""
+    for tile in tiles:
+        copied, own = pickle.loads(pickle.dumps((function, tile)))
+        yield pickle.loads(pickle.dumps(copied(own)))
+
+
+@pytest.mark.parametrize("where", ["one thread", "two threads", "eight threads", "small memory", "elsewhere"])
+def test_same_bytes_wherever_tiles_run(where):
+    rng = np.random.default_rng(0)
+    frames = [
+        ccdfx.Image(rng.normal(100, 9, (257, 131)).astype("f4"), mask=rng.random((257, 131)) < 0.1)
+        for _ in range(6)
+    ]
+    options = {"reject": ccdfx.mad_clip(low=2, high=2)}
+    with engine(Engine("serial", map_serially)):
+        expected = ccdfx.stack(frames, **options)
+    chosen = {
+        "one thread": threads_engine(1),
+        "two threads": threads_engine(2),
+        "eight threads": threads_engine(8),
+        "small memory": threads_engine(2, memory=2 * 131 * 8 * 6 * 3),
+        "elsewhere": Engine("elsewhere", _pickled),
+    }[where]
+    with engine(chosen):
+        got = ccdfx.stack(frames, **options)
+    for field in ("value", "variance", "count", "rejected_low", "rejected_high", "flags"):
+        assert getattr(got, field).tobytes() == getattr(expected, field).tobytes(), field
+
+
+def test_an_engine_may_be_wrapped_to_count_tiles():
+    counted = []
+
+    def counting(function, tiles):
+        for result in map_serially(function, tiles):
+            counted.append(1)
+            yield result
+
+    with engine(dataclasses.replace(current_engine(), map=counting)):
+        ccdfx.combine([np.ones((2000, 600))] * 2)
+    assert len(counted) > 1
