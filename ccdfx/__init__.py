@@ -1,0 +1,64 @@
+"""ccdfx reduces CCD images: pure functions over immutable records, with numba in the hot loops.
+
+The public names are listed in ``ccdfx.__all__``; each is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "errors": (
+        "ArgumentError", "ArgumentTypeError", "CcdfxError", "CcdfxWarning", "CheckFailedError", "FileError",
+        "FormatError", "MismatchError", "OutputExistsError", "PluginError", "UnknownNameError",
+    ),
+    "hookspecs": ("Command", "hookimpl"),
+    "records.flags": ("Flag", "flag_counts"),
+    "records.header": ("Card", "Header"),
+    "records.image": ("Image",),
+    "records.master": ("Master",),
+    "records.range": ("Range",),
+    "io": ("formats", "open_source", "read", "read_header", "read_master", "write"),
+    "io.source": ("Format", "Source"),
+    "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
+    "noise": (
+        "NoiseModel", "add_noise", "ccd_noise", "fit_noise", "gaussian_noise", "poisson_noise", "snr", "std_of",
+        "uniform_noise", "variance_of",
+    ),
+    "scalings": ("Scaling", "scale", "unscale"),
+    "photometry": ("aperture_photometry", "centroid", "find_sources"),
+    "operations.window": ("paste", "select", "trim"),
+    "operations.overscan": ("OverscanFit", "subtract_overscan"),
+    "operations.calibrate": (
+        "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
+    ),
+    "operations.masks": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
+    "operations.average": ("Average", "mean", "median", "total"),
+    "operations.reject": ("Arrangement", "Rejection", "StackFacts", "ccd_clip", "mad_clip", "minmax", "sigma_clip"),
+    "operations.combine": ("Stack", "combine", "stack"),
+    "operations.shift": ("shift",),
+    "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
+    "engines": ("Engine", "engine"),
+    "pipelines": ("Pipeline", "Step", "pipeline", "step"),
+    "recipes": ("read_recipe", "to_recipe", "write_recipe"),
+    "night.frames": ("scan",),
+    "night.instruments": ("Instrument", "load_instrument"),
+    "night.run": ("reduce_night",),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("ccdfx.registry").version()
+    if name in _HOME:
+        value = getattr(import_module(f"ccdfx.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in ("night", "plots", "testing"):
+        return import_module(f"ccdfx.{name}")
+    raise AttributeError(f"module 'ccdfx' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__", "plots"})

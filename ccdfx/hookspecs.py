@@ -1,0 +1,71 @@
+"""The hooks a plugin may implement. Each returns a list of records; `docs/plugins.md` shows every one in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from ccdfx.engines import Engine
+    from ccdfx.io.source import Format
+    from ccdfx.night.instruments import Instrument
+    from ccdfx.noise import NoiseModel
+    from ccdfx.operations.reject import Rejection
+    from ccdfx.pipelines import Step
+    from ccdfx.scalings import Scaling
+
+PROJECT = "ccdfx"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the command line; `load` gives the click command and is called only when it is needed."""
+
+    name: str
+    help: str
+    load: Callable[[], Any]
+
+
+@hookspec
+def ccdfx_formats() -> list[Format]:  # type: ignore[empty-body]
+    """File formats: readers and writers."""
+
+
+@hookspec
+def ccdfx_scalings() -> list[Scaling]:  # type: ignore[empty-body]
+    """Scalings of pixel values, with their inverses."""
+
+
+@hookspec
+def ccdfx_noise_models() -> list[NoiseModel]:  # type: ignore[empty-body]
+    """Noise models."""
+
+
+@hookspec
+def ccdfx_rejections() -> list[Rejection]:  # type: ignore[empty-body]
+    """Rejection rules for combining."""
+
+
+@hookspec
+def ccdfx_steps() -> list[Step]:  # type: ignore[empty-body]
+    """Reduction steps for pipelines and recipes."""
+
+
+@hookspec
+def ccdfx_instruments() -> list[Instrument]:  # type: ignore[empty-body]
+    """Instruments: how to read their headers."""
+
+
+@hookspec
+def ccdfx_engines() -> list[Engine]:  # type: ignore[empty-body]
+    """Engines: where tiles run."""
+
+
+@hookspec
+def ccdfx_commands() -> list[Command]:  # type: ignore[empty-body]
+    """Commands of the command line."""

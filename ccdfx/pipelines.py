@@ -1,0 +1,215 @@
+"""Composing operations: a step binds options, a pipeline joins steps, and both are values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+from ccdfx import registry
+from ccdfx.errors import ArgumentTypeError
+from ccdfx.records.image import Image, as_image
+from ccdfx.records.master import Master, pixel_sha256
+from ccdfx.records.parameters import Parameters, check_names, frozen
+from ccdfx.records.range import Range
+
+IN_MEMORY = "in memory"
+_HASH_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation with some of its options bound.
+
+    Parameters
+    ----------
+    name : str
+        What recipes and the HISTORY call it.
+    function : callable
+        ``function(image, **options) -> Image``.
+    options : mapping
+        The bound options.
+    """
+
+    name: str
+    function: Callable[..., Image]
+    options: Parameters = field(default_factory=lambda: frozen({}))
+
+    @property
+    def parameters(self) -> Parameters:
+        """Every option with the value that it has, bound or by default; unbound ones without default are left out."""
+        defaults = {
+            name: parameter.default
+            for name, parameter in _keywords(self.function).items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        return frozen({**defaults, **self.options})
+
+    def configure(self, **options: Any) -> Step:
+        """The step with these options bound; a misspelt or missing one is an error now, not when it runs."""
+        known = _keywords(self.function)
+        check_names(self.name, known, options)
+        bound = {**self.options, **{name: _bindable(value) for name, value in options.items()}}
+        missing = [n for n, p in known.items() if p.default is inspect.Parameter.empty and n not in bound]
+        if missing:
+            raise ArgumentTypeError(
+                self.name, f"needs the option {', '.join(missing)}", remedy="bind it in step(...)"
+            )
+        return replace(self, options=frozen(bound))
+
+    def __call__(self, image: Any) -> Image:
+        """The operation's result, with one HISTORY line added."""
+        options = {n: v.image if isinstance(v, Master) else v for n, v in self.options.items()}
+        result = self.function(as_image(image), **options)
+        if not isinstance(result, Image):
+            raise ArgumentTypeError(self.name, "must return an Image", value=type(result).__name__)
+        return result.replace(header=result.header.add_history(self.history_line()))
+
+    def history_line(self) -> str:
+        """What the step writes into the HISTORY: version, name, options, and hashes of master frames."""
+        options = " ".join(f"{name}={_history_value(value)}" for name, value in self.options.items())
+        return f"ccdfx {registry.version()} {self.name} {options}".rstrip()
+
+    def __or__(self, other: Step | Pipeline) -> Pipeline:
+        return pipeline(self, other)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{n}={_history_value(v)}' for n, v in self.options.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Steps that are applied one after the other. Joining is associative; ``pipeline()`` is the identity."""
+
+    steps: tuple[Step, ...] = ()
+
+    def __call__(self, image: Any) -> Image:
+        """The image after every step."""
+        result = as_image(image)
+        for number, one in enumerate(self.steps, 1):
+            try:
+                result = one(result)
+            except Exception as error:
+                error.add_note(f"in step {number} of {len(self.steps)}, {one.name}")
+                raise
+        return result
+
+    def __or__(self, other: Step | Pipeline) -> Pipeline:
+        return pipeline(self, other)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        inner = "".join(f"\n    {one!r}," for one in self.steps)
+        return f"pipeline({inner}\n)" if inner else "pipeline()"
+
+
+def step(function: Callable[..., Image] | str, **options: Any) -> Step:
+    """Bind options to an operation, given as a function or by its registered name.
+
+    Parameters
+    ----------
+    function : callable or str
+        ``function(image, *, option=...) -> Image``, or a name that a built-in or a plugin has registered.
+    **options
+        Checked against the signature now. An Image is bound as a master frame with the SHA-256 of its pixels.
+
+    Raises
+    ------
+    ArgumentTypeError
+        For an unknown or a missing option.
+    UnknownNameError
+        For a name that nobody registered.
+
+    Examples
+    --------
+    >>> from ccdfx.operations.window import trim
+    >>> step(trim, section="[1:2,1:1]")([[1.0, 2.0, 3.0]]).shape
+    (1, 2)
+    >>> step(trim, sektion="[1:2,1:1]")
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentTypeError: trim: knows the options section (got 'sektion'); did you mean 'section'?
+    """
+    if isinstance(function, str):
+        return registry.lookup("step", function).configure(**options)
+    if not callable(function):
+        raise ArgumentTypeError("step", "must be a function or a registered name", value=function)
+    return Step(getattr(function, "__name__", type(function).__name__), function).configure(**options)
+
+
+def pipeline(*steps: Step | Pipeline) -> Pipeline:
+    """Join steps and pipelines into one pipeline.
+
+    Examples
+    --------
+    >>> from ccdfx.operations.window import trim
+    >>> left = step(trim, section="[1:2,1:1]")
+    >>> result = pipeline(left)([[1.0, 2.0, 3.0]])
+    >>> result.array, result.header.history[0].split()[2:]
+    (array([[1., 2.]]), ['trim', 'section=[1:2,1:1]'])
+    """
+    flat: list[Step] = []
+    for item in steps:
+        if isinstance(item, Pipeline):
+            flat += item.steps
+        elif isinstance(item, Step):
+            flat.append(item)
+        else:
+            raise ArgumentTypeError(
+                "pipeline", "is made of steps and pipelines", value=item, remedy="use step(...)"
+            )
+    return Pipeline(tuple(flat))
+
+
+def builtin_steps() -> list[Step]:
+    """The operations that recipes may name."""
+    from ccdfx import scalings
+    from ccdfx.operations import calibrate, masks, overscan, shift, window
+
+    functions: Iterable[Callable[..., Image]] = (
+        window.select, window.trim, overscan.subtract_overscan,
+        calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
+        calibrate.add_variance, calibrate.calibrate,
+        masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
+        shift.shift, scalings.scale, scalings.unscale,
+    )  # fmt: skip
+    return [Step(function.__name__, function) for function in functions]
+
+
+def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The options of an operation: its keyword-only parameters, or else all after the first."""
+    parameters = list(inspect.signature(function).parameters.values())
+    named = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    if not named:
+        named = [p for p in parameters[1:] if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    return {p.name: p for p in named}
+
+
+def _bindable(value: Any) -> Any:
+    return Master(value, IN_MEMORY, pixel_sha256(value)) if isinstance(value, Image) else value
+
+
+def _history_value(value: Any) -> str:
+    if isinstance(value, Master):
+        return f"{PurePath(value.name).name} sha256={value.sha256[:_HASH_DIGITS]}"
+    if isinstance(value, Range):
+        return value.to_fits()
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_history_value, value)) + "]"
+    options = getattr(value, "parameters", None)
+    if hasattr(value, "name") and isinstance(options, Parameters):
+        return value.name + _history_options(options)
+    if isinstance(value, Mapping):
+        return _history_options(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _history_options({field.name: getattr(value, field.name) for field in fields(value)})
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return str(value)
+
+
+def _history_options(options: Mapping[str, Any]) -> str:
+    return f"({','.join(f'{name}={_history_value(value)}' for name, value in options.items())})"

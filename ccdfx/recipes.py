@@ -1,0 +1,222 @@
+"""The text form of a pipeline: a recipe in TOML."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from ccdfx import registry
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.pipelines import IN_MEMORY, Pipeline, Step, pipeline, step
+from ccdfx.records.master import Master
+from ccdfx.records.parameters import Parameters, check_names
+from ccdfx.records.range import Range
+
+_USE = "use"
+
+
+def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
+    """The recipe of a pipeline, as TOML text.
+
+    Parameters
+    ----------
+    pipe : Pipeline
+    folder : Path, optional
+        Where the recipe will lie: master frames in or below it are named relative to it, others by their full path.
+
+    Raises
+    ------
+    ArgumentError
+        For what has no text form: a function that nobody registered, or a master frame that is in no file.
+
+    Examples
+    --------
+    >>> from ccdfx.pipelines import pipeline, step
+    >>> print(to_recipe(pipeline(step("trim", section="[1:2,1:1]"))))
+    [[step]]
+    use = "trim"
+    section = "[1:2,1:1]"
+    """
+    return "\n".join(_step_text(one, folder) for one in pipe.steps)
+
+
+def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = None) -> Pipeline:
+    """The pipeline of a recipe.
+
+    Parameters
+    ----------
+    source : path, or text with at least one line break
+        Names of files in a recipe are relative to the recipe.
+    read_master : callable, optional
+        How a master frame is read; by default ``ccdfx.read_master``.
+
+    Raises
+    ------
+    FormatError
+        When the text is not a recipe; the error names the step and the key.
+    MismatchError
+        When a master frame has changed since the recipe was written (its SHA-256 differs).
+    """
+    text, folder, name = _text(source)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(name, f"is not valid TOML: {error}") from None
+    check_names(name, ("step",), content)
+    tables = content.get("step", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise FormatError(name, "must hold its steps as [[step]] tables")
+    reader = read_master or _default_reader()
+    return pipeline(
+        *(_step_of(table, number, name, folder, reader) for number, table in enumerate(tables, 1))
+    )
+
+
+def write_recipe(pipe: Pipeline, path: Any, *, overwrite: bool = False) -> Path:
+    """Write the recipe of a pipeline into a file, atomically."""
+    from ccdfx.io.atomic import atomic_path
+
+    text = to_recipe(pipe, folder=Path(path).absolute().parent)
+    with atomic_path(path, overwrite) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def _step_of(
+    table: Mapping[str, Any], number: int, name: str, folder: Path, reader: Callable[[Path], Master]
+) -> Any:
+    if not isinstance(table.get(_USE), str):
+        raise FormatError(f"{name}, step {number}", f'must say which operation it uses, {_USE} = "name"')
+    options = {key: _decoded(value, folder, reader) for key, value in table.items() if key != _USE}
+    try:
+        return step(table[_USE], **options)
+    except CcdfxError as error:
+        error.add_note(f"in {name}, step {number}")
+        raise
+
+
+def _step_text(one: Step, folder: Path | None) -> str:
+    registered = registry.records("step").get(one.name)
+    if registered is None or registered.function is not one.function:
+        raise ArgumentError(
+            f"step {one.name}",
+            "must be a registered step to be written",
+            remedy="register it with the hook ccdfx_steps",
+        )
+    lines = ["[[step]]", f"{_USE} = {_toml(one.name)}"]
+    for name, value in one.options.items():
+        if value is not None:
+            lines.append(f"{name} = {_toml(_encoded(value, f'{one.name}: option {name}', folder))}")
+        elif registered.parameters.get(name) is not None:
+            raise ArgumentError(
+                f"{one.name}: option {name}", "cannot be None in TOML, which has no such value"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _encoded(value: Any, where: str, folder: Path | None) -> Any:
+    """A value as strings, numbers, lists and tables."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Master):
+        return _encoded_master(value, where, folder)
+    if isinstance(value, Range):
+        return value.to_fits()
+    if isinstance(value, list | tuple):
+        return [_encoded(item, where, folder) for item in value]
+    kind = next((k for k in registry.KINDS if _registered(k, value)), None)
+    if kind:
+        items: Mapping[str, Any] = {kind: value.name, **value.parameters}
+    elif isinstance(value, Mapping):
+        items = value
+    elif is_dataclass(value) and not isinstance(value, type):
+        items = {field.name: getattr(value, field.name) for field in fields(value)}
+    else:
+        raise ArgumentError(where, "has no text form", value=value, remedy="use a registered name")
+    return {n: _encoded(v, where, folder) for n, v in items.items() if v is not None}
+
+
+def _encoded_master(master: Master, where: str, folder: Path | None) -> dict[str, str]:
+    if master.name == IN_MEMORY:
+        raise ArgumentError(
+            where,
+            "has no text form",
+            value=master,
+            remedy="write it to a file and bind ccdfx.read_master(path)",
+        )
+    path = Path(master.name)
+    if folder is not None and path.is_relative_to(folder):
+        path = path.relative_to(folder)
+    return {"file": path.as_posix(), "sha256": master.sha256}
+
+
+def _registered(kind: str, value: Any) -> bool:
+    if not isinstance(getattr(value, "parameters", None), Parameters):
+        return False
+    found = registry.records(kind).get(getattr(value, "name", ""))
+    return found is not None and type(found) is type(value)
+
+
+def _decoded(value: Any, folder: Path, reader: Callable[[Path], Master]) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item, folder, reader) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "file" in value:
+        check_names("a master frame", ("file", "sha256"), value)
+        return _checked(reader(folder / value["file"]), value.get("sha256"))
+    kinds = [kind for kind in registry.KINDS if kind in value]
+    if len(kinds) == 1:
+        options = {n: _decoded(v, folder, reader) for n, v in value.items() if n != kinds[0]}
+        return registry.lookup(kinds[0], value[kinds[0]]).configure(**options)
+    return value
+
+
+def _checked(master: Master, sha256: str | None) -> Master:
+    if sha256 is not None and not master.sha256.startswith(sha256):
+        raise MismatchError(
+            master.name,
+            f"must have the SHA-256 {sha256[:16]} that the recipe was written with",
+            value=master.sha256[:16],
+            remedy="restore the file, or take sha256 out of the recipe",
+        )
+    return master
+
+
+def _text(source: Any) -> tuple[str, Path, str]:
+    if isinstance(source, str) and "\n" in source:
+        return source, Path(), "recipe"
+    path = Path(source)
+    try:
+        return path.read_text(encoding="utf-8"), path.parent, str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(
+            path, f"cannot be read as a recipe: {error}", remedy="give the path of a TOML file"
+        ) from None
+
+
+def _default_reader() -> Callable[[Path], Master]:
+    from ccdfx.io import read_master
+
+    return read_master
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    raise ArgumentTypeError("recipe", "holds strings, numbers, lists and tables", value=value)

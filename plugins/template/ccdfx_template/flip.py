@@ -1,0 +1,31 @@
+"""A reduction step: mirror a frame, as a camera behind a flat mirror needs it."""
+
+from __future__ import annotations
+
+from ccdfx import ArgumentError, Image, Step
+
+
+def flip(image: Image, *, axis: str = "x") -> Image:
+    """Mirror a frame left to right (axis x) or top to bottom (axis y), with its mask and variance."""
+    if axis not in ("x", "y"):
+        raise ArgumentError("axis", "must be 'x' or 'y'", value=axis)
+    turn = (slice(None), slice(None, None, -1)) if axis == "x" else (slice(None, None, -1), slice(None))
+    return image.replace(
+        array=image.array[turn],
+        mask=None if image.mask is None else image.mask[turn],
+        variance=None if image.variance is None else image.variance[turn],
+        # The world coordinates no longer fit, and wrong ones are worse than none.
+        header=image.header.remove(*(key for key in image.header if _is_wcs(key))),
+    )
+
+
+def _is_wcs(keyword: str) -> bool:
+    return keyword[:-1] in ("CRPIX", "CRVAL", "CDELT", "CTYPE", "CROTA") or keyword[:3] in (
+        "CD1",
+        "CD2",
+        "PC1",
+        "PC2",
+    )
+
+
+FLIP = Step("flip", flip)

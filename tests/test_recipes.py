@@ -1,0 +1,114 @@
+"""Recipes: pipelines as text, both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ccdfx
+from ccdfx import (
+    ArgumentError,
+    CcdfxError,
+    Image,
+    OverscanFit,
+    pipeline,
+    read_recipe,
+    step,
+    to_recipe,
+    write_recipe,
+)
+
+RAW = Image(np.arange(80.0, dtype=np.float32).reshape(8, 10) + 100, {"BUNIT": "adu"})
+
+
+@pytest.fixture
+def bias(tmp_path: Path) -> Path:
+    return ccdfx.write(Image(np.full((8, 8), 90.0, np.float32)), tmp_path / "master bias.fits")
+
+
+def test_round_trip_with_a_master_a_noise_model_and_a_fit(bias: Path) -> None:
+    steps = pipeline(
+        step("subtract_overscan", overscan="[9:10,1:8]", fit=OverscanFit(function="chebyshev", order=2)),
+        step("trim", section="[1:8,1:8]"),
+        step("subtract_bias", bias=ccdfx.read_master(bias)),
+        step("add_variance", noise=ccdfx.ccd_noise(gain=1.9, readnoise=5.0)),
+    )
+    text = to_recipe(steps)
+    again = read_recipe(text)
+    assert to_recipe(again) == text
+    for field in ("array", "variance"):
+        np.testing.assert_array_equal(getattr(again(RAW), field), getattr(steps(RAW), field))
+    assert again(RAW).header.history == steps(RAW).header.history
+    assert "master bias.fits sha256=" in again(RAW).header.history[2]
+
+
+def test_files_are_relative_to_the_recipe(
+    bias: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        '[[step]]\nuse = "subtract_bias"\nbias = { file = "master bias.fits" }\n'
+    )
+    monkeypatch.chdir("/")
+    assert (read_recipe(tmp_path / "recipe.toml")(np.full((8, 8), 95.0)).array == 5).all()
+
+
+def test_a_written_recipe_can_be_moved_with_its_masters(bias: Path, tmp_path: Path) -> None:
+    path = write_recipe(pipeline(step("subtract_bias", bias=ccdfx.read_master(bias))), tmp_path / "r.toml")
+    assert 'file = "master bias.fits"' in path.read_text()
+    moved = tmp_path.rename(tmp_path.with_name(tmp_path.name + "-moved"))
+    assert (read_recipe(moved / "r.toml")(np.full((8, 8), 95.0)).array == 5).all()
+
+
+def test_a_changed_master_is_noticed(bias: Path) -> None:
+    text = to_recipe(pipeline(step("subtract_bias", bias=ccdfx.read_master(bias))))
+    ccdfx.write(Image(np.zeros((8, 8), np.float32)), bias, overwrite=True)
+    with pytest.raises(ccdfx.MismatchError, match="SHA-256"):
+        read_recipe(text)
+
+
+def test_a_recipe_file_is_written_and_never_replaced_unasked(tmp_path: Path) -> None:
+    path = write_recipe(pipeline(step("to_electrons", gain=2.0)), tmp_path / "r.toml")
+    assert read_recipe(path)(np.ones((1, 1))).array[0, 0] == 2
+    with pytest.raises(ccdfx.OutputExistsError):
+        write_recipe(pipeline(), path)
+    write_recipe(pipeline(), path, overwrite=True)
+    assert len(read_recipe(path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[step]\n", "not valid TOML"),
+        ("[[steps]]\nuse='trim'\n", "did you mean 'step'"),
+        ("[[step]]\nsection='[1:2,1:2]'\n", "step 1: must say which operation"),
+        ("[[step]]\nuse='trmi'\n", "did you mean 'trim'"),
+        ("[[step]]\nuse='trim'\nsektion='[1:2,1:2]'\n", "did you mean 'section'"),
+        ("[[step]]\nuse='add_variance'\nnoise={noise_model='ccd', gian=1}\n", "did you mean 'gain'"),
+        ("[[step]]\nuse='subtract_bias'\nbias={file='no.fits'}\n", "no.fits"),
+        ("step = 5\n", "must hold its steps"),
+        ("no-such-recipe.toml", "cannot be read as a recipe"),
+    ],
+)
+def test_bad_recipes_say_where(text: str, words: str) -> None:
+    with pytest.raises(CcdfxError, match=words):
+        read_recipe(text)
+
+
+def test_what_has_no_text_form_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="write it to a file"):
+        to_recipe(pipeline(step("subtract_bias", bias=RAW)))
+    with pytest.raises(ArgumentError, match="must be a registered step"):
+        to_recipe(pipeline(step(lambda image: image)))
+
+
+def test_odd_text_survives() -> None:
+    import tomllib
+
+    from ccdfx.recipes import _toml
+
+    text = 'a "quote" \\ tab\t \x7f é 🔭 \x01'
+    assert tomllib.loads(f"x = {_toml({'y': [text, 1.5, float('inf'), True, -3]})}") == {
+        "x": {"y": [text, 1.5, float("inf"), True, -3]}
+    }
