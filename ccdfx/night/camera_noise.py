@@ -1,0 +1,161 @@
+"""Gain and read noise of a camera: from its file, its headers, or measured from flats and biases."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.errors import CcdfxError
+from ccdfx.night.frames import Frame
+from ccdfx.records.image import Image
+
+MEASURED = "measured"
+MOST_FLATS, MOST_BIASES = 6, 10
+MOST_PIXELS = 1 << 26  # of all frames of a kind: more would measure no better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraNoise:
+    """Gain in e-/ADU and read noise in e-, with their errors where they were measured, and where they come
+    from.
+
+    A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the number is not known.
+    """
+
+    gain: float | None = None
+    gain_error: float | None = None
+    gain_source: str | None = None
+    readnoise: float | None = None
+    readnoise_error: float | None = None
+    readnoise_source: str | None = None
+    pairs: int = 0
+
+    @property
+    def model(self) -> Any:
+        """The `NoiseModel` of a CCD, or None where a number is missing."""
+        if self.gain is None or self.readnoise is None:
+            return None
+        from ccdfx.noise import ccd_noise
+
+        return ccd_noise(self.gain, self.readnoise)
+
+    @property
+    def source(self) -> str | None:
+        """Where both numbers come from, in words."""
+        if self.gain_source == self.readnoise_source:
+            return self.gain_source
+        return f"gain: {self.gain_source or 'unknown'}, read noise: {self.readnoise_source or 'unknown'}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values."""
+        keys = (
+            "gain",
+            "gain_error",
+            "readnoise",
+            "readnoise_error",
+            "source",
+            "gain_source",
+            "readnoise_source",
+            "pairs",
+        )
+        return {key: getattr(self, key) for key in keys}
+
+
+def camera_noise(
+    frames: Iterable[Frame], load: Callable[[Frame], Image | None], warn: Callable[[str], None]
+) -> CameraNoise:
+    """Gain and read noise of the frames of one setup; what neither file nor header says is measured.
+
+    Parameters
+    ----------
+    frames : iterable of Frame
+        All usable frames of the setup.
+    load : callable
+        Gives a frame with its overscan subtracted and trimmed, or None when it cannot be used.
+    warn : callable
+        Is told what could not be found out.
+    """
+    frames = tuple(frames)
+    said = {
+        name: next((value for f in frames if (value := getattr(f, name))), None)
+        for name in ("gain", "readnoise")
+    }
+    known: dict[str, Any] = {}
+    for name, number in said.items():
+        if number is not None:
+            known |= {name: number.value, f"{name}_source": number.source}
+    if len(known) == 4:
+        return CameraNoise(**known)
+    biases = _loaded([frame for frame in frames if frame.kind == "bias"], MOST_BIASES, load)
+    if "gain" in known and len(biases) > 1:
+        return CameraNoise(**known, **_readnoise(biases, known["gain"], warn))
+    flats = _loaded(_best_filter(frames), MOST_FLATS, load)
+    found = _measured(flats, biases, warn)
+    return CameraNoise(**{**found, **known})
+
+
+def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) -> dict[str, Any]:
+    """The read noise in e- from differences of neighbouring biases, for a gain that is known."""
+    import numpy as np
+
+    from ccdfx.estimators import local_noise
+
+    pairs = zip(biases[::2], biases[1::2], strict=False)
+    found = [
+        local_noise(one.replace(array=one.array - two.array)) / math.sqrt(2) * gain for one, two in pairs
+    ]
+    found = [value for value in found if math.isfinite(value)]
+    if not found:
+        warn("read noise is not known, and the biases are too small to measure it")
+        return {}
+    error = float(np.std(found, ddof=1)) / math.sqrt(len(found)) if len(found) > 1 else None
+    return {
+        "readnoise": float(np.mean(found)),
+        "readnoise_error": error,
+        "readnoise_source": MEASURED,
+        "pairs": len(found),
+    }
+
+
+def _measured(flats: list[Image], biases: list[Image], warn: Callable[[str], None]) -> dict[str, Any]:
+    """The fields that pairs of flats and biases give; empty, with a warning, where there are not enough."""
+    from ccdfx.noise import fit_noise
+    from ccdfx.operations.average import median
+    from ccdfx.operations.calibrate import subtract_bias
+    from ccdfx.operations.combine import combine
+
+    if len(flats) < 2 or len(biases) < 2:
+        warn("gain and read noise are not known; two flats of a filter and two biases would measure them")
+        return {}
+    try:
+        bias = combine(biases, average=median(), reject=None)
+        fit = fit_noise([subtract_bias(flat, bias=bias) for flat in flats], biases)
+    except CcdfxError as problem:
+        warn(f"gain and read noise could not be measured: {problem}")
+        return {}
+    keys = ("gain", "gain_error", "readnoise", "readnoise_error", "pairs")
+    return {key: getattr(fit, key) for key in keys} | {"gain_source": MEASURED, "readnoise_source": MEASURED}
+
+
+def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
+    """The flats of the filter that has most of them."""
+    flats = [frame for frame in frames if frame.kind == "flat"]
+    if not flats:
+        return []
+    best = Counter(frame.filter for frame in flats).most_common(1)[0][0]
+    return [frame for frame in flats if frame.filter == best]
+
+
+def _loaded(frames: list[Frame], most: int, load: Callable[[Frame], Image | None]) -> list[Image]:
+    """The first usable frames, at least two; without variance, which is not needed."""
+    found: list[Image] = []
+    for frame in frames:
+        if len(found) >= most or (len(found) >= 2 and sum(image.size for image in found) >= MOST_PIXELS):
+            break
+        image = load(frame)
+        if image is not None:
+            found.append(image.replace(variance=None))
+    return found

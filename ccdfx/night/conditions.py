@@ -1,0 +1,143 @@
+"""Conditions on header values: the small language of instrument files.
+
+A condition names a keyword and what its value must be:
+
+========================  ==================================================================
+``"flat*"``               text, upper and lower case alike, with the wildcards ``*`` and ``?``
+``0``, ``1.5``            a number; a number written as text counts
+``"< 0.1"``, ``">= 1"``   a number compared
+``true``, ``false``       present (with a value), absent (or empty); a logical value equals itself
+``"! flat*"``             anything but that; an absent keyword also holds
+``["a*", "b*"]``          any of them
+========================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+
+Test = bool | int | float | str | tuple[Any, ...]
+_COMPARED = re.compile(r"^(<=|>=|<|>)\s*(.+)$")
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One keyword and what its value must be.
+
+    >>> Condition("OBJECT", "*flat*").holds({"OBJECT": "Sky Flat V"})
+    True
+    >>> Condition("EXPTIME", "< 0.1").holds({"EXPTIME": 4.0})
+    False
+    """
+
+    keyword: str
+    test: Test
+
+    def holds(self, header: Mapping[str, Any]) -> bool:
+        """Whether the header meets the condition."""
+        return _meets(header.get(self.keyword), self.test)
+
+    @property
+    def rank(self) -> int:
+        """How much the condition says: 2 for a literal value, 1 for a pattern, 0 for mere presence."""
+        if isinstance(self.test, bool):
+            return 0
+        if isinstance(self.test, str) and (set(self.test) & set("*?") or self.test[:1] in "<>!"):
+            return 1
+        return 1 if isinstance(self.test, tuple) else 2
+
+    def __str__(self) -> str:
+        return f"{self.keyword} = {self.test!r}"
+
+
+def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
+    """The conditions of one TOML table; `where` names it in errors.
+
+    Raises
+    ------
+    ArgumentError
+        When the table is empty or a value is not a test.
+    """
+    if not isinstance(table, Mapping) or not table:
+        raise ArgumentError(
+            where, "must be a table of keyword = value", value=table, remedy='write KEYWORD = "text*"'
+        )
+    return tuple(Condition(_keyword(key), _test(value, f"{where}.{key}")) for key, value in table.items())
+
+
+def _keyword(text: str) -> str:
+    key = text.strip().upper()
+    return key.removeprefix("HIERARCH ").strip()
+
+
+def _test(value: Any, where: str) -> Test:
+    if isinstance(value, list) and value:
+        return tuple(_test(item, where) for item in value)
+    if isinstance(value, str) and value.strip():
+        text = value.strip()
+        compared = _COMPARED.match(text)
+        if compared and _number(compared.group(2)) is None:
+            raise ArgumentError(
+                where, "must compare with a number", value=value, remedy='write for example "< 0.1"'
+            )
+        if text == "!":
+            raise ArgumentError(
+                where, "must say what the value is not", value=value, remedy='write for example "! flat*"'
+            )
+        return text
+    if isinstance(value, bool | int | float):
+        return value
+    raise ArgumentError(
+        where,
+        "must be text, a number, true, false or a list of them",
+        value=value,
+        remedy="see the instrument page",
+    )
+
+
+def _meets(value: Any, test: Test) -> bool:
+    if isinstance(test, tuple):
+        return any(_meets(value, item) for item in test)
+    absent = value is None or (isinstance(value, str) and not value.strip())
+    if isinstance(test, bool):
+        return value is test if isinstance(value, bool) else test is not absent
+    if isinstance(test, str) and test.startswith("!"):
+        return absent or not _meets(value, test[1:].strip())
+    if absent:
+        return False
+    if not isinstance(test, str):
+        return _number(value) == test
+    compared = _COMPARED.match(test)
+    if compared:
+        number, limit = _number(value), _number(compared.group(2))
+        return number is not None and limit is not None and _COMPARISONS[compared.group(1)](number, limit)
+    return _pattern(test).match(str(value).strip()) is not None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    # Brackets are letters here: '[OIII]' is the name of a filter, not a set of characters.
+    return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE)

@@ -1,0 +1,198 @@
+"""Instruments: what the headers of a camera mean, read from small TOML files.
+
+An instrument file says how to recognise its frames, which of them are bias, dark, flat and science frames, in
+which keywords the facts are, and where the overscan lies. ccdfx brings some; anyone can write their own, and
+a plugin can bring more by the hook ``ccdfx_instruments``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from ccdfx.errors import ArgumentError, FileError, FormatError, UnknownNameError
+from ccdfx.night.conditions import Condition
+from ccdfx.night.sections import Section
+from ccdfx.records.header import Header
+from ccdfx.records.range import Range
+
+KINDS = ("bias", "dark", "flat", "science", "other")
+Lookup = tuple[str | float, ...]
+Binning = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BadPixels:
+    """Columns, rows (0-based indices in the raw frame) and sections that are bad wherever `when` holds."""
+
+    columns: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+    sections: tuple[Range, ...] = ()
+    when: tuple[Condition, ...] = ()
+
+    def find(self, header: Header, shape: tuple[int, int]) -> tuple[Range, ...]:
+        """The bad windows of a raw frame of `shape` (ny, nx); what lies outside of it is left away."""
+        if not all(condition.holds(header) for condition in self.when):
+            return ()
+        ny, nx = shape
+        whole = Range.whole(shape)
+        columns = [Range(x, x + 1, 0, ny) for x in self.columns if x < nx]
+        rows = [Range(0, nx, y, y + 1) for y in self.rows if y < ny]
+        windows = [window.intersection(whole) for window in self.sections]
+        return (*columns, *rows, *(window for window in windows if window is not None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """What the headers of a camera mean.
+
+    Parameters
+    ----------
+    name : str
+        What it is called on the command line and in the products.
+    match : tuple of tuples of Condition
+        It is this instrument when all conditions of any one tuple hold.
+    rules : tuple of (kind, conditions)
+        What a frame is: the kind of the first rule whose conditions all hold.
+    generic : bool
+        A convention of headers rather than a camera: any camera that also matches goes before it.
+    exptime, filter, object, date : tuple
+        Header keywords, the first that is there counts.
+    no_filter : Condition or None
+        Values of the filter keywords that mean an empty slot.
+    gain, readnoise, saturation : tuple
+        Header keywords or numbers, the first that is there counts: e-/ADU, e-, ADU.
+    overscan, data : tuple of Section
+        Where they are in the raw frame.
+    bad_pixels : tuple of BadPixels
+        What is known to be bad.
+    hdu : int, str or None
+        Which image of a file with several it is, by number from 0 or EXTNAME.
+    refuse : tuple of (conditions, reason)
+        Frames that match but cannot be reduced.
+    """
+
+    name: str
+    match: tuple[tuple[Condition, ...], ...]
+    rules: tuple[tuple[str, tuple[Condition, ...]], ...]
+    description: str = ""
+    generic: bool = False
+    exptime: Lookup = ("EXPTIME",)
+    filter: Lookup = ("FILTER",)
+    object: Lookup = ("OBJECT",)
+    date: Lookup = ("DATE-OBS",)
+    no_filter: Condition | None = None
+    binning: tuple[Binning, ...] = ()
+    gain: Lookup = ()
+    readnoise: Lookup = ()
+    saturation: Lookup = ()
+    unit: str = "adu"
+    hdu: int | str | None = None
+    overscan: tuple[Section, ...] = ()
+    data: tuple[Section, ...] = ()
+    bad_pixels: tuple[BadPixels, ...] = ()
+    refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
+    source: str = field(default="", compare=False)
+
+    def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
+        """How closely the header fits, or None where it does not; a larger one goes before a smaller one.
+
+        A camera goes before a generic convention; then count conditions on literal values, on patterns, on
+        presence.
+        """
+        fits = [group for group in self.match if all(condition.holds(header) for condition in group)]
+        if not fits:
+            return None
+        ranks = [[condition.rank for condition in group] for group in fits]
+        return max((not self.generic, rank.count(2), rank.count(1), rank.count(0)) for rank in ranks)
+
+    def kind_of(self, header: Header) -> str | None:
+        """bias, dark, flat, science or other; None where no rule holds."""
+        return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
+
+    def refusal(self, header: Header) -> str | None:
+        """Why frames like this one cannot be reduced, or None."""
+        return next((why for when, why in self.refuse if all(item.holds(header) for item in when)), None)
+
+
+def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instrument | None:
+    """The instrument whose description fits the header most closely, or None.
+
+    Raises
+    ------
+    ArgumentError
+        When two fit equally well; both are named.
+    """
+    fits = [(fit, item) for item in instruments if (fit := item.specificity(header)) is not None]
+    if not fits:
+        return None
+    best = max(fit for fit, _ in fits)
+    winners = [item for fit, item in fits if fit == best]
+    if len(winners) > 1:
+        names = " and ".join(sorted(item.name for item in winners))
+        raise ArgumentError("instrument", f"{names} match the header equally well", remedy="name one of them")
+    return winners[0]
+
+
+def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
+    """An instrument by its registered name or from a TOML file.
+
+    Text with a slash or that ends in ``.toml`` is a path.
+
+    Raises
+    ------
+    UnknownNameError
+        When no instrument of that name is known.
+    FormatError
+        When the file is not a description of an instrument; the file, key and rule are named.
+    """
+    if isinstance(name_or_path, Instrument):
+        return name_or_path
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        return _from_file(Path(name_or_path))
+    from ccdfx import registry
+
+    try:
+        return registry.lookup("instrument", text)
+    except UnknownNameError as problem:
+        remedy = "choose one of these, or give the path of a TOML file"
+        raise UnknownNameError(problem.subject, problem.rule, value=text, remedy=remedy) from None
+
+
+def known_instruments() -> tuple[Instrument, ...]:
+    """All instruments of ccdfx and its plugins, by name."""
+    from ccdfx import registry
+
+    return tuple(record for _, record in sorted(registry.records("instrument").items()))
+
+
+@cache
+def _builtin() -> tuple[Instrument, ...]:
+    from ccdfx.night.instrument_file import read_instrument
+
+    folder = resources.files("ccdfx.night").joinpath("instruments")
+    files = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name
+    )
+    return tuple(read_instrument(item.read_text(encoding="utf-8"), item.name) for item in files)
+
+
+def builtin_instruments() -> list[Instrument]:
+    """The instruments that come with ccdfx."""
+    return list(_builtin())
+
+
+def _from_file(path: Path) -> Instrument:
+    from ccdfx.night.instrument_file import read_instrument
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(path, "must be UTF-8 text", remedy="give a TOML instrument file") from None
+    except OSError as problem:
+        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
+    return read_instrument(text, str(path))

@@ -1,0 +1,46 @@
+"""What happened while a night was reduced: the one record that changes as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ccdfx.errors import printable
+from ccdfx.night.frames import Frame
+from ccdfx.records.master import Master
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Frames that failed, frames that were used, masters that were made, and what the observer should know.
+
+    `progress` is called with a label, the number of things done and their total.
+    """
+
+    total: int = 0
+    progress: Progress | None = None
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    masters: dict[str, Master] = field(default_factory=dict)
+
+    def fail(self, frame: Frame, error: Exception) -> None:
+        """A frame cannot be used after all; the first reason counts."""
+        text = printable(error, 500) or type(error).__name__
+        for name in (str(frame.path), frame.path.name, frame.file):
+            text = text.removeprefix(f"{name}: ")
+        self.failed.setdefault(frame.file, text)
+
+    def warn(self, text: str) -> None:
+        """Something that the observer should know, said once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def step(self, label: str) -> None:
+        """One more thing is done."""
+        self.done += 1
+        if self.progress is not None:
+            self.progress(label, self.done, self.total)

@@ -1,0 +1,151 @@
+"""Building the master frames of a night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.facts import flags_of, plain
+from ccdfx.night.ledger import Ledger
+from ccdfx.night.matching import Use
+from ccdfx.night.plan import MasterPlan
+from ccdfx.night.preparation import calibrated
+from ccdfx.night.recipe import DarkChoice, FlatChoice, NightRecipe, StackChoice
+from ccdfx.night.shelf import shelf
+from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+Choice = StackChoice | DarkChoice | FlatChoice
+_FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, besides their noise
+
+
+def build_master(
+    plan: MasterPlan,
+    recipe: NightRecipe,
+    noise: CameraNoise,
+    ledger: Ledger,
+    output: Path,
+    *,
+    overwrite: bool,
+) -> dict[str, Any] | None:
+    """Make one master, write it, put it into the ledger, and give its facts; None where no input was usable.
+
+    Bias: inputs as they are. Dark: without bias. Flat: without bias and dark, each divided by its own level
+    before anything is rejected, and the result divided by its median. Inputs that fail are left out and said.
+    """
+    from ccdfx.operations.combine import stack
+
+    choices: dict[str, Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
+    choice = choices[plan.kind]
+    sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
+    with shelf(output) as store:
+        frames, names, levels = [], [], []
+        for use in plan.inputs:
+            image = _input(use, plan, recipe, noise, ledger)
+            ledger.step(f"{plan.kind} {use.frame.file}")
+            if image is not None:
+                frames.append(store.put(image))
+                names.append(use.frame.file)
+                levels.append(_level(image))
+        if not frames:
+            ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
+            return None
+        scale = levels if plan.kind == "flat" else None
+        result = stack(frames, average=average_of(choice.average), reject=reject, scale=scale)
+    told = f"combine {plan.kind} average={choice.average} reject={told_rule(reject)}"
+    told += f" scale=level response={recipe.flat.response:g}" if scale else ""
+    image = _finished(result.image, plan, names, told, recipe.flat.response)
+    ledger.masters[plan.file] = _written(image, output / plan.file, overwrite)
+    ledger.used.update(names)
+    return _facts(plan, image, names, levels, rejected_total(result), ledger)
+
+
+def _input(
+    use: Use, plan: MasterPlan, recipe: NightRecipe, noise: CameraNoise, ledger: Ledger
+) -> Image | None:
+    if use.frame.file in ledger.failed:
+        return None
+    try:
+        image = calibrated(use, noise, ledger, recipe)
+        if plan.kind == "flat":
+            _check_flat(image, recipe.flat)
+        return image
+    except (CcdfxError, OSError) as error:
+        ledger.fail(use.frame, error)
+        return None
+
+
+def _check_flat(image: Image, choice: FlatChoice) -> None:
+    good = float(image.good.mean())
+    if good < choice.good:
+        raise ArgumentError(
+            "flat", f"must have {choice.good:.0%} of its pixels unflagged", value=f"{good:.0%}"
+        )
+    level = _level(image)
+    if not level >= choice.level:
+        raise ArgumentError(
+            "flat", f"must have a level of at least {choice.level:g} ADU", value=round(level, 2)
+        )
+
+
+def _level(image: Image) -> float:
+    from ccdfx.estimators import median_of
+
+    return float(median_of(image.array, image.good))
+
+
+def _normalised(flat: Image, response: float) -> Image:
+    """The flat at level 1, with the pixels that hardly see light flagged BAD_PIXEL."""
+    level = _level(flat)
+    array = flat.array / level
+    mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
+    mask[array < response] |= np.uint8(Flag.BAD_PIXEL)
+    variance = None if flat.variance is None else flat.variance / level**2
+    return flat.replace(array=array, mask=mask if mask.any() else None, variance=variance)
+
+
+def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, response: float) -> Image:
+    values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
+    if plan.kind == "dark":
+        values["EXPTIME"] = plan.exptime
+    if plan.kind == "flat":
+        image = _normalised(image, response)
+        values |= {"FILTER": plan.filter, "BUNIT": None}
+    return image.replace(header=combined_header(image.header, names, values, told))
+
+
+def _written(image: Image, path: Path, overwrite: bool) -> Any:
+    """Write the master and read it back: what is applied is what the file holds, under the file's hash."""
+    from ccdfx.io import read_master, write
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return read_master(write(image, path, overwrite=overwrite))
+
+
+def _facts(
+    plan: MasterPlan, image: Image, names: list[str], levels: list[float], rejected: int, ledger: Ledger
+) -> dict[str, Any]:
+    from ccdfx.estimators import statistics
+
+    numbers = statistics(image)
+    return {
+        "file": plan.file,
+        "kind": plan.kind,
+        "filter": plan.filter,
+        "exptime": plan.exptime,
+        "instrument": plan.setup.instrument,
+        "inputs": names,
+        "masters": sorted({name for use in plan.inputs for name in use.masters if name in ledger.masters}),
+        "sha256": ledger.masters[plan.file].sha256,
+        "level": plain(numbers.median),
+        "rms": plain(numbers.mad_std),
+        "levels": [plain(level) for level in levels],
+        "rejected": rejected,
+        "flags": flags_of(image),
+    }

@@ -1,0 +1,173 @@
+"""Which frames belong together, and which calibration frame fits which: pure functions of header facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ccdfx.night.frames import Frame
+from ccdfx.night.recipe import NightRecipe
+from ccdfx.records.range import Range
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A camera in one configuration: only frames of one setup calibrate each other."""
+
+    instrument: str
+    shape: tuple[int, int]
+    binning: tuple[int, int]
+    gain: float | None
+    overscan: Range | None
+    data: Range
+
+    @property
+    def label(self) -> str:
+        """For people: ``nickel, 1056 x 1024, binned 2 x 2``."""
+        ny, nx = self.shape
+        parts = [self.instrument, f"{nx} x {ny}"]
+        if self.binning != (1, 1):
+            parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
+        if self.gain is not None:
+            parts.append(f"gain {self.gain:g}")
+        parts.append(f"overscan {self.overscan.to_fits()}" if self.overscan else "no overscan")
+        return ", ".join(parts)
+
+    @property
+    def tag(self) -> str:
+        """A short form for file names, not always unique."""
+        ny, nx = self.shape
+        return f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
+
+
+def setup_of(frame: Frame) -> Setup:
+    """The configuration of a frame whose header was understood."""
+    shape = frame.shape or (0, 0)
+    gain = None if frame.gain is None else frame.gain.value
+    name = frame.instrument or ""
+    return Setup(name, shape, frame.binning or (1, 1), gain, frame.overscan, frame.data or Range.whole(shape))
+
+
+def grouped(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
+    """Frames by setup. Those that do not say their gain join the only setup that is like theirs else."""
+    groups: dict[Setup, list[Frame]] = {}
+    for frame in frames:
+        groups.setdefault(setup_of(frame), []).append(frame)
+    for setup in [setup for setup in groups if setup.gain is None]:
+        alike = [other for other in groups if other is not setup and replace(other, gain=None) == setup]
+        if len(alike) == 1:
+            together = groups.pop(setup) + groups[alike[0]]
+            groups[alike[0]] = sorted(together, key=lambda frame: frame.file)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How one frame is calibrated: the files of its masters (None: without), and what it lacks.
+
+    `dark_scale` is the factor of a dark of another exposure; `missing` are the reasons for warnings.
+    """
+
+    frame: Frame
+    bias: str | None = None
+    dark: str | None = None
+    dark_scale: float | None = None
+    flat: str | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def masters(self) -> tuple[str, ...]:
+        """The files of the masters."""
+        return tuple(name for name in (self.bias, self.dark, self.flat) if name is not None)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing at all to calibrate the frame with."""
+        return not self.masters and self.frame.overscan is None
+
+    def describe(self) -> str:
+        """For people: what the frame is and what is applied to it."""
+        frame = self.frame
+        exposure = None if frame.exptime is None else f"{frame.exptime:g} s"
+        named = frame.object if frame.kind == "science" else None
+        band = frame.filter if frame.kind in ("flat", "science") else None
+        what = ", ".join(str(part) for part in (frame.file, named, band, exposure) if part is not None)
+        applied = [name.rpartition("/")[2] for name in self.masters]
+        if self.dark_scale is not None and self.dark:
+            applied[applied.index(self.dark.rpartition("/")[2])] += f" x {self.dark_scale:.4g}"
+        if frame.overscan is not None:
+            applied.insert(0, "overscan")
+        return f"{what} <- {', '.join(applied) or 'nothing'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrators:
+    """The masters of one setup: bias file, darks as (exposure, file), flats by filter."""
+
+    bias: str | None
+    darks: tuple[tuple[float, str], ...]
+    flats: dict[str | None, str]
+
+    def for_dark(self, frame: Frame) -> Use:
+        """Bias only."""
+        return Use(frame, bias=self.bias, missing=self._no_bias())
+
+    def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
+        """Bias and the dark of the exposure."""
+        dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
+        return Use(frame, self.bias, dark, scale, None, missing)
+
+    def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
+        """Bias, dark of the exposure, flat of the filter."""
+        dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
+        flat = self.flats.get(frame.filter)
+        if flat is None:
+            filters = ", ".join(str(name or "none") for name in self.flats)
+            there = f" (there are flats of filter {filters})" if filters else ""
+            wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
+            missing = (*missing, f"no flat {wanted}{there}: not divided by a flat")
+        return Use(frame, self.bias, dark, scale, flat, missing)
+
+    def _no_bias(self) -> tuple[str, ...]:
+        return () if self.bias else ("no bias frames: the bias is not subtracted",)
+
+    def _dark(self, exptime: float, recipe: NightRecipe) -> tuple[str | None, float | None, tuple[str, ...]]:
+        """The dark of an exposure, its factor where it must be scaled, and what is missing.
+
+        Without bias frames a dark still holds the bias: it fits its own exposure and cannot be scaled.
+        """
+        for seconds, name in self.darks:
+            if equal_exposures(seconds, exptime, recipe.dark.tolerance):
+                return name, None, ()
+        if not self.darks:
+            return None, None, (*self._no_bias(), "no dark frames: the dark current is not subtracted")
+        if recipe.dark.scale and self.bias and exptime > 0:
+            near = [item for item in self.darks if item[0] > 0]
+            if near:
+                seconds, name = min(near, key=lambda item: abs(math.log(item[0] / exptime)))
+                return name, exptime / seconds, ()
+        there = ", ".join(f"{seconds:g} s" for seconds, _ in self.darks)
+        reason = f"no dark of {exptime:g} s (there are darks of {there}): the dark current is not subtracted"
+        return None, None, (*self._no_bias(), reason)
+
+
+def equal_exposures(one: float, two: float, tolerance: float) -> bool:
+    """Whether two exposure times differ by no more than a fraction of the longer one.
+
+    >>> equal_exposures(150.04, 150.0, 0.01), equal_exposures(150.0, 120.0, 0.01)
+    (True, False)
+    """
+    return abs(one - two) <= tolerance * max(one, two)
+
+
+def clustered(frames: Iterable[Frame], tolerance: float) -> list[tuple[float, tuple[Frame, ...]]]:
+    """Frames by exposure time, shortest first; times within `tolerance` of a group's first count as one."""
+    groups: list[tuple[float, list[Frame]]] = []
+    for frame in sorted(frames, key=lambda item: item.exptime or 0.0):
+        exptime = frame.exptime or 0.0
+        if groups and equal_exposures(groups[-1][0], exptime, tolerance):
+            groups[-1][1].append(frame)
+        else:
+            groups.append((exptime, [frame]))
+    return [(exptime, tuple(sorted(members, key=lambda item: item.file))) for exptime, members in groups]

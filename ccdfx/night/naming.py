@@ -1,0 +1,57 @@
+"""Names of products, made from what headers say. They never leave their folder and never collide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
+_LONGEST = 60
+_PACKED = re.compile(r"\.(gz|bz2|fz|xz|zst|Z)$", re.IGNORECASE)
+_FORMAT = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+
+
+def slug(text: object, empty: str = "unnamed") -> str:
+    """A part of a file name: letters, digits, ``. + -``, and ``_`` for anything else.
+
+    >>> slug("../../NGC 4147"), slug("[O III] 5007/12"), slug("...")
+    ('NGC_4147', 'O_III_5007_12', 'unnamed')
+    """
+    return _UNSAFE.sub("_", str(text)).strip("._")[:_LONGEST].rstrip("._") or empty
+
+
+def seconds(value: float) -> str:
+    """An exposure time as a part of a file name.
+
+    >>> seconds(120.0), seconds(0.25), seconds(1234567.891)
+    ('120s', '0.25s', '1234567.891s')
+    """
+    return f"{round(value, 3):.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def unique(stems: Iterable[str]) -> list[str]:
+    """The same names, with _2, _3... added where one came before; upper and lower case count as the same.
+
+    >>> unique(["a", "A", "b", "a_2", "a"])
+    ['a', 'A_2', 'b', 'a_2_2', 'a_3']
+    """
+    taken: set[str] = set()
+    names = []
+    for stem in stems:
+        name, number = stem, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def stem_of(file: str) -> str:
+    """The name of a raw file, with its folders and without the suffix of its format, as a part of a file
+    name.
+
+    >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001")
+    ('V_d1036', 'frame.001')
+    """
+    return slug(_FORMAT.sub("", _PACKED.sub("", file)))

@@ -1,0 +1,266 @@
+"""What is to be done with a night: pure, frames in, a plan out. Nothing is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from ccdfx.night import naming
+from ccdfx.night.frames import Frame
+from ccdfx.night.matching import Calibrators, Setup, Use, clustered, grouped
+from ccdfx.night.recipe import NightRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterPlan:
+    """One master frame: its kind, what it is made of, and how each input is calibrated first."""
+
+    kind: str
+    setup: Setup
+    file: str
+    inputs: tuple[Use, ...]
+    filter: str | None = None
+    exptime: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SciencePlan:
+    """One calibrated frame."""
+
+    setup: Setup
+    file: str
+    use: Use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombinePlan:
+    """One combined frame; `inputs` are files of calibrated frames."""
+
+    setup: Setup
+    file: str
+    object: str
+    filter: str | None
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done with a night.
+
+    Parameters
+    ----------
+    masters, science, combined : tuples
+        In the order in which they are made.
+    left_out : tuple of (Frame, reason)
+        Frames that are not used.
+    warnings : tuple of str
+        What cannot be calibrated as it should be.
+    """
+
+    masters: tuple[MasterPlan, ...] = ()
+    science: tuple[SciencePlan, ...] = ()
+    combined: tuple[CombinePlan, ...] = ()
+    left_out: tuple[tuple[Frame, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every product, relative to the output."""
+        masters, science = (item.file for item in self.masters), (item.file for item in self.science)
+        return (*masters, *science, *(item.file for item in self.combined))
+
+    @property
+    def setups(self) -> tuple[Setup, ...]:
+        """Every setup of which something is made."""
+        masters, science = (item.setup for item in self.masters), (item.setup for item in self.science)
+        return tuple(dict.fromkeys((*masters, *science)))
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The plan as a tree: a list of ``{"label": text, "children": [...]}``."""
+        nodes = [_node(setup.label, *self._under(setup)) for setup in self.setups]
+        if self.left_out:
+            nodes.append(_node("not used", *(_node(f"{frame.file}: {why}") for frame, why in self.left_out)))
+        if self.warnings:
+            nodes.append(_node("warnings", *(_node(text) for text in self.warnings)))
+        return nodes
+
+    def _under(self, setup: Setup) -> Iterator[dict[str, Any]]:
+        for master in self.masters:
+            if master.setup == setup:
+                count = _counted(len(master.inputs), f"{master.kind} frame")
+                yield _node(f"{master.file}: {count}{_of(master)}", *map(_input, master.inputs))
+        science = [item for item in self.science if item.setup == setup]
+        if science:
+            label = f"calibrated: {_counted(len(science), 'science frame')}"
+            yield _node(label, *(_node(f"{item.file}: {item.use.describe()}") for item in science))
+        for item in self.combined:
+            if item.setup == setup:
+                label = (
+                    f"{item.file}: {len(item.inputs)} frames of {item.object}, filter {item.filter or 'none'}"
+                )
+                yield _node(label, *(_node(file) for file in item.inputs))
+
+    def __str__(self) -> str:
+        return "\n".join(chain.from_iterable(_drawn(node, "", "") for node in self.tree()))
+
+
+def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
+    """Which masters are made of which frames, and which science frame gets which of them.
+
+    Frames belong together when instrument, size, binning, gain and sections agree. Bias frames make one
+    master, darks one for each exposure, flats one for each filter. A frame gets the dark of its exposure and
+    the flat of its filter; where there is none, that is a warning, and the frame is calibrated with the rest.
+    A dark of another exposure is scaled only when the recipe says so. A science frame to which nothing
+    applies is left out.
+
+    Parameters
+    ----------
+    frames : iterable of Frame
+    recipe : NightRecipe, optional
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> frame = Frame(path=Path("a.fits"), file="a.fits", problem="is not an image")
+    >>> print(plan_night([frame]))
+    not used
+    └── a.fits: is not an image
+    """
+    choices = recipe or NightRecipe()
+    frames = tuple(frame if choices.overscan.use else replace(frame, overscan=None) for frame in frames)
+    left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
+    groups = grouped(frame for frame in frames if _useless(frame) is None)
+    tags = naming.unique(setup.tag for setup in groups)
+    parts = [
+        _plan_setup(setup, members, choices, f"_{tag}" if len(groups) > 1 else "")
+        for (setup, members), tag in zip(groups.items(), tags, strict=True)
+    ]
+    masters = tuple(chain.from_iterable(part[0] for part in parts))
+    uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
+    left_out += [(use.frame, "there is nothing to calibrate it with") for _, use in uses if use.nothing]
+    good = [(setup, use) for setup, use in uses if not use.nothing]
+    stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
+    science = tuple(
+        SciencePlan(setup=setup, file=f"calibrated/{stem}.fits", use=use)
+        for (setup, use), stem in zip(good, stems, strict=True)
+    )
+    warnings = _warnings([*(use for master in masters for use in master.inputs), *(use for _, use in good)])
+    combined, single = _combined(science) if choices.combine.use else ((), ())
+    return Plan(
+        masters=masters,
+        science=science,
+        combined=combined,
+        left_out=tuple(left_out),
+        warnings=(*warnings, *single),
+    )
+
+
+_SetupPlan = tuple[list[MasterPlan], list[Use]]
+
+
+def _plan_setup(setup: Setup, frames: list[Frame], recipe: NightRecipe, tag: str) -> _SetupPlan:
+    """The masters of one setup and how its science frames are calibrated."""
+    kinds = {
+        kind: [frame for frame in frames if frame.kind == kind]
+        for kind in ("bias", "dark", "flat", "science")
+    }
+    darks = clustered(kinds["dark"], recipe.dark.tolerance)
+    dark_stems = naming.unique(naming.seconds(exptime) for exptime, _ in darks)
+    dark_files = [f"masters/dark_{stem}{tag}.fits" for stem in dark_stems]
+    filters = list(dict.fromkeys(frame.filter for frame in kinds["flat"]))
+    flat_stems = naming.unique(naming.slug(name) if name else "nofilter" for name in filters)
+    flat_files = [f"masters/flat_{stem}{tag}.fits" for stem in flat_stems]
+    bias = f"masters/bias{tag}.fits" if kinds["bias"] else None
+    known = Calibrators(
+        bias,
+        tuple((exptime, file) for (exptime, _), file in zip(darks, dark_files, strict=True)),
+        dict(zip(filters, flat_files, strict=True)),
+    )
+    masters = []
+    if bias:
+        masters.append(MasterPlan(kind="bias", setup=setup, file=bias, inputs=tuple(map(Use, kinds["bias"]))))
+    for (exptime, members), file in zip(darks, dark_files, strict=True):
+        inputs = tuple(known.for_dark(frame) for frame in members)
+        masters.append(MasterPlan(kind="dark", setup=setup, file=file, inputs=inputs, exptime=exptime))
+    for name, file in zip(filters, flat_files, strict=True):
+        inputs = tuple(known.for_flat(frame, recipe) for frame in kinds["flat"] if frame.filter == name)
+        masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=inputs, filter=name))
+    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]]
+
+
+def _useless(frame: Frame) -> str | None:
+    if frame.problem is not None:
+        return frame.problem
+    return "is neither a calibration nor a science frame" if frame.kind == "other" else None
+
+
+def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
+    """Frames of one object and filter, two or more; a single frame is complete when it is calibrated."""
+    groups: dict[tuple[Setup, str, str | None], list[SciencePlan]] = {}
+    nameless = [item.use.frame.file for item in science if not item.use.frame.object]
+    for item in science:
+        if item.use.frame.object:
+            key = (item.setup, item.use.frame.object.casefold(), item.use.frame.filter)
+            groups.setdefault(key, []).append(item)
+    several = [(key, members) for key, members in groups.items() if len(members) > 1]
+    names = [str(members[0].use.frame.object) for _, members in several]
+    stems = naming.unique(
+        f"{naming.slug(name)}_{naming.slug(key[2]) if key[2] else 'nofilter'}"
+        for name, (key, _) in zip(names, several, strict=True)
+    )
+    plans = tuple(
+        CombinePlan(
+            setup=key[0],
+            file=f"combined/{stem}.fits",
+            object=name,
+            filter=key[2],
+            inputs=tuple(item.file for item in members),
+        )
+        for name, stem, (key, members) in zip(names, stems, several, strict=True)
+    )
+    single = (
+        (f"no name of an object: not combined with others: {_listed(nameless)}",) if len(nameless) > 1 else ()
+    )
+    return plans, single
+
+
+def _warnings(uses: list[Use]) -> tuple[str, ...]:
+    """Each thing that is missing once, with the frames that miss it."""
+    missing: dict[str, list[str]] = {}
+    for use in uses:
+        for reason in use.missing:
+            missing.setdefault(reason, []).append(use.frame.file)
+    return tuple(f"{reason}: {_listed(files)}" for reason, files in missing.items())
+
+
+def _listed(files: list[str], shown: int = 5) -> str:
+    more = f" and {len(files) - shown} more" if len(files) > shown else ""
+    return ", ".join(files[:shown]) + more
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _of(master: MasterPlan) -> str:
+    if master.kind == "flat":
+        return f", filter {master.filter or 'none'}"
+    return f" of {master.exptime:g} s" if master.exptime is not None else ""
+
+
+def _node(label: str, *children: dict[str, Any]) -> dict[str, Any]:
+    return {"label": label, "children": list(children)}
+
+
+def _input(use: Use) -> dict[str, Any]:
+    return _node(use.describe())
+
+
+def _drawn(node: dict[str, Any], first: str, rest: str) -> Iterator[str]:
+    yield first + node["label"]
+    children = node["children"]
+    for i, child in enumerate(children):
+        last = i == len(children) - 1
+        yield from _drawn(child, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   "))

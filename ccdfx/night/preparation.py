@@ -1,0 +1,127 @@
+"""From a raw frame to one that is ready to be combined or calibrated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.frames import Frame
+from ccdfx.night.ledger import Ledger
+from ccdfx.night.matching import Use
+from ccdfx.night.recipe import NightRecipe
+from ccdfx.pipelines import Pipeline, pipeline, step
+from ccdfx.records.flags import Flag
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+from ccdfx.records.master import Master, pixel_sha256
+
+_UNITS = frozenset({"adu", "count", "counts", "dn", "electron", "electrons", "e-"})
+
+
+def prepared(frame: Frame, recipe: NightRecipe) -> Image:
+    """The exposed part of a raw frame: flags set, overscan subtracted, trimmed; one HISTORY line a step.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read.
+    MismatchError
+        When its size is not what the header said.
+    """
+    raw = _read(frame)
+    if raw.shape != frame.shape:
+        rule = f"must have the shape {frame.shape} that its header says"
+        raise MismatchError("image", rule, value=raw.shape)
+    raw = raw.replace(header=standard_header(raw.header, frame))
+    return preparation(frame, raw.shape, recipe)(raw)
+
+
+def _read(frame: Frame) -> Image:
+    from ccdfx.io import read
+
+    try:
+        if frame.hdu is not None:
+            return read(frame.path, hdu=frame.hdu)
+        images = read(frame.path, hdu="all")
+    except CcdfxError:
+        raise
+    except Exception as problem:  # the reader of a plugin may raise anything; one file never stops a night
+        rule = f"cannot be read: {type(problem).__name__}: {problem}"
+        raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
+    if len(images) > 1:
+        remedy = "name one with the key hdu of an instrument file"
+        raise FormatError(frame.path, "must hold one image", value=len(images), remedy=remedy)
+    return images[0]
+
+
+def standard_header(header: Header, frame: Frame) -> Header:
+    """A header that other programs understand: what the camera says in its own keywords, in the usual ones.
+
+    EXPTIME and FILTER become what the instrument file made of the header, OBJECT and DATE-OBS are added where
+    they are absent, and BUNIT is the unit that the instrument file names unless the header names a usual one.
+    """
+    for keyword, value in (("EXPTIME", frame.exptime), ("FILTER", frame.filter)):
+        if value is not None and header.get(keyword) != value:
+            header = header.set(keyword, value)
+    for keyword, text in (("OBJECT", frame.object), ("DATE-OBS", frame.date)):
+        if text is not None and keyword not in header:
+            header = header.set(keyword, text)
+    unit = str(header.get("BUNIT") or "").strip().lower()
+    return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")
+
+
+def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
+    """The steps that make a raw frame ready, as a pipeline."""
+    from ccdfx.operations.masks import mask_from, mask_saturated
+    from ccdfx.operations.overscan import OverscanFit, subtract_overscan
+    from ccdfx.operations.window import trim
+    from ccdfx.records.range import Range
+
+    steps = []
+    if frame.saturation is not None:
+        steps.append(step(mask_saturated, saturation=frame.saturation.value))
+    if frame.bad:
+        steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
+    if frame.overscan is not None:
+        choice = recipe.overscan
+        options: dict[str, Any] = {"overscan": frame.overscan, "method": choice.method}
+        if choice.fit is not None:
+            options["fit"] = OverscanFit(**choice.fit)
+        steps.append(step(subtract_overscan, **options))
+    if frame.data is not None and frame.data != Range.whole(shape):
+        steps.append(step(trim, section=frame.data))
+    return pipeline(*steps)
+
+
+def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
+    """The bad pixels that the instrument file names, as a map of flags over the raw frame."""
+    flags = np.zeros(shape, np.uint8)
+    for window in frame.bad:
+        flags[window.slices] = np.uint8(Flag.BAD_PIXEL)
+    image = Image(flags)
+    return Master(image, f"bad pixels of {frame.instrument}", pixel_sha256(image))
+
+
+def calibrated(
+    use: Use, noise: CameraNoise, ledger: Ledger, recipe: NightRecipe, *, electrons: bool = False
+) -> Image:
+    """A raw frame after everything that is planned for it and could be made: bias, dark, flat, noise, gain.
+
+    A master that could not be made is left out; the plan's user has been warned when it failed.
+    """
+    from ccdfx.operations.calibrate import calibrate
+
+    image = prepared(use.frame, recipe)
+    masters = {kind: ledger.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
+    options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if "dark" in options:
+        # Exposure times were compared when the dark was chosen, with the tolerance of the recipe.
+        options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
+    if noise.model is not None:
+        options["noise"] = noise.model
+    if electrons and noise.gain is not None:
+        options["gain"] = noise.gain
+    return step(calibrate, **options)(image)

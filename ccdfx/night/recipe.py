@@ -1,0 +1,242 @@
+"""How a night is reduced: the choices, with defaults that suit most nights, read from a small TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
+from ccdfx.records.parameters import check_names
+
+Rule = str | Mapping[str, Any]
+AVERAGES = ("mean", "median")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverscanChoice:
+    """How the overscan is subtracted: `method` per line (mean, median, min, max), perhaps a smooth `fit`.
+
+    `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. `use` false leaves it
+    alone.
+    """
+
+    use: bool = True
+    method: str = "median"
+    fit: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackChoice:
+    """How frames are combined.
+
+    `reject` is a rule by name, a table ``{ name = "sigma_clip", low = 3 }``, "none", or "auto": ccd_clip with
+    the gain and read noise of the camera, or mad_clip where these are unknown.
+    """
+
+    average: str = "mean"
+    reject: Rule = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DarkChoice:
+    """Darks; `scale` allows one of another exposure, `tolerance` is the fraction that counts as equal."""
+
+    average: str = "mean"
+    reject: Rule = "auto"
+    scale: bool = False
+    tolerance: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatChoice:
+    """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
+
+    Pixels of the master below the fraction `response` of its level are dead, and are flagged.
+    """
+
+    average: str = "mean"
+    reject: Rule = "auto"
+    level: float = 100.0
+    good: float = 0.5
+    response: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScienceChoice:
+    """Science frames: `electrons` multiplies by the gain, `steps` is a recipe applied after calibration."""
+
+    electrons: bool = False
+    steps: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombineChoice:
+    """Frames of one object and filter: `use` false leaves them single, `align` false registers nothing.
+
+    `sensitivity` is the fraction by which stars may differ from frame to frame, by seeing and resampling,
+    without being rejected by "auto": besides the noise, as one sigma.
+    """
+
+    use: bool = True
+    average: str = "mean"
+    reject: Rule = "auto"
+    align: bool = True
+    sensitivity: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightRecipe:
+    """Every choice of `reduce_night`, one table of the TOML file each.
+
+    >>> NightRecipe().dark.scale
+    False
+    """
+
+    overscan: OverscanChoice = field(default_factory=OverscanChoice)
+    bias: StackChoice = field(default_factory=StackChoice)
+    dark: DarkChoice = field(default_factory=DarkChoice)
+    flat: FlatChoice = field(default_factory=FlatChoice)
+    science: ScienceChoice = field(default_factory=ScienceChoice)
+    combine: CombineChoice = field(default_factory=CombineChoice)
+    source: str = "default"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The choices as plain values."""
+        return asdict(self)
+
+
+_TABLES: dict[str, type] = {
+    "overscan": OverscanChoice,
+    "bias": StackChoice,
+    "dark": DarkChoice,
+    "flat": FlatChoice,
+    "science": ScienceChoice,
+    "combine": CombineChoice,
+}
+
+
+def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | None) -> NightRecipe:
+    """The choices of a TOML file or a mapping; what is not said has its default.
+
+    Raises
+    ------
+    FormatError
+        When a key is unknown or a value is not allowed; file, key and rule are named.
+
+    Examples
+    --------
+    >>> load_night_recipe({"dark": {"scale": True}}).dark.scale
+    True
+    """
+    if source is None:
+        return NightRecipe()
+    if isinstance(source, NightRecipe):
+        return source
+    if isinstance(source, Mapping):
+        return _recipe(source, "recipe", None)
+    path = Path(source)
+    try:
+        return _recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path), path.parent)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise FormatError(path, f"is not TOML: {problem}", remedy="correct the line") from None
+    except CcdfxError:
+        raise
+    except OSError as problem:
+        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
+
+
+def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> NightRecipe:
+    try:
+        check_names("recipe", _TABLES, content)
+        tables = {name: _choice(name, content[name]) for name in content}
+        steps = tables["science"].steps if "science" in tables else None
+        if steps is not None and folder is not None:
+            tables["science"] = ScienceChoice(**{**asdict(tables["science"]), "steps": str(folder / steps)})
+    except CcdfxError as problem:
+        subject = f"{source}: {problem.subject}"
+        raise FormatError(subject, problem.rule, value=problem.value, remedy=problem.remedy) from None
+    return NightRecipe(**tables, source=source)
+
+
+def _choice(name: str, table: Any) -> Any:
+    kind = _TABLES[name]
+    if not isinstance(table, Mapping):
+        raise ArgumentError(name, "must be a table", value=table, remedy=f"write [{name}]")
+    check_names(name, [item.name for item in fields(kind)], table)
+    for key, value in table.items():
+        _CHECKS[key](f"{name}.{key}", value)
+    return kind(**table)
+
+
+def _is_bool(where: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ArgumentError(where, "must be true or false", value=value)
+
+
+def _is_text(where: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ArgumentError(where, "must be text", value=value, remedy="put it in quotes")
+
+
+def _is_fraction(where: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ArgumentError(where, "must be a fraction, 0 to 1", value=value)
+
+
+def _is_level(where: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ArgumentError(where, "must be a level in ADU, 0 or more", value=value)
+
+
+def _is_average(where: str, value: Any) -> None:
+    if value not in AVERAGES:
+        raise ArgumentError(where, f"must be one of {', '.join(AVERAGES)}", value=value)
+
+
+def _is_fit(where: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ArgumentError(where, "must be a table of the options of a fit", value=value)
+    from ccdfx.operations.overscan import OverscanFit
+
+    check_names(where, [item.name for item in fields(OverscanFit)], value)
+    OverscanFit(**value)
+
+
+def _is_method(where: str, value: Any) -> None:
+    methods = ("mean", "median", "min", "max")
+    if value not in methods:
+        raise ArgumentError(where, f"must be one of {', '.join(methods)}", value=value)
+
+
+def _is_rule(where: str, value: Any) -> None:
+    if isinstance(value, str) and value in ("auto", "none"):
+        return
+    from ccdfx import registry
+
+    table = {"name": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        remedy = 'write "auto", "none", "sigma_clip" or { name = "sigma_clip", low = 3 }'
+        raise ArgumentError(where, "must name a rejection rule", value=value, remedy=remedy)
+    options = {key: option for key, option in table.items() if key != "name"}
+    registry.lookup("rejection", table["name"]).configure(**options)
+
+
+_CHECKS = {
+    "use": _is_bool,
+    "align": _is_bool,
+    "scale": _is_bool,
+    "electrons": _is_bool,
+    "steps": _is_text,
+    "method": _is_method,
+    "fit": _is_fit,
+    "average": _is_average,
+    "reject": _is_rule,
+    "tolerance": _is_fraction,
+    "good": _is_fraction,
+    "response": _is_fraction,
+    "sensitivity": _is_fraction,
+    "level": _is_level,
+}

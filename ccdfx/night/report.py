@@ -1,0 +1,253 @@
+"""The report of a night: one page without scripts, from the facts in night.json and the files beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ccdfx import plots
+from ccdfx.errors import CcdfxError, printable
+from ccdfx.io import read
+from ccdfx.io.atomic import atomic_path
+from ccdfx.night.report_words import fixed, flags, number, seconds
+
+MAX_PICTURES = 24  # of each sort: a page of some MB however long the night
+EXCESS = 1.15  # measured over expected noise from which a frame is marked
+_THUMBNAIL = 300  # pixels
+_LEAVES = 3  # of one branch of the plan
+_KINDS = ("bias", "dark", "flat", "science")
+_LONGEST = 2000  # characters of one text
+
+
+def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int = MAX_PICTURES) -> Path:
+    """Write ``report.html`` into the directory of a reduced night, replacing an older one.
+
+    Parameters
+    ----------
+    facts : mapping
+        What night.json holds. Keys that are missing leave their place empty, so the facts of a night in which
+        nothing could be done make a page too. No text of it is trusted: all is escaped.
+    output : path
+        The directory that the products' ``file`` entries are relative to. Pictures come from these files; a
+        file that cannot be read leaves a note in place of its picture.
+    pictures : int
+        Greatest number of pictures of masters, of calibrated and of combined frames each. Frames with an
+        excess of noise come first.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    FileError
+        The page cannot be written.
+    """
+    target = Path(output)
+    page = _template().render(_context(visible(facts), target, pictures))
+    path = target / "report.html"
+    with atomic_path(path, True) as temporary:
+        Path(temporary).write_text(page, encoding="utf-8")
+    return path
+
+
+def visible(value: Any) -> Any:
+    r"""The same facts with control and direction characters visible, as in ``\x1b``, and endless text cut.
+
+    Examples
+    --------
+    >>> visible({"object": "M13\x1b[2J"})
+    {'object': 'M13\\x1b[2J'}
+    """
+    if isinstance(value, str):
+        return printable(value, _LONGEST)
+    if isinstance(value, Mapping):
+        return {printable(name): visible(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [visible(part) for part in value]
+    return value
+
+
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("ccdfx.night", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["fixed"] = fixed
+    environment.filters["seconds"] = seconds
+    environment.filters["flags"] = flags
+    return environment.get_template("report.html.j2")
+
+
+def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str, Any]:
+    """Everything the template shows, under the names it uses."""
+    frames = _records(facts, "frames")
+    products = {sort: _records(facts, sort) for sort in ("masters", "calibrated", "combined")}
+    noisy = [product for sort in ("calibrated", "combined") for product in products[sort]]
+    for product in noisy:
+        product["ratio"], product["mark"] = _excess(product)
+    context = {
+        "facts": facts,
+        "status": _status(frames, products, facts),
+        "kinds": _kinds(frames),
+        "unused": [frame for frame in frames if _unused(frame)],
+        "noise": _records(facts, "noise"),
+        "warnings": [str(warning) for warning in facts.get("warnings") or ()],
+        "plan": _branches(facts.get("plan")),
+        "recipe": _recipe(facts.get("recipe")),
+        "excess": EXCESS,
+        "noisy": [product for product in noisy if product["mark"]],
+        "left_out": [
+            {"combined": product.get("file"), **left}
+            for product in products["combined"]
+            for left in _records(product, "left_out")
+        ],
+        **products,
+    }
+    context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
+    return context
+
+
+def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
+    """A table of tables as rows (name, value); what is left to its default of nothing is not shown."""
+    if isinstance(recipe, Mapping):
+        return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
+    if recipe is None or recipe == "":
+        return []
+    return [(path or "file", number(recipe))]
+
+
+def _branches(nodes: Any) -> list[dict[str, Any]]:
+    """The plan with long lists of leaves cut: the tables name every frame."""
+    shown = []
+    for node in nodes or ():
+        children = _branches(node.get("children")) if isinstance(node, Mapping) else []
+        if len(children) > 2 * _LEAVES and not any(child["children"] for child in children):
+            more = len(children) - _LEAVES
+            children = [*children[:_LEAVES], {"label": f"and {number(more)} more", "children": []}]
+        shown.append(
+            {"label": node.get("label") if isinstance(node, Mapping) else node, "children": children}
+        )
+    return shown
+
+
+def _records(facts: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    return [dict(record) for record in facts.get(name) or () if isinstance(record, Mapping)]
+
+
+def _status(
+    frames: list[dict[str, Any]], products: Mapping[str, list[dict[str, Any]]], facts: Mapping[str, Any]
+) -> tuple[str, str]:
+    """(mark, sentence): the mark is a sign and a word, so that it does not hang on a colour."""
+    broken = sum(1 for frame in frames if frame.get("problem"))
+    if not frames:
+        return "✕ nothing", "No frames were found."
+    if not any(products.values()):
+        return "✕ nothing", f"None of {len(frames)} frames could be used."
+    made = ", ".join(
+        f"{len(products[sort])} {name}{'' if len(products[sort]) == 1 else 's'}"
+        for sort, name in (
+            ("masters", "master"),
+            ("calibrated", "calibrated frame"),
+            ("combined", "combined image"),
+        )
+    )
+    if broken:
+        return "△ incomplete", f"{broken} of {len(frames)} frames have a problem; made {made}."
+    if facts.get("warnings"):
+        return "△ see warnings", f"Made {made} from {len(frames)} frames."
+    return "✓ complete", f"Made {made} from {len(frames)} frames."
+
+
+def _unused(frame: Mapping[str, Any]) -> bool:
+    return not frame.get("used", True) or bool(frame.get("problem") or frame.get("left_out"))
+
+
+def _kinds(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How many frames of every kind, object, filter and exposure there are and were used."""
+    names = ("kind", "object", "filter", "exptime")
+    total: Counter[tuple[Any, ...]] = Counter()
+    used: Counter[tuple[Any, ...]] = Counter()
+    for frame in frames:
+        # The object of a calibration frame says nothing: they are all one group.
+        key = tuple(
+            None if name == "object" and frame.get("kind") != "science" else frame.get(name) for name in names
+        )
+        total[key] += 1
+        used[key] += bool(frame.get("used", True))
+    order = sorted(total, key=_row_order)
+    return [dict(zip(names, key, strict=True), total=total[key], used=used[key]) for key in order]
+
+
+def _row_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    kind, name, band, exptime = row
+    rank = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+    known = isinstance(exptime, (int, float))
+    return rank, str(kind), str(name), str(band), known, exptime if known else 0.0
+
+
+def _excess(product: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Measured over expected noise, and the words that mark what lies outside the tolerance."""
+    ratio, measured, expected = (product.get(key) for key in ("excess", "noise_measured", "noise_predicted"))
+    if ratio is None and measured is not None and expected:
+        ratio = measured / expected
+    if not isinstance(ratio, (int, float)) or not math.isfinite(ratio):
+        return None, ""
+    if ratio > EXCESS:
+        return float(ratio), "▲ excess"
+    return float(ratio), "▽ too little" if ratio < 1 / EXCESS else ""
+
+
+def _cards(products: list[dict[str, Any]], output: Path, pictures: int) -> list[dict[str, Any]]:
+    """The products that get a picture, those with too much noise first, in their own order otherwise."""
+    chosen = sorted(range(len(products)), key=lambda i: (not products[i].get("mark"), i))[: max(0, pictures)]
+    return [{**products[i], **_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)]
+
+
+def _pictures(output: Path, file: str) -> dict[str, str]:
+    """Thumbnail and histogram of a product as data URIs, or the reason why there are none."""
+    path = output / file
+    if not file or not path.resolve().is_relative_to(output.resolve()):
+        return {"missing": "no file inside the output directory is named"}
+    try:
+        image = read(path)
+        return {
+            "missing": "",
+            "thumbnail": _uri(plots.thumbnail(image, size=_THUMBNAIL)),
+            "histogram": _uri(_histogram(image)),
+        }
+    except (CcdfxError, OSError) as error:
+        return {"missing": printable(error, _LONGEST)}
+
+
+def _histogram(image: Any) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # Twice the size it is shown at, so that it stays sharp on paper.
+    figure = Figure(figsize=(3.0, 1.05), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = plots.histogram(image, ax=figure.add_subplot(), bins=100)
+    axes.set(ylabel="")
+    axes.tick_params(labelsize=6)
+    axes.xaxis.label.set_fontsize(6)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

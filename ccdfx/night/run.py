@@ -1,0 +1,245 @@
+"""Reducing a night: scan, plan, masters, science frames, combined frames, facts and report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
+from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.coadd import combine_object
+from ccdfx.night.facts import left_over, write_facts
+from ccdfx.night.frames import FACTS, Frame, scan
+from ccdfx.night.instruments import Instrument
+from ccdfx.night.ledger import Ledger, Progress
+from ccdfx.night.masters import build_master
+from ccdfx.night.matching import Setup
+from ccdfx.night.plan import Plan, plan_night
+from ccdfx.night.preparation import prepared
+from ccdfx.night.recipe import NightRecipe, load_night_recipe
+from ccdfx.night.science import calibrate_frame, further_steps
+from ccdfx.records.image import Image
+
+REPORT = "report.html"
+ALL, SOME_FAILED, NOTHING = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """A night that was reduced, or only planned.
+
+    Parameters
+    ----------
+    directory, output : Path
+    frames : tuple of Frame
+        All that was found, as the headers say.
+    plan : Plan
+    facts : mapping
+        What night.json holds; empty after a dry run.
+    status : int
+        0 all went well, 1 some frames failed, 3 nothing was usable.
+    """
+
+    directory: Path
+    output: Path
+    frames: tuple[Frame, ...]
+    plan: Plan
+    facts: Mapping[str, Any]
+    status: int
+
+
+def reduce_night(
+    directory: str | Path,
+    output: str | Path,
+    *,
+    instrument: str | Path | Instrument | None = None,
+    recipe: NightRecipe | Mapping[str, Any] | str | Path | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Night:
+    """Reduce a directory of raw frames into masters, calibrated and combined frames, with a report.
+
+    Bias frames have their overscan subtracted, are trimmed and combined; darks also lose the bias; flats lose
+    bias and dark and are divided by their levels before they are combined. Science frames get flags for
+    saturated and bad pixels, overscan, trim, bias, dark and flat, and a variance from gain and read noise.
+    Frames of one object and filter are registered on the first one by their stars and combined. A frame that
+    turns out to be broken is listed and the rest goes on. Every product is written whole or not at all, and
+    carries its history.
+
+    Parameters
+    ----------
+    directory : path
+        The raw frames; they are never changed.
+    output : path
+        Gets ``masters/ calibrated/ combined/ night.json report.html``; made when it does not exist.
+    instrument : str, path or Instrument, optional
+        By default each header says which it is.
+    recipe : NightRecipe, mapping or path, optional
+        Choices that differ from the defaults.
+    overwrite : bool
+        Replace the products of an earlier run.
+    dry_run : bool
+        Only scan and plan; nothing is written.
+    progress : callable, optional
+        Called as ``progress(label, done, total)``.
+
+    Returns
+    -------
+    Night
+
+    Raises
+    ------
+    OutputExistsError
+        When a product exists already, before anything is computed.
+    ArgumentError
+        When the output is the directory itself, or a product would replace an input.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     night = reduce_night(folder, folder + "/out", dry_run=True)
+    >>> night.status, night.plan.files
+    (3, ())
+    """
+    source, target = Path(directory), Path(output)
+    choices = load_night_recipe(recipe)
+    further_steps(choices)
+    _check_folders(source, target)
+    frames = scan(source, instrument=instrument, exclude=target)
+    plan = plan_night(frames, recipe=choices)
+    _check_outputs(frames, plan, target, overwrite=overwrite)
+    if dry_run:
+        status = _status(plan, {}) if plan.files else NOTHING
+        return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
+    total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined)
+    ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
+    target.mkdir(parents=True, exist_ok=True)
+    for file in left_over(target, plan.files):
+        ledger.warn(f"{file} is of an earlier run and no product of this one")
+    facts = _reduced(source, target, frames, plan, choices, ledger, overwrite=overwrite)
+    write_facts(facts, target / FACTS, overwrite=overwrite)
+    from ccdfx.night.report import write_report
+
+    write_report(facts, target)
+    status = _status(plan, ledger.failed) if facts["masters"] or facts["calibrated"] else NOTHING
+    return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+
+
+def _reduced(
+    source: Path,
+    target: Path,
+    frames: tuple[Frame, ...],
+    plan: Plan,
+    recipe: NightRecipe,
+    ledger: Ledger,
+    *,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """Make all products and give the facts."""
+    noise = {setup: _noise_of(setup, plan, recipe, ledger) for setup in plan.setups}
+    masters, calibrated, combined = [], [], []
+    for master in plan.masters:
+        fact = build_master(master, recipe, noise[master.setup], ledger, target, overwrite=overwrite)
+        masters += [fact] if fact else []
+    for item in plan.science:
+        _warn_of_lost_masters(item.use.masters, item.use.frame.file, ledger)
+        fact = calibrate_frame(item, recipe, noise[item.setup], ledger, target, overwrite=overwrite)
+        calibrated += [fact] if fact else []
+    made = {fact["file"]: fact for fact in calibrated}
+    for group in plan.combined:
+        fact = combine_object(group, made, recipe, noise[group.setup], ledger, target, overwrite=overwrite)
+        combined += [fact] if fact else []
+    return {
+        "ccdfx": _version(),
+        "directory": str(source),
+        "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
+        "recipe": recipe.as_dict(),
+        "plan": plan.tree(),
+        "noise": [
+            {"instrument": setup.instrument, "setup": setup.label, **noise[setup].as_dict()}
+            for setup in plan.setups
+        ],
+        "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
+        "masters": masters,
+        "calibrated": calibrated,
+        "combined": combined,
+        "warnings": ledger.warnings,
+    }
+
+
+def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, ledger: Ledger) -> CameraNoise:
+    inputs = [use.frame for master in plan.masters if master.setup == setup for use in master.inputs]
+    science = [item.use.frame for item in plan.science if item.setup == setup]
+
+    def load(frame: Frame) -> Image | None:
+        if frame.file in ledger.failed:
+            return None
+        try:
+            image = prepared(frame, recipe)
+            return image if image.good.mean() >= recipe.flat.good else None
+        except (CcdfxError, OSError) as error:
+            ledger.fail(frame, error)
+            return None
+
+    def warn(text: str) -> None:
+        ledger.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
+
+    return camera_noise([*inputs, *science], load, warn)
+
+
+def _warn_of_lost_masters(files: tuple[str, ...], frame: str, ledger: Ledger) -> None:
+    for file in files:
+        if file not in ledger.masters:
+            ledger.warn(f"{frame} is calibrated without {file}, which could not be made")
+
+
+def _frame_facts(frame: Frame, plan: Plan, ledger: Ledger) -> dict[str, Any]:
+    left_out = {item.file: why for item, why in plan.left_out}
+    problem = ledger.failed.get(frame.file) or frame.problem
+    reason = left_out.get(frame.file) if problem is None else None
+    return frame.as_dict() | {"used": frame.file in ledger.used, "problem": problem, "left_out": reason}
+
+
+def _status(plan: Plan, failed: Mapping[str, str]) -> int:
+    """Frames of no use, such as a focus run, do not count; broken ones and science frames without anything do."""
+    lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
+    return SOME_FAILED if failed or lost else ALL
+
+
+def _check_folders(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise FileError(source, "is not a directory", remedy="give the directory of the raw frames")
+    if os.path.realpath(source) == os.path.realpath(target):
+        raise ArgumentError(
+            "output", "must not be the directory of the raw frames", value=str(target), remedy="give another"
+        )
+    if target.exists() and not target.is_dir():
+        raise FileError(target, "is not a directory", remedy="give a directory for the results")
+
+
+def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overwrite: bool) -> None:
+    """Refuse before anything is computed: products that are inputs, and products that exist."""
+    products = [target / file for file in (*plan.files, FACTS, REPORT)]
+    inputs = {os.path.realpath(frame.path) for frame in frames}
+    for path in products:
+        if os.path.realpath(path) in inputs:
+            raise ArgumentError(
+                "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
+            )
+    existing = [path for path in products if os.path.lexists(path)]
+    if existing and not overwrite:
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise OutputExistsError(
+            existing[0], f"exists already{more}", remedy="give another output, or ask to overwrite"
+        )
+
+
+def _version() -> str:
+    from ccdfx import registry
+
+    return registry.version()

@@ -1,0 +1,73 @@
+"""Calibrating science frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import CcdfxError
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.facts import sky_facts
+from ccdfx.night.frames import Frame
+from ccdfx.night.ledger import Ledger
+from ccdfx.night.plan import SciencePlan
+from ccdfx.night.preparation import calibrated
+from ccdfx.night.recipe import NightRecipe
+from ccdfx.pipelines import Pipeline, pipeline
+from ccdfx.records.header import Header
+
+
+def calibrate_frame(
+    plan: SciencePlan,
+    recipe: NightRecipe,
+    noise: CameraNoise,
+    ledger: Ledger,
+    output: Path,
+    *,
+    overwrite: bool,
+) -> dict[str, Any] | None:
+    """Calibrate one science frame, write it and give its facts; None where it failed, as the ledger knows."""
+    from ccdfx.io import write
+
+    use = plan.use
+    path = output / plan.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        image = calibrated(use, noise, ledger, recipe, electrons=recipe.science.electrons)
+        image = further_steps(recipe)(image)
+        image = image.replace(header=noise_header(image.header, noise, electrons=image.unit == "electron"))
+        facts = sky_facts(image)
+    except (CcdfxError, OSError) as error:
+        ledger.fail(use.frame, error)
+        return None
+    finally:
+        ledger.step(f"science {use.frame.file}")
+    write(image, path, overwrite=overwrite)
+    ledger.used.add(use.frame.file)
+    made = [name for name in use.masters if name in ledger.masters]
+    return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
+
+
+def further_steps(recipe: NightRecipe) -> Pipeline:
+    """The pipeline that a recipe adds after the calibration; the identity where it adds none."""
+    if recipe.science.steps is None:
+        return pipeline()
+    from ccdfx.recipes import read_recipe
+
+    return read_recipe(Path(recipe.science.steps))
+
+
+def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
+    """GAIN and RDNOISE as they were used: in some raw headers they mean something else."""
+    if noise.gain is not None:
+        gain = 1.0 if electrons else noise.gain
+        header = header.set(
+            "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
+        )
+    if noise.readnoise is not None:
+        header = header.set("RDNOISE", noise.readnoise, f"[e-] {noise.readnoise_source}")
+    return header
+
+
+def _identity(frame: Frame) -> dict[str, Any]:
+    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime}

@@ -1,0 +1,72 @@
+"""How a night combines frames: the rule of a recipe made concrete, and the header of what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx import registry
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.recipe import Rule
+from ccdfx.records.header import Header
+
+_MOST_NAMES = 999  # IMCMB001 ... IMCMB999
+
+
+def average_of(name: str) -> Any:
+    """The `Average` that a recipe names."""
+    from ccdfx.operations.average import mean, median
+
+    return {"mean": mean, "median": median}[name]()
+
+
+def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
+    """The `Rejection` that a recipe names, or None.
+
+    "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
+    A `ccd_clip` that says nothing of gain or read noise gets those of the camera.
+    """
+    if rule == "none":
+        return None
+    table: Mapping[str, Any] = {"name": rule} if isinstance(rule, str) else rule
+    options = {key: value for key, value in table.items() if key != "name"}
+    name = table["name"]
+    known = noise.gain is not None and noise.readnoise is not None
+    if name == "auto":
+        name = "ccd_clip" if known else "mad_clip"
+        options = {"low": 4.0, "high": 4.0}
+        if known:
+            options["sensitivity"] = sensitivity
+    if name == "ccd_clip" and known:
+        options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
+    return registry.lookup("rejection", name).configure(**options)
+
+
+def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
+    """The header of a product: that of its first input, what it is, its inputs, and how it was made."""
+    header = header.remove(*(key for key in header if key.startswith("IMCMB")))
+    for key, value in values.items():
+        header = header.remove(key) if value is None else header.set(key, value)
+    header = header.set("NCOMBINE", len(names), "number of frames combined")
+    for number, name in enumerate(names[:_MOST_NAMES], 1):
+        header = header.set(f"IMCMB{number:03d}", name)
+    return header.add_history(f"ccdfx {registry.version()} {told}")
+
+
+def rejected_total(stack: Any) -> int:
+    """How many pixel values of all frames together the rule rejected."""
+    return sum(
+        int(np.sum(counts, dtype=np.int64))
+        for counts in (stack.rejected_low, stack.rejected_high)
+        if counts is not None
+    )
+
+
+def told_rule(reject: Any) -> str:
+    """A rejection rule in a HISTORY line."""
+    if reject is None:
+        return "none"
+    inner = ",".join(f"{key}={value}" for key, value in reject.parameters.items())
+    return f"{reject.name}({inner})"

@@ -1,0 +1,8 @@
+"""Pictures of images, on figures made as objects: pyplot and its current figure are left alone."""
+
+from __future__ import annotations
+
+from ccdfx.plots.histogram import histogram
+from ccdfx.plots.image import MASKED_COLOUR, display_limits, image, thumbnail
+
+__all__ = ["MASKED_COLOUR", "display_limits", "histogram", "image", "thumbnail"]

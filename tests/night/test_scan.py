@@ -1,0 +1,197 @@
+"""Scanning a directory: everything is listed, nothing stops it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from ccdfx.errors import FileError
+from ccdfx.night.frames import scan
+
+
+def by_name(frames):
+    return {frame.file: frame for frame in frames}
+
+
+def test_kinds_and_facts(camera):
+    camera.biases(1)
+    camera.darks(1)
+    camera.flats(1)
+    camera.science("s.fits", object="NGC 1")
+    camera.write("x.fits", "comp", exptime=3.0)
+    frames = by_name(scan(camera.folder))
+    assert {name: frame.kind for name, frame in frames.items()} == {
+        "b0.fits": "bias",
+        "fV0.fits": "flat",
+        "k0.fits": "dark",
+        "s.fits": "science",
+        "x.fits": "other",
+    }
+    frame = frames["s.fits"]
+    assert (frame.object, frame.filter, frame.exptime, frame.instrument) == ("NGC 1", "V", 60.0, "iraf")
+    assert (frame.shape, frame.binning, frame.date) == ((96, 128), (1, 1), "2020-01-01T00:00:00")
+    assert (frame.data.to_fits(), frame.overscan.to_fits()) == ("[1:120,1:96]", "[121:128,1:96]")
+    assert frame.problem is None
+    assert json.loads(json.dumps(frame.as_dict()))["shape"] == [96, 128]
+
+
+def test_sorted_and_recursive_without_products_hidden_and_excluded(camera):
+    for name in (
+        "b.fits",
+        "a/z.fits",
+        "a/y.fits",
+        ".hidden/h.fits",
+        "done/masters/m.fits",
+        "out/o.fits",
+        ".h.fits",
+    ):
+        camera.write(name, "zero")
+    (camera.folder / "done/night.json").write_text("{}")
+    (camera.folder / "notes.txt").write_text("clouds")
+    frames = scan(camera.folder, exclude=camera.folder / "out")
+    assert [frame.file for frame in frames] == ["a/y.fits", "a/z.fits", "b.fits"]
+
+
+def test_a_file_without_suffix_counts_when_it_starts_as_fits(camera):
+    camera.write("frame001", "zero")
+    (camera.folder / "README").write_text("SIMPLE words")
+    assert [frame.file for frame in scan(camera.folder)] == ["frame001"]
+
+
+def test_no_bad_file_stops_it(camera, tmp_path):
+    folder = camera.folder
+    good = camera.write("good.fits", "zero")
+    raw = good.read_bytes()
+    (folder / "cut_header.fits").write_bytes(raw[:1000])
+    (folder / "cut_data.fits").write_bytes(raw[:4000])
+    (folder / "empty.fits").write_bytes(b"")
+    (folder / "text.fits").write_text("not an image at all\n" * 300)
+    (folder / "noise.fits").write_bytes(bytes(range(256)) * 40)
+    (folder / "bad.fits.gz").write_bytes(b"\x1f\x8b broken")
+    (folder / "directory.fits").mkdir()
+    os.mkfifo(folder / "pipe.fits")
+    (folder / "loop.fits").symlink_to(folder / "loop.fits")
+    (folder / "gone.fits").symlink_to(folder / "nowhere")
+    (folder / "loop").symlink_to(folder)
+    (folder / "esc.fits").write_bytes(raw.replace(b"'zero    '", b"'\x1b[2Jzer'"))
+    frames = by_name(scan(folder))
+    assert len(frames) == 12
+    for name, frame in frames.items():
+        assert (frame.problem is None) == (name == "good.fits"), (name, frame.problem)
+        assert frame.file in name and str(folder) not in str(frame.problem)
+        assert str(frame.problem).isprintable()
+    assert "directory" in frames["directory.fits"].problem
+    assert "pipe" in frames["pipe.fits"].problem
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "no EXPTIME"),
+        ("10,5", "decimal point"),
+        (-3.0, "0 or more"),
+        ("long", "finite number"),
+        (True, "EXPTIME"),
+    ],
+)
+def test_a_wrong_exposure_time_is_a_problem(camera, value, words):
+    camera.write("s.fits", "object", exptime=1.0, EXPTIME=value)
+    (frame,) = scan(camera.folder)
+    assert words in frame.problem
+    assert (frame.kind, frame.shape) == ("science", (96, 128))  # what could be read is kept
+
+
+def test_a_bias_needs_no_exposure_time(camera):
+    camera.write("b.fits", "zero", EXPTIME=None)
+    (frame,) = scan(camera.folder)
+    assert (frame.problem, frame.exptime) == (None, None)
+
+
+def test_a_number_written_as_text_is_read(camera):
+    camera.write("s.fits", "object", EXPTIME="53.907456")
+    assert scan(camera.folder)[0].exptime == 53.907456
+
+
+def test_unknown_headers_are_said(camera):
+    camera.write("a.fits", None, object="thing")
+    camera.write("b.fits", "mystery")
+    frames = by_name(scan(camera.folder))
+    assert "no known instrument" in frames["a.fits"].problem
+    assert (frames["a.fits"].object, frames["a.fits"].date) == ("thing", "2020-01-01T00:00:00")
+    assert "no rule of instrument iraf" in frames["b.fits"].problem
+
+
+def test_a_given_instrument_goes_before_the_header(camera, tmp_path):
+    camera.write("a.fits", None, object="flat field", exptime=1.0)
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nmatch = { X = 1 }\nrules = [{ kind = "flat", when = { OBJECT = "*flat*" } }]'
+    )
+    (frame,) = scan(camera.folder, instrument=path)
+    assert (frame.instrument, frame.kind, frame.problem) == ("mine", "flat", None)
+    assert frame.data.shape == (96, 128)
+
+
+def test_a_cube_is_said(camera):
+    import numpy as np
+    from astropy.io import fits
+
+    hdu = fits.PrimaryHDU(np.zeros((3, 4, 5), np.int16))
+    hdu.header["IMAGETYP"] = "object"
+    hdu.writeto(camera.folder / "cube.fits")
+    (frame,) = scan(camera.folder)
+    assert "two axes" in frame.problem
+
+
+def test_an_absent_directory_is_an_error(tmp_path):
+    with pytest.raises(FileError, match="cannot be listed"):
+        scan(tmp_path / "absent")
+
+
+def test_real_headers_of_many_programs(shared):
+    frames = by_name(scan(shared / "data/headers"))
+    kinds = {name: frame.kind for name, frame in frames.items()}
+    assert kinds["biastest1.fit"] == "bias"
+    assert kinds["darktest1.fit"] == "dark"
+    assert kinds["aspen_trimmed.fit"] == "flat"
+    assert kinds["maximdl_5_21_header.fit"] == "science"
+    assert kinds["celestron_nightscape_10100_astro_fx_v106.fit"] == "science"
+    assert {frame.instrument for frame in frames.values()} == {"sbig"}
+    assert frames["neon-on-dome-10-sec-high-res-though-scope.fit"].gain.value == 1.74
+    assert "says what the frame is" in frames["neon-on-dome-10-sec-high-res-though-scope.fit"].problem
+    assert "BIASSEC" in frames["center_cutout_1.fits"].problem  # '[4096:4109]' is not a section
+    assert len(frames) == 16
+
+
+def test_saao_and_m13(shared):
+    (frame,) = scan(shared / "data/saao")
+    assert (frame.instrument, frame.kind, frame.exptime, frame.filter) == ("iraf", "science", 150.04, "48")
+    assert (frame.gain.value, frame.readnoise.value, frame.problem) == (1.9, 5.0, None)
+    assert {(frame.instrument, frame.kind) for frame in scan(shared / "data/m13")} == {("sbig", "science")}
+
+
+def test_a_product_of_ccdfx_is_not_a_raw_frame(camera):
+    from astropy.io import fits
+
+    path = camera.write("s.fits", "object", exptime=1.0)
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header.add_history("ccdfx 0.1.0 calibrate bias=bias.fits sha256=0123")
+    (frame,) = scan(camera.folder)
+    assert "reduced by ccdfx before" in frame.problem
+
+
+def test_the_instrument_says_which_image_of_a_file(camera, tmp_path):
+    import numpy as np
+    from astropy.io import fits
+
+    primary = fits.PrimaryHDU(np.zeros((2, 2), np.int16))
+    primary.header["INSTRUME"] = "two"
+    second = fits.ImageHDU(np.zeros((5, 7), np.int16), name="SCI")
+    second.header["IMAGETYP"] = "zero"
+    fits.HDUList([primary, second]).writeto(camera.folder / "two.fits")
+    text = 'name = "two"\nmatch = { INSTRUME = "two" }\nhdu = "SCI"\n'
+    (tmp_path / "two.toml").write_text(text + 'rules = [{ kind = "bias", when = { IMAGETYP = "zero" } }]')
+    (frame,) = scan(camera.folder, instrument=tmp_path / "two.toml")
+    assert (frame.shape, frame.kind, frame.hdu, frame.problem) == ((5, 7), "bias", "SCI", None)
