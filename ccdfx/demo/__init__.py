@@ -1,0 +1,1 @@
+"""A simulated night with a known truth, reduced and checked against it."""

@@ -1,0 +1,217 @@
+"""A simulated night: raw frames as a telescope writes them, and the truth they were made from."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccdfx.demo.detector import (
+    MAXIMUM,
+    OVERSCAN,
+    Detector,
+    bias_structure,
+    cosmic_rays,
+    dark_rate,
+    flat_field,
+    make_detector,
+    stream,
+)
+from ccdfx.demo.raw_header import raw_cards
+from ccdfx.demo.truth import Star, TrueFrame, Truth, write_truth
+from ccdfx.errors import ArgumentError
+from ccdfx.records.numbers import whole
+
+_SMALLEST = 128  # pixels; below, the stars do not find room
+_STAR_SPACING = 30.0  # pixels between stars, so that the sky around each is empty
+_MARGIN = 26.0  # pixels between a star and the edge, more than the greatest dither and an aperture
+_SKY = {"V": 420.0, "R": 900.0}  # e- per pixel in one science exposure
+_EXPTIME = {"bias": 0.0, "flat": 4.0, "science": 180.0}  # s
+
+
+def simulate_night(
+    directory: str | Path,
+    *,
+    seed: int = 1,
+    shape: tuple[int, int] = (512, 512),
+    filters: tuple[str, ...] = ("V", "R"),
+    counts: tuple[int, int, int, int] = (9, 5, 5, 5),
+    fwhm: float = 3.2,
+) -> Truth:
+    """Write the raw frames of a simulated night, and `truth.json` beside them.
+
+    Every raw pixel is round(bias + noise(dark + response x light + cosmic rays)), cut at 65535 ADU; photon
+    and read noise come from `ccdfx.ccd_noise`. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    directory : path
+        Where to write; made if it is missing.
+    seed : int
+        Decides every random number. Not negative.
+    shape : (int, int)
+        Rows and columns of the data section, at least 128 each; 32 overscan columns are added.
+    filters : tuple of str
+        Of "V" and "R".
+    counts : (int, int, int, int)
+        Number of bias frames, dark frames for the flats and again for the science frames, flats per filter,
+        and science frames per filter.
+    fwhm : float
+        Width of the Gaussian star images in pixels.
+
+    Returns
+    -------
+    Truth
+
+    Raises
+    ------
+    ArgumentError
+        Arguments that make no night.
+    OutputExistsError
+        A frame is already there.
+    """
+    _check(seed, shape, filters, counts)
+    target = Path(directory)
+    target.mkdir(parents=True, exist_ok=True)
+    detector = make_detector(int(seed), (int(shape[0]), int(shape[1])))
+    truth = _plan_night(detector, filters, counts, float(fwhm))
+    _write_frames(truth, target)
+    write_truth(truth, target / "truth.json")
+    return truth
+
+
+def light(truth: Truth, band: str, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
+    """Electrons per pixel of the stars alone, shifted by (dx, dy), on a detector of even response.
+
+    A Gaussian integrates over a pixel exactly: the product of two differences of error functions.
+    """
+    ny, nx = truth.shape
+    scene = np.zeros((ny, nx))
+    scale = truth.fwhm / math.sqrt(8 * math.log(2)) * math.sqrt(2)
+    reach = math.ceil(6 * scale)
+    for star in truth.stars:
+        flux = star.flux[truth.filters.index(band)]
+        (x0, along_x), (y0, along_y) = (
+            _line(centre, scale, reach, length) for centre, length in ((star.x + dx, nx), (star.y + dy, ny))
+        )
+        scene[y0 : y0 + along_y.size, x0 : x0 + along_x.size] += flux * np.outer(along_y, along_x)
+    return scene
+
+
+def _line(centre: float, scale: float, reach: int, length: int) -> tuple[int, np.ndarray]:
+    """Fractions of a Gaussian that fall in the pixels of one line, and the first of these pixels."""
+    first = max(0, round(centre) - reach)
+    last = min(length, round(centre) + reach + 1)
+    edges = [math.erf((edge - 0.5 - centre) / scale) for edge in range(first, max(first, last) + 1)]
+    return first, 0.5 * np.diff(edges)
+
+
+def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
+    """Expected electrons in the data section of a raw frame, cosmic rays included, without noise."""
+    signal = dark_rate(truth.detector) * frame.exptime
+    if frame.filter is not None:
+        scene = np.full(truth.shape, frame.level)
+        if frame.kind == "science":
+            scene += light(truth, frame.filter, frame.dx, frame.dy)
+        signal += scene * flat_field(truth.detector, frame.filter)
+    for x, y, charge in frame.cosmic_rays:
+        signal[y, x] += charge
+    return signal
+
+
+def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
+    whole("seed", seed, least=0)
+    if len(shape) != 2 or not all(isinstance(n, (int, np.integer)) and n >= _SMALLEST for n in shape):
+        raise ArgumentError("shape", f"must be two whole numbers of at least {_SMALLEST} pixels", value=shape)
+    if not filters or len(set(filters)) != len(filters) or not set(filters) <= set(_SKY):
+        raise ArgumentError("filters", f"must be different names of {', '.join(_SKY)}", value=filters)
+    if len(counts) != 4 or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in counts):
+        raise ArgumentError("counts", "must be four whole numbers: bias, dark, flats, science", value=counts)
+
+
+def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int, ...], fwhm: float) -> Truth:
+    """Everything about the night but the noise."""
+    n_bias, n_dark, n_flat, n_science = counts
+    wanted: list[tuple[str, str | None, float]] = [("bias", None, 0.0)] * n_bias
+    for kind in ("flat", "science"):
+        wanted += [("dark", None, _EXPTIME[kind])] * n_dark
+    for kind, n in (("flat", n_flat), ("science", n_science)):
+        wanted += [(kind, band, _EXPTIME[kind]) for band in filters for _ in range(n)]
+    rng = stream(detector.seed, 4)
+    frames = []
+    for number, (kind, band, exptime) in enumerate(wanted, 1):
+        name = "_".join([f"{number:04d}", "field" if kind == "science" else kind, *([band] if band else [])])
+        first = kind != "science" or wanted[number - 2][:2] != (kind, band)
+        dx, dy = (0.0, 0.0) if first else np.round(rng.uniform(-12.0, 12.0, 2), 3).tolist()
+        rays = cosmic_rays(detector, exptime, stream(detector.seed, 5, number))
+        frames.append(
+            TrueFrame(
+                file=f"{name}.fits",
+                kind=kind,
+                filter=band,
+                exptime=exptime,
+                level=_level(kind, band, rng),
+                dx=dx,
+                dy=dy,
+                cosmic_rays=tuple((x, y, round(charge, 1)) for (x, y), charge in sorted(rays.items())),
+            )
+        )
+    stars = _stars(detector, len(filters))
+    return Truth(detector.seed, detector.shape, tuple(filters), fwhm, detector, stars, tuple(frames))
+
+
+def _level(kind: str, band: str | None, rng: np.random.Generator) -> float:
+    """e- per pixel: twilight fades from flat to flat, the sky of the night stays."""
+    if kind == "flat":
+        return round(float(rng.uniform(30_000.0, 52_000.0)), 1)
+    return _SKY[band] if kind == "science" and band is not None else 0.0
+
+
+def _stars(detector: Detector, n_filters: int) -> tuple[Star, ...]:
+    """Stars apart from each other; two so bright that they saturate, the rest over five magnitudes."""
+    ny, nx = detector.shape
+    rng = stream(detector.seed, 6)
+    wanted = min(60, max(8, ny * nx // 5000))
+    places: list[tuple[float, float]] = []
+    for _ in range(200 * wanted):
+        x, y = rng.uniform(_MARGIN, nx - 1 - _MARGIN), rng.uniform(_MARGIN, ny - 1 - _MARGIN)
+        if all(math.hypot(x - a, y - b) > _STAR_SPACING for a, b in places):
+            places.append((round(x, 3), round(y, 3)))
+        if len(places) == wanted:
+            break
+    stars = []
+    for number, (x, y) in enumerate(places):
+        flux = 4e6 if number < 2 else 10.0 ** (3.5 + 2.2 * rng.uniform() ** 1.5)
+        colours = [1.0, *rng.uniform(0.6, 1.6, n_filters - 1)]
+        stars.append(Star(x, y, tuple(round(float(flux * colour), 1) for colour in colours)))
+    return tuple(stars)
+
+
+def _write_frames(truth: Truth, target: Path) -> None:
+    from ccdfx.io import write
+    from ccdfx.noise import add_noise, ccd_noise
+    from ccdfx.records.header import Header
+    from ccdfx.records.image import Image
+
+    detector = truth.detector
+    model = ccd_noise(gain=detector.gain, readnoise=detector.readnoise)
+    structure = bias_structure(detector)
+    ny, nx = detector.shape
+    for number, frame in enumerate(truth.frames):
+        signal = np.zeros((ny, nx + OVERSCAN))
+        signal[:, :nx] = electrons(truth, frame) / detector.gain
+        rng = stream(detector.seed, 7, number)
+        raw = np.array(add_noise(Image(signal), model=model, rng=rng).array, dtype=np.float64)
+        raw += detector.bias_level + _drift(ny, rng)[:, None]
+        raw[:, :nx] += structure
+        raw[:, list(detector.bad_columns)] = MAXIMUM
+        pixels = np.rint(np.clip(raw, 0, MAXIMUM)).astype(np.uint16)
+        write(Image(pixels, header=Header(raw_cards(truth, frame, number))), target / frame.file)
+
+
+def _drift(ny: int, rng: np.random.Generator) -> np.ndarray:
+    """How the bias level of one readout wanders from row to row in ADU; the overscan sees it too."""
+    phase, cycles = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.0)
+    return rng.normal(0.0, 0.8) + 0.8 * np.sin(phase + 2 * np.pi * cycles * np.arange(ny) / ny)

@@ -1,0 +1,181 @@
+"""A reduced simulated night against its truth: the sky, the known stars, and what cosmic rays left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ccdfx.demo.checks import Check, Reduced, combined, percent, reference_frame
+from ccdfx.demo.detector import MAXIMUM
+from ccdfx.demo.simulate import electrons, light
+from ccdfx.demo.truth import TrueFrame
+
+APERTURE = 6.0  # pixels: at the width of these stars all but 1e-5 of the light
+ANNULUS = (11.0, 18.0)  # pixels
+_FALSE_ALARM = 1e-5  # probability that a right reduction fails a statistical test
+_STRONG = 10.0  # standard deviations of the sky from which a cosmic ray must be found
+_OUTSHINES = 0.5  # fraction of a star that a cosmic ray on it must add: stars scatter by themselves
+
+
+def check_sky(night: Reduced) -> Iterator[Check]:
+    """Level of the sky, its scatter, and the scatter that was predicted, in the middle of the frames."""
+    for band in night.truth.filters:
+        pairs = night.calibrated(band)
+        scale = np.array([night.per_electron(night.image(product)) for product, _ in pairs])
+        level, measured, predicted = (
+            float(np.median([product[name] for product, _ in pairs] / scale))
+            for name in ("sky", "noise_measured", "noise_predicted")
+        )
+        true = float(np.median([frame.level for _, frame in pairs]))
+        noise = float(np.median([night.noise(frame) for _, frame in pairs]))
+        yield Check(f"sky {band}", "e-", true, level, 0.01 * true)
+        yield Check(f"sky noise {band}, measured", "e-", noise, measured, 0.05 * noise)
+        yield Check(f"sky noise {band}, predicted", "e-", noise, predicted, 0.05 * noise)
+
+
+def check_stars(night: Reduced) -> Iterator[Check]:
+    """Fluxes of the known stars: scatter in units of their noise (chi2), and mean error."""
+    for band in night.truth.filters:
+        flux, true, variance = (
+            np.concatenate(part)
+            for part in zip(
+                *(photometry(night, night.image(p), f, [f]) for p, f in night.calibrated(band)),
+                strict=True,
+            )
+        )
+        chi2 = float(np.sum((flux - true) ** 2 / variance) / flux.size) if flux.size else float("nan")
+        yield Check(f"stars {band}, chi2 per star ({flux.size})", "", 1.0, chi2, _chi2_tolerance(flux.size))
+        yield _mean_error(f"stars {band}, mean error", flux, true, variance)
+        for product in combined(night, band):
+            frames = [night.raw_of(shift["source"]) for shift in product["shifts"]]
+            image = night.image(product)
+            flux, true, variance = photometry(night, image, reference_frame(night, product), frames)
+            yield _mean_error(f"stars {band}, mean error when combined", flux, true, variance)
+
+
+def photometry(
+    night: Reduced, image: Any, frame: TrueFrame, sources: list[TrueFrame]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fluxes, true fluxes and variances in e- of the stars that can be measured.
+
+    Left out are stars with a flagged pixel in the aperture, saturated ones, and of a single frame those that
+    a cosmic ray has hit.
+    """
+    from ccdfx.photometry import aperture_photometry
+
+    scale = night.per_electron(image)
+    stars = night.truth.stars
+    positions = np.array([(star.x + frame.dx, star.y + frame.dy) for star in stars])
+    true = np.array([star.flux[night.truth.filters.index(str(frame.filter))] for star in stars])
+    table = aperture_photometry(image, positions, radius=APERTURE, annulus=ANNULUS)
+    usable = (table["flags"] == 0) & np.isfinite(table["flux"]) & ~_spoilt(night, sources)
+    return table["flux"][usable] / scale, true[usable], table["variance"][usable] / scale**2
+
+
+def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
+    """Stars of which some frame is spoilt: saturated, or (in a single frame) struck by a cosmic ray."""
+    spoilt = np.zeros(len(night.truth.stars), bool)
+    detector = night.truth.detector
+    for frame in sources:
+        raw = electrons(night.truth, frame) / detector.gain + detector.bias_level
+        bad = raw > 0.9 * MAXIMUM
+        if len(sources) == 1:
+            for x, y, _ in frame.cosmic_rays:
+                bad[y, x] = True
+        ys, xs = np.nonzero(bad)
+        for number, star in enumerate(night.truth.stars):
+            distance = np.hypot(xs - star.x - frame.dx, ys - star.y - frame.dy)
+            spoilt[number] |= bool(distance.size) and bool(distance.min() < APERTURE + 1)
+    return spoilt
+
+
+def _chi2_tolerance(count: int) -> float:
+    """How far chi2 per star may be from 1 by chance."""
+    from scipy.stats import chi2
+
+    if count == 0:
+        return 0.0
+    ends = chi2.ppf([_FALSE_ALARM / 2, 1 - _FALSE_ALARM / 2], count) / count
+    return float(np.max(np.abs(ends - 1.0)))
+
+
+def _mean_error(name: str, flux: np.ndarray, true: np.ndarray, variance: np.ndarray) -> Check:
+    """Mean relative error of the fluxes, weighted by their noise; the flat may add 0.1 %."""
+    if flux.size == 0:
+        return Check(name, "%", 0.0, float("nan"), 0.0)
+    weight = true**2 / variance
+    mean = np.sum(weight * (flux / true - 1.0)) / np.sum(weight)
+    return Check(name, "%", 0.0, 100.0 * float(mean), 100.0 * float(4.4 / np.sqrt(np.sum(weight))) + 0.1)
+
+
+def check_cosmic_rays(night: Reduced) -> Iterator[Check]:
+    """Cosmic rays gone from the combined images, and good pixels rejected with them."""
+    for band in night.truth.filters:
+        clean, struck, rejected, total = [], 0, 0, 0
+        for product in combined(night, band):
+            gone, count = _struck(night, product, band)
+            clean.append(gone)
+            struck += count
+            rejected += int(product["rejected"])
+            total += len(product["shifts"]) * night.truth.shape[0] * night.truth.shape[1]
+        yield Check(
+            f"cosmic rays removed {band} ({struck} pixels)", "%", 100.0, percent(np.concatenate(clean)), 1.0
+        )
+        # A resampled track is wider than the track: every pixel of it may take its eight neighbours along.
+        known = sum(len(frame.cosmic_rays) for frame in night.frames("science", band))
+        known += len(night.truth.detector.hot_pixels)
+        excess = max(0, rejected - 9 * known)
+        yield Check(f"good pixels rejected {band}", "%", 0.0, 100.0 * excess / total, 0.5)
+        yield Check(
+            f"cosmic ray pixels rejected {band}",
+            "%",
+            100.0,
+            _share(rejected, struck),
+            0.0,
+        )
+
+
+def _share(rejected: int, struck: int) -> float:
+    return 100.0 * min(1.0, rejected / struck) if struck else 100.0
+
+
+def _shared(
+    night: Reduced, frames: list[TrueFrame], reference: TrueFrame
+) -> tuple[float, float, float, float]:
+    """Columns and rows (first, end, first, end) that every frame covers, in the pixels of the reference."""
+    ny, nx = night.truth.shape
+    dx = [reference.dx - frame.dx for frame in frames]
+    dy = [reference.dy - frame.dy for frame in frames]
+    edge = 3.0  # pixels: resampling reaches over the edge
+    return max(dx) + edge, nx + min(dx) - edge, max(dy) + edge, ny + min(dy) - edge
+
+
+def _struck(night: Reduced, product: Mapping[str, Any], band: str) -> tuple[np.ndarray, int]:
+    """Whether the pixels in and around strong cosmic rays show the sky again, and how many were hit.
+
+    Looked at is the area that all frames share: where few overlap, none can be told from the others.
+    """
+    image = night.image(product)
+    reference = reference_frame(night, product)
+    frames = [night.raw_of(shift["source"]) for shift in product["shifts"]]
+    stars = light(night.truth, band, reference.dx, reference.dy)
+    noise = night.noise(reference)
+    left, right, bottom, top = _shared(night, frames, reference)
+    struck = set()
+    for frame in frames:
+        for x, y, charge in frame.cosmic_rays:
+            column, row = round(x - frame.dx + reference.dx), round(y - frame.dy + reference.dy)
+            if not (left <= column < right and bottom <= row < top):
+                continue
+            if charge > _STRONG * noise + _OUTSHINES * stars[row, column]:
+                struck.add((row, column))
+    # Resampling spreads a track over its neighbours.
+    near = {(row + j, column + i) for row, column in struck for j in (-1, 0, 1) for i in (-1, 0, 1)}
+    at = tuple(np.array(sorted(near), dtype=int).reshape(-1, 2).T)
+    error = np.abs(image.array / night.per_electron(image) - reference.level - stars)[at]
+    # Where a frame is missing, the rest are noisier; under a star the star itself is.
+    limit = 5.0 * np.sqrt((noise**2 + stars[at]) / max(1, len(frames) - 1)) + 0.01 * stars[at]
+    usable = image.good[at]
+    return (error < limit)[usable], len(struck)

@@ -1,0 +1,98 @@
+"""What a simulated night was made from, as records and as truth.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ccdfx.demo.detector import Detector
+from ccdfx.errors import ArgumentError, FormatError
+
+
+@dataclass(frozen=True)
+class Star:
+    """A star at (x, y) of the reference frame, pixels from 0; `flux` in e- per exposure, one per filter."""
+
+    x: float
+    y: float
+    flux: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TrueFrame:
+    """One raw frame: what it holds, how far its stars lie from the reference (dx, dy), and its cosmic rays.
+
+    `level` is the mean signal of the sky or the lamp in e- per pixel, `cosmic_rays` are (x, y, e-).
+    """
+
+    file: str
+    kind: str
+    filter: str | None
+    exptime: float
+    level: float
+    dx: float
+    dy: float
+    cosmic_rays: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All that a simulated night was made from; `read_truth` gets it back from truth.json."""
+
+    seed: int
+    shape: tuple[int, int]
+    filters: tuple[str, ...]
+    fwhm: float
+    detector: Detector
+    stars: tuple[Star, ...]
+    frames: tuple[TrueFrame, ...]
+
+    def frame(self, file: str) -> TrueFrame:
+        """The frame with this file name (a path is cut to its last part)."""
+        name = Path(file).name
+        for frame in self.frames:
+            if frame.file == name:
+                return frame
+        raise ArgumentError("file", "is no frame of this simulated night", value=name)
+
+
+def read_truth(path: str | Path) -> Truth:
+    """The truth of a simulated night from its truth.json.
+
+    Raises
+    ------
+    FormatError
+        The file is no truth.json.
+    """
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        detector = Detector(**{name: _tuples(value) for name, value in facts.pop("detector").items()})
+        stars = tuple(
+            Star(**{name: _tuples(value) for name, value in star.items()}) for star in facts.pop("stars")
+        )
+        frames = tuple(
+            TrueFrame(**{k: _tuples(v) for k, v in frame.items()}) for frame in facts.pop("frames")
+        )
+        rest = {name: _tuples(value) for name, value in facts.items()}
+        return Truth(detector=detector, stars=stars, frames=frames, **rest)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FormatError(
+            str(path), f"is no truth of a simulated night: {error}", remedy="make the night again"
+        ) from error
+
+
+def write_truth(truth: Truth, path: Path) -> None:
+    """Write the truth as JSON; an existing file is left alone and refused."""
+    from ccdfx.io.atomic import atomic_path
+
+    with atomic_path(path, False) as temporary:
+        Path(temporary).write_text(json.dumps(asdict(truth), indent=1) + "\n", encoding="utf-8")
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists where the records have tuples."""
+    if isinstance(value, dict):
+        raise TypeError("a number or a list is expected")
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
