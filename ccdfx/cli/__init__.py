@@ -1,0 +1,36 @@
+"""The command line: one file a command.
+
+`TABLE` is all that `ccdfx --help` needs to know of the built-in commands; a command's own module is imported
+when that command runs, so the help of the whole costs no more than starting Python and click.
+"""
+
+from __future__ import annotations
+
+TABLE: dict[str, str] = {
+    "scan": "List the frames of a directory, from their headers alone.",
+    "reduce": "Reduce a night: masters, calibrated and combined frames, a report.",
+    "combine": "Combine frames into one, with rejection and alignment.",
+    "info": "Show what a file holds: images, shapes, header facts.",
+    "stats": "Print the statistics of images.",
+    "plugins": "List all plugins, what they provide, and what is broken.",
+    "demo": "Simulate a night, reduce it, and check the result against the truth.",
+}
+
+
+def load(name: str):
+    """The click command of the built-in `name` (a key of `TABLE`)."""
+    from importlib import import_module
+
+    return import_module(f"ccdfx.cli.{name}").command
+
+
+def main() -> None:
+    """Entry point of the `ccdfx` script and of `python -m ccdfx`; never returns."""
+    import sys
+
+    try:
+        from ccdfx.cli.group import start
+
+        start()
+    except KeyboardInterrupt:  # so early that click was not there to see it
+        sys.exit(130)

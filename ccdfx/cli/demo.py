@@ -1,0 +1,49 @@
+"""`ccdfx demo`: a simulated night, reduced and compared with its truth."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+
+import click
+
+from ccdfx.cli.terminal import print_json, print_table, progress_bar, say, talks
+
+TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
+
+
+@click.command("demo")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False), help="Keep everything in this new directory."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides every random number."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@talks
+def command(output: str | None, seed: int, as_json: bool) -> None:
+    """Simulate a night, reduce it as `ccdfx reduce` does, and check the result against the truth.
+
+    The exit status is 1 when a result disagrees. Without --output nothing is kept.
+    """
+    from ccdfx.demo.run import run_demo
+
+    with ExitStack() as stack:
+        target = output or stack.enter_context(TemporaryDirectory(prefix="ccdfx-demo-"))
+        with progress_bar() as progress:
+            result = run_demo(target, seed=seed, check=False, progress=progress)
+        if as_json:
+            print_json([dict(zip(TITLES, row(check), strict=True)) for check in result.checks])
+        else:
+            print_table([row(check) for check in result.checks], TITLES)
+        result.require()
+        say(f"all {len(result.checks)} results agree with the truth")
+        if output:
+            say(f"raw frames: {result.raw}")
+            say(f"report: {result.report}")
+
+
+def row(check) -> list:
+    """One line of the table, in the order of `TITLES`."""
+    verdict = "agrees" if check.passed else "DISAGREES"
+    return [check.quantity, check.unit, check.truth, check.result, check.tolerance, verdict]

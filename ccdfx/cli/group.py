@@ -1,0 +1,170 @@
+"""The `ccdfx` command group: built-in commands by a static table, those of plugins through the registry."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from ccdfx.cli import TABLE, load
+from ccdfx.cli.terminal import escape, say
+from ccdfx.errors import CcdfxError, OutputExistsError
+
+INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
+PIPE_CLOSED = 141  # ... and by SIGPIPE
+TERMINATED = 143  # ... and by SIGTERM
+FAILED = 1
+WOULD_OVERWRITE = 4
+
+
+class Failure(click.ClickException):
+    """A failure that a user can mend: one line on stderr and an exit status."""
+
+    def __init__(self, message: str, status: int = FAILED) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]  # click has a class variable here
+        """What click ends the process with."""
+        return self.status
+
+    def show(self, file: object = None) -> None:
+        say(f"ccdfx: error: {self.message}", always=True)
+
+
+class Commands(click.Group):
+    """A click group that imports a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*TABLE, *sorted(_foreign_or_none())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in TABLE:
+            return load(cmd_name)
+        with failures():
+            record = _foreign().get(cmd_name)
+            return None if record is None else _loaded(record)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(TABLE.items()))
+        foreign = _foreign_or_none()
+        if foreign:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(escape(name), escape(foreign[name].help)) for name in sorted(foreign)])
+
+    def invoke(self, ctx: click.Context) -> object:
+        with failures():
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a closed pipe must show here, not while the interpreter goes down
+        return result
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what can go wrong on the user's side into one line and an exit status, never a traceback."""
+    try:
+        yield
+    except OutputExistsError as error:
+        raise Failure(str(error), WOULD_OVERWRITE) from error
+    except CcdfxError as error:
+        raise Failure(str(error)) from error
+    except KeyboardInterrupt:
+        say("ccdfx: interrupted", always=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except MemoryError as error:
+        raise Failure("not enough memory; --memory lowers what combining may use") from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _forget_stdout()
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
+        raise Failure(f"{error.filename or 'system'}: {error.strerror or error}") from error
+
+
+def _foreign() -> dict:
+    """Command records of installed plugins by name, without the built-in ones."""
+    from importlib.metadata import entry_points
+
+    if not entry_points(group="ccdfx"):  # spares `--help` the registry where no plugin is installed
+        return {}
+    from ccdfx import registry
+
+    return {name: record for name, record in registry.records("command").items() if name not in TABLE}
+
+
+def _foreign_or_none() -> dict:
+    """The same for help texts, which must come whatever two plugins quarrel about."""
+    try:
+        return _foreign()
+    except CcdfxError as error:
+        say(f"ccdfx: warning: {error}")
+        return {}
+
+
+def _loaded(record) -> click.Command:
+    """The click command of a plugin's record; a plugin that fails to give one is named."""
+    from ccdfx.errors import PluginError
+
+    try:
+        command = record.load()
+    except Exception as error:  # whatever a foreign package raises must not end in a traceback of ours
+        raise PluginError(
+            f"command {record.name!r}",
+            f"its plugin raised {type(error).__name__}: {error}",
+            remedy="`ccdfx plugins` names the package; update or remove it",
+        ) from error
+    if not isinstance(command, click.Command):
+        raise PluginError(
+            f"command {record.name!r}",
+            "load() must return a click command",
+            value=type(command).__name__,
+            remedy="`ccdfx plugins` names the package; tell its author",
+        )
+    return command
+
+
+def _forget_stdout() -> None:
+    """Point stdout at nothing: the reader of the pipe is gone, and the last flush must not complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        import ccdfx
+
+        click.echo(f"ccdfx {ccdfx.__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+def commands() -> None:
+    """Reduce CCD images.
+
+    Data goes to stdout, talk to stderr. `ccdfx COMMAND --help` explains a command.
+    """
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Warnings as one line of talk instead of Python's two with a source line."""
+    say(f"ccdfx: warning: {message}")
+
+
+def start() -> None:
+    """Run the command line on `sys.argv` and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show must not end the program
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so temporary files go
+    warnings.showwarning = _show_warning
+    commands(prog_name="ccdfx")

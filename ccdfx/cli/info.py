@@ -1,0 +1,176 @@
+"""`ccdfx info`: what a file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccdfx.cli.group import FAILED
+from ccdfx.cli.options import hdu_of
+from ccdfx.cli.terminal import escape, print_json, say, talks
+from ccdfx.errors import CcdfxError, FormatError
+
+UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
+ELSEWHERE = ("file", "shape", "problem")  # these facts of the header are shown in other places
+
+
+@click.command("info")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--header", is_flag=True, help="Print the header cards of every image too.")
+@click.option("--hdu", metavar="HDU", help="Only this image, by number or name (default: all of them).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+@talks
+def command(ctx: click.Context, files: tuple[str, ...], header: bool, hdu: str | None, as_json: bool) -> None:
+    """Show what files hold: their images with shape, type and flags, and what the header says.
+
+    A file or an image that cannot be read is named on stderr, the others are shown, and the exit status is 1.
+    """
+    shown: list[dict] = []
+    for name in files:
+        try:
+            facts = of_file(Path(name), hdu_of(hdu), header)
+        except CcdfxError as error:
+            facts = {"file": name, "problem": str(error), "contents": []}
+        shown.append(facts)
+        for problem in problems(facts):
+            say(f"ccdfx: error: {problem}", always=True)
+        if not as_json and "says" in facts:
+            click.echo("\n".join(lines(facts)))
+    if as_json:
+        print_json(shown)
+    if any(problems(facts) for facts in shown):
+        ctx.exit(FAILED)
+
+
+def problems(facts: dict[str, Any]) -> list[str]:
+    """What is wrong with a file and its images."""
+    found = [facts, *facts["contents"]]
+    return [part["problem"] for part in found if part.get("problem")]
+
+
+def of_file(path: Path, hdu: int | str | None, header: bool) -> dict[str, Any]:
+    """Everything that is shown of one file, as plain values."""
+    from ccdfx.io.reading import find_format
+    from ccdfx.night.frames import frame_of
+    from ccdfx.night.instruments import known_instruments
+
+    kind = find_format(path).name
+    if hdu is not None:
+        contents = [{"number": hdu, "kind": "image"} | _of_image(path, hdu, header)]
+    elif kind == "fits":
+        contents = list(_of_fits(path, header))
+    else:
+        contents = list(_of_others(path, header))
+    frame = frame_of(path, root=path.parent, instruments=known_instruments())
+    says = frame.as_dict() | {"file": str(path)}
+    return {"file": str(path), "format": kind, "contents": contents, "says": says}
+
+
+def _of_fits(path: Path, header: bool) -> Iterator[dict[str, Any]]:
+    """The HDUs of a FITS file in order, also those that are no images."""
+    from ccdfx.io.content import content_of
+    from ccdfx.io.groups import grouped
+    from ccdfx.io.hdus import walk
+
+    content = content_of(path, keep=True)
+    hdus = list(walk(content))
+    groups = {group.image.index: group for group in grouped(content, hdus)}
+    belongs = {
+        part.index: f"{role} of {group.image.index}"
+        for group in groups.values()
+        for role, part in (("mask", group.mask), ("uncertainty", group.uncertainty))
+        if part is not None
+    }
+    for hdu in hdus:
+        kind = "empty" if not hdu.axes else belongs.get(hdu.index, "image" if hdu.is_image else hdu.kind)
+        facts = {"number": hdu.index, "name": hdu.name or None, "kind": kind, "axes": list(hdu.axes[::-1])}
+        yield facts | (_of_image(path, hdu.index, header) if hdu.index in groups else {})
+
+
+def _of_others(path: Path, header: bool) -> Iterator[dict[str, Any]]:
+    """The images of a file in another format."""
+    import ccdfx
+
+    for number, image in enumerate(ccdfx.read(path, hdu="all")):
+        yield {"number": number, "kind": "image"} | _described(image, header)
+
+
+def _of_image(path: Path, hdu: int | str, header: bool) -> dict[str, Any]:
+    """What reading the image tells; a wrong checksum is a problem, but the pixels are shown."""
+    import ccdfx
+
+    try:
+        return _described(ccdfx.read(path, hdu=hdu), header)
+    except FormatError as error:
+        problem = {"problem": str(error)}
+        try:
+            return _described(ccdfx.read(path, hdu=hdu, checksum=False), header) | problem
+        except CcdfxError:
+            return problem
+    except CcdfxError as error:
+        return {"problem": str(error)}
+
+
+def _described(image: Any, header: bool) -> dict[str, Any]:
+    from ccdfx import flag_counts
+
+    facts: dict[str, Any] = {
+        "name": image.header.get("EXTNAME"),
+        "axes": list(image.shape[::-1]),
+        "dtype": str(image.dtype),
+        "unit": image.unit,
+        "variance": image.variance is not None,
+        "flags": flag_counts(image.mask),
+    }
+    if header:
+        facts["header"] = [list(card) for card in image.header.cards]
+    return facts
+
+
+def lines(facts: dict[str, Any]) -> Iterator[str]:
+    """The lines that show the facts of one file."""
+    yield f"{escape(facts['file'])}: {facts['format']}"
+    for part in facts["contents"]:
+        yield from _part_lines(part)
+    says = facts["says"]
+    for name, value in says.items():
+        if value is not None and name not in ELSEWHERE:
+            yield f"  {name}: {_fact_text(name, value)}"
+    if says["problem"]:
+        yield f"  for reduce: {escape(says['problem'])}"
+
+
+def _part_lines(part: dict[str, Any]) -> Iterator[str]:
+    name = f" {escape(part['name'])}" if part.get("name") else ""
+    size = " x ".join(map(str, part.get("axes", ())))
+    words = [f"{part['kind']} {size} {part.get('dtype', '')}".strip()]
+    words += [escape(part["unit"])] if part.get("unit") else []
+    words += ["with variance"] if part.get("variance") else []
+    yield f"  {escape(part['number'])}{name}: {', '.join(words)}"
+    for flag, count in part.get("flags", {}).items():
+        yield f"    {flag.lower().replace('_', ' ')}: {count} pixels"
+    for card in part.get("header", ()):
+        yield f"    {card_text(*card)}"
+
+
+def _fact_text(name: str, value: Any) -> str:
+    if name == "binning":
+        return "x".join(map(str, value))
+    text = f"{value:g}" if isinstance(value, float) else escape(value)
+    return f"{text} {UNITS.get(name, '')}".rstrip()
+
+
+def card_text(keyword: str, value: object, comment: str) -> str:
+    """One card on one line.
+
+    >>> card_text("EXPTIME", 30.0, "s"), card_text("HISTORY", "flat divided", "")
+    ('EXPTIME  = 30.0 / s', 'HISTORY  flat divided')
+    """
+    if keyword in ("HISTORY", "COMMENT", ""):
+        return f"{keyword:8} {escape(value)}".rstrip()
+    shown = "T" if value is True else "F" if value is False else "" if value is None else repr(value)
+    return f"{escape(keyword):8} = {escape(shown)}" + (f" / {escape(comment)}" if comment else "")

@@ -1,0 +1,59 @@
+"""Reading what a user typed: extension numbers, names with options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ccdfx.errors import CcdfxError
+
+
+def hdu_of(text: str | None) -> int | str | None:
+    """An extension as `read` wants it: a number, a name, or None.
+
+    >>> hdu_of("2"), hdu_of("SCI"), hdu_of(None)
+    (2, 'SCI', None)
+    """
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
+    """Split `name:option=value,option=value`; values are numbers, true or false, or text.
+
+    >>> name_and_options("sigma_clip:low=4,center=mean")
+    ('sigma_clip', {'low': 4, 'center': 'mean'})
+    """
+    name, colon, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if colon else []:
+        option, equals, value = (piece.strip() for piece in part.partition("="))
+        if not option or not equals or not value:
+            raise click.UsageError(f"{text!r} is not NAME or NAME:option=value,option=value")
+        if option in options:
+            raise click.UsageError(f"{text!r} gives {option!r} twice")
+        options[option] = _value(value)
+    return name.strip(), options
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def looked_up(kind: str, text: str) -> Any:
+    """The record of `kind` that `name:option=value,...` asks for; a wrong name or option is a usage error."""
+    from ccdfx import registry
+
+    name, options = name_and_options(text)
+    try:
+        record = registry.lookup(kind, name)
+        return record.configure(**options) if options else record
+    except (CcdfxError, ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error

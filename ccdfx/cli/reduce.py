@@ -1,0 +1,92 @@
+"""`ccdfx reduce`: a directory of raw frames becomes a reduced night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ccdfx.cli.terminal import is_terminal, print_json, progress_bar, say, show_plan, talks
+from ccdfx.errors import ArgumentError, CcdfxError
+
+
+@click.command("reduce")
+@click.argument("directory", type=click.Path(exists=True, file_okay=False))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False), help="Directory of the results."
+)
+@click.option(
+    "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
+)
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
+@click.pass_context
+@talks
+def command(
+    ctx: click.Context, directory: str, output: str, instrument: str | None, recipe: str | None, **flags: bool
+) -> None:
+    """Reduce a night: masters, calibrated and combined frames, a report.
+
+    OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
+
+    Exit status: 0 all frames were reduced, 1 some frames failed, 2 the command is wrong,
+    3 nothing was usable, 4 results are there already and --overwrite was not given.
+    """
+    dry_run, overwrite, as_json = flags["dry_run"], flags["overwrite"], flags["as_json"]
+    night = _night(directory, output, instrument, recipe, overwrite)
+    if dry_run:
+        planned = night(dry_run=True)
+        if as_json:
+            print_json({"plan": planned.plan.tree(), "frames": [frame.as_dict() for frame in planned.frames]})
+        else:
+            show_plan(planned.plan, err=False)
+        ctx.exit(planned.status)
+    if is_terminal():
+        show_plan(night(dry_run=True).plan, err=True)
+    with progress_bar() as progress:
+        reduced = night(progress=progress)
+    if as_json:
+        print_json(reduced.facts)
+    tell(reduced)
+    ctx.exit(reduced.status)
+
+
+def _night(
+    directory: str, output: str, instrument: str | None, recipe: str | None, overwrite: bool
+) -> Callable[..., Any]:
+    """`reduce_night` with what the user chose; a wrong choice is a usage error, before anything is read."""
+    import ccdfx
+    from ccdfx.night.recipe import load_night_recipe
+
+    try:
+        camera = None if instrument is None else ccdfx.load_instrument(instrument)
+        choices = load_night_recipe(recipe)
+    except CcdfxError as error:
+        raise click.UsageError(str(error)) from error
+
+    def run(**options: Any) -> Any:
+        try:
+            return ccdfx.reduce_night(
+                directory, output, instrument=camera, recipe=choices, overwrite=overwrite, **options
+            )
+        except ArgumentError as error:
+            raise click.UsageError(str(error)) from error
+
+    return run
+
+
+def tell(night: Any) -> None:
+    """Say what failed, what to know, and where the results are."""
+    facts = night.facts
+    for frame in facts["frames"]:
+        if frame["problem"]:
+            say(f"failed: {frame['file']}: {frame['problem']}", always=True)
+    for warning in facts["warnings"]:
+        say(f"note: {warning}")
+    used = sum(frame["used"] for frame in facts["frames"])
+    made = ", ".join(f"{len(facts[kind])} {kind}" for kind in ("masters", "calibrated", "combined"))
+    say(f"{used} of {len(facts['frames'])} frames used: {made}")
+    say(f"report: {night.output / 'report.html'}")

@@ -1,0 +1,58 @@
+"""`ccdfx stats`: statistics of images, one line each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ccdfx.cli.group import FAILED
+from ccdfx.cli.terminal import print_json, print_table, say, talks
+
+TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximum", "mad_std", "clipped_mean",
+          "clipped_std")  # fmt: skip
+
+
+@click.command("stats")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."
+)
+@click.option(
+    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+@talks
+def command(
+    ctx: click.Context, files: tuple[str, ...], window: str | None, hdu: str | None, as_json: bool
+) -> None:
+    """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
+
+    Masked and non-finite pixels are left out. A file that cannot be read is named on stderr, the others are
+    printed, and the exit status is 1.
+    """
+    from ccdfx.cli.options import hdu_of
+    from ccdfx.errors import CcdfxError
+
+    rows: list[dict] = []
+    failed = False
+    for name in files:
+        try:
+            rows.append({"file": name, **of_file(name, hdu_of(hdu), window)})
+        except CcdfxError as error:
+            failed = True
+            say(f"ccdfx: error: {error}", always=True)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table([[row[name] for name in TITLES] for row in rows], TITLES)
+    if failed:
+        ctx.exit(FAILED)
+
+
+def of_file(name: str, hdu: int | str | None, window: str | None) -> dict:
+    """The statistics of one file as plain values."""
+    import ccdfx
+
+    return asdict(ccdfx.statistics(ccdfx.read(name, hdu=hdu), range=window))

@@ -1,0 +1,138 @@
+"""What is said on a terminal, and how: escaping, talk, tables, trees, progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ccdfx.errors import printable
+
+QUIET, NORMAL, VERBOSE = 0, 1, 2
+_LEVEL = "ccdfx.talk"  # key in click's per-invocation store: no state outlives a command
+_PLAIN_LINES = str.maketrans("└├│─", "`||-")
+
+
+def escape(text: object) -> str:
+    r"""`text` whole, with every character that could steer or deceive a terminal written out.
+
+    >>> escape("M 51\x1b[2J\n")
+    'M 51\\x1b[2J\\n'
+    """
+    return printable(text, sys.maxsize)
+
+
+def level() -> int:
+    """How much to say: QUIET, NORMAL or VERBOSE."""
+    context = click.get_current_context(silent=True)
+    return NORMAL if context is None else context.meta.get(_LEVEL, NORMAL)
+
+
+def say(text: str, *, verbose: bool = False, always: bool = False) -> None:
+    """One line of talk on stderr: not with `-q` unless `always`, and only with `-v` if `verbose`."""
+    if always or level() >= (VERBOSE if verbose else NORMAL):
+        click.echo(escape(text), err=True)
+
+
+def talks(command: Callable) -> Callable:
+    """Give a command the options `-v` and `-q`."""
+
+    def remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.meta[_LEVEL] = VERBOSE if parameter.name == "verbose" else QUIET
+
+    options: dict[str, Any] = {"is_flag": True, "expose_value": False, "callback": remember}
+    command = click.option("-q", "--quiet", help="Say nothing but errors.", **options)(command)
+    return click.option("-v", "--verbose", help="Say more.", **options)(command)
+
+
+def print_json(facts: object) -> None:
+    """`facts` on stdout as JSON that any reader takes: what is not finite becomes null."""
+    click.echo(json.dumps(_plain(facts), indent=1, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if hasattr(value, "item"):  # numpy scalars
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) else str(value)
+
+
+def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None:
+    """Rows on stdout as aligned columns; a column that is empty in every row is left out."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    keep = [i for i in range(len(titles)) if not cells or any(row[i] for row in cells)]
+    right = {i for i in keep if cells and all(_is_number(row[i]) for row in rows)}
+    lines = [list(titles), *cells]
+    widths = {i: max(len(line[i]) for line in lines) for i in keep}
+    for line in lines:
+        parts = [line[i].rjust(widths[i]) if i in right else line[i].ljust(widths[i]) for i in keep]
+        click.echo("  ".join(parts).rstrip())
+
+
+def _is_number(value: object) -> bool:
+    return (
+        value is None
+        or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        or hasattr(value, "item")
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "item"):
+        value = value.item()
+    return f"{value:.6g}" if isinstance(value, float) else escape(value)
+
+
+def show_plan(plan: object, *, err: bool) -> None:
+    """Print a plan, which draws itself as a tree; plain signs stand in where the stream has no lines."""
+    stream = sys.stderr if err else sys.stdout
+    for line in str(plan).split("\n"):
+        try:
+            line.encode(getattr(stream, "encoding", None) or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            line = line.translate(_PLAIN_LINES)
+        click.echo(escape(line), err=err)
+
+
+def is_terminal() -> bool:
+    """Whether bars can be drawn on stderr."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A function `(label, done, total)` that moves a bar on a terminal; elsewhere it says lines with `-v`.
+
+    The bar is drawn on stderr with rich, which is imported only then; rich itself honours NO_COLOR.
+    """
+    if level() == QUIET or not is_terminal():
+        yield lambda label, done, total: say(f"{done}/{total} {label}", verbose=True)
+        return
+    from rich.console import Console
+    from rich.markup import escape as no_markup
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None)
+
+        def update(label: str, done: int, total: int) -> None:
+            bars.update(task, description=no_markup(escape(label)), completed=done, total=total)
+
+        yield update

@@ -1,0 +1,170 @@
+"""`ccdfx combine`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ccdfx
+from ccdfx.cli.options import name_and_options
+
+
+def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.fits"
+    result = run("combine", *frames, "-o", output, "--average", "median", "--reject", "none")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "" and str(output) in result.stderr
+    image = ccdfx.read(output)
+    assert (image.array[0] == 120).all() and image.header["OBJECT"] == "M 51"
+    history = image.header.history
+    assert history[0] == f"ccdfx {ccdfx.__version__} combine of 5 frames"
+    assert history[1:3] == ("combine average=median", "combine reject=none")
+    assert history[3:] == tuple(f"combine input frame{number}.fits" for number in range(5))
+
+
+@pytest.mark.parametrize(
+    ("options", "pixel"),
+    [
+        (("--reject", "none"), (100 + 110 + 60000 + 130 + 140) / 5),
+        (("--reject", "minmax:low=1,high=1"), (110 + 130 + 140) / 3),
+        (("--reject", "minmax:low=0,high=1", "--average", "total"), 480),
+        (("--reject", "ccd_clip:gain=1.0,readnoise=30.0"), 120),
+        (("--weights", "1,0,0,0,0", "--reject", "none"), 100),
+        (("--scale", "1,1,600,1.3,1.4", "--reject", "none"), (100 + 110 + 100 + 100 + 100) / 5),
+        (("--zero", "0,10,59900,30,40", "--reject", "none"), 100),
+    ],
+)
+def test_options_reach_the_engine(
+    run, frames: list[Path], tmp_path: Path, options: tuple[str, ...], pixel
+) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "out.fits", *options)
+    assert result.exit_code == 0, result.stderr
+    assert ccdfx.read(tmp_path / "out.fits").array[7, 9] == pytest.approx(pixel, rel=1e-6)
+
+
+def test_the_default_rule_is_told(run, frames: list[Path], tmp_path: Path) -> None:
+    odd = tmp_path / "m51 \u00e9\x1b.fits"
+    odd.write_bytes(frames[0].read_bytes())
+    result = run("combine", odd, *frames[1:], "-o", tmp_path / "out.fits", "--scale", "median", "--hdu", "0")
+    assert result.exit_code == 0, result.stderr
+    history = ccdfx.read(tmp_path / "out.fits").header.history
+    assert {"combine average=mean", "combine scale=median", "combine hdu=0"} <= set(history)
+    assert history[2].startswith("combine reject=mad_clip(low=5.0, high=5.0") and "align" not in str(history)
+    assert "combine input m51 \\xe9\\x1b.fits" in history
+
+
+def test_scale_by_a_statistic(run, frames: list[Path], tmp_path: Path) -> None:
+    for kind in ("--scale", "--zero"):
+        result = run("combine", *frames, "-o", tmp_path / "out.fits", kind, "median", "--overwrite")
+        assert result.exit_code == 0, result.stderr
+        assert np.allclose(ccdfx.read(tmp_path / "out.fits").array[0], 100)
+
+
+def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Path) -> None:
+    run("combine", *frames, "-o", tmp_path / "a.fits")
+    result = run("combine", *frames, "-o", tmp_path / "b.fits", "--threads", "1", "--memory", "1")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "a.fits").read_bytes() == (tmp_path / "b.fits").read_bytes()
+
+
+def test_progress_counts_tiles(run, frames: list[Path], tmp_path: Path) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "out.fits", "-v", "--threads", "2")
+    assert "2/2 tiles" in result.stderr
+    assert run("combine", *frames, "-o", tmp_path / "quiet.fits", "-q").stderr == ""
+
+
+def test_an_existing_output_stays(run, frames: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "out.fits"
+    output.write_bytes(b"precious")
+    result = run("combine", *frames, "-o", output)
+    assert result.exit_code == 4 and "exists already" in result.stderr and "--overwrite" in result.stderr
+    assert output.read_bytes() == b"precious"
+    assert run("combine", *frames, "-o", output, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_an_output_that_is_an_input_is_refused(run, frames: list[Path], tmp_path: Path, link: bool) -> None:
+    output = frames[1]
+    if link:
+        output = tmp_path / "link.fits"
+        output.hardlink_to(frames[1])
+    before = frames[1].read_bytes()
+    result = run("combine", *frames, "-o", output, "--overwrite")
+    assert result.exit_code == 1 and "must not be one of the inputs" in result.stderr
+    assert frames[1].read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (("--reject", "sigma_clop"), 2, "did you mean 'sigma_clip'"),
+        (("--reject", "sigma_clip:lo=3"), 2, "did you mean 'low'"),
+        (("--reject", "sigma_clip:low"), 2, "NAME:option=value"),
+        (("--reject", "sigma_clip:low=3,low=4"), 2, "twice"),
+        (("--reject", "sigma_clip:low=-3"), 2, "low"),
+        (("--weights", "1,2"), 1, "must be one for each of the 5 frames"),
+        (("--weights", "a"), 2, "not numbers"),
+        (("--scale", "average"), 2, "neither one of mean, median nor numbers"),
+        (("--average", "mode"), 2, "mode"),
+        (("--threads", "0"), 2, "threads"),
+        (("--memory", "0"), 2, "memory"),
+        (("--hdu", "SCI"), 1, "EXTNAME"),
+    ],
+)
+def test_wrong_options_say_what_is_wrong(
+    run, frames: list[Path], tmp_path: Path, options, status, words
+) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "out.fits", *options)
+    assert result.exit_code == status and words in result.stderr
+    assert not (tmp_path / "out.fits").exists()
+
+
+def test_wrong_inputs_say_what_is_wrong(run, frames: list[Path], tmp_path: Path) -> None:
+    other = ccdfx.write(np.zeros((3, 3)), tmp_path / "small.fits")
+    assert "small.fits" in run("combine", frames[0], other, "-o", tmp_path / "o.fits").stderr
+    assert "none.fits" in run("combine", frames[0], "none.fits", "-o", tmp_path / "o.fits").stderr
+    assert "suffix" in run("combine", *frames, "-o", tmp_path / "out.xyz").stderr
+    assert run("combine", "-o", tmp_path / "out.fits").exit_code == 2
+    assert not (tmp_path / "o.fits").exists()
+
+
+def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:96, :96]
+    stars = rng.uniform(15, 80, (12, 2))
+    paths = []
+    for number, (dy, dx) in enumerate([(0, 0), (3, -2), (-4, 5)]):
+        sky = rng.normal(100, 1, x.shape)
+        for cy, cx in stars:
+            sky += 900 * np.exp(-((y - cy - dy) ** 2 + (x - cx - dx) ** 2) / 6)
+        paths.append(ccdfx.write(sky.astype(np.float32), tmp_path / f"dither{number}.fits"))
+    result = run("combine", *paths, "-o", tmp_path / "out.fits", "--align", "--average", "median")
+    assert result.exit_code == 0, result.stderr
+    combined = ccdfx.read(tmp_path / "out.fits").array
+    cy, cx = np.round(stars).astype(int).T
+    assert np.median(combined[cy, cx]) > 800
+    assert "combine align=True" in ccdfx.read(tmp_path / "out.fits").header.history
+
+    blank = ccdfx.write(rng.normal(100, 1, x.shape).astype(np.float32), tmp_path / "blank.fits")
+    failed = run("combine", paths[0], blank, "-o", tmp_path / "none.fits", "--align")
+    assert failed.exit_code == 1 and f"error: {blank}: cannot be aligned" in failed.stderr
+    assert not (tmp_path / "none.fits").exists()
+
+    unaligned = run("combine", *paths, "-o", tmp_path / "bad.fits", "--average", "median")
+    assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mad_clip", ("mad_clip", {})),
+        (
+            "a:b=1,c=2.5,d=inf,e=text,f=True",
+            ("a", {"b": 1, "c": 2.5, "d": float("inf"), "e": "text", "f": True}),
+        ),
+    ],
+)
+def test_names_with_options(text: str, expected) -> None:
+    assert name_and_options(text) == expected

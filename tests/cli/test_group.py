@@ -1,0 +1,80 @@
+"""The group of commands: help, version, what becomes of failures."""
+
+from __future__ import annotations
+
+import errno
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import ccdfx
+from ccdfx.cli import TABLE, load
+from ccdfx.cli.group import Commands, failures
+from ccdfx.errors import ArgumentError, OutputExistsError
+
+
+def test_help_lists_every_built_in_command(run) -> None:
+    shown = run("--help")
+    assert shown.exit_code == 0 and shown.stderr == ""
+    for name, text in TABLE.items():
+        assert name in shown.stdout and text.split(".")[0] in " ".join(shown.stdout.split())
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_command_loads_and_explains_itself(run, name: str) -> None:
+    assert load(name).name == name
+    shown = run(name, "-h")
+    assert shown.exit_code == 0 and f"Usage: ccdfx {name}" in shown.stdout.replace("commands", "ccdfx")
+    assert all(option.help for option in load(name).params if isinstance(option, click.Option))
+
+
+def test_version(run) -> None:
+    assert run("--version").stdout == f"ccdfx {ccdfx.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [("scam",), ("scan",), ("scan", "--jason", "."), ("stats",), ("info",)])
+def test_wrong_usage_is_status_2(run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2 and result.stdout == "" and "Error" in result.stderr
+
+
+def failing(error: BaseException):
+    """The result of a command that raises."""
+
+    def fail() -> None:
+        raise error
+
+    group = Commands("ccdfx")
+    group.get_command = lambda ctx, name: click.Command(name, callback=fail)  # type: ignore[method-assign]
+    return CliRunner().invoke(group, ["anything"])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (
+            ArgumentError("gain", "must be positive", value=-1),
+            1,
+            "ccdfx: error: gain: must be positive (got -1)",
+        ),
+        (OutputExistsError("a.fits", "exists already"), 4, "ccdfx: error: a.fits: exists already"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "b.fits"),
+            1,
+            "ccdfx: error: b.fits: Permission denied",
+        ),
+        (MemoryError(), 1, "ccdfx: error: not enough memory"),
+        (KeyboardInterrupt(), 130, "ccdfx: interrupted"),
+        (ArgumentError("x", "must \x1b[31m not steer"), 1, "ccdfx: error: x: must \\x1b[31m not steer"),
+    ],
+)
+def test_failures_are_one_line_and_a_status(error: BaseException, status: int, words: str) -> None:
+    result = failing(error)
+    assert result.exit_code == status
+    assert result.stdout == "" and result.stderr.startswith(words) and result.stderr.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), failures():
+        raise ZeroDivisionError

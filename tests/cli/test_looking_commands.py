@@ -1,0 +1,181 @@
+"""`ccdfx scan`, `info`, `stats` and `plugins`: commands that only look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ccdfx
+
+
+def test_scan_lists_a_night(run, night: Path) -> None:
+    result = run("scan", night)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    files = sorted(path.name for path in night.glob("*.fits"))
+    assert lines[0].split()[:2] == ["file", "kind"] and [line.split()[0] for line in lines[1:]] == files
+    assert result.stderr.startswith(f"{len(files)} frames: ")
+    assert "3 flat" in result.stderr and "2 science" in result.stderr
+    assert run("scan", night, "-q").stderr == ""
+
+
+def test_scan_as_json(run, night: Path) -> None:
+    frames = json.loads(run("scan", night, "--json").stdout)
+    science = [frame for frame in frames if frame["kind"] == "science"]
+    assert len(frames) == len(list(night.glob("*.fits"))) and {frame["filter"] for frame in science} == {"V"}
+    assert all(frame["problem"] is None and frame["exptime"] == 180 for frame in science)
+    assert set(frames[0]) >= {
+        "file",
+        "kind",
+        "object",
+        "filter",
+        "exptime",
+        "binning",
+        "shape",
+        "date",
+        "instrument",
+    }
+
+
+def test_scan_names_what_is_broken_and_goes_on(run, tmp_path: Path, frames: list[Path]) -> None:
+    (tmp_path / "cut.fits").write_bytes(frames[0].read_bytes()[:2000])
+    (tmp_path / "a\x1b[2Jb.fits").write_bytes(b"not FITS")
+    result = run("scan", tmp_path)
+    assert result.exit_code == 0 and "\x1b" not in result.output
+    assert (
+        "cut.fits" in result.stdout
+        and "a\\x1b[2Jb.fits" in result.stdout
+        and "with a problem" in result.stderr
+    )
+
+
+def test_scan_of_nothing(run, tmp_path: Path) -> None:
+    assert run("scan", tmp_path).stderr == "0 frames\n"
+    assert run("scan", tmp_path, "--json").stdout == "[]\n"
+    assert run("scan", tmp_path / "absent").exit_code == 2
+
+
+def test_scan_with_an_instrument(run, frames: list[Path], tmp_path: Path) -> None:
+    camera = tmp_path / "mine.toml"
+    camera.write_text(
+        'name = "mine"\nmatch = { X = "y" }\nrules = [{ kind = "flat", when = { OBJECT = "M 51" } }]\n'
+    )
+    listed = json.loads(run("scan", tmp_path, "--instrument", camera, "--json").stdout)
+    assert {(frame["instrument"], frame["kind"]) for frame in listed} == {("mine", "flat")}
+    wrong = run("scan", tmp_path, "--instrument", "nikkel")
+    assert wrong.exit_code == 1 and "must be one of" in wrong.stderr and "nickel" in wrong.stderr
+
+
+@pytest.fixture
+def masked(tmp_path: Path) -> Path:
+    """Two images in a file: one with flags, variance and a dangerous name, one plain."""
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    mask = np.zeros((3, 4), np.uint8)
+    mask[0, 0] = ccdfx.Flag.SATURATED
+    first = ccdfx.Image(
+        array,
+        {"OBJECT": "M 51", "EXPTIME": 30.0, "BUNIT": "adu"},
+        mask=mask,
+        variance=np.ones((3, 4), np.float32),
+    )
+    return ccdfx.write([first, ccdfx.Image(np.ones((2, 2), np.int16))], tmp_path / "two.fits")
+
+
+def test_info_shows_every_image(run, masked: Path) -> None:
+    shown = run("info", masked)
+    assert shown.exit_code == 0 and shown.stderr == ""
+    assert f"{masked}: fits" in shown.stdout
+    assert "image 4 x 3 float32, adu, with variance" in shown.stdout
+    assert "saturated: 1 pixels" in shown.stdout and "image 2 x 2 int16" in shown.stdout
+    assert "mask of 0" in shown.stdout and "uncertainty of 0" in shown.stdout
+    assert "OBJECT" not in shown.stdout
+
+
+def test_info_with_header_and_hdu(run, masked: Path) -> None:
+    shown = run("info", "--header", "--hdu", "0", masked).stdout
+    assert "OBJECT   = 'M 51'" in shown and "EXPTIME  = 30.0" in shown and "2 x 2" not in shown
+
+
+def test_info_as_json(run, masked: Path) -> None:
+    (facts,) = json.loads(run("info", "--json", "--header", masked).stdout)
+    first = facts["contents"][0]
+    assert facts["format"] == "fits" and first["axes"] == [4, 3] and first["flags"] == {"SATURATED": 1}
+    assert ["OBJECT", "M 51", ""] in first["header"]
+    assert "no known instrument" in facts["says"]["problem"]
+
+
+def test_info_of_another_format(run, tmp_path: Path) -> None:
+    path = ccdfx.write(np.ones((2, 5)), tmp_path / "a.npz")
+    assert "0: image 5 x 2 float64" in run("info", path).stdout
+
+
+def test_info_names_what_is_broken_and_goes_on(run, masked: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(b"nothing")
+    result = run("info", bad, masked, tmp_path / "absent.fits")
+    assert result.exit_code == 1
+    assert (
+        "bad.fits" in result.stderr and "absent.fits" in result.stderr and "two.fits: fits" in result.stdout
+    )
+    entries = json.loads(run("info", "--json", bad, masked).stdout)
+    assert entries[0]["problem"] and "problem" not in entries[1]
+
+
+def test_info_says_a_wrong_checksum_and_shows_the_image(run, masked: Path) -> None:
+    content = bytearray(masked.read_bytes())
+    place = content.index(np.float32(11).tobytes()[::-1])
+    content[place + 3] ^= 1
+    masked.write_bytes(content)
+    result = run("info", masked)
+    assert result.exit_code == 1 and "DATASUM" in result.stderr and "image 4 x 3 float32" in result.stdout
+
+
+def test_header_text_cannot_steer_the_terminal(run, frames: list[Path]) -> None:
+    content = frames[0].read_bytes().replace(b"'M 51    '", b"'\x1b[31mM \x07'")
+    assert b"\x1b[31m" in content
+    frames[0].write_bytes(content)
+    for arguments in (("info", "--header", frames[0]), ("stats", frames[0]), ("scan", frames[0].parent)):
+        assert "\x1b" not in run(*arguments).output
+
+
+def test_stats_table_and_json_agree(run, masked: Path) -> None:
+    result = run("stats", masked)
+    assert result.exit_code == 0
+    names, values = (line.split() for line in result.stdout.splitlines())
+    table = dict(zip(names, values, strict=True))
+    assert (
+        table["count"] == "11" and table["masked"] == "1" and table["mean"] == "6" and table["median"] == "6"
+    )
+    (facts,) = json.loads(run("stats", "--json", masked).stdout)
+    assert facts["count"] == 11 and facts["minimum"] == 1 and facts["maximum"] == 11
+    assert facts["std"] == pytest.approx(np.arange(1, 12).std())
+
+
+def test_stats_of_a_window_and_an_extension(run, masked: Path) -> None:
+    (facts,) = json.loads(run("stats", "--json", "--range", "[2:3,1:2]", masked).stdout)
+    assert facts["count"] == 4 and facts["mean"] == pytest.approx((1 + 2 + 5 + 6) / 4)
+    wrong = run("stats", "--range", "[0:9,1:2]", masked)
+    assert wrong.exit_code == 1 and wrong.stdout == "" and "error" in wrong.stderr
+
+
+def test_stats_of_what_cannot_be_read(run, masked: Path, tmp_path: Path) -> None:
+    result = run("stats", tmp_path / "absent.fits", masked)
+    assert result.exit_code == 1 and "absent.fits" in result.stderr and str(masked) in result.stdout
+
+
+def test_plugins_lists_the_built_in_one_first(run) -> None:
+    lines = run("plugins").stdout.splitlines()
+    assert lines[0] == f"ccdfx {ccdfx.__version__}"
+    assert any(line.startswith("  rejection: minmax, sigma_clip") for line in lines)
+    (first, *_) = json.loads(run("plugins", "--json").stdout)
+    assert first["problem"] is None and "fits" in first["provides"]["format"]
+
+
+def test_real_frames_are_shown(run, shared: Path) -> None:
+    saao = shared / "data" / "saao" / "a8280271.fits"
+    assert "image 536 x 520 uint16" in run("info", saao).stdout
+    listed = run("stats", *sorted((shared / "data" / "headers").iterdir()))
+    assert listed.exit_code == 0 and len(listed.stdout.splitlines()) == 17

@@ -1,0 +1,138 @@
+"""`ccdfx reduce` and `ccdfx demo`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import ccdfx
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(run, night: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    result = run("reduce", night, "-o", output, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert "masters/bias.fits: 4 bias frames" in result.stdout and "└── " in result.stdout
+    assert result.stderr == "" and not output.exists()
+    planned = json.loads(run("reduce", night, "-o", output, "--dry-run", "--json").stdout)
+    assert len(planned["frames"]) == len(list(night.glob("*.fits"))) and planned["plan"][0]["children"]
+
+
+def test_a_night_is_reduced(run, night: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    result = run("reduce", night, "-o", output)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    facts = json.loads((output / "night.json").read_text())
+    total = len(list(night.glob("*.fits")))
+    masters = len(facts["masters"])
+    assert f"{total} of {total} frames used: {masters} masters, 2 calibrated, 1 combined" in result.stderr
+    for kind in ("masters", "calibrated", "combined"):
+        for product in facts[kind]:
+            assert ccdfx.read(output / product["file"]).header.history
+    assert (output / "report.html").stat().st_size > 1000
+
+    again = run("reduce", night, "-o", output)
+    assert again.exit_code == 4 and "exists already" in again.stderr and "Traceback" not in again.stderr
+    assert run("reduce", night, "-o", output, "--overwrite", "-q", "--json").exit_code == 0
+
+
+def test_facts_as_json_go_to_stdout(run, night: Path, tmp_path: Path) -> None:
+    result = run("reduce", night, "-o", tmp_path / "out", "--json", "-v")
+    assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "night.json").read_text())
+    assert re.search(r"^1/\d+ bias ", result.stderr)
+
+
+@pytest.fixture
+def damaged(night: Path, tmp_path: Path) -> Path:
+    """The night with one frame cut short."""
+    copy = tmp_path / "damaged"
+    shutil.copytree(night, copy)
+    victim = sorted(copy.glob("*flat*"))[0]
+    victim.write_bytes(victim.read_bytes()[:9000])
+    return copy
+
+
+def test_a_broken_frame_is_listed_and_the_rest_goes_on(run, damaged: Path, tmp_path: Path) -> None:
+    result = run("reduce", damaged, "-o", tmp_path / "out", "-q")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("failed: ") and "flat" in result.stderr and result.stderr.count("\n") == 1
+    facts = json.loads((tmp_path / "out" / "night.json").read_text())
+    assert sum(frame["problem"] is not None for frame in facts["frames"]) == 1
+    assert len(facts["calibrated"]) == 2
+
+
+def test_nothing_usable_is_status_3(run, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.fits").write_bytes(b"nothing")
+    assert run("reduce", tmp_path / "raw", "-o", tmp_path / "out").exit_code == 3
+    assert run("reduce", tmp_path / "raw", "-o", tmp_path / "out2", "--dry-run").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--instrument", "nikkel"), "must be one of"),
+        (("--instrument", "absent.toml"), "absent.toml"),
+        (("--recipe", "absent.toml"), "absent.toml"),
+        (("--no-such",), "No such option"),
+    ],
+)
+def test_wrong_usage_is_status_2(run, night: Path, tmp_path: Path, arguments, words: str) -> None:
+    result = run("reduce", night, "-o", tmp_path / "out", *arguments)
+    assert result.exit_code == 2 and words in result.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_wrong_recipe_is_status_2(run, night: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[dark]\nscael = true\n")
+    result = run("reduce", night, "-o", tmp_path / "out", "--recipe", recipe)
+    assert result.exit_code == 2 and "did you mean 'scale'" in result.stderr
+
+
+def test_a_recipe_and_an_instrument_are_used(run, night: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[combine]\nuse = false\n")
+    name = json.loads(run("scan", night, "--json").stdout)[0]["instrument"]
+    result = run("reduce", night, "-o", tmp_path / "out", "--recipe", recipe, "--instrument", name)
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads((tmp_path / "out" / "night.json").read_text())
+    assert facts["combined"] == [] and facts["instrument"] == name
+
+
+@pytest.mark.parametrize("output", [".", "sub"])
+def test_the_raw_frames_cannot_be_the_output(run, night: Path, tmp_path: Path, output: str) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(night, raw)
+    before = {path.name: path.read_bytes() for path in raw.iterdir()}
+    result = run("reduce", raw, "-o", raw / output, "--overwrite")
+    assert result.exit_code == (2 if output == "." else 0)
+    assert {path.name: path.read_bytes() for path in raw.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.slow
+def test_demo_agrees_with_its_truth(run, tmp_path: Path) -> None:
+    result = run("demo", "-o", tmp_path / "demo", "--seed", "2")
+    assert result.exit_code == 0, result.stderr
+    assert "DISAGREES" not in result.stdout and "bias level" in result.stdout and "agree" in result.stderr
+    assert (tmp_path / "demo" / "reduced" / "report.html").exists()
+    assert run("demo", "-o", tmp_path / "demo").exit_code == 4
+
+
+def test_demo_fails_when_a_result_disagrees(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from ccdfx.demo import run as demo
+    from ccdfx.demo.checks import Check
+
+    checks = (Check("bias level", "ADU", 0.0, 0.1, 0.5), Check("flat error", "%", 0.0, 9.0, 0.5))
+    made = demo.DemoResult(tmp_path, tmp_path, tmp_path / "report.html", (), checks)
+    monkeypatch.setattr(demo, "run_demo", lambda output, **options: made)
+    result = run("demo")
+    assert result.exit_code == 1
+    assert "agrees" in result.stdout.splitlines()[1] and "DISAGREES" in result.stdout.splitlines()[2]
+    assert "1 of 2 results disagree" in result.stderr and "flat error" in result.stderr
+    verdicts = [entry["verdict"] for entry in json.loads(run("demo", "--json").stdout)]
+    assert verdicts == ["agrees", "DISAGREES"]

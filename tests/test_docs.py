@@ -1,0 +1,172 @@
+"""The documentation is true: its examples run, its commands parse, and it names every option and hook."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+import ccdfx
+from ccdfx import hookspecs
+from ccdfx.cli import TABLE, load
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "plugins" / "template" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+ids = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the demonstration was made, as the tutorial says."""
+    from ccdfx.demo.run import run_demo
+
+    folder = tmp_path_factory.mktemp("docs")
+    run_demo(folder / "demo-night", check=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
+def test_examples_run(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    names: dict[str, object] = {}
+    for text in blocks(page, "python"):
+        if ">>>" not in text:
+            exec(compile(text, str(page), "exec"), names)  # our own pages, in the order of the text
+            continue
+        example = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), 0)
+        said: list[str] = []
+        runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)
+        result = runner.run(example, out=said.append, clear_globs=False)
+        assert result.failed == 0, "".join(said)
+        names.update(example.globs)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_commands_parse(page: Path) -> None:
+    lines = [line for text in blocks(page, "sh") for line in text.replace("\\\n", " ").splitlines()]
+    for line in lines:
+        for part in re.split(r"&&|\|", line):
+            words = shlex.split(part, comments=True)
+            if words and Path(words[0]).name == "ccdfx" and words[1:2] and words[1] in TABLE:
+                command = load(words[1])
+                context = click.Context(command, info_name=words[1], resilient_parsing=True)
+                command.make_parser(context).parse_args(list(words[2:]))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"]({page.name})" in index, page.name
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_page_of_the_command_line_names_every_option(name: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    section = text.split(f"## ccdfx {name}\n", 1)[1].split("\n## ", 1)[0]
+    common = {"-v", "--verbose", "-q", "--quiet"}  # described once for all commands
+    for parameter in load(name).params:
+        if isinstance(parameter, click.Option) and not common & set(parameter.opts):
+            assert all(f"`{option}" in section for option in parameter.opts), (name, parameter.opts)
+
+
+def hooks() -> list[str]:
+    return [name for name in vars(hookspecs) if name.startswith("ccdfx_")]
+
+
+@pytest.mark.parametrize("name", hooks())
+def test_the_page_of_plugins_documents_every_hook_with_its_signature(name: str) -> None:
+    signature = inspect.signature(getattr(hookspecs, name))
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert f"### {name}\n" in text
+    assert f"def {name}() -> {signature.return_annotation}" in text and not signature.parameters
+
+
+def test_the_page_of_plugins_documents_no_hook_that_is_not_there() -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (ccdfx_\w+)$", text, re.MULTILINE) == hooks()
+
+
+def test_the_page_of_plugins_shows_the_template_as_it_is() -> None:
+    template = ROOT / "plugins" / "template"
+    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(shown) >= 8
+    for name, code in shown:
+        assert code.strip() in (template / name).read_text(), name
+
+
+def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
+    import tomllib
+
+    from ccdfx.night.recipe import NightRecipe, load_night_recipe
+
+    (text,) = blocks(ROOT / "docs" / "recipes.md", "toml")
+    shown = tomllib.loads(text)
+    assert load_night_recipe(shown) == NightRecipe(source="recipe")
+    everything = {
+        table: {key for key in keys if key not in ("fit", "steps")}
+        for table, keys in NightRecipe().as_dict().items()
+        if isinstance(keys, dict)
+    }
+    assert {table: set(keys) for table, keys in shown.items()} == everything
+    uncommented = "\n".join(
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# fit", "[over"))
+    )
+    assert load_night_recipe(tomllib.loads(re.sub(r"}   .*", "}", uncommented))).overscan.fit
+
+
+def test_the_instrument_on_its_page_is_one(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "instruments.md", "toml")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    camera = ccdfx.load_instrument(tmp_path / "mine.toml")
+    assert camera.name == "mine" and camera.kind_of(ccdfx.Header({"IMAGETYP": "Light"})) == "science"
+    page = (ROOT / "docs" / "instruments.md").read_text(encoding="utf-8")
+    from ccdfx.night.instruments import builtin_instruments
+
+    assert all(f"| `{instrument.name}` |" in page for instrument in builtin_instruments())
+
+
+def test_readme_has_the_two_commands_and_ci_runs_the_second() -> None:
+    lines = [line for text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]
+    tests = [line for line in lines if line.endswith("-m pytest")]
+    demos = [line for line in lines if line.endswith("ccdfx demo -o demo-night")]
+    assert len(tests) == 1 and len(demos) == 1
+    assert all(line.startswith("python3 -m venv .venv && ") for line in tests + demos)
+    for plugin in sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml")):
+        assert f"./{plugin.relative_to(ROOT)}" in tests[0], "README's test command installs every plugin"
+    script = (ROOT / ".ci" / "run").read_text()
+    extracted = subprocess.run(
+        ["bash", "-c", re.search(r"^readme_test=\$\((.*)\)$", script, re.MULTILINE)[1]],  # type: ignore[index]
+        check=True, capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert extracted.stdout.strip() == tests[0]
+    assert 'bash -euo pipefail -c "$readme_test"' in script
+
+
+def test_the_changelog_knows_this_version() -> None:
+    assert f"## {ccdfx.__version__}" in (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
