@@ -83,22 +83,26 @@ def command(frames: tuple[str, ...], output: str, overwrite: bool, **options: An
     paths = [Path(frame) for frame in frames]
     refuse_output(paths, Path(output), overwrite)
     import ccdfx
+    from ccdfx.night.wording import counted
 
     how = choices(**options)
     with work(options["threads"], options["memory"]):
         result = combined(paths, how, align=options["align"], hdu=options["hdu"])
     result = result.replace(header=result.header.add_history(*history(paths, how, options)))
     ccdfx.write(result, output, overwrite=overwrite)
-    say(f"{len(paths)} frames -> {output}")
+    say(f"{counted(len(paths), 'frame')} combined into {output}")
 
 
 def refuse_output(inputs: Sequence[Path], output: Path, overwrite: bool) -> None:
     """Fail before anything is read when the output cannot be written as asked."""
-    from ccdfx.errors import OutputExistsError
+    from ccdfx.errors import ArgumentError, OutputExistsError
     from ccdfx.io.writing import format_to_write, refuse_same_file
 
-    format_to_write(output)
-    refuse_same_file(output, inputs)
+    try:
+        format_to_write(output)
+        refuse_same_file(output, inputs)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
     if output.exists() and not overwrite:
         raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
 

@@ -41,6 +41,7 @@ def command(output: str | None, seed: int, as_json: bool) -> None:
         if output:
             say(f"raw frames: {result.raw}")
             say(f"report: {result.report}")
+            say(f"pictures: {result.pictures[0].parent}")
 
 
 def row(check) -> list:

@@ -18,6 +18,18 @@ def hdu_of(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
 
+def instrument_of(text: str | None) -> Any:
+    """The instrument of that name or file, or None; one that is not known or not valid is a usage error."""
+    if text is None:
+        return None
+    from ccdfx import load_instrument
+
+    try:
+        return load_instrument(text)
+    except CcdfxError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     """Split `name:option=value,option=value`; values are numbers, true or false, or text.
 

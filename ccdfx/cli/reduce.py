@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.terminal import is_terminal, print_json, progress_bar, say, show_plan, talks
+from ccdfx.cli.terminal import (
+    QUIET,
+    is_terminal,
+    level,
+    print_json,
+    progress_bar,
+    say,
+    show_plan,
+    talks,
+)
 from ccdfx.errors import ArgumentError, CcdfxError
 
 
@@ -40,14 +49,18 @@ def command(
     if dry_run:
         planned = night(dry_run=True)
         if as_json:
-            print_json({"plan": planned.plan.tree(), "frames": [frame.as_dict() for frame in planned.frames]})
+            print_json(
+                {
+                    "plan": planned.plan.tree(),
+                    "frames": [frame.as_dict() for frame in planned.frames],
+                    "warnings": planned.plan.warnings,
+                }
+            )
         else:
             show_plan(planned.plan, err=False)
         ctx.exit(planned.status)
-    if is_terminal():
-        show_plan(night(dry_run=True).plan, err=True)
     with progress_bar() as progress:
-        reduced = night(progress=progress)
+        reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
     if as_json:
         print_json(reduced.facts)
     tell(reduced)
@@ -59,11 +72,14 @@ def _night(
 ) -> Callable[..., Any]:
     """`reduce_night` with what the user chose; a wrong choice is a usage error, before anything is read."""
     import ccdfx
+    from ccdfx.cli.options import instrument_of
     from ccdfx.night.recipe import load_night_recipe
+    from ccdfx.night.science import further_steps
 
+    camera = instrument_of(instrument)
     try:
-        camera = None if instrument is None else ccdfx.load_instrument(instrument)
         choices = load_night_recipe(recipe)
+        further_steps(choices)
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
 
@@ -78,15 +94,46 @@ def _night(
     return run
 
 
+def _shown(plan: Any) -> None:
+    show_plan(plan, err=True)
+
+
 def tell(night: Any) -> None:
     """Say what failed, what to know, and where the results are."""
+    from ccdfx.night.wording import counted, listed
+
     facts = night.facts
     for frame in facts["frames"]:
         if frame["problem"]:
             say(f"failed: {frame['file']}: {frame['problem']}", always=True)
+    for reason, files in _left_out(facts["frames"]).items():
+        say(f"not used: {listed(files)}: {reason}", always=True)
     for warning in facts["warnings"]:
         say(f"note: {warning}")
+    for camera in facts["noise"]:
+        if camera["gain"] or camera["readnoise"]:  # where nothing is known, a warning has said so
+            say(_noise_told(camera))
     used = sum(frame["used"] for frame in facts["frames"])
-    made = ", ".join(f"{len(facts[kind])} {kind}" for kind in ("masters", "calibrated", "combined"))
-    say(f"{used} of {len(facts['frames'])} frames used: {made}")
+    kinds = {"masters": "master", "calibrated": "calibrated frame", "combined": "combined image"}
+    made = ", ".join(counted(len(facts[kind]), thing) for kind, thing in kinds.items())
+    say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made}")
     say(f"report: {night.output / 'report.html'}")
+
+
+def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Science frames that could have been used, by the reason why they were not."""
+    reasons: dict[str, list[str]] = {}
+    for frame in frames:
+        if frame["kind"] == "science" and frame["left_out"]:
+            reasons.setdefault(frame["left_out"], []).append(frame["file"])
+    return reasons
+
+
+def _noise_told(camera: dict[str, Any]) -> str:
+    """Gain and read noise of a camera, and where they come from."""
+    numbers = [
+        f"{name} {camera[key]:.4g} {unit} ({camera[f'{key}_source']})"
+        for name, key, unit in (("gain", "gain", "e-/ADU"), ("read noise", "readnoise", "e-"))
+        if camera[key] is not None
+    ]
+    return f"{camera['setup']}: {', '.join(numbers)}"

@@ -24,8 +24,9 @@ def command(directory: str, instrument: str | None, as_json: bool) -> None:
     Only headers are read. A file that is broken is listed with its problem.
     """
     import ccdfx
+    from ccdfx.cli.options import instrument_of
 
-    frames = ccdfx.scan(directory, instrument=instrument)
+    frames = ccdfx.scan(directory, instrument=instrument_of(instrument))
     if as_json:
         print_json([frame.as_dict() for frame in frames])
     elif frames:

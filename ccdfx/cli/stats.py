@@ -35,6 +35,7 @@ def command(
     from ccdfx.cli.options import hdu_of
     from ccdfx.errors import CcdfxError
 
+    _check_section(window)
     rows: list[dict] = []
     failed = False
     for name in files:
@@ -42,13 +43,24 @@ def command(
             rows.append({"file": name, **of_file(name, hdu_of(hdu), window)})
         except CcdfxError as error:
             failed = True
-            say(f"ccdfx: error: {error}", always=True)
+            say(f"ccdfx: error: {'' if name in str(error) else f'{name}: '}{error}", always=True)
     if as_json:
         print_json(rows)
     elif rows:
         print_table([[row[name] for name in TITLES] for row in rows], TITLES)
     if failed:
         ctx.exit(FAILED)
+
+
+def _check_section(text: str | None) -> None:
+    from ccdfx.errors import ArgumentError
+    from ccdfx.records.range import Range
+
+    try:
+        if text is not None:
+            Range.from_fits(text)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def of_file(name: str, hdu: int | str | None, window: str | None) -> dict:

@@ -129,10 +129,14 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=None)
+    bars = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bars.add_task("", total=None)
 
-        def update(label: str, done: int, total: int) -> None:
-            bars.update(task, description=no_markup(escape(label)), completed=done, total=total)
+    def update(label: str, done: int, total: int) -> None:
+        bars.start()  # not before there is something to show: what is said first stays whole
+        bars.update(task, description=no_markup(escape(label)), completed=done, total=total)
 
+    try:
         yield update
+    finally:
+        bars.stop()

@@ -46,9 +46,8 @@ def facts_of(
         if instrument is None:
             facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
-            raise ArgumentError(
-                "instrument", "no known instrument has such headers", remedy="name one, or write a file"
-            )
+            remedy = "name the instrument, or describe it in an instrument file"
+            raise ArgumentError("header", "is like that of no known instrument", remedy=remedy)
         facts["instrument"] = instrument.name
         for name, value in _described(header, instrument, facts["shape"]):
             facts[name] = value

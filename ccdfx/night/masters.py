@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
-from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.facts import flags_of, plain
-from ccdfx.night.ledger import Ledger
 from ccdfx.night.matching import Use
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.preparation import calibrated
-from ccdfx.night.recipe import DarkChoice, FlatChoice, NightRecipe, StackChoice
+from ccdfx.night.recipe import DarkChoice, FlatChoice, StackChoice
 from ccdfx.night.shelf import shelf
 from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
+from ccdfx.night.workshop import Workshop
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
@@ -24,30 +22,25 @@ Choice = StackChoice | DarkChoice | FlatChoice
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, besides their noise
 
 
-def build_master(
-    plan: MasterPlan,
-    recipe: NightRecipe,
-    noise: CameraNoise,
-    ledger: Ledger,
-    output: Path,
-    *,
-    overwrite: bool,
-) -> dict[str, Any] | None:
+def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
     """Make one master, write it, put it into the ledger, and give its facts; None where no input was usable.
 
     Bias: inputs as they are. Dark: without bias. Flat: without bias and dark, each divided by its own level
-    before anything is rejected, and the result divided by its median. Inputs that fail are left out and said.
+    before anything is rejected, and the result divided by its median; in their mean they count by their
+    levels, as photon noise demands. Inputs that fail are left out and said.
     """
+    from ccdfx.io import read_master
     from ccdfx.operations.combine import stack
 
+    recipe, ledger = shop.recipe, shop.ledger
     choices: dict[str, Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     choice = choices[plan.kind]
     sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
-    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
-    with shelf(output) as store:
+    reject = rejection_of(choice.reject, shop.noise, sensitivity=sensitivity)
+    with shelf(shop.output) as store:
         frames, names, levels = [], [], []
         for use in plan.inputs:
-            image = _input(use, plan, recipe, noise, ledger)
+            image = _input(use, plan, shop)
             ledger.step(f"{plan.kind} {use.frame.file}")
             if image is not None:
                 frames.append(store.put(image))
@@ -57,27 +50,29 @@ def build_master(
             ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
             return None
         scale = levels if plan.kind == "flat" else None
-        result = stack(frames, average=average_of(choice.average), reject=reject, scale=scale)
+        weights = scale if choice.average == "mean" else None
+        average = average_of(choice.average)
+        result = stack(frames, average=average, reject=reject, scale=scale, weights=weights)
+    if len(frames) == 1:
+        ledger.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
     told = f"combine {plan.kind} average={choice.average} reject={told_rule(reject)}"
     told += f" scale=level response={recipe.flat.response:g}" if scale else ""
     image = _finished(result.image, plan, names, told, recipe.flat.response)
-    ledger.masters[plan.file] = _written(image, output / plan.file, overwrite)
+    ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # applied is what the file holds
     ledger.used.update(names)
-    return _facts(plan, image, names, levels, rejected_total(result), ledger)
+    return _facts(plan, image, names, levels, rejected_total(result)) | _provenance(plan, shop)
 
 
-def _input(
-    use: Use, plan: MasterPlan, recipe: NightRecipe, noise: CameraNoise, ledger: Ledger
-) -> Image | None:
-    if use.frame.file in ledger.failed:
+def _input(use: Use, plan: MasterPlan, shop: Workshop) -> Image | None:
+    if use.frame.file in shop.ledger.failed:
         return None
     try:
-        image = calibrated(use, noise, ledger, recipe)
+        image = calibrated(use, shop)
         if plan.kind == "flat":
-            _check_flat(image, recipe.flat)
+            _check_flat(image, shop.recipe.flat)
         return image
     except (CcdfxError, OSError) as error:
-        ledger.fail(use.frame, error)
+        shop.ledger.fail(use.frame, error)
         return None
 
 
@@ -88,10 +83,9 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
             "flat", f"must have {choice.good:.0%} of its pixels unflagged", value=f"{good:.0%}"
         )
     level = _level(image)
-    if not level >= choice.level:
-        raise ArgumentError(
-            "flat", f"must have a level of at least {choice.level:g} ADU", value=round(level, 2)
-        )
+    if not (level >= choice.level and level > 0):
+        rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
+        raise ArgumentError("flat", rule, value=round(level, 2))
 
 
 def _level(image: Image) -> float:
@@ -120,16 +114,8 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, respo
     return image.replace(header=combined_header(image.header, names, values, told))
 
 
-def _written(image: Image, path: Path, overwrite: bool) -> Any:
-    """Write the master and read it back: what is applied is what the file holds, under the file's hash."""
-    from ccdfx.io import read_master, write
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return read_master(write(image, path, overwrite=overwrite))
-
-
 def _facts(
-    plan: MasterPlan, image: Image, names: list[str], levels: list[float], rejected: int, ledger: Ledger
+    plan: MasterPlan, image: Image, names: list[str], levels: list[float], rejected: int
 ) -> dict[str, Any]:
     from ccdfx.estimators import statistics
 
@@ -141,11 +127,17 @@ def _facts(
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
         "inputs": names,
-        "masters": sorted({name for use in plan.inputs for name in use.masters if name in ledger.masters}),
-        "sha256": ledger.masters[plan.file].sha256,
         "level": plain(numbers.median),
         "rms": plain(numbers.mad_std),
         "levels": [plain(level) for level in levels],
         "rejected": rejected,
         "flags": flags_of(image),
+    }
+
+
+def _provenance(plan: MasterPlan, shop: Workshop) -> dict[str, Any]:
+    made = shop.ledger.masters
+    return {
+        "masters": sorted({name for use in plan.inputs for name in use.masters if name in made}),
+        "sha256": made[plan.file].sha256,
     }

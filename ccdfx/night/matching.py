@@ -62,6 +62,9 @@ def grouped(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
     return groups
 
 
+_APPLIED = ("bias", "dark", "flat")
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """How one frame is calibrated: the files of its masters (None: without), and what it lacks.
@@ -79,7 +82,7 @@ class Use:
     @property
     def masters(self) -> tuple[str, ...]:
         """The files of the masters."""
-        return tuple(name for name in (self.bias, self.dark, self.flat) if name is not None)
+        return tuple(name for kind in _APPLIED if (name := getattr(self, kind)) is not None)
 
     @property
     def nothing(self) -> bool:
@@ -93,12 +96,14 @@ class Use:
         named = frame.object if frame.kind == "science" else None
         band = frame.filter if frame.kind in ("flat", "science") else None
         what = ", ".join(str(part) for part in (frame.file, named, band, exposure) if part is not None)
-        applied = [name.rpartition("/")[2] for name in self.masters]
+        names = {kind: getattr(self, kind).rpartition("/")[2] for kind in _APPLIED if getattr(self, kind)}
         if self.dark_scale is not None and self.dark:
-            applied[applied.index(self.dark.rpartition("/")[2])] += f" x {self.dark_scale:.4g}"
-        if frame.overscan is not None:
-            applied.insert(0, "overscan")
-        return f"{what} <- {', '.join(applied) or 'nothing'}"
+            names["dark"] += f" x {self.dark_scale:.4g}"
+        less = ["overscan"] if frame.overscan is not None else []
+        less += [names[kind] for kind in ("bias", "dark") if kind in names]
+        done = [f"subtract {', '.join(less)}"] if less else []
+        done += [f"divide by {names['flat']}"] if "flat" in names else []
+        return "; ".join([what, *done]) if done else f"{what}; as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,11 @@ class Calibrators:
             filters = ", ".join(str(name or "none") for name in self.flats)
             there = f" (there are flats of filter {filters})" if filters else ""
             wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
-            missing = (*missing, f"no flat {wanted}{there}: not divided by a flat")
+            missing = (*missing, f"no flat {wanted}{there}, so there is no division by a flat")
         return Use(frame, self.bias, dark, scale, flat, missing)
 
     def _no_bias(self) -> tuple[str, ...]:
-        return () if self.bias else ("no bias frames: the bias is not subtracted",)
+        return () if self.bias else ("no bias frame fits, so the bias is not subtracted",)
 
     def _dark(self, exptime: float, recipe: NightRecipe) -> tuple[str | None, float | None, tuple[str, ...]]:
         """The dark of an exposure, its factor where it must be scaled, and what is missing.
@@ -141,14 +146,16 @@ class Calibrators:
             if equal_exposures(seconds, exptime, recipe.dark.tolerance):
                 return name, None, ()
         if not self.darks:
-            return None, None, (*self._no_bias(), "no dark frames: the dark current is not subtracted")
+            return None, None, (*self._no_bias(), "no dark frame fits, so the dark current is not subtracted")
         if recipe.dark.scale and self.bias and exptime > 0:
             near = [item for item in self.darks if item[0] > 0]
             if near:
                 seconds, name = min(near, key=lambda item: abs(math.log(item[0] / exptime)))
                 return name, exptime / seconds, ()
         there = ", ".join(f"{seconds:g} s" for seconds, _ in self.darks)
-        reason = f"no dark of {exptime:g} s (there are darks of {there}): the dark current is not subtracted"
+        reason = (
+            f"no dark of {exptime:g} s (there are darks of {there}), so the dark current is not subtracted"
+        )
         return None, None, (*self._no_bias(), reason)
 
 

@@ -11,6 +11,7 @@ from ccdfx.night import naming
 from ccdfx.night.frames import Frame
 from ccdfx.night.matching import Calibrators, Setup, Use, clustered, grouped
 from ccdfx.night.recipe import NightRecipe
+from ccdfx.night.wording import counted, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +83,16 @@ class Plan:
         nodes = [_node(setup.label, *self._under(setup)) for setup in self.setups]
         if self.left_out:
             nodes.append(_node("not used", *(_node(f"{frame.file}: {why}") for frame, why in self.left_out)))
-        if self.warnings:
-            nodes.append(_node("warnings", *(_node(text) for text in self.warnings)))
         return nodes
 
     def _under(self, setup: Setup) -> Iterator[dict[str, Any]]:
         for master in self.masters:
             if master.setup == setup:
-                count = _counted(len(master.inputs), f"{master.kind} frame")
+                count = counted(len(master.inputs), f"{master.kind} frame")
                 yield _node(f"{master.file}: {count}{_of(master)}", *map(_input, master.inputs))
         science = [item for item in self.science if item.setup == setup]
         if science:
-            label = f"calibrated: {_counted(len(science), 'science frame')}"
+            label = f"calibrated: {counted(len(science), 'science frame')}"
             yield _node(label, *(_node(f"{item.file}: {item.use.describe()}") for item in science))
         for item in self.combined:
             if item.setup == setup:
@@ -103,7 +102,10 @@ class Plan:
                 yield _node(label, *(_node(file) for file in item.inputs))
 
     def __str__(self) -> str:
-        return "\n".join(chain.from_iterable(_drawn(node, "", "") for node in self.tree()))
+        nodes = self.tree()
+        if self.warnings:
+            nodes.append(_node("warnings", *map(_node, self.warnings)))
+        return "\n".join(chain.from_iterable(_drawn(node, "", "") for node in nodes))
 
 
 def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
@@ -139,7 +141,9 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     ]
     masters = tuple(chain.from_iterable(part[0] for part in parts))
     uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
-    left_out += [(use.frame, "there is nothing to calibrate it with") for _, use in uses if use.nothing]
+    left_out += [
+        (use.frame, "has no overscan, and no bias, dark or flat fits it") for _, use in uses if use.nothing
+    ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     science = tuple(
@@ -197,11 +201,15 @@ def _useless(frame: Frame) -> str | None:
 
 
 def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
-    """Frames of one object and filter, two or more; a single frame is complete when it is calibrated."""
+    """Frames of one object and filter, two or more; a single frame is complete when it is calibrated.
+
+    A frame without exposure time cannot be brought to the level of others, so it stays single.
+    """
     groups: dict[tuple[Setup, str, str | None], list[SciencePlan]] = {}
     nameless = [item.use.frame.file for item in science if not item.use.frame.object]
+    timeless = [item.use.frame.file for item in science if not item.use.frame.exptime]
     for item in science:
-        if item.use.frame.object:
+        if item.use.frame.object and item.use.frame.exptime:
             key = (item.setup, item.use.frame.object.casefold(), item.use.frame.filter)
             groups.setdefault(key, []).append(item)
     several = [(key, members) for key, members in groups.items() if len(members) > 1]
@@ -220,10 +228,9 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
         )
         for name, stem, (key, members) in zip(names, stems, several, strict=True)
     )
-    single = (
-        (f"no name of an object: not combined with others: {_listed(nameless)}",) if len(nameless) > 1 else ()
-    )
-    return plans, single
+    single = [f"no name of an object, so not combined: {listed(nameless)}"] if len(nameless) > 1 else []
+    single += [f"an exposure time of 0, so not combined: {listed(timeless)}"] if timeless else []
+    return plans, tuple(single)
 
 
 def _warnings(uses: list[Use]) -> tuple[str, ...]:
@@ -232,16 +239,7 @@ def _warnings(uses: list[Use]) -> tuple[str, ...]:
     for use in uses:
         for reason in use.missing:
             missing.setdefault(reason, []).append(use.frame.file)
-    return tuple(f"{reason}: {_listed(files)}" for reason, files in missing.items())
-
-
-def _listed(files: list[str], shown: int = 5) -> str:
-    more = f" and {len(files) - shown} more" if len(files) > shown else ""
-    return ", ".join(files[:shown]) + more
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return tuple(f"{reason}: {listed(files)}" for reason, files in missing.items())
 
 
 def _of(master: MasterPlan) -> str:

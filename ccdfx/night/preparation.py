@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import CcdfxError, FileError, FormatError, MismatchError
-from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.frames import Frame
-from ccdfx.night.ledger import Ledger
 from ccdfx.night.matching import Use
 from ccdfx.night.recipe import NightRecipe
+from ccdfx.night.workshop import Workshop
 from ccdfx.pipelines import Pipeline, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
@@ -105,23 +104,21 @@ def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
     return Master(image, f"bad pixels of {frame.instrument}", pixel_sha256(image))
 
 
-def calibrated(
-    use: Use, noise: CameraNoise, ledger: Ledger, recipe: NightRecipe, *, electrons: bool = False
-) -> Image:
+def calibrated(use: Use, shop: Workshop, *, electrons: bool = False) -> Image:
     """A raw frame after everything that is planned for it and could be made: bias, dark, flat, noise, gain.
 
     A master that could not be made is left out; the plan's user has been warned when it failed.
     """
     from ccdfx.operations.calibrate import calibrate
 
-    image = prepared(use.frame, recipe)
-    masters = {kind: ledger.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
+    image = prepared(use.frame, shop.recipe)
+    masters = {kind: shop.ledger.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
     if "dark" in options:
         # Exposure times were compared when the dark was chosen, with the tolerance of the recipe.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
-    if noise.model is not None:
-        options["noise"] = noise.model
-    if electrons and noise.gain is not None:
-        options["gain"] = noise.gain
+    if shop.noise.model is not None:
+        options["noise"] = shop.noise.model
+    if electrons and shop.noise.gain is not None:
+        options["gain"] = shop.noise.gain
     return step(calibrate, **options)(image)

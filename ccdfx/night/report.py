@@ -107,6 +107,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         "plan": _branches(facts.get("plan")),
         "recipe": _recipe(facts.get("recipe")),
         "excess": EXCESS,
+        "resampled": any(product.get("resampled") for product in products["combined"]),
         "noisy": [product for product in noisy if product["mark"]],
         "left_out": [
             {"combined": product.get("file"), **left}
@@ -125,7 +126,7 @@ def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
         return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
     if recipe is None or recipe == "":
         return []
-    return [(path or "file", number(recipe))]
+    return [({"": "recipe", "source": "recipe"}.get(path, path), number(recipe))]
 
 
 def _branches(nodes: Any) -> list[dict[str, Any]]:

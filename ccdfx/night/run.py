@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.preparation import prepared
 from ccdfx.night.recipe import NightRecipe, load_night_recipe
 from ccdfx.night.science import calibrate_frame, further_steps
+from ccdfx.night.wording import listed
+from ccdfx.night.workshop import Workshop, made_folder
 from ccdfx.records.image import Image
 
 REPORT = "report.html"
@@ -60,6 +62,7 @@ def reduce_night(
     overwrite: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    planned: Callable[[Plan], object] | None = None,
 ) -> Night:
     """Reduce a directory of raw frames into masters, calibrated and combined frames, with a report.
 
@@ -86,6 +89,8 @@ def reduce_night(
         Only scan and plan; nothing is written.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
+    planned : callable, optional
+        Called with the plan before anything is made.
 
     Returns
     -------
@@ -113,63 +118,65 @@ def reduce_night(
     frames = scan(source, instrument=instrument, exclude=target)
     plan = plan_night(frames, recipe=choices)
     _check_outputs(frames, plan, target, overwrite=overwrite)
+    if planned is not None:
+        planned(plan)
     if dry_run:
         status = _status(plan, {}) if plan.files else NOTHING
         return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
-    total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined)
+    total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
-    target.mkdir(parents=True, exist_ok=True)
+    made_folder(target)
     for file in left_over(target, plan.files):
         ledger.warn(f"{file} is of an earlier run and no product of this one")
-    facts = _reduced(source, target, frames, plan, choices, ledger, overwrite=overwrite)
+    shops = {
+        setup: Workshop(
+            recipe=choices,
+            noise=_noise_of(setup, plan, choices, ledger),
+            ledger=ledger,
+            output=target,
+            overwrite=overwrite,
+        )
+        for setup in plan.setups
+    }
+    products = _made(plan, shops, ledger)
+    facts = {
+        "ccdfx": _version(),
+        "directory": str(source),
+        "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
+        "recipe": choices.as_dict(),
+        "plan": plan.tree(),
+        "noise": [_noise_facts(setup, shop.noise) for setup, shop in shops.items()],
+        "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
+        **products,
+        "warnings": ledger.warnings,
+    }
     write_facts(facts, target / FACTS, overwrite=overwrite)
     from ccdfx.night.report import write_report
 
     write_report(facts, target)
+    ledger.step(REPORT)
     status = _status(plan, ledger.failed) if facts["masters"] or facts["calibrated"] else NOTHING
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 
-def _reduced(
-    source: Path,
-    target: Path,
-    frames: tuple[Frame, ...],
-    plan: Plan,
-    recipe: NightRecipe,
-    ledger: Ledger,
-    *,
-    overwrite: bool,
-) -> dict[str, Any]:
-    """Make all products and give the facts."""
-    noise = {setup: _noise_of(setup, plan, recipe, ledger) for setup in plan.setups}
-    masters, calibrated, combined = [], [], []
-    for master in plan.masters:
-        fact = build_master(master, recipe, noise[master.setup], ledger, target, overwrite=overwrite)
-        masters += [fact] if fact else []
+def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
+    """Make all products and give their facts."""
+    masters = [build_master(master, shops[master.setup]) for master in plan.masters]
+    calibrated = []
     for item in plan.science:
         _warn_of_lost_masters(item.use.masters, item.use.frame.file, ledger)
-        fact = calibrate_frame(item, recipe, noise[item.setup], ledger, target, overwrite=overwrite)
-        calibrated += [fact] if fact else []
-    made = {fact["file"]: fact for fact in calibrated}
-    for group in plan.combined:
-        fact = combine_object(group, made, recipe, noise[group.setup], ledger, target, overwrite=overwrite)
-        combined += [fact] if fact else []
+        calibrated.append(calibrate_frame(item, shops[item.setup]))
+    made = {fact["file"]: fact for fact in calibrated if fact}
+    combined = [combine_object(group, made, shops[group.setup]) for group in plan.combined]
     return {
-        "ccdfx": _version(),
-        "directory": str(source),
-        "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
-        "recipe": recipe.as_dict(),
-        "plan": plan.tree(),
-        "noise": [
-            {"instrument": setup.instrument, "setup": setup.label, **noise[setup].as_dict()}
-            for setup in plan.setups
-        ],
-        "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
-        "masters": masters,
-        "calibrated": calibrated,
-        "combined": combined,
-        "warnings": ledger.warnings,
+        "masters": [fact for fact in masters if fact],
+        "calibrated": list(made.values()),
+        "combined": [fact for fact in combined if fact],
     }
+
+
+def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:
+    return {"instrument": setup.instrument, "setup": setup.label, **noise.as_dict()}
 
 
 def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, ledger: Ledger) -> CameraNoise:
@@ -189,7 +196,11 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, ledger: Ledger) -> 
     def warn(text: str) -> None:
         ledger.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
 
-    return camera_noise([*inputs, *science], load, warn)
+    noise = camera_noise([*inputs, *science], load, warn)
+    if recipe.science.electrons and science and noise.gain is None:
+        files = listed([frame.file for frame in science])
+        ledger.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
+    return noise
 
 
 def _warn_of_lost_masters(files: tuple[str, ...], frame: str, ledger: Ledger) -> None:
@@ -235,7 +246,7 @@ def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overw
     if existing and not overwrite:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputExistsError(
-            existing[0], f"exists already{more}", remedy="give another output, or ask to overwrite"
+            existing[0], f"exists already{more}", remedy="give another output, or overwrite (--overwrite)"
         )
 
 

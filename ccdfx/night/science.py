@@ -9,40 +9,29 @@ from ccdfx.errors import CcdfxError
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.facts import sky_facts
 from ccdfx.night.frames import Frame
-from ccdfx.night.ledger import Ledger
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.preparation import calibrated
 from ccdfx.night.recipe import NightRecipe
+from ccdfx.night.workshop import Workshop
 from ccdfx.pipelines import Pipeline, pipeline
 from ccdfx.records.header import Header
 
 
-def calibrate_frame(
-    plan: SciencePlan,
-    recipe: NightRecipe,
-    noise: CameraNoise,
-    ledger: Ledger,
-    output: Path,
-    *,
-    overwrite: bool,
-) -> dict[str, Any] | None:
+def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
     """Calibrate one science frame, write it and give its facts; None where it failed, as the ledger knows."""
-    from ccdfx.io import write
-
-    use = plan.use
-    path = output / plan.file
-    path.parent.mkdir(parents=True, exist_ok=True)
+    use, ledger = plan.use, shop.ledger
     try:
-        image = calibrated(use, noise, ledger, recipe, electrons=recipe.science.electrons)
-        image = further_steps(recipe)(image)
-        image = image.replace(header=noise_header(image.header, noise, electrons=image.unit == "electron"))
+        image = calibrated(use, shop, electrons=shop.recipe.science.electrons)
+        image = further_steps(shop.recipe)(image)
+        header = noise_header(image.header, shop.noise, electrons=image.unit == "electron")
+        image = image.replace(header=header)
         facts = sky_facts(image)
     except (CcdfxError, OSError) as error:
         ledger.fail(use.frame, error)
         return None
     finally:
         ledger.step(f"science {use.frame.file}")
-    write(image, path, overwrite=overwrite)
+    shop.save(image, plan.file)
     ledger.used.add(use.frame.file)
     made = [name for name in use.masters if name in ledger.masters]
     return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}

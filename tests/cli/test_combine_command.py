@@ -92,7 +92,7 @@ def test_an_output_that_is_an_input_is_refused(run, frames: list[Path], tmp_path
         output.hardlink_to(frames[1])
     before = frames[1].read_bytes()
     result = run("combine", *frames, "-o", output, "--overwrite")
-    assert result.exit_code == 1 and "must not be one of the inputs" in result.stderr
+    assert result.exit_code == 2 and "must not be one of the inputs" in result.stderr
     assert frames[1].read_bytes() == before
 
 

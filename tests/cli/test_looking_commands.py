@@ -66,7 +66,7 @@ def test_scan_with_an_instrument(run, frames: list[Path], tmp_path: Path) -> Non
     listed = json.loads(run("scan", tmp_path, "--instrument", camera, "--json").stdout)
     assert {(frame["instrument"], frame["kind"]) for frame in listed} == {("mine", "flat")}
     wrong = run("scan", tmp_path, "--instrument", "nikkel")
-    assert wrong.exit_code == 1 and "must be one of" in wrong.stderr and "nickel" in wrong.stderr
+    assert wrong.exit_code == 2 and "must be one of" in wrong.stderr and "nickel" in wrong.stderr
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_stats_of_a_window_and_an_extension(run, masked: Path) -> None:
     (facts,) = json.loads(run("stats", "--json", "--range", "[2:3,1:2]", masked).stdout)
     assert facts["count"] == 4 and facts["mean"] == pytest.approx((1 + 2 + 5 + 6) / 4)
     wrong = run("stats", "--range", "[0:9,1:2]", masked)
-    assert wrong.exit_code == 1 and wrong.stdout == "" and "error" in wrong.stderr
+    assert wrong.exit_code == 2 and wrong.stdout == "" and "range" in wrong.stderr
 
 
 def test_stats_of_what_cannot_be_read(run, masked: Path, tmp_path: Path) -> None:
@@ -179,3 +179,13 @@ def test_real_frames_are_shown(run, shared: Path) -> None:
     assert "image 536 x 520 uint16" in run("info", saao).stdout
     listed = run("stats", *sorted((shared / "data" / "headers").iterdir()))
     assert listed.exit_code == 0 and len(listed.stdout.splitlines()) == 17
+
+
+def test_a_range_that_is_none_is_a_wrong_command_line(run, frames: list[Path]) -> None:
+    result = run("stats", frames[0], "--range", "nope")
+    assert result.exit_code == 2 and "is not a FITS section" in result.stderr
+
+
+def test_a_range_outside_of_an_image_names_the_file(run, frames: list[Path]) -> None:
+    result = run("stats", frames[0], "--range", "[1:999,1:2]")
+    assert result.exit_code == 1 and str(frames[0]) in result.stderr

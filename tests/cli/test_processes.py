@@ -117,6 +117,11 @@ def test_a_terminal_sees_the_plan_and_a_bar(night: Path, tmp_path: Path) -> None
     assert "frames used" in shown
 
 
+def test_a_quiet_terminal_sees_nothing(night: Path, tmp_path: Path) -> None:
+    status, out, shown = on_a_terminal([*CCDFX, "reduce", str(night), "-o", str(tmp_path / "out"), "-q"])
+    assert (status, out, shown) == (0, "", "")
+
+
 def test_no_color_is_honoured(night: Path, tmp_path: Path) -> None:
     command = [*CCDFX, "reduce", str(night), "-o", str(tmp_path / "out")]
     status, _, shown = on_a_terminal(command, COLUMNS="100", NO_COLOR="1", PYTHONUTF8="1")

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 import ccdfx
 
@@ -30,7 +31,10 @@ def test_a_night_is_reduced(run, night: Path, tmp_path: Path) -> None:
     facts = json.loads((output / "night.json").read_text())
     total = len(list(night.glob("*.fits")))
     masters = len(facts["masters"])
-    assert f"{total} of {total} frames used: {masters} masters, 2 calibrated, 1 combined" in result.stderr
+    assert (
+        f"{total} of {total} frames used: {masters} masters, 2 calibrated frames, 1 combined image"
+        in result.stderr
+    )
     for kind in ("masters", "calibrated", "combined"):
         for product in facts[kind]:
             assert ccdfx.read(output / product["file"]).header.history
@@ -94,6 +98,13 @@ def test_a_wrong_recipe_is_status_2(run, night: Path, tmp_path: Path) -> None:
     assert result.exit_code == 2 and "did you mean 'scale'" in result.stderr
 
 
+def test_a_recipe_whose_steps_are_not_there_is_status_2(run, night: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[science]\nsteps = "gone.toml"\n')
+    result = run("reduce", night, "-o", tmp_path / "out", "--recipe", tmp_path / "mine.toml")
+    assert result.exit_code == 2 and "gone.toml" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_recipe_and_an_instrument_are_used(run, night: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[combine]\nuse = false\n")
@@ -136,3 +147,37 @@ def test_demo_fails_when_a_result_disagrees(run, monkeypatch: pytest.MonkeyPatch
     assert "1 of 2 results disagree" in result.stderr and "flat error" in result.stderr
     verdicts = [entry["verdict"] for entry in json.loads(run("demo", "--json").stdout)]
     assert verdicts == ["agrees", "DISAGREES"]
+
+
+def test_science_that_nothing_fits_is_named_with_the_reason(run, night: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for path in sorted(night.glob("*field*"))[:2]:
+        with fits.open(path) as hdus:
+            del hdus[0].header["BIASSEC"]
+            hdus.writeto(tmp_path / "raw" / path.name)
+    result = run("reduce", tmp_path / "raw", "-o", tmp_path / "out", "-q")
+    assert result.exit_code == 3
+    assert result.stderr.count("not used: ") == 1
+    assert all(path.name in result.stderr for path in (tmp_path / "raw").iterdir())
+
+
+def test_the_camera_is_said(run, night: Path, tmp_path: Path) -> None:
+    result = run("reduce", night, "-o", tmp_path / "out")
+    assert re.search(
+        r"^iraf, .*: gain 1\.6 e-/ADU \(header\), read noise 5 e- \(header\)$", result.stderr, re.M
+    )
+
+
+def test_demo_says_where_everything_is(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ccdfx.demo import run as demo
+
+    made = demo.DemoResult(
+        tmp_path / "night",
+        tmp_path / "reduced",
+        tmp_path / "r.html",
+        (tmp_path / "pictures" / "raw.png",),
+        (),
+    )
+    monkeypatch.setattr(demo, "run_demo", lambda *_, **__: made)
+    said = run("demo", "-o", tmp_path).stderr
+    assert f"report: {tmp_path / 'r.html'}" in said and f"pictures: {tmp_path / 'pictures'}" in said

@@ -66,7 +66,7 @@ def test_everything_is_used_and_made(night):
     assert [len(master["inputs"]) for master in night.facts["masters"]] == [10, 3]
     assert len(night.facts["calibrated"]) == 6
     assert night.facts["combined"] == []  # one frame of each object
-    assert any("no dark frames" in text for text in night.facts["warnings"])
+    assert any("no dark frame fits" in text for text in night.facts["warnings"])
     assert json.loads((night.output / "night.json").read_text()) == night.facts
     assert (night.output / "report.html").is_file()
 

@@ -66,7 +66,7 @@ def test_no_flat_of_the_filter_is_said_not_guessed():
     plan = plan_night([*biases(), *darks(60), *darks(2), *flats("R"), science()])
     assert plan.science[0].use.flat is None
     assert plan.warnings == (
-        "no flat of filter V (there are flats of filter R): not divided by a flat: s.fits",
+        "no flat of filter V (there are flats of filter R), so there is no division by a flat: s.fits",
     )
 
 
@@ -102,13 +102,13 @@ def test_without_biases_a_dark_holds_the_bias_and_is_never_scaled():
     one, two = (item.use for item in plan.science)
     assert (one.dark, one.bias, one.dark_scale) == ("masters/dark_60s.fits", None, None)
     assert two.dark is None
-    assert any("no bias frames" in reason for reason in two.missing)
+    assert any("no bias frame fits" in reason for reason in two.missing)
 
 
 def test_a_frame_to_which_nothing_applies_is_left_out():
     plan = plan_night([science(overscan=None)])
     assert plan.science == ()
-    assert plan.left_out[0][1] == "there is nothing to calibrate it with"
+    assert plan.left_out[0][1] == "has no overscan, and no bias, dark or flat fits it"
     assert plan_night([science()]).science[0].use.masters == ()  # its overscan applies
 
 
@@ -156,6 +156,13 @@ def test_frames_without_a_name_are_not_combined():
     assert any("no name of an object" in text for text in plan.warnings)
 
 
+def test_a_frame_of_no_exposure_time_stays_single():
+    names = [("s.fits", 60.0), ("s2.fits", 60.0), ("s3.fits", 0.0)]
+    plan = plan_night([*biases(), *(science(name, exptime=time) for name, time in names)])
+    assert plan.combined[0].inputs == ("calibrated/s.fits", "calibrated/s2.fits")
+    assert "an exposure time of 0, so not combined: s3.fits" in plan.warnings
+
+
 def test_problems_and_others_are_not_used():
     plan = plan_night([frame("x.fits", "other"), frame("y.fits", "bias", problem="is cut")])
     assert plan.files == ()
@@ -195,10 +202,13 @@ def test_the_plan_prints_as_a_tree():
     assert lines[0] == "iraf, 128 x 96, overscan [121:128,1:96]"
     assert "├── masters/bias.fits: 2 bias frames" in lines
     assert "│   └── s.fits" not in lines
-    assert any(line.endswith("s.fits, NGC 1, V, 60 s <- overscan, bias.fits, flat_V.fits") for line in lines)
-    assert lines[-1].startswith("└── no dark frames")
+    assert any(
+        line.endswith("s.fits, NGC 1, V, 60 s; subtract overscan, bias.fits; divide by flat_V.fits")
+        for line in lines
+    )
+    assert lines[-2] == "warnings" and lines[-1].startswith("└── no dark frame fits")
     labels = [node["label"] for node in plan.tree()]
-    assert labels[1:] == ["not used", "warnings"]
+    assert labels[1:] == ["not used"]
 
 
 @given(st.lists(st.text(max_size=80), max_size=12))

@@ -141,7 +141,53 @@ def test_a_frame_of_another_field_is_left_out_and_said(camera, out):
     (fact,) = facts["combined"]
     assert [item["source"] for item in fact["left_out"]] == ["calibrated/s9.fits"]
     assert len(fact["inputs"]) == 3
-    assert any("s9.fits is left out" in text for text in facts["warnings"])
+    assert any("s9.fits is left out: cannot be aligned" in text for text in facts["warnings"])
+
+
+def test_a_first_frame_of_another_field_does_not_cost_the_rest(camera, out):
+    camera.night()
+    camera.stars = camera.stars[::-1, ::-1] * [1.2, 0.7]  # other stars
+    camera.science("a.fits")  # sorts before the others
+    (fact,) = reduce_night(camera.folder, out).facts["combined"]
+    assert [item["source"] for item in fact["left_out"]] == ["calibrated/a.fits"]
+    assert fact["inputs"] == ["calibrated/s0.fits", "calibrated/s1.fits", "calibrated/s2.fits"]
+    assert (fact["shifts"][0]["dx"], fact["shifts"][0]["dy"], fact["resampled"]) == (0.0, 0.0, 2)
+
+
+def test_flats_count_by_their_level(camera, out):
+    """A faint flat beside bright ones must not bring its noise into the master."""
+    camera.biases()
+    for number, level in enumerate((300.0, 40000.0, 44000.0)):
+        camera.write(f"f{number}.fits", "flat", level * camera.flat, exptime=2.0, filter="V")
+    camera.science("s.fits")
+    reduce_night(camera.folder, out)
+    flat = read(out / "masters/flat_V.fits")
+    residual = flat.array / camera.flat - 1
+    assert np.std(residual) < 1.2 / np.sqrt(84300.0)  # equal weights would give 0.024
+    assert np.std(residual / np.sqrt(flat.variance)) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_master_of_one_frame_is_said(camera, out):
+    camera.biases(1)
+    camera.science("s.fits")
+    assert any(
+        "masters/bias.fits is made of one frame, b0.fits" in text
+        for text in reduce_night(camera.folder, out).facts["warnings"]
+    )
+
+
+def test_an_output_that_cannot_be_made_is_said(camera, tmp_path):
+    camera.biases()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileError, match="cannot be made"):
+        reduce_night(camera.folder, tmp_path / "file" / "out")
+
+
+def test_the_plan_is_told_before_anything_is_made(camera, out):
+    camera.biases()
+    told = []
+    night = reduce_night(camera.folder, out, planned=lambda plan: told.append((plan, out.exists())))
+    assert told == [(night.plan, False)]
 
 
 def test_broken_frames_are_listed_and_the_rest_goes_on(camera, out):
@@ -200,6 +246,17 @@ def test_a_saturated_and_a_dark_flat_are_left_out(camera, out):
     assert "unflagged" in problems["fVx.fits"] and "level" in problems["fVy.fits"]
 
 
+def test_a_flat_without_light_is_left_out_whatever_the_recipe(camera, out):
+    camera.structure = camera.structure + 5.0  # the bias is higher than the overscan
+    camera.biases()
+    camera.write("f0.fits", "flat", 0.0, exptime=0.0, filter="V", level=-100.0)
+    camera.science("s.fits")
+    night = reduce_night(camera.folder, out, recipe={"flat": {"level": 0.0}})
+    (flat,) = [entry for entry in night.facts["frames"] if entry["kind"] == "flat"]
+    assert night.status == 1
+    assert not flat["used"] and "must hold light" in flat["problem"]
+
+
 def test_nothing_usable(camera, out):
     (camera.folder / "text.fits").write_text("no image")
     night = reduce_night(camera.folder, out)
@@ -249,6 +306,14 @@ def test_electrons_when_asked(camera, out):
         assert fact["excess"] == pytest.approx(1.0, abs=0.15)
     assert read(out / "calibrated/s0.fits").header["GAIN"] == 1.0
     assert facts["combined"][0]["unit"] == "electron"
+
+
+def test_electrons_without_a_gain_are_not_pretended(camera, out):
+    camera.biases(GAIN=None)
+    camera.science("s.fits", GAIN=None)
+    facts = reduce_night(camera.folder, out, recipe={"science": {"electrons": True}}).facts
+    assert facts["calibrated"][0]["unit"] == "adu"
+    assert "the gain is not known, so these frames are in ADU, not in electrons: s.fits" in facts["warnings"]
 
 
 def test_steps_of_a_recipe_are_applied(camera, out, tmp_path):
@@ -455,7 +520,7 @@ def test_a_science_frame_without_anything_counts_as_failed(camera, out):
     night = reduce_night(camera.folder, out)
     assert night.status == 1
     (entry,) = [entry for entry in night.facts["frames"] if entry["file"] == "s.fits"]
-    assert (entry["used"], entry["left_out"]) == (False, "there is nothing to calibrate it with")
+    assert entry["used"] is False and "no bias, dark or flat fits it" in entry["left_out"]
 
 
 def test_what_an_earlier_run_left_is_said_and_kept(camera, out):

@@ -186,6 +186,26 @@ def test_too_much_and_too_little_noise_are_marked_in_words(night):
     assert "other than expected" not in text
 
 
+def test_a_resampled_image_is_marked_beside_its_ratio(night):
+    facts, output = night
+    assert "resampled" not in page(facts, output).text
+    facts["combined"][0]["resampled"] = 4
+    text = page(facts, output).text
+    assert "reads up to 7 % low" in text
+    assert text.count("resampled") == 2  # in the words above the table and in the row
+
+
+def test_resampling_lowers_the_measured_noise_by_no_more_than_is_said():
+    from ccdfx.estimators import local_noise
+    from ccdfx.operations.shift import shift
+
+    noise = np.random.default_rng(1).normal(0.0, 10.0, (512, 512)).astype(np.float32)
+    moved = [shift(noise, dx=dx, dy=dy) for dx, dy in ((0.5, 0.5), (0.5, 0.0), (0.2, 0.3))]
+    ratios = [local_noise(image) / float(np.std(image.array)) for image in moved]
+    assert 0.92 < min(ratios) < 0.95
+    assert max(ratios) < 0.99
+
+
 def test_the_ratio_is_computed_where_it_is_missing(night):
     facts, output = night
     del facts["calibrated"][1]["excess"]
