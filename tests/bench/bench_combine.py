@@ -1,20 +1,15 @@
-"""Combining, timed against its peers: python tests/bench/bench_combine.py [--size 2048] [--quick]
+"""Combining in memory, timed against its peers: python tests/bench/bench_combine.py [--size 2048] [--quick]
 
-In memory: CPU time of one thread, best of three, as a ratio to ``np.copyto`` of the same frames and to the peer.
-From files: wall time of whole processes, Python's start included, best of three, kernels and page cache warm.
-Peers that are not installed are left out.
+CPU time of one thread, best of three, as a ratio to ``np.copyto`` of the same frames and to the peer. Peers that are
+not installed are left out. `bench_files.py` times whole processes from files to a file.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,75 +101,12 @@ def in_memory(size: int, counts: list[int]) -> None:
                 )
 
 
-OURS = """
-import sys
-import ccdfx
-frames = [ccdfx.open_source(path) for path in sys.argv[3:]]
-with ccdfx.engine(threads=2):
-    ccdfx.write(ccdfx.combine(frames, {options}), sys.argv[1], overwrite=True)
-"""
-NUMPY = """
-import sys
-import numpy as np, bottleneck
-from astropy.io import fits
-data = [fits.getdata(path).astype(np.float32) for path in sys.argv[3:]]
-fits.writeto(sys.argv[1], bottleneck.median(np.stack(data), axis=0), overwrite=True)
-"""
-CCDPROC = """
-import sys
-import ccdproc
-ccdproc.combine(sys.argv[3:], output_file=sys.argv[1], method="median", unit="adu", overwrite_output=True)
-"""
-
-
-def wall(command: list[str], repeats: int = 3) -> float:
-    """The least wall time of a whole process, after one run to warm up."""
-    best = np.inf
-    for number in range(repeats + 1):
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if number:
-            best = min(best, time.perf_counter() - start)
-    return best
-
-
-def from_files(size: int, count: int) -> None:
-    from astropy.io import fits
-
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for number, frame in enumerate(frames_of(count, size, "uint16")):
-            paths.append(str(Path(folder) / f"{number:03d}.fits"))
-            fits.writeto(paths[-1], frame)
-        rest = [str(Path(folder) / "out.fits"), "", *paths]
-        rest[1] = "-"
-        scripts = {
-            "ccdfx median": OURS.format(options="average=ccdfx.median(), reject=None"),
-            "ccdfx sigma clip": OURS.format(options="reject=ccdfx.sigma_clip()"),
-            "ccdfx default": OURS.format(options=""),
-        }
-        if importlib.util.find_spec("bottleneck"):
-            scripts["numpy + bottleneck median"] = NUMPY
-        if importlib.util.find_spec("ccdproc"):
-            scripts["ccdproc median"] = CCDPROC
-        print(f"\n{count} uint16 files of {size} x {size} to a file, whole process (wall s)")
-        floor = wall(["cat", *paths])
-        print(f"{'cat of the files':28} {floor:7.3f}")
-        ours = 0.0
-        for name, script in scripts.items():
-            seconds = wall([sys.executable, "-c", script, *rest], 1 if name.startswith("ccdproc") else 3)
-            ours = ours or seconds
-            print(f"{name:28} {seconds:7.3f} {seconds / ours:6.1f} x ours", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=2048)
-    parser.add_argument("--quick", action="store_true", help="without 100 frames and without processes")
+    parser.add_argument("--quick", action="store_true", help="without 100 frames")
     chosen = parser.parse_args()
     in_memory(chosen.size, [5, 25] if chosen.quick else [5, 25, 100])
-    if not chosen.quick:
-        from_files(chosen.size, 25)
 
 
 if __name__ == "__main__":
