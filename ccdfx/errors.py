@@ -89,6 +89,16 @@ class FileError(CcdfxError, OSError):
 class FormatError(FileError, ValueError):
     """The content of a file is not what its format demands."""
 
+    def __init__(
+        self,
+        subject: object,
+        rule: str,
+        *,
+        value: object = _ABSENT,
+        remedy: str = "mend the file, or copy it again from where it came",
+    ) -> None:
+        super().__init__(subject, rule, value=value, remedy=remedy)
+
 
 class OutputExistsError(FileError, FileExistsError):
     """An output is already there and overwriting was not asked for."""

@@ -18,6 +18,7 @@ from ccdfx.kernels.shift import fill_bad, typical
 from ccdfx.kernels.sources import ring_level, windowed
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, as_image
+from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
 
 SOURCE = np.dtype(
@@ -73,9 +74,7 @@ def centroid(array: Any, x: float, y: float, radius: float) -> Position:
     (10.3, 9.6)
     """
     image = as_image(array, "array")
-    radius = _positive(radius, "radius")
-    if radius < 1:
-        raise ArgumentError("radius", "must be at least 1 pixel", value=radius)
+    radius = real("radius", radius, least=1, remedy="give pixels; 1.3 FWHM is a good choice")
     x, y = _inside(x, "x", image.shape[1]), _inside(y, "y", image.shape[0])
     # Only the neighbourhood counts, however large the frame.
     reach = math.ceil(3 * radius) + 2
@@ -145,14 +144,11 @@ def find_sources(
     (1, 30.3, 20.6)
     """
     image = as_image(image)
-    threshold = _positive(threshold, "threshold")
+    threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
     plane = detection.prepared(image.array, usable(image))
-    width = detection.estimated_fwhm(plane, threshold) if fwhm is None else _positive(fwhm, "fwhm")
-    if border is None:
-        border = math.ceil(width)
-    elif isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
-        raise ArgumentError("border", "must be a whole number of pixels, 0 or more", value=border)
-    found = sources_in(plane, fwhm=width, threshold=threshold, border=int(border))
+    width = detection.estimated_fwhm(plane, threshold) if fwhm is None else _width(fwhm, image.shape)
+    border = math.ceil(width) if border is None else whole("border", border, least=0, remedy="give pixels")
+    found = sources_in(plane, fwhm=width, threshold=threshold, border=border)
     saturated = np.zeros(image.shape, bool) if image.mask is None else (image.mask & Flag.SATURATED) != 0
     return found[~_near(saturated, found, 0.5 * width + 1)] if saturated.any() else found
 
@@ -209,7 +205,7 @@ def aperture_photometry(
     100.0
     """
     image = as_image(image)
-    radius = _positive(radius, "radius")
+    radius = real("radius", radius, above=0, remedy="give pixels")
     inner, outer = _annulus(annulus, radius)
     places = _places(positions)
     good = image.good
@@ -267,23 +263,22 @@ def _near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
     return sums[:, 3] > 0
 
 
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool | str) or not np.isscalar(value) or not np.isreal(value):
-        raise ArgumentTypeError(name, "must be a number", value=value)
-    return float(value)  # type: ignore[arg-type]
-
-
-def _positive(value: Any, name: str) -> float:
-    number = _number(value, name)
-    if not (math.isfinite(number) and number > 0):
-        raise ArgumentError(name, "must be positive and finite", value=value)
-    return number
+def _width(fwhm: Any, shape: tuple[int, int]) -> float:
+    width = real("fwhm", fwhm, above=0, remedy="give pixels, or None to have it measured")
+    if width >= max(shape):
+        raise ArgumentError(
+            "fwhm", f"must be smaller than the image, {max(shape)} pixels", value=fwhm, remedy="give pixels"
+        )
+    return width
 
 
 def _inside(value: Any, name: str, size: int) -> float:
-    number = _number(value, name)
+    remedy = "give pixels of the array; the centre of the first is 0"
+    number = real(name, value, remedy=remedy)
     if not -0.5 <= number <= size - 0.5:
-        raise ArgumentError(name, f"must lie inside the array, -0.5 to {size - 0.5}", value=value)
+        raise ArgumentError(
+            name, f"must lie inside the array, -0.5 to {size - 0.5}", value=value, remedy=remedy
+        )
     return min(max(number, 0.0), size - 1.0)
 
 
@@ -293,21 +288,33 @@ def _annulus(annulus: Any, radius: float) -> tuple[float, float]:
     try:
         inner, outer = (float(r) for r in annulus)
     except (TypeError, ValueError):
-        raise ArgumentTypeError("annulus", "must be two radii (inner, outer)", value=annulus) from None
+        raise ArgumentTypeError(
+            "annulus", "must be two radii (inner, outer)", value=annulus, remedy="None takes no background"
+        ) from None
     if not (radius <= inner < outer < math.inf):
-        raise ArgumentError("annulus", f"must be radius {radius:g} <= inner < outer", value=(inner, outer))
+        raise ArgumentError(
+            "annulus",
+            f"must be radius {radius:g} <= inner < outer",
+            value=(inner, outer),
+            remedy="give a ring outside the aperture",
+        )
     return inner, outer
 
 
 def _places(positions: Any) -> np.ndarray:
-    if isinstance(positions, np.ndarray) and positions.dtype.names:
-        positions = np.column_stack([positions["x"], positions["y"]])
+    remedy = "give pairs (x, y), or what find_sources returns"
     try:
+        if isinstance(positions, np.ndarray) and positions.dtype.names:
+            positions = np.column_stack([positions["x"], positions["y"]])
         places = np.array(positions, dtype=np.float64, ndmin=2)
     except (TypeError, ValueError):
-        raise ArgumentTypeError("positions", "must be pairs (x, y) of numbers", value=positions) from None
+        raise ArgumentTypeError(
+            "positions", "must be pairs (x, y) of numbers", value=positions, remedy=remedy
+        ) from None
     if places.size == 0:
         return np.empty((0, 2))
     if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
-        raise ArgumentError("positions", "must be pairs (x, y) of finite numbers", value=places.shape)
+        raise ArgumentError(
+            "positions", "must be pairs (x, y) of finite numbers", value=positions, remedy=remedy
+        )
     return places

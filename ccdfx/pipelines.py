@@ -64,7 +64,12 @@ class Step:
         options = {n: v.image if isinstance(v, Master) else v for n, v in self.options.items()}
         result = self.function(as_image(image), **options)
         if not isinstance(result, Image):
-            raise ArgumentTypeError(self.name, "must return an Image", value=type(result).__name__)
+            raise ArgumentTypeError(
+                self.name,
+                "must return an Image",
+                value=type(result).__name__,
+                remedy="return image.replace(array=...)",
+            )
         return result.replace(header=result.header.add_history(self.history_line()))
 
     def history_line(self) -> str:
@@ -115,7 +120,8 @@ def step(function: Callable[..., Image] | str, **options: Any) -> Step:
     function : callable or str
         ``function(image, *, option=...) -> Image``, or a name that a built-in or a plugin has registered.
     **options
-        Checked against the signature now. An Image is bound as a master frame with the SHA-256 of its pixels.
+        Checked against the signature now. An Image or a 2-D array is bound as a master frame with the SHA-256 of its
+        pixels, which the function gets as an Image; lists and dicts are copied.
 
     Raises
     ------
@@ -136,7 +142,9 @@ def step(function: Callable[..., Image] | str, **options: Any) -> Step:
     if isinstance(function, str):
         return registry.lookup("step", function).configure(**options)
     if not callable(function):
-        raise ArgumentTypeError("step", "must be a function or a registered name", value=function)
+        raise ArgumentTypeError(
+            "step", "must be a function or a registered name", value=function, remedy="see 'ccdfx plugins'"
+        )
     return Step(getattr(function, "__name__", type(function).__name__), function).configure(**options)
 
 
@@ -189,7 +197,15 @@ def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _bindable(value: Any) -> Any:
-    return Master(value, IN_MEMORY, pixel_sha256(value)) if isinstance(value, Image) else value
+    """The value as one that nobody else can change; frames become masters with the SHA-256 of their pixels."""
+    if isinstance(value, Image) or getattr(value, "ndim", 0) == 2:
+        image = as_image(value)
+        return Master(image, IN_MEMORY, pixel_sha256(image))
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return tuple(map(_bindable, value))
+    if isinstance(value, dict):
+        return frozen({name: _bindable(item) for name, item in value.items()})
+    return value
 
 
 def _history_value(value: Any) -> str:

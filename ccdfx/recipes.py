@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
     use = "trim"
     section = "[1:2,1:1]"
     """
+    if not isinstance(pipe, Pipeline):
+        raise ArgumentTypeError(
+            "recipe", "is made of a pipeline", value=pipe, remedy="use pipeline(step(...))"
+        )
     return "\n".join(_step_text(one, folder) for one in pipe.steps)
 
 
@@ -81,6 +86,7 @@ def write_recipe(pipe: Pipeline, path: Any, *, overwrite: bool = False) -> Path:
     """Write the recipe of a pipeline into a file, atomically."""
     from ccdfx.io.atomic import atomic_path
 
+    path = _path(path)
     text = to_recipe(pipe, folder=Path(path).absolute().parent)
     with atomic_path(path, overwrite) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
@@ -114,7 +120,9 @@ def _step_text(one: Step, folder: Path | None) -> str:
             lines.append(f"{name} = {_toml(_encoded(value, f'{one.name}: option {name}', folder))}")
         elif registered.parameters.get(name) is not None:
             raise ArgumentError(
-                f"{one.name}: option {name}", "cannot be None in TOML, which has no such value"
+                f"{one.name}: option {name}",
+                "cannot be None in TOML, which has no such value",
+                remedy="give a value",
             )
     return "\n".join(lines) + "\n"
 
@@ -169,6 +177,9 @@ def _decoded(value: Any, folder: Path, reader: Callable[[Path], Master]) -> Any:
         return value
     if "file" in value:
         check_names("a master frame", ("file", "sha256"), value)
+        if not all(isinstance(text, str) for text in value.values()):
+            raise FormatError("a master frame", "must have file and sha256 as strings", value=value,
+                              remedy='write file = "bias.fits"')  # fmt: skip
         return _checked(reader(folder / value["file"]), value.get("sha256"))
     kinds = [kind for kind in registry.KINDS if kind in value]
     if len(kinds) == 1:
@@ -191,13 +202,20 @@ def _checked(master: Master, sha256: str | None) -> Master:
 def _text(source: Any) -> tuple[str, Path, str]:
     if isinstance(source, str) and "\n" in source:
         return source, Path(), "recipe"
-    path = Path(source)
+    path = _path(source)
     try:
         return path.read_text(encoding="utf-8"), path.parent, str(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name, or no UTF-8
         raise FileError(
             path, f"cannot be read as a recipe: {error}", remedy="give the path of a TOML file"
         ) from None
+
+
+def _path(path: Any) -> Path:
+    if not isinstance(path, str | PathLike):
+        raise ArgumentTypeError("recipe", "must be a path or the text of a recipe", value=type(path).__name__,
+                                remedy="give the path of a TOML file")  # fmt: skip
+    return Path(path)
 
 
 def _default_reader() -> Callable[[Path], Master]:
@@ -219,4 +237,6 @@ def _toml(value: Any) -> str:
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    raise ArgumentTypeError("recipe", "holds strings, numbers, lists and tables", value=value)
+    raise ArgumentTypeError(
+        "recipe", "holds strings, numbers, lists and tables", value=value, remedy="give one of these"
+    )

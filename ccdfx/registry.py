@@ -76,7 +76,7 @@ def records(kind: str) -> Mapping[str, Any]:
 def lookup(kind: str, name: str) -> Any:
     """The record of that kind and name; an unknown name is an error that lists the known ones."""
     found = records(kind)
-    if name not in found:
+    if not isinstance(name, str) or name not in found:
         near = difflib.get_close_matches(str(name), found, 1)
         remedy = f"did you mean {near[0]!r}?" if near else "a plugin may provide it: see 'ccdfx plugins'"
         known = ", ".join(sorted(found)) or "none"
@@ -108,8 +108,14 @@ def reset() -> None:
 
 
 def _known_kind(kind: str) -> str:
-    if kind not in _KINDS:
-        raise UnknownNameError("kind", f"must be one of: {', '.join(KINDS)}", value=kind)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, 1)
+        raise UnknownNameError(
+            "kind",
+            f"must be one of: {', '.join(KINDS)}",
+            value=kind,
+            remedy=f"did you mean {near[0]!r}?" if near else "give one of these",
+        )
     return kind
 
 
@@ -130,7 +136,7 @@ def _loaded() -> _Loaded:
         versions[label] = entry.dist.version if entry.dist else "unknown"
         try:
             manager.register(entry.load(), name=label)
-        except Exception as error:  # a foreign package may fail in any way
+        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
             problems[label] = _cause(error)
     return _Loaded(manager, MappingProxyType(versions), MappingProxyType(problems))
 
@@ -176,12 +182,15 @@ def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None
             continue
         try:
             answer = implementation.function()
-        except Exception as error:  # a foreign package may fail in any way
+        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
             return [], f"{hook} raised {_cause(error)}"
         module, name = path.split(":")
         record = getattr(importlib.import_module(module), name)
         if not isinstance(answer, list | tuple) or not all(isinstance(item, record) for item in answer):
-            return [], f"{hook} must return a list of {record.__name__} records, it returned {answer!r:.80}"
+            return [], f"{hook} must return a list of {record.__name__} records, it returned {_shown(answer)}"
+        nameless = [item for item in answer if not (isinstance(item.name, str) and item.name.strip())]
+        if nameless:
+            return [], f"{hook} must give every record a name, it gave {_shown(nameless[0].name)}"
         items += answer
     return items, None
 
@@ -213,5 +222,12 @@ def _warn_once(plugin: str, problem: str) -> None:
     warnings.warn(f"the plugin {plugin} is broken and is left out: {problem}", CcdfxWarning, stacklevel=3)
 
 
-def _cause(error: Exception) -> str:
+def _shown(answer: Any) -> str:
+    try:
+        return repr(answer)[:80]
+    except Exception:  # a foreign class may fail in any way
+        return f"a {type(answer).__name__}"
+
+
+def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -247,7 +247,7 @@ def test_fit_noise_says_what_is_missing() -> None:
     flats, biases = camera(3, shape=(128, 128))
     with pytest.raises(ArgumentError, match="flats: must be at least two frames"):
         fit_noise(flats[:1], biases)
-    with pytest.raises(ArgumentError, match="biases: must be at least two frames"):
+    with pytest.raises(ArgumentTypeError, match="biases: must be several images"):
         fit_noise(flats, biases[0])
     with pytest.raises(ArgumentError, match="at least two frames"):
         fit_noise([], [])

@@ -134,7 +134,7 @@ def test_positions_are_those_of_the_array_and_the_border_is_kept() -> None:
         ({"fwhm": -1.0}, ArgumentError),
         ({"fwhm": math.nan}, ArgumentError),
         ({"border": -1}, ArgumentError),
-        ({"border": 1.5}, ArgumentError),
+        ({"border": 1.5}, ArgumentTypeError),
     ],
 )
 def test_find_sources_refuses_bad_options(options: dict, error: type) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import ccdfx
 from ccdfx import ArgumentTypeError, Image, UnknownNameError, pipeline, step
+from ccdfx.testing import assert_same_image
 
 RAW = Image(np.arange(20.0, dtype=np.float32).reshape(4, 5) + 100, {"OBJECT": "x", "BUNIT": "adu"})
 BIAS = Image(np.full((4, 5), 90.0, np.float32))
@@ -48,6 +49,22 @@ def test_the_hash_of_a_master_tells_its_pixels_apart() -> None:
         == step("subtract_bias", bias=Image(BIAS.array)).history_line()
     )
     assert step("subtract_bias", bias=BIAS).history_line() != step("subtract_bias", bias=other).history_line()
+
+
+def test_what_a_step_binds_cannot_be_changed_from_outside() -> None:
+    array, sections = np.full((4, 5), 90.0), ["[4:4,1:4]", "[5:5,1:4]"]
+    steps = pipeline(step("subtract_bias", bias=array), step("subtract_overscan", overscan=sections))
+    expected = steps(RAW)
+    array[:], sections[0] = 0, "[1:1,1:1]"
+    assert_same_image(steps(RAW), expected)
+    assert "bias=in memory sha256=" in expected.header.history[0]
+    assert expected.header.history[1].endswith("overscan=[[4:4,1:4],[5:5,1:4]]")
+
+
+def test_equal_steps_are_equal_values() -> None:
+    one, two = (pipeline(step("subtract_bias", bias=Image(BIAS.array.copy()))) for _ in range(2))
+    assert one == two and hash(one) == hash(two)
+    assert one != pipeline(step("subtract_bias", bias=BIAS.array + 1))
 
 
 @given(st.lists(st.sampled_from(STEPS[1:]), max_size=3), st.integers(0, 3), st.integers(0, 3))

@@ -11,6 +11,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import as_image
+from ccdfx.records.numbers import real, whole
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -193,16 +194,14 @@ def sigma_clipped(
     (40, 2.0)
     """
     for name, limit in (("low", low), ("high", high)):
-        if not limit > 0:
-            raise ArgumentError(
-                name, "must be positive", value=limit, remedy="give a multiple of the deviation"
-            )
-    if iterations is not None and iterations < 0:
-        raise ArgumentError(
-            "iterations", "must not be negative", value=iterations, remedy="None goes on to the end"
-        )
+        if limit != math.inf:
+            real(name, limit, above=0, remedy="give a multiple of the deviation")
+    if iterations is not None:
+        whole("iterations", iterations, least=0, remedy="None goes on to the end")
     if center not in ("median", "mean"):
-        raise ArgumentError("center", "must be 'median' or 'mean'", value=center)
+        raise ArgumentError(
+            "center", "must be 'median' or 'mean'", value=center, remedy="give one of the two"
+        )
     values = values_of(*_checked(array, good))
     return _clip(values, float(low), float(high), iterations, center)
 
@@ -231,12 +230,16 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
 def _checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
     array = np.asarray(array)
     if array.dtype.kind not in "buif":
-        raise ArgumentError("array", "must hold real numbers", value=str(array.dtype))
+        raise ArgumentError("array", "must hold real numbers", value=str(array.dtype), remedy="give numbers")
     if good is None:
         return array, None
     good = np.asarray(good)
     if good.dtype.kind != "b":
-        raise ArgumentError("good", "must hold bool, True for a good value", value=str(good.dtype))
+        raise ArgumentError(
+            "good", "must hold bool, True for a good value", value=str(good.dtype), remedy="give mask == 0"
+        )
     if good.shape != array.shape:
-        raise ArgumentError("good", f"must have the array's shape {array.shape}", value=good.shape)
+        raise ArgumentError(
+            "good", f"must have the array's shape {array.shape}", value=good.shape, remedy="give one a value"
+        )
     return array, ~good

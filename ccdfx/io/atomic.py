@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ccdfx.errors import FileError, OutputExistsError
+from ccdfx.errors import CcdfxError, FileError, OutputExistsError
 
 _NAME_MAX = 255
 
@@ -49,6 +49,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     ['a.txt']
     >>> folder.cleanup()
     """
+    if "\0" in os.fsdecode(path):
+        raise FileError(path, "must be a name without null bytes", remedy="give the output another name")
     target = Path(os.path.realpath(path))
     mode = _check_target(target, path, overwrite)
     temporary = target.with_name(_temporary_name(target.name))
@@ -58,6 +60,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         _sync(temporary)
         _give_name(temporary, target, path, overwrite)
         _sync(target.parent)
+    except CcdfxError:
+        raise
     except OSError as error:
         if error.filename not in (None, str(temporary), str(target), str(target.parent)):
             raise  # the trouble is with another file
@@ -67,10 +71,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
             os.unlink(temporary)
 
 
-def _named(error: OSError, path: object) -> OSError:
-    """The failure as a `FileError` that names the output, unless it is one already."""
-    if isinstance(error, FileError):
-        return error
+def _named(error: OSError, path: object) -> FileError:
+    """The failure as a `FileError` that names the output."""
     remedy = {
         errno.ENOSPC: "free some space; the old file is untouched",
         errno.EDQUOT: "free some space; the old file is untouched",
@@ -78,7 +80,7 @@ def _named(error: OSError, path: object) -> OSError:
         errno.ENOENT: "make the folder first",
         errno.EACCES: "choose a folder that you may write to",
         errno.EROFS: "choose a folder that you may write to",
-    }.get(error.errno or 0, "")
+    }.get(error.errno or 0, "choose another place")
     return FileError(path, f"cannot be written: {error.strerror or error}", remedy=remedy)
 
 
@@ -96,7 +98,7 @@ def _check_target(target: Path, path: object, overwrite: bool) -> int | None:
     except OSError as error:
         raise _named(error, path) from error
     if stat.S_ISLNK(found.st_mode):
-        raise FileError(path, "is a symbolic link that leads in a circle")
+        raise FileError(path, "is a symbolic link that leads in a circle", remedy="remove the link")
     if not stat.S_ISREG(found.st_mode):
         raise FileError(path, "is not a regular file", remedy="choose another name")
     if not overwrite:
@@ -133,5 +135,7 @@ def _give_name(temporary: Path, target: Path, path: object, overwrite: bool) -> 
         ) from None
     except OSError:  # a file system without hard links
         if target.exists():
-            raise OutputExistsError(path, "came into being while it was written") from None
+            raise OutputExistsError(
+                path, "came into being while it was written", remedy="ask to overwrite it"
+            ) from None
         os.rename(temporary, target)

@@ -7,12 +7,11 @@ long string continues on CONTINUE lines.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable
 
 from ccdfx.errors import ArgumentError
 from ccdfx.io.cards import CARD
-from ccdfx.records.header import COMMENTARY, Card, Value
+from ccdfx.records.header import COMMENTARY, Card, Value, plain_ascii
 
 BLOCK = 2880
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -38,23 +37,26 @@ def format_card(card: Card) -> str:
     if card.keyword in COMMENTARY or card.keyword == "CONTINUE":
         return _commentary(card)
     start = _start(card.keyword)
-    comment = _plain(card.comment)
+    comment = plain_ascii(card.comment)
     if isinstance(card.value, str):
-        return _string(start, _plain(card.value), comment)
+        return _string(start, plain_ascii(card.value), comment)
     number = _number(card.value)
     fixed = f"{start}{number:>20}" + (f" / {comment}" if comment else "")
     if len(fixed) > CARD:  # the free format saves the comment where the fixed one would cut it
         fixed = f"{start}{number}" + (f" / {comment}" if comment else "")
     if len(start) + len(number) > CARD:
         raise ArgumentError(
-            f"header keyword {card.keyword}", "does not fit on a card with its value", value=card.value
+            f"header keyword {card.keyword}",
+            "does not fit on a card with its value",
+            value=card.value,
+            remedy="set a shorter value, or the same as text",
         )
     return fixed[:CARD].ljust(CARD)
 
 
 def _commentary(card: Card) -> str:
     text = "" if card.value is None else str(card.value)
-    lines = [_plain(line) for line in text.split("\n")]
+    lines = [plain_ascii(line) for line in text.split("\n")]
     pieces = [line[i : i + 72] for line in lines for i in range(0, max(len(line), 1), 72)]
     return "".join(f"{card.keyword:<8}{piece}".ljust(CARD) for piece in pieces)
 
@@ -63,9 +65,14 @@ def _start(keyword: str) -> str:
     """The line up to where the value begins."""
     if len(keyword) <= 8 and _LETTERS.issuperset(keyword):
         return f"{keyword:<8}= "
-    word = _plain(keyword).replace("=", "?")
+    word = plain_ascii(keyword).replace("=", "?")
     if len(word) > 50:
-        raise ArgumentError("header keyword", "must be shorter than 51 characters", value=keyword)
+        raise ArgumentError(
+            "header keyword",
+            "must be shorter than 51 characters",
+            value=keyword,
+            remedy="set it under a shorter name",
+        )
     return f"HIERARCH {word} = "
 
 
@@ -134,12 +141,3 @@ def _real(value: float) -> str:
         return f"'{value}'"
     text = repr(value).upper()
     return text if "." in text else text.replace("E", ".0E", 1)
-
-
-def _plain(text: str) -> str:
-    """Printable ASCII."""
-    if text.isascii() and text.isprintable():
-        return text
-    letters = unicodedata.normalize("NFKD", text)
-    kept = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return "".join(c if " " <= c <= "~" else "?" for c in kept)

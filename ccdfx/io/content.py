@@ -100,13 +100,19 @@ class FileContent:
         try:
             found = os.stat(self.path)
             if not stat.S_ISREG(found.st_mode):
-                raise FileError(self.name, f"must be a regular file, and it is {_kind(found.st_mode)}")
+                raise FileError(
+                    self.name,
+                    f"must be a regular file, and it is {_kind(found.st_mode)}",
+                    remedy="give the name of a file",
+                )
             return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileError:
             raise
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
             reason = getattr(error, "strerror", None) or error
-            raise FileError(self.name, f"cannot be opened: {reason}") from error
+            raise FileError(
+                self.name, f"cannot be opened: {reason}", remedy="check its name and permissions"
+            ) from error
 
 
 @contextmanager
@@ -153,7 +159,10 @@ def _plain_content(file: Any) -> tuple[Any, int]:
         return content, content.size
     if not callable(getattr(file, "read", None)):
         raise ArgumentTypeError(
-            "path", "must be a path, bytes or a binary file object", value=type(file).__name__
+            "path",
+            "must be a path, bytes or a binary file object",
+            value=type(file).__name__,
+            remedy="give the name of a file",
         )
     name = getattr(file, "name", None)
     label = name if isinstance(name, str) else "<file object>"

@@ -13,6 +13,7 @@ from ccdfx.io.card_text import BLOCK, header_bytes
 from ccdfx.io.checksum import encode, ones_sum
 from ccdfx.io.fits import STRUCTURAL
 from ccdfx.io.groups import MASK, UNCERTAINTY, VARIANCES, bit_cards
+from ccdfx.io.tiles import OF_TABLE
 from ccdfx.records.header import Card, Header
 from ccdfx.records.image import Image
 from ccdfx.records.wcs import range_of, with_range
@@ -86,7 +87,8 @@ def _layout(array: np.ndarray, first: bool = False) -> list[Card]:
     """The mandatory cards of an image HDU."""
     kind = array.dtype.str[1:]
     if kind not in _BITPIX:
-        raise ArgumentTypeError("image", f"FITS holds the types {', '.join(_BITPIX)}", value=str(array.dtype))
+        raise ArgumentTypeError("image", f"FITS holds the types {', '.join(_BITPIX)}", value=str(array.dtype),
+                                remedy="convert its array with astype")  # fmt: skip
     ny, nx = array.shape
     start = (
         Card("SIMPLE", True, "conforms to FITS") if first else Card("XTENSION", "IMAGE", "image extension")
@@ -154,7 +156,9 @@ def _write_tiles(images: Sequence[Image], path: Path) -> None:
 
     hdus: list[Any] = [fits.PrimaryHDU()]
     for array, cards in _planes(images):
-        own = Header._of(tuple(card for card in cards if not STRUCTURAL.match(card.keyword)))
+        # Keywords that describe a table of tiles are not the image's to set.
+        names = (STRUCTURAL, OF_TABLE)
+        own = Header._of(tuple(card for card in cards if not any(name.match(card.keyword) for name in names)))
         header = fits.Header.fromstring(header_bytes(own.cards).decode("ascii"))
         method = "GZIP_2" if array.dtype.kind == "f" or array.dtype.itemsize > 4 else "RICE_1"
         hdus.append(fits.CompImageHDU(np.array(array), header, compression_type=method, quantize_level=0))

@@ -116,9 +116,19 @@ def _power(content: Content, hdu: Hdu) -> int:
 
 def _numbered(content: Content, hdus: Sequence[Hdu], number: Any) -> Hdu:
     if isinstance(number, bool) or not isinstance(number, int | np.integer):
-        raise ArgumentTypeError("hdu", "must be a number from 0 or an EXTNAME", value=number)
+        raise ArgumentTypeError(
+            "hdu",
+            "must be a number from 0 or an EXTNAME",
+            value=number,
+            remedy="see 'ccdfx info' of the file",
+        )
     if not 0 <= number < len(hdus):
-        raise ArgumentError("hdu", f"must be 0 to {len(hdus) - 1} in {content.name}", value=number)
+        raise ArgumentError(
+            "hdu",
+            f"must be 0 to {len(hdus) - 1} in {content.name}",
+            value=number,
+            remedy="see 'ccdfx info' of the file",
+        )
     return hdus[int(number)]
 
 

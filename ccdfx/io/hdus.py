@@ -124,7 +124,7 @@ def _header_text(content: Content, position: int, index: int) -> tuple[str, int]
     data = bytes(content.read_at(position, _FIRST_READ))
     if index == 0 and data[:9] != b"SIMPLE  =":
         if not data:
-            raise FormatError(content.name, "is empty")
+            raise FormatError(content.name, "is empty", remedy=_COPY)
         raise FormatError(
             content.name, "is no FITS file: it must begin with the card SIMPLE", value=data[:16]
         )

@@ -40,9 +40,13 @@ def open_npz(file: Any, hdu: int | str | None = None) -> Any:
             return [ImageSource(_image(archive, content.name, i), content.name) for i in range(count)]
         number = 0 if hdu is None else hdu
         if isinstance(number, bool) or not isinstance(number, int):
-            raise ArgumentTypeError("hdu", "must be a number from 0 in an npz", value=hdu)
+            raise ArgumentTypeError(
+                "hdu", "must be a number from 0 in an npz", value=hdu, remedy="give the number of the image"
+            )
         if not 0 <= number < count:
-            raise ArgumentError("hdu", f"must be 0 to {count - 1} in {content.name}", value=number)
+            raise ArgumentError(
+                "hdu", f"must be 0 to {count - 1} in {content.name}", value=number, remedy="count from 0"
+            )
         return ImageSource(_image(archive, content.name, number), content.name)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, CcdfxWarning, FormatError, printable
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, FormatError, printable
 from ccdfx.io.content import FileContent, content_of, held
 from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
@@ -131,6 +131,10 @@ def read_master(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
 
     The hash is that of the very bytes the image was read from.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError(
+            "path", "must be the path of a file", value=type(path).__name__, remedy="write it to a file first"
+        )
     content = FileContent(path)
     with content.held():
         digest = hashlib.sha256()
@@ -152,7 +156,7 @@ def find_format(file: Any) -> Format:
     name, first = _beginning(file)
     suffix = Path(name).suffix.lower()
     if not first:
-        raise FormatError(name, "is empty")
+        raise FormatError(name, "is empty", remedy="copy the file again from where it came")
     if suffix == ".arrim" or _is_pickle(first):
         raise FormatError(name, "is a Python pickle, and opening a pickle runs whatever code is in it",
                           remedy=_PICKLE_REMEDY)  # fmt: skip
@@ -164,7 +168,7 @@ def find_format(file: Any) -> Format:
     plugin = "ccdfx-hdf5" if first.startswith(_HDF5) else _HELPERS.get(suffix)
     listed = ", ".join(f"{found.name} ({' '.join(found.suffixes)})" for found in known)
     raise FormatError(name, f"is of no known format; known are {listed}", value=first[:8],
-                      remedy=f"install {plugin}" if plugin else "")  # fmt: skip
+                      remedy=f"install {plugin}" if plugin else "save it as FITS")  # fmt: skip
 
 
 def by_suffix(name: str, known: tuple[Format, ...]) -> Format | None:
@@ -214,7 +218,9 @@ def _open(found: Format, file: Any, hdu: Any, plane: int | None = None, checksum
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     options |= {} if checksum else {"checksum": checksum}
     for option in options.keys() - inspect.signature(found.open).parameters.keys():
-        raise ArgumentError(option, f"is no option of the format {found.name}", value=options[option])
+        raise ArgumentError(
+            option, f"is no option of the format {found.name}", value=options[option], remedy="leave it out"
+        )
     return found.open(file, hdu, **options)
 
 

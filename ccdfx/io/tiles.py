@@ -18,8 +18,8 @@ from ccdfx.io.tile_streams import HEAD_BYTES, stream_checker, tile_sizes
 from ccdfx.records.header import Card, Header
 
 _METHODS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
-_TABLE = re.compile(
-    r"(T(FIELDS|HEAP)|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|BCOL|DIM|CTYP|CUNI|CRPX|CRVL|CDLT)\d+"
+OF_TABLE = re.compile(
+    r"(T(FIELDS|HEAP)|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|BCOL|DIM|CTYP|CUNI|CRPX|CRVL|CDLT)\d*"
     r"|Z(IMAGE|CMPTYPE|MASKCMP|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|SIMPLE|TENSION|BITPIX|EXTEND|BLOCKED|PCOUNT|GCOUNT"
     r"|HECKSUM|DATASUM)|Z(NAXIS|TILE|NAME|VAL)\d*)\Z"
 )
@@ -49,7 +49,7 @@ def image_header(hdu: Hdu) -> Header:
     taken = {card.keyword for card in cards} | {"PCOUNT", "GCOUNT", "CHECKSUM", "DATASUM"}
     for card in hdu.header.cards:
         generic = card.keyword == "EXTNAME" and card.value == "COMPRESSED_IMAGE"
-        if card.keyword not in taken and not generic and not _TABLE.match(card.keyword):
+        if card.keyword not in taken and not generic and not OF_TABLE.match(card.keyword):
             cards.append(card)
     return Header._of(tuple(cards))
 

@@ -86,14 +86,16 @@ def refuse_same_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> N
 
 def _path(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise ArgumentTypeError("path", "must be a str or a Path", value=type(path).__name__)
+        raise ArgumentTypeError(
+            "path", "must be a str or a Path", value=type(path).__name__, remedy="give the name of a file"
+        )
     return Path(path)
 
 
 def _images(images: Any) -> Sequence[Image]:
     many = isinstance(images, list | tuple) and any(_is_image(item) for item in images)
     if isinstance(images, list | tuple) and not images:
-        raise ArgumentError("images", "must hold at least one image")
+        raise ArgumentError("images", "must hold at least one image", value=images, remedy="give an image")
     return [as_image(item) for item in images] if many else [as_image(images)]
 
 

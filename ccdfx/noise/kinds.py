@@ -98,12 +98,12 @@ def _check_ccd(gain: float, readnoise: float, sensitivity: float) -> None:
 
 
 def _check_gaussian(sigma: float) -> None:
-    real("sigma", sigma, least=0)
+    real("sigma", sigma, least=0, remedy="give the standard deviation in the unit of the image")
 
 
 def _check_uniform(lower: float, upper: float, fraction: bool) -> None:
-    if real("lower", lower) > real("upper", upper):
-        raise ArgumentError("lower, upper", "must be in order", value=(lower, upper))
+    if real("lower", lower, remedy="give a limit") > real("upper", upper, remedy="give a limit"):
+        raise ArgumentError("lower, upper", "must be in order", value=(lower, upper), remedy="exchange them")
 
 
 def _ccd_variance(array: np.ndarray, gain: float, readnoise: float, sensitivity: float) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.records.numbers import real
 from ccdfx.records.parameters import frozen, merged
 
 
@@ -102,8 +103,13 @@ class NoiseModel:
 
 
 def _check_clamp(floor: float | None, ceiling: float | None) -> None:
+    for name, limit in (("floor", floor), ("ceiling", ceiling)):
+        if limit is not None:
+            real(name, limit, remedy="give a value of the image, or None")
     if floor is not None and ceiling is not None and not floor <= ceiling:
-        raise ArgumentError("floor, ceiling", "must be in order", value=(floor, ceiling))
+        raise ArgumentError(
+            "floor, ceiling", "must be in order", value=(floor, ceiling), remedy="exchange them"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentTypeError
 from ccdfx.noise.model import NoiseModel
 from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.numbers import whole
 from ccdfx.records.pixels import working_dtype
 
 
@@ -36,6 +37,7 @@ def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rn
     ArgumentError
         Fewer than 2 samples.
     """
+    _require_model(model)
     values = _true_values(image)
     if samples is None and model.variance is None:
         samples = 100
@@ -97,6 +99,7 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
     >>> float(noisy.variance[0, 0])
     509.0
     """
+    _require_model(model)
     image = as_image(image)
     values = _true_values(image)
     noisy = _draw(values, model, _generator(rng))
@@ -107,6 +110,13 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
     if not finite.all():
         noisy = np.where(finite, noisy, values)
     return adopt(noisy.astype(values.dtype, copy=False), image.header, image.mask, image.range, variance)
+
+
+def _require_model(model: Any) -> None:
+    if not isinstance(model, NoiseModel):
+        raise ArgumentTypeError(
+            "model", "must be a noise model", value=model, remedy="give ccd_noise(gain=..., readnoise=...)"
+        )
 
 
 def _true_values(image: Any) -> np.ndarray:
@@ -125,7 +135,9 @@ def _generator(rng: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
-        raise ArgumentTypeError("rng", "must be a numpy Generator or a seed", value=rng) from None
+        raise ArgumentTypeError(
+            "rng", "must be a numpy Generator or a seed", value=rng, remedy="give a whole number from 0"
+        ) from None
 
 
 def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np.ndarray:
@@ -140,8 +152,7 @@ def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np
 def _sampled_variance(
     values: np.ndarray, model: NoiseModel, samples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    if samples < 2:
-        raise ArgumentError("samples", "must be at least 2", value=samples)
+    whole("samples", samples, least=2, remedy="a variance needs two draws")
     mean = np.zeros(values.shape)
     squares = np.zeros(values.shape)
     for number in range(1, samples + 1):  # Welford: one pass, nothing cancels

@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.blocks import block_size, block_table, spread_blocks
 from ccdfx.kernels.values import values_of
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, as_images
 from ccdfx.records.matching import require_match
 from ccdfx.records.pixels import working_dtype
 
@@ -150,9 +150,7 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
 
 
 def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
-    if isinstance(frames, Image) or (isinstance(frames, np.ndarray) and frames.ndim == 2):
-        frames = [frames]
-    images = [as_image(frame, name) for frame in frames]
+    images = as_images(frames, name)
     if len(images) < 2:
         raise ArgumentError(
             name, "must be at least two frames", value=len(images),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
+from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.kernels import detection
 from ccdfx.operations.correlation import NEEDED, correlated
 from ccdfx.operations.matching import CERTAIN, Stars, matched
 from ccdfx.operations.refinement import refined
-from ccdfx.operations.shift import shift
+from ccdfx.operations.shift import check_kernel, shift
 from ccdfx.photometry import sources_in, usable
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.matching import require_match
+from ccdfx.records.numbers import whole
 
 _THRESHOLD = 5.0
 _SHARE = 0.4
@@ -134,7 +134,7 @@ def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift 
     >>> one.method, type(two).__name__
     ('reference', 'AlignmentError')
     """
-    frames = [as_image(image, f"images[{i}]") for i, image in enumerate(images)]
+    frames = as_images(images)
     base = _index(reference, len(frames))
     for i, frame in enumerate(frames):
         require_match(frames[base], frame, f"images[{i}]")
@@ -183,7 +183,8 @@ def align(images: Iterable[Any], *, reference: int = 0, kernel: str = "spline") 
     >>> [image.shape for image in align([np.eye(8)])]
     [(8, 8)]
     """
-    frames = [as_image(image, f"images[{i}]") for i, image in enumerate(images)]
+    frames = as_images(images)
+    check_kernel(kernel)
     out = []
     for frame, step in zip(frames, measure_shifts(frames, reference=reference), strict=True):
         if isinstance(step, AlignmentError):
@@ -212,7 +213,7 @@ def _measured(image: _View, reference: _View, name: str) -> Shift:
         return Shift(float(peak.step[0]), float(peak.step[1]), peak.error, 0, "correlation")
     agree = 0 if match is None else len(match.pairs)
     raise AlignmentError(
-        _called(image.image, name),
+        name,
         f"cannot be aligned: of {len(image.stars.snr)} stars here and {len(reference.stars.snr)} in the reference "
         f"{agree} agree on a step, which chance explains; their correlation peaks at {peak.height:.1f} sigma "
         f"({NEEDED:.0f} needed), {peak.alone:.1f} times its next peak, with {peak.alike:.0%} of the structure in common",
@@ -239,20 +240,17 @@ def _together(
     return out
 
 
-def _called(image: Image, name: str) -> str:
-    file = image.header.get("FILENAME")
-    return f"{name} ({file})" if file else name
-
-
 def _index(reference: Any, count: int) -> int:
-    if isinstance(reference, bool):
-        raise ArgumentTypeError("reference", "must be a whole number", value=reference)
-    try:
-        index = operator.index(reference)
-    except TypeError:
-        raise ArgumentTypeError("reference", "must be a whole number", value=reference) from None
+    index = whole("reference", reference, remedy="give the number of an image, from 0")
     if count == 0:
-        raise ArgumentError("images", "must hold at least one image")
+        raise ArgumentError(
+            "images", "must hold at least one image", value=[], remedy="give a list of images"
+        )
     if not -count <= index < count:
-        raise ArgumentError("reference", f"must be below the number of images, {count}", value=index)
+        raise ArgumentError(
+            "reference",
+            f"must be below the number of images, {count}",
+            value=index,
+            remedy="count from 0, or from the end with negative numbers",
+        )
     return index % count

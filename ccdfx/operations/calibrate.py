@@ -16,7 +16,7 @@ from ccdfx.operations.quantities import dark_scale as scale_of_dark
 from ccdfx.operations.quantities import flat_level
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.master import Master, unwrap
+from ccdfx.records.master import Master
 from ccdfx.records.matching import require_match
 from ccdfx.records.numbers import real
 
@@ -194,7 +194,9 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
     _require_noise_model(image, noise)
     variance = variance_of(image, model=noise)
     if (variance < 0).any():
-        raise ArgumentError("noise", "must give variances of at least 0", value=noise.name)
+        raise ArgumentError(
+            "noise", "must give variances of at least 0", value=noise.name, remedy="mend the model"
+        )
     if image.variance is not None:
         variance += image.variance
     return adopt(image.array, image.header, image.mask, image.range, variance)
@@ -234,6 +236,10 @@ def calibrate(
     (array([[1.50000e+01, 9.78525e+04]]), array([[0, 4]], dtype=uint8), 'electron')
     """
     image = as_image(image)
+    _require_used("dark", dark, dark_scale=dark_scale)
+    _require_used(
+        "flat", flat, normalise=None if isinstance(normalise, str) and normalise == "median" else normalise
+    )
     dark_master = None if dark is None else _master(image, dark, "dark")
     flat_master = None if flat is None else _flat(image, flat)
     if noise is not None:
@@ -258,14 +264,23 @@ def calibrate(
     return run(add_variance(signal, noise=noise), rest, header)
 
 
+def _require_used(name: str, master: Any, **options: Any) -> None:
+    """An option of a master that is not there would be ignored."""
+    for option, value in options.items():
+        if master is None and value is not None:
+            raise ArgumentError(
+                option, f"is for a {name}, and none is given", value=value, remedy=f"give {name}="
+            )
+
+
 def _master(image: Image, frame: Any, name: str) -> Image:
-    master = unwrap(frame, name)
+    master = as_image(frame, name)
     require_match(image, master, name)
     return master
 
 
 def _flat(image: Image, frame: Any) -> Image:
-    master = unwrap(frame, "flat")
+    master = as_image(frame, "flat")
     require_match(image, master.replace(unit=None) if master.unit else master, "flat")
     bands = image.band, master.band
     if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]

@@ -10,7 +10,6 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.kernels.replace import fill_from_neighbours
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.master import unwrap
 from ccdfx.records.matching import require_match
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
@@ -102,7 +101,7 @@ def bad_pixel_flags(image: Image, bad_pixels: Any) -> np.ndarray:
         raise ArgumentTypeError(
             "bad_pixels", "must be a map of bad pixels", value=None, remedy="give a bool array"
         )
-    source = unwrap(bad_pixels, "bad_pixels")
+    source = as_image(bad_pixels, "bad_pixels")
     require_match(image.replace(unit=None), source.replace(unit=None), "bad_pixels")
     if source.dtype.kind == "f":
         flags = source.mask if source.mask is not None else _whole_flags(source.array)

@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.overscan_fit import OverscanFit, as_fit, fit_levels
 from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
 
@@ -74,9 +75,10 @@ def subtract_overscan(
     levels, variances = _levels(_samples(image, sections, rows), method, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
-    array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
     variance = np.zeros(image.shape, kind) if image.variance is None else image.variance.astype(kind)
-    variance += variances.reshape(shape).astype(kind)
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite, and so is bad
+        array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
+        variance += variances.reshape(shape).astype(kind)
     return adopt(array, image.header, image.mask, image.range, variance)
 
 
@@ -94,15 +96,16 @@ def _sections(image: Image, overscan: Any) -> list[Range]:
         try:
             sections.append(Range.of(spec, image.range))
         except (ArgumentError, ArgumentTypeError) as error:
-            remedy = error.remedy or "give BIASSEC, in pixels of the untrimmed frame"
-            raise type(error)("overscan", error.rule, value=error.value, remedy=remedy) from None
+            raise error.about("overscan") from None
     return sections
 
 
 def _along_rows(image: Image, sections: list[Range], axis: str | None) -> bool:
     if axis is not None:
         if axis not in ("rows", "columns"):
-            raise ArgumentError("axis", "must be 'rows', 'columns' or None", value=axis)
+            raise ArgumentError(
+                "axis", "must be 'rows', 'columns' or None", value=axis, remedy="None looks at the section"
+            )
         return axis == "rows"
     for part in (1.0, 0.5):
         tall = {section.shape[0] >= part * image.shape[0] for section in sections}
@@ -139,6 +142,7 @@ def _require_apart(sections: list[Range]) -> None:
                     "overscan",
                     "must be sections that do not overlap",
                     value=[other.to_fits(), section.to_fits()],
+                    remedy="give every pixel once",
                 )
 
 
@@ -167,14 +171,9 @@ def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tup
     """The level of each line, and the part of the squared scatter of its pixels that is its squared error."""
     lines = np.arange(counts.size)
     if callable(method):
-        levels = np.array(
-            [method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True)], dtype=float
-        )
-        if levels.shape != counts.shape or not np.isfinite(levels).all():
-            raise ArgumentError(
-                "method", "must return one finite number for the pixels of a line", value=method
-            )
-        return levels, 1 / counts
+        answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
+        remedy = "the function must return one finite number for the pixels of a line"
+        return np.array([real("method", answer, remedy=remedy) for answer in answers]), 1 / counts
     if method == "mean":
         return np.nansum(ordered, axis=1) / counts, 1 / counts
     if method == "median":
@@ -183,7 +182,12 @@ def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tup
     if method in ("min", "max"):
         extreme = ordered[:, 0] if method == "min" else ordered[lines, counts - 1]
         return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
-    raise ArgumentError("method", "must be 'median', 'mean', 'min', 'max' or a function", value=method)
+    raise ArgumentError(
+        "method",
+        "must be 'median', 'mean', 'min', 'max' or a function",
+        value=method,
+        remedy="give a function of a 1-D array for any other level",
+    )
 
 
 def _scatter(ordered: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:

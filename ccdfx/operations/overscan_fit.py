@@ -11,6 +11,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.numbers import real, whole
+from ccdfx.records.parameters import check_names
 
 _FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
 
@@ -45,9 +46,14 @@ class OverscanFit:
 
     def __post_init__(self) -> None:
         if self.function not in _FUNCTIONS:
-            raise ArgumentError("function", f"must be one of {', '.join(_FUNCTIONS)}", value=self.function)
-        whole("order", self.order, least=1)
-        whole("iterations", self.iterations, least=0)
+            raise ArgumentError(
+                "function",
+                f"must be one of {', '.join(_FUNCTIONS)}",
+                value=self.function,
+                remedy="give a polynomial or a spline",
+            )
+        whole("order", self.order, least=1, remedy="give the number of terms, or of pieces of a spline")
+        whole("iterations", self.iterations, least=0, remedy="give 0 to reject nothing")
         for name in ("low", "high"):
             if getattr(self, name) != math.inf:
                 real(name, getattr(self, name), above=0, remedy="give math.inf to reject nothing")
@@ -68,10 +74,10 @@ def as_fit(fit: Any) -> OverscanFit | None:
         return fit
     known = [item.name for item in fields(OverscanFit)]
     if not isinstance(fit, Mapping):
-        raise ArgumentTypeError("fit", "must be an OverscanFit or its options", value=fit)
-    unknown = sorted(set(fit) - set(known))
-    if unknown:
-        raise ArgumentError("fit", f"knows the options {', '.join(known)}", value=unknown)
+        raise ArgumentTypeError(
+            "fit", "must be an OverscanFit or its options", value=fit, remedy="give OverscanFit(order=3)"
+        )
+    check_names("fit", known, fit)
     return OverscanFit(**fit)
 
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-import weakref
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.kernels.values import values_of
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real
 
 # Exposure times that differ by less than this part are the same: shutters and clocks are not better.
 SAME_EXPOSURE = 1e-3
-
-_LEVELS: dict[tuple[int, int, str], tuple[tuple[Any, ...], float]] = {}
-_LEVELS_KEPT = 16
 
 
 def dark_scale(image: Image, dark: Image, scale: Any) -> float:
@@ -34,7 +28,9 @@ def dark_scale(image: Image, dark: Image, scale: Any) -> float:
         return 1.0
     if isinstance(scale, str):
         if scale != "exposure":
-            raise ArgumentError("scale", "must be None, 'exposure' or a number", value=scale)
+            raise ArgumentError(
+                "scale", "must be None, 'exposure' or a number", value=scale, remedy="give scale='exposure'"
+            )
         return _exposure("image", image) / _exposure("dark", dark)
     return real("scale", scale, above=0, remedy="give the factor of the dark, None or 'exposure'")
 
@@ -49,63 +45,39 @@ def _exposure(name: str, image: Image) -> float:
 
 
 def flat_level(flat: Image, normalise: Any) -> float:
-    """The level that a flat is divided by: a number, or a statistic of its good, finite, positive pixels.
-
-    Levels by name are remembered for a frame's lifetime, as a night divides many frames by one flat.
-    """
+    """The level that a flat is divided by: a number, or a statistic of its good, finite, positive pixels."""
+    remedy = "give the level of the flat, 'median', 'mean', a function or None"
     if normalise is None:
         return 1.0
     if isinstance(normalise, str):
-        if normalise not in _STATISTICS:
-            known = ", ".join(map(repr, _STATISTICS))
+        if normalise not in ("median", "mean"):
             raise ArgumentError(
-                "normalise", f"must be {known}, a function, a number or None", value=normalise
+                "normalise",
+                "must be 'median', 'mean', a function, a number or None",
+                value=normalise,
+                remedy=remedy,
             )
-        return _remembered_level(flat, normalise)
+        return _statistic(flat, normalise)
     if callable(normalise):
-        value = normalise(_usable(flat))
-        return real("normalise", value, above=0, remedy="the function must return the level of the flat")
-    return real(
-        "normalise", normalise, above=0, remedy="give the level of the flat, 'median', 'mean' or None"
-    )
+        usable = flat.array[flat.good & (flat.array > 0)]
+        _require_light(usable.size)
+        return real("normalise", normalise(usable), above=0, remedy=remedy)
+    return real("normalise", normalise, above=0, remedy=remedy)
 
 
-def _usable(flat: Image) -> np.ndarray:
-    values = flat.array[flat.good & (flat.array > 0)]
-    if values.size == 0:
+def _statistic(flat: Image, name: str) -> float:
+    values = values_of(flat.array, flat.mask)
+    if values.count == 0:
+        _require_light(0)
+    below, count, mean, _ = values.between(math.ulp(0.0), math.inf)
+    _require_light(count)
+    return mean if name == "mean" else values.median(below, count)
+
+
+def _require_light(count: int) -> None:
+    if count == 0:
         raise ArgumentError(
             "flat",
             "must have a good pixel above zero",
             remedy="look at the flat; is it saturated, masked or empty?",
         )
-    return values
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean(dtype=np.float64))
-
-
-def _median(values: np.ndarray) -> float:
-    return float(np.median(values))
-
-
-_STATISTICS: dict[str, Callable[[np.ndarray], float]] = {"median": _median, "mean": _mean}
-
-
-def _remembered_level(flat: Image, name: str) -> float:
-    parts = (flat.array, flat.mask)
-    key = (id(flat.array), id(flat.mask), name)
-    found = _LEVELS.get(key)
-    if found is not None and all(ref() is part for ref, part in zip(found[0], parts, strict=True)):
-        return found[1]
-    level = real(
-        "flat", _STATISTICS[name](_usable(flat)), above=0, remedy="give its level as normalise=number"
-    )
-    while len(_LEVELS) >= _LEVELS_KEPT:
-        _LEVELS.pop(next(iter(_LEVELS)), None)
-    _LEVELS[key] = (tuple(_reference(part) for part in parts), level)
-    return level
-
-
-def _reference(part: np.ndarray | None) -> Callable[[], Any]:
-    return (lambda: None) if part is None else weakref.ref(part)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.kernels.separable import separable
 from ccdfx.kernels.shift import fill_bad, spread_flags, typical
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.wcs import moved
 
@@ -59,7 +59,7 @@ def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
         their weight is `NOTABLE` = 0.05 or more. What lies outside the input counts as NO_DATA by the same rule,
         and is 0 where nothing is known. Variance is resampled with the squared weights; that neighbouring pixels
         are correlated afterwards is not recorded. The reference pixel of the WCS moves along, so that sky
-        positions stay.
+        positions stay; BIASSEC, TRIMSEC and DATASEC, which name places in the raw frame, leave the header.
 
     Raises
     ------
@@ -84,8 +84,7 @@ def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
     """
     image = as_image(image)
     step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
-    if kernel not in KERNELS:
-        raise UnknownNameError("kernel", f"must be one of {', '.join(KERNELS)}", value=kernel)
+    check_kernel(kernel)
     header = moved(image.header, step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
@@ -120,19 +119,20 @@ def _cardinal(distance: np.ndarray) -> np.ndarray:
 
 
 def _step(value: Any, name: str, size: int) -> float:
-    try:
-        if isinstance(value, str | bool | np.bool_):
-            raise TypeError
-        step = float(operator.index(value)) if isinstance(value, int | np.integer) else float(value)
-    except TypeError:
-        raise ArgumentTypeError(name, "must be a number of pixels", value=value) from None
-    if not math.isfinite(step):
-        raise ArgumentError(
-            name, "must be finite", value=step, remedy="leave out a frame without a measured shift"
-        )
+    step = real(name, value, remedy="give pixels; leave out a frame without a measured shift")
     if abs(step) >= size:
-        raise ArgumentError(name, f"must be smaller than the frame, {size} pixels", value=step)
+        raise ArgumentError(
+            name, f"must be smaller than the frame, {size} pixels", value=step, remedy="leave the frame out"
+        )
     return step
+
+
+def check_kernel(kernel: Any) -> None:
+    """Raise unless a kernel of that name is there."""
+    if kernel not in KERNELS:
+        raise UnknownNameError(
+            "kernel", f"must be one of {', '.join(KERNELS)}", value=kernel, remedy=f"give {KERNELS[0]!r}"
+        )
 
 
 def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:

@@ -10,6 +10,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.matching import binning
 from ccdfx.records.pixels import working_dtype
+from ccdfx.records.range import Range
 
 
 def select(image: Any, *, range: Any) -> Image:
@@ -59,7 +60,12 @@ def trim(image: Any, *, section: Any) -> Image:
         raise ArgumentTypeError(
             "section", "must be a window", value=None, remedy="give a Range, four numbers or '[x1:x2,y1:y2]'"
         )
-    return as_image(image).select(section)
+    image = as_image(image)
+    try:
+        window = Range.of(section, image.range)
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise error.about("section") from None
+    return image.select(window)
 
 
 def paste(full: Any, *, part: Any) -> Image:
@@ -115,10 +121,18 @@ def paste(full: Any, *, part: Any) -> Image:
 
 def _require_same_kind(full: Image, part: Image) -> None:
     if full.unit and part.unit and full.unit != part.unit:
-        raise MismatchError("part", f"must be in the unit {full.unit!r} of the frame", value=part.unit)
+        raise MismatchError(
+            "part",
+            f"must be in the unit {full.unit!r} of the frame",
+            value=part.unit,
+            remedy="convert one with to_electrons",
+        )
     if binning(full.header) and binning(part.header) and binning(full.header) != binning(part.header):
         raise MismatchError(
-            "part", f"must have the frame's binning {binning(full.header)}", value=binning(part.header)
+            "part",
+            f"must have the frame's binning {binning(full.header)}",
+            value=binning(part.header),
+            remedy="give the frame that the part was cut from",
         )
     if (full.variance is None) != (part.variance is None):
         raise MismatchError(

@@ -19,13 +19,27 @@ def to_ccddata(image: Image) -> Any:
     header = sky.with_range(image.header, image.range).to_astropy()
     return CCDData(
         image.array.copy(),
-        unit=units.Unit(image.unit) if image.unit else units.dimensionless_unscaled,
+        unit=_astropy_unit(str(image.header["BUNIT"]).strip())
+        if image.unit
+        else units.dimensionless_unscaled,
         mask=None if image.mask is None else image.mask != 0,
         flags=None if image.mask is None else image.mask.copy(),
         uncertainty=None if image.variance is None else VarianceUncertainty(image.variance.copy()),
         wcs=image.wcs,
         header=header,
     )
+
+
+def _astropy_unit(text: str) -> Any:
+    """The unit of that name as it is written, in lower case (ADU), or else one that only has this name."""
+    from astropy import units
+
+    for name in (text, text.lower()):
+        try:
+            return units.Unit(name)
+        except ValueError:
+            continue
+    return units.Unit(text, parse_strict="silent")
 
 
 def from_ccddata(data: Any) -> Image:

@@ -40,7 +40,7 @@ def html(image: Image) -> str:
 def thumbnail_png(array: np.ndarray, good: np.ndarray) -> bytes:
     """A greyscale PNG of at most 160 pixels a side, first row at the bottom, from the 1st to the 99.5th percentile."""
     step = max(1, -(-max(array.shape) // _THUMBNAIL))
-    small, usable = array[::step, ::step].astype(float), good[::step, ::step]
+    small, usable = np.clip(array[::step, ::step].astype(float), -1e300, 1e300), good[::step, ::step]
     low, high = np.percentile(small[usable], (1.0, 99.5)) if usable.any() else (0.0, 1.0)
     level = np.clip((np.where(usable, small, low) - low) / max(high - low, 1e-30), 0, 1)
     return _png((level[::-1] * 255).astype(np.uint8))

@@ -34,7 +34,10 @@ def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
     """
     if mask is None:
         return {}
-    values = np.bincount(mask.ravel(), minlength=256)
+    flags = np.asarray(mask)
+    if flags.dtype != np.uint8:
+        flags = np.asarray(as_mask(flags, flags.shape))
+    values = np.bincount(flags.ravel(), minlength=256)
     bits = np.arange(256)
     counts = {flag.name or "": int(values[(bits & int(flag)) != 0].sum()) for flag in Flag}
     return {name: count for name, count in counts.items() if count}
@@ -54,7 +57,12 @@ def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndar
             name, "must hold bool or integer flags", value=str(array.dtype), remedy="give True for bad pixels"
         )
     if array.shape != shape:
-        raise ArgumentError(name, f"must have the shape of the image {shape}", value=array.shape)
+        raise ArgumentError(
+            name,
+            f"must have the shape of the image {shape}",
+            value=array.shape,
+            remedy="give one flag for each pixel",
+        )
     if array.dtype.kind != "b" and array.size and (array.min() < 0 or array.max() > 255):
         worst = int(array.min() if array.min() < 0 else array.max())
         raise ArgumentError(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 
 COMMENTARY = frozenset({"HISTORY", "COMMENT", ""})
+_CARD = "give tuples of a str, a value and a comment"
 Value = str | int | float | bool | complex | None
 
 
@@ -23,7 +26,8 @@ class Card(NamedTuple):
 class Header(Mapping[str, Value]):
     """An ordered, immutable mapping of FITS cards; keywords are case-insensitive, duplicates are kept.
 
-    Setting, removing and adding give a new header. ``header["HISTORY"]`` joins the lines.
+    Setting, removing and adding give a new header. ``header["HISTORY"]`` joins the lines. A keyword that is not there
+    is an `UnknownNameError`, which is a KeyError.
 
     Parameters
     ----------
@@ -57,9 +61,14 @@ class Header(Mapping[str, Value]):
         return Header, (tuple(tuple(card) for card in self._cards),)
 
     def __getitem__(self, keyword: str) -> Value:
-        key = _keyword(keyword)
-        card = self._cards[self._index[key]]
-        return "\n".join(self.all(key)) if key in COMMENTARY else card.value
+        card = self._first(keyword)
+        return "\n".join(self.all(card.keyword)) if card.keyword in COMMENTARY else card.value
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """The value, or `default` where the keyword is not there."""
+        if keyword not in self:  # without the search for a near name that an error makes
+            return default
+        return self[keyword]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)
@@ -94,8 +103,15 @@ class Header(Mapping[str, Value]):
         return self.all("HISTORY")
 
     def comment(self, keyword: str) -> str:
-        """The comment of the first card of that keyword; KeyError if there is none."""
-        return self._cards[self._index[_keyword(keyword)]].comment
+        """The comment of the first card of that keyword."""
+        return self._first(keyword).comment
+
+    def _first(self, keyword: str) -> Card:
+        if keyword not in self:
+            near = difflib.get_close_matches(str(keyword).upper(), self._index, 1)
+            remedy = f"did you mean {near[0]}?" if near else "ask with header.get(keyword)"
+            raise UnknownNameError("keyword", "must be in the header", value=keyword, remedy=remedy)
+        return self._cards[self._index[_keyword(keyword)]]
 
     def all(self, keyword: str) -> tuple[Any, ...]:
         """The values of every card of that keyword, in order."""
@@ -120,7 +136,12 @@ class Header(Mapping[str, Value]):
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise ArgumentError(f"header keyword {keyword}", "must be a finite number", value=value)
+            raise ArgumentError(
+                f"header keyword {keyword}",
+                "must be a finite number",
+                value=value,
+                remedy="mend it with header.set",
+            )
         return number
 
     def set(self, keyword: str, value: Value, comment: str | None = None) -> Header:
@@ -158,7 +179,7 @@ class Header(Mapping[str, Value]):
         return Header._of(self._cards + tuple(_card(("HISTORY", line)) for line in lines))
 
     def to_astropy(self) -> Any:
-        """An `astropy.io.fits.Header` with the same cards."""
+        """An `astropy.io.fits.Header` with the same cards; what FITS cannot hold is made to fit, as in a file."""
         from astropy.io import fits
 
         return fits.Header([fits.Card(*_for_astropy(card)) for card in self._cards])
@@ -187,7 +208,10 @@ def _cards_of(source: Any) -> tuple[Card, ...]:
         return tuple(_card((key, *(v if isinstance(v, tuple) else (v,)))) for key, v in source.items())
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise ArgumentTypeError(
-            "header", "must be a mapping or a sequence of cards", value=type(source).__name__
+            "header",
+            "must be a mapping or a sequence of cards",
+            value=type(source).__name__,
+            remedy="give a dict, or tuples (keyword, value, comment)",
         )
     return tuple(_card(item) for item in source)
 
@@ -204,21 +228,38 @@ def _from_astropy(card: Any) -> Card:
 
 
 def _for_astropy(card: Card) -> tuple[Any, ...]:
+    value = plain_ascii(card.value) if isinstance(card.value, str) else card.value
+    if isinstance(value, float) and not math.isfinite(value):
+        value = str(value)
     if card.keyword in COMMENTARY:
-        return card.keyword, card.value
-    keyword = (
-        card.keyword if len(card.keyword) <= 8 and " " not in card.keyword else f"HIERARCH {card.keyword}"
-    )
-    return keyword, card.value, card.comment
+        return card.keyword, value
+    keyword = plain_ascii(card.keyword)
+    keyword = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
+    return keyword, value, plain_ascii(card.comment)
+
+
+def plain_ascii(text: str) -> str:
+    """Printable ASCII, all that FITS can hold: letters lose their accents, other characters become '?'.
+
+    >>> plain_ascii("Höhe\\t5 m")
+    'Hohe?5 m'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    letters = unicodedata.normalize("NFKD", text)
+    kept = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return "".join(c if " " <= c <= "~" else "?" for c in kept)
 
 
 def _card(item: Any) -> Card:
     try:
         keyword, *rest = item
     except (TypeError, ValueError):
-        raise ArgumentTypeError("header", "cards are (keyword, value, comment)", value=item) from None
+        raise ArgumentTypeError(
+            "header", "cards must be (keyword, value, comment)", value=item, remedy=_CARD
+        ) from None
     if not isinstance(keyword, str) or len(rest) > 2 or isinstance(item, str):
-        raise ArgumentTypeError("header", "cards are (keyword, value, comment)", value=item)
+        raise ArgumentTypeError("header", "cards must be (keyword, value, comment)", value=item, remedy=_CARD)
     value = rest[0] if rest else None
     comment = rest[1] if len(rest) == 2 and rest[1] is not None else ""
     return Card(_keyword(keyword), _value(keyword, value), str(comment))
@@ -229,12 +270,17 @@ def _value(keyword: str, value: Any) -> Value:
         value = value.item()
     if value is not None and not isinstance(value, str | bool | int | float | complex):
         raise ArgumentTypeError(
-            f"header keyword {keyword}", "must be a string, number, bool or None", value=type(value).__name__
+            f"header keyword {keyword}",
+            "must be a string, number, bool or None",
+            value=type(value).__name__,
+            remedy="give its text",
         )
     return value
 
 
-def _keyword(keyword: str) -> str:
+def _keyword(keyword: Any) -> str:
+    if not isinstance(keyword, str):
+        raise ArgumentTypeError("keyword", "must be a str", value=keyword, remedy="give its name")
     key = keyword.strip().upper()
     return key[9:].strip() if key.startswith("HIERARCH ") else key
 

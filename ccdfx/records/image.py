@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
 from ccdfx.records import wcs as sky
+from ccdfx.records.facts import text_of, told
 from ccdfx.records.flags import as_mask
 from ccdfx.records.header import Header
 from ccdfx.records.pixels import as_pixels, as_shape, as_variance
 from ccdfx.records.range import Range
 
 _ANY_FRAME = Range(0, 2**31, 0, 2**31)
-_FROM_HEADER = {"unit": "BUNIT", "band": "FILTER", "zero_point": "ZEROPT"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -107,12 +107,12 @@ class Image:
     @property
     def unit(self) -> str | None:
         """BUNIT in lower case, or None."""
-        return _text(self.header, "BUNIT", lower=True)
+        return text_of(self.header, "BUNIT", lower=True)
 
     @property
     def band(self) -> str | None:
         """The photometric band, from FILTER."""
-        return _text(self.header, "FILTER")
+        return text_of(self.header, "FILTER")
 
     @property
     def zero_point(self) -> float | None:
@@ -138,19 +138,20 @@ class Image:
     def replace(self, **fields: Any) -> Image:
         """A new image with some fields changed.
 
-        Besides the five fields it takes `unit`, `band`, `zero_point` and `pixel_scale`, which go into the header.
+        Besides the five fields it takes `unit`, `band`, `zero_point` (mag) and `pixel_scale` (arcsec, one number or
+        x and y), which go into the header; None takes them out of it.
         """
         header = Header(fields.pop("header")) if "header" in fields else self.header
-        scale = fields.pop("pixel_scale", None)
-        if scale is not None:
-            x, y = np.broadcast_to(scale, 2)
-            header = header.set("PIXSCAL1", float(x)).set("PIXSCAL2", float(y))
-        for name in _FROM_HEADER.keys() & fields.keys():
-            header = header.set(_FROM_HEADER[name], fields.pop(name))
+        for name in ("unit", "band", "zero_point", "pixel_scale"):
+            if name in fields:
+                header = told(header, name, fields.pop(name))
         unknown = fields.keys() - set(Image.__slots__)
         if unknown:
             raise ArgumentTypeError(
-                "replace", f"knows the fields {', '.join(Image.__slots__)}", value=sorted(unknown)
+                "replace",
+                f"knows the fields {', '.join(Image.__slots__)}",
+                value=sorted(unknown),
+                remedy="replace one of these, or unit, band, zero_point, pixel_scale",
             )
         array = self.array if "array" not in fields else as_pixels(fields["array"])
         kept = array.shape == self.shape
@@ -245,13 +246,40 @@ def adopt(
 
 
 def as_image(data: Any, name: str = "image") -> Image:
-    """An image of what a public function was given: Image, plain 2-D array, masked array or CCDData."""
+    """An image of what a public function was given.
+
+    An Image, a record that holds one (`Master`, `Stack`), a plain 2-D array, a masked array, a CCDData or an astropy
+    Quantity. Errors speak of `name`.
+    """
     if isinstance(data, Image):
         return data
-    if isinstance(data, np.ma.MaskedArray):
-        return Image.from_masked_array(data)
-    if hasattr(data, "uncertainty") and hasattr(data, "wcs"):
-        return Image.from_ccddata(data)
+    if isinstance(getattr(data, "image", None), Image):
+        return data.image
+    _refuse_other_things(data, name)
+    try:
+        if isinstance(data, np.ma.MaskedArray):
+            return Image.from_masked_array(data)
+        if hasattr(data, "uncertainty") and hasattr(data, "wcs"):
+            return Image.from_ccddata(data)
+        unit = getattr(data, "unit", None)
+        if unit is not None and hasattr(data, "value"):
+            return Image(data.value, Header({"BUNIT": str(unit)} if str(unit) else None))
+        return Image(np.asarray(list(data)) if isinstance(data, tuple) else data)  # here a tuple is no shape
+    except CcdfxError as error:
+        raise error.about(name) from None
+
+
+def as_images(frames: Any, name: str = "images") -> list[Image]:
+    """The images of a sequence, or of any other iterable, of what `as_image` takes."""
+    single = isinstance(frames, Image | str | bytes) or getattr(frames, "ndim", 3) == 2
+    if single or not hasattr(frames, "__iter__"):
+        raise ArgumentTypeError(
+            name, "must be several images", value=type(frames).__name__, remedy="give a list of them"
+        )
+    return [as_image(frame, f"{name}[{i}]") for i, frame in enumerate(frames)]
+
+
+def _refuse_other_things(data: Any, name: str) -> None:
     if isinstance(data, list | tuple) and any(isinstance(item, Image) or np.ndim(item) >= 2 for item in data):
         raise ArgumentTypeError(
             name, "must be one image", value=f"{len(data)} images", remedy="give them one by one"
@@ -260,7 +288,6 @@ def as_image(data: Any, name: str = "image") -> Image:
         raise ArgumentTypeError(
             name, "must be an image or a 2-D array", value=data, remedy="read files with ccdfx.read"
         )
-    return Image(data)
 
 
 def _fill(
@@ -282,11 +309,10 @@ def _window(range: Any, shape: tuple[int, int]) -> Range:
         return Range.whole(shape)
     window = Range.of(range, _ANY_FRAME)
     if window.shape != shape:
-        raise ArgumentError("range", f"must be a window of the array's shape {shape}", value=tuple(window))
+        raise ArgumentError(
+            "range",
+            f"must be a window of the array's shape {shape}",
+            value=tuple(window),
+            remedy="cut pixels out with select(image, range=...)",
+        )
     return window
-
-
-def _text(header: Header, keyword: str, lower: bool = False) -> str | None:
-    value = header.get(keyword)
-    text = "" if value is None else str(value).strip()
-    return (text.lower() if lower else text) or None

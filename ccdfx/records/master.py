@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Master:
     """A master frame: the image, the name of its file and the SHA-256 of what it was read from.
 
     Every operation that takes a bias, dark, flat or bad-pixel map takes a Master too; a pipeline then writes
-    name and hash into the HISTORY.
+    name and hash into the HISTORY. Two masters are equal when name and hash are.
     """
 
-    image: Image
+    image: Image = field(compare=False)
     name: str
     sha256: str
 
     def __repr__(self) -> str:
         return f"Master({self.name!r}, sha256={self.sha256[:12]})"
-
-
-def unwrap(frame: Any, name: str = "image") -> Image:
-    """The image of a Master, or of anything `as_image` takes."""
-    return frame.image if isinstance(frame, Master) else as_image(frame, name)
 
 
 def pixel_sha256(image: Image) -> str:

@@ -38,7 +38,12 @@ def require_match(image: Image, other: Image, name: str) -> None:
         )
     one, two = binning(image.header), binning(other.header)
     if one and two and one != two:
-        raise MismatchError(name, f"must have the image's binning (x, y) = {one}", value=two)
+        raise MismatchError(
+            name,
+            f"must have the image's binning (x, y) = {one}",
+            value=two,
+            remedy="give a frame of that binning",
+        )
 
 
 def binning(header: Header) -> tuple[int, int] | None:

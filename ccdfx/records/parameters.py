@@ -30,6 +30,9 @@ class Parameters(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __hash__(self) -> int:  # by names alone: values may be lists
+        return hash(frozenset(self._items))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameters, (self._items,)
 

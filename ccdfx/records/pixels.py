@@ -9,6 +9,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.numbers import whole
 
+_SHAPE = "give two whole numbers of pixels, rows first"
+
 
 def working_dtype(*arrays: np.ndarray) -> np.dtype:
     """float32, unless float64 or integers that float32 would lose take part.
@@ -51,8 +53,9 @@ def as_pixels(data: Any) -> np.ndarray:
 
 def as_shape(shape: Any) -> tuple[int, int]:
     if not isinstance(shape, tuple | list) or len(shape) != 2:
-        raise ArgumentTypeError("shape", "must be (ny, nx)", value=shape)
-    return whole("ny of the shape", shape[0], least=1), whole("nx of the shape", shape[1], least=1)
+        raise ArgumentTypeError("shape", "must be (ny, nx)", value=shape, remedy=_SHAPE)
+    ny = whole("ny of the shape", shape[0], least=1, remedy=_SHAPE)
+    return ny, whole("nx of the shape", shape[1], least=1, remedy=_SHAPE)
 
 
 def as_variance(variance: Any, array: np.ndarray) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 import re
 from collections.abc import Iterator
@@ -37,7 +38,12 @@ class Range:
         for name in self.__slots__:
             object.__setattr__(self, name, _integer(getattr(self, name), name))
         if not (0 <= self.x_lower < self.x_upper and 0 <= self.y_lower < self.y_upper):
-            raise ArgumentError("range", "must be 0 <= lower < upper on both axes", value=tuple(self))
+            raise ArgumentError(
+                "range",
+                "must be 0 <= lower < upper on both axes",
+                value=tuple(self),
+                remedy="give (x_lower, x_upper, y_lower, y_upper), half-open",
+            )
 
     def __iter__(self) -> Iterator[int]:
         return iter((self.x_lower, self.x_upper, self.y_lower, self.y_upper))
@@ -95,10 +101,15 @@ class Range:
     def _around(cls, x: Any, y: Any, radius: Any, *, frame: Range) -> Range:
         x, y, radius = _integer(x, "x"), _integer(y, "y"), _integer(radius, "radius")
         if radius < 0:
-            raise ArgumentError("range", "must have a radius of at least 0", value=(x, y, radius))
+            raise ArgumentError(
+                "range", "must have a radius of at least 0", value=(x, y, radius), remedy=_FORMS
+            )
         if not (frame.x_lower <= x < frame.x_upper and frame.y_lower <= y < frame.y_upper):
             raise ArgumentError(
-                "range", f"must have its centre inside the frame {tuple(frame)}", value=(x, y, radius)
+                "range",
+                f"must have its centre inside the frame {tuple(frame)}",
+                value=(x, y, radius),
+                remedy="choose a centre within the frame",
             )
         return cls(
             max(x - radius, frame.x_lower),
@@ -150,17 +161,19 @@ class Range:
 
 def _integer(value: Any, name: str) -> int:
     if isinstance(value, bool):
-        raise ArgumentTypeError(name, "must be a whole number", value=value)
+        raise ArgumentTypeError(name, "must be a whole number of pixels", value=value, remedy="give a number")
     try:
         return operator.index(value)
     except TypeError:
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        raise ArgumentTypeError(name, "must be a whole number of pixels", value=value) from None
+        if isinstance(value, numbers.Real) and float(value).is_integer():
+            return int(float(value))
+        raise ArgumentTypeError(
+            name, "must be a whole number of pixels", value=value, remedy="round it"
+        ) from None
 
 
 def _from_text(text: str, frame: Range | None) -> Range:
-    match = _SECTION.match(text.strip())
+    match = _SECTION.match(text.strip()) if isinstance(text, str) and len(text) < 200 else None
     if match is None or (frame is None and "*" in text):
         raise ArgumentError(
             "range", "is not a FITS section", value=text, remedy="write [x1:x2,y1:y2], 1-based and inclusive"

@@ -6,27 +6,35 @@ import math
 import string
 from typing import Any
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, printable
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
 _ALTERNATES = ("", *string.ascii_uppercase)
+ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
+PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
 _SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
 
 
 def moved(header: Header, dx: float, dy: float) -> Header:
     """The header after the content has moved by (dx, dy) pixels: the reference pixels move along.
 
-    Every alternate description (CRPIX1A...) follows; a header without a WCS is unchanged.
+    Every alternate description (CRPIX1A...) follows, and one that leaves out its CRPIX, which then is 0, gets it. The
+    sections, which speak of places in the raw frame, leave.
 
     >>> moved(Header({"CRPIX1": 10.0, "CRPIX2": 4.0}), -2, 0.5)["CRPIX1"]
     8.0
     """
+    if not (dx or dy):
+        return header
+    header = header.remove(*_SECTIONS)
     for alternate in _ALTERNATES:
-        for keyword, step in ((f"CRPIX1{alternate}", dx), (f"CRPIX2{alternate}", dy)):
-            if step and keyword in header:
-                value = header.number(keyword)
-                header = header if value is None else header.set(keyword, value + step)
+        for axis, step in (("1", dx), ("2", dy)):
+            keyword = f"CRPIX{axis}{alternate}"
+            described = keyword in header or f"CTYPE{axis}{alternate}" in header
+            value = _lenient(header, keyword) if keyword in header else 0.0
+            if step and described and value is not None:
+                header = header.set(keyword, value + step)
     return header
 
 
@@ -80,7 +88,7 @@ def pixel_scale(header: Header) -> tuple[float, float] | None:
 
 def zero_point(header: Header) -> float | None:
     """The photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
-    for keyword in ("ZEROPOINT", "ZEROPNT", "ZEROPT"):
+    for keyword in ZERO_POINTS:
         value = _lenient(header, keyword)
         if value is not None:
             return value
@@ -88,7 +96,13 @@ def zero_point(header: Header) -> float | None:
 
 
 def astropy_wcs(header: Header) -> Any:
-    """The `astropy.wcs.WCS` of the header, or None where it has no celestial one."""
+    """The `astropy.wcs.WCS` of the header, or None where it has no celestial one.
+
+    Raises
+    ------
+    ArgumentError
+        When its cards contradict each other.
+    """
     if not _celestial(header):
         return None
     import warnings
@@ -97,7 +111,15 @@ def astropy_wcs(header: Header) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)
-        return WCS(header.to_astropy(), naxis=2)
+        try:
+            return WCS(header.to_astropy(), naxis=2)
+        except Exception as error:  # wcslib has many kinds of its own
+            reason = str(error).strip().splitlines()[-1]
+            raise ArgumentError(
+                "header",
+                f"must describe one WCS: {printable(reason)}",
+                remedy="mend or remove CTYPE1, CTYPE2",
+            ) from error
 
 
 def _celestial(header: Header) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError
+from ccdfx.records.numbers import real
 from ccdfx.scalings.model import Scaling
+
+_ORDER = "exchange the two"
 
 
 def linear(slope: float = 1.0, offset: float = 0.0) -> Scaling:
@@ -110,41 +112,33 @@ def exp(base: float = math.e) -> Scaling:
     return Scaling("exp", {"base": base}, _exp, _exp_inverse, _exp_derivative, check=_check_exp)
 
 
-def _require(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(name, "must be a number", value=value) from None
-    if not (math.isfinite(number) and holds(number)):
-        raise ArgumentError(name, f"must be finite{rule}", value=value)
-
-
 def _check_linear(slope: float, offset: float) -> None:
-    _require("slope", slope, " and positive", lambda v: v > 0)
-    _require("offset", offset, "", lambda v: True)
+    real("slope", slope, above=0, remedy="a scaling increases")
+    real("offset", offset, remedy="give what is added")
 
 
 def _check_log(base: float, minimum: float | None, maximum: float | None, lower: float, upper: float) -> None:
-    _require("base", base, " and above 1", lambda v: v > 1)
-    _require("lower", lower, "", lambda v: True)
-    _require("upper", upper, " and above lower", lambda v: v > lower)
+    real("base", base, above=1, remedy="give 10 for decades")
+    real("upper", upper, above=real("lower", lower, remedy="give what the minimum becomes"), remedy=_ORDER)
     if (minimum is None) != (maximum is None):
-        raise ArgumentError("minimum, maximum", "must be given together", value=(minimum, maximum))
+        raise ArgumentError("minimum, maximum", "must be given together", value=(minimum, maximum),
+                            remedy="give both or none")  # fmt: skip
     if minimum is not None:
-        _require("minimum", minimum, "", lambda v: True)
-        _require("maximum", maximum, " and above minimum", lambda v: v > minimum)
+        real("maximum", maximum, above=real("minimum", minimum, remedy="give a number"), remedy=_ORDER)
 
 
 def _check_asinh(softening: float) -> None:
-    _require("softening", softening, " and positive", lambda v: v > 0)
+    real(
+        "softening", softening, above=0, remedy="give where linear turns into logarithmic, such as the noise"
+    )
 
 
 def _check_power(exponent: float) -> None:
-    _require("exponent", exponent, " and positive", lambda v: v > 0)
+    real("exponent", exponent, above=0, remedy="a scaling increases")
 
 
 def _check_exp(base: float) -> None:
-    _require("base", base, " and above 1", lambda v: v > 1)
+    real("base", base, above=1, remedy="a scaling increases")
 
 
 def _linear(array: np.ndarray, slope: float, offset: float) -> np.ndarray:

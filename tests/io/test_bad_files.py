@@ -225,7 +225,7 @@ def test_a_bad_file_is_refused_by_name(make, tmp_path: Path, name: str) -> None:
         assert peak < 100e6, "memory was allocated for what the file only claims"
         assert caught.value.subject in (str(path), "<bytes>")
         assert str(caught.value).isprintable()
-        assert caught.value.rule
+        assert caught.value.rule and caught.value.remedy
 
 
 @pytest.mark.parametrize("name", sorted(BAD))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 
 from ccdfx.engines import engine
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
 from ccdfx.noise import ccd_noise, gaussian_noise, poisson_noise
 from ccdfx.operations.calibrate import (
     add_variance,
@@ -18,7 +15,6 @@ from ccdfx.operations.calibrate import (
     subtract_dark,
     to_electrons,
 )
-from ccdfx.operations.masks import mask_from, mask_saturated
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 from ccdfx.records.master import Master
@@ -123,7 +119,7 @@ def test_the_level_of_a_flat_comes_from_its_good_pixels(normalise, level):
     np.testing.assert_allclose(found.array[0, :3], 6 * level / np.array([2, 3, 8]))
 
 
-def test_the_remembered_level_is_that_of_the_flat_at_hand():
+def test_the_level_is_that_of_the_flat_at_hand():
     image = np.full((1, 2), 12.0)
     for value in range(1, 60):
         flat = Image(np.array([[value, 3.0 * value]]))
@@ -236,77 +232,3 @@ def test_an_engine_elsewhere_does_not_get_pixels_in_memory(monkeypatch):
     monkeypatch.setattr(calibration, "TILE_PIXELS", 2)
     with engine(Engine("far", never)):
         assert (subtract_bias(ONES, bias=ONES).array == 0).all()
-
-
-ADU = Image(ONES, {"BUNIT": "adu", "EXPTIME": 30, "FILTER": "V", "CCDSUM": "1 1"}, range=(5, 8, 5, 7))
-ELECTRON = ADU.replace(unit="electron")
-REFUSED = {
-    "a broadcast bias": (MismatchError, lambda: subtract_bias(ONES, bias=np.ones((1, 3)))),
-    "a bias of one number": (ArgumentError, lambda: subtract_bias(ONES, bias=3.0)),
-    "a transposed bias": (MismatchError, lambda: subtract_bias(ONES, bias=np.ones((3, 2)))),
-    "a bias of another window": (MismatchError, lambda: subtract_bias(ADU, bias=ADU.replace(range=(6, 9, 5, 7)))),
-    "a bias in electrons": (MismatchError, lambda: subtract_bias(ADU, bias=ELECTRON)),
-    "a bias of another binning": (
-        MismatchError,
-        lambda: subtract_bias(ADU, bias=ADU.replace(header=ADU.header.set("CCDSUM", "2 2"))),
-    ),
-    "a list of biases": (ArgumentTypeError, lambda: subtract_bias(ONES, bias=[ONES, ONES])),
-    "a list of images": (ArgumentTypeError, lambda: subtract_bias([ADU, ADU], bias=ONES)),
-    "a cube": (ArgumentError, lambda: subtract_bias(np.ones((2, 3, 4)), bias=ONES)),
-    "a file name": (ArgumentTypeError, lambda: subtract_bias(ONES, bias="bias.fits")),
-    "no bias": (ArgumentTypeError, lambda: subtract_bias(ONES, bias=None)),
-    "a complex frame": (ArgumentTypeError, lambda: subtract_bias(ONES * 1j, bias=ONES)),
-    "another exposure": (MismatchError, lambda: subtract_dark(exposure(30), dark=exposure(60))),
-    "no exposure of the image": (ArgumentError, lambda: subtract_dark(exposure(None), dark=exposure(60), scale="exposure")),
-    "no exposure of the dark": (ArgumentError, lambda: subtract_dark(exposure(60), dark=exposure(None), scale="exposure")),
-    "exposure zero of the dark": (ArgumentError, lambda: subtract_dark(exposure(60), dark=exposure(0), scale="exposure")),
-    "exposure zero": (ArgumentError, lambda: subtract_dark(exposure(0), dark=exposure(60), scale="exposure")),
-    "negative exposure": (ArgumentError, lambda: subtract_dark(exposure(-5), dark=exposure(60), scale="exposure")),
-    "an exposure in words": (ArgumentError, lambda: subtract_dark(exposure("long"), dark=exposure(60), scale="exposure")),
-    "a misspelt scale": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale="exptime")),
-    "a negative scale": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale=-1)),
-    "a scale that is NaN": (ArgumentError, lambda: subtract_dark(exposure(1), dark=exposure(1), scale=np.nan)),
-    "another filter": (MismatchError, lambda: divide_flat(ADU, flat=ADU.replace(band="R"))),
-    "a flat without light": (ArgumentError, lambda: divide_flat(ONES, flat=ONES * 0)),
-    "a flat that is all NaN": (ArgumentError, lambda: divide_flat(ONES, flat=ONES * np.nan)),
-    "a flat that is all masked": (ArgumentError, lambda: divide_flat(ONES, flat=Image(ONES, mask=ONES > 0))),
-    "a level of zero": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise=0)),
-    "a level that is NaN": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise=lambda values: np.nan)),
-    "an unknown level": (ArgumentError, lambda: divide_flat(ONES, flat=ONES, normalise="mode")),
-    "a negative gain": (ArgumentError, lambda: to_electrons(ONES, gain=-1.5)),
-    "a gain of zero": (ArgumentError, lambda: to_electrons(ONES, gain=0)),
-    "a gain that is NaN": (ArgumentError, lambda: to_electrons(ONES, gain=np.nan)),
-    "an infinite gain": (ArgumentError, lambda: to_electrons(ONES, gain=np.inf)),
-    "a gain in words": (ArgumentTypeError, lambda: to_electrons(ONES, gain="1.5")),
-    "a gain for each amplifier": (ArgumentTypeError, lambda: to_electrons(ONES, gain=[1.5, 1.6])),
-    "electrons twice": (MismatchError, lambda: to_electrons(ELECTRON, gain=1.5)),
-    "fluxes": (MismatchError, lambda: to_electrons(ADU.replace(unit="Jy"), gain=1.5)),
-    "electrons twice, fused": (MismatchError, lambda: calibrate(ELECTRON, gain=1.5)),
-    "noise of ADU for electrons": (MismatchError, lambda: add_variance(ELECTRON, noise=ccd_noise(1.5, 5))),
-    "noise as a number": (ArgumentTypeError, lambda: add_variance(ONES, noise=5.0)),
-    "a saturation of zero": (ArgumentError, lambda: mask_saturated(ONES, saturation=0)),
-    "a saturation that is NaN": (ArgumentError, lambda: calibrate(ONES, saturation=np.nan)),
-    "no saturation": (ArgumentTypeError, lambda: mask_saturated(ONES, saturation=None)),
-    "a broadcast map": (MismatchError, lambda: mask_from(ONES, bad_pixels=np.zeros((2, 1), bool))),
-    "a map that is a frame": (ArgumentError, lambda: calibrate(ONES, bad_pixels=ONES * 1000)),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_mistakes_are_refused_with_argument_rule_and_remedy(name):
-    error, mistake = REFUSED[name]
-    with pytest.raises(error) as caught:
-        mistake()
-    assert isinstance(caught.value, CcdfxError)
-    assert re.match(r"^[\w ]+: .{8,}", str(caught.value)), str(caught.value)
-    assert caught.value.rule
-
-
-def test_refusals_name_what_they_are_about():
-    for name, subject in (
-        ("a broadcast bias", "bias"), ("another exposure", "dark"), ("another filter", "flat"), ("a negative gain", "gain"),
-        ("exposure zero", "EXPTIME of the image"), ("a broadcast map", "bad_pixels"), ("noise as a number", "noise"),
-    ):  # fmt: skip
-        with pytest.raises(CcdfxError) as caught:
-            REFUSED[name][1]()
-        assert caught.value.subject == subject and caught.value.remedy

@@ -254,7 +254,7 @@ def test_a_fit_as_a_recipe_holds_it():
     one = subtract_overscan(array, overscan=SIDES["left"], fit=OverscanFit(**options))
     two = subtract_overscan(array, overscan=SIDES["left"], fit=options)
     np.testing.assert_array_equal(one.array, two.array)
-    with pytest.raises(ArgumentError, match="fit: knows the options function, order"):
+    with pytest.raises(ArgumentTypeError, match="fit: knows the options function, order"):
         subtract_overscan(array, overscan=SIDES["left"], fit={"degree": 3})
     with pytest.raises(ArgumentTypeError, match="fit"):
         subtract_overscan(array, overscan=SIDES["left"], fit="legendre")

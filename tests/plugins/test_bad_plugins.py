@@ -82,6 +82,19 @@ BROKEN = {
         "from ccdfx import hookimpl\n@hookimpl\ndef ccdfx_commands():\n    return [('greet', 'Say hello.')]",
         "ccdfx_commands must return a list of Command records",
     ),
+    "exits": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "exits in a hook": (
+        "from ccdfx import hookimpl\n@hookimpl\ndef ccdfx_commands():\n    raise SystemExit(3)",
+        "ccdfx_commands raised SystemExit: 3",
+    ),
+    "nameless": (
+        "from ccdfx import Command, hookimpl\n@hookimpl\ndef ccdfx_commands():\n    return [Command(None, 'x', print)]",
+        "ccdfx_commands must give every record a name, it gave None",
+    ),
+    "shows nothing": (
+        "from ccdfx import hookimpl\nclass Odd:\n    __repr__ = None\n@hookimpl\ndef ccdfx_commands():\n    return Odd()",
+        "ccdfx_commands must return a list of Command records, it returned a Odd",
+    ),
     "nothing": (
         "from ccdfx import hookimpl\n@hookimpl\ndef ccdfx_commands():\n    pass",
         "ccdfx_commands must return a list of Command records, it returned None",

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ccdfx import registry
 from ccdfx.records.image import Image
 from ccdfx.scalings import Scaling, asinh, exp, linear, log, power, scale, sqrt, unscale
 
@@ -23,6 +24,7 @@ scalings = st.one_of(
     st.builds(asinh, st.floats(0.1, 1000)),
     st.builds(power, st.floats(0.2, 4)),
     st.builds(exp, st.floats(1.05, 10)),
+    st.sampled_from(list(registry.records("scaling").values())),
 )  # fmt: skip
 arrays = hnp.arrays(
     np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-90, 90, width=32)

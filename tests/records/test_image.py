@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, Flag, Header, Image, MismatchError, Range
-from ccdfx.records.image import adopt
+from ccdfx.records.image import adopt, as_image
+from ccdfx.records.master import Master
 from ccdfx.records.matching import require_match
+from ccdfx.testing import assert_same_image
 
 SKY = {
     "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 50.0, "CRPIX2": 40.0, "CRVAL1": 201.4, "CRVAL2": -8.8,
@@ -165,10 +167,7 @@ def test_ccddata_both_ways() -> None:
     image = full_image()
     data = image.to_ccddata()
     assert isinstance(data, CCDData) and data.unit == units.adu
-    again = Image.from_ccddata(data)
-    for field in ("array", "mask", "variance"):
-        np.testing.assert_array_equal(getattr(again, field), getattr(image, field))
-    assert again.range == image.range and again.header == image.header and again.dtype == image.dtype
+    assert_same_image(Image.from_ccddata(data), image)
 
 
 @pytest.mark.parametrize(("kind", "value"), [(StdDevUncertainty, 2.0), (InverseVariance, 0.25)])
@@ -179,6 +178,29 @@ def test_ccddata_uncertainties_become_variance(kind: type, value: float) -> None
     image = Image.from_ccddata(data)
     np.testing.assert_allclose(image.variance, 4.0)
     assert image.unit == "adu" and image.mask.tolist() == [[1, 0], [1, 0]]
+
+
+@pytest.mark.parametrize("unit", ["adu", "ADU", "MJy/sr", "Jy", "electron", "furlong of doom"])
+def test_every_unit_survives_ccddata(unit: str) -> None:
+    image = Image([[1.0]], {"BUNIT": unit})
+    again = Image.from_ccddata(image.to_ccddata())
+    assert again.unit.replace(" ", "") == image.unit.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [[1.0, 2.0]], ([1.0, 2.0],), np.array([[1.0, 2.0]], ">f8"), np.ma.MaskedArray([[1.0, 2.0]]),
+        CCDData([[1.0, 2.0]], unit=""), [[1.0, 2.0]] * units.dimensionless_unscaled, Image([[1.0, 2.0]]),
+        Master(Image([[1.0, 2.0]]), "a.fits", "0" * 64),
+    ],
+)  # fmt: skip
+def test_a_public_function_takes_every_kind_of_image(data: object) -> None:
+    assert_same_image(as_image(data), Image([[1.0, 2.0]]))
+
+
+def test_a_quantity_keeps_its_unit() -> None:
+    assert as_image([[1.0]] * units.electron).unit == "electron"
 
 
 def test_masked_array_both_ways() -> None:
@@ -192,6 +214,10 @@ def test_it_is_an_array_where_numpy_wants_one() -> None:
     assert np.asarray(image) is not None and np.asarray(image, dtype=float).dtype == float
     assert np.shares_memory(np.asarray(image), image.array)
     assert np.array(image).flags.writeable
+
+
+def test_it_shows_the_largest_floats() -> None:
+    assert "base64" in Image([[-1.7e308, 1.7e308]])._repr_html_()
 
 
 def test_it_shows_itself() -> None:
