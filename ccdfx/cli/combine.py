@@ -14,7 +14,7 @@ import click
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
 
-AVERAGES = ("mean", "median", "total")
+AVERAGES = ("mean", "median", "total", "minimum", "maximum")
 STATISTICS = ("mean", "median")
 
 
@@ -65,6 +65,12 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
     callback=_numbers_or_statistic,
     metavar="mean|median|N,N,...",
     help="Subtract from each frame its level.",
+)
+@click.option(
+    "--limits",
+    callback=_numbers,
+    metavar="LOW,HIGH",
+    help="The values, as they are in the frames, that take part.",
 )
 @click.option("--align", is_flag=True, help="Shift the frames onto the stars of the first.")
 @click.option(
@@ -145,7 +151,7 @@ def choices(*, average: str, reject: str | None, **options: Any) -> dict[str, An
         if reject == "none"
         else looked_up("rejection", reject)
     )
-    given = {key: options[key] for key in ("weights", "scale", "zero") if options[key] is not None}
+    given = {key: options[key] for key in ("weights", "scale", "zero", "limits") if options[key] is not None}
     return {"average": getattr(ccdfx, average)(), "reject": rule, **given}
 
 

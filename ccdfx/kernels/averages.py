@@ -13,9 +13,11 @@ from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT, decode
 from ccdfx.kernels.lanes import fill
 
 # Places in the plan, a vector of int64.
-AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES = range(7)
-PLAN = 7
-MEAN, MEDIAN, TOTAL = 0, 1, 2
+AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES, PICK, OWN_NOISE = range(9)
+PLAN = 9
+MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick another rank
+# Which of the sorted survivors a median picks: the middle two, the lower of them, the lower of two, an end.
+MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
 # Rows of the sums of a block: about the pivot, and the same with winsorized ends.
 PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
@@ -150,14 +152,27 @@ def sum_ordered_variances(order, low, high, factors, weighted, variances, spread
 
 
 @kernel
+def picked(pick, n):
+    """The first and the last rank of n survivors of which a median is the mean."""
+    first, last = (n - 1) // 2, n // 2
+    if pick == LOWER or (pick == LOWER_OF_TWO and n == 2):
+        last = first
+    elif pick == LOWEST:
+        first = last = 0
+    elif pick == HIGHEST:
+        first = last = n - 1
+    return first, last
+
+
+@kernel
 def store_values(plan, tile, low, high, width, sums, weighted, value):
     """The average of each lane; 0 where nothing survives."""
     kind = value.dtype.type
     if plan[AVERAGE] == MEDIAN:
         half = np.float64(0.5)
         for i in range(width):
-            n = max(high[i] - low[i], 1)
-            a, b = tile[low[i] + (n - 1) // 2, i], tile[low[i] + n // 2, i]
+            first, last = picked(plan[PICK], max(high[i] - low[i], 1))
+            a, b = tile[low[i] + first, i], tile[low[i] + last, i]
             value[i] = kind(half * a + half * b) if low[i] < high[i] else kind(0)
     elif plan[AVERAGE] == TOTAL:
         for i in range(width):
@@ -255,9 +270,10 @@ def store_whole(plan, tile, sums, efficiency, value, variance):
     n = np.float64(rows)
     if plan[AVERAGE] == MEDIAN:
         half = np.float64(0.5)
-        first, second = tile[(rows - 1) // 2], tile[rows // 2]
+        first, last = picked(plan[PICK], rows)
+        a, b = tile[first], tile[last]
         for i in range(value.size):
-            value[i] = kind(half * first[i] + half * second[i])
+            value[i] = kind(half * a[i] + half * b[i])
     elif plan[AVERAGE] == TOTAL:
         for i in range(value.size):
             value[i] = kind(sums[PIVOT, i] * n + sums[SUM, i])

@@ -18,8 +18,9 @@ from ccdfx.kernels.cache import kernel
 DATA, KIND, MASK, VARIANCE, VARIANCE_KIND = range(5)
 FRAME_COLUMNS = 5
 # Columns of the table of factors: x' = (raw * bscale + bzero) / scale - zero; blank is NaN where there is none.
-SCALE, ZERO, BSCALE, BZERO, BLANK, WEIGHT = range(6)
-FACTOR_COLUMNS = 6
+# values with LOWEST <= raw * bscale + bzero <= HIGHEST take part.
+SCALE, ZERO, BSCALE, BZERO, BLANK, WEIGHT, LOWEST, HIGHEST = range(8)
+FACTOR_COLUMNS = 8
 # Kinds of pixels; the big-endian ones are what FITS holds.
 U1, I2, U2, I4, F4, F8, BIG_I2, BIG_I4, BIG_F4, BIG_F8, BIG_U2 = range(11)
 KINDS = {
@@ -164,6 +165,15 @@ def _affine(tile, row, width, bscale, bzero, scale, zero):
 
 
 @kernel
+def _limit(tile, row, width, bscale, bzero, lowest, highest):
+    """What lies outside the limits, as a value of the frame before it is scaled, becomes +inf."""
+    inf = tile.dtype.type(np.inf)
+    for i in range(width):
+        value = tile[row, i] * bscale + bzero
+        tile[row, i] = tile[row, i] if (value >= lowest) & (value <= highest) else inf
+
+
+@kernel
 def gather(frames, factors, start, tile, width):
     """Fill ``tile[frame, :width]``; True where a value may be missing (it is +inf then)."""
     inf = tile.dtype.type(np.inf)
@@ -182,6 +192,9 @@ def gather(frames, factors, start, tile, width):
             factors[j, BSCALE],
             factors[j, BZERO],
         )
+        limited = factors[j, LOWEST] > -np.inf or factors[j, HIGHEST] < np.inf
+        if limited:
+            _limit(tile, j, width, bscale, bzero, factors[j, LOWEST], factors[j, HIGHEST])
         moved = scale != 1.0 or zero != 0.0 or bscale != 1.0 or bzero != 0.0
         if moved:
             _affine(tile, j, width, bscale, bzero, scale, zero)
@@ -190,7 +203,7 @@ def gather(frames, factors, start, tile, width):
             for i in range(width):
                 tile[j, i] = inf if mask[i] != 0 else tile[j, i]
         whole = kind <= I4 or kind in (BIG_I2, BIG_I4, BIG_U2)
-        holes |= frames[j, MASK] != 0 or moved or blank == blank or not whole
+        holes |= frames[j, MASK] != 0 or moved or limited or blank == blank or not whole
         for i in range(width, tile.shape[1]):
             tile[j, i] = inf
     return holes

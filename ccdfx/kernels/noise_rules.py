@@ -1,4 +1,4 @@
-"""The rule that clips by the noise of a CCD; `ccdfx.kernels.rules` says what a rule is."""
+"""Rules that clip by a noise known beforehand; `ccdfx.kernels.rules` says what a rule is."""
 
 from __future__ import annotations
 
@@ -82,18 +82,18 @@ def _mixed_median_lane(x, frame, residual, n, noise, limits, keep):
 
 
 @kernel
-def _take_back(residual, kept, passed, passes, n, keep):
-    """Mark values of the last pass as kept until there are `keep` of them, ties together."""
+def take_back(residual, kept, passed, since, n, keep):
+    """Mark values that went in this pass or later as kept until there are `keep` of them, ties together."""
     count = 0
     for r in range(n):
         count += kept[r]
     while count < keep:
         least = np.inf
         for r in range(n):
-            if not kept[r] and passed[r] == passes:
+            if not kept[r] and passed[r] >= since:
                 least = min(least, residual[r])
         for r in range(n):
-            if not kept[r] and passed[r] == passes and residual[r] <= least + TIE:
+            if not kept[r] and passed[r] >= since and residual[r] <= least + TIE:
                 kept[r] = True
                 count += 1
         if least == np.inf:
@@ -101,17 +101,17 @@ def _take_back(residual, kept, passed, passes, n, keep):
 
 
 @kernel
-def _kept_center(x, kept, n, work):
+def _kept_center(x, kept, n, work, kind):
     m = 0
     for r in range(n):
         if kept[r]:
             work[m] = x[r]
             m += 1
-    return center_of(work, 0, m, TRIMMED)
+    return center_of(work, 0, m, kind)
 
 
 @kernel
-def _mixed_mean_lane(x, frame, n, noise, limits, keep, kept, state):
+def _every_value_lane(x, frame, n, noise, limits, keep, kept, state, kind):
     """Every value is looked at: the survivors need not be neighbours."""
     residual, passed, work = state
     for r in range(n):
@@ -120,7 +120,7 @@ def _mixed_mean_lane(x, frame, n, noise, limits, keep, kept, state):
     number = 0
     m = n
     while m >= max(2, keep + 1):
-        center = _kept_center(x, kept, n, work)
+        center = _kept_center(x, kept, n, work, kind)
         number += 1
         before = m
         for r in range(n):
@@ -135,11 +135,11 @@ def _mixed_mean_lane(x, frame, n, noise, limits, keep, kept, state):
         if m == before:
             break
     if m < keep:
-        _take_back(residual, kept, passed, number, n, keep)
+        take_back(residual, kept, passed, 1 if kind == MEDIAN else number, n, keep)
 
 
 @kernel
-def _part_lane(lanes, frames, i, n, x, frame, kept):
+def part_lane(lanes, frames, i, n, x, frame, kept):
     """Move what was dropped below and above the survivors of a lane; the ranks of the survivors."""
     survivors = 0
     first = n
@@ -189,8 +189,8 @@ def _mixed_noise_clip(lanes, frames, counts, noise, parameters, low, high, kind)
         if kind == MEDIAN:
             low[i], high[i] = _mixed_median_lane(x, frame, state[0], n, noise, parameters, keep)
             continue
-        _mixed_mean_lane(x, frame, n, noise, parameters, keep, kept, state)
-        low[i], high[i] = _part_lane(lanes, frames, i, n, x, frame, kept)
+        _every_value_lane(x, frame, n, noise, parameters, keep, kept, state, kind)
+        low[i], high[i] = part_lane(lanes, frames, i, n, x, frame, kept)
 
 
 @kernel
@@ -222,3 +222,35 @@ def ccd_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
 def ccd_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; one row of noise for all frames, or one each (then `frames` is needed)."""
     _noise_clip(lanes, frames, counts, noise, parameters, low, high, TRIMMED)
+
+
+@kernel
+def _variance_clip(lanes, frames, counts, noise, parameters, low, high, kind):
+    rows = lanes.shape[0]
+    x, frame, kept = np.empty(rows), np.empty(rows, np.int64), np.empty(rows, np.bool_)
+    rank = np.arange(rows)
+    state = (np.empty(rows), np.empty(rows, np.int64), np.empty(rows))
+    own = np.zeros((rows, QUADRATIC + 1))  # the noise of each value of a lane
+    for r in range(rows):
+        own[r, SCALE] = 1.0
+    for i in range(counts.size):
+        n = counts[i]
+        column(lanes, i, n, x)
+        for r in range(n):
+            frame[r] = frames[r, i]
+            own[r, CONSTANT] = noise[frame[r], i]
+        keep = least_kept(parameters, n)
+        _every_value_lane(x, rank, n, own, parameters, keep, kept, state, kind)
+        low[i], high[i] = part_lane(lanes, frames, i, n, x, frame, kept)
+
+
+@kernel
+def variance_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
+    """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
+    _variance_clip(lanes, frames, counts, noise, parameters, low, high, MEDIAN)
+
+
+@kernel
+def variance_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
+    """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
+    _variance_clip(lanes, frames, counts, noise, parameters, low, high, TRIMMED)

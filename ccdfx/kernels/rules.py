@@ -8,6 +8,7 @@ A rule is a compiled function of one fixed signature::
 - ``frames[rank, lane]``: the frame that each value comes from, or an array without rows where the order was not kept;
 - ``noise[frame]``: (scale, zero, constant, linear, quadratic) of each frame, or one row when all frames are alike:
   the variance of a value at level c is (constant + linear L + quadratic L^2) / scale^2, L = max(0, scale (c + zero));
+  for a rule that has asked for the variances, ``noise[frame, lane]`` is that of each value (scaled as the value is);
 - ``parameters``: the numbers of the rule;
 - ``low[lane]``, ``high[lane]``: to be filled with the ranks that survive, ``low <= rank < high``. Where the survivors
   are not neighbours, the rule moves the dropped values (and their `frames`) below and above them; it may do that only

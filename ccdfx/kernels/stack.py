@@ -17,8 +17,11 @@ from ccdfx.kernels.averages import (
     AVERAGE,
     EMPIRICAL,
     LANES,
+    LOWEST,
     MEDIAN,
     ORDERED,
+    OWN_NOISE,
+    PICK,
     PIVOT,
     PROPAGATED,
     REJECTS,
@@ -191,10 +194,11 @@ def _stack(
     """
     rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
     needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
-    sorts = plan[REJECTS] != 0 or needs_raw or value.itemsize == 8
+    sorts = plan[REJECTS] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
     tile, raw = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
     order = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
     variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
+    own = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
     counts, low, high = np.empty(lanes, np.int32), np.empty(lanes, np.int32), np.empty(lanes, np.int32)
     sums, weighted = np.zeros((SUMS, lanes)), np.zeros((4, lanes))
     spread, scratch = np.zeros(lanes), np.empty(lanes, kind)
@@ -210,13 +214,17 @@ def _stack(
         copy(counts, high)
         for j in range(raw.shape[0]):
             copy(tile[j], raw[j])
+        if variances.shape[0]:
+            read_variances(frames, factors, start, width, variances)
+        for j in range(own.shape[0]):
+            copy(variances[j], own[j])
         whole = False
         if sorts:
-            _rank(plan, tile, order, networks[0], counts, noise, parameters, rule, (low, high), sums)
+            known = own if plan[OWN_NOISE] else noise
+            _rank(plan, tile, order, networks[0], counts, known, parameters, rule, (low, high), sums)
         else:
             whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), sums)
         if needs_raw:
-            read_variances(frames, factors, start, width, variances)
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
             )

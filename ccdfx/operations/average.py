@@ -1,16 +1,19 @@
-"""What becomes of the values of a pixel that survive: mean, median or sum."""
+"""What becomes of the values of a pixel that survive: mean, median, sum or an extreme."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.parameters import merged
+
+EVEN = ("middle", "lower", "lower of two")  # what a median takes of an even number of values
 
 # n Var(median of n) / sigma^2 for normal values, n = 1 ... 20: integrals over the density of the order statistics
 # (H. A. David & H. N. Nagaraja, Order Statistics, 2003, chapter 3), by quadrature to 1e-6.
@@ -22,13 +25,13 @@ _EXACT = (
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """How the survivors of a pixel become one value; made by `mean`, `median` or `total`.
+    """How the survivors of a pixel become one value; made by `mean`, `median`, `total`, `minimum` or `maximum`.
 
     Parameters
     ----------
     name : str
     parameters : mapping
-        The options of the average (none of the built-in ones has any).
+        The options of the average.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Average:
 
     def configure(self, **options: Any) -> Average:
         """The average with other options; an unknown one is an error."""
-        return Average(self.name, dict(merged(self.name, self.parameters, options)))
+        return AVERAGES[self.name](**merged(self.name, self.parameters, options))
 
 
 def mean() -> Average:
@@ -51,15 +54,51 @@ def mean() -> Average:
     return Average("mean", {})
 
 
-def median() -> Average:
-    """The median of the survivors, the mean of the two middle ones when their number is even.
+def median(*, even: str = "middle") -> Average:
+    """The median of the survivors.
 
-    Its variance is that of the mean times `median_efficiency` of the number of survivors.
+    Its variance is that of the mean times n Var / sigma^2 of normal values (`median_efficiency`; for the lower of the
+    middle values, the same of that order statistic).
 
-    >>> median().name
-    'median'
+    Parameters
+    ----------
+    even : {"middle", "lower", "lower of two"}
+        What is taken of an even number of values: the mean of the two middle ones, the lower of them, or, as IRAF's
+        lmedian does, the lower one where there are only two and the mean of the middle ones otherwise. A lower
+        value is one of the values that went in, and on average less than the median.
+
+    Raises
+    ------
+    ArgumentError
+        Another word.
+
+    >>> median().name, median(even="lower").parameters
+    ('median', {'even': 'lower'})
     """
-    return Average("median", {})
+    if even not in EVEN:
+        raise ArgumentError("even", f"must be one of {', '.join(EVEN)}", value=even, remedy="choose one")
+    return Average("median", {"even": even})
+
+
+def minimum() -> Average:
+    """The smallest of the survivors.
+
+    Its variance is that of the mean times n Var / sigma^2 of the smallest of n normal values; the values that a rule
+    has dropped do not enter.
+
+    >>> minimum().name
+    'minimum'
+    """
+    return Average("minimum", {})
+
+
+def maximum() -> Average:
+    """The greatest of the survivors; its variance is found as that of `minimum`.
+
+    >>> maximum().name
+    'maximum'
+    """
+    return Average("maximum", {})
 
 
 def total() -> Average:
@@ -73,7 +112,9 @@ def total() -> Average:
     return Average("total", {})
 
 
-AVERAGES: Mapping[str, Callable[[], Average]] = {"mean": mean, "median": median, "total": total}
+AVERAGES: Mapping[str, Callable[..., Average]] = {
+    "mean": mean, "median": median, "total": total, "minimum": minimum, "maximum": maximum,
+}  # fmt: skip
 
 
 def as_average(average: Any) -> Average:
@@ -86,7 +127,7 @@ def as_average(average: Any) -> Average:
         "average",
         "must be an Average",
         value=average,
-        remedy="give ccdfx.mean(), ccdfx.median() or ccdfx.total()",
+        remedy="give one of " + ", ".join(f"ccdfx.{name}()" for name in AVERAGES),
     )
 
 
@@ -105,9 +146,40 @@ def median_efficiency(count: int) -> float:
     return math.pi / 2.0 * (1.0 - (odd if count % 2 else odd + 1.0 - 2.8 / count) / count)
 
 
-def efficiency_table(count: int) -> np.ndarray:
-    """`median_efficiency` of 0 ... count."""
-    return np.array([median_efficiency(n) for n in range(count + 1)])
+def order_efficiency(rank: int, count: int) -> float:
+    """n Var / sigma^2 of the value of one rank (from 1) among n normal values, by quadrature of its density.
+
+    The density is n! / ((k-1)! (n-k)!) F^(k-1) (1-F)^(n-k) f (David & Nagaraja 2003, equation 2.1.6).
+
+    >>> round(order_efficiency(1, 2), 4)  # 2 (1 - 1/pi)
+    1.3634
+    """
+    z, cdf, pdf = _normal_grid()
+    above = cdf[::-1]  # 1 - F without loss
+    size = math.lgamma(count + 1) - math.lgamma(rank) - math.lgamma(count - rank + 1)
+    log = size + (rank - 1) * np.log(cdf) + (count - rank) * np.log(above) + np.log(pdf)
+    density = np.exp(log) * (z[1] - z[0])
+    first = float(density @ z)
+    return count * float(density @ (z - first) ** 2)
+
+
+@cache
+def _normal_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    z = np.linspace(-12.0, 12.0, 2401)
+    cdf = np.array([0.5 * math.erfc(-x / math.sqrt(2.0)) for x in z])
+    return z, cdf, np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+def efficiency_table(average: Average, count: int) -> np.ndarray:
+    """n Var / sigma^2 of an average that is a rank of the survivors, for 0 ... count of them."""
+    if average.name in ("minimum", "maximum"):
+        return np.array([1.0, *(order_efficiency(1, n) for n in range(1, count + 1))])
+    table = np.array([median_efficiency(n) for n in range(count + 1)])
+    even = average.parameters.get("even", "middle")
+    for n in range(2, count + 1 if even == "lower" else 3 if even == "lower of two" else 0, 2):
+        if n <= count:
+            table[n] = order_efficiency(n // 2, n)
+    return table
 
 
 def trimmed_efficiency(low: float, high: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.operations.average import Average, mean, median, total  # noqa: F401 - named in the docs
+from ccdfx.operations.average import Average, maximum, mean, median, minimum, total  # noqa: F401 - named in the docs
 from ccdfx.operations.normalise import Factor
 from ccdfx.operations.reject import Rejection, default_rejection, minmax  # noqa: F401
 from ccdfx.operations.stacking import job_of, run
@@ -70,18 +70,19 @@ def combine(
     weights: Sequence[float] | None = None,
     scale: Factor = None,
     zero: Factor = None,
+    limits: tuple[float, float] | None = None,
 ) -> Image:
     """Combine frames into one image.
 
     Values x of frame l become x' = x / s_l - z_l; then the rule rejects; then the survivors are averaged. A value that
-    is flagged in its frame's mask, or is not finite, takes no part.
+    is flagged in its frame's mask, is not finite, or lies outside the `limits`, takes no part.
 
     Parameters
     ----------
     frames : sequence of Image, array (ny, nx) or Source
         Of one shape, window, unit and binning. A source is read by rows, within the memory of the engine.
     average : Average
-        `mean` (default), `median` or `total`.
+        `mean` (default), `median`, `total`, `minimum` or `maximum`.
     reject : Rejection or None
         `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default is
         ``mad_clip(low=5, high=5, floor=None)``, which works from 3 frames on.
@@ -91,13 +92,16 @@ def combine(
     scale, zero : None, sequence of float, "mean", "median" or callable
         Numbers are s_l and z_l. A statistic S of the frames (their exact mean or median, or a callable
         ``Image -> float``) makes s_l = S_l / S_1 and z_l = S_l / s_l - S_1, so that all frames come to the first.
+    limits : (float, float), optional
+        The least and the greatest value, before scaling, that takes part, in the unit of the frames; the others are
+        as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
 
     Returns
     -------
     Image
         float32, or float64 if float64 or integers of more than 16 bits take part. Its mask has NO_DATA, and the flags
         of all frames, where nothing survives (value 0); None when that is nowhere. Its variance is propagated when all
-        frames have one (v / s_l^2), else empirical; see `mean`, `median` and `total`. The errors that frames share,
+        frames have one (v / s_l^2), else empirical; see `mean`, `median` and the others. The errors that frames share,
         such as that of one master, do not average down and are not told apart. The header is the first frame's, with
         NCOMBINE the number of frames combined, and the exposure time: the sum for `total`, else the mean.
 
@@ -120,7 +124,7 @@ def combine(
     >>> combine(frames, average=median(), reject=minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
-    job = job_of(frames, average, reject, weights, scale, zero)
+    job = job_of(frames, average, reject, weights, scale, zero, limits)
     maps = run(job, counts=False)
     flags = maps["flags"]
     return adopt(
@@ -137,6 +141,7 @@ def stack(
     weights: Sequence[float] | None = None,
     scale: Factor = None,
     zero: Factor = None,
+    limits: tuple[float, float] | None = None,
 ) -> Stack:
     """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
 
@@ -154,7 +159,7 @@ def stack(
     >>> result.value, result.rejected_high
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
-    job = job_of(frames, average, reject, weights, scale, zero)
+    job = job_of(frames, average, reject, weights, scale, zero, limits)
     maps = run(job, counts=True)
     for array in maps.values():
         array.flags.writeable = False

@@ -1,100 +1,30 @@
-"""Rules that decide which values of a pixel take part: records that bind options to a compiled rule."""
+"""The rejection rules: which values of a pixel take part."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.parameters import frozen, merged
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.line_reject import average_sigma_clip
+from ccdfx.operations.noise_reject import ccd_clip, cr_reject, variance_clip
+from ccdfx.operations.rank_reject import percentile_clip
+from ccdfx.operations.rejection import (
+    Arrangement,
+    Rejection,
+    StackFacts,
+    center_option,
+    keep_option,
+    limit_options,
+    yes_option,
+)
+from ccdfx.operations.robust_reject import gesd, linear_fit_clip, winsorized_clip
+from ccdfx.operations.sample_reject import sample_clip
+from ccdfx.records.numbers import real
+from ccdfx.records.parameters import frozen
 
 QUANTISATION = 1.0 / math.sqrt(12.0)
-
-
-@dataclass(frozen=True, slots=True)
-class StackFacts:
-    """What a rule may know of a stack before it sees a pixel.
-
-    `count`: the number of frames. `scales`, `zeros`: x' = x / scale - zero of each frame. `integers`: whether all
-    frames hold whole numbers.
-    """
-
-    count: int
-    scales: tuple[float, ...]
-    zeros: tuple[float, ...]
-    integers: bool
-
-    @property
-    def alike(self) -> bool:
-        """Whether all frames have the same scale and zero."""
-        return len(set(self.scales)) <= 1 and len(set(self.zeros)) <= 1
-
-
-@dataclass(frozen=True, slots=True)
-class Arrangement:
-    """A rule made ready for one stack.
-
-    `rule`: the compiled function (`ccdfx.kernels.rules` describes it). `numbers`: its parameters. `noise`: rows
-    (scale, zero, constant, linear, quadratic), one for all frames or one each. `trims`: the fractions that the rule
-    always drops at the low and the high end, whatever the values; None for rules that look at the values.
-    """
-
-    rule: Callable[..., None]
-    numbers: tuple[float, ...] = ()
-    noise: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0, 0.0, 0.0),)
-    trims: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rejection:
-    """A rejection rule with its options.
-
-    Parameters
-    ----------
-    name : str
-    factory : callable
-        The function that makes this record from options; `configure` calls it.
-    arrange : callable
-        ``arrange(parameters, facts) -> Arrangement`` for the stack that `StackFacts` describes.
-    parameters : mapping
-        The options.
-
-    Examples
-    --------
-    >>> rule = sigma_clip(low=3, high=2.5)
-    >>> rule.name, rule.configure(low=4).parameters["low"]
-    ('sigma_clip', 4.0)
-    """
-
-    name: str
-    factory: Callable[..., Rejection]
-    arrange: Callable[[Mapping[str, Any], StackFacts], Arrangement]
-    parameters: Mapping[str, Any]
-
-    def configure(self, **options: Any) -> Rejection:
-        """The rule with other options; an unknown option or a value out of bounds is an error."""
-        return self.factory(**merged(self.name, self.parameters, options))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Rejection):
-            return NotImplemented
-        return self.name == other.name and dict(self.parameters) == dict(other.parameters)
-
-    def __hash__(self) -> int:
-        return hash((self.name, tuple(self.parameters)))
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
-        return f"{self.name}({options})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.factory, dict(self.parameters))
-
-
-def _rebuild(factory: Callable[..., Rejection], parameters: dict[str, Any]) -> Rejection:
-    return factory(**parameters)
 
 
 def minmax(*, low: float = 1, high: float = 1) -> Rejection:
@@ -118,13 +48,15 @@ def minmax(*, low: float = 1, high: float = 1) -> Rejection:
     minmax(low=0, high=2)
     """
     for name, value in (("low", low), ("high", high)):
-        _number(name, value, least=0.0)
+        real(name, value, least=0.0)
         if value >= 1 and value != int(value):
             raise ArgumentError(name, "must be a whole number of values, or a fraction below 1", value=value)
     return Rejection("minmax", minmax, _arrange_minmax, frozen({"low": low, "high": high}))
 
 
-def sigma_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0) -> Rejection:
+def sigma_clip(
+    *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, scaled: bool = False
+) -> Rejection:
     """Drop values that lie more than `low` or `high` standard deviations from the center, again and again.
 
     The standard deviation has the divisor n - 1 and is taken about the center. About the median, a pass drops on both
@@ -140,13 +72,22 @@ def sigma_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median", k
     keep : int
         At least so many values survive where so many are there: those with the smallest residuals come back. A
         negative number is that many less than the values there are.
+    scaled : bool
+        Whether the noise follows the level that each frame had before it was scaled: deviations of frame l from the
+        center c are taken in units of sqrt(max(1, (c + z_l) / s_l)), for x' = x / s_l - z_l. This is what IRAF does
+        when a scale differs by more than its `sigscale` from 1. It changes nothing where the frames are scaled alike.
 
     Examples
     --------
     >>> sigma_clip(low=4)
-    sigma_clip(low=4.0, high=3.0, center='median', keep=0)
+    sigma_clip(low=4.0, high=3.0, center='median', keep=0, scaled=False)
     """
-    options = {**_limits(low, high), "center": _center(center), "keep": _keep(keep)}
+    options = {
+        **limit_options(low, high),
+        "center": center_option(center),
+        "keep": keep_option(keep),
+        "scaled": yes_option("scaled", scaled),
+    }
     return Rejection("sigma_clip", sigma_clip, _arrange_sigma_clip, frozen(options))
 
 
@@ -173,56 +114,9 @@ def mad_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, floor: float
     mad_clip(low=5.0, high=5.0, keep=0, floor=0.0)
     """
     if floor is not None:
-        floor = _number("floor", floor, least=0.0)
-    options = {**_limits(low, high), "keep": _keep(keep), "floor": floor}
+        floor = real("floor", floor, least=0.0)
+    options = {**limit_options(low, high), "keep": keep_option(keep), "floor": floor}
     return Rejection("mad_clip", mad_clip, _arrange_mad_clip, frozen(options))
-
-
-def ccd_clip(
-    *,
-    gain: float = 1.0,
-    readnoise: float = 0.0,
-    sensitivity: float = 0.0,
-    low: float = 3.0,
-    high: float = 3.0,
-    center: str = "median",
-    keep: int = 0,
-) -> Rejection:
-    """Drop values that lie further from the center than the noise of the detector allows.
-
-    At the center c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2. Where
-    frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)), divided by s.
-    It is repeated while at least 2 values are there. About the mean, the center of every pass is the mean without one
-    minimum and one maximum.
-
-    Parameters
-    ----------
-    gain : float
-        e-/ADU.
-    readnoise : float
-        e- rms.
-    sensitivity : float
-        Noise that grows with the signal, as a fraction of it.
-    low, high : float
-        In sigma; infinity turns a side off (``low=inf`` is IRAF's crreject).
-    center : {"median", "mean"}
-    keep : int
-        As in `sigma_clip`.
-
-    Examples
-    --------
-    >>> ccd_clip(gain=2.0, readnoise=5.0).parameters["gain"]
-    2.0
-    """
-    options = {
-        "gain": _number("gain", gain, above=0.0),
-        "readnoise": _number("readnoise", readnoise, least=0.0),
-        "sensitivity": _number("sensitivity", sensitivity, least=0.0),
-        **_limits(low, high),
-        "center": _center(center),
-        "keep": _keep(keep),
-    }
-    return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, frozen(options))
 
 
 def default_rejection() -> Rejection:
@@ -258,8 +152,18 @@ def _arrange_minmax(parameters: Mapping[str, Any], facts: StackFacts) -> Arrange
 def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels import rules
 
+    numbers = (parameters["low"], parameters["high"], parameters["keep"])
+    if parameters["scaled"] and not facts.alike:
+        from ccdfx.kernels import scaled_rules
+
+        rows = tuple((s, z, 0.0, 0.0, 0.0) for s, z in zip(facts.scales, facts.zeros, strict=True))
+        by_center = {
+            "median": scaled_rules.scaled_sigma_clip_median_rule,
+            "mean": scaled_rules.scaled_sigma_clip_mean_rule,
+        }
+        return Arrangement(by_center[parameters["center"]], numbers, rows)
     rule = {"median": rules.sigma_clip_median_rule, "mean": rules.sigma_clip_mean_rule}[parameters["center"]]
-    return Arrangement(rule, (parameters["low"], parameters["high"], parameters["keep"]))
+    return Arrangement(rule, numbers)
 
 
 def _arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -271,46 +175,7 @@ def _arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arran
     return Arrangement(mad_clip_rule, (parameters["low"], parameters["high"], parameters["keep"], floor))
 
 
-def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
-    from ccdfx.kernels.noise_rules import ccd_clip_mean_rule, ccd_clip_median_rule
-
-    gain = parameters["gain"]
-    noise = ((parameters["readnoise"] / gain) ** 2, 1.0 / gain, parameters["sensitivity"] ** 2)
-    frames = 1 if facts.alike else facts.count
-    rows = tuple((facts.scales[j], facts.zeros[j], *noise) for j in range(frames))
-    rule = {"median": ccd_clip_median_rule, "mean": ccd_clip_mean_rule}[parameters["center"]]
-    return Arrangement(rule, (parameters["low"], parameters["high"], parameters["keep"]), rows)
-
-
-def _limits(low: Any, high: Any) -> dict[str, float]:
-    return {"low": _limit("low", low), "high": _limit("high", high)}
-
-
-def _limit(name: str, value: Any) -> float:
-    return value if value == math.inf else _number(name, value, above=0.0)
-
-
-def _center(center: Any) -> str:
-    if center not in ("median", "mean"):
-        raise ArgumentError("center", "must be 'median' or 'mean'", value=center)
-    return center
-
-
-def _keep(keep: Any) -> int:
-    if isinstance(keep, bool) or not isinstance(keep, int):
-        raise ArgumentTypeError("keep", "must be a whole number of values", value=keep)
-    return keep
-
-
-def _number(name: str, value: Any, *, least: float = -math.inf, above: float = -math.inf) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(name, "must be a number", value=value) from None
-    if not math.isfinite(number) or number < least or number <= above:
-        bound = f"above {above:g}" if above > -math.inf else f"of at least {least:g}"
-        raise ArgumentError(name, f"must be a finite number {bound}", value=value)
-    return number
-
-
-REJECTIONS = (minmax(), sigma_clip(), mad_clip(), ccd_clip())
+REJECTIONS = (
+    minmax(), sigma_clip(), mad_clip(), ccd_clip(), cr_reject(), variance_clip(), percentile_clip(), winsorized_clip(),
+    linear_fit_clip(), gesd(), average_sigma_clip(), sample_clip(),
+)  # fmt: skip

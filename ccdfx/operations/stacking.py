@@ -13,8 +13,10 @@ from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.average import Average, as_average, efficiency_table, mean, trimmed_efficiency
 from ccdfx.operations.frames import Frame, as_frames, decoding, read_tile, release_buffer, working_type
-from ccdfx.operations.normalise import Factor, factors_of
-from ccdfx.operations.reject import Rejection, StackFacts, minmax
+from ccdfx.operations.lines import stack_lines
+from ccdfx.operations.normalise import Factor, factors_of, value_limits
+from ccdfx.operations.reject import minmax
+from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
 from ccdfx.records.header import Header
 
 TILE_BYTES = 16 * 2**20  # more than this in flight a thread gains nothing
@@ -38,7 +40,9 @@ class Job:
     header: Header
 
 
-def job_of(frames: Any, average: Any, reject: Any, weights: Any, scale: Factor, zero: Factor) -> Job:
+def job_of(
+    frames: Any, average: Any, reject: Any, weights: Any, scale: Factor, zero: Factor, limits: Any
+) -> Job:
     from ccdfx.kernels import averages, gather
 
     average = mean() if average is None else as_average(average)
@@ -53,16 +57,18 @@ def job_of(frames: Any, average: Any, reject: Any, weights: Any, scale: Factor, 
     count = len(found)
     factors = np.zeros((count, gather.FACTOR_COLUMNS))
     decoding(found, factors)
-    scales, zeros = factors_of(found, scale, zero)
+    bounds = value_limits(limits)
+    factors[:, gather.LOWEST], factors[:, gather.HIGHEST] = bounds or (-math.inf, math.inf)
+    scales, zeros = factors_of(found, scale, zero, bounds)
     factors[:, gather.SCALE], factors[:, gather.ZERO] = scales, zeros
     factors[:, gather.WEIGHT] = 1.0 if weights is None else _weights(weights, count, average)
     integers = all(frame.dtype.kind in "biu" for frame in found)
-    facts = StackFacts(count, scales, zeros, integers)
+    propagated = all(frame.has_variance for frame in found)
+    facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     if reject is not None:
         reject.arrange(
             reject.parameters, facts
         )  # what is wrong with the rule is said before anything is read
-    propagated = all(frame.has_variance for frame in found)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
     header = _header(found, average)
     return Job(
@@ -109,18 +115,27 @@ def _lenient(header: Header, keyword: str) -> float | None:
         return None
 
 
-def _plan(job: Job, trims: bool, ordered: bool) -> np.ndarray:
+def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     from ccdfx.kernels import averages
 
     plan = np.zeros(averages.PLAN, np.int64)
-    plan[averages.AVERAGE] = {"mean": averages.MEAN, "median": averages.MEDIAN, "total": averages.TOTAL}[
-        job.average.name
-    ]
+    codes = {"mean": averages.MEAN, "total": averages.TOTAL}
+    picks = {
+        "middle": averages.MIDDLE, "lower": averages.LOWER, "lower of two": averages.LOWER_OF_TWO,
+        "minimum": averages.LOWEST, "maximum": averages.HIGHEST,
+    }  # fmt: skip
+    plan[averages.AVERAGE] = codes.get(job.average.name, averages.MEDIAN)
+    plan[averages.PICK] = picks[job.average.parameters.get("even", "middle")]
+    if job.average.name in picks:
+        plan[averages.PICK] = picks[job.average.name]
     plan[averages.REJECTS] = job.reject is not None
     plan[averages.VARIANCES] = job.variances
     plan[averages.TRIMS] = trims
     plan[averages.WEIGHTED] = job.weighted
-    plan[averages.ORDERED] = ordered
+    if job.reject is not None:
+        own = arrangement.variances
+        plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
+        plan[averages.OWN_NOISE] = own
     plan[averages.LANES] = _lanes(len(job.frames), job.kind)
     return plan
 
@@ -153,13 +168,16 @@ class _Work:
                 for name, array in self.maps.items()
             }
         tile = read_tile(job.frames, lower, upper)
-        kernel, arguments = _call(job)
-        kernel(tile.table, *arguments, *(part[name] for name in MAPS))
+        kernel, arguments, scatter = _call(job)
+        if scatter is None:
+            kernel(tile.table, *arguments, *(part[name] for name in MAPS))
+        else:
+            stack_lines(kernel, arguments, scatter, tile.table, width, {name: part[name] for name in MAPS})
         return maps
 
 
-def _call(job: Job) -> tuple[Callable[..., bool], tuple[Any, ...]]:
-    """The kernel and its arguments between the table of frames and the outputs."""
+def _call(job: Job) -> tuple[Callable[..., bool], tuple[Any, ...], Any]:
+    """The kernel, its arguments between the table of frames and the outputs, and the rule that goes first or None."""
     from ccdfx.kernels.stack import networks, stack_kernel
 
     count = len(job.frames)
@@ -168,14 +186,16 @@ def _call(job: Job) -> tuple[Callable[..., bool], tuple[Any, ...]]:
         rule.parameters, job.facts if job.reject else StackFacts(3, (1.0,), (0.0,), False)
     )
     tables = np.ones((2, count + 1))
-    tables[0] = efficiency_table(count)
-    trims = arrangement.trims if job.reject else None
+    tables[0] = efficiency_table(job.average, count)
+    # An end of the survivors says nothing of the values that were dropped beyond it.
+    trims = arrangement.trims if job.reject and job.average.name not in ("minimum", "maximum") else None
     tables[1] = trimmed_efficiency(*(trims or (0.0, 0.0)))
     numbers = np.array([float(number) for number in arrangement.numbers])
     noise = np.array(arrangement.noise, dtype=np.float64)
-    plan = _plan(job, trims is not None, job.reject is not None and len(arrangement.noise) > 1)
+    plan = _plan(job, trims is not None, arrangement)
     kernel = stack_kernel(job.kind.str[1:])
-    return kernel, (job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables)
+    arguments = (job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables)
+    return kernel, arguments, arrangement.scatter if job.reject else None
 
 
 def run(job: Job, counts: bool) -> dict[str, np.ndarray]:

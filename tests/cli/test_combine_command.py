@@ -34,6 +34,8 @@ def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Pat
         (("--weights", "1,0,0,0,0", "--reject", "none"), 100),
         (("--scale", "1,1,600,1.3,1.4", "--reject", "none"), (100 + 110 + 100 + 100 + 100) / 5),
         (("--zero", "0,10,59900,30,40", "--reject", "none"), 100),
+        (("--limits", "105,135", "--reject", "none"), 120),
+        (("--average", "maximum", "--reject", "none"), 60000),
     ],
 )
 def test_options_reach_the_engine(

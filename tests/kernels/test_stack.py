@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
-from ccdfx.operations.average import median_efficiency, trimmed_efficiency
+from ccdfx.operations.average import median_efficiency, order_efficiency, trimmed_efficiency
 
 # ---- the twin: lists, no ranks, no lanes ----
 
@@ -45,9 +45,10 @@ def twin_clip(x, low, high, keep, centers, sigmas, least, median):
             if s > 0 and ((center - x[j]) > low * s or (x[j] - center) > high * s)
         }
         if median:
+            below, above = ({j for j in out if sign * (x[j] - center) > 0} for sign in (-1, 1))
             ends = [
-                *itertools.takewhile(out.__contains__, kept),
-                *itertools.takewhile(out.__contains__, kept[::-1]),
+                *itertools.takewhile(below.__contains__, kept),
+                *itertools.takewhile(above.__contains__, kept[::-1]),
             ]
             out = {j: out[j] for j in ends}
         passes += 1
@@ -106,28 +107,36 @@ def twin_survivors(x, rule, p, count, frame=None, scales=None, zeros=None):
             if median
             else (lambda v, i: trimmed_mean(v) if i == 0 else np.mean(v))
         )
-        kept = twin_clip(
-            x, p["low"], p["high"], keep, centers, lambda v, k, c: [deviation(v, c)] * len(v), 3, median
-        )
+
+        def noise(values, kept, center):
+            level = [(center + zeros[frame[j]]) / scales[frame[j]] if p.get("scaled") else 1.0 for j in kept]
+            weights = [math.sqrt(max(1.0, v)) for v in level]
+            sigma = deviation([(v - center) / w for v, w in zip(values, weights, strict=True)], 0.0)
+            return [sigma * w for w in weights]
+
+        kept = twin_clip(x, p["low"], p["high"], keep, centers, noise, 3, median)
     elif rule == "mad_clip":
         kept = twin_clip(
             x, p["low"], p["high"], keep, lambda v, i: np.median(v),
             lambda v, k, c: [max(1.4826 * np.median(np.abs(np.array(v) - c)), p.get("floor") or 0.0)] * len(v), 3, True,
         )  # fmt: skip
     else:
-        g, rn, sens = p["gain"], p["readnoise"], p["sensitivity"]
 
         def sigmas(values, kept, center):
             found = []
             for j in kept:
-                s, z = scales[frame[j]], zeros[frame[j]]
+                s, z = (scales[frame[j]], zeros[frame[j]]) if p.get("scaled", True) else (1.0, 0.0)
+                g, rn, sens = (
+                    p[name][frame[j]] if isinstance(p[name], list) else p[name]
+                    for name in ("gain", "readnoise", "sensitivity")
+                )
                 level = max(0.0, s * (center + z))
                 found.append(math.sqrt((rn / g) ** 2 + level / g + (sens * level) ** 2) / s)
             return found
 
         centers = (lambda v, i: np.median(v)) if median else (lambda v, i: trimmed_mean(v))
-        kept = twin_clip(x, p["low"], p["high"], keep, centers, sigmas, 2, median)
-    middle = np.median([x[j] for j in kept]) if kept else np.median(x) if x else 0
+        kept = twin_clip(x, p.get("low", math.inf), p["high"], keep, centers, sigmas, 2, median)
+    middle = sorted(x[j] for j in kept)[len(kept) // 2] if kept else np.median(x) if x else 0
     gone = [j for j in range(len(x)) if j not in kept]
     return kept, sum(x[j] <= middle for j in gone), sum(x[j] > middle for j in gone)
 
@@ -139,9 +148,19 @@ def twin_value(values, weights, average):
         return float(np.median(values))
     if average == "total":
         return math.fsum(values)
+    if average in ("minimum", "maximum"):
+        return {"minimum": min, "maximum": max}[average](values)
+    if average == "lower":
+        return sorted(values)[(len(values) - 1) // 2]
+    if average == "lower of two":
+        return min(values) if len(values) == 2 else float(np.median(values))
     if weights is None or not sum(weights) > 0:
         return math.fsum(values) / len(values)
     return math.fsum(w * v for w, v in zip(weights, values, strict=True)) / math.fsum(weights)
+
+
+def average_of(name):
+    return ccdfx.median(even=name) if name.startswith("lower") else getattr(ccdfx, name)()
 
 
 def stacked(frames, rule, options, **more):
@@ -155,7 +174,7 @@ def check(frames, masks, rule, options, average="mean", weights=None, scale=None
         ccdfx.Image(f[None, :], mask=None if masks is None else m[None, :]) for f, m in _paired(frames, masks)
     ]
     result = stacked(
-        images, rule, options, average=getattr(ccdfx, average)(), weights=weights, scale=scale, zero=zero
+        images, rule, options, average=average_of(average), weights=weights, scale=scale, zero=zero
     )
     scales, zeros = scale or [1.0] * len(frames), zero or [0.0] * len(frames)
     checked = 0
@@ -194,7 +213,7 @@ def _near(options, rule, margin):
     """The options, and the limits a little narrower and wider."""
     if rule in (None, "minmax"):
         return [{}]
-    low, high = options["low"], options["high"]
+    low, high = options.get("low", math.inf), options["high"]
     return [{}, *({"low": low * f, "high": high * f} for f in (1 - margin, 1 + margin))]
 
 
@@ -215,8 +234,11 @@ RULES = [
     ("mad_clip", {"low": 3.0, "high": 3.0, "floor": 10.0}),
     ("ccd_clip", {"low": 3.0, "high": 3.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.01}),
     ("ccd_clip", {"low": 2.0, "high": 2.5, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.0, "center": "mean"}),
+    ("cr_reject", {"high": 2.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.0}),
+    ("cr_reject", {"high": 2.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.01, "center": "mean", "keep": -1}),
     ("ccd_clip", {"low": 1.0, "high": 1.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.0, "keep": 3}),
 ]  # fmt: skip
+AVERAGES = ["mean", "median", "total", "lower", "lower of two", "minimum", "maximum"]
 DTYPES = ["u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4", "f8", ">i2", ">f4"]
 
 
@@ -247,12 +269,12 @@ def test_rules_equal_their_twin(rule, options, count):
     ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_every_type_of_pixel(rule, options, dtype):
-    for average in ("mean", "median", "total"):
+    for average in AVERAGES:
         check(simulated(7, 140, dtype, 3), None, rule, options, average)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 16, 33, 100, 200])
-@pytest.mark.parametrize("average", ["mean", "median"])
+@pytest.mark.parametrize("average", ["mean", "median", "lower", "lower of two", "minimum", "maximum"])
 def test_masks_nan_and_infinities(count, average):
     rng = np.random.default_rng(count)
     frames = simulated(count, 300, "f4", count)
@@ -290,11 +312,13 @@ def test_any_stack_equals_the_twin(data):
         )
     )
     masks = [np.array(row) // 5 * 3 for row in bad] if data.draw(st.booleans()) else None
-    average = data.draw(st.sampled_from(["mean", "median", "total"]))
+    average = data.draw(st.sampled_from(AVERAGES))
     check([np.array(row, dtype=dtype) for row in values], masks, rule, options, average)
 
 
-@pytest.mark.parametrize(("rule", "options"), [r for r in RULES if r[0] == "ccd_clip"], ids=str)
+@pytest.mark.parametrize(
+    ("rule", "options"), [r for r in RULES if r[0] in ("ccd_clip", "cr_reject")], ids=str
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_ccd_clip_of_scaled_frames_uses_the_noise_of_each(rule, options, weighted):
     rng = np.random.default_rng(5)
@@ -308,6 +332,62 @@ def test_ccd_clip_of_scaled_frames_uses_the_noise_of_each(rule, options, weighte
     weights = [1.0, 2.0, 0.5, 1.0, 3.0, 1.0] if weighted else None
     _, checked = check(frames, None, rule, options, weights=weights, scale=scale, zero=zero)
     assert checked > 180
+
+
+@pytest.mark.parametrize("center", ["median", "mean"])
+@pytest.mark.parametrize("keep", [0, 4])
+@pytest.mark.parametrize("rule", ["sigma_clip", "ccd_clip", "cr_reject"])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_rules_that_know_the_frame_of_a_value(rule, center, keep, scaled):
+    rng = np.random.default_rng(8)
+    scale, zero = [1.0, 0.5, 2.0, 4.0, 0.25, 1.5], [0.0, 3.0, -2.0, 0.0, 1.0, 5.0]
+    level = rng.normal(300.0, 50.0, 200)
+    frames = [
+        (s * (level + z) + rng.normal(0, 3, 200) * np.sqrt(16 + s * (level + z) / 2)).astype("f4")
+        for s, z in zip(scale, zero, strict=True)
+    ]
+    frames[2][::7] += 500
+    frames[4][::5] -= 30
+    options = {"high": 1.3, "center": center, "keep": keep, "scaled": scaled}
+    if rule != "cr_reject":
+        options["low"] = 1.2
+    if rule != "sigma_clip":
+        options |= {
+            "gain": [1.0, 2.0, 1.5, 0.7, 3.0, 1.0], "readnoise": [5.0, 8.0, 3.0, 20.0, 0.0, 6.0],
+            "sensitivity": [0.0, 0.01, 0.02, 0.0, 0.05, 0.03],
+        }  # fmt: skip
+    masks = list((rng.random((6, 200)) < 0.1).astype(np.uint8))
+    result, checked = check(frames, masks, rule, options, scale=scale, zero=zero)
+    assert checked > 180 and result.rejected_high.any()
+
+
+def test_noise_by_header_keyword():
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(100, 20, (5, 40)).astype("f4") for _ in range(4)]
+    gains, readnoises = [1.0, 2.0, 4.0, 0.5], [3.0, 5.0, 7.0, 9.0]
+    frames = [
+        ccdfx.Image(a, {"GAIN": g, "RDNOISE": r}) for a, g, r in zip(arrays, gains, readnoises, strict=True)
+    ]
+    expected = ccdfx.stack(frames, reject=ccdfx.ccd_clip(gain=gains, readnoise=readnoises))
+    got = ccdfx.stack(frames, reject=ccdfx.ccd_clip(gain="gain", readnoise="RDNOISE"))
+    assert got.value.tobytes() == expected.value.tobytes() and expected.rejected_high.any()
+    bad = [*frames[:3], frames[3].replace(header={"GAIN": 1.0})]
+    with pytest.raises(ccdfx.ArgumentError, match=r"frames\[3\]: must have the header keyword RDNOISE"):
+        ccdfx.combine(bad, reject=ccdfx.ccd_clip(gain="GAIN", readnoise="RDNOISE"))
+    with pytest.raises(ccdfx.ArgumentError, match=r"GAIN of frames\[3\]"):
+        zero = frames[3].replace(header={"GAIN": 0.0, "RDNOISE": 1.0})
+        ccdfx.combine([*frames[:3], zero], reject=ccdfx.cr_reject(gain="GAIN"))
+
+
+def test_noise_by_frame_of_the_wrong_length_or_kind():
+    frames = [np.ones((2, 2))] * 3
+    with pytest.raises(ccdfx.ArgumentError, match="gain: must be one for each of the 3 frames"):
+        ccdfx.combine(frames, reject=ccdfx.ccd_clip(gain=[1.0, 2.0]))
+    for gain in ([1.0, -1.0, 2.0], [], "", [1.0, "x"], math.nan):
+        with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError), match="gain"):
+            ccdfx.ccd_clip(gain=gain)
+    with pytest.raises(ccdfx.ArgumentTypeError, match="scaled"):
+        ccdfx.sigma_clip(scaled=1)
 
 
 @pytest.mark.parametrize(("rule", "options"), RULES, ids=lambda v: v if isinstance(v, str) else None)
@@ -367,6 +447,18 @@ def test_efficiency_of_the_median(count):
     rng = np.random.default_rng(count)
     medians = np.median(rng.standard_normal((count, 200_000)), axis=0)
     assert count * medians.var() == pytest.approx(median_efficiency(count), rel=0.015)
+
+
+@pytest.mark.parametrize(("rank", "count"), [(1, 1), (1, 2), (1, 5), (25, 25), (2, 4), (10, 20)])
+def test_efficiency_of_a_rank(rank, count):
+    rng = np.random.default_rng(count)
+    values = np.sort(rng.standard_normal((count, 200_000)), axis=0)[rank - 1]
+    assert count * values.var() == pytest.approx(order_efficiency(rank, count), rel=0.015)
+
+
+@pytest.mark.parametrize("count", [1, 3, 9, 19])
+def test_the_middle_rank_has_the_efficiency_of_the_median(count):
+    assert order_efficiency((count + 1) // 2, count) == pytest.approx(median_efficiency(count), abs=2e-6)
 
 
 @pytest.mark.parametrize(("count", "low", "high"), [(5, 1, 1), (10, 1, 1), (10, 0, 3), (20, 3, 3)])

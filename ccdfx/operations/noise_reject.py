@@ -1,0 +1,241 @@
+"""Rules that know the noise of a value beforehand: from the detector, or from the variances of the frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.rejection import (
+    Arrangement,
+    Rejection,
+    StackFacts,
+    center_option,
+    keep_option,
+    limit_option,
+    limit_options,
+    yes_option,
+)
+from ccdfx.records.numbers import real
+from ccdfx.records.parameters import frozen
+
+Detector = float | tuple[float, ...] | str
+
+
+def ccd_clip(
+    *,
+    gain: Detector = 1.0,
+    readnoise: Detector = 0.0,
+    sensitivity: Detector = 0.0,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    scaled: bool = True,
+) -> Rejection:
+    """Drop values that lie further from the center than the noise of the detector allows.
+
+    At the center c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2. Where
+    frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)), divided by s.
+    It is repeated while at least 2 values are there. About the mean, the center of every pass is the mean without one
+    minimum and one maximum.
+
+    Parameters
+    ----------
+    gain : float, sequence of float, or str
+        e-/ADU: for all frames, one a frame, or the header keyword that has it.
+    readnoise : float, sequence of float, or str
+        e- rms.
+    sensitivity : float, sequence of float, or str
+        Noise that grows with the signal, as a fraction of it.
+    low, high : float
+        In sigma; infinity turns a side off.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    scaled : bool
+        Whether the noise of scaled frames is that of their raw level; else the scaled values are taken for the level.
+
+    Raises
+    ------
+    ArgumentError
+        By `combine`: a number of values that is not that of the frames, a frame whose header lacks the keyword.
+
+    Examples
+    --------
+    >>> ccd_clip(gain=2.0, readnoise=5.0).parameters["gain"]
+    2.0
+    """
+    options = {
+        **_detector(gain, readnoise, sensitivity),
+        **limit_options(low, high),
+        "center": center_option(center),
+        "keep": keep_option(keep),
+        "scaled": yes_option("scaled", scaled),
+    }
+    return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, frozen(options))
+
+
+def cr_reject(
+    *,
+    gain: Detector = 1.0,
+    readnoise: Detector = 0.0,
+    sensitivity: Detector = 0.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    scaled: bool = True,
+) -> Rejection:
+    """Drop values that lie further above the center than the noise of the detector allows, and none below it.
+
+    This is `ccd_clip` without a lower limit, for cosmic rays, which only add signal.
+
+    Parameters
+    ----------
+    gain : float, sequence of float, or str
+        e-/ADU: for all frames, one a frame, or the header keyword that has it.
+    readnoise : float, sequence of float, or str
+        e- rms.
+    sensitivity : float, sequence of float, or str
+        Noise that grows with the signal, as a fraction of it.
+    high : float
+        In sigma.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    scaled : bool
+        As in `ccd_clip`.
+
+    Examples
+    --------
+    >>> cr_reject(gain=2.0, readnoise=5.0, high=4).parameters["high"]
+    4.0
+    """
+    options = {
+        **_detector(gain, readnoise, sensitivity),
+        "high": limit_option("high", high),
+        "center": center_option(center),
+        "keep": keep_option(keep),
+        "scaled": yes_option("scaled", scaled),
+    }
+    return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
+
+
+def _detector(gain: Any, readnoise: Any, sensitivity: Any) -> dict[str, Detector]:
+    return {
+        "gain": _detector_option("gain", gain, above=0.0),
+        "readnoise": _detector_option("readnoise", readnoise, least=0.0),
+        "sensitivity": _detector_option("sensitivity", sensitivity, least=0.0),
+    }
+
+
+def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
+    """A number, a tuple of numbers, or a keyword."""
+    if isinstance(value, str):
+        if not value.strip():
+            raise ArgumentError(
+                name,
+                "must be a number or the name of a header keyword",
+                value=value,
+                remedy="give such as 'GAIN'",
+            )
+        return value.strip().upper()
+    if isinstance(value, Iterable):
+        numbers = tuple(real(name, number, **bounds) for number in value)
+        if not numbers:
+            raise ArgumentError(
+                name, "must be one for each frame", value=value, remedy="give a number for all"
+            )
+        return numbers
+    return real(name, value, **bounds)
+
+
+def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
+    """The number of each frame."""
+    if isinstance(value, str):
+        bounds: dict[str, Any] = {"above": 0.0} if name == "gain" else {"least": 0.0}
+        found = []
+        for number, header in enumerate(facts.headers):
+            entry = header.number(value)
+            if entry is None:
+                raise ArgumentError(
+                    f"frames[{number}]",
+                    f"must have the header keyword {value} for {name}",
+                    remedy="give a number",
+                )
+            found.append(real(f"{value} of frames[{number}]", entry, **bounds))
+        return found
+    if isinstance(value, float):
+        return [value] * facts.count
+    if len(value) != facts.count:
+        raise ArgumentError(
+            name,
+            f"must be one for each of the {facts.count} frames",
+            value=len(value),
+            remedy="give as many, or one number for all",
+        )
+    return list(value)
+
+
+def _arrange_cr_reject(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    return _arrange_ccd_clip({**parameters, "low": math.inf}, facts)
+
+
+def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.noise_rules import ccd_clip_mean_rule, ccd_clip_median_rule
+
+    names = ("gain", "readnoise", "sensitivity")
+    detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
+    follow = parameters["scaled"]
+    rows = tuple(
+        (facts.scales[j] if follow else 1.0, facts.zeros[j] if follow else 0.0, (r / g) ** 2, 1.0 / g, s**2)
+        for j, (g, r, s) in enumerate(detectors)
+    )
+    if len(set(rows)) == 1:
+        rows = rows[:1]
+    rule = {"median": ccd_clip_median_rule, "mean": ccd_clip_mean_rule}[parameters["center"]]
+    return Arrangement(rule, (parameters["low"], parameters["high"], parameters["keep"]), rows)
+
+
+def variance_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0) -> Rejection:
+    """Drop values that lie more than `low` or `high` times their own standard deviation from the center.
+
+    The standard deviation of each value is the root of its variance in its frame; all frames must have one. It is
+    repeated while at least 2 values are there. About the median, the center of every pass is the median of the
+    survivors; about the mean, it is the mean without one minimum and one maximum. A value whose variance is 0 stays.
+
+    Parameters
+    ----------
+    low, high : float
+        In standard deviations; infinity turns a side off.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+
+    Raises
+    ------
+    ArgumentError
+        By `combine`, when a frame has no variance.
+
+    Examples
+    --------
+    >>> variance_clip(low=5)
+    variance_clip(low=5.0, high=3.0, center='median', keep=0)
+    """
+    options = {**limit_options(low, high), "center": center_option(center), "keep": keep_option(keep)}
+    return Rejection("variance_clip", variance_clip, _arrange_variance_clip, frozen(options))
+
+
+def _arrange_variance_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.noise_rules import variance_clip_mean_rule, variance_clip_median_rule
+
+    if not facts.variances:
+        raise ArgumentError(
+            "variance_clip",
+            "needs a variance of every frame",
+            remedy="give it by ccdfx.add_variance, or use ccd_clip",
+        )
+    rule = {"median": variance_clip_median_rule, "mean": variance_clip_mean_rule}[parameters["center"]]
+    numbers = (parameters["low"], parameters["high"], parameters["keep"])
+    return Arrangement(rule, numbers, variances=True)

@@ -1,0 +1,63 @@
+"""Rules that take their sigma from the sorted values themselves, other than by a standard deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.rejection import (
+    Arrangement,
+    Rejection,
+    StackFacts,
+    keep_option,
+    limit_options,
+)
+from ccdfx.records.numbers import real
+from ccdfx.records.parameters import frozen
+
+
+def percentile_clip(*, rank: float = -0.5, low: float = 3.0, high: float = 3.0, keep: int = 0) -> Rejection:
+    """Drop values that lie `low` or `high` times as far from the median as the value of one rank does, or further.
+
+    The rank is counted from the median, downwards where negative: that many values of half of the frames, or, below
+    1, that fraction of half of the frames. Where values are missing the count remains. One pass; a value just at the
+    limit goes; fewer than 3 values are left alone. This is IRAF's pclip. With the default the distance is that of the
+    lower quartile, 0.67 standard deviations of normal values, so 3 of them are 2 standard deviations.
+
+    Parameters
+    ----------
+    rank : float
+        Not 0; from 1 on a whole number.
+    low, high : float
+        In units of that distance; infinity turns a side off.
+    keep : int
+        As in `sigma_clip`.
+
+    Raises
+    ------
+    ArgumentError
+        A rank of 0, or one that is neither a fraction nor a whole number.
+
+    Examples
+    --------
+    >>> percentile_clip(rank=-0.5, high=4)
+    percentile_clip(rank=-0.5, low=3.0, high=4.0, keep=0)
+    """
+    rank = real("rank", rank)
+    if rank == 0 or (abs(rank) >= 1 and rank != int(rank)):
+        raise ArgumentError(
+            "rank", "must be a fraction or a whole number, not 0", value=rank, remedy="IRAF has -0.5"
+        )
+    options = {"rank": rank, **limit_options(low, high), "keep": keep_option(keep)}
+    return Rejection("percentile_clip", percentile_clip, _arrange_percentile_clip, frozen(options))
+
+
+def _arrange_percentile_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.rank_rules import percentile_clip_rule
+
+    half, rank = facts.count // 2, parameters["rank"]
+    steps = int(rank * half if abs(rank) < 1 else rank)  # towards 0, as in IRAF
+    steps = min(-1, max(-half, steps)) if rank < 0 else max(1, min(half, steps))
+    numbers = (parameters["low"], parameters["high"], parameters["keep"], steps)
+    return Arrangement(percentile_clip_rule, numbers)

@@ -1,0 +1,130 @@
+"""What a rejection rule is: a record that binds options to a compiled rule, and the checks that its options share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.header import Header
+from ccdfx.records.numbers import real, whole
+from ccdfx.records.parameters import merged
+
+
+@dataclass(frozen=True, slots=True)
+class StackFacts:
+    """What a rule may know of a stack before it sees a pixel.
+
+    `count`: the number of frames. `scales`, `zeros`: x' = x / scale - zero of each frame. `integers`: whether all
+    frames hold whole numbers. `variances`: whether all frames have a variance. `headers`: theirs.
+    """
+
+    count: int
+    scales: tuple[float, ...]
+    zeros: tuple[float, ...]
+    integers: bool
+    variances: bool = False
+    headers: tuple[Header, ...] = ()
+
+    @property
+    def alike(self) -> bool:
+        """Whether all frames have the same scale and zero."""
+        return len(set(self.scales)) <= 1 and len(set(self.zeros)) <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A rule made ready for one stack.
+
+    `rule`: the compiled function (`ccdfx.kernels.rules` describes it). `numbers`: its parameters. `noise`: rows
+    (scale, zero, constant, linear, quadratic), one for all frames or one each. `trims`: the fractions that the rule
+    always drops at the low and the high end, whatever the values; None for rules that look at the values. `ordered`:
+    the rule wants to know the frame of each value (as it does when `noise` has more than one row). `variances`: in the
+    place of the noise it wants the variance of each value, which all frames must have; it gets their order too.
+    `scatter`: a rule that goes over each line first; `ccdfx.kernels.scaled_rules` says what it gives.
+    """
+
+    rule: Callable[..., None]
+    numbers: tuple[float, ...] = ()
+    noise: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0, 0.0, 0.0),)
+    trims: tuple[float, float] | None = None
+    ordered: bool = False
+    variances: bool = False
+    scatter: Callable[..., None] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rejection:
+    """A rejection rule with its options.
+
+    Parameters
+    ----------
+    name : str
+    factory : callable
+        The function that makes this record from options; `configure` calls it.
+    arrange : callable
+        ``arrange(parameters, facts) -> Arrangement`` for the stack that `StackFacts` describes.
+    parameters : mapping
+        The options.
+
+    Examples
+    --------
+    >>> from ccdfx import sigma_clip
+    >>> rule = sigma_clip(low=3, high=2.5)
+    >>> rule.name, rule.configure(low=4).parameters["low"]
+    ('sigma_clip', 4.0)
+    """
+
+    name: str
+    factory: Callable[..., Rejection]
+    arrange: Callable[[Mapping[str, Any], StackFacts], Arrangement]
+    parameters: Mapping[str, Any]
+
+    def configure(self, **options: Any) -> Rejection:
+        """The rule with other options; an unknown option or a value out of bounds is an error."""
+        return self.factory(**merged(self.name, self.parameters, options))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rejection):
+            return NotImplemented
+        return self.name == other.name and dict(self.parameters) == dict(other.parameters)
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.parameters)))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{self.name}({options})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.factory, dict(self.parameters))
+
+
+def _rebuild(factory: Callable[..., Rejection], parameters: dict[str, Any]) -> Rejection:
+    return factory(**parameters)
+
+
+def limit_options(low: Any, high: Any) -> dict[str, float]:
+    return {"low": limit_option("low", low), "high": limit_option("high", high)}
+
+
+def limit_option(name: str, value: Any) -> float:
+    return math.inf if value == math.inf else real(name, value, above=0, remedy="infinity turns a side off")
+
+
+def center_option(center: Any) -> str:
+    if center not in ("median", "mean"):
+        raise ArgumentError("center", "must be 'median' or 'mean'", value=center, remedy="choose one")
+    return center
+
+
+def keep_option(keep: Any) -> int:
+    return whole("keep", keep, remedy="give how many values survive at least")
+
+
+def yes_option(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(name, "must be True or False", value=value, remedy="choose one")
+    return value

@@ -1,0 +1,142 @@
+"""Rules with an estimate of sigma of their own: winsorized, about a line, or by a test of the extremes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.rejection import (
+    Arrangement,
+    Rejection,
+    StackFacts,
+    keep_option,
+    limit_options,
+)
+from ccdfx.records.numbers import real
+from ccdfx.records.parameters import frozen
+
+
+def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0) -> Rejection:
+    """Drop values that lie more than `low` or `high` winsorized standard deviations from the median.
+
+    Sigma starts as the standard deviation. Values beyond 1.5 sigma from the median are moved to that limit, and sigma
+    becomes 1.134 times the standard deviation of the moved values, until it changes by less than 0.0005 of itself;
+    then values are dropped, and all is repeated until nothing drops or fewer than 3 values are left. Where so many
+    values are equal that sigma goes to 0, nothing drops. This is the rule of Siril and PixInsight.
+
+    Parameters
+    ----------
+    low, high : float
+        In sigma; infinity turns a side off.
+    keep : int
+        As in `sigma_clip`.
+
+    Examples
+    --------
+    >>> winsorized_clip(high=2.5)
+    winsorized_clip(low=3.0, high=2.5, keep=0)
+    """
+    options = {**limit_options(low, high), "keep": keep_option(keep)}
+    return Rejection("winsorized_clip", winsorized_clip, _arrange_winsorized_clip, frozen(options))
+
+
+def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0) -> Rejection:
+    """Drop values that lie far from a line through the sorted values.
+
+    The values of a pixel in ascending order are fitted by a line, least squares on the rank. Sigma is the mean absolute
+    residual; values with a residual below ``-low sigma`` or above ``high sigma`` are dropped, and all is repeated until
+    nothing drops or fewer than 3 values are left. It suits levels that drift from frame to frame. This is the rule of
+    Siril and PixInsight.
+
+    Parameters
+    ----------
+    low, high : float
+        In mean absolute residuals; infinity turns a side off.
+    keep : int
+        As in `sigma_clip`.
+
+    Examples
+    --------
+    >>> linear_fit_clip(low=4, high=3).parameters["low"]
+    4.0
+    """
+    options = {**limit_options(low, high), "keep": keep_option(keep)}
+    return Rejection("linear_fit_clip", linear_fit_clip, _arrange_linear_fit_clip, frozen(options))
+
+
+def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0) -> Rejection:
+    """Drop the outliers that the generalised extreme studentised deviate test finds (Rosner 1983).
+
+    Of n values at most ``int(n fraction)`` may go. In step i the value furthest from the mean is R_i = max |x - mean| /
+    sd away and is set aside; the critical value for the m = n - i + 1 values is (m - 1) t / sqrt(m (m - 2 + t^2)), t
+    the quantile 1 - significance / (2 m) of Student's distribution with m - 2 degrees of freedom. The number of
+    outliers is the greatest i with R_i above its critical value.
+
+    Parameters
+    ----------
+    fraction : float
+        Above 0, below 1.
+    significance : float
+        Chance that normal values without an outlier lose one; above 0, below 1.
+    keep : int
+        As in `sigma_clip`.
+
+    References
+    ----------
+    B. Rosner 1983, Technometrics 25, 165.
+
+    Examples
+    --------
+    >>> gesd(fraction=0.2)
+    gesd(fraction=0.2, significance=0.05, keep=0)
+    """
+    options: dict[str, Any] = {}
+    for name, value in (("fraction", fraction), ("significance", significance)):
+        options[name] = real(name, value, above=0.0)
+        if options[name] >= 1:
+            raise ArgumentError(name, "must be above 0 and below 1", value=value, remedy="give a fraction")
+    options["keep"] = keep_option(keep)
+    return Rejection("gesd", gesd, _arrange_gesd, frozen(options))
+
+
+def gesd_limits(count: int, significance: float) -> np.ndarray:
+    """The critical values for 0 ... count values; infinite below 3.
+
+    >>> gesd_limits(54, 0.05)[[53, 54]].round(3)  # Rosner's example, tabulated as 3.151 and 3.158
+    array([3.151, 3.159])
+    """
+    from scipy.special import stdtrit
+
+    limits = np.full(count + 1, np.inf)
+    if count >= 3:
+        m = np.arange(3.0, count + 1)
+        t = -stdtrit(m - 2, significance / (2 * m))
+        limits[3:] = (m - 1) * t / np.sqrt(m * (m - 2 + t * t))
+    return limits
+
+
+def _clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
+    return parameters["low"], parameters["high"], parameters["keep"]
+
+
+def _arrange_winsorized_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.robust_rules import winsorized_clip_rule
+
+    return Arrangement(winsorized_clip_rule, _clip_numbers(parameters))
+
+
+def _arrange_linear_fit_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.robust_rules import linear_fit_clip_rule
+
+    return Arrangement(linear_fit_clip_rule, _clip_numbers(parameters), ordered=True)
+
+
+def _arrange_gesd(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.robust_rules import gesd_rule
+
+    limits = gesd_limits(facts.count, parameters["significance"])
+    numbers = (parameters["fraction"], parameters["significance"], parameters["keep"], *limits)
+    return Arrangement(gesd_rule, tuple(float(number) for number in numbers))

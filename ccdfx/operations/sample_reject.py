@@ -1,0 +1,72 @@
+"""Sigma clipping as astropy and Siril do it, with the standard deviation of the sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.rejection import (
+    Arrangement,
+    Rejection,
+    StackFacts,
+    center_option,
+    keep_option,
+    limit_options,
+)
+from ccdfx.records.numbers import whole
+from ccdfx.records.parameters import frozen
+
+
+def sample_clip(
+    *,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    ddof: int = 0,
+    passes: int | None = None,
+) -> Rejection:
+    """Drop values that lie more than `low` or `high` standard deviations of the sample from the center.
+
+    The standard deviation is always about the mean, and the center is the plain mean or median from the first pass
+    on; `sigma_clip` takes both as IRAF does. With 3 or more values, this is the sigma clip of astropy (``ddof=0``, by
+    default ``passes=5``) and, about the median with ``ddof=1``, that of Siril. Fewer than 3 values are left alone.
+
+    Parameters
+    ----------
+    low, high : float
+        In standard deviations; infinity turns a side off.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    ddof : {0, 1}
+        The divisor of the sum of squares is the number of values less this.
+    passes : int, optional
+        At most so many; None goes on until nothing drops.
+
+    Examples
+    --------
+    >>> sample_clip(high=4, passes=5).parameters["passes"]
+    5
+    """
+    if isinstance(ddof, bool) or ddof not in (0, 1):
+        raise ArgumentError("ddof", "must be 0 or 1", value=ddof, remedy="astropy has 0, Siril 1")
+    options = {
+        **limit_options(low, high),
+        "center": center_option(center),
+        "keep": keep_option(keep),
+        "ddof": int(ddof),
+        "passes": None if passes is None else whole("passes", passes, least=1),
+    }
+    return Rejection("sample_clip", sample_clip, _arrange, frozen(options))
+
+
+def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels import sample_rules
+
+    passes = math.inf if parameters["passes"] is None else float(parameters["passes"])
+    numbers = (parameters["low"], parameters["high"], parameters["keep"], parameters["ddof"], passes)
+    by_center = {"median": sample_rules.sample_clip_median_rule, "mean": sample_rules.sample_clip_mean_rule}
+    return Arrangement(by_center[parameters["center"]], numbers)

@@ -1,0 +1,363 @@
+"""Rank, variance, winsorized, line and extreme-value rules against plain restatements, one pixel at a time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import ccdfx
+
+# ---- the twins: each gives what survives of the sorted (value, variance) pairs of a pixel, as a list of positions ----
+
+
+def least(keep, n):
+    return min(keep, n) if keep >= 0 else max(0, n + keep)
+
+
+def neighbours_back(kept, residual, n, keep):
+    """The survivors, a run of ranks, and neighbours of it until there are `keep`: the smaller residual first."""
+    first, last = kept
+    while last - first < keep:
+        below = residual[first - 1] if first > 0 else None
+        above = residual[last] if last < n else None
+        if below is None:
+            last += 1
+        elif above is None:
+            first -= 1
+        else:
+            limit, lower = min(below, above) + 0.001, below < above
+            first, last = first - (below <= limit), last + (above <= limit)
+            if lower and first > 0 and residual[first - 1] <= limit:
+                first -= 1
+            if not lower and last < n and residual[last] <= limit:
+                last += 1
+    return list(range(first, last))
+
+
+def any_back(kept, residual, n, keep, since):
+    kept = set(kept)
+    while len(kept) < keep:
+        gone = {j: r for j, (number, r) in residual.items() if j not in kept and number >= since}
+        limit = min(gone.values()) + 0.001
+        kept |= {j for j, r in gone.items() if r <= limit}
+    return sorted(kept)
+
+
+def twin_percentile(x, count, rank, low, high, keep):
+    n, half = len(x), count // 2
+    keep = least(keep, n)
+    if n < max(3, keep + 1):
+        return list(range(n))
+    steps = math.trunc(rank * half) if abs(rank) < 1 else int(rank)
+    steps = max(-half, min(-1, steps)) if rank < 0 else min(half, max(1, steps))
+    one_based = 1 + n // 2
+    if steps < 0:
+        at = max(1, (one_based - 1 if n % 2 == 0 else one_based) + steps)
+    else:
+        at = min(n, one_based + steps)
+    middle = float(np.median(x))
+    sigma = abs(x[at - 1] - middle)
+    if sigma == 0:
+        return list(range(n))
+    residual = [abs(value - middle) / sigma for value in x]
+    stay = [
+        j
+        for j, v in enumerate(x)
+        if not (middle - v >= low * sigma if v <= middle else v - middle >= high * sigma)
+    ]
+    ends = (stay[0], stay[-1] + 1) if stay else (sum(v <= middle for v in x),) * 2
+    return neighbours_back(ends, residual, n, keep)
+
+
+def twin_winsorized(x, low, high, keep):
+    n = len(x)
+    keep, kept, residual = least(keep, n), list(range(n)), {}
+    while len(kept) >= max(3, keep + 1):
+        values = np.array([x[j] for j in kept])
+        middle, sigma = np.median(values), values.std(ddof=1)
+        moved, first = values - middle, sigma
+        while sigma > first * 1e-30:
+            moved = np.clip(moved, -1.5 * sigma, 1.5 * sigma)
+            before, sigma = sigma, 1.134 * moved.std(ddof=1)
+            if abs(sigma - before) <= 0.0005 * before:
+                break
+        else:
+            break
+        out = {j for j in kept if middle - x[j] > low * sigma or x[j] - middle > high * sigma}
+        residual.update({j: abs(x[j] - middle) / sigma for j in out})
+        kept = [j for j in kept if j not in out]
+        if not out:
+            break
+    return neighbours_back((kept[0], kept[-1] + 1), residual, n, keep) if kept else kept
+
+
+def twin_line(x, low, high, keep):
+    n = len(x)
+    keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
+    while len(kept) >= max(3, keep + 1):
+        values = np.array([x[j] for j in kept])
+        rank = np.arange(len(values), dtype=float)
+        slope, level = np.polyfit(rank, values - values[0], 1)
+        far = values - values[0] - slope * rank - level
+        sigma = np.abs(far).mean()
+        if sigma <= 1e-12 * (values[-1] - values[0]):
+            break
+        number += 1
+        out = {
+            j: abs(d) / sigma for j, d in zip(kept, far, strict=True) if -d > low * sigma or d > high * sigma
+        }
+        residual.update({j: (number, r) for j, r in out.items()})
+        kept = [j for j in kept if j not in out]
+        if not out:
+            break
+    return any_back(kept, residual, n, keep, 1)
+
+
+def twin_gesd(x, fraction, significance, keep):
+    n, left, removed, outliers = len(x), list(range(len(x))), [], 0
+    residual = {}
+    for i in range(1, int(n * fraction + 1e-9) + 1):
+        m = n - i + 1
+        values = np.array([x[j] for j in left])
+        if m < 3 or values.std(ddof=1) == 0:
+            break
+        far = np.abs(values - values.mean()) / values.std(ddof=1)
+        at = len(left) - 1 if far[-1] >= far[0] else 0
+        residual[left[at]] = far[at]
+        t = stats.t.ppf(1 - significance / (2 * m), m - 2)
+        if far[at] > (m - 1) * t / math.sqrt(m * (m - 2 + t * t)):
+            outliers = i
+        removed.append(left.pop(at))
+    kept = sorted(set(range(n)) - set(removed[:outliers]))
+    return neighbours_back((kept[0], kept[-1] + 1), residual, n, least(keep, n)) if kept else kept
+
+
+def twin_variance(x, v, low, high, keep, center):
+    n = len(x)
+    keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
+    while len(kept) >= max(2, keep + 1):
+        values = [x[j] for j in kept]
+        if center == "median":
+            middle = float(np.median(values))
+        else:
+            middle = math.fsum(values[1:-1]) / (len(values) - 2) if len(values) > 2 else math.fsum(values) / 2
+        number += 1
+        out = {
+            j: abs(x[j] - middle) / math.sqrt(v[j])
+            for j in kept
+            if v[j] > 0 and abs(x[j] - middle) > (low if x[j] < middle else high) * math.sqrt(v[j])
+        }
+        residual.update({j: (number, r) for j, r in out.items()})
+        kept = [j for j in kept if j not in out]
+        if not out:
+            break
+    return any_back(kept, residual, n, keep, 1 if center == "median" else number)
+
+
+def twin_sample(x, low, high, center, keep, ddof, passes):
+    n = len(x)
+    keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
+    while len(kept) >= max(3, keep + 1) and (passes is None or number < passes):
+        values = np.array([x[j] for j in kept])
+        middle, sigma = (np.median(values) if center == "median" else values.mean()), values.std(ddof=ddof)
+        number += 1
+        out = (
+            {j for j in kept if middle - x[j] > low * sigma or x[j] - middle > high * sigma}
+            if sigma > 0
+            else ()
+        )
+        residual.update({j: (number, abs(x[j] - middle) / sigma) for j in out})
+        kept = [j for j in kept if j not in out]
+        if not out:
+            break
+    if center == "mean":
+        return any_back(kept, residual, n, keep, number)
+    if not kept:
+        return kept
+    return neighbours_back((kept[0], kept[-1] + 1), {j: r for j, (_, r) in residual.items()}, n, keep)
+
+
+def twin(name, x, v, count, p):
+    p = dict(p)
+    if name == "percentile_clip":
+        return twin_percentile(x, count, **p)
+    if name == "variance_clip":
+        return twin_variance(x, v, **p)
+    return {
+        "sample_clip": twin_sample,
+        "winsorized_clip": twin_winsorized,
+        "linear_fit_clip": twin_line,
+        "gesd": twin_gesd,
+    }[name](x, **p)
+
+
+RULES = [
+    ("percentile_clip", {"rank": -0.5, "low": 3.0, "high": 3.0, "keep": 0}),
+    ("percentile_clip", {"rank": 0.4, "low": 2.0, "high": 1.0, "keep": 3}),
+    ("percentile_clip", {"rank": -1.0, "low": 1.0, "high": 2.0, "keep": -2}),
+    ("percentile_clip", {"rank": 3.0, "low": 1.5, "high": math.inf, "keep": 0}),
+    ("winsorized_clip", {"low": 3.0, "high": 2.5, "keep": 0}),
+    ("winsorized_clip", {"low": 1.0, "high": 1.0, "keep": 4}),
+    ("linear_fit_clip", {"low": 3.0, "high": 2.0, "keep": 0}),
+    ("linear_fit_clip", {"low": 1.5, "high": 1.5, "keep": 4}),
+    ("sample_clip", {"low": 2.0, "high": 1.5, "center": "median", "keep": 0, "ddof": 1, "passes": None}),
+    ("sample_clip", {"low": 1.2, "high": 1.5, "center": "mean", "keep": 0, "ddof": 0, "passes": 2}),
+    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "median", "keep": 3, "ddof": 0, "passes": 5}),
+    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "mean", "keep": -2, "ddof": 1, "passes": None}),
+    ("gesd", {"fraction": 0.3, "significance": 0.05, "keep": 0}),
+    ("gesd", {"fraction": 0.6, "significance": 0.3, "keep": 3}),
+    ("variance_clip", {"low": 3.0, "high": 2.0, "center": "median", "keep": 0}),
+    ("variance_clip", {"low": 1.0, "high": 1.5, "center": "mean", "keep": 0}),
+    ("variance_clip", {"low": 0.5, "high": 0.7, "center": "median", "keep": 3}),
+    ("variance_clip", {"low": 0.5, "high": 0.7, "center": "mean", "keep": -1}),
+]
+every_rule = pytest.mark.parametrize(
+    ("name", "options"), RULES, ids=lambda v: v if isinstance(v, str) else None
+)
+
+
+def near(options, name):
+    """The options, and the limits a little narrower and wider."""
+    if name == "percentile_clip":  # its comparison includes the limit
+        return [options]
+    margins = {"significance"} if name == "gesd" else {"low", "high"}
+    return [
+        {key: value * factor if key in margins else value for key, value in options.items()}
+        for factor in (1.0, 1 - 1e-6, 1 + 1e-6)
+    ]
+
+
+def check(values, masks, variances, name, options, average="mean"):
+    images = [
+        ccdfx.Image(x[None], mask=m[None], variance=None if v is None else v[None])
+        for x, m, v in zip(values, masks, variances, strict=True)
+    ]
+    result = ccdfx.stack(images, reject=getattr(ccdfx, name)(**options), average=getattr(ccdfx, average)())
+    checked = 0
+    for i in range(values[0].size):
+        which = [j for j in range(len(values)) if np.isfinite(values[j][i]) and not masks[j][i]]
+        which.sort(key=lambda j: values[j][i])
+        x = [float(values[j][i]) for j in which]
+        v = [0.0 if variances[j] is None else float(variances[j][i]) for j in which]
+        found = [twin(name, x, v, len(values), p) for p in near(options, name)]
+        if any([x[j] for j in kept] != [x[j] for j in found[0]] for kept in found):
+            continue
+        checked += 1
+        kept = [x[j] for j in found[0]]
+        expected = (
+            0.0
+            if not kept
+            else float(np.median(kept))
+            if average == "median"
+            else math.fsum(kept) / len(kept)
+        )
+        assert result.count[0, i] == len(kept), (i, x, kept)
+        assert result.rejected_low[0, i] + result.rejected_high[0, i] == len(x) - len(kept)
+        if kept and len(set(x)) == len(x):
+            middle = kept[len(kept) // 2]
+            assert result.rejected_low[0, i] == sum(value < middle for value in set(x) - set(kept)), (
+                i,
+                x,
+                kept,
+            )
+        assert result.value[0, i] == pytest.approx(expected, rel=3e-7, abs=1e-4), (i, x, kept)
+    return checked
+
+
+def simulated(count, pixels, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(100.0, 8.0, (count, pixels))
+    hit = rng.random((count, pixels)) < 0.1
+    values[hit] += rng.normal(0.0, 60.0, hit.sum())
+    return values, rng
+
+
+@every_rule
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 25])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u2"])
+def test_rules_equal_their_twin(name, options, count, dtype):
+    values, rng = simulated(count, 130, count)
+    values = np.round(np.clip(values, 0, None)).astype(dtype) if dtype == "u2" else values.astype(dtype)
+    masks = (rng.random(values.shape) < 0.15).astype(np.uint8)
+    variances = rng.uniform(20, 200, values.shape).astype("f4") if name == "variance_clip" else [None] * count
+    assert check(list(values), list(masks), list(variances), name, options) > 100
+    check(list(values), list(masks), list(variances), name, options, "median")
+
+
+@every_rule
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_any_stack_equals_the_twin(name, options, data):
+    count, pixels = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 4))
+
+    def draw(elements):
+        row = st.lists(elements, min_size=pixels, max_size=pixels)
+        return data.draw(st.lists(row, min_size=count, max_size=count))
+
+    values = np.array(draw(st.one_of(st.integers(0, 9), st.just(math.nan))), "f4")
+    masks = np.array(draw(st.sampled_from([0, 0, 0, 0, 4])), np.uint8)
+    variances = [None] * count
+    if name == "variance_clip":
+        variances = list(np.array(draw(st.sampled_from([0.0, 1.0, 2.5, 9.0])), "f4"))
+        # of equal values with different variances either may go: let them differ
+        values = values + np.arange(count, dtype="f4")[:, None] / 64
+    check(list(values), list(masks), variances, name, options)
+
+
+@pytest.mark.parametrize("center", ["median", "mean"])
+def test_variance_clip_scales_the_variances(center):
+    values, rng = simulated(7, 200, 5)
+    values = values.astype("f4")
+    variances = rng.uniform(20, 200, values.shape).astype("f4")
+    scale = [1.0, 2.0, 0.5, 4.0, 1.0, 8.0, 0.25]
+    rule = ccdfx.variance_clip(low=2, high=2, center=center)
+    plain = [ccdfx.Image(x[None], variance=v[None]) for x, v in zip(values, variances, strict=True)]
+    scaled = [
+        ccdfx.Image(x[None] * np.float32(s), variance=v[None] * np.float32(s * s))
+        for x, v, s in zip(values, variances, scale, strict=True)
+    ]
+    expected, got = ccdfx.stack(plain, reject=rule), ccdfx.stack(scaled, reject=rule, scale=scale)
+    for name in ("value", "variance", "count", "rejected_low", "rejected_high"):
+        assert getattr(got, name).tobytes() == getattr(expected, name).tobytes(), name
+    assert (expected.rejected_high > 0).any()
+
+
+def test_variance_clip_needs_variances():
+    frames = [ccdfx.Image([[1.0]], variance=[[1.0]]), ccdfx.Image([[1.0]])]
+    with pytest.raises(ccdfx.ArgumentError, match="variance of every frame"):
+        ccdfx.combine(frames, reject=ccdfx.variance_clip())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("percentile_clip", {"rank": 0}),
+        ("percentile_clip", {"rank": 1.5}),
+        ("percentile_clip", {"low": 0}),
+        ("gesd", {"fraction": 1.0}),
+        ("gesd", {"significance": 0}),
+        ("gesd", {"keep": 1.5}),
+        ("winsorized_clip", {"low": -1}),
+        ("sample_clip", {"passes": 0}),
+        ("sample_clip", {"ddof": 2}),
+        ("linear_fit_clip", {"high": math.nan}),
+        ("cr_reject", {"gain": 0}),
+        ("cr_reject", {"high": "x"}),
+        ("variance_clip", {"center": "mode"}),
+    ],
+)
+def test_options_that_are_nonsense(name, options):
+    with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError)):
+        getattr(ccdfx, name)(**options)
+
+
+@pytest.mark.parametrize("values", [(100, 100, 9000), (100, 100, 100, 9000), (0.1, 0.1, 0.1, 0.1, 7, -3)])
+def test_winsorized_sigma_of_mostly_equal_values_vanishes(values):
+    """The iteration would shrink sigma for ever: it ends, and nothing drops."""
+    frames = [np.full((1, 3), v, "f4") for v in values]
+    assert ccdfx.stack(frames, reject=ccdfx.winsorized_clip()).count.tolist() == [[len(values)] * 3]
