@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.numbers import whole
 
 MEGABYTE = 2**20
 DEFAULT_MEMORY = 512 * MEGABYTE
@@ -148,12 +148,17 @@ def engine(
     """
     chosen = _named(name)
     if threads is not None:
-        count = _positive("threads", threads)
+        count = whole("threads", threads, least=1)
         if chosen.resize is None:
-            raise ArgumentError("threads", f"cannot be set for the engine {chosen.name!r}", value=threads)
+            raise ArgumentError(
+                "threads",
+                f"cannot be set for the engine {chosen.name!r}",
+                value=threads,
+                remedy="leave it out, or choose the engine 'threads'",
+            )
         chosen = chosen.resize(chosen, count)
     if memory is not None:
-        chosen = dataclasses.replace(chosen, memory=_positive("memory", memory))
+        chosen = dataclasses.replace(chosen, memory=whole("memory", memory, least=1, remedy="give bytes"))
     token = _current.set(chosen)
     try:
         yield chosen
@@ -167,17 +172,9 @@ def _named(name: str | Engine | None) -> Engine:
     if isinstance(name, Engine):
         return name
     if not isinstance(name, str):
-        raise ArgumentTypeError("engine", "must be a name or an Engine", value=name)
+        raise ArgumentTypeError(
+            "engine", "must be a name or an Engine", value=name, remedy="see 'ccdfx plugins' for the names"
+        )
     from ccdfx.registry import lookup
 
     return lookup("engine", name)
-
-
-def _positive(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ArgumentTypeError(name, "must be a whole number", value=value) from None
-    if isinstance(value, bool) or number < 1:
-        raise ArgumentError(name, "must be at least 1", value=value)
-    return number

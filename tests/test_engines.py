@@ -88,7 +88,7 @@ def test_an_engine_by_name_and_an_unknown_one():
     [
         ({"threads": 0}, ccdfx.ArgumentError),
         ({"threads": -1}, ccdfx.ArgumentError),
-        ({"threads": True}, ccdfx.ArgumentError),
+        ({"threads": True}, ccdfx.ArgumentTypeError),
         ({"threads": 1.5}, ccdfx.ArgumentTypeError),
         ({"memory": 0}, ccdfx.ArgumentError),
         ({"memory": "512 MB"}, ccdfx.ArgumentTypeError),

@@ -124,11 +124,26 @@ def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
 def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
     whole("seed", seed, least=0)
     if len(shape) != 2 or not all(isinstance(n, (int, np.integer)) and n >= _SMALLEST for n in shape):
-        raise ArgumentError("shape", f"must be two whole numbers of at least {_SMALLEST} pixels", value=shape)
+        raise ArgumentError(
+            "shape",
+            f"must be two whole numbers of at least {_SMALLEST} pixels",
+            value=shape,
+            remedy="give such as (512, 512)",
+        )
     if not filters or len(set(filters)) != len(filters) or not set(filters) <= set(_SKY):
-        raise ArgumentError("filters", f"must be different names of {', '.join(_SKY)}", value=filters)
+        raise ArgumentError(
+            "filters",
+            f"must be different names of {', '.join(_SKY)}",
+            value=filters,
+            remedy="choose from these",
+        )
     if len(counts) != 4 or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in counts):
-        raise ArgumentError("counts", "must be four whole numbers: bias, dark, flats, science", value=counts)
+        raise ArgumentError(
+            "counts",
+            "must be four whole numbers: bias, dark, flats, science",
+            value=counts,
+            remedy="give such as (9, 5, 5, 5)",
+        )
 
 
 def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int, ...], fwhm: float) -> Truth:

@@ -55,7 +55,9 @@ class Truth:
         for frame in self.frames:
             if frame.file == name:
                 return frame
-        raise ArgumentError("file", "is no frame of this simulated night", value=name)
+        raise ArgumentError(
+            "file", "is no frame of this simulated night", value=name, remedy="name one of its raw files"
+        )
 
 
 def read_truth(path: str | Path) -> Truth:

@@ -88,14 +88,20 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     if any(_REDUCED.match(line) for line in header.history):
         raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")
     if kind is None:
-        raise ArgumentError("kind", f"no rule of instrument {instrument.name} says what the frame is")
+        raise ArgumentError(
+            "kind",
+            f"no rule of instrument {instrument.name} says what the frame is",
+            remedy="add a rule to an instrument file, or correct the header",
+        )
     if kind != "other":
         yield "overscan", find_section(instrument.overscan, header, shape)
         yield "data", find_section(instrument.data, header, shape) or Range.whole(shape)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
         refusal = instrument.refusal(header)
         if refusal:
-            raise ArgumentError("frame", f"cannot be reduced: {refusal}")
+            raise ArgumentError(
+                "frame", f"cannot be reduced: {refusal}", remedy="leave it out of the directory"
+            )
 
 
 def _first(header: Header, keywords: Lookup) -> tuple[str, Any] | None:
@@ -140,13 +146,27 @@ def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None
         if kind in ("bias", "other", None):
             return None
         names = " or ".join(str(keyword) for keyword in keywords)
-        raise ArgumentError("exposure time", f"the header has no {names}")
+        raise ArgumentError(
+            "exposure time",
+            f"the header has no {names}",
+            remedy="add it to the header, or name its keyword in an instrument file",
+        )
     keyword, value = found
     if isinstance(value, str) and "," in value:
-        raise ArgumentError(f"header keyword {keyword}", "must be a number with a decimal point", value=value)
+        raise ArgumentError(
+            f"header keyword {keyword}",
+            "must be a number with a decimal point",
+            value=value,
+            remedy="correct the header",
+        )
     seconds = header.number(keyword)
     if seconds is None or seconds < 0:
-        raise ArgumentError(f"header keyword {keyword}", "must be seconds, 0 or more", value=value)
+        raise ArgumentError(
+            f"header keyword {keyword}",
+            "must be seconds, 0 or more",
+            value=value,
+            remedy="correct the header",
+        )
     return seconds
 
 
@@ -176,4 +196,9 @@ def _factors(numbers: list[str], where: Binning) -> tuple[int, int]:
     except (ValueError, OverflowError):
         pass
     name = where if isinstance(where, str) else " and ".join(where)
-    raise ArgumentError(f"header keyword {name}", "must be two binning factors", value=" ".join(numbers))
+    raise ArgumentError(
+        f"header keyword {name}",
+        "must be two binning factors",
+        value=" ".join(numbers),
+        remedy="correct the header, or the binning in the instrument file",
+    )

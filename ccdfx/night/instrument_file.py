@@ -139,7 +139,7 @@ def _text(table: Mapping[str, Any], key: str, where: str = "") -> str:
 def _flag(table: Mapping[str, Any], key: str) -> bool:
     value = table.get(key, False)
     if not isinstance(value, bool):
-        raise ArgumentError(key, "must be true or false", value=value)
+        raise ArgumentError(key, "must be true or false", value=value, remedy="write true or false")
     return value
 
 
@@ -155,7 +155,9 @@ def _hdu(value: Any) -> int | str | None:
 def _rule(table: Mapping[str, Any]) -> tuple[str, tuple[Condition, ...]]:
     kind = table.get("kind")
     if kind not in KINDS:
-        raise ArgumentError("rules.kind", f"must be one of {', '.join(KINDS)}", value=kind)
+        raise ArgumentError(
+            "rules.kind", f"must be one of {', '.join(KINDS)}", value=kind, remedy="choose one"
+        )
     return kind, conditions_of(table.get("when"), "rules.when")
 
 
@@ -211,7 +213,12 @@ def _bad(table: Mapping[str, Any]) -> BadPixels:
     for key in ("columns", "rows"):
         for item in _list(table, key):
             if isinstance(item, bool) or not isinstance(item, int) or item < 0:
-                raise ArgumentError(f"bad_pixels.{key}", "must be 0-based indices", value=item)
+                raise ArgumentError(
+                    f"bad_pixels.{key}",
+                    "must be 0-based indices",
+                    value=item,
+                    remedy="give whole numbers from 0 on",
+                )
     sections = _list(table, "sections")
     if not all(isinstance(item, str) for item in sections):
         raise ArgumentError(

@@ -80,12 +80,17 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
     good = float(image.good.mean())
     if good < choice.good:
         raise ArgumentError(
-            "flat", f"must have {choice.good:.0%} of its pixels unflagged", value=f"{good:.0%}"
+            "flat",
+            f"must have {choice.good:.0%} of its pixels unflagged",
+            value=f"{good:.0%}",
+            remedy="look at the flat, or lower flat.good in the recipe",
         )
     level = _level(image)
     if not (level >= choice.level and level > 0):
         rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
-        raise ArgumentError("flat", rule, value=round(level, 2))
+        raise ArgumentError(
+            "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
+        )
 
 
 def _level(image: Image) -> float:

@@ -33,7 +33,7 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     raw = _read(frame)
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
-        raise MismatchError("image", rule, value=raw.shape)
+        raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
     raw = raw.replace(header=standard_header(raw.header, frame))
     return preparation(frame, raw.shape, recipe)(raw)
 

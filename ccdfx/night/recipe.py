@@ -173,7 +173,7 @@ def _choice(name: str, table: Any) -> Any:
 
 def _is_bool(where: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise ArgumentError(where, "must be true or false", value=value)
+        raise ArgumentError(where, "must be true or false", value=value, remedy="write true or false")
 
 
 def _is_text(where: str, value: Any) -> None:
@@ -183,22 +183,29 @@ def _is_text(where: str, value: Any) -> None:
 
 def _is_fraction(where: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ArgumentError(where, "must be a fraction, 0 to 1", value=value)
+        raise ArgumentError(where, "must be a fraction, 0 to 1", value=value, remedy="give such as 0.5")
 
 
 def _is_level(where: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ArgumentError(where, "must be a level in ADU, 0 or more", value=value)
+        raise ArgumentError(
+            where, "must be a level in ADU, 0 or more", value=value, remedy="give such as 100"
+        )
 
 
 def _is_average(where: str, value: Any) -> None:
     if value not in AVERAGES:
-        raise ArgumentError(where, f"must be one of {', '.join(AVERAGES)}", value=value)
+        raise ArgumentError(where, f"must be one of {', '.join(AVERAGES)}", value=value, remedy="choose one")
 
 
 def _is_fit(where: str, value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise ArgumentError(where, "must be a table of the options of a fit", value=value)
+        raise ArgumentError(
+            where,
+            "must be a table of the options of a fit",
+            value=value,
+            remedy="give such as { function = 'legendre', order = 3 }",
+        )
     from ccdfx.operations.overscan import OverscanFit
 
     check_names(where, [item.name for item in fields(OverscanFit)], value)
@@ -208,7 +215,7 @@ def _is_fit(where: str, value: Any) -> None:
 def _is_method(where: str, value: Any) -> None:
     methods = ("mean", "median", "min", "max")
     if value not in methods:
-        raise ArgumentError(where, f"must be one of {', '.join(methods)}", value=value)
+        raise ArgumentError(where, f"must be one of {', '.join(methods)}", value=value, remedy="choose one")
 
 
 def _is_rule(where: str, value: Any) -> None:

@@ -70,6 +70,7 @@ class Strip:
                 f"overscan on the {self.side}",
                 f"must be narrower than the frame of {length} pixels",
                 value=size,
+                remedy="correct the instrument file",
             )
         kept = size - self.skip
         return {
@@ -98,6 +99,7 @@ class Inside:
                 "data section",
                 f"the margins leave nothing of a frame of {nx} x {ny}",
                 value=(left, right, bottom, top),
+                remedy="correct the instrument file",
             )
         return Range(left, nx - right, bottom, ny - top)
 
@@ -158,14 +160,21 @@ def _strip(spec: Mapping[str, Any], where: str) -> Strip:
             where, "knows side, size and skip only", value=sorted(unknown)[0], remedy="remove it"
         )
     if spec["side"] not in SIDES:
-        raise ArgumentError(f"{where}.side", f"must be one of {', '.join(SIDES)}", value=spec["side"])
+        raise ArgumentError(
+            f"{where}.side", f"must be one of {', '.join(SIDES)}", value=spec["side"], remedy="choose one"
+        )
     if "size" not in spec:
         raise ArgumentError(
             f"{where}.size", "is missing", remedy="give a number of pixels or a header keyword"
         )
     skip = spec.get("skip", 0)
     if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
-        raise ArgumentError(f"{where}.skip", "must be a whole number of pixels, 0 or more", value=skip)
+        raise ArgumentError(
+            f"{where}.skip",
+            "must be a whole number of pixels, 0 or more",
+            value=skip,
+            remedy="give such as 2",
+        )
     return Strip(spec["side"], _size(spec["size"], f"{where}.size"), skip)
 
 
@@ -174,7 +183,12 @@ def _size(value: Any, where: str) -> Size:
         return value.strip().upper().removeprefix("HIERARCH ").strip()
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise ArgumentError(where, "must be a number of pixels, 0 or more, or a header keyword", value=value)
+    raise ArgumentError(
+        where,
+        "must be a number of pixels, 0 or more, or a header keyword",
+        value=value,
+        remedy="give such as 32 or 'COVER'",
+    )
 
 
 def _pixels(size: Size, header: Header) -> int:
@@ -184,7 +198,12 @@ def _pixels(size: Size, header: Header) -> int:
     if value is None:
         return 0
     if value < 0 or value != int(value):
-        raise ArgumentError(f"header keyword {size}", "must be a number of pixels, 0 or more", value=value)
+        raise ArgumentError(
+            f"header keyword {size}",
+            "must be a number of pixels, 0 or more",
+            value=value,
+            remedy="correct the header, or give a number in the instrument file",
+        )
     return int(value)
 
 

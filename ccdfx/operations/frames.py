@@ -90,7 +90,9 @@ def as_frames(frames: Any) -> tuple[Frame, ...]:
         )  # fmt: skip
     found = tuple(_frame(frame, number) for number, frame in enumerate(frames))
     if not found:
-        raise ArgumentError("frames", "must hold at least one frame", value=[])
+        raise ArgumentError(
+            "frames", "must hold at least one frame", value=[], remedy="give the frames to combine"
+        )
     for frame in found[1:]:
         require_match(found[0], frame, frame.name)  # type: ignore[arg-type]
     return found
@@ -102,7 +104,7 @@ def _frame(data: Any, number: int) -> Frame:
         return _source_frame(data, f"{name} ({data.name})")
     image = as_image(data, name)
     if image.dtype.kind not in "buif":
-        raise ArgumentTypeError(name, "must hold real numbers", value=str(image.dtype))
+        raise ArgumentTypeError(name, "must hold real numbers", value=str(image.dtype), remedy="convert it")
     return Frame(
         name, image, image.shape, image.dtype, image.header, image.range,
         image.mask is not None, image.variance is not None,
@@ -225,9 +227,16 @@ def _read_rows(frame: Frame, lower: int, upper: int) -> Image:
     image = frame.rows(lower, upper)
     shape = (upper - lower, frame.shape[1])
     if image.shape != shape:
-        raise MismatchError(frame.name, f"must give the rows that were asked for, {shape}", value=image.shape)
+        raise MismatchError(
+            frame.name,
+            f"must give the rows that were asked for, {shape}",
+            value=image.shape,
+            remedy="correct the source",
+        )
     if (image.variance is not None) != frame.has_variance:
-        raise MismatchError(frame.name, "must have a variance for all of its rows or for none")
+        raise MismatchError(
+            frame.name, "must have a variance for all of its rows or for none", remedy="correct the source"
+        )
     return image
 
 
@@ -267,7 +276,9 @@ def _read_raw(frame: Frame, lower: int, upper: int, part: np.ndarray) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise FileError(path, f"cannot be read: {error.strerror or error}") from error
+        raise FileError(
+            path, f"cannot be read: {error.strerror or error}", remedy="check the file"
+        ) from error
     if changed or got < wanted:
         raise FileError(
             path, "was replaced, changed or cut since it was opened", value=f"{found.st_size} bytes now",

@@ -34,7 +34,12 @@ def value_limits(limits: Any) -> tuple[float, float] | None:
             remedy="infinity turns a side off",
         ) from None  # fmt: skip
     if not low <= high:
-        raise ArgumentError("limits", "must be a least value and one that is not below it", value=(low, high))
+        raise ArgumentError(
+            "limits",
+            "must be a least value and one that is not below it",
+            value=(low, high),
+            remedy="give (low, high), None for no limit",
+        )
     return low, high
 
 
@@ -75,7 +80,10 @@ def factors_of(
 def _is_statistic(chosen: Any, name: str) -> bool:
     if isinstance(chosen, str) and chosen not in STATISTICS:
         raise ArgumentError(
-            name, f"must be numbers, a function or one of {', '.join(STATISTICS)}", value=chosen
+            name,
+            f"must be numbers, a function or one of {', '.join(STATISTICS)}",
+            value=chosen,
+            remedy="choose one of these",
         )
     return isinstance(chosen, str) or callable(chosen)
 
@@ -116,9 +124,16 @@ def _numbers(values: Any, name: str, count: int) -> list[float]:
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError):
-        raise ArgumentTypeError(name, "must be numbers, one a frame", value=values) from None
+        raise ArgumentTypeError(
+            name, "must be numbers, one a frame", value=values, remedy="give as many as frames"
+        ) from None
     if len(numbers) != count:
-        raise ArgumentError(name, f"must be one for each of the {count} frames", value=len(numbers))
+        raise ArgumentError(
+            name,
+            f"must be one for each of the {count} frames",
+            value=len(numbers),
+            remedy="give as many as frames",
+        )
     if not all(math.isfinite(number) for number in numbers):
-        raise ArgumentError(name, "must be finite numbers", value=numbers)
+        raise ArgumentError(name, "must be finite numbers", value=numbers, remedy="leave the frame out")
     return numbers

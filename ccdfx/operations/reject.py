@@ -50,7 +50,12 @@ def minmax(*, low: float = 1, high: float = 1) -> Rejection:
     for name, value in (("low", low), ("high", high)):
         real(name, value, least=0.0)
         if value >= 1 and value != int(value):
-            raise ArgumentError(name, "must be a whole number of values, or a fraction below 1", value=value)
+            raise ArgumentError(
+                name,
+                "must be a whole number of values, or a fraction below 1",
+                value=value,
+                remedy="give such as 1 or 0.1",
+            )
     return Rejection("minmax", minmax, _arrange_minmax, frozen({"low": low, "high": high}))
 
 

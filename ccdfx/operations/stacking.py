@@ -82,11 +82,23 @@ def _weights(weights: Any, count: int, average: Average) -> np.ndarray:
     try:
         values = np.array([float(weight) for weight in weights])
     except (TypeError, ValueError):
-        raise ArgumentTypeError("weights", "must be numbers, one a frame", value=weights) from None
+        raise ArgumentTypeError(
+            "weights", "must be numbers, one a frame", value=weights, remedy="give as many as frames"
+        ) from None
     if values.size != count:
-        raise ArgumentError("weights", f"must be one for each of the {count} frames", value=values.size)
+        raise ArgumentError(
+            "weights",
+            f"must be one for each of the {count} frames",
+            value=values.size,
+            remedy="give as many as frames",
+        )
     if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
-        raise ArgumentError("weights", "must be finite, not negative and not all 0", value=values.tolist())
+        raise ArgumentError(
+            "weights",
+            "must be finite, not negative and not all 0",
+            value=values.tolist(),
+            remedy="give positive numbers",
+        )
     return values
 
 

@@ -66,7 +66,9 @@ def histogram(
     try:
         counts, edges = np.histogram(values.astype(np.float64), bins=bins, range=(low, high))
     except ValueError:
-        raise ArgumentError("limits", f"are too close for {bins} bins", value=limits) from None
+        raise ArgumentError(
+            "limits", f"are too close for {bins} bins", value=limits, remedy="give wider limits or fewer bins"
+        ) from None
     axes = new_axes() if ax is None else ax
     axes.stairs(counts, edges, fill=True, color="0.35")
     axes.set_xlim(low, high)

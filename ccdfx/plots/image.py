@@ -190,7 +190,10 @@ def _limits(values: np.ndarray, limits: str | tuple[float, float]) -> tuple[floa
         return _given_limits(limits)
     if limits not in _NAMES:
         raise ArgumentError(
-            "limits", f"must be a pair of numbers or one of {', '.join(_NAMES)}", value=limits
+            "limits",
+            f"must be a pair of numbers or one of {', '.join(_NAMES)}",
+            value=limits,
+            remedy="choose one of these",
         )
     if values.size == 0:
         return 0.0, 1.0
@@ -236,10 +239,15 @@ def _given_limits(limits: Any) -> tuple[float, float]:
         low, high = (float(value) for value in limits)
     except (TypeError, ValueError):
         raise ArgumentTypeError(
-            "limits", f"must be a pair of numbers or one of {', '.join(_NAMES)}", value=limits
+            "limits",
+            f"must be a pair of numbers or one of {', '.join(_NAMES)}",
+            value=limits,
+            remedy="choose one of these",
         ) from None
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ArgumentError("limits", "must be two finite numbers, the lower first", value=limits)
+        raise ArgumentError(
+            "limits", "must be two finite numbers, the lower first", value=limits, remedy="give (low, high)"
+        )
     return low, high
 
 
