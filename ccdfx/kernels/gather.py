@@ -207,3 +207,9 @@ def gather(frames, factors, start, tile, width):
         for i in range(width, tile.shape[1]):
             tile[j, i] = inf
     return holes
+
+
+@kernel
+def scaled(frames, factors, values):
+    """Put the values of all frames as they are combined into ``values[frame, pixel]``; +inf where there is none."""
+    gather(frames, factors, 0, values, values.shape[1])

@@ -62,6 +62,8 @@ from ccdfx.kernels.network import selection_network, sorting_network
 from ccdfx.kernels.rules import rule_type
 
 NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
+# What becomes of a value: it survives, the rule rejects it below or above, or it was not there.
+KEPT, LOW, HIGH, MISSING = range(4)
 
 
 @kernel
@@ -87,6 +89,14 @@ def _store_counts(low, high, counts, width, count, rejected_low, rejected_high):
         count[i] = high[i] - low[i]
         rejected_low[i] = low[i]
         rejected_high[i] = counts[i] - high[i]
+
+
+@kernel
+def _store_fates(order, low, high, counts, start, width, fates):
+    for r in range(order.shape[0]):
+        for i in range(width):
+            fate = KEPT if r < high[i] else HIGH if r < counts[i] else MISSING
+            fates[order[r, i], start + i] = LOW if r < low[i] else fate
 
 
 @kernel
@@ -183,7 +193,7 @@ def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
 
 def _stack(
     frames, factors, networks, plan, parameters, noise, rule, tables,
-    value, variance, count, rejected_low, rejected_high, flags,
+    value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
     """Combine a run of pixels; True where some pixel is left without a value.
 
@@ -191,10 +201,13 @@ def _stack(
     networks: three lists of comparators: all ranks, the middle ones, and the middle ones where values are missing.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
     value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; all but the first may be empty.
+    fates: (n, pixels) output, or empty; it needs a plan that keeps the order.
     """
     rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
     needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
-    sorts = plan[REJECTS] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
+    sorts = (
+        plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
+    )
     tile, raw = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
     order = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
     variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
@@ -238,6 +251,8 @@ def _stack(
             fill(low, np.int32(0))
             copy(counts, high)
         missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
+        if fates.size:
+            _store_fates(order, low, high, counts, start, width, fates)
         if count.size:
             _store_counts(
                 low, high, counts, width, _part(count, start, width),
@@ -269,5 +284,6 @@ def stack_kernel(kind: str) -> Callable[..., bool]:
     signature = types.boolean(
         types.Array(types.int64, 2, "C"), table, types.UniTuple(network, 3), types.Array(types.int64, 1, "C"),
         vector, table, rule_type(real), table, floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
+        types.Array(types.uint8, 2, "A"),
     )  # fmt: skip
     return kernel(_stack, signature=signature)

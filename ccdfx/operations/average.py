@@ -25,7 +25,7 @@ _EXACT = (
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """How the survivors of a pixel become one value; made by `mean`, `median`, `total`, `minimum` or `maximum`.
+    """How the survivors of a pixel become one value; made by `mean`, `median`, `total`, `minimum`, `maximum` or `custom`.
 
     Parameters
     ----------
@@ -39,7 +39,12 @@ class Average:
 
     def configure(self, **options: Any) -> Average:
         """The average with other options; an unknown one is an error."""
-        return AVERAGES[self.name](**merged(self.name, self.parameters, options))
+        return AVERAGES.get(self.name, custom)(**merged(self.name, self.parameters, options))
+
+    @property
+    def function(self) -> Callable[[Any], Any] | None:
+        """The Python function that does it, or None where the kernel does."""
+        return self.parameters.get("function")
 
 
 def mean() -> Average:
@@ -112,6 +117,33 @@ def total() -> Average:
     return Average("total", {})
 
 
+def custom(function: Callable[[Any], Any]) -> Average:
+    """What a Python function makes of the masked stack.
+
+    It is slower than the others by the time of the function. The variance of its result is not known.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(values) -> (rows, nx)``: `values` is a masked array (n, rows, nx) of the scaled values, in which
+        what is missing or rejected is masked. It sees some rows at a time, so it must treat pixels one by one. A
+        pixel that is masked or not finite in the result has no value.
+
+    Raises
+    ------
+    ArgumentTypeError
+        What cannot be called.
+
+    >>> custom(np.ma.median).name
+    'custom'
+    """
+    if not callable(function):
+        raise ArgumentTypeError(
+            "function", "must be callable", value=function, remedy="give a function of the masked stack"
+        )
+    return Average("custom", {"function": function})
+
+
 AVERAGES: Mapping[str, Callable[..., Average]] = {
     "mean": mean, "median": median, "total": total, "minimum": minimum, "maximum": maximum,
 }  # fmt: skip
@@ -123,11 +155,13 @@ def as_average(average: Any) -> Average:
         return average
     if any(average is factory for factory in AVERAGES.values()):
         return average()
+    if callable(average) and average is not custom:
+        return custom(average)
     raise ArgumentTypeError(
         "average",
         "must be an Average",
         value=average,
-        remedy="give one of " + ", ".join(f"ccdfx.{name}()" for name in AVERAGES),
+        remedy="give one of " + ", ".join(f"ccdfx.{name}()" for name in AVERAGES) + " or a function",
     )
 
 

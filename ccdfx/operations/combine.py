@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ccdfx.errors import ArgumentError
 from ccdfx.operations.average import Average, maximum, mean, median, minimum, total  # noqa: F401 - named in the docs
 from ccdfx.operations.normalise import Factor
+from ccdfx.operations.placement import Placement
 from ccdfx.operations.reject import Rejection, default_rejection, minmax  # noqa: F401
-from ccdfx.operations.stacking import job_of, run
+from ccdfx.operations.stacking import ALL_FLAGS, Choices, job_of
+from ccdfx.operations.tiles import Wanted, run
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
+from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
 
 _DEFAULT = default_rejection()
+Offsets = Sequence[tuple[float, float]] | str | Placement | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,15 +34,24 @@ class Stack:
         The average of the survivors; 0 where nothing survives.
     variance : array or None
         Of `value`; 0 where nothing survives, infinite where it is not known (one survivor without variance).
-        None when nothing is known of any pixel: one frame without variance.
+        None when nothing is known of any pixel: one frame without variance, or an average in Python.
     count : uint16 array
         How many values survive.
     rejected_low, rejected_high : uint16 array
         How many values the rule rejected below and above; missing values are not among them.
     flags : uint8 array
-        0 where something survives; else NO_DATA and the flags of all frames.
+        0 where something survives; else NO_DATA and the flags of all frames. Flags that were not to make a value bad
+        stay where any frame has them.
+    exposure : float32 array or None
+        The exposure times (EXPTIME, else EXPOSURE, in s) of the survivors that have weight, added up; None when a
+        frame does not say it.
     header : Header
     range : Range
+    frames : int
+        How many went in.
+    rejects : uint8 array or None
+        Which frames the rule rejected where, one bit a frame, shape (ceil(frames / 8), ny, nx); `rejected_in` reads
+        it. None unless it was asked for.
     """
 
     value: np.ndarray
@@ -46,8 +60,11 @@ class Stack:
     rejected_low: np.ndarray
     rejected_high: np.ndarray
     flags: np.ndarray
+    exposure: np.ndarray | None
     header: Header
     range: Range
+    frames: int
+    rejects: np.ndarray | None = None
 
     @property
     def image(self) -> Image:
@@ -55,6 +72,17 @@ class Stack:
         return adopt(
             self.value, self.header, self.flags if self.flags.any() else None, self.range, self.variance
         )
+
+    def rejected_in(self, frame: int) -> np.ndarray:
+        """Where the rule rejected the value of a frame (from 0), as a bool array (ny, nx)."""
+        if self.rejects is None:
+            raise ArgumentError(
+                "frame", "cannot be told from the others", remedy="give follow=True to ccdfx.stack"
+            )
+        number = whole("frame", frame, least=0, remedy="count from 0")
+        if number >= self.frames:
+            raise ArgumentError("frame", f"must be below {self.frames}", value=number, remedy="count from 0")
+        return (self.rejects[number // 8] >> (number % 8) & 1).astype(bool)
 
     def __repr__(self) -> str:
         rejected = int(self.rejected_low.sum(dtype=np.int64) + self.rejected_high.sum(dtype=np.int64))
@@ -65,12 +93,14 @@ class Stack:
 def combine(
     frames: Sequence[Any],
     *,
-    average: Average | None = None,
+    average: Average | Callable[[Any], Any] | None = None,
     reject: Rejection | None = _DEFAULT,
     weights: Sequence[float] | None = None,
     scale: Factor = None,
     zero: Factor = None,
     limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+    offsets: Offsets = None,
 ) -> Image:
     """Combine frames into one image.
 
@@ -80,9 +110,10 @@ def combine(
     Parameters
     ----------
     frames : sequence of Image, array (ny, nx) or Source
-        Of one shape, window, unit and binning. A source is read by rows, within the memory of the engine.
-    average : Average
-        `mean` (default), `median`, `total`, `minimum` or `maximum`.
+        Of one shape, window, unit and binning (with `offsets`: of one unit and binning). A source is read by rows,
+        within the memory of the engine.
+    average : Average or callable
+        `mean` (default), `median`, `total`, `minimum` or `maximum`, or a function as `custom` takes it.
     reject : Rejection or None
         `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default is
         ``mad_clip(low=5, high=5, floor=None)``, which works from 3 frames on.
@@ -95,6 +126,11 @@ def combine(
     limits : (float, float), optional
         The least and the greatest value, before scaling, that takes part, in the unit of the frames; the others are
         as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
+    flags : int
+        The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the result.
+    offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
+        Where the frames lie on the result, see `placed`: their union, rounded to whole pixels, unless a
+        `placed` record says otherwise. Statistics are those of the whole frames. The result's window is its own.
 
     Returns
     -------
@@ -124,11 +160,11 @@ def combine(
     >>> combine(frames, average=median(), reject=minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
-    job = job_of(frames, average, reject, weights, scale, zero, limits)
-    maps = run(job, counts=False)
-    flags = maps["flags"]
+    job = job_of(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets))
+    maps = run(job, Wanted())
+    found = maps["flags"]
     return adopt(
-        maps["value"], job.header, flags if flags.any() else None, job.frames[0].range,
+        maps["value"], job.header, found if found.any() else None, job.range,
         maps["variance"] if maps["variance"].size else None,
     )  # fmt: skip
 
@@ -136,16 +172,19 @@ def combine(
 def stack(
     frames: Sequence[Any],
     *,
-    average: Average | None = None,
+    average: Average | Callable[[Any], Any] | None = None,
     reject: Rejection | None = _DEFAULT,
     weights: Sequence[float] | None = None,
     scale: Factor = None,
     zero: Factor = None,
     limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+    offsets: Offsets = None,
+    follow: bool = False,
 ) -> Stack:
     """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
 
-    Parameters and errors are those of `combine`.
+    Parameters and errors are those of `combine`; with `follow`, the result tells which frames were rejected where.
 
     Returns
     -------
@@ -159,11 +198,13 @@ def stack(
     >>> result.value, result.rejected_high
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
-    job = job_of(frames, average, reject, weights, scale, zero, limits)
-    maps = run(job, counts=True)
+    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets)
+    job = job_of(frames, choices, exposures=True, follows=follow)
+    maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     for array in maps.values():
         array.flags.writeable = False
-    variance = maps.pop("variance")
-    return Stack(
-        variance=variance if variance.size else None, header=job.header, range=job.frames[0].range, **maps
-    )
+    optional: dict[str, Any] = {}
+    for name in ("variance", "exposure", "rejects"):
+        array = maps.pop(name)
+        optional[name] = array if array.size else None
+    return Stack(**optional, **maps, header=job.header, range=job.range, frames=len(job.frames))

@@ -11,7 +11,7 @@ import numpy as np
 
 def stack_lines(
     kernel: Callable[..., bool], arguments: tuple[Any, ...], scatter: Any, table: np.ndarray,
-    width: int, outputs: Mapping[str, np.ndarray],
+    width: int, outputs: Mapping[str, np.ndarray], fates: np.ndarray,
 ) -> None:  # fmt: skip
     """Combine the lines of a tile one by one, each with its own sigma.
 
@@ -24,16 +24,27 @@ def stack_lines(
     factors, networks, plan, numbers, noise, rule, tables = arguments
     for line in range(outputs["value"].size // width):
         start = line * width
-        frames = _moved(table, start)
+        frames = moved_table(table, start)
         first = (factors, networks, _measuring(plan), numbers, noise, scatter, tables)
         sigma = _line_sigma(kernel, frames, first, width, outputs["value"].dtype)
         known = noise.copy()
         known[:, noise_rules.CONSTANT] = sigma if sigma > 0 else -1.0
         part = (array[start : start + width] if array.size else array for array in outputs.values())
-        kernel(frames, factors, networks, plan, numbers, known, rule, tables, *part)
+        kernel(
+            frames,
+            factors,
+            networks,
+            plan,
+            numbers,
+            known,
+            rule,
+            tables,
+            *part,
+            fates[:, start : start + width],
+        )
 
 
-def _moved(table: np.ndarray, start: int) -> np.ndarray:
+def moved_table(table: np.ndarray, start: int) -> np.ndarray:
     """The table of frames for the pixels from `start` on."""
     from ccdfx.kernels import gather
 
@@ -63,6 +74,7 @@ def _line_sigma(
     """The root of the sum of squared deviations of all values of a line over their number less 1."""
     squares, nothing = np.empty(width, kind), np.empty(0, kind)
     used, unused = np.empty(width, np.uint16), np.empty((2, width), np.uint16)
-    kernel(frames, *arguments, squares, nothing, used, unused[0], unused[1], np.empty(width, np.uint8))
+    flags, fates = np.empty(width, np.uint8), np.empty((0, 0), np.uint8)
+    kernel(frames, *arguments, squares, nothing, used, unused[0], unused[1], flags, fates)
     number = int(used.sum(dtype=np.int64))
     return math.sqrt(float(squares.sum(dtype=np.float64)) / (number - 1)) if number > 1 else 0.0

@@ -43,16 +43,19 @@ class Arrangement:
     always drops at the low and the high end, whatever the values; None for rules that look at the values. `ordered`:
     the rule wants to know the frame of each value (as it does when `noise` has more than one row). `variances`: in the
     place of the noise it wants the variance of each value, which all frames must have; it gets their order too.
-    `scatter`: a rule that goes over each line first; `ccdfx.kernels.scaled_rules` says what it gives.
+    `scatter`: a rule that goes over each line first; `ccdfx.kernels.scaled_rules` says what it gives. `select`: a
+    rule in plain Python in the place of the compiled one, ``select(values) -> rejected``: of a masked array (n, pixels),
+    in which what is missing is masked, the bool array of what it rejects.
     """
 
-    rule: Callable[..., None]
+    rule: Callable[..., None] | None = None
     numbers: tuple[float, ...] = ()
     noise: tuple[tuple[float, ...], ...] = ((1.0, 0.0, 0.0, 0.0, 0.0),)
     trims: tuple[float, float] | None = None
     ordered: bool = False
     variances: bool = False
     scatter: Callable[..., None] | None = None
+    select: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

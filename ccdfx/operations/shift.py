@@ -21,7 +21,8 @@ NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
 
 KERNELS = ("spline", "lanczos")
-_REACH = 4
+REACH = 4
+"""Pixels from which a bad pixel may take a value."""
 _POLE = math.sqrt(3) - 2
 
 
@@ -88,16 +89,33 @@ def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
     header = moved(image.header, step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
+    result = resampled(image, step_x, step_y, kernel)
+    return result.replace(header=header)
+
+
+def resampled(
+    image: Image,
+    step_x: float,
+    step_y: float,
+    kernel: str,
+    usual: tuple[float | None, float | None] = (None, None),
+) -> Image:
+    """The pixels of `shift` under the header as it was.
+
+    `usual`: the value and the variance that stand for a bad pixel far from any good one; None takes them from the image.
+    """
     dtype = working_dtype(image.array)
     across, down = taps(step_x, kernel, dtype), taps(step_y, kernel, dtype)
     good = image.good
     flags = _flags(image.mask, good, across, down)
     known = np.outer(_known(step_y, image.shape[0]), _known(step_x, image.shape[1]))
-    array = _resampled(image.array.astype(dtype), good, across, down) * known
+    values = _filled(image.array.astype(dtype), good, usual[0])
+    array = _filtered(values, across, down) * known
     variance = None
     if image.variance is not None:
-        variance = _resampled(_finite_variance(image.variance, dtype), good, across, down, power=2) * known
-    return adopt(array, header, flags, image.range, variance)
+        values = _filled(_finite_variance(image.variance, dtype), good, usual[1])
+        variance = _filtered(values, across, down, power=2) * known
+    return adopt(array, image.header, flags, image.range, variance)
 
 
 def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
@@ -191,10 +209,15 @@ def _finite_variance(variance: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return values
 
 
-def _resampled(values: np.ndarray, good: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:
-    """The values (a fresh array, changed in place) filtered by the taps to a power."""
+def _filled(values: np.ndarray, good: np.ndarray, usual: float | None) -> np.ndarray:
+    """The values (a fresh array, changed in place) with something plausible where they are bad."""
     if not good.all():
-        fill_bad(values, ~good, _REACH, typical(values, good))
+        fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)
+    return values
+
+
+def _filtered(values: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:
+    """The values filtered by the taps to a power."""
     out = np.empty_like(values)
     weights_y, weights_x = down.padded(values.dtype, power), across.padded(values.dtype, power)
     separable(values, weights_y, down.first, weights_x, across.first, out, 0, values.shape[0])

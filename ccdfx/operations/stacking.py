@@ -1,35 +1,57 @@
-"""What `combine` and `stack` do: a job fixed before the first pixel is read, run tile by tile."""
+"""What `combine` and `stack` do, fixed before the first pixel is read: frames, factors, and the call of the kernel."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.average import Average, as_average, efficiency_table, mean, trimmed_efficiency
-from ccdfx.operations.frames import Frame, as_frames, decoding, read_tile, release_buffer, working_type
-from ccdfx.operations.lines import stack_lines
+from ccdfx.operations.frames import Frame, as_frames, working_type
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
+from ccdfx.operations.placement import Placement, as_placement, place
 from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
+from ccdfx.operations.rows import decoding
 from ccdfx.records.header import Header
+from ccdfx.records.numbers import whole
+from ccdfx.records.range import Range
+from ccdfx.records.wcs import SECTIONS, moved
 
-TILE_BYTES = 16 * 2**20  # more than this in flight a thread gains nothing
-TILE_PIXELS = 2**18
 TILE_CACHE = 2**15
-MAPS = ("value", "variance", "count", "rejected_low", "rejected_high", "flags")
+ALL_FLAGS = 255
+EXPOSURES = ("EXPTIME", "EXPOSURE")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of `combine`, as they were given."""
+
+    average: Any = None
+    reject: Any = None
+    weights: Any = None
+    scale: Factor = None
+    zero: Factor = None
+    limits: Any = None
+    flags: int = ALL_FLAGS
+    offsets: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.gather`."""
+    """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.gather`.
+
+    `counted` are the flags that make a value bad, `exposures` the exposure times where the map of them is wanted,
+    `follows` says that the fate of every value is wanted. The arrangement of the rule is made again where it is None,
+    in another process, to which compiled code does not travel.
+    """
 
     frames: tuple[Frame, ...]
+    shape: tuple[int, int]
     kind: np.dtype
     average: Average
     reject: Rejection | None
@@ -38,14 +60,23 @@ class Job:
     weighted: bool
     variances: int
     header: Header
+    range: Range
+    counted: int = ALL_FLAGS
+    exposures: tuple[float, ...] = ()
+    follows: bool = False
+    arrangement: Arrangement | None = None
+
+    @property
+    def grow(self) -> float:
+        """The radius around rejected pixels that is rejected too."""
+        return 0.0 if self.reject is None else float(self.reject.parameters.get("grow", 0.0))
 
 
-def job_of(
-    frames: Any, average: Any, reject: Any, weights: Any, scale: Factor, zero: Factor, limits: Any
-) -> Job:
+def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool = False) -> Job:
     from ccdfx.kernels import averages, gather
 
-    average = mean() if average is None else as_average(average)
+    average = mean() if choices.average is None else as_average(choices.average)
+    reject = choices.reject
     if reject is not None and not isinstance(reject, Rejection):
         raise ArgumentTypeError(
             "reject",
@@ -53,27 +84,55 @@ def job_of(
             value=reject,
             remedy="give such as ccdfx.sigma_clip(low=3, high=3)",
         )
-    found = as_frames(frames)
+    placement = as_placement(choices.offsets)
+    counted = whole("flags", choices.flags, least=0, remedy="give Flags joined by |") & ALL_FLAGS
+    found = as_frames(frames, placement is not None)
     count = len(found)
     factors = np.zeros((count, gather.FACTOR_COLUMNS))
-    decoding(found, factors)
-    bounds = value_limits(limits)
+    bounds = value_limits(choices.limits)
     factors[:, gather.LOWEST], factors[:, gather.HIGHEST] = bounds or (-math.inf, math.inf)
-    scales, zeros = factors_of(found, scale, zero, bounds)
+    scales, zeros = factors_of(found, choices.scale, choices.zero, bounds)
     factors[:, gather.SCALE], factors[:, gather.ZERO] = scales, zeros
+    weights = choices.weights
     factors[:, gather.WEIGHT] = 1.0 if weights is None else _weights(weights, count, average)
     integers = all(frame.dtype.kind in "biu" for frame in found)
     propagated = all(frame.has_variance for frame in found)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
-    if reject is not None:
-        reject.arrange(
-            reject.parameters, facts
-        )  # what is wrong with the rule is said before anything is read
+    # What is wrong with the rule is said before anything is read.
+    arrangement = None if reject is None else reject.arrange(reject.parameters, facts)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
+    if average.function is not None:
+        variances = averages.NOTHING
     header = _header(found, average)
+    times = _exposures(found) if exposures else ()
+    # Unlike times cannot be told from the number of survivors, nor can those that have no weight.
+    follows |= len(set(times)) > 1 or bool(times and not factors[:, gather.WEIGHT].all())
+    shape, window = found[0].shape, found[0].range
+    if placement is not None:
+        found, shape, header, window = _placed(found, placement, header)
+    decoding(found, factors)
     return Job(
-        found, working_type(found), average, reject, facts, factors, weights is not None, variances, header
-    )
+        found, shape, working_type(found), average, reject, facts, factors, weights is not None, variances, header,
+        window, counted, times, follows, arrangement,
+    )  # fmt: skip
+
+
+def _placed(
+    frames: tuple[Frame, ...], placement: Placement, header: Header
+) -> tuple[tuple[Frame, ...], tuple[int, int], Header, Range]:
+    """The frames in their places, and shape, header and window of the result."""
+    found, shape = place(frames, placement)
+    header = moved(header, found[0].x, found[0].y).remove(*SECTIONS)
+    return found, shape, header, Range.whole(shape)
+
+
+def _exposures(frames: tuple[Frame, ...]) -> tuple[float, ...]:
+    """The exposure times in s; none where a frame does not say it."""
+    for keyword in EXPOSURES:
+        times = [_lenient(frame.header, keyword) for frame in frames]
+        if not any(time is None for time in times):
+            return tuple(float(time or 0.0) for time in times)
+    return ()
 
 
 def _weights(weights: Any, count: int, average: Average) -> np.ndarray:
@@ -102,7 +161,7 @@ def _weights(weights: Any, count: int, average: Average) -> np.ndarray:
     return values
 
 
-def _header(frames: Sequence[Frame], average: Average) -> Header:
+def _header(frames: tuple[Frame, ...], average: Average) -> Header:
     """The first frame's header, with the number of frames and the exposure time of the result."""
     header = frames[0].header
     combined = 0
@@ -110,7 +169,7 @@ def _header(frames: Sequence[Frame], average: Average) -> Header:
         number = _lenient(frame.header, "NCOMBINE")
         combined += int(number) if number and number >= 1 else 1
     header = header.set("NCOMBINE", combined, "number of frames combined")
-    for keyword in ("EXPTIME", "EXPOSURE"):
+    for keyword in EXPOSURES:
         times = [_lenient(frame.header, keyword) for frame in frames]
         if any(time is None for time in times):
             continue
@@ -148,6 +207,7 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
         own = arrangement.variances
         plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
         plan[averages.OWN_NOISE] = own
+    plan[averages.ORDERED] |= job.follows
     plan[averages.LANES] = _lanes(len(job.frames), job.kind)
     return plan
 
@@ -158,45 +218,28 @@ def _lanes(count: int, kind: np.dtype) -> int:
     return min(max(wanted // 64 * 64, 128), 1024)
 
 
+def arranged(job: Job) -> Arrangement:
+    """The rule made ready; that of a rule which is never called where nothing is rejected."""
+    if job.reject is None:
+        rule = minmax()
+        return rule.arrange(rule.parameters, StackFacts(3, (1.0,), (0.0,), False))
+    return job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)
+
+
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """What is done with one tile of rows: into `maps` where they can be reached, else as a result of its own."""
-
-    job: Job
-    counts: bool
-    maps: dict[str, np.ndarray] | None
-
-    def __call__(self, rows: tuple[int, int]) -> dict[str, np.ndarray]:
-        lower, upper = rows
-        job = self.job
-        width = job.frames[0].shape[1]
-        if self.maps is None:
-            maps = _empty_maps(job, upper - lower, self.counts)
-            part = {name: array.reshape(-1) for name, array in maps.items()}
-        else:
-            maps = {}
-            part = {
-                name: array.reshape(-1)[lower * width : upper * width] if array.size else array.reshape(-1)
-                for name, array in self.maps.items()
-            }
-        tile = read_tile(job.frames, lower, upper)
-        kernel, arguments, scatter = _call(job)
-        if scatter is None:
-            kernel(tile.table, *arguments, *(part[name] for name in MAPS))
-        else:
-            stack_lines(kernel, arguments, scatter, tile.table, width, {name: part[name] for name in MAPS})
-        return maps
-
-
-def _call(job: Job) -> tuple[Callable[..., bool], tuple[Any, ...], Any]:
+class Call:
     """The kernel, its arguments between the table of frames and the outputs, and the rule that goes first or None."""
+
+    kernel: Callable[..., bool]
+    arguments: tuple[Any, ...]
+    scatter: Any
+
+
+def call_of(job: Job) -> Call:
     from ccdfx.kernels.stack import networks, stack_kernel
 
     count = len(job.frames)
-    rule = job.reject or minmax()  # without a rejection the kernel never calls it
-    arrangement = rule.arrange(
-        rule.parameters, job.facts if job.reject else StackFacts(3, (1.0,), (0.0,), False)
-    )
+    arrangement = arranged(job)
     tables = np.ones((2, count + 1))
     tables[0] = efficiency_table(job.average, count)
     # An end of the survivors says nothing of the values that were dropped beyond it.
@@ -207,49 +250,4 @@ def _call(job: Job) -> tuple[Callable[..., bool], tuple[Any, ...], Any]:
     plan = _plan(job, trims is not None, arrangement)
     kernel = stack_kernel(job.kind.str[1:])
     arguments = (job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables)
-    return kernel, arguments, arrangement.scatter if job.reject else None
-
-
-def run(job: Job, counts: bool) -> dict[str, np.ndarray]:
-    engine = current_engine()
-    maps = _empty_maps(job, job.frames[0].shape[0], counts)
-    tiles = list(_tiles(job, engine))
-    _call(job)  # compiles or loads the kernel once, before threads ask for it
-    work = _Work(job, counts, maps if engine.shares_memory else None)
-    for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
-        for name, array in part.items():
-            if array.size:
-                maps[name][lower:upper] = array
-    release_buffer()
-    return maps
-
-
-def _empty_maps(job: Job, rows: int, counts: bool) -> dict[str, np.ndarray]:
-    """Output arrays for some rows; those that are not wanted are empty."""
-    from ccdfx.kernels.averages import NOTHING
-
-    shape = (rows, job.frames[0].shape[1])
-    kinds = {"value": job.kind, "variance": job.kind, "flags": np.dtype(np.uint8)}
-    wanted = {"value": True, "variance": job.variances != NOTHING, "flags": True}
-    return {
-        name: np.empty(shape if wanted.get(name, counts) else (0, 0), kinds.get(name, np.dtype(np.uint16)))
-        for name in MAPS
-    }
-
-
-def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
-    """Rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
-    height, width = job.frames[0].shape
-    row = sum(frame.bytes_per_row for frame in job.frames)
-    budget = engine.memory // engine.threads
-    if row > budget:
-        raise ArgumentError(
-            "memory",
-            f"must hold a row of {len(job.frames)} frames for each of {engine.threads} tiles at a time, {row} bytes each",
-            value=engine.memory,
-            remedy="allow more memory, or fewer threads",
-        )
-    rows = min(budget, TILE_BYTES) // row if row else height
-    rows = max(1, min(rows, -(-TILE_PIXELS // width), -(-height // engine.threads)))
-    for lower in range(0, height, rows):
-        yield lower, min(lower + rows, height)
+    return Call(kernel, arguments, arrangement.scatter if job.reject else None)

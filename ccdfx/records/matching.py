@@ -29,6 +29,11 @@ def require_match(image: Image, other: Image, name: str) -> None:
             value=other.range.to_fits(),
             remedy="select the same window of both",
         )
+    require_alike(image, other, name)
+
+
+def require_alike(image: Image, other: Image, name: str) -> None:
+    """Raise `MismatchError` unless `other` has the unit and binning of `image`, as far as both are known."""
     if image.unit and other.unit and _same_unit(image.unit) != _same_unit(other.unit):
         raise MismatchError(
             name,

@@ -13,7 +13,7 @@ from ccdfx.records.range import Range
 _ALTERNATES = ("", *string.ascii_uppercase)
 ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
 PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
-_SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
+SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
 
 
 def moved(header: Header, dx: float, dy: float) -> Header:
@@ -27,7 +27,7 @@ def moved(header: Header, dx: float, dy: float) -> Header:
     """
     if not (dx or dy):
         return header
-    header = header.remove(*_SECTIONS)
+    header = header.remove(*SECTIONS)
     for alternate in _ALTERNATES:
         for axis, step in (("1", dx), ("2", dy)):
             keyword = f"CRPIX{axis}{alternate}"
@@ -41,7 +41,7 @@ def moved(header: Header, dx: float, dy: float) -> Header:
 def windowed(header: Header, old: Range, new: Range) -> Header:
     """The header of the window `new` cut out of a frame at `old`: WCS moved, sections of the raw frame gone."""
     header = moved(header, old.x_lower - new.x_lower, old.y_lower - new.y_lower)
-    return header if old == new else header.remove(*_SECTIONS)
+    return header if old == new else header.remove(*SECTIONS)
 
 
 def with_range(header: Header, range: Range) -> Header:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.operations import stacking
+from ccdfx.operations import stacking, tiles
 
 
 def center_of(values, center, first):
@@ -103,7 +103,7 @@ def test_the_bytes_do_not_depend_on_tiles_threads_or_blocks(dtype, monkeypatch, 
     for average in (ccdfx.mean(), ccdfx.median(), ccdfx.maximum()):
         expected = ccdfx.stack(frames, reject=rule, average=average)
         for threads, pixels, lanes in ((1, 300, 128), (2, 900, 512), (8, 2**18, 192)):
-            monkeypatch.setattr(stacking, "TILE_PIXELS", pixels)
+            monkeypatch.setattr(tiles, "TILE_PIXELS", pixels)
             monkeypatch.setattr(stacking, "_lanes", lambda count, kind, lanes=lanes: lanes)
             with ccdfx.engine(threads=threads):
                 got = ccdfx.stack(frames, reject=rule, average=average)

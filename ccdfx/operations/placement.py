@@ -1,0 +1,245 @@
+"""Where the frames of a stack lie on the pixels of the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.operations.frames import Frame
+from ccdfx.operations.resampled import Resampled
+from ccdfx.operations.shift import check_kernel
+from ccdfx.records.image import Image
+from ccdfx.records.numbers import real, whole
+from ccdfx.records.pixels import working_dtype
+from ccdfx.records.wcs import astropy_wcs
+
+EXTENTS = ("union", "intersection")
+MEASURED = ("wcs", "stars")
+_SAME = 0.5  # pixels by which the steps at the corners of a frame may differ
+_SPARSE = 64  # times the pixels of all frames that a result may have
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the frames of a stack are laid onto the result; made by `placed`.
+
+    Attributes
+    ----------
+    by : tuple of (float, float), "wcs" or "stars"
+    extent : {"union", "intersection"}
+    resample : {None, "spline", "lanczos"}
+    """
+
+    by: tuple[tuple[float, float], ...] | str
+    extent: str = "union"
+    resample: str | None = None
+
+
+def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Placement:
+    """Frames laid side by side or over one another, for the `offsets` of `combine` and `stack`.
+
+    The pixel (x, y) of a frame with the offset (dx, dy) lies at (x + dx, y + dy); only differences of offsets count.
+
+    Parameters
+    ----------
+    by : sequence of (dx, dy), "wcs" or "stars"
+        One pair a frame, in pixels; or found from the WCS of each frame against that of the first; or from the stars
+        of each against those of the first, as `measure_shifts` does, which reads the frames whole.
+    extent : {"union", "intersection"}
+        The result covers all pixels that some frame has, or those that all have.
+    resample : {None, "spline", "lanczos"}
+        What becomes of fractions of a pixel. None rounds them away and leaves the values as they are; the others
+        move each frame by the rest, at most half a pixel, as `shift` does with its mask and variance.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        What is not pairs of finite numbers, or another word.
+
+    Examples
+    --------
+    >>> placed([(0, 0), (3, -1)], extent="intersection")
+    Placement(by=((0.0, 0.0), (3.0, -1.0)), extent='intersection', resample=None)
+    """
+    if isinstance(by, str):
+        if by not in MEASURED:
+            raise ArgumentError(
+                "offsets",
+                f"must be pairs of numbers or one of {', '.join(MEASURED)}",
+                value=by,
+                remedy="choose one",
+            )
+    else:
+        by = _pairs(by)
+    if extent not in EXTENTS:
+        raise ArgumentError(
+            "extent", f"must be one of {', '.join(EXTENTS)}", value=extent, remedy="choose one"
+        )
+    if resample is not None:
+        check_kernel(resample)
+    return Placement(by, extent, resample)
+
+
+def grid(columns: int, rows: int, *, dx: float, dy: float) -> tuple[tuple[float, float], ...]:
+    """Offsets of frames that follow one another along rows of a grid, from the lower left.
+
+    Parameters
+    ----------
+    columns, rows : int
+    dx, dy : float
+        Step from column to column and from row to row, in pixels.
+
+    Examples
+    --------
+    >>> grid(2, 2, dx=100, dy=50)
+    ((0.0, 0.0), (100.0, 0.0), (0.0, 50.0), (100.0, 50.0))
+    """
+    steps = real("dx", dx), real("dy", dy)
+    nx, ny = whole("columns", columns, least=1), whole("rows", rows, least=1)
+    return tuple((i * steps[0], j * steps[1]) for j in range(ny) for i in range(nx))
+
+
+def as_placement(offsets: Any) -> Placement | None:
+    """What was given as offsets, as a record."""
+    return offsets if offsets is None or isinstance(offsets, Placement) else placed(offsets)
+
+
+def place(frames: Sequence[Frame], placement: Placement) -> tuple[tuple[Frame, ...], tuple[int, int]]:
+    """The frames with their places in the result, and the result's shape (ny, nx).
+
+    Raises
+    ------
+    ArgumentError, MismatchError
+        Another number of offsets than frames, a frame without WCS or with another scale or rotation, frames without
+        a common pixel where the intersection is wanted, or so far apart that the result would be empty space.
+    AlignmentError
+        A frame whose stars do not fit.
+    """
+    offsets = _offsets(frames, placement.by)
+    offsets -= offsets[0]
+    corners = np.rint(offsets).astype(np.int64)
+    sizes = np.array([frame.shape[::-1] for frame in frames])
+    if placement.extent == "union":
+        lower, upper = corners.min(axis=0), (corners + sizes).max(axis=0)
+    else:
+        lower, upper = corners.max(axis=0), (corners + sizes).min(axis=0)
+        _require_overlap(frames, corners, sizes, lower, upper)
+    width, height = (int(size) for size in upper - lower)
+    covered = sum(frame.shape[0] * frame.shape[1] for frame in frames)
+    if width * height > _SPARSE * covered:
+        raise ArgumentError(
+            "offsets",
+            f"must leave the result mostly covered, and {height} x {width} pixels would be mostly empty",
+            value=offsets.tolist(),
+            remedy="combine the groups that overlap one by one",
+        )
+    found = []
+    for frame, corner, offset in zip(frames, corners, offsets, strict=True):
+        rest = offset - corner
+        if placement.resample is not None and rest.any():
+            frame = _moved(frame, float(rest[0]), float(rest[1]), placement.resample)
+        x, y = (int(step) for step in corner - lower)
+        found.append(dataclasses.replace(frame, x=x, y=y))
+    return tuple(found), (height, width)
+
+
+def _pairs(by: Any) -> tuple[tuple[float, float], ...]:
+    try:
+        pairs = tuple((float(dx), float(dy)) for dx, dy in by)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            "offsets",
+            "must be pairs (dx, dy) of numbers, one a frame",
+            value=by,
+            remedy="give [(dx, dy), ...]",
+        ) from None
+    if not all(math.isfinite(step) for pair in pairs for step in pair):
+        raise ArgumentError(
+            "offsets", "must be finite", value=pairs, remedy="leave out a frame without an offset"
+        )
+    return pairs
+
+
+def _offsets(frames: Sequence[Frame], by: tuple[tuple[float, float], ...] | str) -> np.ndarray:
+    if by == "wcs":
+        return _from_wcs(frames)
+    if by == "stars":
+        return _from_stars(frames)
+    if len(by) != len(frames):
+        raise ArgumentError(
+            "offsets",
+            f"must be one for each of the {len(frames)} frames",
+            value=len(by),
+            remedy="give as many as frames",
+        )
+    return np.array(by, dtype=np.float64)
+
+
+def _from_stars(frames: Sequence[Frame]) -> np.ndarray:
+    from ccdfx.operations.align import AlignmentError, measure_shifts
+
+    steps = []
+    for frame, step in zip(frames, measure_shifts([f.image() for f in frames]), strict=True):
+        if isinstance(step, AlignmentError):
+            raise AlignmentError(frame.name, step.rule, remedy=step.remedy)
+        steps.append((step.dx, step.dy))
+    return np.array(steps)
+
+
+def _from_wcs(frames: Sequence[Frame]) -> np.ndarray:
+    """The steps of the frames' centres; those of their corners must be the same."""
+    systems = []
+    for frame in frames:
+        system = astropy_wcs(frame.header)
+        if system is None:
+            raise ArgumentError(
+                frame.name, "must have a celestial WCS", remedy="give offsets, or place the frames by 'stars'"
+            )
+        systems.append(system)
+    steps = np.zeros((len(frames), 2))
+    for j, (frame, system) in enumerate(zip(frames, systems, strict=True)):
+        ny, nx = frame.shape
+        x = np.array([(nx - 1) / 2, 0, nx - 1, 0, nx - 1])
+        y = np.array([(ny - 1) / 2, 0, 0, ny - 1, ny - 1])
+        there = systems[0].wcs_world2pix(*system.wcs_pix2world(x, y, 0), 0)
+        found = np.stack(there) - (x, y)
+        if not np.isfinite(found).all() or np.abs(found - found[:, :1]).max() > _SAME:
+            raise MismatchError(
+                frame.name,
+                f"must have the first frame's scale and rotation within {_SAME} pixels over the frame",
+                value=np.round(found.T, 2).tolist(),
+                remedy="resample it onto the first frame's WCS before",
+            )
+        steps[j] = found[:, 0]
+    return steps
+
+
+def _require_overlap(
+    frames: Sequence[Frame], corners: np.ndarray, sizes: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> None:
+    if (upper > lower).all():
+        return
+    axis = int(np.argmin(upper - lower))
+    one, other = int(np.argmax(corners[:, axis])), int(np.argmin((corners + sizes)[:, axis]))
+    raise MismatchError(
+        frames[one].name,
+        f"must share pixels with {frames[other].name}",
+        value=f"{lower[axis] - upper[axis]} pixels apart",
+        remedy="leave one out, or take the union",
+    )
+
+
+def _moved(frame: Frame, dx: float, dy: float, kernel: str) -> Frame:
+    """The frame with its content moved by a fraction of a pixel, row by row as it is read."""
+    dtype = working_dtype(np.empty(0, frame.dtype))
+    if isinstance(frame.data, Image):
+        data: Any = Resampled.of(frame, dx, dy, kernel)
+    else:
+        data = Resampled.of(dataclasses.replace(frame, raw=None), dx, dy, kernel)
+    return dataclasses.replace(frame, data=data, dtype=dtype, flagged=True, raw=None)

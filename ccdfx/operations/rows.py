@@ -1,0 +1,250 @@
+"""Rows of the frames of a stack at known places in memory.
+
+An `Image` is used where it lies. Of a source, only the rows of the tile in hand are read; where the source says how
+its pixels lie in its file (`raw`), the bytes are read as they are and decoded by the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import FileError, MismatchError
+from ccdfx.operations.frames import CASTS, Frame, is_plain
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+UNSIGNED = ">u2"  # what FITS stores as int16 with BZERO = 32768
+_local = threading.local()
+
+
+def decoding(frames: Sequence[Frame], factors: np.ndarray) -> None:
+    """Put how the raw pixels of each frame are decoded into the table of factors."""
+    from ccdfx.kernels import gather
+
+    factors[:, gather.BSCALE], factors[:, gather.BZERO], factors[:, gather.BLANK] = 1.0, 0.0, np.nan
+    for j, frame in enumerate(frames):
+        if frame.raw is None:
+            continue
+        blank = np.nan if frame.raw.blank is None or frame.raw.dtype in (">f4", ">f8") else frame.raw.blank
+        if not _is_unsigned(frame.raw):
+            factors[j, gather.BSCALE], factors[j, gather.BZERO] = frame.raw.bscale, frame.raw.bzero
+        else:
+            blank = blank + 32768
+        factors[j, gather.BLANK] = blank
+
+
+def _is_unsigned(raw: Any) -> bool:
+    return raw.dtype == ">i2" and raw.bscale == 1 and raw.bzero == 32768
+
+
+@dataclass(slots=True)
+class Tile:
+    """Rows of all frames: `table` says where the pixels in `rows` are."""
+
+    table: np.ndarray
+    rows: list[Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The rows ``lower <= y < upper`` of a result of some width, in which frames lie where they lie."""
+
+    lower: int
+    upper: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, nx)."""
+        return self.upper - self.lower, self.width
+
+    @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return self.shape[0] * self.shape[1]
+
+    def rows_of(self, frame: Frame) -> tuple[int, int]:
+        """The rows of a frame, counted from its own first, that lie in the window; none where upper <= lower."""
+        return max(self.lower - frame.y, 0), min(self.upper - frame.y, frame.shape[0])
+
+    def filled_by(self, frame: Frame) -> bool:
+        """Whether the frame has a pixel everywhere."""
+        lower, upper = self.rows_of(frame)
+        return frame.x == 0 and frame.shape[1] == self.width and upper - lower == self.upper - self.lower
+
+
+def read_tile(frames: Sequence[Frame], window: Window, counted: int = 255) -> Tile:
+    """The rows of all frames that lie in a window; `counted` are the flags that make a value bad.
+
+    Where a frame has no pixel, it gets one that is flagged as NO_DATA.
+    """
+    from ccdfx.kernels import gather
+
+    tile = Tile(np.zeros((len(frames), gather.FRAME_COLUMNS), np.int64), [])
+    raw = [frame for frame in frames if frame.raw is not None]
+    buffer = _raw_buffer(sum(_raw_size(frame, window) for frame in raw)) if raw else None
+    place = 0
+    for j, frame in enumerate(frames):
+        lower, upper = window.rows_of(frame)
+        if upper <= lower:
+            _place(tile, j, Rows(np.zeros((0, frame.shape[1]), np.uint8), "|u1"), frame, window)
+        elif frame.raw is not None:
+            size = _raw_size(frame, window)
+            part = buffer[place : place + size]  # type: ignore[index]
+            _place(tile, j, _read_raw(frame, lower, upper, part), frame, window)
+            place += size
+        else:
+            _place(tile, j, _plain_rows(frame, lower, upper, counted), frame, window)
+    return tile
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one frame as the kernel takes them; `kind` names the type of the pixels as they are stored.
+
+    `mask` are those of the `flags` that make a value bad.
+    """
+
+    array: np.ndarray
+    kind: str
+    flags: np.ndarray | None = None
+    variance: np.ndarray | None = None
+    mask: np.ndarray | None = None
+
+
+def _place(tile: Tile, j: int, rows: Rows, frame: Frame, window: Window) -> None:
+    from ccdfx.kernels import gather
+
+    if not window.filled_by(frame):
+        rows = _surrounded(rows, frame, window)
+    table = tile.table
+    table[j, gather.DATA] = rows.array.ctypes.data
+    table[j, gather.KIND] = gather.BIG_U2 if rows.kind == UNSIGNED else gather.KINDS[rows.kind]
+    if rows.mask is not None:
+        table[j, gather.MASK] = rows.mask.ctypes.data
+    if rows.variance is not None:
+        table[j, gather.VARIANCE] = rows.variance.ctypes.data
+        table[j, gather.VARIANCE_KIND] = gather.KINDS[rows.variance.dtype.str]
+    tile.rows.append(rows)
+
+
+def _surrounded(rows: Rows, frame: Frame, window: Window) -> Rows:
+    """The rows in a window that they do not fill."""
+    shape = (window.upper - window.lower, window.width)
+    x_lower, x_upper = max(frame.x, 0), min(frame.x + frame.shape[1], window.width)
+    first = max(frame.y - window.lower, 0)
+    target = slice(first, first + len(rows.array)), slice(x_lower, max(x_lower, x_upper))
+    source = slice(None), slice(x_lower - frame.x, max(x_lower, x_upper) - frame.x)
+
+    def put(values: np.ndarray | None, out: np.ndarray) -> np.ndarray:
+        out[target] = 0 if values is None else values[source]
+        return out
+
+    flags, mask = (put(values, np.full(shape, np.uint8(Flag.NO_DATA))) for values in (rows.flags, rows.mask))
+    variance = None if rows.variance is None else put(rows.variance, np.zeros(shape, rows.variance.dtype))
+    return Rows(put(rows.array, np.zeros(shape, rows.array.dtype)), rows.kind, flags, variance, mask)
+
+
+def _plain_rows(frame: Frame, lower: int, upper: int, counted: int) -> Rows:
+    if isinstance(frame.data, Image):
+        image, rows = frame.data, slice(lower, upper)
+    else:
+        image, rows = _read_rows(frame, lower, upper), slice(None)
+    array = _plain(image.array[rows])
+    flags = None if image.mask is None else np.ascontiguousarray(image.mask[rows], np.uint8)
+    mask = flags if flags is None or counted == 255 else flags & np.uint8(counted)
+    variance = None if image.variance is None else _plain(image.variance[rows])
+    return Rows(array, array.dtype.str, flags, variance, mask)
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The rows as one run of a type that the kernel decodes."""
+    array = np.ascontiguousarray(array)
+    if is_plain(array.dtype):
+        return array
+    if array.dtype.kind == "b":
+        return array.view(np.uint8)
+    return array.astype(CASTS[array.dtype.str[1:]])
+
+
+def _read_rows(frame: Frame, lower: int, upper: int) -> Image:
+    image = frame.rows(lower, upper)
+    shape = (upper - lower, frame.shape[1])
+    if image.shape != shape:
+        raise MismatchError(
+            frame.name,
+            f"must give the rows that were asked for, {shape}",
+            value=image.shape,
+            remedy="correct the source",
+        )
+    if (image.variance is not None) != frame.has_variance:
+        raise MismatchError(
+            frame.name, "must have a variance for all of its rows or for none", remedy="correct the source"
+        )
+    return image
+
+
+def _raw_size(frame: Frame, window: Window) -> int:
+    """The bytes of its rows, rounded up so that the next frame starts on a cache line."""
+    lower, upper = window.rows_of(frame)
+    size = max(upper - lower, 0) * frame.bytes_per_row
+    return -(-size // 64) * 64
+
+
+def _raw_buffer(size: int) -> np.ndarray:
+    """A buffer of this thread, used again for every tile."""
+    buffer = getattr(_local, "buffer", None)
+    if buffer is None or buffer.size < size:
+        _local.buffer = buffer = np.empty(size, np.uint8)
+    return buffer
+
+
+def release_buffer() -> None:
+    """Give the buffer of this thread back."""
+    _local.buffer = None
+
+
+def _read_raw(frame: Frame, lower: int, upper: int, part: np.ndarray) -> Rows:
+    """Some rows as their bytes are; a file that has changed or become shorter is an error."""
+    path, stamp = frame.raw.path, getattr(frame.raw, "stamp", None)
+    wanted = (upper - lower) * frame.bytes_per_row
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            found = os.fstat(file)
+            changed = stamp and stamp != (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            got = (
+                0
+                if changed
+                else _read_into(file, part[:wanted], frame.raw.offset + lower * frame.bytes_per_row)
+            )
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise FileError(
+            path, f"cannot be read: {error.strerror or error}", remedy="check the file"
+        ) from error
+    if changed or got < wanted:
+        raise FileError(
+            path, "was replaced, changed or cut since it was opened", value=f"{found.st_size} bytes now",
+            remedy="open it again when it is complete",
+        )  # fmt: skip
+    stored = part[:wanted].view(np.dtype(frame.raw.dtype)).reshape(upper - lower, frame.shape[1])
+    return Rows(stored, UNSIGNED if _is_unsigned(frame.raw) else frame.raw.dtype.replace(">u1", "|u1"))
+
+
+def _read_into(file: int, part: np.ndarray, offset: int) -> int:
+    """Fill the part from the offset on; how many bytes there were."""
+    got = 0
+    while got < part.size:
+        count = os.preadv(file, [part[got:].data], offset + got)
+        if count == 0:
+            break
+        got += count
+    return got

@@ -1,0 +1,177 @@
+"""A stack combined tile by tile of rows, wherever the engine runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ccdfx.engines import Engine, current_engine
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.fates import averaged, decided, needs_fates, packed, tallied
+from ccdfx.operations.launch import MAPS, launch
+from ccdfx.operations.rows import Tile, Window, read_tile, release_buffer
+from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, call_of
+
+TILE_BYTES = 16 * 2**20  # more than this in flight a thread gains nothing
+TILE_PIXELS = 2**18
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which maps are made besides value, variance and flags: counts, exposure times, and what was rejected in each frame."""
+
+    counts: bool = False
+    exposure: bool = False
+    rejects: bool = False
+
+
+def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
+    """The maps by name, those that are not wanted empty."""
+    engine = current_engine()
+    maps = _empty_maps(job, job.shape[0], wanted)
+    tiles = list(_tiles(job, engine))
+    call = call_of(job)  # compiles or loads the kernel once, before threads ask for it
+    if engine.shares_memory:
+        work = _Work(job, wanted, maps, call)
+    else:
+        work = _Work(dataclasses.replace(job, arrangement=None), wanted)
+    for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
+        for name, array in part.items():
+            if array.size:
+                maps[name][..., lower:upper, :] = array
+    release_buffer()
+    return maps
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is done with one tile of rows: into `maps` where they can be reached, else as a result of its own."""
+
+    job: Job
+    wanted: Wanted
+    maps: dict[str, np.ndarray] | None = None
+    call: Call | None = None
+
+    def __call__(self, rows: tuple[int, int]) -> dict[str, np.ndarray]:
+        lower, upper = rows
+        if self.maps is None:
+            own = part = _empty_maps(self.job, upper - lower, self.wanted)
+        else:
+            own = {}
+            part = {
+                name: array[..., lower:upper, :] if array.size else array for name, array in self.maps.items()
+            }
+        window = Window(lower, upper, self.job.shape[1])
+        if needs_fates(self.job):
+            _in_two_passes(self.job, window, part)
+        else:
+            _in_one_pass(self.job, self.call or call_of(self.job), window, part)
+        return own
+
+
+def _in_one_pass(job: Job, call: Call, window: Window, part: dict[str, np.ndarray]) -> None:
+    tile = read_tile(job.frames, window, job.counted)
+    fates = np.empty((len(job.frames) if job.follows else 0, window.pixels), np.uint8)
+    launch(call, tile, window.width, {name: part[name] for name in MAPS}, fates)
+    if job.follows:
+        _follow(job, fates.reshape(-1, *window.shape), part)
+    elif part["exposure"].size:
+        part["exposure"][:] = part["count"] * job.exposures[0]
+    _keep_ignored_flags(job, tile, 0, part["flags"])
+
+
+def _in_two_passes(job: Job, window: Window, part: dict[str, np.ndarray]) -> None:
+    """What is rejected is settled for all values, in the rows around too, before any is averaged."""
+    reach = math.floor(job.grow)
+    wide = Window(max(window.lower - reach, 0), min(window.upper + reach, job.shape[0]), window.width)
+    tile = read_tile(job.frames, wide, job.counted)
+    start = window.lower - wide.lower
+    fates = decided(job, tile, wide)[:, start : start + window.upper - window.lower]
+    averaged(job, tile, start, fates, part)
+    _follow(job, fates, part)
+    _keep_ignored_flags(job, tile, start, part["flags"])
+
+
+def _follow(job: Job, fates: np.ndarray, part: dict[str, np.ndarray]) -> None:
+    """The maps that need the fate of every value."""
+    tallied(fates, part)
+    if part["exposure"].size:
+        part["exposure"][:] = _exposure(job, fates)
+    if part["rejects"].size:
+        part["rejects"][:] = packed(fates)
+
+
+def _exposure(job: Job, fates: np.ndarray) -> np.ndarray:
+    from ccdfx.kernels.gather import WEIGHT
+    from ccdfx.kernels.stack import KEPT
+
+    times = np.where(job.factors[:, WEIGHT] > 0, job.exposures, 0.0)
+    total = np.zeros(fates.shape[1:])
+    for time, fate in zip(times, fates, strict=True):
+        total += time * (fate == KEPT)
+    return total
+
+
+def _keep_ignored_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
+    """Flags that make no value bad stay on the pixel."""
+    ignored = np.uint8(ALL_FLAGS & ~job.counted)
+    for rows in tile.rows if ignored else ():
+        if rows.flags is not None:
+            flags |= rows.flags[start : start + len(flags)] & ignored
+
+
+def _empty_maps(job: Job, rows: int, wanted: Wanted) -> dict[str, np.ndarray]:
+    """Output arrays for some rows; those that are not wanted are empty."""
+    from ccdfx.kernels.averages import NOTHING
+
+    shape = (rows, job.shape[1])
+    nothing = (0, 0)
+    counts = shape if wanted.counts else nothing
+    return {
+        "value": np.empty(shape, job.kind),
+        "variance": np.empty(shape if job.variances != NOTHING else nothing, job.kind),
+        "count": np.empty(counts, np.uint16),
+        "rejected_low": np.empty(counts, np.uint16),
+        "rejected_high": np.empty(counts, np.uint16),
+        "flags": np.empty(shape, np.uint8),
+        "exposure": np.empty(shape if wanted.exposure and job.exposures else nothing, np.float32),
+        "rejects": np.empty((-(-len(job.frames) // 8), *shape) if wanted.rejects else (0, 0, 0), np.uint8),
+    }
+
+
+def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
+    """Rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
+    height, width = job.shape
+    row = _bytes_per_row(job)
+    budget = engine.memory // engine.threads
+    around = 2 * math.floor(job.grow) * row
+    if row + around > budget:
+        raise ArgumentError(
+            "memory",
+            f"must hold a row of {len(job.frames)} frames for each of {engine.threads} tiles at a time, "
+            f"{row + around} bytes each",
+            value=engine.memory,
+            remedy="allow more memory, or fewer threads",
+        )
+    rows = (min(budget, max(TILE_BYTES, 2 * around)) - around) // row if row else height
+    rows = max(1, min(rows, -(-TILE_PIXELS // width), -(-height // engine.threads)))
+    for lower in range(0, height, rows):
+        yield lower, min(lower + rows, height)
+
+
+def _bytes_per_row(job: Job) -> int:
+    """What a row of all frames in flight costs."""
+    width = job.shape[1]
+    whole = Window(0, job.shape[0], width)
+    row = sum(frame.bytes_per_row for frame in job.frames)
+    # A frame that does not fill the result is copied, with flags where it is not.
+    row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
+    if needs_fates(job):
+        row += len(job.frames) * width * (3 + 2 * job.kind.itemsize)
+    elif job.follows:
+        row += len(job.frames) * width
+    return row
