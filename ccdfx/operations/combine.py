@@ -101,6 +101,7 @@ def combine(
     limits: tuple[float, float] | None = None,
     flags: int = ALL_FLAGS,
     offsets: Offsets = None,
+    shared: Any = None,
 ) -> Image:
     """Combine frames into one image.
 
@@ -131,15 +132,17 @@ def combine(
     offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
         Where the frames lie on the result, see `placed`: their union, rounded to whole pixels, unless a
         `placed` record says otherwise. Statistics are those of the whole frames. The result's window is its own.
+    shared : array (ny, nx) or float, optional
+        The part of the frames' variances that comes from one error of all of them, such as that of their master bias
+        and flat: it is taken off each and added to the result whole, for it does not average down.
 
     Returns
     -------
     Image
         float32, or float64 if float64 or integers of more than 16 bits take part. Its mask has NO_DATA, and the flags
         of all frames, where nothing survives (value 0); None when that is nowhere. Its variance is propagated when all
-        frames have one (v / s_l^2), else empirical; see `mean`, `median` and the others. The errors that frames share,
-        such as that of one master, do not average down and are not told apart. The header is the first frame's, with
-        NCOMBINE the number of frames combined, and the exposure time: the sum for `total`, else the mean.
+        frames have one (v / s_l^2), else empirical; see `mean`, `median` and the others. The header is the first frame's,
+        with NCOMBINE the number of frames combined, and the exposure time: the sum for `total`, else the mean.
 
     Raises
     ------
@@ -160,8 +163,8 @@ def combine(
     >>> combine(frames, average=median(), reject=minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
-    job = job_of(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets))
-    maps = run(job, Wanted())
+    job = job_of(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared))
+    maps = run(job, Wanted(counts=shared is not None))
     found = maps["flags"]
     return adopt(
         maps["value"], job.header, found if found.any() else None, job.range,
@@ -180,6 +183,7 @@ def stack(
     limits: tuple[float, float] | None = None,
     flags: int = ALL_FLAGS,
     offsets: Offsets = None,
+    shared: Any = None,
     follow: bool = False,
 ) -> Stack:
     """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
@@ -198,7 +202,7 @@ def stack(
     >>> result.value, result.rejected_high
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
-    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets)
+    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared)
     job = job_of(frames, choices, exposures=True, follows=follow)
     maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     for array in maps.values():

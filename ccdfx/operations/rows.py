@@ -6,6 +6,7 @@ its pixels lie in its file (`raw`), the bytes are read as they are and decoded b
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Sequence
@@ -79,9 +80,12 @@ class Window:
         return frame.x == 0 and frame.shape[1] == self.width and upper - lower == self.upper - self.lower
 
 
-def read_tile(frames: Sequence[Frame], window: Window, counted: int = 255) -> Tile:
-    """The rows of all frames that lie in a window; `counted` are the flags that make a value bad.
+def read_tile(
+    frames: Sequence[Frame], window: Window, counted: int = 255, shared: np.ndarray | None = None
+) -> Tile:
+    """The rows of all frames that lie in a window.
 
+    `counted` are the flags that make a value bad, `shared` (ny, nx) is what is taken off the variance of every frame.
     Where a frame has no pixel, it gets one that is flagged as NO_DATA.
     """
     from ccdfx.kernels import gather
@@ -93,14 +97,15 @@ def read_tile(frames: Sequence[Frame], window: Window, counted: int = 255) -> Ti
     for j, frame in enumerate(frames):
         lower, upper = window.rows_of(frame)
         if upper <= lower:
-            _place(tile, j, Rows(np.zeros((0, frame.shape[1]), np.uint8), "|u1"), frame, window)
+            _place(tile, j, _no_rows(frame), frame, window)
         elif frame.raw is not None:
             size = _raw_size(frame, window)
             part = buffer[place : place + size]  # type: ignore[index]
             _place(tile, j, _read_raw(frame, lower, upper, part), frame, window)
             place += size
         else:
-            _place(tile, j, _plain_rows(frame, lower, upper, counted), frame, window)
+            rows = _plain_rows(frame, lower, upper, counted)
+            _place(tile, j, rows if shared is None else _less(rows, shared[lower:upper]), frame, window)
     return tile
 
 
@@ -116,6 +121,19 @@ class Rows:
     flags: np.ndarray | None = None
     variance: np.ndarray | None = None
     mask: np.ndarray | None = None
+
+
+def _no_rows(frame: Frame) -> Rows:
+    empty = np.zeros((0, frame.shape[1]), np.uint8)
+    return Rows(empty, "|u1", variance=empty if frame.has_variance else None)
+
+
+def _less(rows: Rows, shared: np.ndarray) -> Rows:
+    """The rows with that much less variance, none below 0."""
+    if rows.variance is None:
+        return rows
+    own = np.maximum(rows.variance - shared, 0).astype(rows.variance.dtype)
+    return dataclasses.replace(rows, variance=own)
 
 
 def _place(tile: Tile, j: int, rows: Rows, frame: Frame, window: Window) -> None:

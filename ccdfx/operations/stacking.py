@@ -39,6 +39,7 @@ class Choices:
     limits: Any = None
     flags: int = ALL_FLAGS
     offsets: Any = None
+    shared: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Job:
     """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.gather`.
 
     `counted` are the flags that make a value bad, `exposures` the exposure times where the map of them is wanted,
-    `follows` says that the fate of every value is wanted. The arrangement of the rule is made again where it is None,
+    `shared` the part of their variances that is one error of all frames. `follows` says that the fate of every value is wanted. The arrangement of the rule is made again where it is None,
     in another process, to which compiled code does not travel.
     """
 
@@ -65,6 +66,7 @@ class Job:
     exposures: tuple[float, ...] = ()
     follows: bool = False
     arrangement: Arrangement | None = None
+    shared: np.ndarray | None = None
 
     @property
     def grow(self) -> float:
@@ -113,8 +115,41 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     decoding(found, factors)
     return Job(
         found, shape, working_type(found), average, reject, facts, factors, weights is not None, variances, header,
-        window, counted, times, follows, arrangement,
+        window, counted, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
+
+
+def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:
+    """The variance that all frames have in common (ny, nx), checked."""
+    from ccdfx.kernels.averages import PROPAGATED
+
+    if choices.shared is None:
+        return None
+    if choices.offsets is not None:
+        raise ArgumentError(
+            "shared",
+            "goes with frames that lie on one another: where they are displaced, an error that is fixed to the "
+            "detector averages down like the others",
+            value="offsets",
+            remedy="leave one of the two out",
+        )
+    if variances != PROPAGATED:
+        raise ArgumentError(
+            "shared",
+            "needs a variance of every frame",
+            remedy="give it by ccdfx.add_variance, or leave it out",
+        )
+    found = np.asarray(getattr(choices.shared, "array", choices.shared))
+    if found.dtype.kind not in "biuf" or found.shape not in ((), shape):
+        raise ArgumentError(
+            "shared",
+            f"must be variances (ny, nx) = {shape}, or one number",
+            value=found.shape,
+            remedy="give an array",
+        )
+    if not (np.isfinite(found).all() and (found >= 0).all()):
+        raise ArgumentError("shared", "must be finite and not negative", remedy="give variances")
+    return np.broadcast_to(found.astype(np.float64), shape)
 
 
 def _placed(

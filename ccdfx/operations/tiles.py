@@ -44,7 +44,18 @@ def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
             if array.size:
                 maps[name][..., lower:upper, :] = array
     release_buffer()
+    if job.shared is not None:
+        _add_shared(job, maps)
     return maps
+
+
+def _add_shared(job: Job, maps: dict[str, np.ndarray]) -> None:
+    """Add the variance of the error that all survivors have in common, which no average takes down."""
+    from ccdfx.kernels.gather import SCALE
+
+    factor = np.mean(1.0 / job.factors[:, SCALE])
+    number = maps["count"] if job.average.name == "total" else np.minimum(maps["count"], 1)
+    maps["variance"] += (job.shared * (factor * number) ** 2).astype(job.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class _Work:
 
 
 def _in_one_pass(job: Job, call: Call, window: Window, part: dict[str, np.ndarray]) -> None:
-    tile = read_tile(job.frames, window, job.counted)
+    tile = read_tile(job.frames, window, job.counted, job.shared)
     fates = np.empty((len(job.frames) if job.follows else 0, window.pixels), np.uint8)
     launch(call, tile, window.width, {name: part[name] for name in MAPS}, fates)
     if job.follows:
@@ -88,7 +99,7 @@ def _in_two_passes(job: Job, window: Window, part: dict[str, np.ndarray]) -> Non
     """What is rejected is settled for all values, in the rows around too, before any is averaged."""
     reach = math.floor(job.grow)
     wide = Window(max(window.lower - reach, 0), min(window.upper + reach, job.shape[0]), window.width)
-    tile = read_tile(job.frames, wide, job.counted)
+    tile = read_tile(job.frames, wide, job.counted, job.shared)
     start = window.lower - wide.lower
     fates = decided(job, tile, wide)[:, start : start + window.upper - window.lower]
     averaged(job, tile, start, fates, part)

@@ -165,6 +165,19 @@ def test_files_are_placed_like_arrays(tmp_path):
         assert np.array_equal(got.array, ccdfx.combine(cuts, offsets=corners, reject=None).array)
 
 
+def test_variances_are_placed_too():
+    scene, corners = sky((40, 30)), [(0, 0), (2, 18)]
+    frames = [
+        ccdfx.Image(cut, variance=np.full(cut.shape, v))
+        for cut, v in zip(windows(scene, corners), (4.0, 8.0), strict=True)
+    ]
+    with ccdfx.engine(threads=1, memory=2**14):  # some rows have no pixel of one frame
+        result = ccdfx.stack(frames, offsets=corners, reject=None)
+    assert set(result.variance[result.count == 1]) == {4.0, 8.0}
+    assert (result.variance[result.count == 2] == 3.0).all()
+    assert (result.variance[result.count == 0] == 0).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=5),
