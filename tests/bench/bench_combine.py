@@ -1,7 +1,7 @@
 """Combining in memory, timed against its peers: python tests/bench/bench_combine.py [--size 2048] [--quick]
 
 CPU time of one thread, best of three, as a ratio to ``np.copyto`` of the same frames and to the peer. Peers that are
-not installed are left out. `bench_files.py` times whole processes from files to a file.
+not installed are left out. `peers.py` times whole processes from files to a file.
 """
 
 from __future__ import annotations
