@@ -27,6 +27,11 @@ _HOMES = {
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry": ("aperture_photometry", "centroid", "find_sources"),
     "operations.window": ("paste", "select", "trim"),
+    "operations.clip": (
+        "clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold", "find_invalid", "find_outliers", "find_sigma",
+        "find_threshold",
+    ),
+    "operations.replacement": ("replace",),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
