@@ -32,6 +32,7 @@ _HOMES = {
         "find_threshold",
     ),
     "operations.replacement": ("replace",),
+    "operations.level": ("offset", "subtract_level"),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
