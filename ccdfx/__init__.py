@@ -17,7 +17,7 @@ _HOMES = {
     "records.image": ("Image",),
     "records.master": ("Master",),
     "records.range": ("Range",),
-    "io": ("formats", "open_source", "read", "read_header", "read_master", "write"),
+    "io": ("formats", "open_source", "read", "read_header", "read_master", "update", "write"),
     "io.source": ("Format", "Source"),
     "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
     "noise": (

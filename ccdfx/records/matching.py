@@ -7,6 +7,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 
 def require_match(image: Image, other: Image, name: str) -> None:
@@ -51,6 +52,17 @@ def require_same_unit(image: Image, other: Image, name: str) -> None:
         )
 
 
+def require_inside(window: Range, part: Image) -> None:
+    """Raise `ArgumentError` unless `part` lies inside a window."""
+    if not window.contains(part.range):
+        raise ArgumentError(
+            "part",
+            f"must lie inside the window {window.to_fits()}",
+            value=part.range.to_fits(),
+            remedy="give the frame that the part was cut from",
+        )
+
+
 def require_part(full: Image, part: Image) -> None:
     """Raise unless `part` can take the place of its window in `full`.
 
@@ -61,13 +73,7 @@ def require_part(full: Image, part: Image) -> None:
     MismatchError
         When units or binning differ, or only one of the two has a variance.
     """
-    if not full.range.contains(part.range):
-        raise ArgumentError(
-            "part",
-            f"must lie inside the window {full.range.to_fits()}",
-            value=part.range.to_fits(),
-            remedy="give the frame that the part was cut from",
-        )
+    require_inside(full.range, part)
     require_same_unit(full, part, "part")
     one, two = binning(full.header), binning(part.header)
     if one and two and one != two:
