@@ -12,7 +12,9 @@ from ccdfx import plots, scalings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "astropysics.md").read_text(encoding="utf-8")
 # The documentation of astropysics.ccd 1.0, name by name: classes, functions, methods, attributes, options, actions.
-NAMES = """
+NAMES = re.findall(
+    r"\S+",
+    """
     ASinhScaling ArrayImage ArrayImage.save ArrayImage.load CCDImage CCDNoise DataScaling ExponentialScaling
     FitsImage FitsImage.close FitsImage.hdu FitsImage.save GaussianNoise HDF5Image ImageBiasSubtractor ImageCombiner
     ImageFlattener LinearScaling LogScaling NoiseModel PoissonNoise PowerScaling SurfaceBrightnessScaling UniformNoise
@@ -26,7 +28,8 @@ NAMES = """
     plInteract plProcess Pipeline PipelineElement feed extract process
     method shifts shiftorder sigclip mask combineImages flatfield combine
     mean median noclipmean noclipmedian fullmean fullmedian
-""".split()
+    """,
+)
 SECTIONS = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| old")]
 WORD = re.compile(r"`([^`]+)`")
