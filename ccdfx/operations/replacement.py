@@ -43,8 +43,8 @@ def replace(
     full : Image or 2-D array, optional
         The frame for "fullmean" and "fullmedian".
     flag : Flag, its name, or None
-        What the pixels of the map are flagged with, as a replaced value is no measurement. None leaves the
-        mask as it is: what is put in counts as good.
+        What the pixels of the map are flagged with, as a replaced value is no measurement. None (in a recipe
+        0) leaves the mask as it is: what is put in counts as good.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def _bits(flag: Any) -> int:
         return 0
     if isinstance(flag, str) and flag.upper() in names:
         return int(Flag[flag.upper()])
-    if isinstance(flag, int) and not isinstance(flag, bool) and 0 < flag < 256:
+    if isinstance(flag, int) and not isinstance(flag, bool) and 0 <= flag < 256:
         return int(flag)
     kind = ArgumentError if isinstance(flag, str | int) else ArgumentTypeError
     raise kind(

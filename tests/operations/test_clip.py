@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx import statistics
+from ccdfx import pipeline, read_recipe, statistics, step, to_recipe
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.estimators import sigma_clipped
 from ccdfx.operations.clip import (
@@ -158,6 +158,38 @@ def test_nothing_good_finds_nothing_and_asks_for_no_statistic():
         clip_invalid(empty, by="noclipmedian")
     with pytest.raises(ArgumentError, match="good pixel to take the function of"):
         clip_invalid(empty, by=np.mean)
+
+
+def test_a_recipe_can_say_it_all():
+    text = """
+[[step]]
+use = "clip_sigma"
+low = inf
+high = 8.0
+by = "noclipmean"
+flag = "COSMIC_RAY"
+
+[[step]]
+use = "offset"
+by = "minp1"
+
+[[step]]
+use = "subtract_level"
+range = "[1:10,1:10]"
+
+[[step]]
+use = "clip_threshold"
+by = 0
+flag = 0
+"""
+    recipe = read_recipe(text)
+    array, _ = sky()
+    done = recipe(array)
+    assert to_recipe(recipe).split() == text.split() and statistics(done).minimum == 0
+    assert flag_counts(done.mask) == {"COSMIC_RAY": 10}
+    assert [line.split()[2] for line in done.header.history] == [one.name for one in recipe.steps]
+    once = to_recipe(pipeline(step(clip_sigma, flag=Flag.USER_1)))
+    assert read_recipe(once)(array).mask.max() == Flag.USER_1
 
 
 ADU = LINE.replace(unit="adu")
