@@ -27,6 +27,8 @@ NAMES = re.findall(
     biasframe biasregion overscan overscanaxis overscanfit interactive combinemethod trim save lastimage lastcurve
     plInteract plProcess Pipeline PipelineElement feed extract process
     method shifts shiftorder sigclip mask combineImages flatfield combine
+    ival limits percentage sigma fullsig thresh comp action frac gmin gminp1 min minp1
+    row titles noticks logify imdict bands z zeropoints pixelareas retdict offset
     mean median noclipmean noclipmedian fullmean fullmedian
     """,
 )
