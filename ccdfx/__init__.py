@@ -27,10 +27,8 @@ _HOMES = {
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry": ("aperture_photometry", "centroid", "find_sources"),
     "operations.window": ("paste", "select", "trim"),
-    "operations.clip": (
-        "clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold", "find_invalid", "find_outliers", "find_sigma",
-        "find_threshold",
-    ),
+    "operations.clip": ("clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold"),
+    "operations.finding": ("find_invalid", "find_outliers", "find_sigma", "find_threshold"),
     "operations.replacement": ("replace",),
     "operations.level": ("offset", "subtract_level"),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
