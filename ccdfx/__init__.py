@@ -17,7 +17,7 @@ _HOMES = {
     "records.image": ("Image",),
     "records.master": ("Master",),
     "records.range": ("Range",),
-    "io": ("formats", "open_source", "read", "read_header", "read_master", "write"),
+    "io": ("formats", "open_source", "read", "read_header", "read_master", "update", "write"),
     "io.source": ("Format", "Source"),
     "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
     "noise": (
@@ -27,6 +27,10 @@ _HOMES = {
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry": ("aperture_photometry", "centroid", "find_sources"),
     "operations.window": ("paste", "select", "trim"),
+    "operations.clip": ("clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold"),
+    "operations.finding": ("find_invalid", "find_outliers", "find_sigma", "find_threshold"),
+    "operations.replacement": ("replace",),
+    "operations.level": ("offset", "subtract_level"),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",

@@ -175,13 +175,14 @@ def pipeline(*steps: Step | Pipeline) -> Pipeline:
 def builtin_steps() -> list[Step]:
     """The operations that recipes may name."""
     from ccdfx import scalings
-    from ccdfx.operations import calibrate, masks, overscan, shift, window
+    from ccdfx.operations import calibrate, clip, level, masks, overscan, replacement, shift, window
 
     functions: Iterable[Callable[..., Image]] = (
-        window.select, window.trim, overscan.subtract_overscan,
+        window.select, window.trim, overscan.subtract_overscan, level.subtract_level, level.offset,
         calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
         calibrate.add_variance, calibrate.calibrate,
         masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
+        clip.clip_invalid, clip.clip_threshold, clip.clip_outliers, clip.clip_sigma, replacement.replace,
         shift.shift, scalings.scale, scalings.unscale,
     )  # fmt: skip
     return [Step(function.__name__, function) for function in functions]

@@ -16,6 +16,7 @@ _HOME = {
     "read_header": "reading",
     "read_master": "reading",
     "refuse_same_file": "writing",
+    "update": "updating",
     "write": "writing",
 }
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "read_header",
     "read_master",
     "refuse_same_file",
+    "update",
     "write",
 ]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import FormatError
 from ccdfx.io.card_text import BLOCK
+from ccdfx.io.cards import CARD
 from ccdfx.io.content import Content
 from ccdfx.io.hdus import Hdu, refusal
 
 _CHUNK = 512 * BLOCK
 _ONES = 0xFFFFFFFF
+_COMMENT = re.compile(rb"[^=]*= *(?:'[^']*'|[^/]*) *(.*)\Z", re.DOTALL).match
 _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 
@@ -74,6 +77,34 @@ def verify(content: Content, hdu: Hdu) -> None:
     header = ones_sum(content.read_at(hdu.header_at, hdu.data_at - hdu.header_at), data)
     if checked and header % _ONES != 0:
         raise _damaged(content, hdu, "CHECKSUM", total)
+
+
+def with_sums(header: bytes, hdu: Hdu, data: int) -> bytes:
+    """The bytes of a header with DATASUM and CHECKSUM renewed where they are in use; `data` is the sum of
+    the data.
+
+    Parameters
+    ----------
+    header : bytes
+        Of that HDU, from its first card to its data.
+    """
+    renewed = bytearray(header)
+    if _datasum(hdu) is not None:
+        _set_text(renewed, b"DATASUM ", str(data))
+    if str(hdu.header.get("CHECKSUM") or "").strip().strip("0"):
+        _set_text(renewed, b"CHECKSUM", "0" * 16)
+        _set_text(renewed, b"CHECKSUM", encode(ones_sum(renewed, data)))
+    return bytes(renewed)
+
+
+def _set_text(header: bytearray, keyword: bytes, text: str) -> None:
+    """Give every card of that keyword a string, keeping its comment."""
+    for start in range(0, len(header), CARD):
+        card = bytes(header[start : start + CARD])
+        if card.startswith(keyword + b"="):
+            comment = _COMMENT(card)[1]  # type: ignore[index]
+            value = keyword + f"= '{text:<8}'".encode()
+            header[start : start + CARD] = (value.ljust(30) + b" " + comment)[:CARD].ljust(CARD)
 
 
 def _datasum(hdu: Hdu) -> int | None:

@@ -230,6 +230,12 @@ def _write(images: Sequence[Image], path: Path) -> None:
     write_fits(images, path)
 
 
+def _update(path: Path, part: Image, target: Path, *, hdu: Any = None, plane: int | None = None) -> None:
+    from ccdfx.io.fits_update import update_fits
+
+    update_fits(path, part, target, hdu=hdu, plane=plane)
+
+
 FORMAT = Format(
     name="fits",
     suffixes=SUFFIXES,
@@ -239,4 +245,5 @@ FORMAT = Format(
     description="FITS images, plain, gzipped, bzipped or tile-compressed, with flags and variance",
     read_header=read_fits_header,
     read=read_fits,
+    update=_update,
 )

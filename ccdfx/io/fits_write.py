@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -64,16 +65,24 @@ def _planes(images: Sequence[Image]) -> Iterator[tuple[np.ndarray, list[Card]]]:
     for i, image in enumerate(images):
         yield image.array, [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
         if image.mask is not None:
-            yield (
-                image.mask,
-                [*_layout(image.mask), Card("EXTNAME", MASK, "flags of the image before"), *bit_cards()],
-            )
+            yield image.mask, _mask_cards(image.mask)
         if image.variance is not None:
             cards = [
                 Card("EXTNAME", UNCERTAINTY, "variance of the image before"),
                 Card("UTYPE", "VarianceUncertainty", "in the unit of the image squared"),
             ]
             yield image.variance, [*_layout(image.variance), *cards]
+
+
+def mask_hdu(mask: np.ndarray) -> bytes:
+    """The bytes of a MASK extension."""
+    stream = io.BytesIO()
+    _write_hdu(stream, mask, _mask_cards(mask))
+    return stream.getvalue()
+
+
+def _mask_cards(mask: np.ndarray) -> list[Card]:
+    return [*_layout(mask), Card("EXTNAME", MASK, "flags of the image before"), *bit_cards()]
 
 
 def _own_cards(image: Image, first: bool) -> Iterator[Card]:

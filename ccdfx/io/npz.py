@@ -20,10 +20,12 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FormatError
 from ccdfx.io.content import FileContent, MemoryContent, opened
+from ccdfx.io.encode import fitted
 from ccdfx.io.source import Format, ImageSource
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Card, Header
 from ccdfx.records.image import Image
+from ccdfx.records.matching import require_part
 from ccdfx.records.range import Range
 
 _VERSION = 1
@@ -38,15 +40,7 @@ def open_npz(file: Any, hdu: int | str | None = None) -> Any:
         count = _count(archive, content.name)
         if hdu == "all":
             return [ImageSource(_image(archive, content.name, i), content.name) for i in range(count)]
-        number = 0 if hdu is None else hdu
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise ArgumentTypeError(
-                "hdu", "must be a number from 0 in an npz", value=hdu, remedy="give the number of the image"
-            )
-        if not 0 <= number < count:
-            raise ArgumentError(
-                "hdu", f"must be 0 to {count - 1} in {content.name}", value=number, remedy="count from 0"
-            )
+        number = _number(hdu, count, content.name)
         return ImageSource(_image(archive, content.name, number), content.name)
 
 
@@ -65,6 +59,40 @@ def write_npz(images: Sequence[Image], path: Path) -> None:
                 if value is not None:
                     with archive.open(_info(f"{i}/{name}.npy"), "w", force_zip64=True) as member:
                         np.lib.format.write_array(member, value, allow_pickle=False)
+
+
+def update_npz(path: Path, part: Image, target: Path, *, hdu: int | str | None = None) -> None:
+    """Write to `target` the images of the file `path`, with a part put into one; the caller makes it atomic."""
+    images = [source.select() for source in open_npz(path, "all")]
+    number = _number(hdu, len(images), os.fspath(path))
+    images[number] = _pasted(images[number], part)
+    write_npz(images, target)
+
+
+def _pasted(image: Image, part: Image) -> Image:
+    """The image with the part in its window, of the types that it has."""
+    require_part(image, part)
+    cut = part.range.relative_to(image.range).slices
+    planes: dict[str, np.ndarray] = {"array": image.array.copy()}
+    planes["array"][cut] = fitted(part.array, image.dtype, "part")
+    if image.mask is not None or part.mask is not None:
+        planes["mask"] = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
+        planes["mask"][cut] = 0 if part.mask is None else part.mask
+    if image.variance is not None and part.variance is not None:
+        planes["variance"] = image.variance.copy()
+        planes["variance"][cut] = fitted(part.variance, image.variance.dtype, "variance of part")
+    return image.replace(**planes)
+
+
+def _number(hdu: int | str | None, count: int, name: str) -> int:
+    number = 0 if hdu is None else hdu
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ArgumentTypeError(
+            "hdu", "must be a number from 0 in an npz", value=hdu, remedy="give the number of the image"
+        )
+    if not 0 <= number < count:
+        raise ArgumentError("hdu", f"must be 0 to {count - 1} in {name}", value=number, remedy="count from 0")
+    return number
 
 
 def recognises(first: bytes) -> bool:
@@ -230,5 +258,6 @@ FORMAT = Format(
     recognises=recognises,
     open=open_npz,
     write=write_npz,
+    update=update_npz,
     description="ccdfx images in a zip of numpy arrays and JSON, without pickle",
 )

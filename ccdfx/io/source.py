@@ -89,6 +89,10 @@ class Format:
     read : callable, optional
         ``read(file, hdu, range=..., plane=..., checksum=...)`` gives an `Image` (a list for "all") at once,
         where that is better than to open and select.
+    update : callable, optional
+        ``update(path, part, target, hdu=...)`` writes to the empty file `target` the file `path` with the window
+        ``part.range`` of an image replaced by the Image `part`; atomicity is the caller's work. It takes
+        ``plane=`` where `open` does.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Format:
     description: str = ""
     read_header: Callable[[Any, int | str | None], Header] | None = None
     read: Callable[..., Any] | None = None
+    update: Callable[..., None] | None = None
 
 
 class ImageSource:

@@ -48,7 +48,7 @@ def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False)
     ...     write([[1.5, 2.5]], folder + "/a.npz").name
     'a.npz'
     """
-    target = _path(path)
+    target = as_path(path)
     found = format_to_write(target)
     frames = _images(images)
     assert found.write is not None
@@ -60,7 +60,7 @@ def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False)
 def format_to_write(path: str | os.PathLike[str]) -> Format:
     """The format that the suffix of `path` asks for, if it can be written."""
     known = formats()
-    name = _path(path).name
+    name = as_path(path).name
     found = by_suffix(name, known)
     if found is None or found.write is None:
         writable = " ".join(suffix for item in known if item.write for suffix in item.suffixes)
@@ -74,7 +74,7 @@ def refuse_same_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> N
 
     Call it before anything is read. Inputs that are no paths cannot be the output.
     """
-    target = os.path.realpath(_path(output))
+    target = os.path.realpath(as_path(output))
     for item in inputs:
         if not isinstance(item, str | os.PathLike):
             continue
@@ -84,7 +84,7 @@ def refuse_same_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> N
                                 remedy="give the output another name")  # fmt: skip
 
 
-def _path(path: Any) -> Path:
+def as_path(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
         raise ArgumentTypeError(
             "path", "must be a str or a Path", value=type(path).__name__, remedy="give the name of a file"

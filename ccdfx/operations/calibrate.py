@@ -105,7 +105,7 @@ def divide_flat(
     ----------
     image : Image or 2-D array
     flat : Image, Master or 2-D array
-    normalise : "median", "mean", function, float or None
+    normalise : "median", "mean", "min", "max", function, float or None
         The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
         above zero. A function gets those pixels as a 1-D array. None takes the flat as it is.
 

@@ -12,6 +12,7 @@ from ccdfx.records.numbers import real
 
 # Exposure times that differ by less than this part are the same: shutters and clocks are not better.
 SAME_EXPOSURE = 1e-3
+FLAT_STATISTICS = ("median", "mean", "min", "max")
 
 
 def dark_scale(image: Image, dark: Image, scale: Any) -> float:
@@ -46,16 +47,14 @@ def _exposure(name: str, image: Image) -> float:
 
 def flat_level(flat: Image, normalise: Any) -> float:
     """The level that a flat is divided by: a number, or a statistic of its good, finite, positive pixels."""
-    remedy = "give the level of the flat, 'median', 'mean', a function or None"
+    remedy = f"give the level of the flat, {', '.join(map(repr, FLAT_STATISTICS))}, a function or None"
     if normalise is None:
         return 1.0
     if isinstance(normalise, str):
-        if normalise not in ("median", "mean"):
+        if normalise not in FLAT_STATISTICS:
+            known = ", ".join(map(repr, FLAT_STATISTICS))
             raise ArgumentError(
-                "normalise",
-                "must be 'median', 'mean', a function, a number or None",
-                value=normalise,
-                remedy=remedy,
+                "normalise", f"must be {known}, a function, a number or None", value=normalise, remedy=remedy
             )
         return _statistic(flat, normalise)
     if callable(normalise):
@@ -71,7 +70,9 @@ def _statistic(flat: Image, name: str) -> float:
         _require_light(0)
     below, count, mean, _ = values.between(math.ulp(0.0), math.inf)
     _require_light(count)
-    return mean if name == "mean" else values.median(below, count)
+    if name in ("mean", "median"):
+        return mean if name == "mean" else values.median(below, count)
+    return values.median(below if name == "min" else below + count - 1, 1)
 
 
 def _require_light(count: int) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
+from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import binning
+from ccdfx.records.matching import require_part
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
 
@@ -98,14 +98,7 @@ def paste(full: Any, *, part: Any) -> Image:
            [0., 0., 7.]])
     """
     full, part = as_image(full, "full"), as_image(part, "part")
-    if not full.range.contains(part.range):
-        raise ArgumentError(
-            "part",
-            f"must lie inside the window {full.range.to_fits()}",
-            value=part.range.to_fits(),
-            remedy="give the frame that the part was cut from",
-        )
-    _require_same_kind(full, part)
+    require_part(full, part)
     cut = part.range.relative_to(full.range).slices
     array = full.array.astype(_common_dtype(full, part), copy=True)
     array[cut] = part.array
@@ -117,29 +110,6 @@ def paste(full: Any, *, part: Any) -> Image:
         variance = full.variance.astype(np.result_type(full.variance, part.variance), copy=True)
         variance[cut] = part.variance
     return adopt(array, full.header, mask, full.range, variance)
-
-
-def _require_same_kind(full: Image, part: Image) -> None:
-    if full.unit and part.unit and full.unit != part.unit:
-        raise MismatchError(
-            "part",
-            f"must be in the unit {full.unit!r} of the frame",
-            value=part.unit,
-            remedy="convert one with to_electrons",
-        )
-    if binning(full.header) and binning(part.header) and binning(full.header) != binning(part.header):
-        raise MismatchError(
-            "part",
-            f"must have the frame's binning {binning(full.header)}",
-            value=binning(part.header),
-            remedy="give the frame that the part was cut from",
-        )
-    if (full.variance is None) != (part.variance is None):
-        raise MismatchError(
-            "part",
-            "must have a variance if and only if the frame has one",
-            remedy="add_variance to both, or drop one with replace(variance=None)",
-        )
 
 
 def _common_dtype(full: Image, part: Image) -> np.dtype:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccdfx.errors import MismatchError
+from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 
 def require_match(image: Image, other: Image, name: str) -> None:
@@ -34,13 +35,7 @@ def require_match(image: Image, other: Image, name: str) -> None:
 
 def require_alike(image: Image, other: Image, name: str) -> None:
     """Raise `MismatchError` unless `other` has the unit and binning of `image`, as far as both are known."""
-    if image.unit and other.unit and _same_unit(image.unit) != _same_unit(other.unit):
-        raise MismatchError(
-            name,
-            f"must be in the image's unit {image.unit!r}",
-            value=other.unit,
-            remedy="convert one with to_electrons",
-        )
+    require_same_unit(image, other, name)
     one, two = binning(image.header), binning(other.header)
     if one and two and one != two:
         raise MismatchError(
@@ -48,6 +43,56 @@ def require_alike(image: Image, other: Image, name: str) -> None:
             f"must have the image's binning (x, y) = {one}",
             value=two,
             remedy="give a frame of that binning",
+        )
+
+
+def require_same_unit(image: Image, other: Image, name: str) -> None:
+    """Raise `MismatchError` unless `other` is in the unit of `image`, where both are known."""
+    if image.unit and other.unit and _same_unit(image.unit) != _same_unit(other.unit):
+        raise MismatchError(
+            name,
+            f"must be in the image's unit {image.unit!r}",
+            value=other.unit,
+            remedy="convert one with to_electrons",
+        )
+
+
+def require_inside(window: Range, part: Image) -> None:
+    """Raise `ArgumentError` unless `part` lies inside a window."""
+    if not window.contains(part.range):
+        raise ArgumentError(
+            "part",
+            f"must lie inside the window {window.to_fits()}",
+            value=part.range.to_fits(),
+            remedy="give the frame that the part was cut from",
+        )
+
+
+def require_part(full: Image, part: Image) -> None:
+    """Raise unless `part` can take the place of its window in `full`.
+
+    Raises
+    ------
+    ArgumentError
+        When `part` does not lie inside `full`.
+    MismatchError
+        When units or binning differ, or only one of the two has a variance.
+    """
+    require_inside(full.range, part)
+    require_same_unit(full, part, "part")
+    one, two = binning(full.header), binning(part.header)
+    if one and two and one != two:
+        raise MismatchError(
+            "part",
+            f"must have the frame's binning {one}",
+            value=two,
+            remedy="give the frame that the part was cut from",
+        )
+    if (full.variance is None) != (part.variance is None):
+        raise MismatchError(
+            "part",
+            "must have a variance if and only if the frame has one",
+            remedy="add_variance to both, or drop one with replace(variance=None)",
         )
 
 

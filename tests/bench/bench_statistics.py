@@ -13,6 +13,7 @@ from astropy.stats import mad_std, sigma_clip
 
 from ccdfx.estimators import background, mad_std_of, median_of, sigma_clipped, statistics
 from ccdfx.noise import ccd_noise, variance_of
+from ccdfx.operations.clip import clip_sigma
 from ccdfx.records.image import Image
 
 
@@ -50,6 +51,16 @@ def main() -> None:
             "clipped to the end / astropy",
             lambda: sigma_clipped(array),
             lambda: sigma_clip(array, maxiters=None),
+        ),
+        (
+            "clip_sigma to the end / astropy",
+            lambda: clip_sigma(image, low=3, high=3),
+            lambda: sigma_clip(array, maxiters=None),
+        ),
+        (
+            "the same with a mask",
+            lambda: clip_sigma(masked, low=3, high=3),
+            lambda: sigma_clip(np.ma.array(array, mask=mask), maxiters=None),
         ),
         ("level and noise of the sky", lambda: background(image), None),
         (

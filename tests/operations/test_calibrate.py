@@ -107,6 +107,8 @@ def test_no_division_gives_infinity(dtype):
     [
         ("median", 3.0),
         ("mean", 13 / 3),
+        ("min", 2.0),
+        ("max", 8.0),
         (None, 1.0),
         (5, 5.0),
         (np.max, 8.0),

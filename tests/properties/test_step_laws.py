@@ -39,6 +39,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "calibrate": {"bias": MASTER, "flat": MASTER, "gain": 1.5, "noise": ccd_noise(gain=1.5, readnoise=5.0)},
     "mask_saturated": {"saturation": 5000.0},
     "mask_from": {"bad_pixels": MASTER.array > 1.4},
+    "replace": {"where": MASTER.array > 1.4},
+    "subtract_level": {"range": (8, 10, 0, 8), "statistic": "mean"},
+    "offset": {"by": "minp1"},
+    "clip_sigma": {"low": 1.5, "high": 1.5},
+    "clip_outliers": {"low": 5, "high": 90},
+    "clip_threshold": {"threshold": 3000.0, "comparison": ">=", "by": -1},
     "shift": {"dx": 0.3, "dy": -1.2},
     "scale": {"scaling": asinh(10.0)},
     "unscale": {"scaling": linear(2.0, 100.0)},
@@ -47,11 +53,19 @@ STEPS = {name: one.configure(**OPTIONS.get(name, {})) for name, one in registry.
 # Twice the input gives twice the result, and four times the variance.
 HOMOGENEOUS = {
     "select", "trim", "subtract_overscan", "divide_flat", "to_electrons", "shift", "mask_invalid", "mask_from",
-    "replace_masked", "flip",
+    "replace_masked", "flip", "replace", "clip_invalid", "clip_outliers", "clip_sigma", "subtract_level",
 }  # fmt: skip
 MOVING = {"select", "trim", "shift", "flip"}  # a pixel may come out elsewhere
-# Not each pixel for itself: a fill from the neighbours, a level of the line.
-LINKED = {"replace_masked", "subtract_overscan"}
+# Not each pixel for itself: a fill from the neighbours, a level of the line, statistics of the image.
+LINKED = {
+    "replace_masked",
+    "subtract_overscan",
+    "replace",
+    "clip_outliers",
+    "clip_sigma",
+    "subtract_level",
+    "offset",
+}
 every_step = pytest.mark.parametrize("name", STEPS)
 quick = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

@@ -1,0 +1,88 @@
+"""Finding deviant pixels, and replacing or flagging what was found: `find_*`, then `replace`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ccdfx.operations.finding import find_invalid, find_outliers, find_sigma, find_threshold
+from ccdfx.operations.replacement import By, replace, uses_full
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+
+def clip_invalid(
+    image: Any, *, by: By = "mask", full: Any = None, flag: Flag | str | None = Flag.NO_DATA
+) -> Image:
+    """`find_invalid`, then `replace`: see there.
+
+    Examples
+    --------
+    >>> clip_invalid([[1.0, float("nan"), 5.0]], by="median").array
+    array([[1., 3., 5.]])
+    """
+    return replace(image, where=find_invalid(image), by=by, full=full, flag=flag)
+
+
+def clip_threshold(
+    image: Any,
+    *,
+    threshold: float = 0.0,
+    comparison: str = "<",
+    by: By = "mask",
+    full: Any = None,
+    flag: Flag | str | None = Flag.OUTLIER,
+) -> Image:
+    """`find_threshold`, then `replace`: see there. Flagged pixels are left alone.
+
+    Examples
+    --------
+    >>> clip_threshold([[-1.0, 4.0]], by=0).array
+    array([[0., 4.]])
+    """
+    where = find_threshold(image, threshold=threshold, comparison=comparison)
+    return replace(image, where=where, by=by, full=full, flag=flag)
+
+
+def clip_outliers(
+    image: Any,
+    *,
+    low: float = 1.0,
+    high: float = 99.0,
+    unit: str = "percent of range",
+    by: By = "noclipmedian",
+    full: Any = None,
+    flag: Flag | str | None = Flag.OUTLIER,
+) -> Image:
+    """`find_outliers`, then `replace`: see there. Flagged pixels are left alone; `full` serves both.
+
+    Examples
+    --------
+    >>> clip_outliers([[0.0, 5.0, 7.0, 1000.0]], low=0, high=500, unit="value").array
+    array([[0., 5., 7., 5.]])
+    """
+    limits_full = None if unit == "value" else full
+    where = find_outliers(image, low=low, high=high, unit=unit, full=limits_full)
+    level_full = full if unit == "value" or uses_full(by) else None
+    return replace(image, where=where, by=by, full=level_full, flag=flag)
+
+
+def clip_sigma(
+    image: Any,
+    *,
+    low: float = 12.0,
+    high: float = 12.0,
+    iterations: int | None = None,
+    by: By = "noclipmedian",
+    full: Any = None,
+    flag: Flag | str | None = Flag.OUTLIER,
+) -> Image:
+    """`find_sigma`, then `replace`: see there. Flagged pixels are left alone; `full` serves both.
+
+    Examples
+    --------
+    >>> clipped = clip_sigma([[1.0, 2.0] * 500 + [40.0]], low=5, high=5)
+    >>> clipped.array[0, -1], clipped.mask[0, -1]
+    (np.float64(1.5), np.uint8(32))
+    """
+    where = find_sigma(image, low=low, high=high, iterations=iterations, full=full)
+    return replace(image, where=where, by=by, full=full if uses_full(by) else None, flag=flag)
