@@ -17,7 +17,10 @@ _HOMES = {
     "records.image": ("Image",),
     "records.master": ("Master",),
     "records.range": ("Range",),
-    "io": ("formats", "open_source", "read", "read_header", "read_master", "update", "write"),
+    "io": (
+        "formats", "open_extensions", "open_frames", "open_source", "read", "read_header", "read_master", "update",
+        "write",
+    ),
     "io.source": ("Format", "Source"),
     "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
     "noise": (

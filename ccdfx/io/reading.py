@@ -106,10 +106,17 @@ def open_source(
     replaced meanwhile is an error.
     """
     if hdu == "all":
-        raise ArgumentError("hdu", "must name one image", value=hdu, remedy="use read(path, hdu='all')")
+        raise ArgumentError("hdu", "must name one image", value=hdu, remedy="use open_extensions([path])")
     found = find_format(path)
     with _guarded(found, path):
         return _open(found, path, hdu, plane, checksum)
+
+
+def open_every_image(path: Any) -> list[Source]:
+    """A source for every image of a file; only headers are read now."""
+    found = find_format(path)
+    with _guarded(found, path):
+        return list(_open(found, path, "all"))
 
 
 def read_header(path: Any, *, hdu: int | str | None = None) -> Header:

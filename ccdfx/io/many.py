@@ -1,0 +1,96 @@
+"""Opening many images at once: those of one file, of a list of mixed things, and extension by extension."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from ccdfx.errors import ArgumentTypeError, MismatchError
+from ccdfx.io.reading import open_every_image, open_source, read_header
+from ccdfx.io.source import Source
+
+
+def open_frames(inputs: Iterable[Any], *, hdu: int | str | None = None, planes: bool = False) -> list[Any]:
+    """What `combine` takes, from paths mixed with images, arrays and sources; only headers are read now.
+
+    Parameters
+    ----------
+    inputs : iterable of path, Image, array (ny, nx) or Source
+    hdu : int or str, optional
+        The image of every file: a number from 0 or a name; the first by default.
+    planes : bool
+        Whether a cube gives each of its planes as a frame.
+
+    Returns
+    -------
+    list
+        A `Source` for every path (with `planes`, for every plane); anything else as it is.
+
+    Raises
+    ------
+    FileError
+        A file that cannot be opened, or a cube where no planes are wanted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [frame.shape for frame in open_frames([np.zeros((2, 3))])]
+    [(2, 3)]
+    """
+    if isinstance(inputs, str | os.PathLike):
+        raise ArgumentTypeError(
+            "inputs", "must be a list", value=inputs, remedy="put a single path into a list"
+        )
+    found: list[Any] = []
+    for item in inputs:
+        if not isinstance(item, str | os.PathLike):
+            found.append(item)
+        elif planes:
+            found += open_planes(item, hdu=hdu)
+        else:
+            found.append(open_source(item, hdu=hdu))
+    return found
+
+
+def open_planes(path: Any, *, hdu: int | str | None = None) -> list[Source]:
+    """A source for every plane of a cube, the last axis slowest; one for an image of two axes."""
+    header = read_header(path, hdu=hdu)
+    axes = int(header.number("NAXIS") or 2)
+    count = math.prod(int(header.number(f"NAXIS{axis}") or 1) for axis in range(3, axes + 1))
+    if count == 1:
+        return [open_source(path, hdu=hdu)]
+    return [open_source(path, hdu=hdu, plane=plane) for plane in range(count)]
+
+
+def open_extensions(paths: Iterable[Any]) -> list[list[Source]]:
+    """The images of several files, extension by extension: the frames of the first image of each file, and so on.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Files with the same number of images, of the same names.
+
+    Returns
+    -------
+    list of list of Source
+        ``write([combine(frames) for frames in open_extensions(paths)], target)`` combines files of many extensions.
+
+    Raises
+    ------
+    MismatchError
+        A file with another number of images than the first, or with an image of another name.
+    """
+    names = list(paths)
+    files = [open_every_image(path) for path in names]
+    for path, sources in zip(names, files, strict=True):
+        here, there = ([source.header.get("EXTNAME") for source in f] for f in (sources, files[0]))
+        if here != there:
+            raise MismatchError(
+                str(path),
+                f"must have the images of {names[0]}: {there}",
+                value=here,
+                remedy="combine files of one instrument and mode",
+            )
+    return [list(frames) for frames in zip(*files, strict=True)]
