@@ -33,6 +33,7 @@ _HOMES = {
     ),
     "operations.masks": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
     "operations.average": ("Average", "maximum", "mean", "median", "minimum", "total"),
+    "operations.levels": ("Level", "exposure", "keyword", "level"),
     "operations.rejection": ("Arrangement", "Rejection", "StackFacts"),
     "operations.reject": ("mad_clip", "minmax", "sigma_clip"),
     "operations.line_reject": ("average_sigma_clip",),

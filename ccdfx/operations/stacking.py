@@ -17,6 +17,7 @@ from ccdfx.operations.lines import stack_lines
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
 from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
+from ccdfx.operations.weights import combined_number, require_mean
 from ccdfx.records.header import Header
 
 TILE_BYTES = 16 * 2**20  # more than this in flight a thread gains nothing
@@ -59,9 +60,10 @@ def job_of(
     decoding(found, factors)
     bounds = value_limits(limits)
     factors[:, gather.LOWEST], factors[:, gather.HIGHEST] = bounds or (-math.inf, math.inf)
-    scales, zeros = factors_of(found, scale, zero, bounds)
+    require_mean(weights, average.name)
+    scales, zeros, shares = factors_of(found, scale, zero, weights, bounds)
     factors[:, gather.SCALE], factors[:, gather.ZERO] = scales, zeros
-    factors[:, gather.WEIGHT] = 1.0 if weights is None else _weights(weights, count, average)
+    factors[:, gather.WEIGHT] = 1.0 if shares is None else shares
     integers = all(frame.dtype.kind in "biu" for frame in found)
     propagated = all(frame.has_variance for frame in found)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
@@ -76,39 +78,12 @@ def job_of(
     )
 
 
-def _weights(weights: Any, count: int, average: Average) -> np.ndarray:
-    if average.name != "mean":
-        raise ArgumentError("weights", "go with the mean only", value=average.name, remedy="leave them out")
-    try:
-        values = np.array([float(weight) for weight in weights])
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "weights", "must be numbers, one a frame", value=weights, remedy="give as many as frames"
-        ) from None
-    if values.size != count:
-        raise ArgumentError(
-            "weights",
-            f"must be one for each of the {count} frames",
-            value=values.size,
-            remedy="give as many as frames",
-        )
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
-        raise ArgumentError(
-            "weights",
-            "must be finite, not negative and not all 0",
-            value=values.tolist(),
-            remedy="give positive numbers",
-        )
-    return values
-
-
 def _header(frames: Sequence[Frame], average: Average) -> Header:
     """The first frame's header, with the number of frames and the exposure time of the result."""
     header = frames[0].header
     combined = 0
     for frame in frames:
-        number = _lenient(frame.header, "NCOMBINE")
-        combined += int(number) if number and number >= 1 else 1
+        combined += combined_number(frame.header)
     header = header.set("NCOMBINE", combined, "number of frames combined")
     for keyword in ("EXPTIME", "EXPOSURE"):
         times = [_lenient(frame.header, keyword) for frame in frames]

@@ -415,7 +415,7 @@ GOOD = [np.ones((2, 3)), np.ones((2, 3))]
         (GOOD, {"weights": [1.0, math.nan]}, ccdfx.ArgumentError, "finite"),
         (GOOD, {"weights": 3}, ccdfx.ArgumentTypeError, "weights"),
         (GOOD, {"weights": [1, 1], "average": ccdfx.median()}, ccdfx.ArgumentError, "mean only"),
-        (GOOD, {"scale": "mode"}, ccdfx.ArgumentError, "mean, median"),
+        (GOOD, {"scale": "average"}, ccdfx.ArgumentError, "mean, median"),
         (GOOD, {"scale": [1.0]}, ccdfx.ArgumentError, "each of the 2 frames"),
         (GOOD, {"scale": [1.0, 0.0]}, ccdfx.ArgumentError, r"frames\[1\].*above 0"),
         (GOOD, {"scale": [1.0, -2.0]}, ccdfx.ArgumentError, "above 0"),
