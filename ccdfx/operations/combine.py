@@ -82,7 +82,7 @@ def combine(
     frames : sequence of Image, array (ny, nx) or Source
         Of one shape, window, unit and binning. A source is read by rows, within the memory of the engine.
     average : Average
-        `mean` (default), `median`, `total`, `minimum` or `maximum`.
+        `mean` (default), `inverse_variance_mean`, `median`, `total`, `minimum` or `maximum`.
     reject : Rejection or None
         `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default is
         ``mad_clip(low=5, high=5, floor=None)``, which works from 3 frames on.
@@ -114,7 +114,7 @@ def combine(
     ------
     ArgumentError, ArgumentTypeError
         No frames, a number of weights or factors that is not that of the frames, a level that a frame does not have
-        or that is not above 0 for a scale, weights with a median or total,
+        or that is not above 0 for a scale, weights with a median or total, frames without the variance that is needed,
         limits that are nonsense, a rule that leaves nothing, memory too small for one row.
     MismatchError
         Frames that differ in shape, window, unit or binning.

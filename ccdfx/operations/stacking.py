@@ -11,7 +11,14 @@ import numpy as np
 
 from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.average import Average, as_average, efficiency_table, mean, trimmed_efficiency
+from ccdfx.operations.average import (
+    Average,
+    as_average,
+    efficiency_table,
+    mean,
+    require_variances,
+    trimmed_efficiency,
+)
 from ccdfx.operations.frames import Frame, as_frames, decoding, read_tile, release_buffer, working_type
 from ccdfx.operations.lines import stack_lines
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
@@ -66,6 +73,7 @@ def job_of(
     factors[:, gather.WEIGHT] = 1.0 if shares is None else shares
     integers = all(frame.dtype.kind in "biu" for frame in found)
     propagated = all(frame.has_variance for frame in found)
+    require_variances(found, average)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     if reject is not None:
         reject.arrange(
@@ -106,7 +114,7 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     from ccdfx.kernels import averages
 
     plan = np.zeros(averages.PLAN, np.int64)
-    codes = {"mean": averages.MEAN, "total": averages.TOTAL}
+    codes = {"mean": averages.MEAN, "inverse_variance_mean": averages.MEAN, "total": averages.TOTAL}
     picks = {
         "middle": averages.MIDDLE, "lower": averages.LOWER, "lower of two": averages.LOWER_OF_TWO,
         "minimum": averages.LOWEST, "maximum": averages.HIGHEST,
@@ -118,7 +126,9 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     plan[averages.REJECTS] = job.reject is not None
     plan[averages.VARIANCES] = job.variances
     plan[averages.TRIMS] = trims
-    plan[averages.WEIGHTED] = job.weighted
+    plan[averages.WEIGHTED] = averages.BY_FRAME if job.weighted else 0
+    if job.average.name == "inverse_variance_mean":
+        plan[averages.WEIGHTED] = averages.BY_VARIANCE
     if job.reject is not None:
         own = arrangement.variances
         plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
