@@ -39,7 +39,10 @@ _HOMES = {
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
     ),
     "operations.masks": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
-    "operations.average": ("Average", "custom", "maximum", "mean", "median", "minimum", "total"),
+    "operations.average": (
+        "Average", "custom", "inverse_variance_mean", "maximum", "mean", "median", "minimum", "total",
+    ),
+    "operations.levels": ("Level", "exposure", "keyword", "level"),
     "operations.rejection": ("Arrangement", "Rejection", "StackFacts"),
     "operations.reject": ("mad_clip", "minmax", "sigma_clip"),
     "operations.line_reject": ("average_sigma_clip",),

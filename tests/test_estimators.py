@@ -13,13 +13,18 @@ from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.estimators import (
     background,
     local_noise,
+    location_of,
     mad_std_of,
     median_of,
+    mode_of,
     predicted_noise,
+    sampled_statistic,
     sigma_clipped,
     sky_level,
+    spread_of,
     statistics,
 )
+from ccdfx.estimators.robust import fullest_bin
 from ccdfx.records.image import Image
 
 DTYPES = ["u1", "i1", "u2", "i2", ">u2", ">i2", "u4", "i4", "i8", "f2", "f4", ">f4", "f8", "b1"]
@@ -308,3 +313,84 @@ def test_the_sky_noise_of_real_frames_is_what_the_noise_model_predicts(
     sky = background(Image(array, mask=mask, variance=variance))
     assert sky.used > 0.6 * sky.blocks
     assert sky.excess == pytest.approx(excess, abs=0.03)
+
+
+# ---- robust location, spread and mode ----
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_biweight_location_and_spread_are_those_of_astropy(dtype: str) -> None:
+    from astropy.stats import biweight_location, biweight_scale
+
+    rng = np.random.default_rng(5)
+    array = rng.normal(60, 12, (300, 301))
+    array[:3] = 120
+    array = array.astype(dtype)
+    good = rng.random(array.shape) < 0.9
+    if array.dtype.kind == "f":
+        array[5, 5:8] = [np.nan, np.inf, -np.inf]
+    finite = np.isfinite(array)
+    for kept, given in ((finite, None), (good & finite, good)):
+        values = array[kept].astype(float)
+        assert location_of(array, given) == pytest.approx(biweight_location(values), rel=1e-12)
+        assert spread_of(array, given) == pytest.approx(biweight_scale(values), rel=1e-10)
+
+
+def test_biweight_of_what_hardly_varies_or_is_not_there() -> None:
+    constant = np.array([5.0] * 9 + [1e9])
+    assert location_of(constant) == 5.0 and spread_of(constant) == 0.0
+    for statistic in (location_of, spread_of, mode_of):
+        assert math.isnan(statistic([np.nan, np.inf]))
+        assert math.isnan(statistic([1.0, 2.0], good=[False, False]))
+
+
+def test_mode_is_where_most_values_lie() -> None:
+    rng = np.random.default_rng(3)
+    sky = rng.normal(100, 10, 200_000)
+    stars = 100 + rng.exponential(300, 60_000)
+    found = mode_of(np.concatenate([sky, stars]))
+    assert abs(found - 100) < 2 < np.median(np.concatenate([sky, stars])) - 100
+    assert mode_of(np.repeat(np.arange(20, dtype="u2"), [1] * 7 + [9] + [1] * 12)) == 7
+    assert mode_of([1.0, 5.0, 6.0, 7.0]) == 5.5
+    assert mode_of([3.0] * 20) == 3.0
+
+
+def _bins_one_by_one(ranked: np.ndarray, whole: bool) -> float:
+    """`fullest_bin` as a loop over the bins."""
+    n = len(ranked)
+    inside = ranked[n * 3 // 20 : n * 17 // 20]
+    lower, span = ranked[n * 3 // 20], ranked[n * 17 // 20] - ranked[n * 3 // 20]
+    step, width = (max(1, part * span) if whole else part * span for part in (0.01, 0.1))
+    fullest, most = [ranked[n * 3 // 20]], 0
+    for k in range(101):
+        edge = lower + k * step
+        found = [rank for rank, x in enumerate(inside) if edge <= x < edge + width]
+        if len(found) > most:
+            # the rank, from 1 on, that is half the sum of the first one inside and the first one beyond
+            middle = (2 * (n * 3 // 20) + found[0] + 1 + found[-1] + 2) // 2 - 1
+            fullest, most = [ranked[middle]], len(found)
+    return float(fullest[0])
+
+
+@pytest.mark.parametrize("size", [10, 11, 37, 407, 480])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_fullest_bin_is_that_of_a_loop(size: int, whole: bool) -> None:
+    rng = np.random.default_rng(size)
+    for _ in range(20):
+        values = rng.gamma(3, 20, size)
+        values = np.sort(values.astype(np.int64)) if whole else np.sort(values)
+        assert fullest_bin(values, whole) == _bins_one_by_one(values, whole)
+
+
+def test_sampled_statistics_look_at_fewer_than_100_000_pixels() -> None:
+    array = np.random.default_rng(0).normal(0, 1, (700, 600)).astype("f4")
+    good = np.ones(array.shape, bool)
+    good[:3] = False
+    values = np.sort(array[::3, ::3][good[::3, ::3]])  # 234 x 200; every second pixel would be 105,000
+    assert values.size == 233 * 200
+    assert sampled_statistic(array, good, "median") == values[values.size // 2 - 1]
+    assert sampled_statistic(array, good, "mean") == pytest.approx(np.mean(values, dtype=float), rel=1e-9)
+    assert sampled_statistic(array, good, "mode") == mode_of(values)
+    assert sampled_statistic(array[:1, :3], np.ones((1, 3), bool), "median") == array[0, :3].min()
+    assert sampled_statistic(array[:1, :1], np.ones((1, 1), bool), "mode") == array[0, 0]
+    assert math.isnan(sampled_statistic(array, np.zeros(array.shape, bool), "mode"))

@@ -11,24 +11,11 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
 
-AVERAGES = ("mean", "median", "total", "minimum", "maximum")
-STATISTICS = ("mean", "median")
-
-
-def _numbers_or_statistic(
-    _ctx: click.Context, _parameter: click.Parameter, text: str | None
-) -> str | list[float] | None:
-    """`mean`, `median`, or one number a frame."""
-    if text is None or text in STATISTICS:
-        return text
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        names = ", ".join(STATISTICS)
-        raise click.BadParameter(f"{text!r} is neither one of {names} nor numbers joined by commas") from None
+AVERAGES = ("mean", "inverse_variance_mean", "median", "total", "minimum", "maximum")
 
 
 def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
@@ -53,19 +40,27 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option(
     "--reject", metavar="RULE", help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none."
 )
-@click.option("--weights", callback=_numbers, metavar="N,N,...", help="One weight a frame.")
+@click.option(
+    "--weights",
+    callback=numbers_or_level,
+    metavar=METAVAR,
+    help="Weights: numbers, exposure, noise, variance, a keyword or a statistic.",
+)
 @click.option(
     "--scale",
-    callback=_numbers_or_statistic,
-    metavar="mean|median|N,N,...",
-    help="Divide each frame by its level.",
+    callback=numbers_or_level,
+    metavar=METAVAR,
+    help="Divide each frame by its level: numbers, mean, median, mode, location, spread, exposure; "
+    "a keyword multiplies.",
 )
 @click.option(
     "--zero",
-    callback=_numbers_or_statistic,
-    metavar="mean|median|N,N,...",
-    help="Subtract from each frame its level.",
+    callback=numbers_or_level,
+    metavar=METAVAR,
+    help="Subtract from each frame its level: numbers, mean, median, mode, location; a keyword is added.",
 )
+@click.option("--section", metavar="[X1:X2,Y1:Y2]", help="Take statistics over these pixels of each frame.")
+@click.option("--sampled", is_flag=True, help="Estimate mean, median and mode as imcombine does.")
 @click.option(
     "--limits",
     callback=_numbers,
@@ -151,8 +146,8 @@ def choices(*, average: str, reject: str | None, **options: Any) -> dict[str, An
         if reject == "none"
         else looked_up("rejection", reject)
     )
-    given = {key: options[key] for key in ("weights", "scale", "zero", "limits") if options[key] is not None}
-    return {"average": getattr(ccdfx, average)(), "reject": rule, **given}
+    given = {"limits": options["limits"]} if options["limits"] is not None else {}
+    return {"average": getattr(ccdfx, average)(), "reject": rule, **levels(options), **given}
 
 
 def combined(paths: Sequence[Path], how: dict[str, Any], *, align: bool, hdu: str | None) -> Any:
@@ -174,11 +169,10 @@ def naming(paths: Sequence[Path]) -> Iterator[None]:
     try:
         yield
     except CcdfxError as error:
-        number = re.fullmatch(r"images\[(\d+)\]", error.subject)
+        number = re.fullmatch(r"(.* of )?(?:images|frames)\[(\d+)\]", error.subject)
         if number is None:
             raise
-        path = paths[int(number[1])]
-        raise type(error)(path, error.rule, value=error.value, remedy=error.remedy) from error
+        raise error.about(f"{number[1] or ''}{paths[int(number[2])]}") from error
 
 
 def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ Flagged pixels and non-finite values never take part. Nothing here changes an im
 from __future__ import annotations
 
 from ccdfx.estimators.exact import Clipped, Statistics, mad_std_of, median_of, sigma_clipped, statistics
+from ccdfx.estimators.robust import location_of, mode_of, sampled_statistic, spread_of
 from ccdfx.estimators.sky import Background, background, local_noise, predicted_noise, sky_level
 
 __all__ = [
@@ -14,10 +15,14 @@ __all__ = [
     "Statistics",
     "background",
     "local_noise",
+    "location_of",
     "mad_std_of",
     "median_of",
+    "mode_of",
     "predicted_noise",
+    "sampled_statistic",
     "sigma_clipped",
     "sky_level",
+    "spread_of",
     "statistics",
 ]

@@ -135,7 +135,7 @@ def median_of(array: Any, good: Any = None) -> float:
     >>> median_of([4.0, 1.0, 3.0, 100.0], good=[True, True, True, False])
     3.0
     """
-    values = values_of(*_checked(array, good))
+    values = values_of(*checked(array, good))
     return values.median(0, values.count) if values.count else math.nan
 
 
@@ -149,7 +149,7 @@ def mad_std_of(array: Any, good: Any = None) -> float:
     >>> round(mad_std_of([1.0, 2.0, 3.0, 4.0, 1e6]), 4)
     1.4826
     """
-    values = values_of(*_checked(array, good))
+    values = values_of(*checked(array, good))
     if values.count == 0:
         return math.nan
     return _MAD_TO_STD * values.median_deviation(values.median(0, values.count))
@@ -202,7 +202,7 @@ def sigma_clipped(
         raise ArgumentError(
             "center", "must be 'median' or 'mean'", value=center, remedy="give one of the two"
         )
-    values = values_of(*_checked(array, good))
+    values = values_of(*checked(array, good))
     return _clip(values, float(low), float(high), iterations, center)
 
 
@@ -227,7 +227,8 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
     return Clipped(count, mean, median, std, lower, upper, done)
 
 
-def _checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
+def checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """The array, and which of its values are bad or None, as the kernels take them."""
     array = np.asarray(array)
     if array.dtype.kind not in "buif":
         raise ArgumentError("array", "must hold real numbers", value=str(array.dtype), remedy="give numbers")

@@ -15,6 +15,8 @@ from numba import carray, types
 
 from ccdfx.kernels.averages import (
     AVERAGE,
+    BY_FRAME,
+    BY_VARIANCE,
     EMPIRICAL,
     LANES,
     LOWEST,
@@ -33,15 +35,9 @@ from ccdfx.kernels.averages import (
     WEIGHTED,
     WINSOR_SQUARES,
     WINSOR_SUM,
-    edge_shares,
-    read_variances,
     store_values,
     store_variances,
     store_whole,
-    sum_ordered_variances,
-    sum_ordered_weights,
-    sum_variances,
-    sum_weights,
 )
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.gather import MASK, gather, pointer
@@ -60,6 +56,16 @@ from ccdfx.kernels.lanes import (
 )
 from ccdfx.kernels.network import selection_network, sorting_network
 from ccdfx.kernels.rules import rule_type
+from ccdfx.kernels.weighted_sums import (
+    edge_shares,
+    read_variances,
+    sum_inverse_variances,
+    sum_ordered_inverse_variances,
+    sum_ordered_variances,
+    sum_ordered_weights,
+    sum_variances,
+    sum_weights,
+)
 
 NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
 # What becomes of a value: it survives, the rule rejects it below or above, or it was not there.
@@ -135,17 +141,21 @@ def _select_median(tile, counts, networks, sign, low, high):
 def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, variances, spread):
     """Weighted sums, and the propagated variance, over the survivors."""
     if plan[ORDERED]:
-        if plan[WEIGHTED]:
+        if plan[WEIGHTED] == BY_FRAME:
             sum_ordered_weights(tile, order, low, high, factors, pivot, weighted)
         if variances.shape[0]:
             sum_ordered_variances(order, low, high, factors, weighted, variances, spread)
+        if plan[WEIGHTED] == BY_VARIANCE:
+            sum_ordered_inverse_variances(tile, order, low, high, pivot, variances, weighted, spread)
         return
     edges = np.empty((4, spread.size))
-    edge_shares(tile, low, high, counts, raw, plan[WEIGHTED] != 0, edges)
-    if plan[WEIGHTED]:
+    edge_shares(tile, low, high, counts, raw, plan[WEIGHTED] == BY_FRAME, edges)
+    if plan[WEIGHTED] == BY_FRAME:
         sum_weights(raw, factors, edges, pivot, weighted)
     if variances.shape[0]:
         sum_variances(raw, factors, edges, weighted, variances, spread)
+    if plan[WEIGHTED] == BY_VARIANCE:
+        sum_inverse_variances(raw, edges, pivot, variances, weighted, spread)
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,7 +25,8 @@ _EXACT = (
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """How the survivors of a pixel become one value; made by `mean`, `median`, `total`, `minimum`, `maximum` or `custom`.
+    """How the survivors of a pixel become one value; made by `mean`, `inverse_variance_mean`, `median`, `total`,
+    `minimum`, `maximum` or `custom`.
 
     Parameters
     ----------
@@ -57,6 +58,20 @@ def mean() -> Average:
     'mean'
     """
     return Average("mean", {})
+
+
+def inverse_variance_mean() -> Average:
+    """The mean of the survivors weighted by their variances v: ``sum x / v / sum 1 / v``, of variance ``1 / sum 1 / v``.
+
+    The most precise mean where the variances are right and know nothing of the values themselves: where they were
+    estimated from the counts of each pixel, low values look more certain than they are, and pull the mean down.
+    All frames must have a variance. A value whose variance is 0 (below 1e-200) or not finite says nothing of how certain
+    it is, and weighs nothing; where that holds for all survivors, it is their plain mean (of variance ``sum v / n^2``).
+
+    >>> inverse_variance_mean().name
+    'inverse_variance_mean'
+    """
+    return Average("inverse_variance_mean", {})
 
 
 def median(*, even: str = "middle") -> Average:
@@ -145,7 +160,7 @@ def custom(function: Callable[[Any], Any]) -> Average:
 
 
 AVERAGES: Mapping[str, Callable[..., Average]] = {
-    "mean": mean, "median": median, "total": total, "minimum": minimum, "maximum": maximum,
+    "mean": mean, "inverse_variance_mean": inverse_variance_mean, "median": median, "total": total, "minimum": minimum, "maximum": maximum,
 }  # fmt: skip
 
 
@@ -163,6 +178,16 @@ def as_average(average: Any) -> Average:
         value=average,
         remedy="give one of " + ", ".join(f"ccdfx.{name}()" for name in AVERAGES) + " or a function",
     )
+
+
+def require_variances(frames: Sequence[Any], average: Average) -> None:
+    """Refuse frames without a variance for an average that is weighted by it."""
+    for frame in frames:
+        if average.name == "inverse_variance_mean" and not frame.has_variance:
+            raise ArgumentError(
+                frame.name, "must have a variance for inverse_variance_mean", value=None,
+                remedy="start it with add_variance, or take the mean",
+            )  # fmt: skip
 
 
 def median_efficiency(count: int) -> float:

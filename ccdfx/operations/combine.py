@@ -95,7 +95,7 @@ def combine(
     *,
     average: Average | Callable[[Any], Any] | None = None,
     reject: Rejection | None = _DEFAULT,
-    weights: Sequence[float] | None = None,
+    weights: Factor = None,
     scale: Factor = None,
     zero: Factor = None,
     limits: tuple[float, float] | None = None,
@@ -114,16 +114,22 @@ def combine(
         Of one shape, window, unit and binning (with `offsets`: of one unit and binning). A source is read by rows,
         within the memory of the engine.
     average : Average or callable
-        `mean` (default), `median`, `total`, `minimum` or `maximum`, or a function as `custom` takes it.
+        `mean` (default), `inverse_variance_mean`, `median`, `total`, `minimum` or `maximum`, or a function as `custom`
+        takes it.
     reject : Rejection or None
         `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default is
         ``mad_clip(low=5, high=5, floor=None)``, which works from 3 frames on.
-    weights : sequence of float, optional
-        One a frame, not negative; for the mean only. They do not enter the rejection; where those of all survivors
-        are 0, the plain mean is taken.
-    scale, zero : None, sequence of float, "mean", "median" or callable
-        Numbers are s_l and z_l. A statistic S of the frames (their exact mean or median, or a callable
-        ``Image -> float``) makes s_l = S_l / S_1 and z_l = S_l / s_l - S_1, so that all frames come to the first.
+    weights : sequence of float, str, Level or callable, optional
+        For the mean only: one a frame, not negative; or "exposure", "noise" (1 / sigma^2 of the background,
+        `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling; or a `keyword`, a
+        `level`, or a function ``Image -> float``, as they are. Exposures, keywords and levels are multiplied by
+        NCOMBINE. Only their ratios count. They do not enter the rejection; where those of all survivors are 0, the
+        plain mean is taken.
+    scale, zero : None, sequence of float, str, Level or callable
+        Numbers are s_l and z_l. A statistic of the good pixels of each frame, S for the scale and Z for the zero, makes
+        s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1, so that all frames come to the first: "mean", "median", "mode",
+        "location" (robust; for the scale also "spread"), a `level` of a section, or a function ``Image -> float``.
+        "exposure" scales by the exposure time; a `keyword` multiplies, or is added.
     limits : (float, float), optional
         The least and the greatest value, before scaling, that takes part, in the unit of the frames; the others are
         as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
@@ -147,7 +153,8 @@ def combine(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        No frames, a number of weights or factors that is not that of the frames, weights with a median or total,
+        No frames, a number of weights or factors that is not that of the frames, a level that a frame does not have
+        or that is not above 0 for a scale, weights with a median or total, frames without the variance that is needed,
         limits that are nonsense, a rule that leaves nothing, memory too small for one row.
     MismatchError
         Frames that differ in shape, window, unit or binning.
@@ -177,7 +184,7 @@ def stack(
     *,
     average: Average | Callable[[Any], Any] | None = None,
     reject: Rejection | None = _DEFAULT,
-    weights: Sequence[float] | None = None,
+    weights: Factor = None,
     scale: Factor = None,
     zero: Factor = None,
     limits: tuple[float, float] | None = None,

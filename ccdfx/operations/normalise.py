@@ -6,14 +6,20 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.frames import Frame
+from ccdfx.operations.levels import Level, exposure, level, measured
+from ccdfx.operations.weights import weights_from
 from ccdfx.records.image import Image
 
-Factor = Sequence[float] | str | Callable[[Image], float] | None
-STATISTICS = ("mean", "median")
+Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
+
+# The words that each argument knows.
+WORDS = {
+    "scale": ("mean", "median", "mode", "location", "spread", "exposure"),
+    "zero": ("mean", "median", "mode", "location"),
+    "weights": ("exposure", "noise", "variance", "mean", "median", "mode", "location"),
+}
 
 
 def value_limits(limits: Any) -> tuple[float, float] | None:
@@ -44,80 +50,80 @@ def value_limits(limits: Any) -> tuple[float, float] | None:
 
 
 def factors_of(
-    frames: Sequence[Frame], scale: Factor, zero: Factor, limits: tuple[float, float] | None = None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The scale s_l and the zero z_l of each frame.
+    frames: Sequence[Frame],
+    scale: Factor,
+    zero: Factor,
+    weights: Factor,
+    limits: tuple[float, float] | None = None,
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...] | None]:
+    """The scale s_l and the zero z_l of each frame, and its weight, or None where all weigh the same.
 
-    A list is taken as it is. From statistics S and Z of the frames' good pixels within the limits, s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1.
+    Numbers are taken as they are. From statistics S and Z of the frames' good pixels within the limits,
+    s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f or Z,
+    s_l = f_1 / f_l and z_l = -Z_l / s_l.
     """
     count = len(frames)
-    levels: dict[Any, list[float]] = {}
-    for chosen, name in ((scale, "scale"), (zero, "zero")):
-        if _is_statistic(chosen, name) and chosen not in levels:
-            levels[chosen] = [_level(frame, chosen, name, limits) for frame in frames]
-    scales = [1.0] * count
+    chosen = {
+        name: _chosen(value, name, count)
+        for name, value in (("scale", scale), ("zero", zero), ("weights", weights))
+        if value is not None
+    }
+    wanted = {name: which for name, which in chosen.items() if isinstance(which, Level)}
+    values = {**chosen, **measured(frames, wanted, limits)}
+    scales, zeros, shares = [1.0] * count, [0.0] * count, None
     if scale is not None:
-        given = levels[scale] if _is_statistic(scale, "scale") else _numbers(scale, "scale", count)
-        for frame, value in zip(frames, given, strict=True):
-            if not value > 0:
-                raise ArgumentError(
-                    f"scale of {frame.name}",
-                    "must be above 0",
-                    value=value,
-                    remedy="use zero, or leave it out",
-                )
-        scales = [value / given[0] for value in given] if _is_statistic(scale, "scale") else given
-    zeros = [0.0] * count
+        scales = _scales(values["scale"], wanted.get("scale"), frames)
     if zero is not None:
-        if _is_statistic(zero, "zero"):
-            given = levels[zero]
-            zeros = [value / factor - given[0] for value, factor in zip(given, scales, strict=True)]
-        else:
-            zeros = _numbers(zero, "zero", count)
-    return tuple(scales), tuple(zeros)
+        zeros = _zeros(values["zero"], wanted.get("zero"), scales)
+    if weights is not None:
+        shares = weights_from(values["weights"], wanted.get("weights"), frames, scales)
+    return tuple(scales), tuple(zeros), shares
 
 
-def _is_statistic(chosen: Any, name: str) -> bool:
-    if isinstance(chosen, str) and chosen not in STATISTICS:
+def _scales(values: list[float], which: Level | None, frames: Sequence[Frame]) -> list[float]:
+    read = which is not None and which.kind != "pixels"
+    for frame, value in zip(frames, values, strict=True):
+        if not value > 0:
+            raise ArgumentError(
+                f"scale of {frame.name}", "must be above 0", value=value,
+                remedy="mend its header, or give numbers" if read else "use zero, or leave it out",
+            )  # fmt: skip
+    if which is None:
+        return values
+    if which.kind == "keyword":
+        return [values[0] / value for value in values]
+    return [value / values[0] for value in values]
+
+
+def _zeros(values: list[float], which: Level | None, scales: list[float]) -> list[float]:
+    if which is None:
+        return values
+    if which.kind == "keyword":
+        return [-value / factor for value, factor in zip(values, scales, strict=True)]
+    return [value / factor - values[0] for value, factor in zip(values, scales, strict=True)]
+
+
+def _chosen(value: Any, name: str, count: int) -> Any:
+    """The level that a word, a function or a record means, or numbers, one for each of `count` frames."""
+    if callable(value):
+        return level(value)
+    word = value
+    if isinstance(value, Level):
+        if value.kind == "keyword" or callable(value.statistic):
+            return value
+        word = value.statistic or value.kind
+    if not isinstance(word, str):
+        return _numbers(value, name, count)
+    if word not in WORDS[name]:
         raise ArgumentError(
             name,
-            f"must be numbers, a function or one of {', '.join(STATISTICS)}",
-            value=chosen,
+            f"must be numbers, a function, a keyword or one of {', '.join(WORDS[name])}",
+            value=value,
             remedy="choose one of these",
         )
-    return isinstance(chosen, str) or callable(chosen)
-
-
-def _level(frame: Frame, statistic: Any, name: str, limits: tuple[float, float] | None) -> float:
-    """The level of the good pixels of a frame, the same whatever order its pixels have in memory."""
-    image = frame.image() if limits is None else _within(frame.image(), *limits)
-    value = float(statistic(image)) if callable(statistic) else _exact(image, statistic)
-    if not math.isfinite(value):
-        raise ArgumentError(
-            f"{name} of {frame.name}", "must be a finite number", value=value, remedy="leave the frame out"
-        )
-    return value
-
-
-def _within(image: Image, low: float, high: float) -> Image:
-    """The image with the pixels outside the limits flagged."""
-    from ccdfx.records.flags import Flag
-
-    outside = ~((image.array >= low) & (image.array <= high))
-    mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
-    mask[outside] |= np.uint8(Flag.OUTLIER)
-    return image.replace(mask=mask)
-
-
-def _exact(image: Image, statistic: str) -> float:
-    from ccdfx.estimators import median_of
-
-    good = image.good
-    if not good.any():
-        return math.nan
-    if statistic == "median":
-        return float(median_of(image.array, None if good.all() else good))
-    return float(np.mean(image.array, where=good, dtype=np.float64))
+    if isinstance(value, Level):
+        return value
+    return exposure() if value == "exposure" else level(value)
 
 
 def _numbers(values: Any, name: str, count: int) -> list[float]:

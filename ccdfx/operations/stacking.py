@@ -10,13 +10,21 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.average import Average, as_average, efficiency_table, mean, trimmed_efficiency
+from ccdfx.operations.average import (
+    Average,
+    as_average,
+    efficiency_table,
+    mean,
+    require_variances,
+    trimmed_efficiency,
+)
 from ccdfx.operations.frames import Frame, as_frames, working_type
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
 from ccdfx.operations.placement import Placement, as_placement, place
 from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rows import decoding
+from ccdfx.operations.weights import combined_number, require_mean
 from ccdfx.records.header import Header
 from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
@@ -93,12 +101,14 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     factors = np.zeros((count, gather.FACTOR_COLUMNS))
     bounds = value_limits(choices.limits)
     factors[:, gather.LOWEST], factors[:, gather.HIGHEST] = bounds or (-math.inf, math.inf)
-    scales, zeros = factors_of(found, choices.scale, choices.zero, bounds)
-    factors[:, gather.SCALE], factors[:, gather.ZERO] = scales, zeros
     weights = choices.weights
-    factors[:, gather.WEIGHT] = 1.0 if weights is None else _weights(weights, count, average)
+    require_mean(weights, average.name)
+    scales, zeros, shares = factors_of(found, choices.scale, choices.zero, weights, bounds)
+    factors[:, gather.SCALE], factors[:, gather.ZERO] = scales, zeros
+    factors[:, gather.WEIGHT] = 1.0 if shares is None else shares
     integers = all(frame.dtype.kind in "biu" for frame in found)
     propagated = all(frame.has_variance for frame in found)
+    require_variances(found, average)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     # What is wrong with the rule is said before anything is read.
     arrangement = None if reject is None else reject.arrange(reject.parameters, facts)
@@ -170,39 +180,12 @@ def _exposures(frames: tuple[Frame, ...]) -> tuple[float, ...]:
     return ()
 
 
-def _weights(weights: Any, count: int, average: Average) -> np.ndarray:
-    if average.name != "mean":
-        raise ArgumentError("weights", "go with the mean only", value=average.name, remedy="leave them out")
-    try:
-        values = np.array([float(weight) for weight in weights])
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "weights", "must be numbers, one a frame", value=weights, remedy="give as many as frames"
-        ) from None
-    if values.size != count:
-        raise ArgumentError(
-            "weights",
-            f"must be one for each of the {count} frames",
-            value=values.size,
-            remedy="give as many as frames",
-        )
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
-        raise ArgumentError(
-            "weights",
-            "must be finite, not negative and not all 0",
-            value=values.tolist(),
-            remedy="give positive numbers",
-        )
-    return values
-
-
 def _header(frames: tuple[Frame, ...], average: Average) -> Header:
     """The first frame's header, with the number of frames and the exposure time of the result."""
     header = frames[0].header
     combined = 0
     for frame in frames:
-        number = _lenient(frame.header, "NCOMBINE")
-        combined += int(number) if number and number >= 1 else 1
+        combined += combined_number(frame.header)
     header = header.set("NCOMBINE", combined, "number of frames combined")
     for keyword in EXPOSURES:
         times = [_lenient(frame.header, keyword) for frame in frames]
@@ -225,7 +208,7 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     from ccdfx.kernels import averages
 
     plan = np.zeros(averages.PLAN, np.int64)
-    codes = {"mean": averages.MEAN, "total": averages.TOTAL}
+    codes = {"mean": averages.MEAN, "inverse_variance_mean": averages.MEAN, "total": averages.TOTAL}
     picks = {
         "middle": averages.MIDDLE, "lower": averages.LOWER, "lower of two": averages.LOWER_OF_TWO,
         "minimum": averages.LOWEST, "maximum": averages.HIGHEST,
@@ -237,7 +220,9 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     plan[averages.REJECTS] = job.reject is not None
     plan[averages.VARIANCES] = job.variances
     plan[averages.TRIMS] = trims
-    plan[averages.WEIGHTED] = job.weighted
+    plan[averages.WEIGHTED] = averages.BY_FRAME if job.weighted else 0
+    if job.average.name == "inverse_variance_mean":
+        plan[averages.WEIGHTED] = averages.BY_VARIANCE
     if job.reject is not None:
         own = arrangement.variances
         plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1

@@ -64,6 +64,56 @@ def test_scale_by_a_statistic(run, frames: list[Path], tmp_path: Path) -> None:
         assert np.allclose(ccdfx.read(tmp_path / "out.fits").array[0], 100)
 
 
+@pytest.fixture
+def uneven(tmp_path: Path) -> list[Path]:
+    """Frames of level 10 EXPTIME + SKY with a dark corner; GAIN makes their levels equal."""
+    paths = []
+    for number, (time, sky) in enumerate([(10, 0), (20, 50), (40, -30)]):
+        array = np.full((30, 50), 10.0 * time + sky, np.float32)
+        array[:10, :10] = 1 + number
+        header = {"EXPTIME": time, "SKYCORR": -sky, "FACTOR": 100.0 / array[20, 20]}
+        image = ccdfx.Image(array, header, variance=np.full(array.shape, 1.0 + number))
+        paths.append(ccdfx.write(image, tmp_path / f"uneven{number}.fits"))
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("options", "pixel"),
+    [
+        (("--scale", "!FACTOR"), 100),
+        (("--zero", "!SKYCORR", "--scale", "exposure"), 100),
+        (("--scale", "mode"), 100),
+        (("--zero", "location"), 100),
+        (("--scale", "median", "--section", "[1:10,1:10]"), np.mean([100, 250 / 2, 370 / 3])),
+        (("--scale", "mean", "--section", "[11:50,11:30]", "--sampled"), 100),
+        (("--weights", "exposure"), np.average([100, 250, 370], weights=[1, 2, 4])),
+        (("--weights", "!EXPTIME"), np.average([100, 250, 370], weights=[1, 2, 4])),
+        (("--weights", "variance"), np.average([100, 250, 370], weights=[1, 1 / 2, 1 / 3])),
+        (("--weights", "median"), np.average([100, 250, 370], weights=[100, 250, 370])),
+        (("--average", "inverse_variance_mean"), np.average([100, 250, 370], weights=[1, 1 / 2, 1 / 3])),
+    ],
+)
+def test_levels_reach_the_engine(run, uneven, tmp_path: Path, options: tuple[str, ...], pixel) -> None:
+    result = run("combine", *uneven, "-o", tmp_path / "out.fits", "--reject", "none", *options)
+    assert result.exit_code == 0, result.stderr
+    assert ccdfx.read(tmp_path / "out.fits").array[20, 20] == pytest.approx(pixel, rel=1e-6)
+
+
+def test_levels_are_told(run, uneven, tmp_path: Path) -> None:
+    section = ("--section", "[1:10,1:10]")
+    result = run(
+        "combine", *uneven, "-o", tmp_path / "out.fits", "--scale", "mode", "--weights", "!W", *section
+    )
+    assert result.exit_code == 1 and "uneven0.fits): needs W" in result.stderr
+    result = run(
+        "combine", *uneven, "-o", tmp_path / "out.fits", "--scale", "mode", "--weights", "!EXPTIME", *section
+    )
+    assert result.exit_code == 0, result.stderr
+    history = ccdfx.read(tmp_path / "out.fits").header.history
+    assert "combine scale=level('mode', section='[1:10,1:10]')" in history
+    assert "combine weights=keyword('EXPTIME')" in history
+
+
 def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Path) -> None:
     run("combine", *frames, "-o", tmp_path / "a.fits")
     result = run("combine", *frames, "-o", tmp_path / "b.fits", "--threads", "1", "--memory", "1")
@@ -107,8 +157,17 @@ def test_an_output_that_is_an_input_is_refused(run, frames: list[Path], tmp_path
         (("--reject", "sigma_clip:low=3,low=4"), 2, "twice"),
         (("--reject", "sigma_clip:low=-3"), 2, "low"),
         (("--weights", "1,2"), 1, "must be one for each of the 5 frames"),
-        (("--weights", "a"), 2, "not numbers"),
-        (("--scale", "average"), 2, "neither one of mean, median nor numbers"),
+        (("--weights", "a"), 2, "nor numbers joined by commas"),
+        (("--scale", "average"), 2, "neither one of mean, median, mode, location, spread, exposure nor !KEY"),
+        (("--zero", "exposure"), 2, "neither one of mean, median, mode, location nor !KEY nor numbers"),
+        (("--scale", "!"), 2, "!KEY"),
+        (("--scale", "median", "--section", "[1:2"), 2, "section"),
+        (("--scale", "location", "--sampled"), 2, "sampled"),
+        (("--section", "[1:2,1:2]", "--scale", "exposure"), 2, "--section goes with a statistic"),
+        (("--sampled",), 2, "--sampled goes with a statistic"),
+        (("--scale", "median", "--section", "[1:99,1:2]"), 1, "frame0.fits"),
+        (("--weights", "!WEIGHT"), 1, "frame0.fits): needs WEIGHT in the header"),
+        (("--average", "inverse_variance_mean"), 1, "frame0.fits): must have a variance"),
         (("--average", "mode"), 2, "mode"),
         (("--threads", "0"), 2, "threads"),
         (("--memory", "0"), 2, "memory"),
@@ -153,6 +212,9 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
     failed = run("combine", paths[0], blank, "-o", tmp_path / "none.fits", "--align")
     assert failed.exit_code == 1 and f"error: {blank}: cannot be aligned" in failed.stderr
     assert not (tmp_path / "none.fits").exists()
+
+    untimed = run("combine", *paths, "-o", tmp_path / "none.fits", "--align", "--scale", "exposure")
+    assert untimed.exit_code == 1 and f"error: scale of {paths[0]}: needs EXPTIME" in untimed.stderr
 
     unaligned = run("combine", *paths, "-o", tmp_path / "bad.fits", "--average", "median")
     assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800

@@ -188,8 +188,8 @@ def test_results_are_read_only_and_pickle():
 
 
 def test_stack_and_combine_agree():
-    frames = noisy(6)
-    frames[0][:] = np.nan
+    frames = [ccdfx.Image(frame, variance=np.full(SHAPE, 400.0)) for frame in noisy(6)]
+    frames[0] = frames[0].replace(array=np.full(SHAPE, np.nan, "f4"))
     for average in AVERAGES.values():
         for reject in (
             None,
@@ -339,8 +339,11 @@ def test_variance_where_nothing_or_one_value_is_left():
 
 def test_one_frame():
     frame = noisy(1)[0]
+    known = ccdfx.Image(frame, variance=np.full(SHAPE, 3.0))
     for average in AVERAGES.values():
-        result = ccdfx.combine([frame], average=average())
+        assert np.array_equal(ccdfx.combine([known], average=average()).array, frame)
+    for average in (ccdfx.mean(), ccdfx.median(), ccdfx.total()):
+        result = ccdfx.combine([frame], average=average)
         assert np.array_equal(result.array, frame)
         assert result.variance is None
     assert np.all(ccdfx.combine([ccdfx.Image(frame, variance=np.full(SHAPE, 3.0))]).variance == 3.0)
@@ -415,7 +418,7 @@ GOOD = [np.ones((2, 3)), np.ones((2, 3))]
         (GOOD, {"weights": [1.0, math.nan]}, ccdfx.ArgumentError, "finite"),
         (GOOD, {"weights": 3}, ccdfx.ArgumentTypeError, "weights"),
         (GOOD, {"weights": [1, 1], "average": ccdfx.median()}, ccdfx.ArgumentError, "mean only"),
-        (GOOD, {"scale": "mode"}, ccdfx.ArgumentError, "mean, median"),
+        (GOOD, {"scale": "average"}, ccdfx.ArgumentError, "mean, median"),
         (GOOD, {"scale": [1.0]}, ccdfx.ArgumentError, "each of the 2 frames"),
         (GOOD, {"scale": [1.0, 0.0]}, ccdfx.ArgumentError, r"frames\[1\].*above 0"),
         (GOOD, {"scale": [1.0, -2.0]}, ccdfx.ArgumentError, "above 0"),

@@ -102,16 +102,20 @@ def _tied(frames, offsets, grow):
     return ndimage.binary_dilation(tied, reach[:, None] ** 2 + reach**2 <= grow**2)
 
 
+def _average(p):
+    return {
+        "average": ccdfx.mean(), "median": ccdfx.median(), "sum": ccdfx.total(),
+        "lmedian": ccdfx.median(even="lower of two"),
+    }[p["combine"]]  # fmt: skip
+
+
 @pytest.mark.parametrize("case", _cases("imcombine"))
 def test_imcombine(case):
     p, derived = case["params"], case["derived"]
     if p["grow"] and p["reject"] != "none":
         pytest.skip("rules do not take grow yet")
     frames = _frames(case)
-    average = {
-        "average": ccdfx.mean(), "median": ccdfx.median(), "sum": ccdfx.total(),
-        "lmedian": ccdfx.median(even="lower of two"),
-    }[p["combine"]]  # fmt: skip
+    average = _average(p)
     weights = derived["weights"] if p["combine"] == "average" and p["weight"] != "none" else None
     rule = _rule(p, derived["doscale1"])
     result = ccdfx.stack(
@@ -144,6 +148,60 @@ def test_imcombine(case):
     assert (abs(mine - out) <= tolerance)[trusted].all()
     assert ((len(frames) - result.count) == nrej)[trusted_nrej & (settled | (p["grow"] == 0))].all()
     assert trusted.any()
+
+
+def _level(choice, p):
+    """The argument of `combine` that a scale, zero or weight of imcombine is."""
+    if choice == "none":
+        return None
+    if choice == "exposure":
+        return ccdfx.exposure(p["expname"])
+    if choice.startswith("!"):
+        return ccdfx.keyword(choice[1:])
+    return ccdfx.level(choice, section=p["statsec"] or None, sampled=True)
+
+
+def _levels(case, frames):
+    """The arguments scale, zero and weights; listed scales multiply, zeros are added, weights count NCOMBINE."""
+    p, scales = case["params"], case["derived"]["scales"]
+    listed = {
+        "scale": lambda given: [given[0] / factor for factor in given],
+        "zero": lambda given: [-added / scale for added, scale in zip(given, scales, strict=True)],
+        "weight": lambda given: [w * f.header.get("NCOMBINE", 1) for w, f in zip(given, frames, strict=True)],
+    }
+    return tuple(_level(p[n], p) if isinstance(p[n], str) else make(p[n]) for n, make in listed.items())
+
+
+def _leveled(case):
+    p = case.values[0]["params"] if case.values[0] else {"scale": "mode"}
+    return any(p.get(name, "none") != "none" for name in ("scale", "zero", "weight"))
+
+
+@pytest.mark.parametrize("case", [case for case in _cases("imcombine") if _leveled(case)])
+def test_imcombine_levels(case):
+    """Scales, zeros and weights from the parameters alone, to the 1e-6 of IRAF's float32; then what comes of them."""
+    from ccdfx.operations.frames import as_frames
+    from ccdfx.operations.normalise import factors_of
+
+    p, derived, frames = case["params"], case["derived"], _frames(case)
+    scale, zero, weight = _levels(case, frames)
+    limits = (_limit(p["lthreshold"], -math.inf), _limit(p["hthreshold"], math.inf))
+    largest = max(float(abs(frame.array).max()) for frame in frames)
+    scales, zeros, weights = factors_of(as_frames(frames), scale, zero, weight, limits)
+    assert scales == pytest.approx(derived["scales"], rel=1e-6)
+    assert zeros == pytest.approx(derived["zeros"], abs=1e-6 * largest)
+    if weights is not None:
+        assert weights == pytest.approx(derived["weights"], rel=1e-6)
+    if p["grow"] and p["reject"] != "none":
+        return
+    result = ccdfx.stack(
+        frames, average=_average(p), reject=_rule(p, derived["doscale1"]), scale=scale, zero=zero,
+        weights=weight if p["combine"] == "average" else None, limits=limits, offsets=p["offsets"],
+    )  # fmt: skip
+    arrays = _arrays(case["file"])
+    out, trusted = (arrays[case["id"] + suffix] for suffix in ("_out", "_trusted"))
+    mine = np.where(result.count > 0, result.value, p["blank"])
+    assert (abs(mine - out) <= 2e-5 * np.maximum(1, abs(out)) + 4e-6 * largest)[trusted].all()
 
 
 def _siril_rule(p):

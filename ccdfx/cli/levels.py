@@ -1,0 +1,63 @@
+"""The options of a command that say how frames are scaled and weighted: numbers, words, keywords, a section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ccdfx.errors import CcdfxError
+
+METAVAR = "N,N,...|WORD|!KEY"
+NAMES = ("scale", "zero", "weights")
+
+
+def numbers_or_level(_ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """One number a frame as a list, or the word or !KEY as it is; a word that is not known is a usage error."""
+    from ccdfx.operations.normalise import WORDS
+
+    words = WORDS[str(parameter.name)]
+    if text is None or text in words or (text.startswith("!") and text[1:].strip()):
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is neither one of {', '.join(words)} nor !KEY nor numbers joined by commas"
+        ) from None
+
+
+def levels(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Scale, zero and weights as `ccdfx.combine` takes them, where they were given.
+
+    Statistics are taken over the section, and as imcombine samples them where that is asked for; either without a
+    statistic is a usage error.
+    """
+    given = {name: options[name] for name in NAMES if options[name] is not None}
+    section, sampled = options["section"], options["sampled"]
+    over_pixels = [name for name, value in given.items() if _is_statistic(value)]
+    for option, wanted in (("--section", section is not None), ("--sampled", sampled)):
+        if wanted and not over_pixels:
+            raise click.UsageError(f"{option} goes with a statistic as --scale, --zero or --weights")
+    return {
+        name: _level(value, section, sampled) if isinstance(value, str) else value
+        for name, value in given.items()
+    }
+
+
+def _is_statistic(value: Any) -> bool:
+    return isinstance(value, str) and value != "exposure" and not value.startswith("!")
+
+
+def _level(text: str, section: str | None, sampled: bool) -> Any:
+    import ccdfx
+
+    if text.startswith("!"):
+        return ccdfx.keyword(text[1:])
+    if not _is_statistic(text) or (section is None and not sampled):
+        return text
+    try:
+        return ccdfx.level(text, section=section, sampled=sampled)
+    except CcdfxError as error:
+        raise click.UsageError(str(error)) from error

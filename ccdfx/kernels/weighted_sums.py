@@ -1,0 +1,181 @@
+"""Sums over the survivors in which each value has a weight or a variance of its own, lane by lane.
+
+Which values survive is known by rank. Where the rule does not know the frames, they are found by value: between the
+edges of the survivors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.averages import W2, WX, WXX, W
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.gather import SCALE as FRAME_SCALE
+from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT, decode
+from ccdfx.kernels.lanes import fill
+
+TINY = 1e-200  # what counts as a variance of 0
+
+
+@kernel
+def edge_shares(tile, low, high, counts, raw, weighted, edges):
+    """The values at the edges of the survivors, and the share of the values equal to an edge that survive.
+
+    A rule by ranks may split equal values. Which frame loses its value then is arbitrary: all share the loss, so that
+    the result does not depend on the order of the frames. With weights the first frames lose theirs, as in IRAF:
+    those values are taken out of `raw`.
+    """
+    for i in range(low.size):
+        edges[0, i], edges[1, i], edges[2, i], edges[3, i] = np.inf, -np.inf, 1.0, 1.0
+        if low[i] >= high[i]:
+            continue
+        bottom, top = tile[low[i], i], tile[high[i] - 1, i]
+        edges[0, i], edges[1, i] = bottom, top
+        first, last = low[i], high[i]
+        while first > 0 and tile[first - 1, i] == bottom:
+            first -= 1
+        while last < counts[i] and tile[last, i] == top:
+            last += 1
+        below, above = low[i] - first, last - high[i]
+        if below == 0 and above == 0:
+            continue
+        if weighted:
+            _take_out(raw, i, bottom, below)
+            _take_out(raw, i, top, above)
+        elif bottom == top:
+            edges[2, i] = edges[3, i] = (high[i] - low[i]) / (last - first)
+        else:
+            inner, outer = low[i], high[i]
+            while tile[inner, i] == bottom:
+                inner += 1
+            while tile[outer - 1, i] == top:
+                outer -= 1
+            edges[2, i] = (inner - low[i]) / (inner - first)
+            edges[3, i] = (high[i] - outer) / (last - outer)
+
+
+@kernel
+def _take_out(raw, i, value, count):
+    for j in range(raw.shape[0]):
+        if count > 0 and raw[j, i] == value:
+            raw[j, i] = np.inf
+            count -= 1
+
+
+@kernel
+def _share(x, edges, i):
+    inside = (x >= edges[0, i]) & (x <= edges[1, i])
+    share = edges[2, i] if x == edges[0, i] else (edges[3, i] if x == edges[1, i] else 1.0)
+    return share if inside else 0.0
+
+
+@kernel
+def sum_weights(raw, factors, edges, pivot, weighted):
+    """Rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for j in range(raw.shape[0]):
+        weight = factors[j, WEIGHT]
+        for i in range(raw.shape[1]):
+            w = weight * _share(raw[j, i], edges, i)
+            d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
+            weighted[0, i] += w
+            weighted[1, i] += w * w
+            weighted[2, i] += w * d
+            weighted[3, i] += w * d * d
+
+
+@kernel
+def read_variances(frames, factors, start, width, variances):
+    """The variances of all frames, ``variances[frame, :width]``, scaled as the values were."""
+    kind = variances.dtype.type
+    for j in range(variances.shape[0]):
+        decode(frames[j, VARIANCE], frames[j, VARIANCE_KIND], start, variances, j, width, np.nan)
+        unit = kind(1.0 / (factors[j, FRAME_SCALE] * factors[j, FRAME_SCALE]))
+        for i in range(width):
+            variances[j, i] *= unit
+
+
+@kernel
+def sum_variances(raw, factors, edges, weighted, variances, spread):
+    """spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 where no weights were given or all are 0."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for j in range(raw.shape[0]):
+        for i in range(spread.size):
+            weight = factors[j, WEIGHT] if weighted[W, i] > 0.0 else 1.0
+            w = weight * _share(raw[j, i], edges, i)
+            norm[i] += w
+            spread[i] += w * w * variances[j, i] if w > 0.0 else 0.0
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
+    """As `sum_weights`, where the frame of each sorted value is known."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for r in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], WEIGHT]
+                d = tile[r, i] - pivot[i]
+                weighted[W, i] += w
+                weighted[W2, i] += w * w
+                weighted[WX, i] += w * d
+                weighted[WXX, i] += w * d * d
+
+
+@kernel
+def sum_ordered_variances(order, low, high, factors, weighted, variances, spread):
+    """As `sum_variances`, where the frame of each sorted value is known."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for r in range(order.shape[0]):
+        for i in range(spread.size):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], WEIGHT] if weighted[W, i] > 0.0 else 1.0
+                norm[i] += w
+                spread[i] += w * w * variances[order[r, i], i]
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def sum_inverse_variances(raw, edges, pivot, variances, weighted, spread):
+    """Sum w and sum w (x - pivot) with w = 1 / v of each value; spread = 1 / sum w.
+
+    Values with v of 0 (below TINY, so that nothing overflows) or infinity weigh nothing; `spread` stays where none does.
+    """
+    total, moment = weighted[W], weighted[WX]
+    fill(total, 0.0)
+    fill(moment, 0.0)
+    for j in range(raw.shape[0]):
+        for i in range(spread.size):
+            v = np.float64(variances[j, i])
+            share = _share(raw[j, i], edges, i)
+            known = (share > 0.0) & (v >= TINY) & (v < np.inf)
+            w = share / v if known else 0.0
+            d = raw[j, i] - pivot[i] if known else 0.0
+            total[i] += w
+            moment[i] += w * d
+    for i in range(spread.size):
+        spread[i] = 1.0 / total[i] if total[i] > 0.0 else spread[i]
+
+
+@kernel
+def sum_ordered_inverse_variances(tile, order, low, high, pivot, variances, weighted, spread):
+    """As `sum_inverse_variances`, where the frame of each sorted value is known."""
+    total, moment = weighted[W], weighted[WX]
+    fill(total, 0.0)
+    fill(moment, 0.0)
+    for r in range(tile.shape[0]):
+        for i in range(spread.size):
+            if low[i] <= r < high[i]:
+                v = np.float64(variances[order[r, i], i])
+                w = 1.0 / v if (v >= TINY) & (v < np.inf) else 0.0
+                total[i] += w
+                moment[i] += w * (tile[r, i] - pivot[i])
+    for i in range(spread.size):
+        spread[i] = 1.0 / total[i] if total[i] > 0.0 else spread[i]

@@ -1,0 +1,75 @@
+"""The weights of frames in a mean: given, or from their exposure, noise, variance, header or level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.frames import Frame
+from ccdfx.operations.levels import Level
+from ccdfx.records.header import Header
+
+
+def require_mean(weights: Any, average: str) -> None:
+    """Refuse weights for anything but a mean."""
+    if weights is not None and average != "mean":
+        raise ArgumentError("weights", "go with the mean only", value=average, remedy="leave them out")
+
+
+def weights_from(
+    values: Sequence[float], which: Level | None, frames: Sequence[Frame], scales: Sequence[float]
+) -> tuple[float, ...]:
+    """The weights that numbers or what was measured mean, with the sum 1.
+
+    Noise sigma and variance v, measured before scaling, make s^2 / sigma^2 and s^2 / v. Exposures, keywords and other
+    statistics are weights for a single exposure: NCOMBINE multiplies them, as in imcombine.
+
+    Raises
+    ------
+    ArgumentError
+        A weight that is negative or not finite, or nothing but zeros; noise or an exposure that is not above 0.
+    """
+    word = which.statistic if which is not None else None
+    if which is not None and (which.kind == "exposure" or word in ("noise", "variance")):
+        for frame, value in zip(frames, values, strict=True):
+            if not value > 0:
+                raise ArgumentError(
+                    f"{word or 'exposure'} of {frame.name}", "must be above 0 for weights", value=value,
+                    remedy="leave the frame out, or give the weights as numbers",
+                )  # fmt: skip
+    if word in ("noise", "variance"):
+        power = 2.0 if word == "noise" else 1.0
+        values = [s * s / value**power for s, value in zip(scales, values, strict=True)]
+    elif which is not None and not callable(word):
+        values = [value * combined_number(frame.header) for value, frame in zip(values, frames, strict=True)]
+    return _normalised(values, frames)
+
+
+def combined_number(header: Header) -> int:
+    """How many exposures a frame is the mean of: NCOMBINE, or 1."""
+    try:
+        number = header.number("NCOMBINE")
+    except ArgumentError:
+        number = None
+    return int(number) if number and number >= 1 else 1
+
+
+def _normalised(values: Sequence[float], frames: Sequence[Frame]) -> tuple[float, ...]:
+    for frame, value in zip(frames, values, strict=True):
+        if not (math.isfinite(value) and value >= 0):
+            raise ArgumentError(
+                f"weights of {frame.name}", "must be finite and not negative", value=value,
+                remedy="give positive numbers",
+            )  # fmt: skip
+    largest = max(values)
+    if largest == 0:
+        raise ArgumentError(
+            "weights",
+            "must be positive for some frame, not all 0",
+            value=list(values),
+            remedy="give positive numbers",
+        )
+    parts = [value / largest for value in values]  # their sum is no overflow
+    return tuple(part / math.fsum(parts) for part in parts)
