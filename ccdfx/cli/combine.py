@@ -12,10 +12,17 @@ from typing import Any
 import click
 
 from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
+from ccdfx.cli.stacks import (
+    AVERAGES,
+    average_of,
+    defaults_from_recipe,
+    flags_of,
+    placement_of,
+    shared_variance,
+    told_average,
+)
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
-
-AVERAGES = ("mean", "inverse_variance_mean", "median", "total", "minimum", "maximum")
 
 
 def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
@@ -31,11 +38,16 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
     "-o", "--output", required=True, metavar="FILE", help="Where the result goes; the suffix is the format."
 )
 @click.option(
+    "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE",
+    help="TOML file with a table [combine] of these options; those of the command line go first.",
+)  # fmt: skip
+@click.option(
     "--average",
-    type=click.Choice(AVERAGES),
+    metavar="NAME",
+    callback=average_of,
     default="mean",
     show_default=True,
-    help="What becomes of the survivors.",
+    help=f"What becomes of the survivors: {', '.join(AVERAGES)}, or MODULE:FUNCTION of the masked stack.",
 )
 @click.option(
     "--reject", metavar="RULE", help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none."
@@ -67,30 +79,61 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
     metavar="LOW,HIGH",
     help="The values, as they are in the frames, that take part.",
 )
-@click.option("--align", is_flag=True, help="Shift the frames onto the stars of the first.")
 @click.option(
-    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
+    "--flags", callback=flags_of, metavar="NAME,...", help="Only these flags make a value bad (default: all)."
+)
+@click.option("--align", is_flag=True, help="Resample the frames onto the first by its stars.")
+@click.option(
+    "--offsets", metavar="wcs|stars|grid:...|FILE",
+    help="Lay the frames side by side: by their WCS, their stars, grid:columns=C,rows=R,dx=X,dy=Y, or a file with "
+    "dx and dy of each frame.",
+)  # fmt: skip
+@click.option(
+    "--extent", type=click.Choice(["union", "intersection"]), help="What the result covers (default: union)."
+)
+@click.option(
+    "--resample", type=click.Choice(["spline", "lanczos"]), help="Move frames by fractions of a pixel too."
+)
+@click.option(
+    "--shared", metavar="FILE", help="Variance of the error that all frames share; it is not averaged down."
+)
+@click.option(
+    "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
+)
+@click.option("--planes", is_flag=True, help="Take each plane of a cube as a frame.")
+@click.option(
+    "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all).")
 @click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight.")
 @talks
-def command(frames: tuple[str, ...], output: str, overwrite: bool, **options: Any) -> None:
+def command(frames: tuple[str, ...], output: str, maps: str | None, overwrite: bool, **options: Any) -> None:
     """Combine frames into one, with rejection and alignment.
 
-    Frames are read by rows, so their number is not bounded by memory (--align reads them whole). The
-    result's header is the first frame's, with HISTORY lines that name the options and the inputs.
+    Frames are read by rows, so their number is not bounded by memory (--align and --offsets stars read them whole).
+    The result's header is the first frame's, with HISTORY lines that name the options and the inputs.
     """
     paths = [Path(frame) for frame in frames]
-    refuse_output(paths, Path(output), overwrite)
+    targets = [Path(target) for target in (output, maps) if target]
+    for target in targets:
+        refuse_output(paths, target, overwrite)
+    if len(set(targets)) < len(targets):
+        raise click.UsageError("--output and --maps must be two files")
     import ccdfx
     from ccdfx.night.wording import counted
 
     how = choices(**options)
-    with work(options["threads"], options["memory"]):
-        result = combined(paths, how, align=options["align"], hdu=options["hdu"])
-    result = result.replace(header=result.header.add_history(*history(paths, how, options)))
-    ccdfx.write(result, output, overwrite=overwrite)
+    with work(options["threads"], options["memory"]), naming(paths):
+        stacks = [ccdfx.stack(stack, **how) for stack in opened(paths, **options)] if maps else []
+        made = [stack.image for stack in stacks] or [
+            ccdfx.combine(stack, **how) for stack in opened(paths, **options)
+        ]
+    lines = history(paths, how, options)
+    made = [image.replace(header=image.header.add_history(*lines)) for image in made]
+    ccdfx.write(made if len(made) > 1 else made[0], output, overwrite=overwrite)
+    if maps:
+        ccdfx.write(map_images(stacks), maps, overwrite=overwrite)
     say(f"{counted(len(paths), 'frame')} combined into {output}")
 
 
@@ -133,9 +176,10 @@ def counting(engine: Any, update: Callable[[str, int, int], None]) -> Any:
     return replace(engine, map=counted)
 
 
-def choices(*, average: str, reject: str | None, **options: Any) -> dict[str, Any]:
+def choices(
+    *, average: Any, reject: str | None, flags: int | None, shared: str | None, **options: Any
+) -> dict[str, Any]:
     """The options of `ccdfx.combine` that were asked for, with the default rule spelt out."""
-    import ccdfx
     from ccdfx.cli.options import looked_up
     from ccdfx.operations.reject import default_rejection
 
@@ -146,21 +190,48 @@ def choices(*, average: str, reject: str | None, **options: Any) -> dict[str, An
         if reject == "none"
         else looked_up("rejection", reject)
     )
-    given = {"limits": options["limits"]} if options["limits"] is not None else {}
-    return {"average": getattr(ccdfx, average)(), "reject": rule, **levels(options), **given}
+    given = {
+        "limits": options["limits"], "flags": flags, "offsets": placement_of(options),
+        "shared": shared_variance(shared) if shared else None,
+    }  # fmt: skip
+    asked = {name: value for name, value in given.items() if value is not None}
+    return {"average": average, "reject": rule, **levels(options), **asked}
 
 
-def combined(paths: Sequence[Path], how: dict[str, Any], *, align: bool, hdu: str | None) -> Any:
-    """The combination of the frames in `paths`; `how` are options of `ccdfx.combine`."""
+def opened(
+    paths: Sequence[Path], *, align: bool, hdu: str | None, planes: bool, **options: Any
+) -> Iterator[list[Any]]:
+    """The frames of each result: one list, or with every extension wanted one for each of them."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
 
-    with ExitStack() as opened, naming(paths):
-        if align:
-            frames = ccdfx.align([ccdfx.read(path, hdu=hdu_of(hdu)) for path in paths])
-        else:
-            frames = [opened.enter_context(ccdfx.open_source(path, hdu=hdu_of(hdu))) for path in paths]
-        return ccdfx.combine(frames, **how)
+    if planes and hdu == "all":
+        raise click.UsageError("--planes takes one extension, not --hdu all")
+    chosen = hdu_of(hdu)
+    stacks = (
+        ccdfx.open_extensions(paths)
+        if hdu == "all"
+        else [ccdfx.open_frames(paths, hdu=chosen, planes=planes)]
+    )
+    for frames in stacks:
+        with ExitStack() as closing:
+            for frame in frames:
+                closing.callback(frame.close)
+            yield ccdfx.align([frame.select() for frame in frames]) if align else frames
+
+
+def map_images(stacks: Sequence[Any]) -> list[Any]:
+    """The maps of all results as images, named by what they are."""
+    import ccdfx
+
+    images = []
+    for number, stack in enumerate(stacks, 1):
+        for name in ("count", "rejected_low", "rejected_high", "exposure"):
+            array = getattr(stack, name)
+            if array is not None:
+                title = name.upper() if len(stacks) == 1 else f"{name.upper()}_{number}"
+                images.append(ccdfx.Image(array, {"EXTNAME": title}, range=stack.range))
+    return images
 
 
 @contextmanager
@@ -179,8 +250,13 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
     """The lines of provenance: version, options, and the inputs by name, in the ASCII of a FITS header."""
     import ccdfx
 
-    told = {**how, "average": how["average"].name, "align": options["align"] or None, "hdu": options["hdu"]}
-    told["reject"] = how["reject"] or "none"
+    told = {
+        **how,
+        "average": told_average(how["average"]),
+        "reject": how["reject"] or "none",
+        "shared": options["shared"],
+    }
+    told |= {name: options[name] or None for name in ("align", "hdu", "planes")}
     names = [escape(path.name).encode("ascii", "backslashreplace").decode() for path in paths]
     return [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 import ccdfx
 from ccdfx.cli.options import name_and_options
@@ -232,3 +233,121 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 )
 def test_names_with_options(text: str, expected) -> None:
     assert name_and_options(text) == expected
+
+
+# ---- the rest of what combine can do ----
+
+
+@pytest.fixture
+def shifted(tmp_path: Path) -> list[Path]:
+    scene = np.random.default_rng(3).normal(100, 5, (40, 50))
+    return [
+        ccdfx.write(
+            ccdfx.Image(scene[y : y + 30, x : x + 40], {"EXPTIME": 10.0 * (1 + x)}), tmp_path / f"s{x}.fits"
+        )
+        for x, y in ((0, 0), (4, 2), (9, 7))
+    ]
+
+
+def test_frames_are_laid_by_a_file_of_offsets(run, shifted: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "offsets.txt"
+    table.write_text("# dx dy\n0 0\n4, 2\n\n9 7  # the last\n")
+    result = run("combine", *shifted, "-o", tmp_path / "o.fits", "--offsets", table, "--reject", "none")
+    assert result.exit_code == 0, result.stderr
+    assert ccdfx.read(tmp_path / "o.fits").shape == (37, 49)
+    common = ("--offsets", table, "--extent", "intersection")
+    run("combine", *shifted, "-o", tmp_path / "o.fits", *common, "--overwrite", "--reject", "none")
+    image = ccdfx.read(tmp_path / "o.fits")
+    scene = np.random.default_rng(3).normal(100, 5, (40, 50))
+    assert np.allclose(image.array, scene[7:30, 9:40])
+    assert any(line.startswith("combine offsets=Placement") for line in image.header.history)
+
+
+def test_maps_are_written_beside(run, shifted: list[Path], tmp_path: Path) -> None:
+    grid = "grid:columns=3,rows=1,dx=40,dy=0"
+    result = run(
+        "combine", *shifted, "-o", tmp_path / "o.fits", "--maps", tmp_path / "m.fits", "--offsets", grid
+    )
+    assert result.exit_code == 0, result.stderr
+    maps = {image.header["EXTNAME"]: image for image in ccdfx.read(tmp_path / "m.fits", hdu="all")}
+    assert set(maps) == {"COUNT", "REJECTED_LOW", "REJECTED_HIGH", "EXPOSURE"}
+    assert (maps["COUNT"].array == 1).all() and maps["COUNT"].shape == (30, 120)
+    assert maps["EXPOSURE"].array[0, [0, 40, 80]].tolist() == [10, 50, 100]
+
+
+def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> None:
+    recipe = tmp_path / "how.toml"
+    recipe.write_text('[combine]\naverage = "median:even=lower"\nreject = "none"\nscale = [1, 1, 1, 1, 1]\n')
+    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--recipe", recipe)
+    assert result.exit_code == 0, result.stderr
+    history = ccdfx.read(tmp_path / "a.fits").header.history
+    assert {"combine average=median:even=lower", "combine reject=none"} <= set(history)
+    run("combine", *frames, "-o", tmp_path / "b.fits", "--recipe", recipe, "--average", "mean")
+    assert "combine average=mean" in ccdfx.read(tmp_path / "b.fits").header.history
+
+
+def test_planes_of_a_cube_and_all_extensions(run, tmp_path: Path) -> None:
+    cube = tmp_path / "cube.fits"
+    fits.writeto(cube, np.stack([np.full((4, 5), level, "f4") for level in (1, 2, 6)]))
+    result = run("combine", cube, "-o", tmp_path / "o.fits", "--planes", "--reject", "none")
+    assert result.exit_code == 0 and (ccdfx.read(tmp_path / "o.fits").array == 3).all()
+    paths = []
+    for level in (1, 2, 6):
+        hdus = [
+            fits.ImageHDU(np.full((4, 5), level * n, "f4"), name=name) for name, n in (("A", 1), ("B", 10))
+        ]
+        paths.append(tmp_path / f"mef{level}.fits")
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(paths[-1])
+    result = run("combine", *paths, "-o", tmp_path / "mef.fits", "--hdu", "all", "--reject", "none")
+    assert result.exit_code == 0, result.stderr
+    assert [image.array[0, 0] for image in ccdfx.read(tmp_path / "mef.fits", hdu="all")] == [3, 30]
+
+
+def test_an_average_in_python_and_flags(run, frames: list[Path], tmp_path: Path) -> None:
+    result = run(
+        "combine", *frames, "-o", tmp_path / "a.fits", "--average", "numpy.ma:median", "--flags", "none"
+    )
+    assert result.exit_code == 1 and "one number a pixel" in result.stderr  # it has no axis to go along
+    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--flags", "saturated,cosmic_ray")
+    assert "combine flags=12" in ccdfx.read(tmp_path / "a.fits").header.history
+
+
+def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
+    paths = [
+        ccdfx.write(ccdfx.Image(np.full((4, 5), 9.0), variance=np.full((4, 5), 30.0)), tmp_path / f"{i}.fits")
+        for i in range(4)
+    ]
+    shared = ccdfx.write(ccdfx.Image(np.full((4, 5), 10.0)), tmp_path / "shared.fits")
+    run("combine", *paths, "-o", tmp_path / "o.fits", "--shared", shared, "--reject", "none")
+    assert ccdfx.read(tmp_path / "o.fits").variance == pytest.approx(np.full((4, 5), 20 / 4 + 10))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--extent", "union"), "goes with --offsets"),
+        (("--align", "--offsets", "stars"), "exclude one another"),
+        (("--offsets", "nowhere"), "not wcs, stars, grid"),
+        (("--offsets", "grid:columns=2"), "missing"),
+        (("--average", "mode"), "MODULE:FUNCTION"),
+        (("--average", "numpy:nothing"), "cannot be imported"),
+        (("--average", "median:odd=1"), "odd"),
+        (("--flags", "red"), "known flags"),
+        (("--planes", "--hdu", "all"), "one extension"),
+        (("--recipe", "none.toml"), "cannot be read"),
+    ],
+)
+def test_wrong_choices(run, frames: list[Path], tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "o.fits", *options)
+    assert result.exit_code == 2 and words in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[combine]\nrejekt = 1", "unknown rejekt"), ("[other]\na = 1", "one table"), ("combine = [", "TOML")],
+)
+def test_wrong_recipes(run, frames: list[Path], tmp_path: Path, text: str, words: str) -> None:
+    recipe = tmp_path / "how.toml"
+    recipe.write_text(text)
+    result = run("combine", *frames, "-o", tmp_path / "o.fits", "--recipe", recipe)
+    assert result.exit_code == 2 and words in result.stderr

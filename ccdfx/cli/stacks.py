@@ -1,0 +1,160 @@
+"""What the options of a stack mean: averages, flags, places, and a recipe that holds them all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccdfx.cli.options import name_and_options
+from ccdfx.errors import CcdfxError
+
+AVERAGES = ("mean", "inverse_variance_mean", "median", "total", "minimum", "maximum")
+_TABLE = "combine"
+
+
+def average_of(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any:
+    """An average by name, with options, or a function by its module."""
+    import ccdfx
+
+    name = text.partition(":")[0]
+    try:
+        if name in AVERAGES:
+            return getattr(ccdfx, name)(**name_and_options(text)[1])
+        return ccdfx.custom(_function(text))
+    except (CcdfxError, TypeError) as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _function(text: str) -> Any:
+    from importlib import import_module
+
+    module, colon, name = text.partition(":")
+    if not colon:
+        raise click.BadParameter(f"{text!r} is none of {', '.join(AVERAGES)}, and no MODULE:FUNCTION")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.BadParameter(f"{text!r} cannot be imported: {error}") from error
+
+
+def told_average(average: Any) -> str:
+    """An average in words that `average_of` reads.
+
+    >>> import ccdfx
+    >>> told_average(ccdfx.median(even="lower")), told_average(ccdfx.mean())
+    ('median:even=lower', 'mean')
+    """
+    if average.function is not None:
+        return f"{average.function.__module__}:{average.function.__qualname__}"
+    options = ",".join(
+        f"{name}={value}" for name, value in average.parameters.items() if (name, value) != ("even", "middle")
+    )
+    return f"{average.name}:{options}" if options else average.name
+
+
+def flags_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """The bits of flags by name."""
+    if text is None:
+        return None
+    from ccdfx import Flag
+
+    known = {flag.name.lower(): int(flag) for flag in Flag if flag.name}
+    names = [part.strip().lower() for part in text.split(",")]
+    unknown = [name for name in names if name not in known and name != "none"]
+    if unknown:
+        raise click.BadParameter(
+            f"{', '.join(unknown)}: known flags are {', '.join(known)}; none for no flag"
+        )
+    return sum(known.get(name, 0) for name in set(names))
+
+
+def placement_of(options: Mapping[str, Any]) -> Any:
+    """Where the frames lie, as `ccdfx.combine` takes it, or None."""
+    offsets, extent, resample = options["offsets"], options["extent"], options["resample"]
+    if offsets is None:
+        for option, value in (("--extent", extent), ("--resample", resample)):
+            if value is not None:
+                raise click.UsageError(f"{option} goes with --offsets")
+        return None
+    if options["align"]:
+        raise click.UsageError(
+            "--align and --offsets exclude one another; --offsets stars --resample spline aligns"
+        )
+    import ccdfx
+
+    try:
+        return ccdfx.placed(_by(offsets), extent=extent or "union", resample=resample)
+    except (CcdfxError, TypeError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _by(text: str) -> Any:
+    import ccdfx
+
+    if text in ("wcs", "stars"):
+        return text
+    if text.startswith("grid:"):
+        return ccdfx.grid(**name_and_options(text)[1])
+    return _pairs_in(Path(text))
+
+
+def _pairs_in(path: Path) -> list[tuple[float, float]]:
+    """A pair of numbers from each line that is not empty and no comment."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"--offsets: {path} is not wcs, stars, grid:... or a file: {error}") from error
+    pairs = []
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].replace(",", " ").split()
+        try:
+            if words:
+                dx, dy = map(float, words)
+                pairs.append((dx, dy))
+        except ValueError:
+            raise click.UsageError(f"{path}, line {number}: {line.strip()!r} is not dx and dy") from None
+    return pairs
+
+
+def shared_variance(path: str) -> Any:
+    """The pixels of a variance image."""
+    import ccdfx
+
+    return ccdfx.read(path).array
+
+
+def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
+    """Take the options that a recipe gives as the defaults of this command."""
+    if path is None:
+        return
+    import tomllib
+
+    try:
+        found = tomllib.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
+    table = found.get(_TABLE)
+    if set(found) != {_TABLE} or not isinstance(table, dict):
+        raise click.BadParameter(f"{path} must have one table, [{_TABLE}]")
+    known = {p.name for p in ctx.command.params} - {"frames", "output", "recipe", "help", parameter.name}
+    unknown = set(table) - known
+    if unknown:
+        raise click.BadParameter(
+            f"{path}: unknown {', '.join(sorted(unknown))}; options are {', '.join(sorted(str(name) for name in known))}"
+        )
+    ctx.default_map = {**(ctx.default_map or {}), **{name: _text(value) for name, value in table.items()}}
+
+
+def _text(value: Any) -> Any:
+    """A value of a recipe as it would be typed."""
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value)
+    return (
+        str(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        else value
+    )
