@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from ccdfx.plots.colours import MASKED_COLOUR, Colours
+from ccdfx.plots.coordinates import PixelAxes, SkyAxes
 from ccdfx.plots.histogram import histogram
-from ccdfx.plots.image import MASKED_COLOUR, display_limits, image, thumbnail
+from ccdfx.plots.image import image
+from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.scale_bar import ScaleBar
+from ccdfx.plots.thumbnail import thumbnail
 
-__all__ = ["MASKED_COLOUR", "display_limits", "histogram", "image", "thumbnail"]
+__all__ = [
+    "MASKED_COLOUR",
+    "Colours",
+    "Limits",
+    "PixelAxes",
+    "ScaleBar",
+    "SkyAxes",
+    "display_limits",
+    "histogram",
+    "image",
+    "thumbnail",
+]

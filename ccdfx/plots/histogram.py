@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.plots.image import display_limits, new_axes
+from ccdfx.plots.limits import display_limits
+from ccdfx.plots.sheet import new_axes
 from ccdfx.records.image import as_image
 from ccdfx.records.numbers import whole
 
