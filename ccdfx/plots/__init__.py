@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ccdfx.plots.colours import MASKED_COLOUR, Colours
 from ccdfx.plots.coordinates import PixelAxes, SkyAxes
-from ccdfx.plots.histogram import histogram
+from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
 from ccdfx.plots.limits import Limits, display_limits
 from ccdfx.plots.scale_bar import ScaleBar
@@ -14,6 +14,7 @@ __all__ = [
     "MASKED_COLOUR",
     "Colours",
     "Limits",
+    "Marks",
     "PixelAxes",
     "ScaleBar",
     "SkyAxes",
