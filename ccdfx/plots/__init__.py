@@ -6,20 +6,30 @@ from ccdfx.plots.colours import MASKED_COLOUR, Colours
 from ccdfx.plots.coordinates import PixelAxes, SkyAxes
 from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
+from ccdfx.plots.inspection import Inspected
+from ccdfx.plots.inspector import Inspector, NoDisplayError, inspect, inspector
 from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.places import Place, look_at
 from ccdfx.plots.scale_bar import ScaleBar
 from ccdfx.plots.thumbnail import thumbnail
 
 __all__ = [
     "MASKED_COLOUR",
     "Colours",
+    "Inspected",
+    "Inspector",
     "Limits",
     "Marks",
+    "NoDisplayError",
     "PixelAxes",
+    "Place",
     "ScaleBar",
     "SkyAxes",
     "display_limits",
     "histogram",
     "image",
+    "inspect",
+    "inspector",
+    "look_at",
     "thumbnail",
 ]
