@@ -27,6 +27,7 @@ _HOMES = {
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry": ("aperture_photometry", "centroid", "find_sources"),
     "operations.window": ("paste", "select", "trim"),
+    "operations.cutouts": ("cutouts",),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ccdfx.plots.colours import MASKED_COLOUR, Colours
 from ccdfx.plots.coordinates import PixelAxes, SkyAxes
+from ccdfx.plots.grid import mosaic
 from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
 from ccdfx.plots.inspection import Inspected
@@ -31,5 +32,6 @@ __all__ = [
     "inspect",
     "inspector",
     "look_at",
+    "mosaic",
     "thumbnail",
 ]

@@ -42,7 +42,9 @@ def make_panels(figure: Figure) -> Panels:
     )
     return Panels(
         figure.add_subplot(grid[:, 0]),
-        *(figure.add_subplot(grid[number, 1]) for number in range(3)),
+        figure.add_subplot(grid[0, 1]),
+        figure.add_subplot(grid[1, 1]),
+        figure.add_subplot(grid[2, 1]),
         figure.text(0.07, 0.02, "", va="bottom", **_TEXT),
         figure.text(0.09, 0.90, "", va="top", bbox={"facecolor": "white", "alpha": 0.93, "pad": 10}, zorder=10, **_TEXT),
     )  # fmt: skip
