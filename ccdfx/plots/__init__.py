@@ -8,11 +8,12 @@ from ccdfx.plots.grid import mosaic
 from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
 from ccdfx.plots.inspection import Inspected
-from ccdfx.plots.inspector import Inspector, NoDisplayError, inspect, inspector
+from ccdfx.plots.inspector import Inspector, inspect, inspector
 from ccdfx.plots.limits import Limits, display_limits
 from ccdfx.plots.places import Place, look_at
 from ccdfx.plots.scale_bar import ScaleBar
 from ccdfx.plots.thumbnail import thumbnail
+from ccdfx.plots.window import NoDisplayError
 
 __all__ = [
     "MASKED_COLOUR",

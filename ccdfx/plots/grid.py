@@ -126,7 +126,7 @@ def _dress(drawn: list[Axes], places: list[tuple[int, int]], labels: list[str], 
             axes.set(xticks=[], yticks=[])
         if row not in labelled:
             labelled.add(row)
-            axes.set_ylabel(labels[row], parse_math=False)
+            axes.set_ylabel(labels[row], fontsize="small", parse_math=False)
 
 
 def _places(rows: Any, count: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError
 from ccdfx.plots.inspection import Click, Inspected, Key, State, clicked, pressed
 from ccdfx.plots.limits import Limits
 from ccdfx.plots.panels import draw, make_panels
 from ccdfx.plots.stretch import scaling_of
+from ccdfx.plots.window import close, open_window, wait
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.numbers import real
 
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
     from ccdfx.plots.limits import Interval
     from ccdfx.scalings import Scaling
-
 _SIZE = (11.0, 7.0)
-_NOTEBOOKS = ("nbagg", "notebook", "ipympl", "widget", "module://ipympl.backend_nbagg")
-
-
-class NoDisplayError(CcdfxError, RuntimeError):
-    """There is no window to interact in."""
 
 
 class Inspector:
@@ -46,7 +41,6 @@ class Inspector:
             figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # its keys have other meanings here
         figure.canvas.mpl_connect("button_press_event", self._on_click)
         figure.canvas.mpl_connect("key_press_event", self._on_key)
-        figure.canvas.mpl_connect("close_event", self._on_close)
 
     @property
     def result(self) -> Inspected:
@@ -62,9 +56,6 @@ class Inspector:
         on_image = event.inaxes is self._panels.picture
         place = (event.xdata, event.ydata) if on_image else (None, None)
         self._advance(pressed, Key(str(event.key), *place))
-
-    def _on_close(self, _event: Any) -> None:
-        self.figure.canvas.stop_event_loop()
 
     def _advance(self, handler: Callable[[State, Any], State], event: Click | Key) -> None:
         old, self.state = self.state, handler(self.state, event)
@@ -107,7 +98,7 @@ def inspector(
         Options that are none.
     """
     state, names = _start(images, limits, scaling, radius, titles)
-    return Inspector(_window(blocking=False) if figure is None else figure, state, names)
+    return Inspector(open_window(_SIZE, blocking=False) if figure is None else figure, state, names)
 
 
 def inspect(
@@ -152,18 +143,14 @@ def inspect(
         Options that are none.
     """
     state, names = _start(images, limits, scaling, radius, titles)
-    where = _window(blocking=True) if figure is None else figure
+    where = open_window(_SIZE, blocking=True) if figure is None else figure
     try:
         window = Inspector(where, state, names)
-        if where.canvas.manager is not None:
-            where.canvas.manager.show()
-        where.canvas.start_event_loop(0)
+        wait(where)
         return window.result
     finally:
         if figure is None:
-            from matplotlib import pyplot
-
-            pyplot.close(where)
+            close(where)
 
 
 def _start(
@@ -186,39 +173,6 @@ def _start(
         radius=real("radius", radius, least=1, remedy="give pixels"),
     )
     return state, _titles(frames, titles)
-
-
-def _window(*, blocking: bool) -> Figure:
-    """A window on the screen; the current figure of pyplot stays what it was."""
-    import matplotlib
-    from matplotlib.backends import BackendFilter, backend_registry
-
-    backend = str(matplotlib.get_backend())
-    remedy = "set MPLBACKEND to one with windows, such as TkAgg or QtAgg, on a machine with a display"
-    silent = [name.lower() for name in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)]
-    if backend.lower() in silent or "inline" in backend:
-        raise NoDisplayError(
-            "inspect", "needs a window, which this backend lacks", value=backend, remedy=remedy
-        )
-    if blocking and backend.lower() in _NOTEBOOKS:
-        raise NoDisplayError(
-            "inspect",
-            "cannot wait in a notebook",
-            value=backend,
-            remedy="use inspector(images) and its result",
-        )
-    from matplotlib import pyplot
-
-    current = pyplot.gcf() if pyplot.get_fignums() else None
-    try:
-        figure = pyplot.figure(figsize=_SIZE)
-    except Exception as error:  # every toolkit has errors of its own for a display that is not there
-        raise NoDisplayError(
-            "inspect", f"cannot open a window: {error}", value=backend, remedy=remedy
-        ) from error
-    if current is not None:
-        pyplot.figure(current.number)
-    return figure
 
 
 def _titles(frames: tuple[Image, ...], titles: Sequence[str] | None) -> tuple[str, ...]:

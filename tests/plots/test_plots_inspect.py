@@ -261,7 +261,7 @@ def test_without_a_window_the_remedy_is_named(image):
 
     assert matplotlib.get_backend().lower() == "agg"  # as on every machine without a display
     for function in (plots.inspect, plots.inspector):
-        with pytest.raises(plots.NoDisplayError, match=r"needs a window.*MPLBACKEND"):
+        with pytest.raises(plots.NoDisplayError, match=r"has no windows.*MPLBACKEND"):
             function(image)
     assert issubclass(plots.NoDisplayError, CcdfxError)
 
@@ -270,7 +270,7 @@ def test_a_notebook_is_told_to_use_inspector(image, monkeypatch):
     import matplotlib
 
     monkeypatch.setattr(matplotlib, "get_backend", lambda: "nbagg")
-    with pytest.raises(plots.NoDisplayError, match=r"use inspector\(images\)"):
+    with pytest.raises(plots.NoDisplayError, match=r"use plots.inspector\(images\)"):
         plots.inspect(image)
 
 
