@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ccdfx.records.image import Image
 
 _LEAST, _MOST = 10, 1000  # bins that "auto" chooses between
+_EXACT = 2.0**52  # below it, floats lie between whole numbers
 _KEPT, _SHRUNK = 0.9973002, 0.9865783  # share and standard deviation of normal values within 3 sigma
 _REMEDY = 'give their number, their edges in order, or "auto"'
 
@@ -112,8 +113,9 @@ def histogram(
     values = shown_values(picture)
     of_all = wanted.whole and full is not None
     low, high = interval_of(shown_values(as_image(full, "full")) if of_all else values, wanted)
-    edges = _edges(bins, values, low, high)
-    counts, _ = np.histogram(values.astype(np.float64), bins=edges)
+    values = values.astype(np.float64)
+    edges = _edges(bins, values, low, high, levels=picture.dtype.kind in "bui")
+    counts, _ = np.histogram(values, bins=edges)
     axes = new_axes((6.4, 4.0)) if ax is None else ax
     axes.stairs(counts, edges, fill=not step, color="0.35")
     axes.set_xlim(*((low, high) if isinstance(bins, int | str) else (edges[0], edges[-1])))
@@ -163,11 +165,11 @@ def _add_gaussian(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
     axes.plot(place, curve, color="C1", linewidth=1.5, label=f"Gaussian: {core.mean:.5g} ± {sigma:.3g}")
 
 
-def _edges(bins: Any, values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _edges(bins: Any, values: np.ndarray, low: float, high: float, *, levels: bool) -> np.ndarray:
     if isinstance(bins, str):
         if bins != "auto":
             raise ArgumentError("bins", "have one name", value=bins, remedy=_REMEDY)
-        return _auto_edges(values[(values >= low) & (values <= high)], low, high)
+        return _auto_edges(values[(values >= low) & (values <= high)], low, high, levels)
     if isinstance(bins, Sequence | np.ndarray) and np.ndim(bins) == 1:
         edges = np.array([real("bins", edge, remedy=_REMEDY) for edge in bins])
         if edges.size < 2 or not (np.diff(edges) > 0).all():
@@ -184,13 +186,13 @@ def _edges(bins: Any, values: np.ndarray, low: float, high: float) -> np.ndarray
     return edges
 
 
-def _auto_edges(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _auto_edges(values: np.ndarray, low: float, high: float, levels: bool) -> np.ndarray:
     width = high - low
     if values.size:
         first, last = np.percentile(sample(values), (25, 75))
         width = 2.0 * (last - first) / values.size ** (1 / 3)
     width = min(max(width, (high - low) / _MOST), (high - low) / _LEAST)
-    if values.dtype.kind in "bui" and values.size and high - low >= 1.0:
+    if levels and high - low >= 1.0 and max(abs(low), abs(high)) < _EXACT:
         # Whole levels for every bin: else some bins hold one more than others, and the histogram is a comb.
         step = max(1.0, math.ceil(width))
         first = math.floor(low) - 0.5

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ccdfx.records.image import Image
     from ccdfx.scalings import Scaling
 
+_LARGE = 1e37
 _OURS = {"cmap": "colours", "norm": "scaling", "vmin": "limits", "vmax": "limits", "origin": "axes",
          "extent": "axes", "data": "image", "X": "image"}  # fmt: skip
 
@@ -134,8 +135,11 @@ def _draw(axes: Axes, picture: Image, ours: dict[str, Any], given: dict[str, Any
             name, "is decided by another argument", value=given[name], remedy=f"give {_OURS[name]}= instead"
         )
     shown = picture.good & np.isfinite(picture.array)
+    array = picture.array
+    if array.dtype.kind == "f" and not np.abs(array).max(where=shown, initial=0) < _LARGE:
+        array = array.astype(np.float64)  # matplotlib subtracts in the type of the image
     try:
-        return add_picture(axes, picture.array, shown, **{"interpolation": "nearest", **given, **ours})
+        return add_picture(axes, array, shown, **{"interpolation": "nearest", **given, **ours})
     except (AttributeError, TypeError, ValueError) as error:
         if not given:
             raise

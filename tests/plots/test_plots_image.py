@@ -377,3 +377,29 @@ def test_real_frames_are_drawn_quickly(shared, name):
 
     axes = plots.image(read(shared / "data" / name), limits="p99.5", scaling="asinh", scale_bar=True)
     assert drawn(axes).std() > 5
+
+
+EXTREMES = {
+    "one pixel": np.ones((1, 1)),
+    "one row": np.arange(3000.0)[None, :],
+    "huge": np.random.default_rng(0).normal(size=(900, 700)) * 1e300,
+    "as large as float32 goes": np.array([[-3e38, 3e38], [0, 1]], np.float32),
+    "as large as integers go": np.array([[-(2**62), 2**62], [0, 1]]),
+    "unsigned": np.array([[2**64 - 1, 0]], np.uint64),
+    "denormal": np.array([[0, 5e-324], [1e-310, 0]]),
+    "nothing": np.full((700, 700), np.nan, np.float32),
+    "infinite": np.array([[np.inf, 1.0], [-np.inf, 2.0]]),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extreme_images_are_drawn_without_a_warning(name):
+    array = EXTREMES[name]
+    for limits, scaling in (("zscale", "linear"), ("s3", "asinh")):
+        axes = plots.image(
+            array, limits=limits, scaling=scaling, colours=plots.Colours(bar=True), scale_bar=True
+        )
+        axes.figure.canvas.draw()
+    plots.histogram(array, marks=plots.Marks((5, 95), gaussian=True)).figure.canvas.draw()
+    plots.mosaic([array, array], together=True).canvas.draw()
+    plots.look_at(array, x=0, y=0)
