@@ -34,6 +34,7 @@ _HOMES = {
     "operations.finding": ("find_invalid", "find_outliers", "find_sigma", "find_threshold"),
     "operations.replacement": ("replace",),
     "operations.level": ("offset", "subtract_level"),
+    "operations.cutouts": ("cutouts",),
     "operations.overscan": ("OverscanFit", "subtract_overscan"),
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",

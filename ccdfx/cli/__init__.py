@@ -12,6 +12,10 @@ TABLE: dict[str, str] = {
     "combine": "Combine frames into one, with rejection and alignment.",
     "info": "Show what a file holds: images, shapes, header facts.",
     "stats": "Print the statistics of images.",
+    "show": "Draw an image, into a file or a window.",
+    "hist": "Draw the histogram of an image, into a file or a window.",
+    "mosaic": "Draw cut-outs of images side by side.",
+    "inspect": "Click into images: values, cuts, widths of stars; mask regions.",
     "plugins": "List all plugins, what they provide, and what is broken.",
     "demo": "Simulate a night, reduce it, and check the result against the truth.",
 }

@@ -132,7 +132,7 @@ def _draw(truth: Truth, facts: dict[str, Any], target: Path) -> Iterator[Path]:
         wanted += [(name, target / "reduced" / file) for file in files[:1]]
     (target / "pictures").mkdir()
     for name, source in wanted:
-        axes = plots.image(read(source), title=f"{name}: {source.name}", colorbar=True)
+        axes = plots.image(read(source), title=f"{name}: {source.name}", colours=plots.Colours(bar=True))
         figure: Any = axes.figure
         figure.set_size_inches(7.0, 6.0)
         path = target / "pictures" / f"{name}.png"

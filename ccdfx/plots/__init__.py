@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from ccdfx.plots.histogram import histogram
-from ccdfx.plots.image import MASKED_COLOUR, display_limits, image, thumbnail
+from ccdfx.plots.colours import MASKED_COLOUR, Colours
+from ccdfx.plots.coordinates import PixelAxes, SkyAxes
+from ccdfx.plots.grid import mosaic
+from ccdfx.plots.histogram import Marks, histogram
+from ccdfx.plots.image import image
+from ccdfx.plots.inspection import Inspected
+from ccdfx.plots.inspector import Inspector, inspect, inspector
+from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.places import Place, look_at
+from ccdfx.plots.scale_bar import ScaleBar
+from ccdfx.plots.thumbnail import thumbnail
+from ccdfx.plots.window import NoDisplayError
 
-__all__ = ["MASKED_COLOUR", "display_limits", "histogram", "image", "thumbnail"]
+__all__ = [
+    "MASKED_COLOUR",
+    "Colours",
+    "Inspected",
+    "Inspector",
+    "Limits",
+    "Marks",
+    "NoDisplayError",
+    "PixelAxes",
+    "Place",
+    "ScaleBar",
+    "SkyAxes",
+    "display_limits",
+    "histogram",
+    "image",
+    "inspect",
+    "inspector",
+    "look_at",
+    "mosaic",
+    "thumbnail",
+]

@@ -2,46 +2,92 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
-from ccdfx.plots.image import display_limits, new_axes
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.plots.limits import Interval, Limits, interval_of, percentiles, sample, shown_values
+from ccdfx.plots.sheet import new_axes
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import whole
+from ccdfx.records.numbers import real, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ccdfx.records.image import Image
 
+_LEAST, _MOST = 10, 1000  # bins that "auto" chooses between
+_EXACT = 2.0**52  # below it, floats lie between whole numbers
+_KEPT, _SHRUNK = 0.9973002, 0.9865783  # share and standard deviation of normal values within 3 sigma
+_REMEDY = 'give their number, their edges in order, or "auto"'
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn over a histogram.
+
+    Parameters
+    ----------
+    percentiles : tuple of float
+        A line at each of these percentiles of all good pixels.
+    gaussian : bool
+        The normal distribution of the pixels that survive clipping at 3 sigma, as a curve.
+    """
+
+    percentiles: tuple[float, ...] = ()
+    gaussian: bool = False
+
+    def __post_init__(self) -> None:
+        values = tuple(
+            real("percentiles", value, least=0, remedy="give numbers from 0 to 100")
+            for value in _several("percentiles", self.percentiles)
+        )
+        if values and max(values) > 100:
+            raise ArgumentError(
+                "percentiles", "must be at most 100", value=values, remedy="give numbers from 0 to 100"
+            )
+        object.__setattr__(self, "percentiles", values)
+
 
 def histogram(
     image: Image | Any,
     *,
-    bins: int = 128,
-    limits: str | tuple[float, float] = "robust",
-    ax: Axes | None = None,
+    bins: int | str | Sequence[float] = "auto",
+    limits: str | Interval | Limits = "robust",
+    full: Image | Any = None,
     log: bool = True,
+    step: bool = False,
+    marks: Marks | None = None,
     title: str | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the histogram of the good finite pixels of an image.
 
     Parameters
     ----------
     image : Image or 2-D array, shape (ny, nx)
-        Masked and non-finite pixels are not counted.
-    bins : int
-        Number of bins between the limits.
-    limits : {"robust", "percentile", "zscale", "minmax"} or (float, float)
-        First and last edge; see `display_limits`. Values outside are not counted.
-    ax : matplotlib Axes, optional
-        Where to draw. By default axes on a new figure that pyplot does not know of.
+        Masked and non-finite pixels are not counted. For a window of a frame give ``select(frame, range=...)``.
+    bins : "auto", int or sequence of float
+        Number of bins between the limits, or their edges. "auto" follows Freedman and Diaconis (1981), between 10
+        and 1000 bins, and gives every bin the same number of levels where pixels are integers.
+    limits : str, (float, float) or Limits
+        First and last edge; see `Limits`. Values outside are not counted. Edges that are given win.
+    full : Image or 2-D array, optional
+        The frame that the image is a window of, for limits with ``g``.
     log : bool
         Logarithmic numbers of pixels.
+    step : bool
+        Only the outline.
+    marks : Marks, optional
+        Lines at percentiles, and a Gaussian.
     title : str, optional
         Shown as it stands.
+    ax : matplotlib Axes, optional
+        Where to draw. By default axes on a new figure that pyplot does not know of.
 
     Returns
     -------
@@ -49,8 +95,8 @@ def histogram(
 
     Raises
     ------
-    ArgumentError
-        Limits that are no limits, or a number of bins below 1.
+    ArgumentError, ArgumentTypeError
+        Limits or bins that are none.
 
     Examples
     --------
@@ -59,26 +105,104 @@ def histogram(
     >>> axes.patches[0].get_data().values
     array([1, 2, 0, 1])
     """
-    picture = as_image(image)
-    bins = whole("bins", bins, least=1)
-    low, high = display_limits(picture, limits=limits)
-    values = picture.array[picture.good & np.isfinite(picture.array)]
-    try:
-        counts, edges = np.histogram(values.astype(np.float64), bins=bins, range=(low, high))
-    except ValueError:
-        raise ArgumentError(
-            "limits", f"are too close for {bins} bins", value=limits, remedy="give wider limits or fewer bins"
-        ) from None
-    axes = new_axes() if ax is None else ax
-    axes.stairs(counts, edges, fill=True, color="0.35")
-    axes.set_xlim(low, high)
+    picture, wanted = as_image(image), Limits.of(limits)
+    if not isinstance(marks, Marks | None):
+        raise ArgumentTypeError(
+            "marks", "must be Marks", value=marks, remedy="give Marks(percentiles=..., gaussian=...)"
+        )
+    values = shown_values(picture)
+    of_all = wanted.whole and full is not None
+    low, high = interval_of(shown_values(as_image(full, "full")) if of_all else values, wanted)
+    values = values.astype(np.float64)
+    edges = _edges(bins, values, low, high, levels=picture.dtype.kind in "bui")
+    counts, _ = np.histogram(values, bins=edges)
+    axes = new_axes((6.4, 4.0)) if ax is None else ax
+    axes.stairs(counts, edges, fill=not step, color="0.35")
+    axes.set_xlim(*((low, high) if isinstance(bins, int | str) else (edges[0], edges[-1])))
+    if counts.any():
+        _mark(axes, values, edges, marks or Marks())
+    else:
+        axes.text(0.5, 0.5, "no good pixels", transform=axes.transAxes, ha="center", va="center")
+    _label(axes, counts, log, picture.unit, title)
+    return axes
+
+
+def _label(axes: Axes, counts: np.ndarray, log: bool, unit: str | None, title: str | None) -> None:
     if log and counts.any():
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.7)
-    if not counts.any():
-        axes.text(0.5, 0.5, "no good pixels", transform=axes.transAxes, ha="center", va="center")
-    axes.set_xlabel(f"value [{picture.unit}]" if picture.unit else "value")
+        axes.set_ylim(0.7, 2.0 * counts.max())
+    axes.set_xlabel(f"value [{unit}]" if unit else "value", parse_math=False)
     axes.set_ylabel("pixels")
     if title is not None:
         axes.set_title(title, parse_math=False)
-    return axes
+
+
+def _mark(axes: Axes, values: np.ndarray, edges: np.ndarray, marks: Marks) -> None:
+    found = percentiles(values, marks.percentiles) if marks.percentiles else []
+    lines = ("--", "-.", ":")
+    for number, (percent, place) in enumerate(zip(marks.percentiles, found, strict=True)):
+        axes.axvline(
+            place, color="C0", linestyle=lines[number % 3], linewidth=1.2, label=f"{percent:g} %: {place:.5g}"
+        )
+    if marks.gaussian:
+        _add_gaussian(axes, values, edges)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize="small")
+
+
+def _add_gaussian(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
+    """The numbers that a normal distribution of the clipped pixels would have in these bins."""
+    from ccdfx.estimators import sigma_clipped
+
+    core = sigma_clipped(values)
+    sigma = core.std / _SHRUNK
+    if not sigma > 0:
+        return
+    place = np.linspace(edges[0], edges[-1], 1000)
+    width = np.interp(place, 0.5 * (edges[1:] + edges[:-1]), np.diff(edges))
+    height = core.count / _KEPT * width / (sigma * math.sqrt(2.0 * math.pi))
+    curve = height * np.exp(-0.5 * ((place - core.mean) / sigma) ** 2)
+    axes.plot(place, curve, color="C1", linewidth=1.5, label=f"Gaussian: {core.mean:.5g} ± {sigma:.3g}")
+
+
+def _edges(bins: Any, values: np.ndarray, low: float, high: float, *, levels: bool) -> np.ndarray:
+    if isinstance(bins, str):
+        if bins != "auto":
+            raise ArgumentError("bins", "have one name", value=bins, remedy=_REMEDY)
+        return _auto_edges(values[(values >= low) & (values <= high)], low, high, levels)
+    if isinstance(bins, Sequence | np.ndarray) and np.ndim(bins) == 1:
+        edges = np.array([real("bins", edge, remedy=_REMEDY) for edge in bins])
+        if edges.size < 2 or not (np.diff(edges) > 0).all():
+            raise ArgumentError("bins", "must have two or more edges in order", value=bins, remedy=_REMEDY)
+        return edges
+    edges = np.linspace(low, high, whole("bins", bins, least=1, remedy=_REMEDY) + 1)
+    if not (np.diff(edges) > 0).all():
+        raise ArgumentError(
+            "limits",
+            f"are too close for {bins} bins",
+            value=(low, high),
+            remedy="give wider limits or fewer bins",
+        )
+    return edges
+
+
+def _auto_edges(values: np.ndarray, low: float, high: float, levels: bool) -> np.ndarray:
+    width = high - low
+    if values.size:
+        first, last = np.percentile(sample(values), (25, 75))
+        width = 2.0 * (last - first) / values.size ** (1 / 3)
+    width = min(max(width, (high - low) / _MOST), (high - low) / _LEAST)
+    if levels and high - low >= 1.0 and max(abs(low), abs(high)) < _EXACT:
+        # Whole levels for every bin: else some bins hold one more than others, and the histogram is a comb.
+        step = max(1.0, math.ceil(width))
+        first = math.floor(low) - 0.5
+        return first + step * np.arange(math.ceil((math.floor(high) + 0.5 - first) / step) + 1)
+    edges = np.linspace(low, high, round((high - low) / width) + 1)
+    return edges if (np.diff(edges) > 0).all() else np.array([low, high])
+
+
+def _several(name: str, values: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(values)
+    except TypeError:
+        raise ArgumentTypeError(name, "must be numbers", value=values, remedy="give a tuple") from None

@@ -1,0 +1,63 @@
+"""`ccdfx hist`: the histogram of an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
+from ccdfx.cli.terminal import talks
+
+
+def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not numbers joined by commas") from None
+
+
+@click.command("hist")
+@click.argument("file", metavar="IMAGE")
+@click.option(
+    "-o",
+    "--output",
+    "--save",
+    "output",
+    metavar="FILE",
+    help="Write a picture (png, pdf, svg...); else a window.",
+)
+@options("limits")
+@click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
+@click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
+@click.option("--step", is_flag=True, help="Only the outline.")
+@click.option("--percentiles", callback=_numbers, metavar="P,P,...", help="Lines at these percentiles.")
+@click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
+@click.option("--title", metavar="TEXT", help="Default: file and object.")
+@options("range", "hdu", "dpi", "overwrite")
+@talks
+def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
+    """Draw how often each value occurs: into a file with -o, else into a window."""
+    from ccdfx import plots
+
+    if output is not None:
+        check_output(output, overwrite)
+    full, part = read_part(file, choices["hdu"], choices["window"])
+    drawing: dict[str, Any] = {
+        "bins": choices["bins"] or "auto",
+        "limits": choices["limits"] or "robust",
+        "full": full,
+        "log": not choices["linear"],
+        "step": choices["step"],
+        "marks": plots.Marks(choices["percentiles"], choices["gaussian"]),
+        "title": title_of(file, full) if choices["title"] is None else choices["title"],
+    }
+    if output is not None:
+        save(plots.histogram(part, **drawing).figure, output, dpi, overwrite)
+        return
+    from ccdfx.plots.window import open_window, wait
+
+    figure = open_window((6.4, 4.0))
+    figure.set_layout_engine("constrained")
+    plots.histogram(part, ax=figure.add_subplot(), **drawing)
+    wait(figure)

@@ -1,0 +1,78 @@
+"""`ccdfx mosaic`: cut-outs of images side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccdfx.cli.pictures import check_output, options, pair_callback, read_part, save
+from ccdfx.cli.terminal import talks
+
+
+@click.command("mosaic")
+@click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The picture (png, pdf, svg...).")
+@click.option(
+    "--at", multiple=True, callback=pair_callback, metavar="X,Y", help="A position in pixels, 0-based."
+)
+@click.option(
+    "--sky",
+    multiple=True,
+    callback=pair_callback,
+    metavar="RA,DEC",
+    help="A position in degrees, by the WCS.",
+)
+@click.option(
+    "--stars", type=click.IntRange(1, 1000), metavar="N", help="The N brightest stars of the first image."
+)
+@click.option(
+    "--size", type=click.IntRange(1, 100_000), default=51, show_default=True, help="Of a cut-out, in pixels."
+)
+@options("limits", "scaling", "colours", "invert", "bar")
+@click.option("--together", is_flag=True, help="One interval of values for all.")
+@options("hdu", "dpi", "overwrite")
+@talks
+def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
+    """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
+    from ccdfx import plots
+
+    if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
+        raise click.UsageError("give positions by one of --at, --sky and --stars")
+    check_output(output, choices["overwrite"])
+    images = [read_part(name, choices["hdu"], None)[0] for name in files]
+    parts, titles = _parts(images, choices)
+    names = [Path(name).name for name in files]
+    labelled = len(parts) > len(files) or titles
+    figure = plots.mosaic(
+        parts,
+        rows=len(files) if labelled else None,
+        titles=titles * len(files) if titles else [] if labelled else names,
+        row_labels=names if labelled else [],
+        limits=choices["limits"] or "zscale",
+        together=choices["together"],
+        scaling=choices["scaling"],
+        colours=plots.Colours(choices["colours"], invert=choices["invert"], bar=choices["bar"]),
+    )
+    save(figure, output, choices["dpi"], choices["overwrite"])
+
+
+def _parts(images: list[Any], choices: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """The cut-outs, and the titles of one row of them."""
+    import ccdfx
+    from ccdfx.errors import ArgumentError
+
+    if choices["sky"]:
+        titles = [f"{ra:.4f}, {dec:+.4f}" for ra, dec in choices["sky"]]
+        return ccdfx.cutouts(images, sky=choices["sky"], size=choices["size"]), titles
+    places = choices["at"]
+    if choices["stars"]:
+        found = ccdfx.find_sources(images[0])[: choices["stars"]]
+        places = [(float(star["x"]), float(star["y"])) for star in found]
+        if not places:
+            raise ArgumentError("--stars", "found none in the first image", remedy="give positions with --at")
+    if not places:
+        return images, []
+    titles = [f"{x:.0f}, {y:.0f}" for x, y in places]
+    return ccdfx.cutouts(images, positions=places, size=choices["size"]), titles

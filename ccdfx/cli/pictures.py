@@ -1,0 +1,111 @@
+"""What the commands that draw share: their options, reading one image, and where a picture goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccdfx.errors import ArgumentError, CcdfxError
+
+if TYPE_CHECKING:
+    from ccdfx import Image
+
+
+def _limits(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
+    from ccdfx.plots import Limits
+
+    try:
+        return None if text is None else Limits.parse(text)
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any:
+    """A bare name spreads positions between the limits; one with options is of pixel values."""
+    from ccdfx.cli.options import looked_up
+
+    record = looked_up("scaling", text)
+    return record if ":" in text else record.name
+
+
+def _pair(
+    _ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
+) -> list[tuple[float, float]]:
+    try:
+        pairs = [tuple(float(part) for part in text.split(",")) for text in texts]
+        if any(len(pair) != 2 for pair in pairs):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma") from None
+    return pairs  # type: ignore[return-value]
+
+
+pair_callback = _pair
+_OPTIONS = {
+    "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
+    "scaling": click.option(
+        "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
+    ),
+    "colours": click.option("--colours", default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."),
+    "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
+    "bar": click.option("--bar", is_flag=True, help="A colour bar."),
+    "range": click.option("--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
+    "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
+    "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
+    "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
+}  # fmt: skip
+
+
+def options(*names: str) -> Callable[[Callable], Callable]:
+    """The shared options of these names, as one decorator."""
+
+    def add(command: Callable) -> Callable:
+        for name in reversed(names):
+            command = _OPTIONS[name](command)
+        return command
+
+    return add
+
+
+def read_part(name: str, hdu: str | None, window: str | None) -> tuple[Image, Image]:
+    """The image of a file, and the part of it that is wanted."""
+    import ccdfx
+    from ccdfx.cli.options import hdu_of
+
+    full = ccdfx.read(name, hdu=hdu_of(hdu))
+    return full, full if window is None else full.select(window)
+
+
+def title_of(name: str, image: Image) -> str:
+    """The file, and its object where the header says one."""
+    from ccdfx.errors import printable
+
+    target = image.header.get("OBJECT")
+    return Path(name).name + (f": {printable(target, 40)}" if target not in (None, "") else "")
+
+
+def check_output(output: str, overwrite: bool) -> None:
+    """Refuse before anything is drawn what cannot be written."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from ccdfx.errors import OutputExistsError
+
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if Path(output).suffix[1:].lower() not in known:
+        raise ArgumentError(
+            output, "must have the suffix of a picture", value=Path(output).suffix,
+            remedy=f"one of {', '.join(sorted(known))}",
+        )  # fmt: skip
+    if Path(output).exists() and not overwrite:
+        raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
+
+
+def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
+    """Write a picture whole or not at all, in the format of its suffix."""
+    from ccdfx.io.atomic import atomic_path
+
+    with atomic_path(output, overwrite) as temporary:
+        figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())

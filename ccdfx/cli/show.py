@@ -1,0 +1,91 @@
+"""`ccdfx show`: an image as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
+from ccdfx.cli.terminal import talks
+
+
+@click.command("show")
+@click.argument("file", metavar="IMAGE")
+@click.option(
+    "-o",
+    "--output",
+    "--save",
+    "output",
+    metavar="FILE",
+    help="Write a picture (png, pdf, svg...); else a window.",
+)
+@options("limits", "scaling", "colours", "invert", "bar")
+@click.option(
+    "--axes", type=click.Choice(["image", "sky"]), default="image", show_default=True, help="What they count."
+)
+@click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
+@click.option("--flip", type=click.Choice(["x", "y", "xy"]), help="Turn axes around.")
+@click.option(
+    "--scale-bar",
+    type=click.Choice(["auto", "arcsec", "arcmin", "deg", "pixel"]),
+    help="A bar of a round length in this unit.",
+)
+@click.option("--title", metavar="TEXT", help="Default: file and object.")
+@options("range", "hdu", "dpi", "overwrite")
+@talks
+def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
+    """Draw an image: into a file with -o, else into a window.
+
+    Limits with a g (p99g) are those of the whole image when --range shows a part of it.
+    """
+    if output is not None:
+        check_output(output, overwrite)
+    full, part = read_part(file, choices.pop("hdu"), choices.pop("window"))
+    title = choices.pop("title")
+    title = title_of(file, full) if title is None else title
+    if output is not None:
+        save(draw(part, full, title=title, **choices).figure, output, dpi, overwrite)
+        return
+    from ccdfx.plots.image import size_for
+    from ccdfx.plots.sheet import add_axes
+    from ccdfx.plots.window import open_window, wait
+
+    figure = open_window(size_for(part.shape, choices["bar"]))
+    figure.set_layout_engine("compressed")
+    ax = add_axes(figure, 111, part.wcs if choices["axes"] == "sky" else None)
+    draw(part, full, title=title, ax=ax, **choices)
+    wait(figure)
+
+
+def draw(
+    image: Any,
+    full: Any,
+    *,
+    limits: Any,
+    scaling: Any,
+    colours: str,
+    invert: bool,
+    bar: bool,
+    axes: str,
+    grid: bool,
+    flip: str | None,
+    scale_bar: str | None,
+    title: str,
+    ax: Any = None,
+) -> Any:
+    """The picture that the options of the command line describe."""
+    from ccdfx import plots
+
+    sky = axes == "sky"
+    return plots.image(
+        image,
+        limits="zscale" if limits is None else limits,
+        full=full,
+        scaling=scaling,
+        colours=plots.Colours(colours, invert=invert, bar=bar),
+        axes=plots.SkyAxes(flip=flip or "", grid=grid) if sky else plots.PixelAxes(flip=flip or ""),
+        scale_bar=plots.ScaleBar(unit=scale_bar) if scale_bar else False,
+        title=title,
+        ax=ax,
+    )

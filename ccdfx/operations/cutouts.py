@@ -1,0 +1,171 @@
+"""Small images around positions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image, adopt, as_image, as_images
+from ccdfx.records.numbers import whole
+from ccdfx.records.range import Range
+from ccdfx.records.wcs import moved
+
+_ONE = "give either positions=, in pixels, or sky=, in degrees"
+
+
+def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sky: Any = None) -> list[Image]:
+    """Images of one size around positions, of one image or of several.
+
+    Parameters
+    ----------
+    images : Image or 2-D array, or several of them
+    size : int or (nx, ny)
+        Width and height in pixels. An odd size has the position in its central pixel.
+    positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`, optional
+        0-based pixels of the array, as `find_sources` gives them.
+    sky : array_like (n, 2), a table with fields `ra` and `dec`, or an astropy SkyCoord, optional
+        Right ascension and declination in degrees (galactic or ecliptic coordinates for such a WCS), which each
+        image's own WCS turns into pixels. Either these or `positions`.
+
+    Returns
+    -------
+    list of Image
+        For the first image in the order of the positions, then for the second, and so on. Values, flags and variance
+        are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers) and variance 0. The
+        WCS follows, so that sky positions stay. The `range` is the place in the parent frame, but for a cut-out that
+        begins before its first pixel, which is a frame of its own.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        Positions that are not pairs of finite numbers, a size below 1, both kinds of positions or none, an image
+        without WCS, a position that its WCS cannot show.
+
+    Examples
+    --------
+    >>> part, corner = cutouts(np.arange(20.0).reshape(4, 5), size=3, positions=[(2, 1), (0, 0)])
+    >>> part.array.tolist()
+    [[1.0, 2.0, 3.0], [6.0, 7.0, 8.0], [11.0, 12.0, 13.0]]
+    >>> corner.mask.tolist()
+    [[16, 16, 16], [16, 0, 0], [16, 0, 0]]
+    """
+    several = (
+        isinstance(images, list | tuple) or hasattr(images, "__next__") or getattr(images, "ndim", 2) == 3
+    )
+    frames = as_images(images) if several else [as_image(images)]
+    width, height = _size(size)
+    if (positions is None) == (sky is None):
+        raise ArgumentError("positions, sky", "must be one of the two", remedy=_ONE)
+    pairs = _pairs("positions", positions, "x", "y") if sky is None else _sky_pairs(sky)
+    return [
+        _cutout(frame, x, y, width, height)
+        for frame in frames
+        for x, y in (pairs if sky is None else _pixels(frame, pairs)).tolist()
+    ]
+
+
+def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
+    x0, y0 = _first(x, width), _first(y, height)
+    source = tuple(
+        slice(min(max(first, 0), length), max(min(first + count, length), 0))
+        for first, count, length in zip((y0, x0), (height, width), frame.shape, strict=True)
+    )
+    target = tuple(
+        slice(part.start - first, part.stop - first) for part, first in zip(source, (y0, x0), strict=True)
+    )
+    inside = all(part.start < part.stop for part in source)
+    whole_inside = inside and all(
+        part.stop - part.start == n for part, n in zip(source, (height, width), strict=True)
+    )
+    blank = math.nan if frame.dtype.kind == "f" else 0
+
+    def filled(plane: np.ndarray, value: float) -> np.ndarray:
+        out = np.full((height, width), value, plane.dtype)
+        if inside:
+            out[target] = plane[source]
+        return out
+
+    mask = None
+    if frame.mask is not None or not whole_inside:
+        flags = np.zeros(frame.shape, np.uint8) if frame.mask is None else frame.mask
+        mask = filled(flags, int(Flag.NO_DATA))
+    x_lower, y_lower = frame.range.x_lower + x0, frame.range.y_lower + y0
+    window = Range.whole((height, width))
+    if min(x_lower, y_lower) >= 0:
+        window = window.moved(x_lower, y_lower)
+    return adopt(
+        filled(frame.array, blank),
+        moved(frame.header, -x0, -y0),
+        mask,
+        window,
+        None if frame.variance is None else filled(frame.variance, 0.0),
+    )
+
+
+def _first(centre: float, count: int) -> int:
+    """The first of `count` pixels whose middle is nearest to the centre."""
+    return math.floor(centre - (count - 1) / 2 + 0.5)
+
+
+def _size(size: Any) -> tuple[int, int]:
+    pair = tuple(size) if isinstance(size, list | tuple | np.ndarray) else (size, size)
+    if len(pair) != 2:
+        raise ArgumentError(
+            "size", "must be pixels, or (nx, ny)", value=size, remedy="give one or two numbers"
+        )
+    width, height = (whole("size", number, least=1, remedy="give pixels") for number in pair)
+    return width, height
+
+
+def _sky_pairs(sky: Any) -> np.ndarray:
+    if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
+        sky = np.column_stack([np.atleast_1d(sky.icrs.ra.deg), np.atleast_1d(sky.icrs.dec.deg)])
+    return _pairs("sky", sky, "ra", "dec")
+
+
+def _pairs(name: str, given: Any, first: str, second: str) -> np.ndarray:
+    remedy = f"give pairs ({first}, {second}), or a table with these fields"
+    try:
+        names = given.dtype.names if isinstance(given, np.ndarray) else getattr(given, "colnames", None)
+        if names:
+            given = np.column_stack([given[first], given[second]])
+        pairs = np.array(given, np.float64, ndmin=2)
+    except (TypeError, ValueError, KeyError):
+        raise ArgumentTypeError(name, "must be pairs of numbers", value=given, remedy=remedy) from None
+    if pairs.size == 0:
+        return np.empty((0, 2))
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all() or np.abs(pairs).max() > 2**31:
+        raise ArgumentError(name, "must be pairs of finite numbers", value=given, remedy=remedy)
+    return pairs
+
+
+def _pixels(frame: Image, pairs: np.ndarray) -> np.ndarray:
+    """Where these sky positions are in the array."""
+    wcs = frame.wcs
+    if wcs is None:
+        raise ArgumentError(
+            "sky", "needs a WCS in the header of the image", remedy="give positions= in pixels instead"
+        )
+    if not len(pairs):
+        return pairs
+    try:
+        x, y = wcs.all_world2pix(pairs[:, 0], pairs[:, 1], 0, ra_dec_order=True, quiet=True)
+    except Exception as error:  # wcslib and astropy have many kinds of their own
+        raise ArgumentError(
+            "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"
+        ) from error
+    places = np.column_stack([x, y])
+    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > 2**31).any(axis=1)
+    if lost.any():
+        raise ArgumentError(
+            "sky",
+            "must be where the WCS of the image can show it",
+            value=pairs[lost][0].tolist(),
+            remedy="leave out what is on the other side of the sky",
+        )
+    return places

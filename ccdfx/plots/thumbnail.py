@@ -1,0 +1,68 @@
+"""Small pictures in grey, as the bytes of PNG files, without matplotlib."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ccdfx.plots.blocks import block_means
+from ccdfx.plots.colours import MASKED_COLOUR
+from ccdfx.plots.limits import Interval, Limits, interval_of
+from ccdfx.records.image import as_image
+from ccdfx.records.numbers import whole
+
+if TYPE_CHECKING:
+    from ccdfx.records.image import Image
+
+_MASKED = 255  # index of the masked colour in the palette; the greys come before it
+
+
+def thumbnail(image: Image | Any, *, size: int = 300, limits: str | Interval | Limits = "zscale") -> bytes:
+    """Picture of an image in grey, at most `size` pixels wide and high, as the bytes of a PNG file.
+
+    The image is reduced by a whole factor, each pixel being the mean of the good pixels of its block; a block
+    of which half or more is masked or not finite is drawn in `MASKED_COLOUR`. The first row is at the bottom.
+
+    Parameters
+    ----------
+    image : Image or 2-D array, shape (ny, nx)
+    size : int
+        Greatest width and height of the picture in its pixels. Smaller images are not enlarged.
+    limits : str, (float, float) or Limits
+        Values shown black and white. They are taken from the reduced image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> thumbnail(np.arange(10000.0).reshape(100, 100), size=50)[:4]
+    b'\\x89PNG'
+    """
+    picture = as_image(image)
+    size = whole("size", size, least=1, remedy="give pixels")
+    wanted = Limits.of(limits)
+    factor = max(1, -(-max(picture.shape) // size))
+    values, good = block_means(picture.array, picture.good, factor)
+    low, high = interval_of(values[good], wanted)
+    grey = (np.clip(np.where(good, values, low), low, high) - low) / (high - low)
+    colours = np.where(good, np.rint(grey * (_MASKED - 1)), _MASKED).astype(np.uint8)
+    return _png(colours[::-1])
+
+
+def _png(colours: np.ndarray) -> bytes:
+    """A PNG of `_MASKED` greys and the colour of masked pixels: a third of the size of full colour."""
+    greys = np.repeat(np.rint(np.linspace(0, 255, _MASKED)).astype(np.uint8), 3).tobytes()
+    size = struct.pack(">II", colours.shape[1], colours.shape[0])
+    rows = np.pad(colours, ((0, 0), (1, 0)))  # each row begins with its filter: none
+    chunks = (
+        (b"IHDR", size + b"\x08\x03\x00\x00\x00"),  # 8 bits, a palette
+        (b"PLTE", greys + bytes.fromhex(MASKED_COLOUR[1:])),
+        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
