@@ -42,6 +42,7 @@ _HOMES = {
     "operations.sample_reject": ("sample_clip",),
     "operations.combine": ("Stack", "combine", "stack"),
     "operations.shift": ("shift",),
+    "operations.smoothing": ("median_filter",),
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
     "engines": ("Engine", "engine"),
     "pipelines": ("Pipeline", "Step", "pipeline", "step"),
