@@ -31,6 +31,7 @@ _HOMES = {
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
     ),
+    "operations.cosmic_rays": ("mask_cosmic_rays",),
     "operations.masks": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
     "operations.average": ("Average", "maximum", "mean", "median", "minimum", "total"),
     "operations.rejection": ("Arrangement", "Rejection", "StackFacts"),

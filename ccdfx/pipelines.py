@@ -175,13 +175,14 @@ def pipeline(*steps: Step | Pipeline) -> Pipeline:
 def builtin_steps() -> list[Step]:
     """The operations that recipes may name."""
     from ccdfx import scalings
-    from ccdfx.operations import calibrate, masks, overscan, shift, window
+    from ccdfx.operations import calibrate, cosmic_rays, masks, overscan, shift, smoothing, window
 
     functions: Iterable[Callable[..., Image]] = (
         window.select, window.trim, overscan.subtract_overscan,
         calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
         calibrate.add_variance, calibrate.calibrate,
         masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
+        cosmic_rays.mask_cosmic_rays, smoothing.median_filter,
         shift.shift, scalings.scale, scalings.unscale,
     )  # fmt: skip
     return [Step(function.__name__, function) for function in functions]
