@@ -111,7 +111,7 @@ def mask_cosmic_rays(
 
 
 def _fraction(value: Any) -> float:
-    fraction = real("neighbour_fraction", value, above=0, remedy="give a fraction, such as 0.3")
+    fraction = real("neighbour_fraction", value, least=0, remedy="give a fraction, such as 0.3")
     if fraction > 1:
         raise ArgumentError(
             "neighbour_fraction", "must be at most 1", value=value, remedy="give a fraction, such as 0.3"
