@@ -18,6 +18,9 @@ from ccdfx.kernels.network import selection_network
 GROWTH = 2  # pixels by which a ray may grow: twice to its neighbours
 LEAST_STRUCTURE = 0.01  # of the noise: the fine structure that is divided by
 CANDIDATES = 64  # lanes
+OWN_NOISE = (
+    2 / 3
+)  # of the limit: by how much a ray stands out of its own noise, which its own photons have raised
 
 
 class Windows(NamedTuple):
@@ -166,18 +169,24 @@ def _reflected_block(plane, y_lower, x_lower, shape, reach):
 
 
 @kernel
-def _sharp(detail, variances, significance, places, windows, limit):
-    """Marks at the places where the significance exceeds `limit` times the fine structure over the noise."""
-    square, _, large, _, coarse, networks = windows
+def _sharp(detail, raw, variances, significance, places, windows, limits):
+    """Marks at the places where the significance exceeds the limit times the fine structure over the noise.
+
+    `raw` are the variances before their median was taken: a hot pixel that is within its own noise is no ray.
+    """
+    square, own, large, _, coarse, networks = windows
     kind = detail.dtype.type
     rough = np.empty(places.shape[0], detail.dtype)
     _medians_at(detail, places, coarse, square, networks[3], rough)
     marked = np.zeros(significance.shape, np.uint8)
+    least, inner = kind(OWN_NOISE) * limits[0], large // 2
     for k in range(places.shape[0]):
         y, x = places[k]
-        noise = np.sqrt(variances[y + large // 2, x + large // 2])
+        noise = np.sqrt(variances[y + inner, x + inner])
         structure = (detail[y + coarse // 2, x + coarse // 2] - rough[k]) / noise
-        marked[y, x] = significance[y, x] > limit * max(structure, kind(LEAST_STRUCTURE))
+        blunt = significance[y, x] <= limits[2] * max(structure, kind(LEAST_STRUCTURE))
+        noisy = significance[y, x] * noise < least * np.sqrt(raw[y + inner + own // 2, x + inner + own // 2])
+        marked[y, x] = not (blunt or noisy)
     return marked
 
 
@@ -207,7 +216,7 @@ def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
     pixels = _reflected_block(array, y_lower, x_lower, out.shape, edge + fine // 2)
     detail = np.empty((out.shape[0] + 2 * edge, out.shape[1] + 2 * edge), array.dtype)
     _medians(pixels, fine, square, networks[2], detail)
-    marked = _sharp(detail, variances, significance, places, windows, limits[2])
+    marked = _sharp(detail, raw, variances, significance, places, windows, limits)
     marked = _grown(marked, significance, usable, limits[0])
     marked = _grown(marked, significance, usable, limits[1])
     count = 0

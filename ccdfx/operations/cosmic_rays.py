@@ -54,7 +54,8 @@ def mask_cosmic_rays(
     noise : NoiseModel, optional
         The noise of a value, in the unit of the image. By default the variance of the image, else that of
         `ccd_noise` with GAIN and RDNOISE of the header. The noise of a pixel is the median around it, so that a ray
-        does not raise its own.
+        does not raise its own; but a ray also stands out of its own noise, by two thirds of `sigma_limit`, which a
+        hot pixel does not once its dark is subtracted.
     replace : {None, "median"}
         "median" gives the rays the median of the good pixels around them (of 5 x 5, and further out where there are
         fewer than three), and their variance the median of the variances there.

@@ -136,6 +136,14 @@ def test_a_variance_that_is_not_finite_makes_a_bad_pixel(field: SimpleNamespace)
     assert found.any() and not found[ray]
 
 
+def test_a_hot_pixel_within_its_own_noise_is_no_ray() -> None:
+    array = np.random.default_rng(1).normal(300, 15, (60, 60))
+    array[20, 20] = array[40, 40] = 600
+    variance = np.full(array.shape, 15.0**2)
+    variance[20, 20] = 200.0**2
+    assert np.argwhere(rays_of(Image(array, variance=variance), neighbour_fraction=1)).tolist() == [[40, 40]]
+
+
 def saturated_field() -> np.ndarray:
     """A star that is cut off at 60000 and bleeds along its column, and a ray that is cut off too."""
     y, x = np.mgrid[:100, :100]
