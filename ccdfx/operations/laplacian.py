@@ -22,6 +22,7 @@ from ccdfx.records.image import Image
 TILE = (128, 512)  # rows, columns; both at least the margin of the search
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
 _CORE = np.float32(0.1)  # of its height, above which the surroundings of a saturated pixel make it a star
+_HUGE = 1e15
 _GLARE = 4  # pixels around the core of a saturated star
 
 Tile = tuple[int, int]
@@ -76,8 +77,9 @@ class Plane:
             bad |= (image.mask & ~_BRIGHT) != 0
         level, typical = (_median(values, ~bad) for values in (image.array, variance))
         scale = 2.0 ** round(0.5 * math.log2(typical)) if typical > 0 else 1.0
-        array = _filled((np.where(bad, level, image.array) - level) / scale, bad, 0.0)
-        spread = _filled(np.where(bad, typical, variance) / scale**2, bad, typical / scale**2)
+        with np.errstate(over="ignore"):
+            array = _filled((np.where(bad, level, image.array) - level) / scale, bad, 0.0)
+            spread = _filled(np.where(bad, typical, variance) / scale**2, bad, typical / scale**2)
         good = ~bad
         if image.mask is not None and (image.mask & _BRIGHT).any():
             good &= ~_bright_stars(array, (image.mask & _BRIGHT != 0) & ~bad)
@@ -160,8 +162,8 @@ def _median(values: np.ndarray, good: np.ndarray) -> float:
 
 
 def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray:
-    """The values as float32, those of bad pixels from their neighbours."""
-    values = values.astype(np.float32, copy=False)
+    """The values as float32 that can be added up, those of bad pixels from their neighbours."""
+    values = np.clip(values, -_HUGE, _HUGE).astype(np.float32, copy=False)
     if bad.any():
         values[bad] = fill_from_neighbours(values, bad, np.float32(otherwise))
     return values

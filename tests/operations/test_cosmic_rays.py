@@ -181,6 +181,17 @@ def test_nothing_but_bad_pixels() -> None:
     assert np.array_equal(found.mask, image.mask) and np.isnan(found.array).all()
 
 
+@pytest.mark.parametrize("unit", [1e-140, 1.0, 1e140])
+def test_units_and_values_may_be_extreme(unit: float) -> None:
+    array = np.random.default_rng(1).normal(300, 15, (60, 60)) * unit
+    array[30, 30], array[40, 20:23] = 1e300, 900 * unit
+    variance = np.full(array.shape, (15 * unit) ** 2)
+    variance[10, 10] = 1e300
+    found = mask_cosmic_rays(Image(array, variance=variance), replace="median", neighbour_fraction=1)
+    assert np.argwhere(found.mask).tolist() == [[30, 30], [40, 20], [40, 21], [40, 22]]
+    assert found.array.max() < 400 * unit
+
+
 def test_no_noise_no_rays() -> None:
     array = np.random.default_rng(1).normal(300, 15, (40, 40))
     assert not rays_of(Image(array, variance=np.zeros((40, 40)))).any()
