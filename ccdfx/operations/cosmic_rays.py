@@ -140,6 +140,7 @@ def _variance(image: Image, noise: Any) -> np.ndarray:
             raise ArgumentError(
                 "image",
                 "must have a variance, or GAIN and RDNOISE in its header",
+                value=f"GAIN {gain}, RDNOISE {readnoise}",
                 remedy="give noise=ccd_noise(gain=..., readnoise=...)",
             )
         noise = ccd_noise(gain, readnoise)
