@@ -14,7 +14,7 @@ from ccdfx.estimators import median_of
 from ccdfx.kernels.cosmic_rays import Windows, find_rays, windows
 from ccdfx.kernels.medians import median_rows
 from ccdfx.kernels.network import selection_network
-from ccdfx.kernels.replace import fill_from_neighbours, medians_near
+from ccdfx.kernels.replace import medians_near
 from ccdfx.kernels.shift import spread_flags
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -23,6 +23,7 @@ TILE = (128, 512)  # rows, columns; both at least the margin of the search
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
 _CORE = np.float32(0.1)  # of its height, above which the surroundings of a saturated pixel make it a star
 _HUGE = 1e15
+_SIGHT = 8  # pixels: the greatest margin of a search
 _GLARE = 4  # pixels around the core of a saturated star
 
 Tile = tuple[int, int]
@@ -165,8 +166,21 @@ def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray
     """The values as float32 that can be added up, those of bad pixels from their neighbours."""
     values = np.clip(values, -_HUGE, _HUGE).astype(np.float32, copy=False)
     if bad.any():
-        values[bad] = fill_from_neighbours(values, bad, np.float32(otherwise))
+        places = np.argwhere(_in_sight(bad))
+        found = np.empty(len(places), np.float32)
+        medians_near(values, bad, places, np.float32(otherwise), found)
+        values[bad] = otherwise
+        values[tuple(places.T)] = found
     return values
+
+
+def _in_sight(bad: np.ndarray) -> np.ndarray:
+    """The bad pixels that the search of a good one may look at; the rest of large areas is not worth its time."""
+    if np.count_nonzero(bad) < bad.size // 50:
+        return bad
+    from scipy.ndimage import minimum_filter
+
+    return bad & ~minimum_filter(bad, 2 * _SIGHT + 1)
 
 
 def _bright_stars(array: np.ndarray, saturated: np.ndarray) -> np.ndarray:

@@ -128,6 +128,20 @@ def test_bad_pixels_are_neither_rays_nor_make_any(field: SimpleNamespace, value:
     assert np.count_nonzero(clean & ~untouched) < 0.03 * np.count_nonzero(untouched)
 
 
+@pytest.mark.parametrize("medians", ["exact", "separable"])
+def test_no_search_looks_further_than_gaps_are_filled(medians: str) -> None:
+    search = laplacian.Search(
+        sigma_limit=4.5, neighbour_fraction=0.3, object_limit=5, iterations=1, square=medians == "exact"
+    )
+    assert search.windows.margin <= laplacian._SIGHT <= min(laplacian.TILE)
+    bad = np.zeros((80, 90), bool)
+    bad[:, 20:70] = True
+    seen = laplacian._in_sight(bad)
+    assert (
+        seen[:, 20:28].all() and seen[:, 62:70].all() and not seen[:, 28:62].any() and not seen[:, :20].any()
+    )
+
+
 def test_a_variance_that_is_not_finite_makes_a_bad_pixel(field: SimpleNamespace) -> None:
     variance = ccdfx.variance_of(field.array, model=NOISE).copy()
     ray = np.unravel_index(np.argmax(field.charge), field.charge.shape)
