@@ -39,6 +39,7 @@ _HOMES = {
     "operations.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
     ),
+    "operations.cosmic_rays": ("mask_cosmic_rays",),
     "operations.masks": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
     "operations.average": (
         "Average", "custom", "inverse_variance_mean", "maximum", "mean", "median", "minimum", "total",
@@ -54,6 +55,7 @@ _HOMES = {
     "operations.combine": ("Stack", "combine", "stack"),
     "operations.placement": ("Placement", "grid", "placed"),
     "operations.shift": ("shift",),
+    "operations.smoothing": ("median_filter",),
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
     "engines": ("Engine", "engine"),
     "pipelines": ("Pipeline", "Step", "pipeline", "step"),

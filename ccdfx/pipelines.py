@@ -175,7 +175,18 @@ def pipeline(*steps: Step | Pipeline) -> Pipeline:
 def builtin_steps() -> list[Step]:
     """The operations that recipes may name."""
     from ccdfx import scalings
-    from ccdfx.operations import calibrate, clip, level, masks, overscan, replacement, shift, window
+    from ccdfx.operations import (
+        calibrate,
+        clip,
+        cosmic_rays,
+        level,
+        masks,
+        overscan,
+        replacement,
+        shift,
+        smoothing,
+        window,
+    )
 
     functions: Iterable[Callable[..., Image]] = (
         window.select, window.trim, overscan.subtract_overscan, level.subtract_level, level.offset,
@@ -183,6 +194,7 @@ def builtin_steps() -> list[Step]:
         calibrate.add_variance, calibrate.calibrate,
         masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
         clip.clip_invalid, clip.clip_threshold, clip.clip_outliers, clip.clip_sigma, replacement.replace,
+        cosmic_rays.mask_cosmic_rays, smoothing.median_filter,
         shift.shift, scalings.scale, scalings.unscale,
     )  # fmt: skip
     return [Step(function.__name__, function) for function in functions]

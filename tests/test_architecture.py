@@ -105,7 +105,8 @@ def test_public_functions_take_data_first_and_the_rest_by_keyword() -> None:
     for name in ("select", "trim", "subtract_overscan", "subtract_bias", "subtract_dark", "divide_flat", "calibrate",
                  "combine", "stack", "shift", "align", "statistics", "replace", "offset", "subtract_level", "clip_invalid",
                  "clip_outliers", "clip_sigma", "clip_threshold", "find_invalid", "find_outliers", "find_sigma",
-                 "find_threshold", "mask_saturated", "to_electrons"):  # fmt: skip
+                 "find_threshold", "cutouts", "mask_saturated", "to_electrons", "mask_cosmic_rays",
+                 "median_filter"):  # fmt: skip
         first, *rest = inspect.signature(getattr(ccdfx, name)).parameters.values()
         assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in rest), name

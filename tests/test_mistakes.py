@@ -117,6 +117,14 @@ CALIBRATION: dict[str, Mistake] = {
     "a saturation of zero": (ArgumentError, "saturation", lambda: ccdfx.mask_saturated(ONES, saturation=0)),
     "a saturation that is NaN": (ArgumentError, "saturation", lambda: ccdfx.calibrate(ONES, saturation=np.nan)),
     "no saturation": (ArgumentTypeError, "saturation", lambda: ccdfx.mask_saturated(ONES, saturation=None)),
+    "cosmic rays without noise": (ArgumentError, "image", lambda: ccdfx.mask_cosmic_rays(ONES)),
+    "cosmic rays with the noise of ADU": (
+        MismatchError, "image", lambda: ccdfx.mask_cosmic_rays(ELECTRON, noise=CCD),
+    ),
+    "a limit of zero sigma": (
+        ArgumentError, "sigma_limit", lambda: ccdfx.mask_cosmic_rays(ONES, noise=CCD, sigma_limit=0),
+    ),
+    "an even window": (ArgumentError, "size", lambda: ccdfx.median_filter(ONES, size=4)),
     "a broadcast map": (
         MismatchError, "bad_pixels", lambda: ccdfx.mask_from(ONES, bad_pixels=np.zeros((2, 1), bool)),
     ),

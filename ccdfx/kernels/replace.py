@@ -61,3 +61,15 @@ def _median(box):
         box[j] = value
     middle = box.size // 2
     return box[middle] if box.size % 2 else (box[middle - 1] + box[middle]) / 2
+
+
+@kernel
+def medians_near(values, bad, places, otherwise, out):
+    """For each place (y, x), what `fill_from_neighbours` would give it."""
+    box = np.empty((2 * LARGEST_RADIUS + 1) ** 2, values.dtype)
+    for k in range(places.shape[0]):
+        radius, found = 2, 0
+        while radius <= LARGEST_RADIUS and found < FEWEST:
+            found = _gather(values, bad, places[k, 0], places[k, 1], radius, box)
+            radius *= 2
+        out[k] = _median(box[:found]) if found >= FEWEST else otherwise

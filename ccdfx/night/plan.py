@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -28,11 +29,16 @@ class MasterPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SciencePlan:
-    """One calibrated frame."""
+    """One calibrated frame; its cosmic rays are masked where too few others would show them."""
 
     setup: Setup
     file: str
     use: Use
+    cosmic_rays: bool = False
+
+    def describe(self) -> str:
+        """For people: what the frame is and what is done to it."""
+        return f"{self.use.describe()}{'; mask cosmic rays' if self.cosmic_rays else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class Plan:
         science = [item for item in self.science if item.setup == setup]
         if science:
             label = f"calibrated: {counted(len(science), 'science frame')}"
-            yield _node(label, *(_node(f"{item.file}: {item.use.describe()}") for item in science))
+            yield _node(label, *(_node(f"{item.file}: {item.describe()}") for item in science))
         for item in self.combined:
             if item.setup == setup:
                 label = (
@@ -146,8 +152,15 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
+    few = choices.cosmic_rays.fewer_than if choices.cosmic_rays.use else 0
+    exposures = Counter(_subject(setup, use.frame) for setup, use in good)
     science = tuple(
-        SciencePlan(setup=setup, file=f"calibrated/{stem}.fits", use=use)
+        SciencePlan(
+            setup=setup,
+            file=f"calibrated/{stem}.fits",
+            use=use,
+            cosmic_rays=exposures[_subject(setup, use.frame)] < few,
+        )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
     warnings = _warnings([*(use for master in masters for use in master.inputs), *(use for _, use in good)])
@@ -200,18 +213,26 @@ def _useless(frame: Frame) -> str | None:
     return "is neither a calibration nor a science frame" if frame.kind == "other" else None
 
 
+_Subject = tuple[Setup, str, str | None]
+
+
+def _subject(setup: Setup, frame: Frame) -> _Subject:
+    """What frames have in common that can be combined; a frame that cannot be is a subject of its own."""
+    alone = not (frame.object and frame.exptime)
+    return setup, frame.file if alone else str(frame.object).casefold(), frame.filter
+
+
 def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
     """Frames of one object and filter, two or more; a single frame is complete when it is calibrated.
 
     A frame without exposure time cannot be brought to the level of others, so it stays single.
     """
-    groups: dict[tuple[Setup, str, str | None], list[SciencePlan]] = {}
+    groups: dict[_Subject, list[SciencePlan]] = {}
     nameless = [item.use.frame.file for item in science if not item.use.frame.object]
     timeless = [item.use.frame.file for item in science if not item.use.frame.exptime]
     for item in science:
         if item.use.frame.object and item.use.frame.exptime:
-            key = (item.setup, item.use.frame.object.casefold(), item.use.frame.filter)
-            groups.setdefault(key, []).append(item)
+            groups.setdefault(_subject(item.setup, item.use.frame), []).append(item)
     several = [(key, members) for key, members in groups.items() if len(members) > 1]
     names = [str(members[0].use.frame.object) for _, members in several]
     stems = naming.unique(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
+from ccdfx.records.numbers import real, whole
 from ccdfx.records.parameters import check_names
 
 Rule = str | Mapping[str, Any]
@@ -73,6 +74,26 @@ class ScienceChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CosmicRayChoice:
+    """Cosmic rays in single frames, of objects with `fewer_than` so many exposures; `use` false masks none.
+
+    More exposures show them when they are combined. The other keys are options of `mask_cosmic_rays`.
+    """
+
+    use: bool = True
+    fewer_than: int = 3
+    sigma_limit: float = 4.5
+    neighbour_fraction: float = 0.3
+    object_limit: float = 5.0
+    medians: str = "exact"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `mask_cosmic_rays` takes."""
+        return {key: value for key, value in asdict(self).items() if key not in ("use", "fewer_than")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CombineChoice:
     """Frames of one object and filter: `use` false leaves them single, `align` false registers nothing.
 
@@ -100,6 +121,7 @@ class NightRecipe:
     dark: DarkChoice = field(default_factory=DarkChoice)
     flat: FlatChoice = field(default_factory=FlatChoice)
     science: ScienceChoice = field(default_factory=ScienceChoice)
+    cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
     combine: CombineChoice = field(default_factory=CombineChoice)
     source: str = "default"
 
@@ -114,6 +136,7 @@ _TABLES: dict[str, type] = {
     "dark": DarkChoice,
     "flat": FlatChoice,
     "science": ScienceChoice,
+    "cosmic_rays": CosmicRayChoice,
     "combine": CombineChoice,
 }
 
@@ -193,6 +216,20 @@ def _is_level(where: str, value: Any) -> None:
         )
 
 
+def _is_limit(where: str, value: Any) -> None:
+    real(where, value, above=0, remedy="give such as 4.5")
+
+
+def _is_number_of_frames(where: str, value: Any) -> None:
+    whole(where, value, least=1, remedy="give such as 3")
+
+
+def _is_kind_of_medians(where: str, value: Any) -> None:
+    kinds = ("exact", "separable")
+    if value not in kinds:
+        raise ArgumentError(where, f"must be one of {', '.join(kinds)}", value=value, remedy="choose one")
+
+
 def _is_average(where: str, value: Any) -> None:
     if value not in AVERAGES:
         raise ArgumentError(where, f"must be one of {', '.join(AVERAGES)}", value=value, remedy="choose one")
@@ -246,4 +283,9 @@ _CHECKS = {
     "response": _is_fraction,
     "sensitivity": _is_fraction,
     "level": _is_level,
+    "fewer_than": _is_number_of_frames,
+    "sigma_limit": _is_limit,
+    "neighbour_fraction": _is_fraction,
+    "object_limit": _is_limit,
+    "medians": _is_kind_of_medians,
 }

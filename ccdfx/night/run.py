@@ -68,7 +68,8 @@ def reduce_night(
 
     Bias frames have their overscan subtracted, are trimmed and combined; darks also lose the bias; flats lose
     bias and dark and are divided by their levels before they are combined. Science frames get flags for
-    saturated and bad pixels, overscan, trim, bias, dark and flat, and a variance from gain and read noise.
+    saturated and bad pixels, overscan, trim, bias, dark and flat, and a variance from gain and read noise;
+    cosmic rays are masked in those of objects that have fewer than three.
     Frames of one object and filter are registered on the first one by their stars and combined. A frame that
     turns out to be broken is listed and the rest goes on. Every product is written whole or not at all, and
     carries its history.
@@ -200,6 +201,9 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, ledger: Ledger) -> 
     if recipe.science.electrons and science and noise.gain is None:
         files = listed([frame.file for frame in science])
         ledger.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
+    unmasked = [item.use.frame.file for item in plan.science if item.setup == setup and item.cosmic_rays]
+    if unmasked and noise.model is None:
+        ledger.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
     return noise
 
 

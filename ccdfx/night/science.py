@@ -13,8 +13,9 @@ from ccdfx.night.plan import SciencePlan
 from ccdfx.night.preparation import calibrated
 from ccdfx.night.recipe import NightRecipe
 from ccdfx.night.workshop import Workshop
-from ccdfx.pipelines import Pipeline, pipeline
+from ccdfx.pipelines import Pipeline, pipeline, step
 from ccdfx.records.header import Header
+from ccdfx.records.image import Image
 
 
 def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
@@ -22,6 +23,8 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
     use, ledger = plan.use, shop.ledger
     try:
         image = calibrated(use, shop, electrons=shop.recipe.science.electrons)
+        if plan.cosmic_rays and shop.noise.model is not None:
+            image = _without_rays(image, shop.recipe)
         image = further_steps(shop.recipe)(image)
         header = noise_header(image.header, shop.noise, electrons=image.unit == "electron")
         image = image.replace(header=header)
@@ -35,6 +38,13 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
     ledger.used.add(use.frame.file)
     made = [name for name in use.masters if name in ledger.masters]
     return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
+
+
+def _without_rays(image: Image, recipe: NightRecipe) -> Image:
+    """The image with its cosmic rays flagged by its own variance."""
+    from ccdfx.operations.cosmic_rays import mask_cosmic_rays
+
+    return step(mask_cosmic_rays, **recipe.cosmic_rays.options)(image)
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:

@@ -150,6 +150,24 @@ def test_frames_of_one_object_and_filter_are_combined():
     assert plan_night(frames, recipe=load_night_recipe({"combine": {"use": False}})).combined == ()
 
 
+def masked(frames, **choice):
+    plan = plan_night(frames, recipe=load_night_recipe({"cosmic_rays": choice}))
+    return [item.use.frame.file for item in plan.science if item.cosmic_rays]
+
+
+def test_cosmic_rays_are_masked_where_too_few_exposures_would_show_them():
+    frames = [
+        *(science(f"a{i}.fits", object="M 13" if i else "m 13") for i in range(3)),
+        *(science(f"b{i}.fits", object="M 92") for i in range(2)),
+        science("c.fits", object="M 13", filter="R"),
+        *(science(f"d{i}.fits", object=None) for i in range(3)),
+    ]
+    assert masked(frames) == ["b0.fits", "b1.fits", "c.fits", "d0.fits", "d1.fits", "d2.fits"]
+    assert masked(frames, use=False) == []
+    assert masked(frames, fewer_than=1) == []
+    assert len(masked(frames, fewer_than=4)) == len(frames)
+
+
 def test_frames_without_a_name_are_not_combined():
     plan = plan_night([science("a.fits", object=None), science("b.fits", object=None)])
     assert plan.combined == ()
@@ -203,7 +221,9 @@ def test_the_plan_prints_as_a_tree():
     assert "├── masters/bias.fits: 2 bias frames" in lines
     assert "│   └── s.fits" not in lines
     assert any(
-        line.endswith("s.fits, NGC 1, V, 60 s; subtract overscan, bias.fits; divide by flat_V.fits")
+        line.endswith(
+            "s.fits, NGC 1, V, 60 s; subtract overscan, bias.fits; divide by flat_V.fits; mask cosmic rays"
+        )
         for line in lines
     )
     assert lines[-2] == "warnings" and lines[-1].startswith("└── no dark frame fits")
@@ -244,6 +264,12 @@ def test_the_order_of_the_frames_does_not_matter_for_what_fits(frames):
         ({"overscan": {"method": "mode"}}, "method"),
         ({"science": {"steps": ""}}, "text"),
         ({"bias": {"reject": 3}}, "rejection"),
+        ({"cosmic_rays": {"fewer_than": 0}}, "at least 1"),
+        ({"cosmic_rays": {"sigma_limit": 0}}, "above 0"),
+        ({"cosmic_rays": {"neighbour_fraction": 2}}, "fraction"),
+        ({"cosmic_rays": {"object_limit": "5"}}, "number"),
+        ({"cosmic_rays": {"medians": "fast"}}, "exact, separable"),
+        ({"cosmic_rays": {"sigma": 4}}, "sigma_limit"),
     ],
 )
 def test_a_wrong_recipe_is_named_with_key_and_rule(recipe, words):

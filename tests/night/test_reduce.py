@@ -560,3 +560,47 @@ def test_cosmic_rays_are_rejected_from_the_combined_frame(camera, out):
     assert quiet + 3 <= fact["rejected"] <= quiet + 27
     clean, hit = read(out / fact["file"]), read(night.output / fact["file"])
     assert np.max(np.abs(clean.array - hit.array)[28:35, 66:74]) < 40.0  # the hit would leave 1700
+
+
+def struck(camera, name):
+    """The exposed pixels of a cosmic ray that is added to a raw frame."""
+    from astropy.io import fits
+
+    with fits.open(camera.folder / name, mode="update") as hdus:
+        hdus[0].data[30:33, 70] += 3000
+    return np.s_[30:33, 70]
+
+
+def test_cosmic_rays_are_masked_in_frames_of_which_there_are_few(camera, out):
+    camera.biases()
+    camera.flats()
+    for i in range(2):
+        camera.science(f"s{i}.fits", dx=float(i))
+    rays = struck(camera, "s1.fits")
+    night = reduce_night(camera.folder, out)
+    assert "calibrated/s1.fits: s1.fits" in str(night.plan) and "mask cosmic rays" in str(night.plan)
+    image = read(out / "calibrated/s1.fits")
+    assert (image.mask[rays] & np.uint8(Flag.COSMIC_RAY)).all()
+    assert any("mask_cosmic_rays" in line for line in image.header.history)
+    flags = {fact["source"]: fact["flags"] for fact in night.facts["calibrated"]}
+    assert 3 <= flags["s1.fits"]["COSMIC_RAY"] <= 12
+    assert "cosmic ray " in (out / "report.html").read_text()
+
+
+def test_a_recipe_leaves_cosmic_rays_or_sets_their_limits(camera, out):
+    camera.biases()
+    camera.science("s.fits")
+    rays = struck(camera, "s.fits")
+    reduce_night(camera.folder, out, recipe={"cosmic_rays": {"use": False}})
+    image = read(out / "calibrated/s.fits")
+    assert image.mask is None or not image.mask[rays].any()
+    reduce_night(camera.folder, out.parent / "high", recipe={"cosmic_rays": {"sigma_limit": 5000.0}})
+    image = read(out.parent / "high/calibrated/s.fits")
+    assert not image.mask.any() and "sigma_limit=5000.0" in "".join(image.header.history)
+
+
+def test_without_noise_no_cosmic_rays_are_masked_and_that_is_said(camera, out):
+    camera.biases(3, GAIN=None, RDNOISE=None)
+    camera.science("s.fits", GAIN=None, RDNOISE=None)
+    warnings = reduce_night(camera.folder, out).facts["warnings"]
+    assert "gain and read noise are not known, so no cosmic rays are masked: s.fits" in warnings

@@ -1,0 +1,148 @@
+"""Cosmic rays in one frame: L.A.Cosmic (van Dokkum 2001, PASP 113, 1420)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, UnknownNameError
+from ccdfx.operations.laplacian import Plane, Search, find
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.numbers import real, whole
+from ccdfx.records.pixels import working_dtype
+
+MEDIANS = ("exact", "separable")
+
+
+def mask_cosmic_rays(
+    image: Any,
+    *,
+    sigma_limit: float = 4.5,
+    neighbour_fraction: float = 0.3,
+    object_limit: float = 5.0,
+    iterations: int = 4,
+    medians: str = "exact",
+    noise: Any = None,
+    replace: str | None = None,
+) -> Image:
+    """Flag the cosmic rays of a single frame, which are sharper than any star that is sampled well.
+
+    The Laplacian of the frame, taken on pixels cut into quarters and clipped at 0, is compared with the noise: a
+    pixel is a ray where S, the Laplacian over twice the noise less its own median, exceeds `sigma_limit`, and
+    `object_limit` times the fine structure of the frame (median of 3 x 3 less the median of 7 x 7 of that) over the
+    noise, by which a star is told from a ray. Pixels next to rays belong to them where S exceeds `sigma_limit`, and
+    their neighbours again where it exceeds ``neighbour_fraction * sigma_limit``. Rays are replaced, in a copy, by the
+    median of their good neighbours, and the search is repeated until it finds no more.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        A calibrated frame, the sky still in it. Stars should have a FWHM of 2 pixels or more.
+    sigma_limit : float
+        In sigma of the noise, positive.
+    neighbour_fraction : float
+        0 to 1.
+    object_limit : float
+        Positive; more spares sharper stars, less finds blunter rays.
+    iterations : int
+        The most passes.
+    medians : {"exact", "separable"}
+        Square windows (5 for the noise and for S, 3 and 7 for the fine structure), or medians of rows and then of
+        columns (7, 7, 5, 9), which are faster and find nearly the same.
+    noise : NoiseModel, optional
+        The noise of a value, in the unit of the image. By default the variance of the image, else that of
+        `ccd_noise` with GAIN and RDNOISE of the header. The noise of a pixel is the median around it, so that a ray
+        does not raise its own; but a ray also stands out of its own noise, by two thirds of `sigma_limit`, which a
+        hot pixel does not once its dark is subtracted.
+    replace : {None, "median"}
+        "median" gives the rays the median of the good pixels around them (of 5 x 5, and further out where there are
+        fewer than three), and their variance the median of the variances there.
+
+    Returns
+    -------
+    Image
+        With COSMIC_RAY added to the flags; header and, unless they are replaced, values and variance as they were.
+        The mask is there even when nothing is found. Replaced values are float32, or float64 for wide input.
+        Flagged and non-finite pixels (also those whose variance is not finite) are never found and play no part.
+        Of those flagged SATURATED or NONLINEAR (see `mask_saturated`), the cores of stars and what is joined to
+        them (the median around them is above a tenth of their height over the sky) are spared, and so are the
+        pixels within 4 of them; others may be rays. Where the noise is 0 nothing is found, and nothing in the outermost 2 pixels (3 where the
+        medians are separable), beyond which their windows leave the frame.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        When a limit is not positive, or the noise is not known.
+    UnknownNameError
+        Another word for `medians` or `replace`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = np.full((9, 9), 100.0)
+    >>> frame[4, 3:6] = 900.0
+    >>> found = mask_cosmic_rays(Image(frame, variance=np.full((9, 9), 25.0)), replace="median")
+    >>> found.mask[4].tolist(), found.array[4].tolist()[2:5]
+    ([0, 0, 0, 8, 8, 8, 0, 0, 0], [100.0, 100.0, 100.0])
+    """
+    image = as_image(image)
+    search = Search(
+        sigma_limit=real("sigma_limit", sigma_limit, above=0, remedy="give sigmas, such as 4.5"),
+        neighbour_fraction=_fraction(neighbour_fraction),
+        object_limit=real("object_limit", object_limit, above=0, remedy="give a contrast, such as 5"),
+        iterations=whole("iterations", iterations, least=1, remedy="give a number of passes, such as 4"),
+        square=_one_of("medians", medians, MEDIANS) == "exact",
+    )
+    _one_of("replace", replace, (None, "median"))
+    plane = Plane.of(image, _variance(image, noise))
+    rays = find(plane, search)
+    mask = rays * np.uint8(Flag.COSMIC_RAY)
+    if image.mask is not None:
+        mask |= image.mask
+    if replace is None:
+        return adopt(image.array, image.header, mask, image.range, image.variance)
+    array, variance = image.array.astype(working_dtype(image.array)), image.variance
+    array[rays] = plane.values_at(rays)
+    if variance is not None:
+        variance = variance.copy()
+        variance[rays] = plane.variances_at(rays)
+    return adopt(array, image.header, mask, image.range, variance)
+
+
+def _fraction(value: Any) -> float:
+    fraction = real("neighbour_fraction", value, least=0, remedy="give a fraction, such as 0.3")
+    if fraction > 1:
+        raise ArgumentError(
+            "neighbour_fraction", "must be at most 1", value=value, remedy="give a fraction, such as 0.3"
+        )
+    return fraction
+
+
+def _one_of(name: str, value: Any, known: tuple[str | None, ...]) -> Any:
+    if not (value is None or isinstance(value, str)) or value not in known:
+        words = ", ".join(map(repr, known))
+        raise UnknownNameError(name, f"must be one of {words}", value=value, remedy=f"give {known[-1]!r}")
+    return value
+
+
+def _variance(image: Image, noise: Any) -> np.ndarray:
+    """The variance of each pixel: predicted by the noise given, else the image's own, else of its header."""
+    from ccdfx.noise import ccd_noise
+    from ccdfx.operations.calibrate import add_variance
+
+    if noise is None and image.variance is not None:
+        return image.variance
+    if noise is None:
+        gain, readnoise = (image.header.number(keyword) for keyword in ("GAIN", "RDNOISE"))
+        if gain is None or readnoise is None:
+            raise ArgumentError(
+                "image",
+                "must have a variance, or GAIN and RDNOISE in its header",
+                value=f"GAIN {gain}, RDNOISE {readnoise}",
+                remedy="give noise=ccd_noise(gain=..., readnoise=...)",
+            )
+        noise = ccd_noise(gain, readnoise)
+    bare = adopt(image.array, image.header, image.mask, image.range)
+    return add_variance(bare, noise=noise).variance  # type: ignore[return-value]

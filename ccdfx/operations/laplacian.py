@@ -1,0 +1,198 @@
+"""The search for cosmic rays in a frame without gaps, tile by tile, until nothing more is found."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ccdfx.engines import map_here
+from ccdfx.estimators import median_of
+from ccdfx.kernels.cosmic_rays import Windows, find_rays, windows
+from ccdfx.kernels.medians import median_rows
+from ccdfx.kernels.network import selection_network
+from ccdfx.kernels.replace import medians_near
+from ccdfx.kernels.shift import spread_flags
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+TILE = (128, 512)  # rows, columns; both at least the margin of the search
+_BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
+_CORE = np.float32(0.1)  # of its height, above which the surroundings of a saturated pixel make it a star
+_HUGE = 1e15
+_SIGHT = 8  # pixels: the greatest margin of a search
+_GLARE = 4  # pixels around the core of a saturated star
+
+Tile = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The limits of a search, all checked; `square` windows, or rows and then columns."""
+
+    sigma_limit: float
+    neighbour_fraction: float
+    object_limit: float
+    iterations: int
+    square: bool
+
+    @property
+    def windows(self) -> Windows:
+        """The windows of its medians."""
+        return windows(self.square)
+
+    @property
+    def limits(self) -> tuple[np.float32, ...]:
+        """Significance of a ray, of its neighbours, and contrast, as the kernel takes them."""
+        neighbours = self.neighbour_fraction * self.sigma_limit
+        return tuple(map(np.float32, (self.sigma_limit, neighbours, self.object_limit)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """A frame in units of its typical noise about its level, without gaps; rays are taken out of it as they are found.
+
+    array, variance : float32
+    good : uint8
+        1 where rays may be.
+    level, scale : float
+        An image's value is ``level + scale * array``. The scale is a power of two, so that it rounds nothing.
+    """
+
+    array: np.ndarray
+    variance: np.ndarray
+    good: np.ndarray
+    level: float
+    scale: float
+
+    @classmethod
+    def of(cls, image: Image, variance: np.ndarray) -> Plane:
+        """The plane of an image and its variances; what they hold at bad pixels plays no part."""
+        bad = ~np.isfinite(variance)
+        if image.dtype.kind == "f":
+            bad |= ~np.isfinite(image.array)
+        if image.mask is not None:
+            bad |= (image.mask & ~_BRIGHT) != 0
+        level, typical = (_median(values, ~bad) for values in (image.array, variance))
+        scale = 2.0 ** round(0.5 * math.log2(typical)) if typical > 0 else 1.0
+        with np.errstate(over="ignore"):
+            array = _filled((np.where(bad, level, image.array) - level) / scale, bad, 0.0)
+            spread = _filled(np.where(bad, typical, variance) / scale**2, bad, typical / scale**2)
+        good = ~bad
+        if image.mask is not None and (image.mask & _BRIGHT).any():
+            good &= ~_bright_stars(array, (image.mask & _BRIGHT != 0) & ~bad)
+        return cls(array, spread, good.view(np.uint8), level, scale)
+
+    def values_at(self, rays: np.ndarray) -> np.ndarray:
+        """What the image would hold without the rays."""
+        return self.level + self.scale * self.array[rays].astype(np.float64)
+
+    def variances_at(self, rays: np.ndarray) -> np.ndarray:
+        """What the variance would be without the rays."""
+        return self.scale**2 * self.variance[rays].astype(np.float64)
+
+
+def find(plane: Plane, search: Search) -> np.ndarray:
+    """A bool array, True where the plane held cosmic rays; it holds the median of their neighbours afterwards."""
+    rays = np.zeros(plane.array.shape, bool)
+    inside = _without_edge(plane.good, search.windows.large // 2)
+    tiles = _tiles(rays.shape)
+    for _ in range(search.iterations):
+        known = np.count_nonzero(rays)
+        for (y, x), found in zip(
+            tiles, map_here(partial(_searched, plane, inside, search), tiles), strict=True
+        ):
+            rays[y : y + found.shape[0], x : x + found.shape[1]] |= found
+        if np.count_nonzero(rays) == known:
+            break
+        tiles = _touched(_cleaned(plane, rays), search.windows.margin, rays.shape)
+    return rays
+
+
+def _without_edge(good: np.ndarray, width: int) -> np.ndarray:
+    """Where rays are looked for: windows that leave the frame would take its own deviant edge for one."""
+    inside = good.copy()
+    for edge in (inside[:width], inside[-width:], inside[:, :width], inside[:, -width:]):
+        edge[:] = 0
+    return inside
+
+
+def _tiles(shape: tuple[int, ...]) -> list[Tile]:
+    ny, nx = shape
+    return list(itertools.product(range(0, ny, TILE[0]), range(0, nx, TILE[1])))
+
+
+def _searched(plane: Plane, inside: np.ndarray, search: Search, tile: Tile) -> np.ndarray:
+    """The rays of one tile, bool, where `inside` is 1."""
+    ny, nx = (
+        min(step, size - first) for step, size, first in zip(TILE, plane.array.shape, tile, strict=True)
+    )
+    out = np.empty((ny, nx), np.uint8)
+    find_rays(plane.array, plane.variance, inside, tuple(search.windows), search.limits, *tile, out)
+    return out.view(bool)
+
+
+def _cleaned(plane: Plane, rays: np.ndarray) -> np.ndarray:
+    """Put the median of the good pixels around them at the rays; the places (y, x) that have changed."""
+    places = np.argwhere(rays)
+    hidden = rays | (plane.good == 0)
+    changed = np.zeros(len(places), bool)
+    for values, otherwise in ((plane.array, 0.0), (plane.variance, 1.0)):
+        found = np.empty(len(places), values.dtype)
+        medians_near(values, hidden, places, np.float32(otherwise), found)
+        changed |= values[rays] != found
+        values[rays] = found
+    return places[changed]
+
+
+def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...]) -> list[Tile]:
+    """The tiles whose answer may depend on one of the places."""
+    count_y, count_x = (-(-size // step) for size, step in zip(shape, TILE, strict=True))
+    touched = np.zeros((count_y, count_x), bool)
+    for dy, dx in itertools.product((-margin, 0, margin), repeat=2):
+        y, x = np.clip(places + np.array([dy, dx]), 0, np.array(shape) - 1).T
+        touched[y // TILE[0], x // TILE[1]] = True
+    return [(int(y) * TILE[0], int(x) * TILE[1]) for y, x in np.argwhere(touched)]
+
+
+def _median(values: np.ndarray, good: np.ndarray) -> float:
+    return float(median_of(values, good)) if good.any() else 0.0
+
+
+def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray:
+    """The values as float32 that can be added up, those of bad pixels from their neighbours."""
+    values = np.clip(values, -_HUGE, _HUGE).astype(np.float32, copy=False)
+    if bad.any():
+        places = np.argwhere(_in_sight(bad))
+        found = np.empty(len(places), np.float32)
+        medians_near(values, bad, places, np.float32(otherwise), found)
+        values[bad] = otherwise
+        values[tuple(places.T)] = found
+    return values
+
+
+def _in_sight(bad: np.ndarray) -> np.ndarray:
+    """The bad pixels that the search of a good one may look at; the rest of large areas is not worth its time."""
+    if np.count_nonzero(bad) < bad.size // 50:
+        return bad
+    from scipy.ndimage import minimum_filter
+
+    return bad & ~minimum_filter(bad, 2 * _SIGHT + 1)
+
+
+def _bright_stars(array: np.ndarray, saturated: np.ndarray) -> np.ndarray:
+    """Bool: the saturated pixels of stars, bleeding columns included, and their surroundings."""
+    from scipy.ndimage import binary_propagation
+
+    around = np.empty_like(array)
+    median_rows(array, 5, 5, selection_network(25, (12,)), False, around, 0, array.shape[0])
+    cores = saturated & (around > _CORE * array)
+    stars = binary_propagation(cores, structure=np.ones((3, 3)), mask=saturated)
+    y, x = np.mgrid[-_GLARE : _GLARE + 1, -_GLARE : _GLARE + 1]
+    near = y**2 + x**2 <= _GLARE**2
+    out = np.zeros(array.shape, np.uint8)
+    spread_flags(stars.view(np.uint8), y[near], x[near], out)
+    return out.view(bool)
