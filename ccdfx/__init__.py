@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"ccdfx.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    if name in ("night", "plots", "testing"):
+    if name in ("night", "noise", "plots", "registry", "scalings", "testing"):
         return import_module(f"ccdfx.{name}")
     raise AttributeError(f"module 'ccdfx' has no attribute {name!r}")
 
