@@ -121,6 +121,35 @@ def test_noise_comes_from_the_generator_alone() -> None:
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+@pytest.mark.parametrize("model", [*MODELS, ccd_noise(2.0, 3.0, 0.01) + gaussian_noise(1.0)], ids=repr)
+def test_the_number_of_threads_does_not_change_the_noise(model: NoiseModel) -> None:
+    from ccdfx.engines import engine
+
+    image = np.random.default_rng(1).uniform(-5, 100, (300, 1000)).astype(np.float32)
+    drawn = []
+    for threads in (1, 2, 5):
+        with engine(threads=threads):
+            drawn.append(add_noise(image, model=model, rng=7).array)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    bands = drawn[0][:60], drawn[0][120:180]  # no two bands have the same random numbers
+    assert not np.array_equal(bands[0] - image[:60], bands[1] - image[120:180])
+
+
+def test_a_plugin_that_only_draws_samples_has_variance_noise_and_ratio() -> None:
+    def shot(array: np.ndarray, rng: np.random.Generator, width: float) -> np.ndarray:
+        return array + width * rng.laplace(size=array.shape)
+
+    model = NoiseModel("laplace", {"width": 3.0}, None, shot)
+    flat = np.full((40, 50), 90.0)
+    assert variance_of(flat, model=model).mean() == pytest.approx(18.0, rel=0.05)
+    assert variance_of(flat, model=model, samples=400).mean() == pytest.approx(18.0, rel=0.02)
+    assert np.median(snr(flat, model=model)) == pytest.approx(90 / np.sqrt(18), rel=0.02)
+    both = (model + ccd_noise(1.0, 4.0)).clamped(floor=0.0, ceiling=100.0)
+    noisy = add_noise(flat, model=both, rng=1)
+    assert noisy.array.max() == 100.0 and noisy.variance.mean() < 90 + 16 + 18  # the clamp takes some away
+
+
 def test_add_noise_keeps_mask_and_header_and_adds_its_variance() -> None:
     image = Image(
         np.full((2, 3), 100.0),

@@ -121,7 +121,7 @@ def _ccd_sample(
     result = _photons(array * gain, rng)
     if readnoise:
         result += readnoise * rng.standard_normal(array.shape, dtype=np.float32)
-    result /= gain
+    result *= 1.0 / gain
     if sensitivity:
         result += sensitivity * array * rng.standard_normal(array.shape, dtype=np.float32)
     return result
@@ -136,17 +136,15 @@ def _poisson_sample(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Counts around an expectation, in float64. Negative expectations stay as they are, without noise.
+    """Counts around an expectation, in its type. Negative expectations stay as they are, without noise."""
+    from ccdfx.kernels.counts import FEW, photons
 
-    Above 1e9 the normal limit is drawn: its skewness is then below 3e-5.
-    """
-    rate = np.clip(expected, 0, 1e9)
-    result = rng.poisson(rate).astype(np.float64)
-    result += np.minimum(expected, 0)
-    many = expected > 1e9
-    if many.any():
-        result[many] = rng.normal(expected[many], np.sqrt(expected[many]))
-    return result
+    rates = np.ascontiguousarray(expected).reshape(-1)
+    normals = rng.standard_normal(rates.size, dtype=np.float32)
+    uniforms = rng.random(np.count_nonzero((rates > 0) & (rates < FEW)))
+    result = np.empty_like(rates)
+    photons(rates, normals, uniforms, result)
+    return result.reshape(expected.shape)
 
 
 def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
@@ -154,7 +152,7 @@ def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _gaussian_sample(array: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
-    return array + sigma * rng.standard_normal(array.shape)
+    return array + sigma * rng.standard_normal(array.shape, dtype=array.dtype)
 
 
 def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: bool) -> np.ndarray:
@@ -165,7 +163,7 @@ def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: b
 def _uniform_sample(
     array: np.ndarray, rng: np.random.Generator, lower: float, upper: float, fraction: bool
 ) -> np.ndarray:
-    spread = rng.uniform(lower, upper, array.shape)
+    spread = lower + (upper - lower) * rng.random(array.shape, dtype=array.dtype)
     return array + array * spread if fraction else array + spread
 
 
