@@ -43,6 +43,7 @@ _HOMES = {
     "operations.combine": ("Stack", "combine", "stack"),
     "operations.shift": ("shift",),
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
+    "plots.overscan": ("fit_overscan",),
     "engines": ("Engine", "engine"),
     "pipelines": ("Pipeline", "Step", "pipeline", "step"),
     "recipes": ("read_recipe", "to_recipe", "write_recipe"),

@@ -29,7 +29,7 @@ ALLOWED = {
     "io": {"registry"},
     "pipelines": {"registry", "operations", "scalings"},
     "recipes": {"registry", "pipelines", "io"},
-    "plots": {"estimators", "scalings", "photometry"},
+    "plots": {"estimators", "operations", "scalings", "photometry"},
     "night": {
         "engines", "estimators", "io", "noise", "operations", "photometry", "pipelines", "plots", "recipes", "registry",
         "scalings", "transfer",

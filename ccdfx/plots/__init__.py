@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from ccdfx.plots.histogram import histogram
 from ccdfx.plots.image import MASKED_COLOUR, display_limits, image, thumbnail
+from ccdfx.plots.overscan import OverscanEdit, draw_overscan
 
-__all__ = ["MASKED_COLOUR", "display_limits", "histogram", "image", "thumbnail"]
+__all__ = [
+    "MASKED_COLOUR",
+    "OverscanEdit",
+    "display_limits",
+    "draw_overscan",
+    "histogram",
+    "image",
+    "thumbnail",
+]
