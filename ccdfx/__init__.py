@@ -9,7 +9,7 @@ from typing import Any
 _HOMES = {
     "errors": (
         "ArgumentError", "ArgumentTypeError", "CcdfxError", "CcdfxWarning", "CheckFailedError", "FileError",
-        "FormatError", "MismatchError", "OutputExistsError", "PluginError", "UnknownNameError",
+        "FormatError", "MismatchError", "OutputExistsError", "PipelineError", "PluginError", "UnknownNameError",
     ),
     "hookspecs": ("Command", "hookimpl"),
     "records.flags": ("Flag", "flag_counts"),
@@ -45,7 +45,8 @@ _HOMES = {
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
     "plots.overscan": ("fit_overscan",),
     "engines": ("Engine", "engine"),
-    "pipelines": ("Pipeline", "Step", "pipeline", "step"),
+    "pipelines": ("Gather", "Pipeline", "Step", "gather", "pipeline", "step"),
+    "running": ("Outcome", "outcomes", "run"),
     "recipes": ("read_recipe", "to_recipe", "write_recipe"),
     "night.frames": ("scan",),
     "night.instruments": ("Instrument", "load_instrument"),

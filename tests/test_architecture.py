@@ -28,7 +28,8 @@ ALLOWED = {
     "registry": {"hookspecs"},
     "io": {"registry"},
     "pipelines": {"registry", "operations", "scalings"},
-    "recipes": {"registry", "pipelines", "io"},
+    "running": {"engines", "io", "pipelines"},
+    "recipes": {"registry", "pipelines", "operations", "io"},
     "plots": {"estimators", "operations", "scalings", "photometry"},
     "night": {
         "engines", "estimators", "io", "noise", "operations", "photometry", "pipelines", "plots", "recipes", "registry",
