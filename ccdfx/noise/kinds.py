@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ccdfx.errors import ArgumentError
@@ -120,10 +122,10 @@ def _ccd_sample(
 ) -> np.ndarray:
     result = _photons(array * gain, rng)
     if readnoise:
-        result += readnoise * rng.standard_normal(array.shape, dtype=np.float32)
+        result += readnoise * _normals(rng, array.shape)
     result *= 1.0 / gain
     if sensitivity:
-        result += sensitivity * array * rng.standard_normal(array.shape, dtype=np.float32)
+        result += sensitivity * array * _normals(rng, array.shape)
     return result
 
 
@@ -140,11 +142,23 @@ def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     from ccdfx.kernels.counts import FEW, photons
 
     rates = np.ascontiguousarray(expected).reshape(-1)
-    normals = rng.standard_normal(rates.size, dtype=np.float32)
+    normals = _normals(rng, rates.shape)
     uniforms = rng.random(np.count_nonzero((rates > 0) & (rates < FEW)))
     result = np.empty_like(rates)
     photons(rates, normals, uniforms, result)
     return result.reshape(expected.shape)
+
+
+def _normals(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal deviates, float32."""
+    from ccdfx.kernels.normals import normals
+
+    size = math.prod(shape)
+    half = (size + 1) // 2
+    bits = rng.integers(0, 2**64, size=half, dtype=np.uint64).view(np.uint32).reshape(2, half)
+    result = np.empty(2 * half, np.float32)
+    normals(bits[0], bits[1], result[:half], result[half:])
+    return result[:size].reshape(shape)
 
 
 def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
@@ -152,7 +166,9 @@ def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _gaussian_sample(array: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
-    return array + sigma * rng.standard_normal(array.shape, dtype=array.dtype)
+    if array.dtype == np.float32:
+        return array + np.float32(sigma) * _normals(rng, array.shape)
+    return array + sigma * rng.standard_normal(array.shape)
 
 
 def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: bool) -> np.ndarray:
