@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import PurePath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
+from ccdfx.records.history import history_text
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.master import Master, pixel_sha256
 from ccdfx.records.parameters import Parameters, check_names, frozen
-from ccdfx.records.range import Range
 
 IN_MEMORY = "in memory"
-_HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +75,14 @@ class Step:
 
     def history_line(self) -> str:
         """What the step writes into the HISTORY: version, name, options, and hashes of master frames."""
-        options = " ".join(f"{name}={_history_value(value)}" for name, value in self.options.items())
+        options = " ".join(f"{name}={history_text(value)}" for name, value in self.options.items())
         return f"ccdfx {registry.version()} {self.name} {options}".rstrip()
 
     def __or__(self, other: Step | Gather | Pipeline) -> Pipeline:
         return pipeline(self, other)
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={_history_value(v)}' for n, v in self.options.items())})"
+        return f"{self.name}({', '.join(f'{n}={history_text(v)}' for n, v in self.options.items())})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +129,8 @@ class Gather:
         return pipeline(self, other)
 
     def __repr__(self) -> str:
-        by = f"by={_history_value(self.by)}" if self.by else ""
-        options = [f"{n}={_history_value(v)}" for n, v in self.step.options.items()]
+        by = f"by={history_text(self.by)}" if self.by else ""
+        options = [f"{n}={history_text(v)}" for n, v in self.step.options.items()]
         return f"gather {self.name}({', '.join(filter(None, [by, *options]))})"
 
 
@@ -317,26 +315,3 @@ def _bindable(value: Any) -> Any:
     if isinstance(value, dict):
         return frozen({name: _bindable(item) for name, item in value.items()})
     return value
-
-
-def _history_value(value: Any) -> str:
-    if isinstance(value, Master):
-        return f"{PurePath(value.name).name} sha256={value.sha256[:_HASH_DIGITS]}"
-    if isinstance(value, Range):
-        return value.to_fits()
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_history_value, value)) + "]"
-    options = getattr(value, "parameters", None)
-    if hasattr(value, "name") and isinstance(options, Mapping):
-        return value.name + _history_options(options)
-    if isinstance(value, Mapping):
-        return _history_options(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _history_options({field.name: getattr(value, field.name) for field in fields(value)})
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    return str(value)
-
-
-def _history_options(options: Mapping[str, Any]) -> str:
-    return f"({','.join(f'{name}={_history_value(value)}' for name, value in options.items())})"

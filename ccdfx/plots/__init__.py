@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ccdfx.plots.histogram import histogram
 from ccdfx.plots.image import MASKED_COLOUR, display_limits, image, thumbnail
-from ccdfx.plots.overscan import OverscanEdit, draw_overscan
+from ccdfx.plots.overscan import draw_overscan
+from ccdfx.plots.overscan_edit import OverscanEdit
 
 __all__ = [
     "MASKED_COLOUR",

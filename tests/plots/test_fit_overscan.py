@@ -23,7 +23,8 @@ from ccdfx import (
     to_recipe,
 )
 from ccdfx.operations.overscan import overscan_levels
-from ccdfx.plots.overscan import OverscanEdit, clicked, draw_overscan, pressed
+from ccdfx.plots.overscan import draw_overscan
+from ccdfx.plots.overscan_edit import OverscanEdit, clicked, pressed
 
 NY, NX = 120, 50
 OVERSCAN = "[31:50,1:120]"
