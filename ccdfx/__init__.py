@@ -9,7 +9,7 @@ from typing import Any
 _HOMES = {
     "errors": (
         "ArgumentError", "ArgumentTypeError", "CcdfxError", "CcdfxWarning", "CheckFailedError", "FileError",
-        "FormatError", "MismatchError", "OutputExistsError", "PluginError", "UnknownNameError",
+        "FormatError", "MismatchError", "OutputExistsError", "PipelineError", "PluginError", "UnknownNameError",
     ),
     "hookspecs": ("Command", "hookimpl"),
     "records.flags": ("Flag", "flag_counts"),
@@ -57,8 +57,10 @@ _HOMES = {
     "operations.shift": ("shift",),
     "operations.smoothing": ("median_filter",),
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
+    "plots.overscan": ("fit_overscan",),
     "engines": ("Engine", "engine"),
-    "pipelines": ("Pipeline", "Step", "pipeline", "step"),
+    "pipelines": ("Gather", "Pipeline", "Step", "gather", "pipeline", "step"),
+    "running": ("Outcome", "outcomes", "run"),
     "recipes": ("read_recipe", "to_recipe", "write_recipe"),
     "night.frames": ("scan",),
     "night.instruments": ("Instrument", "load_instrument"),
@@ -75,7 +77,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"ccdfx.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    if name in ("night", "plots", "testing"):
+    if name in ("night", "noise", "plots", "registry", "scalings", "testing"):
         return import_module(f"ccdfx.{name}")
     raise AttributeError(f"module 'ccdfx' has no attribute {name!r}")
 

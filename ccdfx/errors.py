@@ -112,6 +112,10 @@ class PluginError(CcdfxError):
     """A plugin breaks the rules: a name claimed twice, a misspelt hook, a wrong record."""
 
 
+class PipelineError(CcdfxError):
+    """A frame failed in a step of a pipeline; the cause is in ``__cause__``."""
+
+
 class CheckFailedError(CcdfxError):
     """A self-check found that a result disagrees with the known truth."""
 

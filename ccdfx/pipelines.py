@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from pathlib import PurePath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ccdfx import registry
-from ccdfx.errors import ArgumentTypeError
-from ccdfx.records.image import Image, as_image
+from ccdfx.errors import ArgumentTypeError, UnknownNameError
+from ccdfx.records.history import history_text
+from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.master import Master, pixel_sha256
 from ccdfx.records.parameters import Parameters, check_names, frozen
-from ccdfx.records.range import Range
 
 IN_MEMORY = "in memory"
-_HASH_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,11 @@ class Step:
 
     def __call__(self, image: Any) -> Image:
         """The operation's result, with one HISTORY line added."""
+        return self._applied(as_image(image), self.history_line())
+
+    def _applied(self, data: Any, line: str) -> Image:
         options = {n: v.image if isinstance(v, Master) else v for n, v in self.options.items()}
-        result = self.function(as_image(image), **options)
+        result = self.function(data, **options)
         if not isinstance(result, Image):
             raise ArgumentTypeError(
                 self.name,
@@ -70,38 +71,96 @@ class Step:
                 value=type(result).__name__,
                 remedy="return image.replace(array=...)",
             )
-        return result.replace(header=result.header.add_history(self.history_line()))
+        return result.replace(header=result.header.add_history(line))
 
     def history_line(self) -> str:
         """What the step writes into the HISTORY: version, name, options, and hashes of master frames."""
-        options = " ".join(f"{name}={_history_value(value)}" for name, value in self.options.items())
+        options = " ".join(f"{name}={history_text(value)}" for name, value in self.options.items())
         return f"ccdfx {registry.version()} {self.name} {options}".rstrip()
 
-    def __or__(self, other: Step | Pipeline) -> Pipeline:
+    def __or__(self, other: Step | Gather | Pipeline) -> Pipeline:
         return pipeline(self, other)
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={_history_value(v)}' for n, v in self.options.items())})"
+        return f"{self.name}({', '.join(f'{n}={history_text(v)}' for n, v in self.options.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """A step that makes one image of each group of images; made by `gather`.
+
+    Parameters
+    ----------
+    step : Step
+        The function ``function(images, **options) -> Image`` with its options.
+    by : tuple of str, or callable
+        The header keywords, or the function of an image, whose values tell the groups apart.
+    """
+
+    step: Step
+    by: tuple[str, ...] | Callable[[Image], Any] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.step.name
+
+    def key(self, image: Image) -> Any:
+        """What the images of one group have in common; a keyword that the header lacks is an error."""
+        return self.by(image) if callable(self.by) else tuple(image.header[keyword] for keyword in self.by)
+
+    def label(self, key: Any) -> str:
+        """A group in words.
+
+        >>> gather("combine", by="FILTER").label(("V",))
+        'combine FILTER=V'
+        """
+        if callable(self.by):
+            return f"{self.name} {key}"
+        facts = (f"{name}={value}" for name, value in zip(self.by, key, strict=True))
+        return " ".join([self.name, *facts])
+
+    def __call__(self, images: Iterable[Any]) -> Image:
+        """One image of all of these, with one HISTORY line added."""
+        frames = as_images(images)
+        return self.step._applied(frames, f"{self.step.history_line()} of {len(frames)} frames")
+
+    def __or__(self, other: Step | Gather | Pipeline) -> Pipeline:
+        return pipeline(self, other)
+
+    def __repr__(self) -> str:
+        by = f"by={history_text(self.by)}" if self.by else ""
+        options = [f"{n}={history_text(v)}" for n, v in self.step.options.items()]
+        return f"gather {self.name}({', '.join(filter(None, [by, *options]))})"
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Steps that are applied one after the other. Joining is associative; ``pipeline()`` is the identity."""
+    """Steps that are applied one after the other. Joining is associative; ``pipeline()`` is the identity.
 
-    steps: tuple[Step, ...] = ()
+    Called on an image it gives the image after every step; `run` puts many frames through it, which steps that
+    gather need.
+    """
+
+    steps: tuple[Step | Gather, ...] = ()
 
     def __call__(self, image: Any) -> Image:
         """The image after every step."""
+        for one in self.steps:
+            if isinstance(one, Gather):
+                raise ArgumentTypeError(
+                    "pipeline", "makes one image of many", value=one, remedy="use ccdfx.run(pipeline, frames)"
+                )
         result = as_image(image)
         for number, one in enumerate(self.steps, 1):
             try:
-                result = one(result)
+                result = one(result)  # type: ignore[arg-type]
             except Exception as error:
                 error.add_note(f"in step {number} of {len(self.steps)}, {one.name}")
                 raise
         return result
 
-    def __or__(self, other: Step | Pipeline) -> Pipeline:
+    def __or__(self, other: Step | Gather | Pipeline) -> Pipeline:
         return pipeline(self, other)
 
     def __len__(self) -> int:
@@ -148,7 +207,54 @@ def step(function: Callable[..., Image] | str, **options: Any) -> Step:
     return Step(getattr(function, "__name__", type(function).__name__), function).configure(**options)
 
 
-def pipeline(*steps: Step | Pipeline) -> Pipeline:
+def gather(
+    function: Callable[..., Any] | str,
+    *,
+    by: str | Iterable[str] | Callable[[Image], Any] = (),
+    **options: Any,
+) -> Gather:
+    """A step that makes one image of many, for a pipeline that `run` puts many frames through.
+
+    Parameters
+    ----------
+    function : callable or "combine"
+        ``function(images, *, option=...) -> Image``.
+    by : keyword, keywords, or function
+        The images of a group agree in these header keywords, or in what the function says of them. By default all
+        images are one group.
+    **options
+        Of the function, checked now.
+
+    Raises
+    ------
+    ArgumentTypeError
+        For an unknown or a missing option, or groups by something else.
+    UnknownNameError
+        For a name other than "combine".
+
+    Examples
+    --------
+    >>> from ccdfx import median
+    >>> gather("combine", by="FILTER", average=median())
+    gather combine(by=[FILTER], average=median(even=middle))
+    """
+    if isinstance(function, str):
+        if function != "combine":
+            raise UnknownNameError("gather", "must be 'combine' or a function", value=function,
+                                   remedy="give the function itself")  # fmt: skip
+        from ccdfx.operations.combine import combine
+
+        function = combine
+    if not callable(by):
+        by = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else (by,)
+        if not all(isinstance(keyword, str) for keyword in by):
+            raise ArgumentTypeError(
+                "by", "must be header keywords or a function of an image", value=by, remedy='give by="FILTER"'
+            )
+    return Gather(step(function, **options), by)
+
+
+def pipeline(*steps: Step | Gather | Pipeline) -> Pipeline:
     """Join steps and pipelines into one pipeline.
 
     Examples
@@ -159,15 +265,18 @@ def pipeline(*steps: Step | Pipeline) -> Pipeline:
     >>> result.array, result.header.history[0].split()[2:]
     (array([[1., 2.]]), ['trim', 'section=[1:2,1:1]'])
     """
-    flat: list[Step] = []
+    flat: list[Step | Gather] = []
     for item in steps:
         if isinstance(item, Pipeline):
             flat += item.steps
-        elif isinstance(item, Step):
+        elif isinstance(item, Step | Gather):
             flat.append(item)
         else:
             raise ArgumentTypeError(
-                "pipeline", "is made of steps and pipelines", value=item, remedy="use step(...)"
+                "pipeline",
+                "is made of steps and pipelines",
+                value=item,
+                remedy="use step(...) and gather(...)",
             )
     return Pipeline(tuple(flat))
 
@@ -219,26 +328,3 @@ def _bindable(value: Any) -> Any:
     if isinstance(value, dict):
         return frozen({name: _bindable(item) for name, item in value.items()})
     return value
-
-
-def _history_value(value: Any) -> str:
-    if isinstance(value, Master):
-        return f"{PurePath(value.name).name} sha256={value.sha256[:_HASH_DIGITS]}"
-    if isinstance(value, Range):
-        return value.to_fits()
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_history_value, value)) + "]"
-    options = getattr(value, "parameters", None)
-    if hasattr(value, "name") and isinstance(options, Parameters):
-        return value.name + _history_options(options)
-    if isinstance(value, Mapping):
-        return _history_options(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _history_options({field.name: getattr(value, field.name) for field in fields(value)})
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    return str(value)
-
-
-def _history_options(options: Mapping[str, Any]) -> str:
-    return f"({','.join(f'{name}={_history_value(value)}' for name, value in options.items())})"

@@ -12,13 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx import registry
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, MismatchError
-from ccdfx.pipelines import IN_MEMORY, Pipeline, Step, pipeline, step
+from ccdfx.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CcdfxError,
+    FileError,
+    FormatError,
+    MismatchError,
+    UnknownNameError,
+)
+from ccdfx.operations.average import AVERAGES, Average
+from ccdfx.pipelines import IN_MEMORY, Gather, Pipeline, Step, gather, pipeline, step
 from ccdfx.records.master import Master
 from ccdfx.records.parameters import Parameters, check_names
 from ccdfx.records.range import Range
 
-_USE = "use"
+_USE, _GATHER, _BY = "use", "gather", "by"
+_AVERAGE = "average"
 
 
 def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
@@ -96,17 +106,36 @@ def write_recipe(pipe: Pipeline, path: Any, *, overwrite: bool = False) -> Path:
 def _step_of(
     table: Mapping[str, Any], number: int, name: str, folder: Path, reader: Callable[[Path], Master]
 ) -> Any:
-    if not isinstance(table.get(_USE), str):
-        raise FormatError(f"{name}, step {number}", f'must say which operation it uses, {_USE} = "name"')
-    options = {key: _decoded(value, folder, reader) for key, value in table.items() if key != _USE}
+    kind = _GATHER if _GATHER in table else _USE
+    if not isinstance(table.get(kind), str) or (_USE in table and _GATHER in table):
+        raise FormatError(
+            f"{name}, step {number}",
+            f'must say which operation it uses, {_USE} = "name", or which it gathers by, {_GATHER} = "combine"',
+        )
+    options = {key: _decoded(value, folder, reader) for key, value in table.items() if key != kind}
     try:
-        return step(table[_USE], **options)
+        return (gather if kind == _GATHER else step)(table[kind], **options)
     except CcdfxError as error:
         error.add_note(f"in {name}, step {number}")
         raise
 
 
-def _step_text(one: Step, folder: Path | None) -> str:
+def _gather_text(one: Gather, folder: Path | None) -> str:
+    known = gather("combine")
+    if callable(one.by) or one.step.function is not known.step.function:
+        raise ArgumentError(
+            f"gather {one.name}", "must be 'combine' by header keywords to be written",
+            value=one, remedy='use gather("combine", by="FILTER")',
+        )  # fmt: skip
+    lines = ["[[step]]", f"{_GATHER} = {_toml(one.name)}"]
+    if one.by:
+        lines.append(f"{_BY} = {_toml(list(one.by))}")
+    return "\n".join([*lines, *_option_lines(one.step, known.step.parameters, folder)]) + "\n"
+
+
+def _step_text(one: Step | Gather, folder: Path | None) -> str:
+    if isinstance(one, Gather):
+        return _gather_text(one, folder)
     registered = registry.records("step").get(one.name)
     if registered is None or registered.function is not one.function:
         raise ArgumentError(
@@ -115,16 +144,21 @@ def _step_text(one: Step, folder: Path | None) -> str:
             remedy="register it with the hook ccdfx_steps",
         )
     lines = ["[[step]]", f"{_USE} = {_toml(one.name)}"]
+    return "\n".join([*lines, *_option_lines(one, registered.parameters, folder)]) + "\n"
+
+
+def _option_lines(one: Step, defaults: Mapping[str, Any], folder: Path | None) -> list[str]:
+    lines = []
     for name, value in one.options.items():
         if value is not None:
             lines.append(f"{name} = {_toml(_encoded(value, f'{one.name}: option {name}', folder))}")
-        elif registered.parameters.get(name) is not None:
+        elif defaults.get(name) is not None:
             raise ArgumentError(
                 f"{one.name}: option {name}",
                 "cannot be None in TOML, which has no such value",
                 remedy="give a value",
             )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _encoded(value: Any, where: str, folder: Path | None) -> Any:
@@ -138,8 +172,10 @@ def _encoded(value: Any, where: str, folder: Path | None) -> Any:
     if isinstance(value, list | tuple):
         return [_encoded(item, where, folder) for item in value]
     kind = next((k for k in registry.KINDS if _registered(k, value)), None)
-    if kind:
-        items: Mapping[str, Any] = {kind: value.name, **value.parameters}
+    if isinstance(value, Average):
+        items: Mapping[str, Any] = {_AVERAGE: value.name, **value.parameters}
+    elif kind:
+        items = {kind: value.name, **value.parameters}
     elif isinstance(value, Mapping):
         items = value
     elif is_dataclass(value) and not isinstance(value, type):
@@ -181,11 +217,22 @@ def _decoded(value: Any, folder: Path, reader: Callable[[Path], Master]) -> Any:
             raise FormatError("a master frame", "must have file and sha256 as strings", value=value,
                               remedy='write file = "bias.fits"')  # fmt: skip
         return _checked(reader(folder / value["file"]), value.get("sha256"))
+    if _AVERAGE in value:
+        options = {n: _decoded(v, folder, reader) for n, v in value.items() if n != _AVERAGE}
+        return _average(value[_AVERAGE]).configure(**options)
     kinds = [kind for kind in registry.KINDS if kind in value]
     if len(kinds) == 1:
         options = {n: _decoded(v, folder, reader) for n, v in value.items() if n != kinds[0]}
         return registry.lookup(kinds[0], value[kinds[0]]).configure(**options)
     return value
+
+
+def _average(name: Any) -> Average:
+    if not isinstance(name, str) or name not in AVERAGES:
+        raise UnknownNameError(
+            _AVERAGE, f"must be one of: {', '.join(AVERAGES)}", value=name, remedy="give one of these"
+        )
+    return AVERAGES[name]()
 
 
 def _checked(master: Master, sha256: str | None) -> Master:

@@ -203,7 +203,7 @@ OPERATIONS: dict[str, Mistake] = {
     "a base of one": (ArgumentError, "base", lambda: scalings.log(1)),
     "a base in words": (ArgumentTypeError, "base", lambda: scalings.log("10")),
     "limits out of order": (ArgumentError, "maximum", lambda: scalings.log(10, minimum=5, maximum=1)),
-    "half a range": (ArgumentError, "minimum, maximum", lambda: scalings.log(10, minimum=5)),
+    "half a range": (ArgumentError, "minimum, maximum", lambda: scalings.log(10, maximum=5)),
     "a softening of zero": (ArgumentError, "softening", lambda: scalings.asinh(0)),
     "a misspelt option": (ArgumentTypeError, "asinh", lambda: scalings.asinh().configure(soft=1)),
     "a negative read noise": (ArgumentError, "readnoise", lambda: noises.ccd_noise(gain=1, readnoise=-1)),

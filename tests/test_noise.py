@@ -121,6 +121,35 @@ def test_noise_comes_from_the_generator_alone() -> None:
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+@pytest.mark.parametrize("model", [*MODELS, ccd_noise(2.0, 3.0, 0.01) + gaussian_noise(1.0)], ids=repr)
+def test_the_number_of_threads_does_not_change_the_noise(model: NoiseModel) -> None:
+    from ccdfx.engines import engine
+
+    image = np.random.default_rng(1).uniform(-5, 100, (300, 1000)).astype(np.float32)
+    drawn = []
+    for threads in (1, 2, 5):
+        with engine(threads=threads):
+            drawn.append(add_noise(image, model=model, rng=7).array)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    bands = drawn[0][:60], drawn[0][120:180]  # no two bands have the same random numbers
+    assert not np.array_equal(bands[0] - image[:60], bands[1] - image[120:180])
+
+
+def test_a_plugin_that_only_draws_samples_has_variance_noise_and_ratio() -> None:
+    def shot(array: np.ndarray, rng: np.random.Generator, width: float) -> np.ndarray:
+        return array + width * rng.laplace(size=array.shape)
+
+    model = NoiseModel("laplace", {"width": 3.0}, None, shot)
+    flat = np.full((40, 50), 90.0)
+    assert variance_of(flat, model=model).mean() == pytest.approx(18.0, rel=0.05)
+    assert variance_of(flat, model=model, samples=400).mean() == pytest.approx(18.0, rel=0.02)
+    assert np.median(snr(flat, model=model)) == pytest.approx(90 / np.sqrt(18), rel=0.02)
+    both = (model + ccd_noise(1.0, 4.0)).clamped(floor=0.0, ceiling=100.0)
+    noisy = add_noise(flat, model=both, rng=1)
+    assert noisy.array.max() == 100.0 and noisy.variance.mean() < 90 + 16 + 18  # the clamp takes some away
+
+
 def test_add_noise_keeps_mask_and_header_and_adds_its_variance() -> None:
     image = Image(
         np.full((2, 3), 100.0),
@@ -181,13 +210,15 @@ def test_snr_without_noise() -> None:
     assert np.isnan(found[0, 0]) and found[0, 1] == np.inf and found[0, 2] == -np.inf
 
 
-def camera(seed: int, *, gain=1.8, readnoise=9.0, levels=(20000.0, 30000.0), biases=3, shape=(256, 320)):
+def camera(
+    seed: int, *, gain=1.8, readnoise=9.0, levels=(20000.0, 30000.0), biases=3, shape=(256, 320), column=0.3
+):
     """Flats and biases of a camera with uneven pixels, vignetting and moving gradients, in whole ADU."""
     rng = np.random.default_rng(seed)
     ny, nx = shape
     y, x = np.mgrid[:ny, :nx] / max(shape)
     pixels = rng.normal(1.0, 0.03, shape) * (1 - 0.4 * ((x - 0.5) ** 2 + (y - 0.4) ** 2))
-    pixels[:, nx // 3] = 0.3
+    pixels[:, nx // 3] *= column
     model = ccd_noise(gain, readnoise)
 
     def expose(light: np.ndarray, offset: float) -> Image:
@@ -215,19 +246,50 @@ def test_gain_and_read_noise_of_a_simulated_camera_come_back(levels: tuple[float
     assert abs(fit.readnoise_adu - true_adu) < 3 * fit.readnoise_adu_error < 0.3
     assert fit.readnoise == pytest.approx(fit.readnoise_adu * fit.gain)
     assert fit.pairs == len(levels) - 1 == len(fit.pair_gains)
-    assert fit.model == ccd_noise(fit.gain, fit.readnoise)
+    assert abs(fit.sensitivity - 0.03) < 3 * fit.sensitivity_error < 0.001
+    assert fit.model == ccd_noise(fit.gain, fit.readnoise, fit.sensitivity)
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_the_errors_are_honest(count: int) -> None:
+@pytest.mark.parametrize("levels", [(15000.0,) * 2, (15000.0,) * 4, (12000.0, 15000.0, 20000.0, 25000.0)])
+def test_the_errors_are_honest(levels: tuple[float, ...]) -> None:
     pulls = []
     for seed in range(40):
-        fit = fit_noise(*camera(100 + seed, levels=(15000.0,) * count, shape=(128, 128), biases=count))
+        fit = fit_noise(*camera(100 + seed, levels=levels, shape=(128, 128), biases=len(levels), column=1.0))
         read = math.hypot(9.0 / 1.8, 1 / math.sqrt(12)) * 1.8
-        pulls.append([(fit.gain - 1.8) / fit.gain_error, (fit.readnoise - read) / fit.readnoise_error])
+        pulls.append([
+            (fit.gain - 1.8) / fit.gain_error, (fit.readnoise - read) / fit.readnoise_error,
+            (fit.sensitivity - 0.03) / fit.sensitivity_error,
+        ])  # fmt: skip
     mean, std = np.mean(pulls, axis=0), np.std(pulls, axis=0)
     assert (np.abs(mean) < 0.55).all(), mean
     assert ((std > 0.65) & (std < 1.4)).all(), std
+
+
+def test_noise_in_proportion_to_the_signal_that_is_new_in_every_frame() -> None:
+    """The model's own sensitivity noise, drawn anew, with flats of levels that tell it from photon noise."""
+    model, pulls = ccd_noise(1.8, 9.0, 0.01), []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        flats = [
+            add_noise(np.full((192, 192), level), model=model, rng=rng)
+            for level in (500.0, 600.0, 5000.0, 20000.0)
+        ]
+        fit = fit_noise(flats, [add_noise(np.zeros((192, 192)), model=model, rng=rng) for _ in range(3)])
+        pulls.append([(fit.gain - 1.8) / fit.gain_error, (fit.sensitivity - 0.01) / fit.sensitivity_error])
+    assert (np.abs(np.mean(pulls, axis=0)) < 0.65).all(), np.mean(pulls, axis=0)
+    assert ((np.std(pulls, axis=0) > 0.6) & (np.std(pulls, axis=0) < 1.5)).all(), np.std(pulls, axis=0)
+    assert fit.gain_error < 0.1 and fit.sensitivity_error < 3e-4
+
+
+def test_a_camera_of_equal_pixels_has_no_sensitivity_noise() -> None:
+    found = []
+    for seed in range(20):
+        rng, model = np.random.default_rng(seed), ccd_noise(1.8, 9.0)
+        flats = [add_noise(np.full((128, 128), 2e4), model=model, rng=rng) for _ in range(2)]
+        fit = fit_noise(flats, [add_noise(np.zeros((128, 128)), model=model, rng=rng) for _ in range(2)])
+        assert fit.sensitivity < 0.0015 and 1e-4 < fit.sensitivity_error < 0.0015
+        found.append(fit.sensitivity)
+    assert 4 < np.count_nonzero(found) < 16  # half of the estimates of a square that is zero are negative
 
 
 def test_flags_keep_spoilt_pixels_out() -> None:

@@ -50,7 +50,7 @@ def test_an_unknown_kind_lists_the_known_ones(kind: object) -> None:
 
 @pytest.mark.parametrize("name", ["asin", "", None, 5, ["asinh"]])
 def test_an_unknown_name_lists_the_known_ones(name: object) -> None:
-    with pytest.raises(UnknownNameError, match=r"scaling: must be one of: asinh, exp, .*sqrt"):
+    with pytest.raises(UnknownNameError, match=r"scaling: must be one of: asinh, .*exp, .*sqrt"):
         registry.lookup("scaling", name)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="noise model: must be one of: ccd, "):
         registry.lookup("noise_model", name)  # type: ignore[arg-type]

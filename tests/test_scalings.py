@@ -11,7 +11,21 @@ import pytest
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
-from ccdfx.scalings import SCALINGS, Scaling, asinh, exp, linear, log, power, scale, sqrt, unscale
+from ccdfx.scalings import (
+    SCALINGS,
+    Scaling,
+    asinh,
+    contrast_bias,
+    exp,
+    histogram_equalisation,
+    linear,
+    log,
+    power,
+    scale,
+    sqrt,
+    surface_brightness,
+    unscale,
+)
 
 FORMULAS = {
     "linear": (linear(2.0, -3.0), lambda x: 2 * x - 3, 2.0),
@@ -23,9 +37,28 @@ FORMULAS = {
         lambda x: np.log(1 + (math.e - 1) * (x - 5) / 95) * 2 + 2,
         -20.0,
     ),
+    "ranged as in astropysics": (
+        log(math.e**3, minimum=-5.0, maximum=50.0, lower=1.0, upper=4.0),
+        lambda x: np.log(np.interp(x, [-5, 50], [np.e, np.e**4])),
+        -5.0,
+    ),
+    "offset": (log(math.e, minimum=-20.0, lower=1.5), lambda x: np.log(x + 20 + np.e**1.5), -20.0),
     "sqrt": (sqrt(), np.sqrt, 0.0),
     "asinh": (asinh(3.0), lambda x: np.arcsinh(x / 3), -500.0),
     "power": (power(1.7), lambda x: x**1.7, 0.0),
+    "square": (power(), np.square, 0.0),
+    "root": (power(0.5), np.sqrt, 0.0),
+    "surface brightness": (
+        surface_brightness(25.0, 0.16),
+        lambda x: 25 - 2.5 * np.log10(x) + 2.5 * np.log10(0.16),
+        1e-3,
+    ),
+    "contrast and bias": (contrast_bias(0.5, 0.4, -20.0, 80.0), lambda x: 0.5 * (x + 20) / 100 + 0.3, -20.0),
+    "histogram": (
+        histogram_equalisation(values=(-10.0, 0.0, 50.0), fractions=(0.0, 0.5, 1.0)),
+        lambda x: np.where(x < 0, 0.5 + x / 20, 0.5 + x / 100),
+        -10.0,
+    ),
     "exp": (exp(), np.exp, -20.0),
     "exp2": (exp(2.0), np.exp2, -20.0),
 }
@@ -59,7 +92,7 @@ def test_the_derivative_is_that_of_the_formula(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("scaling", "outside"),
-    [(log(), [0.0, -1.0]), (sqrt(), [-0.5]), (power(2.0), [-3.0]), (exp(), [1e4]),
+    [(log(), [0.0, -1.0]), (surface_brightness(25.0, 1.0), [0.0, -1.0]), (sqrt(), [-0.5]), (power(2.0), [-3.0]), (exp(), [1e4]),
      (log(minimum=0.0, maximum=9.0), [-1.0, -2.0])],
     ids=repr,
 )  # fmt: skip
@@ -103,11 +136,16 @@ def test_a_scaling_without_inverse_or_derivative() -> None:
     "make",
     [
         lambda: linear(0.0), lambda: linear(-1.0), lambda: linear(1.0, np.inf), lambda: log(1.0), lambda: log(0.5),
-        lambda: log(np.nan), lambda: log(minimum=1.0), lambda: log(minimum=3.0, maximum=3.0),
+        lambda: log(np.nan), lambda: log(maximum=1.0), lambda: log(minimum=3.0, maximum=3.0),
         lambda: log(minimum=1.0, maximum=2.0, lower=1.0, upper=1.0), lambda: asinh(0.0), lambda: asinh("wide"),
         lambda: power(0.0), lambda: power(-2.0), lambda: exp(1.0), lambda: asinh().configure(softness=2.0),
         lambda: asinh().configure(softening=-2.0), lambda: scale([[1.0]], scaling="asinh"),
-        lambda: unscale([[1.0]], scaling=None),
+        lambda: unscale([[1.0]], scaling=None), lambda: surface_brightness("25"),
+        lambda: surface_brightness(25.0, 0.0), lambda: contrast_bias(0.0), lambda: contrast_bias(minimum=1.0),
+        lambda: histogram_equalisation(levels=1), lambda: histogram_equalisation(values=(1.0, 2.0)),
+        lambda: histogram_equalisation(values=(1.0, 1.0), fractions=(0.0, 1.0)),
+        lambda: histogram_equalisation(values=(1.0, 2.0), fractions=(0.0,)),
+        lambda: scale(np.full((2, 2), np.nan), scaling=histogram_equalisation()),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make) -> None:
@@ -127,4 +165,96 @@ def test_scalings_are_values(scaling: Scaling) -> None:
     assert scaling.configure() == scaling
     with pytest.raises(AttributeError):
         scaling.name = "other"
-    assert len({s.name for s in SCALINGS}) == len(SCALINGS) == 6
+    assert len({s.name for s in SCALINGS}) == len(SCALINGS) == 9
+
+
+def test_a_surface_brightness_takes_zero_point_and_pixel_area_from_the_image() -> None:
+    """100 counts of 25 mag and pixels of 0.5" x 0.4": 25 - 5 + 2.5 log10(0.2)."""
+    image = Image([[100.0, 0.0, -3.0]], variance=[[100.0, 1.0, 1.0]]).replace(
+        zero_point=25.0, pixel_scale=(0.5, 0.4)
+    )
+    scaled = scale(image, scaling=surface_brightness())
+    assert scaled.array[0, 0] == pytest.approx(20 + 2.5 * math.log10(0.2))
+    assert scaled.variance[0, 0] == pytest.approx((2.5 / math.log(10) / 100) ** 2 * 100)  # 1.0857 / S/N
+    assert scaled.mask.tolist() == [[0, Flag.NO_DATA, Flag.NO_DATA]]
+    back = unscale(scaled, scaling=surface_brightness())
+    assert back.array[0, 0] == pytest.approx(100.0) and back.variance[0, 0] == pytest.approx(100.0)
+    given = scale(image, scaling=surface_brightness(20.0, 1.0))
+    assert given.array[0, 0] == pytest.approx(15.0)
+    fainter = Image([[1.0, 10.0]]).replace(zero_point=0.0, pixel_scale=1.0)
+    assert np.diff(scale(fainter, scaling=surface_brightness()).array)[0, 0] == pytest.approx(-2.5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "zero_point: must be in the header.*image.replace"),
+        ({"zero_point": 25.0}, "pixel_area.*pixel_scale"),
+    ],
+)
+def test_a_surface_brightness_says_what_the_image_lacks(facts: dict, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        scale(Image([[1.0]]).replace(**facts), scaling=surface_brightness())
+
+
+def test_contrast_and_bias_cut_off_what_the_screen_cannot_show() -> None:
+    stretch = contrast_bias(4.0, 0.5, maximum=100.0)
+    image = Image([[-1e9, 0.0, 40.0, 50.0, 1e9]], variance=np.ones((1, 5)))
+    scaled = scale(image, scaling=stretch)
+    assert scaled.array.tolist() == [[0.0, 0.0, pytest.approx(0.1), 0.5, 1.0]] and scaled.mask is None
+    assert scaled.variance == pytest.approx(np.array([[0, 0, 0.04**2, 0.04**2, 0]]))
+    assert stretch.domain(**stretch.parameters) == pytest.approx((37.5, 62.5))
+    back = unscale(scaled, scaling=stretch)
+    assert back.array == pytest.approx(np.array([[37.5, 37.5, 40.0, 50.0, 62.5]]))
+    assert np.isnan(unscale([[1.5]], scaling=stretch).array).all()
+
+
+def test_an_equalised_histogram_is_flat() -> None:
+    rng = np.random.default_rng(1)
+    array = rng.lognormal(3, 1, (200, 200)).astype(np.float32)
+    mask = np.zeros(array.shape, bool)
+    mask[:50], array[:50] = True, 1e6
+    scaling = histogram_equalisation(64).settled(Image(array, mask=mask))
+    scaled = scale(Image(array, mask=mask), scaling=scaling)
+    counts, _ = np.histogram(scaled.array[50:], bins=10, range=(0, 1))
+    assert counts == pytest.approx(3000, rel=0.03)
+    assert (scaled.array[:50] == 1).all()
+    assert unscale(scaled, scaling=scaling).array[50:] == pytest.approx(array[50:], rel=1e-4)
+    np.testing.assert_array_equal(
+        scale(Image(array, mask=mask), scaling=histogram_equalisation(64)).array, scaled.array
+    )
+    with pytest.raises(ArgumentError, match=r"from before it was scaled.*settled\(image\)"):
+        unscale(scaled, scaling=histogram_equalisation(64))
+
+
+def test_an_equalised_histogram_of_few_values() -> None:
+    whole = scale(np.array([[3, 3, 3, 7]], np.uint16), scaling=histogram_equalisation())
+    assert whole.array[0, 3] == 1.0 and (whole.array[0, :3] == np.float32(1 / 3)).all()
+    constant = Image(np.full((2, 2), 5.0), variance=np.ones((2, 2)))
+    assert (scale(constant, scaling=histogram_equalisation()).array == 0.5).all()
+    assert (scale(constant, scaling=histogram_equalisation()).variance == 0).all()
+
+
+def test_a_scaling_must_answer_for_every_pixel() -> None:
+    with pytest.raises(ArgumentError, match="shape"):
+        scale([[1.0, 2.0]], scaling=Scaling("sum", {}, np.sum))
+    image = Image([[1.0, -1.0]])
+    same = scale(image, scaling=Scaling("same", {}, lambda a: a))
+    assert same.array.tolist() == [[1.0, -1.0]]
+    broken = scale(image, scaling=Scaling("same", {}, lambda a: np.broadcast_to(np.float64(np.nan), a.shape)))
+    assert np.isnan(broken.array).all() and image.array.tolist() == [[1.0, -1.0]]
+
+
+@pytest.mark.parametrize(
+    "scaling", [log(), log(50.0, minimum=-30.0, maximum=5e4), asinh(3.0), power(1.3)], ids=repr
+)
+def test_threads_do_not_change_a_value(scaling: Scaling) -> None:
+    from ccdfx.engines import engine
+
+    array = np.random.default_rng(3).uniform(-20, 6e4, (900, 1300)).astype(np.float32)
+    with engine(threads=1):
+        one = scale(array, scaling=scaling)
+    with engine(threads=3):
+        three = scale(array, scaling=scaling)
+    np.testing.assert_array_equal(one.array, three.array)
+    np.testing.assert_array_equal(scale(array[5:6, 7:12], scaling=scaling).array, one.array[5:6, 7:12])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ccdfx.errors import ArgumentError
@@ -120,10 +122,10 @@ def _ccd_sample(
 ) -> np.ndarray:
     result = _photons(array * gain, rng)
     if readnoise:
-        result += readnoise * rng.standard_normal(array.shape, dtype=np.float32)
-    result /= gain
+        result += readnoise * _normals(rng, array.shape)
+    result *= 1.0 / gain
     if sensitivity:
-        result += sensitivity * array * rng.standard_normal(array.shape, dtype=np.float32)
+        result += sensitivity * array * _normals(rng, array.shape)
     return result
 
 
@@ -136,17 +138,27 @@ def _poisson_sample(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Counts around an expectation, in float64. Negative expectations stay as they are, without noise.
+    """Counts around an expectation, in its type. Negative expectations stay as they are, without noise."""
+    from ccdfx.kernels.counts import FEW, photons
 
-    Above 1e9 the normal limit is drawn: its skewness is then below 3e-5.
-    """
-    rate = np.clip(expected, 0, 1e9)
-    result = rng.poisson(rate).astype(np.float64)
-    result += np.minimum(expected, 0)
-    many = expected > 1e9
-    if many.any():
-        result[many] = rng.normal(expected[many], np.sqrt(expected[many]))
-    return result
+    rates = np.ascontiguousarray(expected).reshape(-1)
+    normals = _normals(rng, rates.shape)
+    uniforms = rng.random(np.count_nonzero((rates > 0) & (rates < FEW)))
+    result = np.empty_like(rates)
+    photons(rates, normals, uniforms, result)
+    return result.reshape(expected.shape)
+
+
+def _normals(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal deviates, float32."""
+    from ccdfx.kernels.normals import normals
+
+    size = math.prod(shape)
+    half = (size + 1) // 2
+    bits = rng.integers(0, 2**64, size=half, dtype=np.uint64).view(np.uint32).reshape(2, half)
+    result = np.empty(2 * half, np.float32)
+    normals(bits[0], bits[1], result[:half], result[half:])
+    return result[:size].reshape(shape)
 
 
 def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
@@ -154,6 +166,8 @@ def _gaussian_variance(array: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _gaussian_sample(array: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    if array.dtype == np.float32:
+        return array + np.float32(sigma) * _normals(rng, array.shape)
     return array + sigma * rng.standard_normal(array.shape)
 
 
@@ -165,7 +179,7 @@ def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: b
 def _uniform_sample(
     array: np.ndarray, rng: np.random.Generator, lower: float, upper: float, fraction: bool
 ) -> np.ndarray:
-    spread = rng.uniform(lower, upper, array.shape)
+    spread = lower + (upper - lower) * rng.random(array.shape, dtype=array.dtype)
     return array + array * spread if fraction else array + spread
 
 

@@ -28,7 +28,8 @@ class NoiseModel:
         ``variance(array, **parameters) -> array``, in the unit of the array squared, for the true values;
         None where there is no formula: `variance_of` then draws samples.
     sample : callable
-        ``sample(array, rng, **parameters) -> array``: the true values with noise, from a numpy Generator.
+        ``sample(array, rng, **parameters) -> array``: the true values with noise, from a numpy Generator. It gets
+        a band of whole rows at a time, with a generator for it.
     mean : callable or None
         ``mean(array, **parameters) -> array``: the expectation of the sample; None where it is the array.
     check : callable or None
@@ -126,7 +127,7 @@ class _SumOfSamples:
 
     def __call__(self, array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Each part adds its own noise to the true values, not to those that another part has disturbed."""
-        result = np.array(array, dtype=np.float64)
+        result = np.array(array, dtype=np.float64)  # differences from bright values must not be rounded twice
         for part in self.parts:
             result += part.sample(array, rng, **part.parameters) - array
         return result

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import current_engine
 from ccdfx.errors import ArgumentTypeError
 from ccdfx.noise.model import NoiseModel
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import whole
 from ccdfx.records.pixels import working_dtype
+
+_BAND = 1 << 16  # pixels
 
 
 def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rng: Any = 0) -> np.ndarray:
@@ -83,7 +87,8 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
         The true values, in the unit of the model.
     model : NoiseModel
     rng : numpy Generator or seed
-        Where the random numbers come from; the global state of numpy is never touched.
+        Where the random numbers come from; the global state of numpy is never touched. The result does not depend
+        on the number of threads.
 
     Returns
     -------
@@ -109,7 +114,7 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
     finite = np.isfinite(values)
     if not finite.all():
         noisy = np.where(finite, noisy, values)
-    return adopt(noisy.astype(values.dtype, copy=False), image.header, image.mask, image.range, variance)
+    return adopt(noisy, image.header, image.mask, image.range, variance)
 
 
 def _require_model(model: Any) -> None:
@@ -141,12 +146,31 @@ def _generator(rng: Any) -> np.random.Generator:
 
 
 def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np.ndarray:
-    """A sample of the model; non-finite values go in as 0 and are the caller's business."""
-    clean = np.where(np.isfinite(values), values, 0) if not np.isfinite(values).all() else values
-    result = np.asarray(model.sample(clean, rng, **model.parameters))
-    if model.floor is not None or model.ceiling is not None:
-        result = np.clip(result, model.floor, model.ceiling)
+    """A sample of the model; non-finite values go in as 0 and are the caller's business.
+
+    Each band of rows has random numbers of its own, so that they do not depend on who draws them, and when.
+    """
+    rows = max(1, _BAND // values.shape[1])
+    starts = range(0, values.shape[0], rows)
+    seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(starts))
+    bands = [(values[start : start + rows], seed) for start, seed in zip(starts, seeds, strict=True)]
+    engine = current_engine()
+    run: Any = engine.map if engine.shares_memory and len(bands) > 1 else map
+    result = np.empty(values.shape, values.dtype)
+    for start, band in zip(starts, run(partial(_draw_band, model), bands), strict=True):
+        result[start : start + rows] = band
     return result
+
+
+def _draw_band(model: NoiseModel, band: tuple[np.ndarray, np.random.SeedSequence]) -> np.ndarray:
+    values, seed = band
+    finite = np.isfinite(values)
+    clean = values if finite.all() else np.where(finite, values, values.dtype.type(0))
+    rng = np.random.Generator(np.random.SFC64(seed))
+    result = np.asarray(model.sample(clean, rng, **model.parameters))
+    if model.floor is None and model.ceiling is None:
+        return result
+    return np.clip(result, model.floor, model.ceiling)
 
 
 def _sampled_variance(

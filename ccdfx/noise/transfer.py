@@ -1,10 +1,10 @@
-"""Photon transfer: the gain and read noise of a camera from pairs of flats and pairs of biases."""
+"""Photon transfer: gain, read and sensitivity noise of a camera from pairs of flats and pairs of biases."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,13 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.blocks import block_size, block_table, spread_blocks
 from ccdfx.kernels.values import values_of
+from ccdfx.noise.estimate import Estimate, combined, growth
 from ccdfx.records.image import Image, as_images
 from ccdfx.records.matching import require_match
 from ccdfx.records.pixels import working_dtype
 
 if TYPE_CHECKING:
     from ccdfx.noise.model import NoiseModel
-
-_LEAST_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,9 @@ class NoiseFit:
         e- rms per pixel.
     readnoise_adu, readnoise_adu_error : float
         The read noise as measured, in ADU; it holds the rounding to whole numbers.
+    sensitivity, sensitivity_error : float
+        How much the response differs from pixel to pixel, as a fraction of the signal, rms; 0 where the flats
+        show none, and the error then says how much would not have been seen.
     pairs : int
         Pairs of flats used.
     pair_gains : tuple of float
@@ -51,6 +53,8 @@ class NoiseFit:
     readnoise_error: float
     readnoise_adu: float
     readnoise_adu_error: float
+    sensitivity: float
+    sensitivity_error: float
     pairs: int
     pair_gains: tuple[float, ...]
     blocks: int
@@ -58,24 +62,24 @@ class NoiseFit:
 
     @property
     def model(self) -> NoiseModel:
-        """The `ccd_noise` model with this gain and read noise."""
+        """The `ccd_noise` model of frames of this camera, as long as they are not divided by a flat."""
         from ccdfx.noise.kinds import ccd_noise
 
-        return ccd_noise(self.gain, self.readnoise)
+        return ccd_noise(self.gain, self.readnoise, self.sensitivity)
 
 
-@dataclass(frozen=True, slots=True)
-class _Estimate:
-    """A mean over blocks with its error, and what each pair says alone."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two flats A and B in blocks: level of A, ratio r of their levels, var(A - r B), var(A) + r**2 var(B)."""
 
-    value: float
-    error: float
-    alone: tuple[float, ...]
-    blocks: int
+    level: np.ndarray
+    ratio: np.ndarray
+    difference: np.ndarray
+    scatter: np.ndarray
 
 
 def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
-    """Measure gain and read noise from at least two flats and two biases of one camera and setting.
+    """Measure gain, read and sensitivity noise from two or more flats and biases of one camera and setting.
 
     Parameters
     ----------
@@ -105,6 +109,11 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
     pixels, and ``var(A - r B) = a (1 + r) / gain + (1 + r**2) R**2`` with R the read noise in ADU, for which
     pairs of biases give ``var(B1 - B2) = 2 R**2`` (Janesick, Photon Transfer, 2007). Variances come from the
     clipped mixed differences that `background` describes, so stars, bad columns and gradients do no harm.
+    The scatter of the flats themselves is larger by the sensitivity s, which differs from pixel to pixel and is the
+    same in both: ``var(A) + r**2 var(B) - var(A - r B) = 2 (s a)**2``. Noise in proportion to the signal that changes
+    from frame to frame makes ``var(A - r B)`` grow as a**2; flats of several levels show it, and where it
+    stands out by five times its error it is taken out of the gain and added to s.
+
     Each block is averaged over the pairs, and the scatter of the blocks gives the error; where pairs disagree
     by more than that, the error grows by the square root of their reduced chi-squared.
 
@@ -124,7 +133,8 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
     for name, frame in [*(("flats", f) for f in lights[1:]), *(("biases", b) for b in darks)]:
         require_match(lights[0], frame, name)
     read = _read_variance(darks)
-    transfer, sensitivity_to_read = _transfer(lights, read.value)
+    pairs = _pairs(lights)
+    transfer, sensitivity_to_read, (slope, slope_error) = _transfer(pairs, read.value)
     error = math.hypot(transfer.error, sensitivity_to_read * read.error)
     if not transfer.value > 3.0 * error:
         raise ArgumentError(
@@ -133,8 +143,9 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
         )  # fmt: skip
     gain = 1.0 / transfer.value
     gain_error = error * gain**2
-    noise = math.sqrt(max(0.0, read.value))
-    noise_error = read.error / (2.0 * noise) if noise else math.sqrt(read.error)
+    noise, noise_error = _root(read.value, read.error)
+    fixed = _pattern(pairs)
+    pattern, pattern_error = _root(fixed.value + slope, math.hypot(fixed.error, slope_error))
     return NoiseFit(
         gain=gain,
         gain_error=gain_error,
@@ -142,11 +153,19 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
         readnoise_error=math.hypot(noise_error * gain, noise * gain_error),
         readnoise_adu=noise,
         readnoise_adu_error=noise_error,
+        sensitivity=pattern,
+        sensitivity_error=pattern_error,
         pairs=len(lights) - 1,
         pair_gains=tuple(1.0 / value if value > 0 else math.inf for value in transfer.alone),
         blocks=transfer.blocks,
         method="photon transfer of flat pairs and bias pairs, clipped mixed differences in blocks",
     )
+
+
+def _root(square: float, error: float) -> tuple[float, float]:
+    """The square root of what cannot be negative, and its error."""
+    root = math.sqrt(max(0.0, square))
+    return root, error / (2.0 * root) if square > error else math.sqrt(error)
 
 
 def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
@@ -159,14 +178,14 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
     return images
 
 
-def _read_variance(biases: Sequence[Image]) -> _Estimate:
+def _read_variance(biases: Sequence[Image]) -> Estimate:
     """The variance of one bias pixel, from each bias and the next."""
     tables = [_table(_float(a) - _float(b), _bad(a, b)) for a, b in pairwise(biases)]
-    return _combined("biases", np.array([table[:, 5] ** 2 / 2.0 for table in tables]), np.ones(len(tables)))
+    return combined("biases", np.array([table[:, 5] ** 2 / 2.0 for table in tables]), np.ones(len(tables)))
 
 
-def _transfer(flats: Sequence[Image], read: float) -> tuple[_Estimate, float]:
-    """1/gain, and by how much it falls when the read variance grows by one."""
+def _pairs(flats: Sequence[Image]) -> list[_Pair]:
+    """Each flat with the next brighter one."""
     typical = [_median(flat) for flat in flats]
     for level in typical:
         if not level > 0:
@@ -174,27 +193,61 @@ def _transfer(flats: Sequence[Image], read: float) -> tuple[_Estimate, float]:
                 "flats", "must have a positive level", value=level,
                 remedy="subtract the bias once and leave out dark or wholly flagged frames",
             )  # fmt: skip
-    estimates, weights, slopes = [], [], []
-    for first, second in pairwise(sorted(range(len(flats)), key=typical.__getitem__)):
-        pair = flats[first], flats[second]
-        bad = _bad(*pair)  # levels of the same pixels, or their ratio would hold those that differ
-        a, b = (_table(_float(flat), bad)[:, 1] for flat in pair)
+    order = sorted(range(len(flats)), key=typical.__getitem__)
+    return [_pair(flats[first], flats[second]) for first, second in pairwise(order)]
+
+
+def _pair(first: Image, second: Image) -> _Pair:
+    bad = _bad(first, second)  # levels of the same pixels, or their ratio would hold those that differ
+    one, two = (_table(_float(flat), bad) for flat in (first, second))
+    a, b = one[:, 1], two[:, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((a > 0) & (b > 0), a / b, np.nan)
+        difference = _table(_scaled_difference(first, second, ratio), bad)[:, 5] ** 2
+        return _Pair(a, ratio, difference, one[:, 5] ** 2 + ratio**2 * two[:, 5] ** 2)
+
+
+def _transfer(pairs: Sequence[_Pair], read: float) -> tuple[Estimate, float, tuple[float, float]]:
+    """1/gain, by how much it falls when the read variance grows by one, and how it grows with the level."""
+    estimates, weights, slopes, levels = [], [], [], []
+    for pair in pairs:
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where((a > 0) & (b > 0), a / b, np.nan)
-            variance = _table(_scaled_difference(*pair, ratio), bad)[:, 5] ** 2
-            light = a * (1.0 + ratio)
-            estimates.append((variance - (1.0 + ratio**2) * read) / light)
+            light = pair.level * (1.0 + pair.ratio)
+            read_share = (1.0 + pair.ratio**2) / light
+            estimates.append(pair.difference / light - read_share * read)
+            levels.append(2.0 * pair.level / (1.0 + pair.ratio))
         usable = np.isfinite(estimates[-1])
-        spread = float(np.median((variance / light)[usable])) if usable.any() else 0.0
-        slopes.append(float(np.median(((1.0 + ratio**2) / light)[usable])) if usable.any() else 0.0)
+        spread = _typical(pair.difference / light, usable)
+        slopes.append(_typical(read_share, usable))
         weights.append(1.0 / spread**2 if spread > 0 else 0.0)
     if not sum(weights) > 0:
         raise ArgumentError(
             "flats", "must differ from each other", remedy="give different, unsaturated exposures"
         )
-    return _combined("flats", np.array(estimates), np.array(weights)), float(
-        np.average(slopes, weights=weights)
-    )
+    values, level = np.array(estimates), np.array(levels)
+    first = combined("flats", values, np.array(weights))
+    means = np.array([_typical(row, np.isfinite(row)) for row in level])
+    slope, slope_error = growth(first, means)
+    found = combined("flats", values - slope * level, np.array(weights)) if slope else first
+    distance = slope_error * float(np.average(means, weights=weights))
+    found = replace(found, error=math.hypot(found.error, distance))
+    return found, float(np.average(slopes, weights=weights)), (slope, slope_error)
+
+
+def _pattern(pairs: Sequence[_Pair]) -> Estimate:
+    """The square of the sensitivity that two flats have in common."""
+    estimates, weights = [], []
+    for pair in pairs:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            square = 2.0 * pair.level**2
+            estimates.append((pair.scatter - pair.difference) / square)
+            spread = _typical(pair.scatter / square, np.isfinite(estimates[-1]))
+        weights.append(1.0 / spread**2 if spread > 0 else 0.0)
+    return combined("flats", np.array(estimates), np.array(weights))
+
+
+def _typical(values: np.ndarray, usable: np.ndarray) -> float:
+    return float(np.median(values[usable])) if usable.any() else 0.0
 
 
 def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.ndarray:
@@ -206,47 +259,6 @@ def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.nda
     scale = np.full(shape, np.nan, np.float32)
     scale[: grid.shape[0] * size, : grid.shape[1] * size] = grid.repeat(size, axis=0).repeat(size, axis=1)
     return _float(first) - scale * _float(second)
-
-
-def _combined(name: str, values: np.ndarray, weights: np.ndarray) -> _Estimate:
-    """The mean over pairs (rows) and blocks (columns), without the blocks that lie far out."""
-    known = np.isfinite(values)
-    weight = weights[:, None] * known
-    total = weight.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        blocks = (np.where(known, values, 0.0) * weight).sum(axis=0) / total
-    kept = np.isfinite(blocks)
-    for _ in range(10):
-        if kept.sum() < _LEAST_BLOCKS:
-            raise ArgumentError(
-                name, f"must have at least {_LEAST_BLOCKS} blocks of good pixels", value=int(kept.sum()),
-                remedy="give larger frames (64 x 64 at least) or flag fewer pixels",
-            )  # fmt: skip
-        middle = np.median(blocks[kept])
-        reach = 4.0 * 1.4826 * np.median(np.abs(blocks[kept] - middle))
-        inside = kept & (np.abs(blocks - middle) <= reach)
-        if inside.sum() in (kept.sum(), 0):
-            break
-        kept = inside
-    count = int(kept.sum())
-    error = float(blocks[kept].std(ddof=1)) / math.sqrt(count)
-    alone, errors = [], []
-    for row in values:
-        own = row[kept & np.isfinite(row)]
-        alone.append(float(own.mean()) if own.size else math.nan)
-        errors.append(float(own.std(ddof=1)) / math.sqrt(own.size) if own.size > 1 else math.nan)
-    value = float(blocks[kept].mean())
-    return _Estimate(value, error * _disagreement(np.array(alone), np.array(errors)), tuple(alone), count)
-
-
-def _disagreement(values: np.ndarray, errors: np.ndarray) -> float:
-    """The square root of the reduced chi-squared of the pairs about their mean, at least 1."""
-    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if usable.sum() < 2:
-        return 1.0
-    values, weights = values[usable], errors[usable] ** -2.0
-    chi = float((weights * (values - np.average(values, weights=weights)) ** 2).sum()) / (len(values) - 1)
-    return max(1.0, math.sqrt(chi))
 
 
 def _table(array: np.ndarray, bad: np.ndarray) -> np.ndarray:

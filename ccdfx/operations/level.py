@@ -9,7 +9,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.kernels.values import values_of
-from ccdfx.operations.overscan import _levels
+from ccdfx.operations.overscan import sample_levels
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.matching import require_same_unit
 from ccdfx.records.numbers import real
@@ -103,13 +103,14 @@ def subtract_level(
             "range", "must hold a good pixel", value=region.range.to_fits(), remedy="choose another region"
         )
     try:
-        (level,), (error,) = _levels(pixels[None, :], statistic, None)
+        found = sample_levels(pixels[None, :], statistic)
     except (ArgumentError, ArgumentTypeError) as wrong:
         raise wrong.about("statistic") from None
+    level, error = float(found.values[0]), float(found.errors[0])
     variance = error if image.variance is None else image.variance + error
     with np.errstate(over="ignore"):
         variance = np.broadcast_to(variance, image.shape).astype(working_dtype(image.array))
-    return _minus(image, float(level), variance)
+    return _minus(image, level, variance)
 
 
 def _minimum_level(image: Image, by: str, full: Any) -> float:

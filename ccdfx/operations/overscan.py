@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.overscan_fit import OverscanFit, as_fit, fit_levels
+from ccdfx.operations.overscan_fit import Levels, OverscanFit, as_fit, fitted
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
@@ -70,9 +70,8 @@ def subtract_overscan(
            [10., -1.,  1.]])
     """
     image = as_image(image)
-    sections = _sections(image, overscan)
-    rows = _along_rows(image, sections, axis)
-    levels, variances = _levels(_samples(image, sections, rows), method, as_fit(fit))
+    rows, measured = _measured(image, overscan, method, axis)
+    levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
     variance = np.zeros(image.shape, kind) if image.variance is None else image.variance.astype(kind)
@@ -80,6 +79,24 @@ def subtract_overscan(
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
     return adopt(array, image.header, image.mask, image.range, variance)
+
+
+def overscan_levels(
+    image: Image | np.ndarray, *, overscan: Any, method: Method = "median", axis: str | None = None
+) -> Levels:
+    """The level of each line in the overscan, as `subtract_overscan` with these options measures it.
+
+    >>> overscan_levels([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]], overscan="[2:3,1:2]").values
+    array([2., 5.])
+    """
+    return _measured(as_image(image), overscan, method, axis)[1]
+
+
+def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> tuple[bool, Levels]:
+    """Whether lines are rows, and their levels."""
+    sections = _sections(image, overscan)
+    rows = _along_rows(image, sections, axis)
+    return rows, sample_levels(_samples(image, sections, rows), method)
 
 
 def _sections(image: Image, overscan: Any) -> list[Range]:
@@ -146,25 +163,32 @@ def _require_apart(sections: list[Range]) -> None:
                 )
 
 
-def _levels(samples: np.ndarray, method: Method, fit: OverscanFit | None) -> tuple[np.ndarray, np.ndarray]:
-    """Level and its squared error for every line."""
+def sample_levels(samples: np.ndarray, method: Method) -> Levels:
+    """Level and its squared error for every line that has one."""
     ordered = np.sort(samples, axis=1)
     counts = np.isfinite(ordered).sum(axis=1)
     known = np.flatnonzero(counts)
     if known.size == 0:
         raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
-    if fit is None and known.size < counts.size:
+    levels, shares = _line_levels(ordered[known], counts[known], method)
+    errors = _scatter(ordered[known], counts[known], levels) * shares
+    return Levels(known, levels, errors, counts.size)
+
+
+def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.ndarray]:
+    """Value and squared error to subtract from every line."""
+    if fit is not None:
+        found = fitted(fit, levels)
+        return found.values, found.errors
+    if levels.lines.size < levels.count:
+        missing = np.setdiff1d(np.arange(levels.count), levels.lines)
         raise ArgumentError(
             "overscan",
             "must have a good pixel in every line, or a fit",
-            value=f"{counts.size - known.size} lines of {counts.size} without, first {np.argmin(counts)}",
+            value=f"{missing.size} lines of {levels.count} without, first {missing[0]}",
             remedy="give fit=OverscanFit(...), which interpolates, or a longer section",
         )
-    levels, shares = _line_levels(ordered[known], counts[known], method)
-    errors = _scatter(ordered[known], counts[known], levels) * shares
-    if fit is None:
-        return levels, errors
-    return fit_levels(fit, known, levels, errors, counts.size)
+    return levels.values, levels.errors
 
 
 def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray]:

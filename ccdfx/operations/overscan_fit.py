@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.parameters import check_names
 
-_FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
+FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class OverscanFit:
         rejected; `math.inf` rejects none.
     iterations : int
         The largest number of rounds of rejection; 0 rejects nothing.
+    excluded : sequence of (first, stop)
+        Lines that take no part, as half-open ranges of 0-based line numbers of the image; chosen by hand.
 
     Examples
     --------
@@ -43,12 +45,13 @@ class OverscanFit:
     low: float = 3.0
     high: float = 3.0
     iterations: int = 3
+    excluded: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.function not in _FUNCTIONS:
+        if self.function not in FUNCTIONS:
             raise ArgumentError(
                 "function",
-                f"must be one of {', '.join(_FUNCTIONS)}",
+                f"must be one of {', '.join(FUNCTIONS)}",
                 value=self.function,
                 remedy="give a polynomial or a spline",
             )
@@ -57,6 +60,7 @@ class OverscanFit:
         for name in ("low", "high"):
             if getattr(self, name) != math.inf:
                 real(name, getattr(self, name), above=0, remedy="give math.inf to reject nothing")
+        object.__setattr__(self, "excluded", _ranges(self.excluded))
 
     @property
     def terms(self) -> int:
@@ -81,30 +85,100 @@ def as_fit(fit: Any) -> OverscanFit | None:
     return OverscanFit(**fit)
 
 
-def fit_levels(
-    fit: OverscanFit, lines: np.ndarray, levels: np.ndarray, errors: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Value and squared error of the fit at the lines 0 to count - 1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """The measured levels of lines: their numbers, the levels, the squared errors, and how many lines there are."""
 
-    `lines` have a level, with squared error `errors`. Beyond the first and the last of them the fit keeps its
-    value there.
+    lines: np.ndarray
+    values: np.ndarray
+    errors: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A fit at every line: its value and squared error; which of the measured lines it used, and their rms."""
+
+    values: np.ndarray
+    errors: np.ndarray
+    used: np.ndarray
+    rms: float
+
+
+def fitted(fit: OverscanFit, levels: Levels) -> Fitted:
+    """The fit through levels, without the excluded lines and those that it rejects.
+
+    Beyond the first and the last line that may take part the fit keeps its value there.
     """
-    design = _design(fit, np.clip(np.arange(count), lines[0], lines[-1]), lines[0], lines[-1])
+    allowed = included(fit, levels.lines)
+    lines, values = levels.lines[allowed], levels.values[allowed]
+    if lines.size < fit.terms:
+        _refuse(fit, lines.size)
+    design = _design(fit, np.clip(np.arange(levels.count), lines[0], lines[-1]), lines[0], lines[-1])
     used = np.ones(lines.size, bool)
-    coefficients = _solve(fit, design[lines], levels)
+    coefficients = _solve(fit, design[lines], values)
     for _ in range(fit.iterations):
-        residuals = levels - design[lines] @ coefficients
+        residuals = values - design[lines] @ coefficients
         rms = math.sqrt(np.mean(residuals[used] ** 2))
         kept = used & (residuals <= fit.high * rms) & (residuals >= -fit.low * rms)
         if kept.sum() == used.sum() or kept.sum() < fit.terms:
             break
         used = kept
-        coefficients = _solve(fit, design[lines[used]], levels[used])
-    residuals = (levels - design[lines] @ coefficients)[used]
+        coefficients = _solve(fit, design[lines[used]], values[used])
+    residuals = (values - design[lines] @ coefficients)[used]
     free = residuals.size - fit.terms
-    scatter = float(residuals @ residuals) / free if free > 0 else float(errors[used].mean())
+    scatter = float(residuals @ residuals) / free if free > 0 else float(levels.errors[allowed][used].mean())
     covariance = np.linalg.pinv(design[lines[used]].T @ design[lines[used]])
-    return design @ coefficients, scatter * np.einsum("ij,jk,ik->i", design, covariance, design)
+    everywhere = np.zeros(levels.lines.size, bool)
+    everywhere[allowed] = used
+    errors = scatter * np.einsum("ij,jk,ik->i", design, covariance, design)
+    return Fitted(design @ coefficients, errors, everywhere, math.sqrt(np.mean(residuals**2)))
+
+
+def included(fit: OverscanFit, lines: np.ndarray) -> np.ndarray:
+    """Which of the lines are in none of the excluded ranges."""
+    kept = np.ones(lines.size, bool)
+    for first, stop in fit.excluded:
+        kept &= (lines < first) | (lines >= stop)
+    return kept
+
+
+def chosen_fit(levels: Levels, *, most: int = 10) -> OverscanFit:
+    """The Legendre polynomial of 1 ... `most` terms with the least Bayesian information criterion.
+
+    n log(rms**2) + k log(n) for k terms through the n lines that the fit of most terms does not reject: another term
+    must earn its place.
+    """
+    most = min(most, max(1, levels.lines.size // 3))
+    kept = fitted(OverscanFit(order=most), levels).used
+    sound = Levels(levels.lines[kept], levels.values[kept], levels.errors[kept], levels.count)
+    number, floor = (
+        int(kept.sum()),
+        1e-12 * (1.0 + float(np.abs(levels.values).max())),
+    )  # without noise the rms is 0
+
+    def criterion(order: int) -> float:
+        rms = fitted(OverscanFit(order=order, iterations=0), sound).rms
+        return 2 * number * math.log(max(rms, floor)) + order * math.log(number)
+
+    return OverscanFit(order=min(range(1, most + 1), key=criterion))
+
+
+def _ranges(excluded: Any) -> tuple[tuple[int, int], ...]:
+    remedy = "give pairs of line numbers such as [(0, 5), (90, 100)]"
+    found = []
+    try:
+        pairs = [tuple(pair) for pair in excluded]
+    except TypeError:
+        raise ArgumentTypeError(
+            "excluded", "must be ranges of lines", value=excluded, remedy=remedy
+        ) from None
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ArgumentError("excluded", "must be ranges (first, stop)", value=pair, remedy=remedy)
+        first = whole("excluded", pair[0], least=0, remedy=remedy)
+        found.append((first, whole("excluded", pair[1], least=first + 1, remedy=remedy)))
+    return tuple(found)
 
 
 def _solve(fit: OverscanFit, design: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -112,11 +186,15 @@ def _solve(fit: OverscanFit, design: np.ndarray, levels: np.ndarray) -> np.ndarr
         coefficients, _, rank, _ = np.linalg.lstsq(design, levels, rcond=None)
         if rank == fit.terms:
             return coefficients
+    return _refuse(fit, levels.size)
+
+
+def _refuse(fit: OverscanFit, count: int) -> NoReturn:
     raise ArgumentError(
         "fit",
         f"has {fit.terms} terms, and the lines with a level do not settle them",
-        value=f"{levels.size} lines",
-        remedy="lower the order",
+        value=f"{count} lines",
+        remedy="lower the order or exclude fewer lines",
     )
 
 

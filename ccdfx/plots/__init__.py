@@ -10,6 +10,8 @@ from ccdfx.plots.image import image
 from ccdfx.plots.inspection import Inspected
 from ccdfx.plots.inspector import Inspector, inspect, inspector
 from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.overscan import draw_overscan
+from ccdfx.plots.overscan_edit import OverscanEdit
 from ccdfx.plots.places import Place, look_at
 from ccdfx.plots.scale_bar import ScaleBar
 from ccdfx.plots.thumbnail import thumbnail
@@ -23,11 +25,13 @@ __all__ = [
     "Limits",
     "Marks",
     "NoDisplayError",
+    "OverscanEdit",
     "PixelAxes",
     "Place",
     "ScaleBar",
     "SkyAxes",
     "display_limits",
+    "draw_overscan",
     "histogram",
     "image",
     "inspect",

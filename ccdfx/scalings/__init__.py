@@ -1,8 +1,30 @@
-"""Scalings: one increasing function of the pixel value, with its inverse, applied to every pixel."""
+"""Scalings: one monotone function of the pixel value, with its inverse, applied to every pixel."""
 
 from __future__ import annotations
 
-from ccdfx.scalings.kinds import SCALINGS, asinh, exp, linear, log, power, sqrt
+from ccdfx.scalings.brightness import surface_brightness
+from ccdfx.scalings.kinds import asinh, exp, linear, log, power, sqrt
 from ccdfx.scalings.model import Scaling, scale, unscale
+from ccdfx.scalings.stretches import contrast_bias, histogram_equalisation
 
-__all__ = ["SCALINGS", "Scaling", "asinh", "exp", "linear", "log", "power", "scale", "sqrt", "unscale"]
+# What the registry offers by name, with default options.
+SCALINGS = (
+    linear(), log(), sqrt(), asinh(), power(), exp(), surface_brightness(), contrast_bias(),
+    histogram_equalisation(),
+)  # fmt: skip
+
+__all__ = [
+    "SCALINGS",
+    "Scaling",
+    "asinh",
+    "contrast_bias",
+    "exp",
+    "histogram_equalisation",
+    "linear",
+    "log",
+    "power",
+    "scale",
+    "sqrt",
+    "surface_brightness",
+    "unscale",
+]

@@ -1,4 +1,4 @@
-"""The built-in scalings: linear, log, sqrt, asinh, power, exp."""
+"""Scalings by a formula of the pixel value: linear, log, sqrt, asinh, power, exp."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.records.numbers import real
+from ccdfx.scalings.bands import by_kernel
 from ccdfx.scalings.model import Scaling
 
 _ORDER = "exchange the two"
+_MOST_DIGITS = 80.0  # natural logarithm of what float32 can hold, with room
 
 
 def linear(slope: float = 1.0, offset: float = 0.0) -> Scaling:
@@ -40,7 +42,9 @@ def log(
 
     ``y = log(x) / log(base)`` for x > 0. With a range minimum ... maximum it becomes lower ... upper:
     ``y = lower + (upper - lower) * log(1 + (base - 1) * (x - minimum) / (maximum - minimum)) / log(base)``,
-    and goes on outside, down to where the logarithm ends.
+    and goes on outside, down to where the logarithm ends. With a minimum alone the values are offset, so that
+    it becomes lower: ``y = log(x - minimum + base**lower) / log(base)``. `lower` and `upper` speak of the
+    range and mean nothing without it.
 
     Examples
     --------
@@ -119,12 +123,17 @@ def _check_linear(slope: float, offset: float) -> None:
 
 def _check_log(base: float, minimum: float | None, maximum: float | None, lower: float, upper: float) -> None:
     real("base", base, above=1, remedy="give 10 for decades")
-    real("upper", upper, above=real("lower", lower, remedy="give what the minimum becomes"), remedy=_ORDER)
-    if (minimum is None) != (maximum is None):
+    lowest = real("lower", lower, remedy="give what the minimum becomes")
+    if minimum is None and maximum is not None:
         raise ArgumentError("minimum, maximum", "must be given together", value=(minimum, maximum),
-                            remedy="give both or none")  # fmt: skip
+                            remedy="give both, a minimum alone, or none")  # fmt: skip
     if minimum is not None:
-        real("maximum", maximum, above=real("minimum", minimum, remedy="give a number"), remedy=_ORDER)
+        real("minimum", minimum, remedy="give a number")
+    if maximum is not None:
+        real("maximum", maximum, above=float(minimum), remedy=_ORDER)  # type: ignore[arg-type]
+        real("upper", upper, above=lowest, remedy=_ORDER)
+    elif abs(lowest * math.log(base)) > _MOST_DIGITS:
+        raise ArgumentError("lower", "must be the logarithm of a number", value=lower, remedy="give 0")
 
 
 def _check_asinh(softening: float) -> None:
@@ -142,7 +151,9 @@ def _check_exp(base: float) -> None:
 
 
 def _linear(array: np.ndarray, slope: float, offset: float) -> np.ndarray:
-    return array * slope + offset
+    result = array * slope
+    result += offset
+    return result
 
 
 def _linear_inverse(array: np.ndarray, slope: float, offset: float) -> np.ndarray:
@@ -157,15 +168,23 @@ def _log_steps(
     base: float, minimum: float | None, maximum: float | None, lower: float, upper: float
 ) -> tuple[float, float, float, float]:
     """y = shift + height * log(1 + rate * (x - origin)), written so that it is exact near the origin."""
-    if minimum is None or maximum is None:
+    if minimum is None:
         return 1.0, 1.0, 0.0, 1.0 / math.log(base)
+    if maximum is None:
+        return minimum, base**-lower, lower, 1.0 / math.log(base)
     return minimum, (base - 1.0) / (maximum - minimum), lower, (upper - lower) / math.log(base)
 
 
 def _log(array: np.ndarray, **options: Any) -> np.ndarray:
-    if options["minimum"] is None:
-        return np.log10(array) if options["base"] == 10.0 else np.log(array) / math.log(options["base"])
     origin, rate, shift, height = _log_steps(**options)
+    if array.dtype == np.float32:
+        from ccdfx.kernels.transcendental import logarithms, offset_logarithms
+
+        if options["minimum"] is None:
+            return by_kernel(logarithms, array, shift, height)
+        return by_kernel(offset_logarithms, array, origin, rate, shift, height)
+    if options["minimum"] is None:
+        return np.log10(array) if options["base"] == 10.0 else np.log(array) * height
     return shift + height * np.log1p(rate * (array - origin))
 
 
@@ -203,6 +222,10 @@ def _sqrt_derivative(array: np.ndarray) -> np.ndarray:
 
 
 def _asinh(array: np.ndarray, softening: float) -> np.ndarray:
+    if array.dtype == np.float32:
+        from ccdfx.kernels.transcendental import inverse_sinhs
+
+        return by_kernel(inverse_sinhs, array, 1.0 / softening)
     return np.arcsinh(array / softening)
 
 
@@ -215,6 +238,16 @@ def _asinh_derivative(array: np.ndarray, softening: float) -> np.ndarray:
 
 
 def _power(array: np.ndarray, exponent: float) -> np.ndarray:
+    if exponent == 0.5:
+        return np.sqrt(array)
+    if exponent == 2.0:
+        result = array * array
+        result[array < 0] = np.nan
+        return result
+    if array.dtype == np.float32:
+        from ccdfx.kernels.transcendental import powers
+
+        return by_kernel(powers, array, exponent)
     return np.where(array < 0, np.nan, np.abs(array) ** exponent)
 
 
@@ -236,7 +269,3 @@ def _exp_inverse(array: np.ndarray, base: float) -> np.ndarray:
 
 def _exp_derivative(array: np.ndarray, base: float) -> np.ndarray:
     return math.log(base) * _exp(array, base)
-
-
-# What the registry offers by name, with default options.
-SCALINGS = (linear(), log(), sqrt(), asinh(), power(), exp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.parameters import frozen, merged
 from ccdfx.records.pixels import working_dtype
+from ccdfx.scalings.bands import Function, by_bands
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Scaling:
     """A named function of the pixel value, with its options.
 
     The functions take a read-only array of float32 or float64 and the options by name, and return a new array
-    of that type. A value without an image becomes NaN or infinite; `scale` then flags the pixel.
+    of that type. They get a band of rows at a time and must treat each pixel alone. A value without a result
+    becomes NaN or infinite; `scale` then flags the pixel.
 
     Parameters
     ----------
@@ -29,15 +32,19 @@ class Scaling:
     parameters : mapping
         The options.
     transform : callable
-        ``transform(array, **parameters) -> array``; increasing on the domain.
+        ``transform(array, **parameters) -> array``; strictly increasing, or decreasing, on the domain.
     inverse : callable or None
         ``inverse(array, **parameters) -> array``; None when there is none.
     derivative : callable or None
         ``derivative(array, **parameters) -> array``, of the transform. None: variances cannot follow.
     domain : callable or None
-        ``domain(**parameters) -> (lowest, highest)``: what lies outside has no image. None: every number.
+        ``domain(**parameters) -> (lowest, highest)``: what lies outside has no result, or that of the nearest
+        end. None: every number.
     check : callable or None
         ``check(**parameters)`` raises for options that cannot be.
+    settle : callable or None
+        ``settle(image, scaled, **parameters) -> options``: those that come from the image where they were not
+        given. `scaled` is True when the image has been scaled, so that only its header can tell.
 
     Examples
     --------
@@ -55,6 +62,7 @@ class Scaling:
     derivative: Callable[..., np.ndarray] | None = None
     domain: Callable[..., tuple[float, float]] | None = None
     check: Callable[..., None] | None = None
+    settle: Callable[..., Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", frozen(self.parameters))
@@ -68,6 +76,37 @@ class Scaling:
     def configure(self, **options: Any) -> Scaling:
         """The scaling with other options."""
         return replace(self, parameters=merged(self.name, self.parameters, options))
+
+    def settled(self, image: Any) -> Scaling:
+        """The scaling with the options that were left to the image taken from this one, which is not scaled yet.
+
+        >>> from ccdfx.scalings import histogram_equalisation
+        >>> histogram_equalisation(levels=3).settled([[1.0, 2.0, 7.0]]).parameters["values"]
+        (1.0, 2.0, 7.0)
+        """
+        return self._settled(as_image(image), scaled=False)
+
+    def _settled(self, image: Image, *, scaled: bool) -> Scaling:
+        return (
+            self if self.settle is None else self.configure(**self.settle(image, scaled, **self.parameters))
+        )
+
+    def _call(self, function: Callable[..., np.ndarray]) -> Function:
+        return partial(function, **self.parameters)
+
+    def _forward(self) -> Callable[..., np.ndarray] | None:
+        """The variance of scaled values."""
+        if self.derivative is None:
+            return None
+        slope = self._call(self.derivative)
+        return lambda variance, values, _: variance * slope(values) ** 2
+
+    def _backward(self) -> Callable[..., np.ndarray] | None:
+        """The variance of values that were scaled."""
+        if self.derivative is None:
+            return None
+        slope = self._call(self.derivative)
+        return lambda variance, _, restored: variance / slope(restored) ** 2
 
 
 def scale(image: Any, *, scaling: Scaling) -> Image:
@@ -88,6 +127,8 @@ def scale(image: Any, *, scaling: Scaling) -> Image:
 
     Raises
     ------
+    ArgumentError
+        The image lacks what the scaling takes from it, such as a zero point.
     ArgumentTypeError
         `scaling` is not a Scaling.
 
@@ -98,14 +139,11 @@ def scale(image: Any, *, scaling: Scaling) -> Image:
     array([[ 0.,  2., nan]])
     """
     image, values = _input(image, scaling)
-    with np.errstate(all="ignore"):
-        scaled = np.asarray(scaling.transform(values, **scaling.parameters))
-        variance = None
-        if image.variance is not None and scaling.derivative is not None:
-            variance = image.variance * scaling.derivative(values, **scaling.parameters) ** 2
+    scaling = scaling._settled(image, scaled=False)
+    done = by_bands(values, scaling._call(scaling.transform), image.variance, scaling._forward())
     unit = image.header.get("BUNIT")
     header = image.header.set("BUNIT", f"{scaling.name}({str(unit).strip()})") if unit else image.header
-    return _output(image, values, scaled, variance, header)
+    return _output(image, values, done, header)
 
 
 def unscale(image: Any, *, scaling: Scaling) -> Image:
@@ -125,7 +163,7 @@ def unscale(image: Any, *, scaling: Scaling) -> Image:
     Raises
     ------
     ArgumentError
-        The scaling has no inverse.
+        The scaling has no inverse, or one that only the image from before can settle.
     ArgumentTypeError
         `scaling` is not a Scaling.
 
@@ -136,6 +174,7 @@ def unscale(image: Any, *, scaling: Scaling) -> Image:
     array([[  1., 100.]])
     """
     image, values = _input(image, scaling)
+    scaling = scaling._settled(image, scaled=True)
     if scaling.inverse is None:
         raise ArgumentError(
             "scaling",
@@ -143,16 +182,12 @@ def unscale(image: Any, *, scaling: Scaling) -> Image:
             value=scaling,
             remedy="keep the image from before it was scaled",
         )
-    with np.errstate(all="ignore"):
-        restored = np.asarray(scaling.inverse(values, **scaling.parameters))
-        variance = None
-        if image.variance is not None and scaling.derivative is not None:
-            variance = image.variance / scaling.derivative(restored, **scaling.parameters) ** 2
+    done = by_bands(values, scaling._call(scaling.inverse), image.variance, scaling._backward())
     unit = str(image.header.get("BUNIT") or "").strip()
     header = image.header
     if unit.startswith(f"{scaling.name}(") and unit.endswith(")"):
         header = header.set("BUNIT", unit[len(scaling.name) + 1 : -1])
-    return _output(image, values, restored, variance, header)
+    return _output(image, values, done, header)
 
 
 def _input(image: Any, scaling: Any) -> tuple[Image, np.ndarray]:
@@ -165,17 +200,15 @@ def _input(image: Any, scaling: Any) -> tuple[Image, np.ndarray]:
 
 
 def _output(
-    image: Image, values: np.ndarray, result: np.ndarray, variance: np.ndarray | None, header: Header
+    image: Image, values: np.ndarray, done: tuple[np.ndarray, np.ndarray | None, bool], header: Header
 ) -> Image:
-    result = np.array(result, values.dtype)
-    lost = ~np.isfinite(result)
+    result, variance, finite = done
     mask = image.mask
-    if lost.any():
+    if not finite:
+        lost = ~np.isfinite(result)
         result[lost] = np.nan
         lost &= np.isfinite(values)
         if lost.any():
             mask = np.zeros(image.shape, np.uint8) if mask is None else mask.copy()
             mask[lost] |= np.uint8(Flag.NO_DATA)
-    if variance is not None:  # 0 times infinity, and pixels without a value
-        variance = np.nan_to_num(variance, nan=0.0, posinf=np.inf)
     return adopt(result, header, mask, image.range, variance)

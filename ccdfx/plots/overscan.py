@@ -1,0 +1,188 @@
+"""Fitting the levels of an overscan, by itself or by hand in a window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ccdfx.operations.overscan import Method, overscan_levels
+from ccdfx.operations.overscan_fit import OverscanFit, as_fit, chosen_fit, fitted, included
+from ccdfx.plots.overscan_edit import OverscanEdit, clicked, pressed
+from ccdfx.plots.window import close, open_window, wait
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_HELP = (
+    "f function   up/down order   [ ] limits   i rejection on/off   click: exclude or restore a line\n"
+    "x, x: exclude a range   a restore all   r start again   enter accept   escape give up"
+)
+
+
+def fit_overscan(
+    image: Any,
+    *,
+    overscan: Any,
+    method: Method = "median",
+    axis: str | None = None,
+    fit: OverscanFit | None = None,
+    interactive: bool | Callable[[Figure], None] = False,
+) -> OverscanFit:
+    """Find the fit with which `subtract_overscan` smooths the levels of the lines.
+
+    Parameters
+    ----------
+    image, overscan, method, axis
+        As for `subtract_overscan`.
+    fit : OverscanFit, optional
+        Where to start; by default the Legendre polynomial of at most 10 terms that the levels justify (the least
+        Bayesian information criterion).
+    interactive : bool or function
+        True opens a matplotlib window with the levels, the fit and the residuals, and waits until the user accepts
+        or closes it. A function gets that figure, shows it in its own way, and returns when the user has finished.
+        Keys: f function, up and down order, [ and ] rejection limits, i rejection on and off, x at both ends of a
+        range to exclude it, a to restore all, r to start again, enter to accept, escape to give up. A click excludes
+        the nearest line, or brings it back.
+
+    Returns
+    -------
+    OverscanFit
+        For ``step("subtract_overscan", overscan=..., fit=...)``. A window that is closed or given up leaves the fit
+        of the start.
+
+    Raises
+    ------
+    ArgumentError
+        As `subtract_overscan`.
+    NoDisplayError
+        Where no window can be opened.
+
+    Examples
+    --------
+    >>> rows = np.arange(100.0)[:, None]
+    >>> frame = 1000 + 0.1 * rows + np.random.default_rng(1).normal(0, 2, (100, 60))
+    >>> fit_overscan(frame, overscan="[41:60,1:100]").order
+    2
+    """
+    levels = overscan_levels(image, overscan=overscan, method=method, axis=axis)
+    start = as_fit(fit) or chosen_fit(levels)
+    fitted(start, levels)  # what cannot be fitted is an error now
+    if interactive is False:
+        return start
+    show = _in_window if interactive is True else partial(_on_figure, interactive)
+    return _edited(OverscanEdit(levels, start, start), show)
+
+
+def draw_overscan(state: OverscanEdit, figure: Figure) -> None:
+    """Draw levels, fit and residuals of a state on a figure, which is cleared."""
+    found, levels = fitted(state.fit, state.levels), state.levels
+    excluded = ~included(state.fit, levels.lines)
+    figure.clear()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    kinds = (
+        ("used", found.used, {"marker": ".", "color": "0.25"}),
+        ("rejected by the limits", ~found.used & ~excluded, {"marker": "x", "color": "tab:orange"}),
+        ("excluded by hand", excluded, {"marker": "D", "color": "tab:red", "facecolors": "none"}),
+    )
+    residuals = levels.values - found.values[levels.lines]
+    for axes, values in ((upper, levels.values), (lower, residuals)):
+        low, high = _reach(values[found.used])
+        axes.set_ylim(low, high)
+        values = np.clip(values, low, high)  # what lies far outside is shown at the edge
+        for label, which, style in kinds:
+            if which.any():
+                axes.scatter(
+                    levels.lines[which],
+                    values[which],
+                    s=14,
+                    linewidths=1,
+                    label=label,
+                    clip_on=False,
+                    **style,
+                )
+    upper.plot(np.arange(levels.count), found.values, color="tab:blue", label="fit")
+    lower.axhline(0, color="tab:blue")
+    for limit in (state.fit.high * found.rms, -state.fit.low * found.rms):
+        if state.fit.iterations and math.isfinite(limit):
+            lower.axhline(limit, color="tab:orange", linestyle=":", linewidth=1)
+    if state.mark is not None:
+        for axes in (upper, lower):
+            axes.axvline(state.mark, color="tab:red", linestyle="--", linewidth=1)
+    upper.set_ylabel("level")
+    lower.set_ylabel("residual")
+    lower.set_xlabel("line")
+    upper.legend(loc="best", fontsize="small")
+    rejection = f"{state.fit.low:g}, {state.fit.high:g} rms" if state.fit.iterations else "off"
+    number = f"{int(found.used.sum())} of {levels.lines.size} lines"
+    upper.set_title(
+        f"{state.fit.function}, order {state.fit.order}; rejection {rejection}; rms {found.rms:.3g}; {number}",
+        fontsize="medium",
+    )
+    figure.supxlabel(state.message or _HELP, fontsize="small", color="tab:red" if state.message else "0.3",
+                     parse_math=False)  # fmt: skip
+
+
+def _reach(values: np.ndarray) -> tuple[float, float]:
+    """Limits of an axis that show these values with some room."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.3 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _edited(state: OverscanEdit, show: Callable[[Callable[[Figure], None]], None]) -> OverscanFit:
+    """The fit after the user has finished; `show` makes a figure, has it wired, and shows it."""
+    current = state
+
+    def follow(handler: Callable[[OverscanEdit, Any], OverscanEdit]) -> Callable[[Any], None]:
+        def react(event: Any) -> None:
+            nonlocal current
+            toolbar = getattr(event.canvas, "toolbar", None)
+            if current.done or getattr(toolbar, "mode", ""):  # a click that pans or zooms is none of ours
+                return
+            after = handler(current, event)
+            if after is not current:
+                current = after
+                draw_overscan(current, event.canvas.figure)
+                event.canvas.draw_idle()
+            if current.done:
+                event.canvas.stop_event_loop()
+
+        return react
+
+    def wire(figure: Figure) -> None:
+        figure.set_layout_engine("constrained")
+        draw_overscan(current, figure)
+        figure.canvas.mpl_connect("key_press_event", follow(pressed))
+        figure.canvas.mpl_connect("button_press_event", follow(clicked))
+
+    show(wire)
+    return current.result
+
+
+def _on_figure(show: Callable[[Figure], None], wire: Callable[[Figure], None]) -> None:
+    """A figure that pyplot does not know of, for the user's own way to show it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7))
+    FigureCanvasAgg(figure)
+    wire(figure)
+    show(figure)
+
+
+def _in_window(wire: Callable[[Figure], None]) -> None:
+    """Open a window, and wait until an event stops the loop or the window is closed."""
+    figure = open_window((9, 7))
+    try:
+        manager: Any = figure.canvas.manager
+        figure.canvas.mpl_disconnect(
+            manager.key_press_handler_id
+        )  # keys are ours here, not those of the toolbar
+        wire(figure)
+        wait(figure)
+    finally:
+        close(figure)

@@ -1,0 +1,60 @@
+"""A function of the pixel value over bands of rows, on the threads of the current engine.
+
+What a formula leaves on its way stays in the cache, and the pixels are read and written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ccdfx.engines import current_engine
+from ccdfx.errors import ArgumentError
+
+Function = Callable[[np.ndarray], np.ndarray]
+_BAND = 1 << 16  # pixels: a few arrays of them fit into the cache
+
+
+def by_bands(
+    values: np.ndarray,
+    function: Function,
+    variance: np.ndarray | None = None,
+    variance_of: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray | None, bool]:
+    """``function(values)``, ``variance_of(variance, values, result)``, and whether every result is finite."""
+    out = np.empty(values.shape, values.dtype)
+    out_variance = None if variance is None or variance_of is None else np.empty_like(values)
+
+    def band(start: int) -> bool:
+        part = slice(start, start + rows)
+        with np.errstate(all="ignore"):
+            result = np.asarray(function(values[part]))
+            _require_shape(result, values[part])
+            out[part] = result
+            if out_variance is not None:  # 0 times infinity, and pixels without a value
+                errors = variance_of(variance[part], values[part], out[part])  # type: ignore[misc, index]
+                out_variance[part] = np.nan_to_num(errors, copy=False, nan=0.0, posinf=np.inf)
+        return bool(np.isfinite(result).all())
+
+    rows = max(1, _BAND // values.shape[1])
+    starts = range(0, values.shape[0], rows)
+    engine = current_engine()
+    run: Any = engine.map if engine.shares_memory and len(starts) > 1 else map
+    return out, out_variance, all([*run(band, starts)])
+
+
+def by_kernel(kernel: Callable[..., None], array: np.ndarray, *numbers: float) -> np.ndarray:
+    """What the kernel ``kernel(x, *numbers, out)`` puts into `out`, for every pixel of a float32 array."""
+    out = np.empty(array.shape, array.dtype)
+    kernel(np.ascontiguousarray(array).reshape(-1), *map(float, numbers), out.reshape(-1))
+    return out
+
+
+def _require_shape(result: np.ndarray, values: np.ndarray) -> None:
+    if result.shape != values.shape:
+        raise ArgumentError(
+            "scaling", f"must give an array of the shape {values.shape}", value=result.shape,
+            remedy="its functions answer for every pixel of the array that they get",
+        )  # fmt: skip
