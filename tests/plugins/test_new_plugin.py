@@ -16,7 +16,7 @@ from ccdfx import registry
 from ccdfx.cli.group import commands
 from ccdfx.cli.template import template_folder, write_plugin
 
-ROOT = Path(ccdfx.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: object) -> Result:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import ccdfx
-
-ROOT = Path(ccdfx.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GOOD = """
 from ccdfx import Scaling, hookimpl
 def transform(x, factor): return x * factor
