@@ -1,17 +1,25 @@
-"""`ccdfx plugins`: what is installed, what it provides, what is broken and why."""
+"""`ccdfx plugins`: what is installed, what it provides, what is broken and why; and a package to begin with."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 from ccdfx.cli.terminal import escape, print_json, say, talks
 
 
-@click.command("plugins")
+@click.group("plugins", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
-def command(as_json: bool) -> None:
-    """List all plugins, what they provide, and what is broken."""
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List all plugins, what they provide, and what is broken.
+
+    `ccdfx plugins new NAME` writes a plugin to begin with.
+    """
+    if context.invoked_subcommand is not None:
+        return
     from ccdfx import registry
 
     reports = registry.plugins()
@@ -28,6 +36,24 @@ def command(as_json: bool) -> None:
     broken = sum(bool(report.problem) for report in reports)
     if broken:
         say(f"{broken} of {len(reports)} plugins broken; the others work")
+
+
+@command.command("new")
+@click.argument("name")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@talks
+def new(name: str, directory: Path | None) -> None:
+    """Write a package with one object of each kind, ready to install and to test.
+
+    NAME is that of the package, such as ccdfx-mycamera; DIRECTORY, by default of the same name, must not exist.
+    """
+    from ccdfx.cli.template import write_plugin
+
+    written = write_plugin(name, directory or Path(name))
+    click.echo(written.folder)
+    say(f"install it:  pip install -e {written.folder}")
+    say(f"test it:     python -m pytest {written.folder}")
+    say(f"see it:      ccdfx plugins    (as {written.entry_point})")
 
 
 def facts(report) -> dict:

@@ -1,7 +1,37 @@
-"""What tests of ccdfx, of plugins and of pipelines need."""
+"""What tests of ccdfx, of plugins and of pipelines need: strategies, the laws, and equality of images.
+
+Strategies (`images`, `headers`, ...) make data for `hypothesis`, which the extra ``ccdfx[testing]`` installs. The
+functions `check_format`, `check_step`, ... hold an object against the laws that the built-in ones obey. A test module
+that says ``ccdfx_conformance = ["my-plugin"]`` gets a test for every law and every object of the installed plugin.
+"""
 
 from __future__ import annotations
 
-from ccdfx.testing.equality import assert_same_image
+from importlib import import_module
+from typing import Any
 
-__all__ = ["assert_same_image"]
+_HOMES = {
+    "equality": ("assert_same_image",),
+    "strategies": ("fits_files", "images", "masks", "ranges", "recipes", "stacks"),
+    "header_strategies": ("headers",),
+    "laws": ("ConformanceError",),
+    "conformance": (
+        "Conformance", "check_command", "check_engine", "check_format", "check_instrument", "check_noise_model",
+        "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
+    ),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, because pytest imports this package in every run in an environment that has ccdfx.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

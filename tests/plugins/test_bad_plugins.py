@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -202,3 +203,37 @@ def test_only_the_wanted_plugins_are_loaded(install: Install, monkeypatch: pytes
     monkeypatch.setenv("CCDFX_PLUGINS", "ccdfx-twin")
     registry.reset()
     assert "greet" in registry.records("command")
+
+
+def everything() -> dict[str, tuple[str, ...]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CcdfxWarning)
+        return {kind: tuple(registry.records(kind)) for kind in registry.KINDS}
+
+
+def test_removing_a_plugin_removes_its_names_and_nothing_else(install: Install, tmp_path: Path) -> None:
+    registry.reset()
+    before = everything()
+    install("ccdfx-good", GOOD)
+    grown = everything()
+    assert {kind: set(grown[kind]) - set(before[kind]) for kind in before if grown[kind] != before[kind]} == {
+        "command": {"greet"}
+    }
+    for path in tmp_path.glob("ccdfx_good*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    registry.reset()
+    assert everything() == before
+    assert not any(item.name == "ccdfx-good" for item in registry.plugins())
+
+
+@pytest.mark.parametrize("source", [GOOD, "raise RuntimeError('out of film')"], ids=["sound", "broken"])
+def test_none_leaves_the_core_alone(install: Install, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    install("ccdfx-good", source)
+    monkeypatch.setenv("CCDFX_PLUGINS", "none")
+    registry.reset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert all(registry.records(kind) for kind in registry.KINDS)
+    assert [item.name for item in registry.plugins()] == ["ccdfx"]
+    assert "greet" not in run("--help").output and run("plugins").stdout.startswith("ccdfx ")
+    assert run("greet").exit_code == 2

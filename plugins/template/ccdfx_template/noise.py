@@ -21,5 +21,5 @@ def _sample(array: np.ndarray, rng: np.random.Generator, bit: float) -> np.ndarr
 
 
 def _check(bit: float) -> None:
-    if not 0 < bit < np.inf:
+    if not isinstance(bit, int | float) or not 0 < bit < np.inf:
         raise ArgumentError("bit", "must be a positive number of ADU", value=bit)

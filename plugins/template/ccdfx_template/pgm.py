@@ -34,6 +34,11 @@ class PgmSource:
         self.close()
 
 
+def is_pgm(first_bytes: bytes) -> bool:
+    """Whether a file that begins so is a PGM file."""
+    return _HEAD.match(first_bytes) is not None
+
+
 def open_pgm(file: Any, hdu: Any = None) -> Any:
     """Open a picture; `file` is a path, bytes or a binary file object, as ccdfx hands it on."""
     if hdu not in (None, 0, "all"):
@@ -82,7 +87,7 @@ def _bytes_of(file: Any) -> bytes:
 PGM = Format(
     name="pgm",
     suffixes=(".pgm",),
-    recognises=lambda first_bytes: _HEAD.match(first_bytes) is not None,
+    recognises=is_pgm,
     open=open_pgm,
     write=write_pgm,
     description="8 and 16 bit greyscale pictures",

@@ -27,5 +27,5 @@ def _derivative(array: np.ndarray, knee: float) -> np.ndarray:
 
 
 def _check(knee: float) -> None:
-    if not 0 < knee < np.inf:
+    if not isinstance(knee, int | float) or not 0 < knee < np.inf:
         raise ArgumentError("knee", "must be positive and finite", value=knee)

@@ -1,0 +1,258 @@
+"""Plugins held against the laws of their kind: one object by a function, a whole plugin by its name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import ccdfx
+from ccdfx import registry
+from ccdfx.errors import ArgumentTypeError, CcdfxError, UnknownNameError
+from ccdfx.testing.laws import EXAMPLES, SECONDS, ConformanceError, Law, Trial, law_name, put_on_trial
+
+_MODULES = {
+    "format": "format_laws", "scaling": "scaling_laws", "noise_model": "noise_laws", "rejection": "rejection_laws",
+    "step": "step_laws", "instrument": "instrument_laws", "engine": "engine_laws", "command": "command_laws",
+}  # fmt: skip
+LOADS = "it loads"
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """Which plugin is held against the laws, and what its author knows better.
+
+    Parameters
+    ----------
+    plugin : str
+        The name of its entry point, or of its package.
+    options : mapping
+        Options by the name of a record: those that a step cannot run without, ``files`` for a format that only reads.
+    without : mapping
+        Laws that a record cannot obey, by its name; say why beside it.
+    examples : int
+        How many examples a law sees.
+    seconds : float
+        How long one call may take, of a frame of 512 x 512 pixels.
+    """
+
+    plugin: str
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    without: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    examples: int = EXAMPLES
+    seconds: float = SECONDS
+
+    def cases(self) -> Iterator[Case]:
+        """One case for each record and law; a plugin that is broken or not there is one case, which says why."""
+        report = _report(self.plugin)
+        yield Case(self, "plugin", self.plugin, LOADS, None)
+        if report is None or report.problem:
+            return
+        for kind, names in report.provides.items():
+            laws = laws_of(kind)
+            for name in names:
+                left_out = _known_laws(name, laws, self.without.get(name, ()))
+                for law in laws:
+                    if law not in left_out:
+                        yield Case(self, kind, name, law, laws[law])
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One law for one record of a plugin."""
+
+    conformance: Conformance
+    kind: str
+    name: str
+    law: str
+    function: Law | None
+
+    def run(self) -> None:
+        """Raise ConformanceError when the record breaks the law."""
+        if self.function is None:
+            return _require_loading(self.name)
+        options = dict(self.conformance.options.get(self.name, {}))
+        record = registry.lookup(self.kind, self.name)
+        _try(self.kind, record, self.function, options, self.conformance)
+        return None
+
+
+def laws_of(kind: str) -> dict[str, Law]:
+    """The laws of a kind ("format", "scaling", ...), by their words.
+
+    >>> list(laws_of("scaling"))[:2]
+    ['it can be pickled', 'the input never changes']
+    """
+    if kind not in _MODULES:
+        raise UnknownNameError(
+            "kind", f"must be one of: {', '.join(_MODULES)}", value=kind, remedy="give one of these"
+        )
+    return {law_name(law): law for law in import_module(f"ccdfx.testing.{_MODULES[kind]}").LAWS}
+
+
+def check_plugin(plugin: str | Conformance) -> None:
+    """Hold everything that an installed plugin provides against the laws.
+
+    Raises
+    ------
+    ConformanceError
+        For the first law that is broken.
+    """
+    conformance = plugin if isinstance(plugin, Conformance) else Conformance(plugin)
+    for case in conformance.cases():
+        case.run()
+
+
+def check_step(
+    step: Any, *, options: Mapping[str, Any] | None = None, without: Sequence[str] = (), examples: int = EXAMPLES,
+    seconds: float = SECONDS,
+) -> None:  # fmt: skip
+    """Hold a `ccdfx.Step` against the laws of steps.
+
+    Parameters
+    ----------
+    step : Step
+    options : mapping, optional
+        Those that it cannot run without. Frames among them are of 8 x 10 pixels, as the images that it is tried on.
+    without : sequence of str
+        Laws to leave out, by their words; say why beside it. `laws_of` lists them.
+    examples : int
+        How many examples a law sees.
+    seconds : float
+        How long one call may take.
+
+    Raises
+    ------
+    ConformanceError
+        For the first law that is broken: it names the law, the step and the smallest example that breaks it.
+
+    Examples
+    --------
+    >>> import ccdfx
+    >>> def forget(image):
+    ...     return image.replace(mask=None)
+    >>> check_step(ccdfx.Step("forget", forget), without=list(laws_of("step"))[:9])
+    Traceback (most recent call last):
+    ccdfx.testing.laws.ConformanceError: step 'forget': breaks the law 'a flagged pixel stays flagged': ...
+    """
+    _check("step", step, dict(options or {}), _Terms(without, examples, seconds))
+
+
+def check_format(
+    form: Any, *, files: Sequence[Any] = (), without: Sequence[str] = (), examples: int = EXAMPLES,
+    seconds: float = SECONDS,
+) -> None:  # fmt: skip
+    """Hold a `ccdfx.Format` against the laws of formats, as `check_step` does; one that only reads needs `files`."""
+    _check("format", form, {"files": tuple(files)}, _Terms(without, examples, seconds))
+
+
+def check_scaling(
+    scaling: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.Scaling` against the laws of scalings, as `check_step` does.
+
+    >>> from ccdfx.scalings import asinh
+    >>> check_scaling(asinh(10.0), examples=5)
+    """
+    _check("scaling", scaling, {}, _Terms(without, examples, seconds))
+
+
+def check_noise_model(
+    model: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.NoiseModel` against the laws of noise models, as `check_step` does."""
+    _check("noise_model", model, {}, _Terms(without, examples, seconds))
+
+
+def check_rejection(
+    rule: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.Rejection` against the laws of rejection rules, as `check_step` does."""
+    _check("rejection", rule, {}, _Terms(without, examples, seconds))
+
+
+def check_instrument(
+    instrument: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.Instrument` against the laws of instruments, as `check_step` does."""
+    _check("instrument", instrument, {}, _Terms(without, examples, seconds))
+
+
+def check_engine(
+    engine: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.Engine` against the laws of engines, as `check_step` does."""
+    _check("engine", engine, {}, _Terms(without, examples, seconds))
+
+
+def check_command(
+    command: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
+) -> None:
+    """Hold a `ccdfx.Command` against the laws of commands, as `check_step` does."""
+    _check("command", command, {}, _Terms(without, examples, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a check leaves out, and how hard it tries."""
+
+    without: Sequence[str]
+    examples: int
+    seconds: float
+
+
+def _check(kind: str, record: Any, options: dict[str, Any], terms: _Terms) -> None:
+    expected = getattr(ccdfx, "".join(map(str.capitalize, kind.split("_"))))
+    if not isinstance(record, expected):
+        rule, remedy = f"must be a {expected.__name__}", "give the record itself"
+        raise ArgumentTypeError(kind, rule, value=record, remedy=remedy)
+    laws = laws_of(kind)
+    left_out = _known_laws(record.name, laws, terms.without)
+    for law in laws:
+        if law not in left_out:
+            _try(kind, record, laws[law], options, terms)
+
+
+def _try(kind: str, record: Any, law: Law, options: dict[str, Any], terms: Any) -> None:
+    subject = f"{kind.replace('_', ' ')} {record.name!r}"
+    if hasattr(record, "configure"):
+        try:
+            record = record.configure(**options)
+        except CcdfxError as error:
+            words = f"it cannot be tried: {error}; give options for it"
+            raise ConformanceError(subject, law_name(law), words, {}) from error
+    trial = Trial(seconds=terms.seconds, options=options, examples=terms.examples)
+    put_on_trial(law, record, subject, trial)
+
+
+def _known_laws(name: str, laws: Mapping[str, Law], wanted: Sequence[str]) -> set[str]:
+    for law in wanted:
+        if law not in laws:
+            near = difflib.get_close_matches(law, laws, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"the laws are: {', '.join(laws)}"
+            raise UnknownNameError(
+                f"without of {name!r}", "must name laws of its kind", value=law, remedy=remedy
+            )
+    return set(wanted)
+
+
+def _report(plugin: str) -> registry.PluginReport | None:
+    """What the registry says of a plugin, by its entry point, its package or both."""
+    for report in registry.plugins():
+        entry, _, package = report.name.partition(" (")
+        if plugin in (report.name, entry, package.rstrip(")")):
+            return report
+    return None
+
+
+def _require_loading(plugin: str) -> None:
+    report = _report(plugin)
+    if report is None:
+        known = ", ".join(item.name for item in registry.plugins())
+        raise ConformanceError(f"plugin {plugin!r}", LOADS, f"it is not installed; there are: {known}", {})
+    if report.problem:
+        raise ConformanceError(f"plugin {plugin!r}", LOADS, report.problem, {})
+    if not report.provides:
+        raise ConformanceError(f"plugin {plugin!r}", LOADS, "it provides nothing", {})

@@ -1,0 +1,259 @@
+"""What every file format obeys. The record is asked itself, so that it need not be registered."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ccdfx.errors import CcdfxError
+from ccdfx.io.source import Format, Source
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+from ccdfx.testing.laws import Trial, broken, require, require_speed, same_bytes, same_image, shown
+from ccdfx.testing.record_laws import it_can_be_pickled
+from ccdfx.testing.resources import open_files
+from ccdfx.testing.strategies import images, ranges
+
+_FIRST = 2880
+_FOREIGN = {
+    "an empty file": b"", "FITS": b"SIMPLE  =                    T", "npz": b"PK\x03\x04", "PGM": b"P5\n1 1\n255\n\0",
+    "HDF5": b"\x89HDF\r\n\x1a\n", "PNG": b"\x89PNG\r\n\x1a\n", "text": b"# x y value\n1 2 3\n", "noise": bytes(range(256)),
+}  # fmt: skip
+
+
+def it_has_suffixes_in_lower_case(form: Format, trial: Trial) -> None:
+    right = isinstance(form.suffixes, tuple) and form.suffixes
+    fine = right and all(s == s.lower() and s.startswith(".") and len(s) > 1 for s in form.suffixes)
+    require(fine, f"its suffixes are {form.suffixes!r}, and must be a tuple such as ('.fits',)")
+
+
+def it_recognises_its_own_files_and_no_others(form: Format, trial: Trial) -> None:
+    own = []
+    if form.write is not None or trial.options.get("files"):
+        path, _ = _file(form, trial)
+        own = [path.read_bytes()[:_FIRST]]
+        require(form.recognises(own[0]), f"it does not recognise a file that begins with {own[0][:16]!r}")
+    claimed = [name for name, content in _FOREIGN.items() if form.recognises(content)]
+    right = len(claimed) <= 1 and not set(claimed) & {"an empty file", "text", "noise"}
+    require(right, f"it claims {' and '.join(claimed)} as its own")
+
+
+def what_is_written_is_read_back(form: Format, trial: Trial) -> None:
+    kept = _kept_fields(form, trial)
+    path, image = _file(form, trial)
+    _require_kept(image, _read_own(form, path), kept)
+
+
+def writing_changes_no_image_and_equal_images_make_equal_files(form: Format, trial: Trial) -> None:
+    if form.write is None:
+        return
+    image = trial.draw("image", _images())
+    copy = pickle.loads(pickle.dumps(image))
+    one, two = (trial.folder / f"{name}{form.suffixes[0]}" for name in ("one", "two"))
+    _write(form, image, one)
+    require(same_image(image, copy), "the image that was written has changed")
+    _write(form, copy, two)
+    require(one.read_bytes() == two.read_bytes(), "two files of one image differ")
+
+
+def several_images_come_back_or_are_refused(form: Format, trial: Trial) -> None:
+    frames = trial.draw("images", st.lists(_images(), min_size=2, max_size=3)) if form.write else []
+    if form.write is None:
+        return
+    path = trial.folder / f"many{form.suffixes[0]}"
+    try:
+        form.write(frames, path)
+    except CcdfxError:
+        return
+    sources = form.open(path, "all")
+    require(isinstance(sources, list), f"open(file, 'all') gives a {type(sources).__name__}, no list")
+    require(len(sources) == len(frames), f"of {len(frames)} images {len(sources)} came back")
+    for source, frame in zip(sources, frames, strict=True):
+        with source:
+            _require_kept(frame, source.select(None), set())
+
+
+def an_open_file_says_what_it_holds(form: Format, trial: Trial) -> None:
+    path, _ = _file(form, trial)
+    with form.open(path, None) as source:
+        require(
+            isinstance(source, Source), "what it opens lacks a part of a source (ccdfx.Source lists them)"
+        )
+        whole = source.select(None)
+        require(isinstance(whole, Image), f"select gives a {type(whole).__name__}, no Image")
+        said = (tuple(source.shape), np.dtype(source.dtype))
+        require(said == (whole.shape, whole.dtype), f"it says {said}, and is {(whole.shape, whole.dtype)}")
+        require(isinstance(source.header, Header), f"its header is a {type(source.header).__name__}")
+        source.close()
+    source.close()  # twice is allowed
+
+
+def a_window_of_the_file_is_a_window_of_the_image(form: Format, trial: Trial) -> None:
+    path, _ = _file(form, trial)
+    with form.open(path, None) as source:
+        whole = source.select(None)
+        part = trial.draw("window", ranges(whole.shape))
+        x, y = whole.range.x_lower, whole.range.y_lower
+        window = Range(part.x_lower + x, part.x_upper + x, part.y_lower + y, part.y_upper + y)
+        require(same_image(source.select(window), whole.select(window)), f"the window {window} differs")
+        require(same_image(source.select(None), whole), "after a window, the whole image differs")
+
+
+def path_bytes_and_file_object_give_the_same(form: Format, trial: Trial) -> None:
+    path, _ = _file(form, trial)
+    content, expected = path.read_bytes(), _read(form, path)
+    require(same_image(_read(form, str(path)), expected), "the path as text gives another image")
+    require(same_image(_read(form, content), expected), "its bytes give another image")
+    require(same_image(_read(form, io.BytesIO(content)), expected), "a file object gives another image")
+    if form.read is not None:
+        read = form.read(path, None, range=None, plane=None, checksum=True)
+        require(same_image(read, expected), "read gives another image than open and select")
+    if form.read_header is not None:
+        require(isinstance(form.read_header(path, None), Header), "read_header gives no Header")
+
+
+def an_image_that_is_not_there_is_a_typed_error(form: Format, trial: Trial) -> None:
+    path, _ = _file(form, trial)
+    for hdu in (99, "no such image"):
+        try:
+            form.open(path, hdu)
+        except CcdfxError:
+            continue
+        require(False, f"hdu={hdu!r} opens an image of a file with one")
+
+
+def a_file_that_was_cut_is_refused(form: Format, trial: Trial) -> None:
+    path, _ = _file(form, trial)
+    content, expected = path.read_bytes(), _read(form, path)
+    end = trial.draw("bytes left", st.integers(0, len(content) - 1))
+    try:
+        found = _read(form, content[:end])
+    except Exception:  # `ccdfx.read` makes a FormatError of it
+        return
+    require(same_image(found, expected), f"{end} of {len(content)} bytes are read as {shown(found)}")
+
+
+def no_file_stays_open(form: Format, trial: Trial) -> None:
+    path = trial.folder / f"plain{form.suffixes[0]}"
+    if form.write is None:
+        path, _ = _file(form, trial)
+    else:
+        form.write([Image(np.ones((2, 3), np.uint16))], path)
+    damaged = trial.folder / f"bad{form.suffixes[0]}"
+    damaged.write_bytes(path.read_bytes()[:40])
+    _read(form, path)  # libraries may open something at first use
+    before, sources = open_files(), []
+    for name in (path, damaged):
+        with suppress(Exception):  # the damaged one may raise anything
+            sources.append(form.open(name, None))
+            with sources[-1] as source:
+                source.select(None)
+    after = open_files()
+    require(after <= before, f"{after - before} files stay open after an image was read and closed")
+
+
+def it_is_fast(form: Format, trial: Trial) -> None:
+    if form.write is None:
+        return
+    image = Image(np.arange(512 * 512).reshape(512, 512).astype(np.uint16))
+    path = trial.folder / f"large{form.suffixes[0]}"
+
+    def there_and_back() -> None:
+        path.unlink(missing_ok=True)
+        assert form.write is not None
+        form.write([image], path)
+        _read(form, path)
+
+    require_speed(there_and_back, trial.seconds, "writing and reading a frame of 512 x 512 pixels")
+
+
+LAWS = (
+    it_can_be_pickled, it_has_suffixes_in_lower_case, it_recognises_its_own_files_and_no_others,
+    what_is_written_is_read_back, writing_changes_no_image_and_equal_images_make_equal_files,
+    several_images_come_back_or_are_refused, an_open_file_says_what_it_holds,
+    a_window_of_the_file_is_a_window_of_the_image, path_bytes_and_file_object_give_the_same,
+    an_image_that_is_not_there_is_a_typed_error, a_file_that_was_cut_is_refused, no_file_stays_open, it_is_fast,
+)  # fmt: skip
+
+
+def _images() -> st.SearchStrategy[Image]:
+    """Half of them of the kind that even a simple format can hold."""
+    plain = images(dtypes=("u1", "u2"), masked=False, variance=False)
+    return plain | images()
+
+
+def _file(form: Format, trial: Trial) -> tuple[Path, Image | None]:
+    """A file of the format and the image that it was made of; one of the author's for a format that only reads."""
+    if form.write is None:
+        files = trial.options.get("files", ())
+        require(files, "it writes nothing, so the laws need files to read: give the option files=(path, ...)")
+        return Path(trial.draw("file", st.sampled_from(tuple(map(str, files))))), None
+    image = trial.draw("image", _images())
+    path = trial.folder / f"one{form.suffixes[0]}"
+    _write(form, image, path)
+    return path, image
+
+
+def _write(form: Format, image: Image, path: Path) -> None:
+    assert form.write is not None
+    form.write([image], path)
+    require(path.is_file(), "write made no file at the path that it was given")
+
+
+def _read_own(form: Format, path: Path) -> Image:
+    """What the format has just written; here a typed error is a failure too."""
+    words = ""
+    try:
+        return _read(form, path)
+    except Exception as error:  # whatever a foreign reader raises
+        words = f"{type(error).__name__}: {error}"
+    raise broken(f"what it wrote cannot be read: {words}")
+
+
+def _read(form: Format, file: Any) -> Image:
+    with form.open(file, None) as source:
+        return source.select(None)
+
+
+def _kept_fields(form: Format, trial: Trial) -> set[str]:
+    """The fields that the format keeps, seen from an image that has them all: it must keep them always."""
+    if form.write is None:
+        return set()
+    array = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    probe = Image(array, Header({"OBJECT": "M 13"}), array % 2, Range(5, 8, 7, 9), array * 2.0)
+    path = trial.folder / f"probe{form.suffixes[0]}"
+    try:
+        _write(form, probe, path)
+    except CcdfxError:
+        return set()
+    back = _read_own(form, path)
+    return {name for name in ("header", "mask", "range", "variance") if _same_field(probe, back, name)}
+
+
+def _same_field(image: Image, back: Image, name: str) -> bool:
+    if name == "range":
+        return back.range == image.range
+    if name == "header":  # a format may add cards of its own
+        return [card for card in back.header.cards if card in image.header.cards] == list(image.header.cards)
+    return same_bytes(getattr(back, name), getattr(image, name))
+
+
+def _require_kept(image: Image | None, back: Image, kept: set[str]) -> None:
+    """Pixels always, what the format keeps as it was, and the rest as it was or not at all."""
+    if image is None:
+        return
+    same = back.shape == image.shape and np.array_equal(back.array, image.array)
+    require(same, f"the pixels {image.array.tolist()} come back as {back.array.tolist()}")
+    missing = {"mask": back.mask is None, "variance": back.variance is None, "header": True, "range": True}
+    for name, is_missing in missing.items():
+        lost = is_missing and name not in kept
+        require(
+            lost or _same_field(image, back, name), f"the {name} comes back as {shown(getattr(back, name))}"
+        )

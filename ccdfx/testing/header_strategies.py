@@ -1,0 +1,69 @@
+"""Headers for property tests: every kind of card that FITS can hold."""
+
+from __future__ import annotations
+
+import string
+
+from hypothesis import strategies as st
+
+from ccdfx.records.header import Card, Header, Value
+
+# What a file says of its own layout, and EXTNAME, which says what belongs together.
+_LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END"
+_RESERVED = {*_LAYOUT.split(), "CONTINUE", "HISTORY", "COMMENT", "EXTNAME"}
+_RESERVED_BEGINNINGS = ("NAXIS", "LTV", "LTM")
+
+
+def headers(*, max_cards: int = 8) -> st.SearchStrategy[Header]:
+    """Headers that a FITS file can hold without loss: duplicates, HISTORY, long keywords and long text included.
+
+    Parameters
+    ----------
+    max_cards : int
+        The most cards that one has.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(headers(), lambda header: header.history).cards
+    (Card(keyword='HISTORY', value='', comment=''),)
+    """
+    return st.lists(_cards(), max_size=max_cards).map(Header)
+
+
+@st.composite
+def _cards(draw: st.DrawFn) -> Card:
+    """Trailing blanks of a string mean nothing in FITS, and numbers are finite."""
+    kind = draw(st.sampled_from(("number", "text", "text", "history", "hierarch")))
+    if kind == "history":
+        return Card(draw(st.sampled_from(("HISTORY", "COMMENT", ""))), draw(_printable(72)).rstrip(), "")
+    keyword = draw(_keywords())
+    if kind == "hierarch":
+        keyword = f"ESO {keyword} {draw(_letters())}"
+    value: Value = draw(_texts()) if kind == "text" else draw(_numbers())
+    return Card(keyword, value, draw(_printable(15)).strip())
+
+
+def _letters() -> st.SearchStrategy[str]:
+    return st.text(string.ascii_uppercase + string.digits + "-_", min_size=1, max_size=8)
+
+
+def _keywords() -> st.SearchStrategy[str]:
+    return _letters().filter(lambda word: word not in _RESERVED and not word.startswith(_RESERVED_BEGINNINGS))
+
+
+def _printable(maximum: int) -> st.SearchStrategy[str]:
+    return st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=maximum)
+
+
+def _texts() -> st.SearchStrategy[str]:
+    """Strings of all lengths; an ampersand at the end would ask for a CONTINUE line."""
+    return _printable(200).map(lambda text: text.rstrip(" &"))
+
+
+def _numbers() -> st.SearchStrategy[Value]:
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    whole = st.integers(-(10**19), 10**19)
+    parts = st.integers(-(10**6), 10**6)
+    pairs = st.builds(lambda re, im: complex(re / 1000, im / 1000), parts, parts)
+    return st.none() | st.booleans() | whole | finite | pairs

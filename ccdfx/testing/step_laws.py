@@ -1,0 +1,228 @@
+"""What every reduction step obeys."""
+
+from __future__ import annotations
+
+import pickle
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ccdfx.errors import CcdfxError
+from ccdfx.pipelines import Step
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+from ccdfx.testing.laws import Trial, require, require_speed, same_bytes, same_image
+from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
+
+SHAPE = (8, 10)
+_HEADER = Header({
+    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 6.0, "CRPIX2": 4.5,
+    "CD1_1": -1e-4, "CD1_2": 1e-5, "CD2_1": 1e-5, "CD2_2": 1e-4, "BUNIT": "adu", "EXPTIME": 30.0,
+})  # fmt: skip
+_USER_FLAG = 64
+
+
+def the_input_never_changes(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    # Views of arrays that can be written, as a careless function would find them.
+    open_image = Image(image.array, image.header, image.mask, image.range, image.variance)
+    for plane in (open_image.array, open_image.mask, open_image.variance):
+        if plane is not None and plane.base is None:
+            plane.flags.writeable = True
+    step(open_image)
+    for name in ("array", "mask", "variance"):
+        require(
+            same_bytes(getattr(open_image, name), getattr(image, name)),
+            f"the {name} of its input has changed",
+        )
+
+
+def the_result_is_an_image_that_cannot_change(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    result = step.function(image, **_options(step))
+    require(isinstance(result, Image), f"it gives a {type(result).__name__}, no Image")
+    planes = (result.array, result.mask, result.variance)
+    require(
+        not any(p.flags.writeable for p in planes if p is not None), "a plane of the result can be written"
+    )
+    same = all(p is None or p.shape == result.shape for p in planes) and result.array.ndim == 2
+    window = (result.range.y_upper - result.range.y_lower, result.range.x_upper - result.range.x_lower)
+    require(
+        same and window == result.shape, f"array {result.shape}, its window {window} and planes do not agree"
+    )
+
+
+def the_window_of_the_result_lies_in_that_of_the_input(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    window, frame = step(image).range, image.range
+    require(window.intersection(frame) == window, f"the window {frame} became {window}")
+
+
+def the_same_input_gives_the_same_result(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    require(same_image(step(image), step(image)), "two runs differ")
+
+
+def byte_order_and_pickling_do_not_matter(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    swapped = image.array.astype(image.dtype.newbyteorder())
+    strange = Image(np.asfortranarray(swapped), image.header, image.mask, image.range, image.variance)
+    expected = step(image)
+    require(
+        same_image(step(strange), expected), "swapped bytes and another order in memory change the result"
+    )
+    copies = pickle.loads(pickle.dumps(step)), pickle.loads(pickle.dumps(image))
+    require(same_image(copies[0](copies[1]), expected), "pickling changes the result")
+
+
+def single_precision_stays_and_so_does_double(step: Step, trial: Trial) -> None:
+    for dtype in ("f4", "f8"):
+        image = _image(trial, dtypes=(dtype,))
+        require(step(image).dtype == image.dtype, f"{image.dtype} becomes {step(image).dtype}")
+
+
+def whole_numbers_are_numbers(step: Step, trial: Trial) -> None:
+    image = _image(trial, dtypes=("u2", "i2", "i4"))
+    short, wide = step(image), step(image.replace(array=image.array.astype("f8")))
+    require(same_bytes(_flags(short), _flags(wide)), "integers get other flags than float64")
+    near = np.allclose(short.array, wide.array, rtol=2e-5, atol=1e-3, equal_nan=True)
+    require(near, "integers get another result than float64")
+
+
+def a_variance_stays_and_is_never_negative(step: Step, trial: Trial) -> None:
+    result = step(_image(trial, variance=True))
+    if result.variance is None:
+        require(False, "the variance is lost")
+    else:
+        require((np.nan_to_num(result.variance) >= 0).all(), "a variance is negative")
+
+
+def a_flagged_pixel_stays_flagged(step: Step, trial: Trial) -> None:
+    image = _image(trial, masked=False)
+    y, x = trial.draw("y", st.integers(3, 5)), trial.draw("x", st.integers(3, 6))
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[y, x] = _USER_FLAG
+    result = step(image.replace(mask=mask))
+    window = result.range
+    inside = window.x_lower <= x < window.x_upper and window.y_lower <= y < window.y_upper
+    require(not inside or (_flags(result) & _USER_FLAG).any(), f"the flag of pixel x={x}, y={y} is lost")
+
+
+def masks_only_grow(step: Step, trial: Trial) -> None:
+    image = _image(trial, masked=True)
+    if not _stays_in_place(step, image):
+        return  # pixels come out elsewhere
+    lost = image.mask & ~_flags(step(image))
+    require(not lost.any(), f"a flag is lost at (y, x) {_places(lost)}")
+
+
+def what_a_flagged_pixel_holds_reaches_no_good_one(step: Step, trial: Trial) -> None:
+    image = _image(trial, masked=True)
+    value = trial.draw("value", st.floats(-6e4, 6e4, width=16))
+    other = image.replace(array=np.where(image.mask != 0, image.dtype.type(value), image.array))
+    one, two = step(image), step(other)
+    good = one.good & two.good
+    require(np.array_equal(one.array[good], two.array[good]), "a good pixel depends on a flagged one")
+
+
+def pixels_without_a_value_are_flagged(step: Step, trial: Trial) -> None:
+    result = step(_image(trial, low=-1e4))
+    unflagged = ~np.isfinite(result.array) & (_flags(result) == 0)
+    require(not unflagged.any(), f"a value is lost without a flag at (y, x) {_places(unflagged)}")
+
+
+def nan_and_infinity_raise_nothing(step: Step, trial: Trial) -> None:
+    image = _image(trial)
+    spots = trial.draw(
+        "odd", hnp.arrays(np.float32, SHAPE, elements=st.sampled_from((0, np.nan, np.inf, 1e30)))
+    )
+    step(image.replace(array=np.where(spots == 0, image.array, spots).astype("f4")))
+
+
+def a_plain_array_will_do(step: Step, trial: Trial) -> None:
+    array = _image(trial).array
+    require(same_image(step(array), step(Image(array))), "an array gives another result than its Image")
+
+
+def one_line_of_history_is_added(step: Step, trial: Trial) -> None:
+    image = _image(trial).replace(header=_HEADER.add_history("before"))
+    history = step(image).header.history
+    fits = len(history) == 2 and history[0] == "before" and step.name in history[1].split()
+    require(fits, f"the history is {list(history)}")
+
+
+def nonsense_in_an_option_is_a_typed_error(step: Step, trial: Trial) -> None:
+    image = Image(np.full(SHAPE, 100.0), _HEADER)
+    require_refusals(step.parameters, lambda options: step.configure(**options)(image))
+
+
+def it_is_fast(step: Step, trial: Trial) -> None:
+    for shape in ((512, 512), SHAPE):  # the small one where an option, such as a master frame, wants it
+        image = Image(np.full(shape, 100, np.float32), _HEADER)
+        with suppress(CcdfxError):
+            require_speed(partial(step, image), trial.seconds, f"a frame of {shape[0]} x {shape[1]} pixels")
+            return
+
+
+LAWS = (
+    it_can_be_pickled, the_input_never_changes, the_result_is_an_image_that_cannot_change,
+    the_window_of_the_result_lies_in_that_of_the_input, the_same_input_gives_the_same_result,
+    byte_order_and_pickling_do_not_matter, single_precision_stays_and_so_does_double, whole_numbers_are_numbers,
+    a_variance_stays_and_is_never_negative, a_flagged_pixel_stays_flagged, masks_only_grow,
+    what_a_flagged_pixel_holds_reaches_no_good_one, pixels_without_a_value_are_flagged,
+    nan_and_infinity_raise_nothing, a_plain_array_will_do, one_line_of_history_is_added,
+    nonsense_in_an_option_is_a_typed_error, it_is_fast,
+)  # fmt: skip
+
+
+@st.composite
+def _images(
+    draw: st.DrawFn, dtypes: tuple[str, ...], low: float, masked: bool | None, variance: bool | None
+) -> Image:
+    """Frames of one shape; columns 8 and 9 are good everywhere, so that they can be an overscan."""
+    dtype = np.dtype(draw(st.sampled_from(dtypes)))
+    array = draw(
+        hnp.arrays(np.int16, SHAPE, elements=st.integers(int(low) if dtype.kind != "u" else 0, 6000))
+    )
+    mask = errors = None
+    if draw(st.booleans()) if masked is None else masked:
+        mask = draw(hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from((0, 0, 0, 1, 4, 8, 64, 255))))
+        mask[:, 8:] = 0
+    if draw(st.booleans()) if variance is None else variance:
+        errors = draw(hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 9, width=16)))
+    return Image(array.astype(dtype), _HEADER, mask, variance=errors)
+
+
+def _image(
+    trial: Trial, *, dtypes: tuple[str, ...] = ("f4",), low: float = 1, masked: bool | None = None,
+    variance: bool | None = None,
+) -> Image:  # fmt: skip
+    return trial.draw("image", _images(dtypes, low, masked, variance))
+
+
+def _options(step: Step) -> dict[str, Any]:
+    from ccdfx.records.master import Master
+
+    return {n: v.image if isinstance(v, Master) else v for n, v in step.options.items()}
+
+
+def _flags(image: Image) -> np.ndarray:
+    return np.zeros(image.shape, np.uint8) if image.mask is None else image.mask
+
+
+def _stays_in_place(step: Step, image: Image) -> bool:
+    """Whether a flag comes out where it was, and nowhere else in a frame without others."""
+    mask = np.zeros(image.shape, np.uint8)
+    mask[1, 2] = mask[2, 5] = _USER_FLAG
+    result = step(image.replace(mask=mask))
+    return result.range == image.range and bool((_flags(result)[mask != 0] & _USER_FLAG).all())
+
+
+def _places(spots: np.ndarray) -> str:
+    """The first few pixels of those that are not zero."""
+    found = [tuple(map(int, at)) for at in np.argwhere(spots)]
+    return ", ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
