@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import column, keep_everything, least_kept, middle, restore
+from ccdfx.kernels.clipping import column, least_kept, restore
+from ccdfx.kernels.lane_statistics import middle
 
 
 @kernel
@@ -34,7 +35,6 @@ def _percentile_lane(x, residual, n, parameters):
 def percentile_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, ranks from the median to the value whose distance is the unit."""
     x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    keep_everything(counts, low, high)
     for i in range(counts.size):
         column(lanes, i, counts[i], x)
         low[i], high[i] = _percentile_lane(x, residual, counts[i], parameters)

@@ -172,12 +172,12 @@ def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arr
 
 
 def _arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
-    from ccdfx.kernels.rules import mad_clip_rule
+    from ccdfx.kernels.rules import mad_clip_median_rule
 
     floor = parameters["floor"]
     if floor is None:
         floor = QUANTISATION / min(facts.scales) if facts.integers else 1e-300
-    return Arrangement(mad_clip_rule, (parameters["low"], parameters["high"], parameters["keep"], floor))
+    return Arrangement(mad_clip_median_rule, (parameters["low"], parameters["high"], parameters["keep"], floor, math.inf))
 
 
 REJECTIONS = (
