@@ -31,7 +31,7 @@ LOW, HIGH, KEEP = 0, 1, 2  # the first three parameters of a clipping rule
 # Of each lane of the tile: `counts`; the ranks of the survivors `low`, `high`, and those before the last pass that
 # dropped something, `floor`, `ceiling`; `residual` in sigma of what was dropped, [lane][rank]. Of each lane of the
 # block: how many are `left`, from which `lane` of the tile they are.
-Work = namedtuple("Work", "counts parameters low high floor ceiling residual block left lane found")  # noqa: PYI024
+Work = namedtuple("Work", "counts parameters low high floor ceiling residual block left lane found")
 
 
 @kernel

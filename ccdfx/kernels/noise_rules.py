@@ -116,7 +116,9 @@ def _each_clip(lanes, frames, counts, noise, parameters, low, high, kinds):
             for r in range(n):
                 lane.distance[r] = lane.x[r] - center
                 frame = lane.frame[r]
-                lane.sigma[r] = np.sqrt(noise[frame, i]) if measured else _detector_sigma(noise, frame, center)
+                lane.sigma[r] = (
+                    np.sqrt(noise[frame, i]) if measured else _detector_sigma(noise, frame, center)
+                )
             number += 1
             before, m = m, drop_distant(lane, n, parameters, number)
             if m == before:

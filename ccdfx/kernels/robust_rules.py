@@ -158,12 +158,25 @@ def _line_lane(lane, n, parameters):
 
 
 @kernel
+def _order_ties(lane, n, variance):
+    """Sort equal values by their variance: each rank has a residual of its own, and no order of frames decides."""
+    for r in range(1, n):
+        frame, q = lane.frame[r], r
+        while q > 0 and lane.x[q - 1] == lane.x[r] and variance[lane.frame[q - 1]] > variance[frame]:
+            lane.frame[q] = lane.frame[q - 1]
+            q -= 1
+        lane.frame[q] = frame
+
+
+@kernel
 def linear_fit_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; it needs the order."""
+    """parameters: low, high, keep, whether ``noise[frame, lane]`` is the variance of each value; it needs the order."""
     lane = lane_of(lanes.shape[0])
     for i in range(counts.size):
         n = counts[i]
         read_lane(lanes, frames, i, n, lane)
+        if parameters[3] != 0:
+            _order_ties(lane, n, noise[:, i])
         m, keep = _line_lane(lane, n, parameters)
         if m < keep:
             take_back(lane, 1, n, keep)

@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.clipping import TIE
 
-Lane = namedtuple("Lane", "x frame kept distance sigma residual passed kept_x")  # noqa: PYI024
+Lane = namedtuple("Lane", "x frame kept distance sigma residual passed kept_x")
 
 
 @kernel

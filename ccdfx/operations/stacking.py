@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.engines import Engine, current_engine
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
 from ccdfx.operations.average import Average, as_average, efficiency_table, mean, trimmed_efficiency
 from ccdfx.operations.frames import Frame, as_frames, decoding, read_tile, release_buffer, working_type
 from ccdfx.operations.lines import stack_lines
@@ -66,9 +67,10 @@ def job_of(
     propagated = all(frame.has_variance for frame in found)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     if reject is not None:
-        reject.arrange(
-            reject.parameters, facts
-        )  # what is wrong with the rule is said before anything is read
+        # what is wrong with the rule is said before anything is read
+        caution = reject.arrange(reject.parameters, facts).caution
+        if caution:
+            warnings.warn(caution, CcdfxWarning, stacklevel=3)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
     header = _header(found, average)
     return Job(
