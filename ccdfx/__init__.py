@@ -49,7 +49,7 @@ _HOMES = {
     "operations.reject": ("mad_clip", "minmax", "sigma_clip"),
     "operations.line_reject": ("average_sigma_clip",),
     "operations.noise_reject": ("ccd_clip", "cr_reject", "variance_clip"),
-    "operations.rank_reject": ("percentile_clip",),
+    "operations.rank_reject": ("percentile_clip", "relative_clip"),
     "operations.robust_reject": ("gesd", "linear_fit_clip", "winsorized_clip"),
     "operations.sample_reject": ("sample_clip",),
     "operations.combine": ("Stack", "combine", "stack"),

@@ -1,82 +1,126 @@
-"""What clipping rules share: centers, deviations, and the ranks that move inwards.
+"""What clipping rules share: a block of sorted lanes shrinks from both ends, pass by pass.
 
-All sums are in float64. A first pass over all lanes at once finds the lanes in which something must go; only those
-are worked on one by one, in a contiguous copy.
+A rule finds center and sigma of all lanes at once and calls `clip_pass`; that drops the values beyond the limits and
+moves the lanes that need another look to the front of a smaller block, their survivors first::
+
+    work = begin(lanes, counts, parameters, low, high)
+    x, left = lanes, counts
+    while left.size:
+        medians(x, left, center)
+        ...                                              # sigma[0, k] of each lane
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_neighbours(work)
+
+So the first pass costs little where nothing goes, and each later one only what is left.
+`ccdfx.kernels.lane_statistics` has the centers and deviations.
 """
 
 from __future__ import annotations
+
+from collections import namedtuple
 
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
 
-MAD_TO_SIGMA = 1.4826
 TIE = 0.001  # residuals (in sigma) that are equal for `keep`
-MEDIAN, MEAN, TRIMMED = 0, 1, 2
+MEDIAN, MEAN, TRIMMED = 0, 1, 2  # centers
+LOW, HIGH, KEEP = 0, 1, 2  # the first three parameters of a clipping rule
 
-
-# ---- one lane, contiguous and in float64 ----
-
-
-@kernel(fastmath={"reassoc", "nsz"})
-def squares(x, low, high, center):
-    total = 0.0
-    for r in range(low, high):
-        d = x[r] - center
-        total += d * d
-    return total
+# Of each lane of the tile: `counts`; the ranks of the survivors `low`, `high`, and those before the last pass that
+# dropped something, `floor`, `ceiling`; `residual` in sigma of what was dropped, [lane][rank]. Of each lane of the
+# block: how many are `left`, from which `lane` of the tile they are.
+Work = namedtuple("Work", "counts parameters low high floor ceiling residual block left lane found")
 
 
 @kernel
-def middle(x, low, high):
-    n = high - low
-    return 0.5 * (x[low + (n - 1) // 2] + x[low + n // 2])
+def least_kept(parameters, n):
+    """How many of n values must survive; a negative number is that many fewer than there are."""
+    keep = np.int64(parameters[KEEP])
+    return min(keep, n) if keep >= 0 else max(n + keep, 0)
 
 
 @kernel
-def center_of(x, low, high, kind):
-    n = high - low
-    if kind == MEDIAN:
-        return middle(x, low, high)
-    pivot = x[low + n // 2]
-    total = 0.0
-    for r in range(low, high):
-        total += x[r] - pivot
-    if kind == TRIMMED and n > 2:
-        return pivot + (total - (x[low] - pivot) - (x[high - 1] - pivot)) / (n - 2)
-    return pivot + total / n
+def column(lanes, lane, count, x):
+    for r in range(count):
+        x[r] = lanes[r, lane]
 
 
 @kernel
-def nearest(x, low, high, center, count):
-    """The count-th smallest distance from the center: the least half-width of `count` neighbouring ranks."""
-    best = np.inf
-    for r in range(low, high - count + 1):
-        width = max(center - x[r], x[r + count - 1] - center)
-        best = min(best, width)
-    return best
+def begin(lanes, counts, parameters, low, high):
+    """All values survive, and every lane is to be looked at."""
+    rows, width = lanes.shape
+    floor, ceiling = np.empty(width, np.int32), np.empty(width, np.int32)
+    left, lane = np.empty(width, np.int32), np.empty(width, np.int32)
+    for i in range(width):
+        low[i] = floor[i] = 0
+        high[i] = ceiling[i] = counts[i]
+        lane[i] = i
+    residual, block, found = np.empty((width, rows)), np.empty_like(lanes), np.empty(width, np.bool_)
+    return Work(counts, parameters, low, high, floor, ceiling, residual, block, left, lane, found)
 
 
 @kernel
-def mad(x, low, high, center):
-    n = high - low
-    half = nearest(x, low, high, center, (n + 1) // 2)
-    if n % 2 == 0:
-        half = 0.5 * (half + nearest(x, low, high, center, n // 2 + 1))
-    return half
+def clip_pass(x, left, work, center, sigma, least):
+    """Drop what lies beyond the limits; the numbers of values left in the lanes that need another pass.
+
+    x[rank, k]: the survivors of lane work.lane[k], left[k] of them. sigma[0, k] is that of lane k; or sigma[rank, k]
+    that of each value, and the lanes to look at are already marked. A pass needs at least so many values.
+    """
+    low_limit, high_limit = work.parameters[LOW], work.parameters[HIGH]
+    own = np.int64(sigma.shape[0] > 1)
+    if not own:
+        for k in range(left.size):
+            below = center[k] - x[0, k] > low_limit * sigma[0, k]
+            above = x[max(left[k] - 1, 0), k] - center[k] > high_limit * sigma[0, k]
+            work.found[k] = (below | above) & (sigma[0, k] > 0)
+    again = 0
+    for k in range(left.size):
+        i, n = work.lane[k], np.int64(left[k])
+        keep = least_kept(work.parameters, work.counts[i])
+        if not work.found[k] or n < max(least, keep + 1):
+            continue
+        residual, floor, first, last = work.residual[i], work.low[i], 0, n
+        while first < last and center[k] - x[first, k] > low_limit * sigma[own * first, k]:
+            residual[floor + first] = (center[k] - x[first, k]) / sigma[own * first, k]
+            first += 1
+        while last > first and x[last - 1, k] - center[k] > high_limit * sigma[own * (last - 1), k]:
+            last -= 1
+            residual[floor + last] = (x[last, k] - center[k]) / sigma[own * last, k]
+        if last - first < n:
+            work.floor[i], work.ceiling[i] = floor, work.high[i]
+            work.low[i], work.high[i] = floor + first, floor + last
+            if last - first >= max(least, keep + 1):
+                for r in range(last - first):
+                    work.block[r, again] = x[first + r, k]
+                work.left[again], work.lane[again] = last - first, i
+                again += 1
+    return work.left[:again]
 
 
 @kernel
-def drop(x, residual, low, high, center, sigma, limits):
-    """The ranks within the limits, and the residual in sigma of those that go."""
-    first, last = low, high
-    while first < last and center - x[first] > limits[0] * sigma:
-        residual[first] = (center - x[first]) / sigma
-        first += 1
-    while last > first and x[last - 1] - center > limits[1] * sigma:
-        residual[last - 1] = (x[last - 1] - center) / sigma
-        last -= 1
-    return first, last
+def restore_neighbours(work):
+    """About a median: where fewer are left than must survive, take dropped values back."""
+    if work.parameters[KEEP] == 0:
+        return
+    for i in range(work.low.size):
+        n = work.counts[i]
+        keep = least_kept(work.parameters, n)
+        work.low[i], work.high[i] = restore(work.residual[i], work.low[i], work.high[i], 0, n, keep)
+
+
+@kernel
+def restore_last(work):
+    """About a mean: where fewer are left than must survive, take values of the last pass back."""
+    if work.parameters[KEEP] == 0:
+        return
+    for i in range(work.low.size):
+        keep = least_kept(work.parameters, work.counts[i])
+        floor, ceiling = work.floor[i], work.ceiling[i]
+        work.low[i], work.high[i] = restore_ties(
+            work.residual[i], work.low[i], work.high[i], floor, ceiling, keep
+        )
 
 
 @kernel
@@ -116,111 +160,3 @@ def restore_ties(residual, low, high, floor, ceiling, keep):
         while high < ceiling and residual[high] <= limit:
             high += 1
     return low, high
-
-
-@kernel
-def least_kept(parameters, n):
-    """How many of n values must survive; a negative number is that many fewer than there are."""
-    keep = np.int64(parameters[2])
-    return min(keep, n) if keep >= 0 else max(n + keep, 0)
-
-
-@kernel
-def column(lanes, lane, count, x):
-    for r in range(count):
-        x[r] = lanes[r, lane]
-
-
-# ---- all lanes at once ----
-
-
-@kernel
-def centers(lanes, counts, kind, center):
-    """Median, mean, or mean without one minimum and one maximum, of the valid values of every lane."""
-    if kind == MEDIAN:
-        for i in range(center.size):
-            n = max(counts[i], 1)
-            center[i] = 0.5 * (np.float64(lanes[(n - 1) // 2, i]) + np.float64(lanes[n // 2, i]))
-        return
-    pivot = np.empty(center.size)
-    for i in range(center.size):
-        pivot[i] = lanes[max(counts[i], 1) // 2, i] if counts[i] > 1 else lanes[0, i]
-        center[i] = 0.0
-    for r in range(lanes.shape[0]):
-        for i in range(center.size):
-            center[i] += lanes[r, i] - pivot[i] if r < counts[i] else 0.0
-    for i in range(center.size):
-        n = counts[i]
-        if n > 2 and kind == TRIMMED:
-            ends = (lanes[0, i] - pivot[i]) + (lanes[n - 1, i] - pivot[i])
-            center[i] = pivot[i] + (center[i] - ends) / (n - 2)
-        else:
-            center[i] = pivot[i] + center[i] / max(n, 1)
-
-
-@kernel
-def deviations(lanes, counts, center, sigma):
-    """Standard deviation (divisor n - 1) about the center of every lane."""
-    for i in range(sigma.size):
-        sigma[i] = 0.0
-    whole = True
-    for i in range(sigma.size):
-        whole &= counts[i] == lanes.shape[0]
-    for r in range(lanes.shape[0]):
-        if whole:
-            for i in range(sigma.size):
-                d = lanes[r, i] - center[i]
-                sigma[i] += d * d
-        else:
-            for i in range(sigma.size):
-                d = lanes[r, i] - center[i] if r < counts[i] else 0.0
-                sigma[i] += d * d
-    for i in range(sigma.size):
-        sigma[i] = np.sqrt(sigma[i] / max(counts[i] - 1, 1))
-
-
-@kernel
-def outlying(lanes, counts, center, sigma, limits, found):
-    """Mark the lanes with an end beyond a limit, with a margin for rounding: these are then looked at."""
-    low, high = 0.999999 * limits[0], 0.999999 * limits[1]
-    for i in range(found.size):
-        n = counts[i]
-        top = np.float64(lanes[max(n - 1, 0), i])
-        bottom = np.float64(lanes[0, i])
-        beyond = (center[i] - bottom > low * sigma[i]) | (top - center[i] > high * sigma[i])
-        found[i] = beyond & (n > 0)
-
-
-@kernel
-def keep_everything(counts, low, high):
-    for i in range(counts.size):
-        low[i] = 0
-        high[i] = counts[i]
-
-
-@kernel
-def mads(lanes, counts, center, sigma, x):
-    """Median absolute deviation of every lane; all full lanes at once."""
-    rows = lanes.shape[0]
-    half = (rows + 1) // 2
-    other = rows // 2 + 1
-    next_width = np.empty(sigma.size)
-    for i in range(sigma.size):
-        sigma[i] = np.inf
-        next_width[i] = np.inf
-    for r in range(rows - half + 1):
-        for i in range(sigma.size):
-            width = max(center[i] - lanes[r, i], lanes[r + half - 1, i] - center[i])
-            sigma[i] = width if width < sigma[i] else sigma[i]
-    if rows % 2 == 0:
-        for r in range(rows - other + 1):
-            for i in range(sigma.size):
-                width = max(center[i] - lanes[r, i], lanes[r + other - 1, i] - center[i])
-                next_width[i] = width if width < next_width[i] else next_width[i]
-        for i in range(sigma.size):
-            sigma[i] = 0.5 * (sigma[i] + next_width[i])
-    for i in range(sigma.size):
-        n = counts[i]
-        if n < rows:
-            column(lanes, i, n, x)
-            sigma[i] = mad(x, 0, n, center[i]) if n > 0 else 0.0

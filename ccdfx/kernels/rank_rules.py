@@ -1,11 +1,12 @@
-"""Rules that take their sigma from the sorted values of a lane; `ccdfx.kernels.rules` says what a rule is."""
+"""Rules that take their unit from the sorted values of a lane; `ccdfx.kernels.rules` says what a rule is."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import column, keep_everything, least_kept, middle, restore
+from ccdfx.kernels.clipping import begin, clip_pass, column, least_kept, restore, restore_neighbours
+from ccdfx.kernels.lane_statistics import medians, middle
 
 
 @kernel
@@ -34,7 +35,18 @@ def _percentile_lane(x, residual, n, parameters):
 def percentile_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, ranks from the median to the value whose distance is the unit."""
     x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    keep_everything(counts, low, high)
     for i in range(counts.size):
         column(lanes, i, counts[i], x)
         low[i], high[i] = _percentile_lane(x, residual, counts[i], parameters)
+
+
+@kernel
+def relative_clip_rule(lanes, frames, counts, noise, parameters, low, high):
+    """parameters: low, high, keep."""
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    medians(lanes, counts, center)
+    for i in range(counts.size):
+        sigma[0, i] = abs(center[i])
+    clip_pass(lanes, counts, work, center, sigma, 3)
+    restore_neighbours(work)

@@ -9,17 +9,19 @@ import numpy as np
 
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.clipping import (
+    HIGH,
+    LOW,
     MEAN,
-    center_of,
+    begin,
+    clip_pass,
     column,
-    drop,
-    keep_everything,
     least_kept,
-    middle,
     restore,
-    squares,
+    restore_neighbours,
 )
-from ccdfx.kernels.noise_rules import part_lane, take_back
+from ccdfx.kernels.lane_statistics import center_of, medians, squares
+from ccdfx.kernels.lanes import greatest, lower, upper
+from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 WINSOR_LIMIT, WINSOR_FACTOR, WINSOR_CHANGE = 1.5, 1.134, 0.0005
 ROUNDING = 1e-12  # deviations from a line below this, in units of the range, are none
@@ -28,30 +30,29 @@ ROUNDING = 1e-12  # deviations from a line below this, in units of the range, ar
 # ---- winsorized sigma ----
 
 
-@kernel
-def _deviation_within(x, low, high, center, bottom, top):
-    """Standard deviation (divisor n - 1), where distances from the center beyond bottom and top count as these."""
+@kernel(fastmath={"reassoc", "nsz"})
+def _deviation_within(d, n, bottom, top):
+    """Standard deviation (divisor n - 1) of n distances, where those beyond bottom and top count as these."""
     total = square = 0.0
-    for r in range(low, high):
-        d = min(max(x[r] - center, bottom), top)
-        total += d
-        square += d * d
-    n = high - low
+    for r in range(n):
+        within = lower(upper(d[r], bottom), top)
+        total += within
+        square += within * within
     return np.sqrt(max(square - total * total / n, 0.0) / (n - 1))
 
 
 @kernel
-def _winsorized_sigma(x, low, high, center):
-    least = np.inf  # distance from the center other than 0
-    for r in range(low, high):
-        d = abs(x[r] - center)
-        least = d if 0 < d < least else least
-    sigma = _deviation_within(x, low, high, center, -np.inf, np.inf)
+def _winsorized_sigma(d, n):
+    """Of n distances from the center."""
+    least = np.inf  # distance other than 0
+    for r in range(n):
+        least = abs(d[r]) if 0 < abs(d[r]) < least else least
+    sigma = _deviation_within(d, n, -np.inf, np.inf)
     bottom, top = -np.inf, np.inf
     while sigma > 0:
         bottom, top = max(bottom, -WINSOR_LIMIT * sigma), min(top, WINSOR_LIMIT * sigma)
         before = sigma
-        sigma = WINSOR_FACTOR * _deviation_within(x, low, high, center, bottom, top)
+        sigma = WINSOR_FACTOR * _deviation_within(d, n, bottom, top)
         if abs(sigma - before) <= WINSOR_CHANGE * before:
             return sigma
         if sigma < before and top <= least and -bottom <= least:
@@ -60,29 +61,54 @@ def _winsorized_sigma(x, low, high, center):
 
 
 @kernel
-def _winsorized_lane(x, residual, n, parameters):
-    low, high = 0, n
-    keep = least_kept(parameters, n)
-    while high - low >= max(3, keep + 1):
-        center = middle(x, low, high)
-        sigma = _winsorized_sigma(x, low, high, center)
-        if not sigma > 0:
-            break
-        before_low, before_high = low, high
-        low, high = drop(x, residual, low, high, center, sigma, parameters)
-        if low == before_low and high == before_high:
-            break
-    return restore(residual, low, high, 0, n, keep)
+def _doubtful(x, left, center, parameters, sums, doubtful):
+    """Mark the lanes that may lose a value; the others need no sigma.
+
+    Let s be the sigma at which the further end lies just at its limit. Moving values closer together never widens
+    their spread; so if one step of the iteration, taken from s, gives more than s, and the standard deviation from which it
+    starts is more than s too, then no later sigma is less, and nothing lies beyond a limit.
+    """
+    needed, total, square, moved_total, moved_square = sums
+    for k in range(left.size):
+        below, above = center[k] - x[0, k], x[max(left[k] - 1, 0), k] - center[k]
+        needed[k] = max(below / parameters[LOW], above / parameters[HIGH])
+        total[k] = square[k] = moved_total[k] = moved_square[k] = 0.0
+    for r in range(greatest(left)):
+        for k in range(left.size):
+            d = x[r, k] - center[k] if r < left[k] else 0.0
+            reach = WINSOR_LIMIT * needed[k]
+            within = lower(upper(d, -reach), reach)
+            total[k] += d
+            square[k] += d * d
+            moved_total[k] += within
+            moved_square[k] += within * within
+    for k in range(left.size):
+        n = np.float64(left[k])
+        enough = 1.000001 * needed[k] * needed[k] * (n - 1)  # with a margin for rounding
+        spread = square[k] - total[k] * total[k] / n
+        moved = WINSOR_FACTOR * WINSOR_FACTOR * (moved_square[k] - moved_total[k] * moved_total[k] / n)
+        doubtful[k] = (left[k] > 2) & (needed[k] > 0) & ((spread < enough) | (moved < enough))
 
 
 @kernel
 def winsorized_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
-    x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    keep_everything(counts, low, high)
-    for i in range(counts.size):
-        column(lanes, i, counts[i], x)
-        low[i], high[i] = _winsorized_lane(x, residual, counts[i], parameters)
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma, d = np.empty(counts.size), np.empty((1, counts.size)), np.empty(lanes.shape[0])
+    sums, doubtful = np.empty((5, counts.size)), np.empty(counts.size, np.bool_)
+    x, left = lanes, counts
+    while left.size:
+        medians(x, left, center)
+        _doubtful(x, left, center, parameters, (sums[0], sums[1], sums[2], sums[3], sums[4]), doubtful)
+        for k in range(left.size):
+            sigma[0, k] = np.inf
+            if doubtful[k]:
+                for r in range(left[k]):
+                    d[r] = x[r, k] - center[k]
+                sigma[0, k] = _winsorized_sigma(d, left[k])
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_neighbours(work)
 
 
 # ---- about a line through the sorted values ----
@@ -101,20 +127,13 @@ def _fit_line(y, n):
 
 
 @kernel
-def _line_lane(x, n, parameters, kept, state):
-    """Mark what survives; a value that goes has its residual and the pass in the state."""
-    residual, passed, y, rank = state
+def _line_lane(lane, n, parameters):
+    """Mark what survives; how many values, and how many must."""
     m, number = n, 0
-    for r in range(n):
-        kept[r] = True
-        passed[r] = 0
     keep = least_kept(parameters, n)
+    y = lane.kept_x
     while m >= max(3, keep + 1):
-        m = 0
-        for r in range(n):
-            if kept[r]:
-                y[m], rank[m] = x[r], r
-                m += 1
+        gather_kept(lane, n)
         pivot = y[m // 2]
         for i in range(m):
             y[i] -= pivot
@@ -125,35 +144,43 @@ def _line_lane(x, n, parameters, kept, state):
         sigma /= m
         if not sigma > ROUNDING * (y[m - 1] - y[0]):
             break
+        i = 0
+        for r in range(n):
+            if lane.kept[r]:
+                lane.distance[r] = y[i] - level - slope * (i - 0.5 * (m - 1))
+                lane.sigma[r] = sigma
+                i += 1
         number += 1
-        before = m
-        for i in range(before):
-            d = y[i] - level - slope * (i - 0.5 * (before - 1))
-            if -d > parameters[0] * sigma or d > parameters[1] * sigma:
-                kept[rank[i]] = False
-                residual[rank[i]] = abs(d) / sigma
-                passed[rank[i]] = number
-                m -= 1
+        before, m = m, drop_distant(lane, n, parameters, number)
         if m == before:
             break
     return m, keep
 
 
 @kernel
+def _order_ties(lane, n, variance):
+    """Sort equal values by their variance: each rank has a residual of its own, and no order of frames decides."""
+    for r in range(1, n):
+        frame, q = lane.frame[r], r
+        while q > 0 and lane.x[q - 1] == lane.x[r] and variance[lane.frame[q - 1]] > variance[frame]:
+            lane.frame[q] = lane.frame[q - 1]
+            q -= 1
+        lane.frame[q] = frame
+
+
+@kernel
 def linear_fit_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; it needs the order."""
-    rows = lanes.shape[0]
-    x, frame, kept = np.empty(rows), np.empty(rows, np.int64), np.empty(rows, np.bool_)
-    state = (np.empty(rows), np.empty(rows, np.int64), np.empty(rows), np.empty(rows, np.int64))
+    """parameters: low, high, keep, whether ``noise[frame, lane]`` is the variance of each value; it needs the order."""
+    lane = lane_of(lanes.shape[0])
     for i in range(counts.size):
         n = counts[i]
-        column(lanes, i, n, x)
-        for r in range(n):
-            frame[r] = frames[r, i]
-        m, keep = _line_lane(x, n, parameters, kept, state)
+        read_lane(lanes, frames, i, n, lane)
+        if parameters[3] != 0:
+            _order_ties(lane, n, noise[:, i])
+        m, keep = _line_lane(lane, n, parameters)
         if m < keep:
-            take_back(state[0], kept, state[1], 1, n, keep)
-        low[i], high[i] = part_lane(lanes, frames, i, n, x, frame, kept)
+            take_back(lane, 1, n, keep)
+        low[i], high[i] = part_lane(lanes, frames, i, n, lane)
 
 
 # ---- generalised extreme studentised deviate ----

@@ -23,26 +23,8 @@ import numpy as np
 from numba import types
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import (
-    MAD_TO_SIGMA,
-    MEAN,
-    MEDIAN,
-    TRIMMED,
-    center_of,
-    centers,
-    column,
-    deviations,
-    drop,
-    keep_everything,
-    least_kept,
-    mad,
-    mads,
-    middle,
-    outlying,
-    restore,
-    restore_ties,
-    squares,
-)
+from ccdfx.kernels.clipping import begin, clip_pass, restore_last, restore_neighbours
+from ccdfx.kernels.lane_statistics import deviations, mad_sigmas, means, medians
 
 
 def rule_type(real: types.Float) -> types.FunctionType:
@@ -69,86 +51,60 @@ def minmax_rule(lanes, frames, counts, noise, parameters, low, high):
         high[i] = n - np.int32(parameters[1] * n + 0.001)
 
 
-# ---- sigma clipping ----
-
-
-@kernel
-def _sigma_lane(x, residual, n, kind, limits, keep):
-    low, high = 0, n
-    first = MEDIAN if kind == MEDIAN else TRIMMED
-    while high - low >= max(3, keep + 1):
-        center = center_of(x, low, high, first)
-        first = kind
-        sigma = np.sqrt(squares(x, low, high, center) / (high - low - 1))
-        if not sigma > 0:
-            break
-        before_low, before_high = low, high
-        low, high = drop(x, residual, low, high, center, sigma, limits)
-        if low == before_low and high == before_high:
-            break
-        if high - low < keep and kind != MEDIAN:
-            return restore_ties(residual, low, high, before_low, before_high, keep)
-    return restore(residual, low, high, 0, n, keep)
-
-
-@kernel
-def _sigma_clip(lanes, counts, parameters, low, high, kind):
-    center, sigma, found = np.empty(counts.size), np.empty(counts.size), np.empty(counts.size, np.bool_)
-    x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    keep_everything(counts, low, high)
-    centers(lanes, counts, MEDIAN if kind == MEDIAN else TRIMMED, center)
-    deviations(lanes, counts, center, sigma)
-    outlying(lanes, counts, center, sigma, parameters, found)
-    for i in range(counts.size):
-        if found[i]:
-            column(lanes, i, counts[i], x)
-            keep = least_kept(parameters, counts[i])
-            low[i], high[i] = _sigma_lane(x, residual, counts[i], kind, parameters, keep)
-
-
 @kernel
 def sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
-    _sigma_clip(lanes, counts, parameters, low, high, MEDIAN)
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    x, left = lanes, counts
+    while left.size:
+        medians(x, left, center)
+        deviations(x, left, center, 1, sigma[0])
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_neighbours(work)
 
 
 @kernel
 def sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
-    _sigma_clip(lanes, counts, parameters, low, high, MEAN)
-
-
-# ---- clipping by the median absolute deviation ----
-
-
-@kernel
-def _mad_lane(x, residual, n, parameters):
-    low, high = 0, n
-    keep = least_kept(parameters, n)
-    while high - low >= max(3, keep + 1):
-        center = middle(x, low, high)
-        sigma = max(MAD_TO_SIGMA * mad(x, low, high, center), parameters[3])
-        if not sigma > 0:
-            break
-        before_low, before_high = low, high
-        low, high = drop(x, residual, low, high, center, sigma, parameters)
-        if low == before_low and high == before_high:
-            break
-    return restore(residual, low, high, 0, n, keep)
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    x, left, first = lanes, counts, True
+    while left.size:
+        means(x, left, first, center)
+        deviations(x, left, center, 1, sigma[0])
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x, first = work.block, False
+    restore_last(work)
 
 
 @kernel
-def mad_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, least sigma."""
-    center, sigma, found = np.empty(counts.size), np.empty(counts.size), np.empty(counts.size, np.bool_)
-    x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    keep_everything(counts, low, high)
-    centers(lanes, counts, MEDIAN, center)
-    mads(lanes, counts, center, sigma, x)
-    for i in range(counts.size):
-        sigma[i] = max(MAD_TO_SIGMA * sigma[i], parameters[3])
-    outlying(lanes, counts, center, sigma, parameters, found)
-    for i in range(counts.size):
-        if found[i]:
-            column(lanes, i, counts[i], x)
-            low[i], high[i] = _mad_lane(x, residual, counts[i], parameters)
+def mad_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
+    """parameters: low, high, keep, least sigma, passes at most."""
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    x, left, passes = lanes, counts, parameters[4]
+    while left.size and passes > 0:
+        passes -= 1
+        medians(x, left, center)
+        mad_sigmas(x, left, center, parameters[3], sigma[0])
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_neighbours(work)
+
+
+@kernel
+def mad_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
+    """parameters: low, high, keep, least sigma, passes at most; the deviation remains that from the median."""
+    work = begin(lanes, counts, parameters, low, high)
+    median, center, sigma = np.empty(counts.size), np.empty(counts.size), np.empty((1, counts.size))
+    x, left, passes = lanes, counts, parameters[4]
+    while left.size and passes > 0:
+        passes -= 1
+        medians(x, left, median)
+        mad_sigmas(x, left, median, parameters[3], sigma[0])
+        means(x, left, False, center)
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_last(work)

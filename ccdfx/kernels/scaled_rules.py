@@ -9,115 +9,89 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import MEAN, MEDIAN, TRIMMED, center_of, column, least_kept, middle, restore
-from ccdfx.kernels.noise_rules import CONSTANT, SCALE, ZERO, part_lane, take_back
+from ccdfx.kernels.clipping import (
+    HIGH,
+    LOW,
+    MEAN,
+    MEDIAN,
+    TRIMMED,
+    begin,
+    clip_pass,
+    column,
+    least_kept,
+    restore_neighbours,
+)
+from ccdfx.kernels.lane_statistics import center_of, medians
+from ccdfx.kernels.noise_rules import CONSTANT, SCALE, ZERO
+from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 
 @kernel
-def _noise_weight(noise, row, center):
+def _weight(noise, row, center):
     """The noise of a frame at the center, but for a factor that all share: the root of its raw level, scaled."""
     return np.sqrt(max(1.0, (center + noise[row, ZERO]) / noise[row, SCALE]))
 
 
 @kernel
-def _scaled_median_lane(x, frame, residual, n, noise, limits, keep):
-    low, high = 0, n
-    while high - low >= max(3, keep + 1):
-        center = middle(x, low, high)
-        sigma = noise[0, CONSTANT]
-        if sigma == 0:
-            for r in range(low, high):
-                d = (x[r] - center) / _noise_weight(noise, frame[r], center)
-                sigma += d * d
-            sigma = np.sqrt(sigma / (high - low - 1))
-        if not sigma > 0:
-            break
-        first, last = low, high
-        while first < last:
-            d = (center - x[first]) / (sigma * _noise_weight(noise, frame[first], center))
-            if not d > limits[0]:
-                break
-            residual[first] = d
-            first += 1
-        while last > first:
-            d = (x[last - 1] - center) / (sigma * _noise_weight(noise, frame[last - 1], center))
-            if not d > limits[1]:
-                break
-            residual[last - 1] = d
-            last -= 1
-        if first == low and last == high:
-            break
-        low, high = first, last
-    return restore(residual, low, high, 0, n, keep)
-
-
-@kernel
-def _scaled_mean_lane(x, frame, n, noise, limits, keep, kept, state):
-    residual, passed, work = state
-    for r in range(n):
-        kept[r] = True
-        passed[r] = 0
-    number, m = 0, n
-    while m >= max(3, keep + 1):
-        m = 0
+def _own_sigmas(x, left, work, frames, noise, center, sigma):
+    """Mark the lanes with an end beyond its limit; sigma of each value."""
+    for k in range(left.size):
+        i, floor, n = work.lane[k], work.low[work.lane[k]], left[k]
+        square = 0.0
         for r in range(n):
-            if kept[r]:
-                work[m] = x[r]
-                m += 1
-        center = center_of(work, 0, m, MEAN if number else TRIMMED)
-        sigma = noise[0, CONSTANT]
-        if sigma == 0:
-            for r in range(n):
-                if kept[r]:
-                    d = (x[r] - center) / _noise_weight(noise, frame[r], center)
-                    sigma += d * d
-            sigma = np.sqrt(sigma / (m - 1))
-        if not sigma > 0:
-            break
-        number += 1
-        before = m
+            sigma[r, k] = _weight(noise, frames[floor + r, i], center[k])
+            square += ((x[r, k] - center[k]) / sigma[r, k]) ** 2
+        common = noise[0, CONSTANT] if noise[0, CONSTANT] != 0 else np.sqrt(square / max(n - 1, 1))
         for r in range(n):
-            if kept[r]:
-                d = (x[r] - center) / (sigma * _noise_weight(noise, frame[r], center))
-                if -d > limits[0] or d > limits[1]:
-                    kept[r] = False
-                    residual[r] = abs(d)
-                    passed[r] = number
-                    m -= 1
-        if m == before:
-            break
-    if m < keep:
-        take_back(residual, kept, passed, number, n, keep)
-
-
-@kernel
-def _scaled_sigma_clip(lanes, frames, counts, noise, parameters, low, high, kind):
-    rows = lanes.shape[0]
-    x, frame, kept = np.empty(rows), np.empty(rows, np.int64), np.empty(rows, np.bool_)
-    state = (np.empty(rows), np.empty(rows, np.int64), np.empty(rows))
-    for i in range(counts.size):
-        n = counts[i]
-        column(lanes, i, n, x)
-        for r in range(n):
-            frame[r] = frames[r, i]
-        keep = least_kept(parameters, n)
-        if kind == MEDIAN:
-            low[i], high[i] = _scaled_median_lane(x, frame, state[0], n, noise, parameters, keep)
-            continue
-        _scaled_mean_lane(x, frame, n, noise, parameters, keep, kept, state)
-        low[i], high[i] = part_lane(lanes, frames, i, n, x, frame, kept)
+            sigma[r, k] *= common
+        work.found[k] = common > 0 and n > 0
+        if work.found[k]:
+            below = center[k] - x[0, k] > work.parameters[LOW] * sigma[0, k]
+            work.found[k] = below or x[n - 1, k] - center[k] > work.parameters[HIGH] * sigma[n - 1, k]
 
 
 @kernel
 def scaled_sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
-    _scaled_sigma_clip(lanes, frames, counts, noise, parameters, low, high, MEDIAN)
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty(lanes.shape)
+    x, left = lanes, counts
+    while left.size:
+        medians(x, left, center)
+        _own_sigmas(x, left, work, frames, noise, center, sigma)
+        left = clip_pass(x, left, work, center, sigma, 3)
+        x = work.block
+    restore_neighbours(work)
 
 
 @kernel
 def scaled_sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
-    _scaled_sigma_clip(lanes, frames, counts, noise, parameters, low, high, MEAN)
+    lane = lane_of(lanes.shape[0])
+    for i in range(counts.size):
+        n = m = counts[i]
+        read_lane(lanes, frames, i, n, lane)
+        keep = least_kept(parameters, n)
+        number = 0
+        while m >= max(3, keep + 1):
+            center = center_of(lane.kept_x, 0, gather_kept(lane, n), MEAN if number else TRIMMED)
+            sigma = noise[0, CONSTANT]
+            for r in range(n):
+                # in units of the weight, so that all values have one sigma
+                lane.distance[r] = (lane.x[r] - center) / _weight(noise, lane.frame[r], center)
+            if sigma == 0:
+                for r in range(n):
+                    sigma += lane.distance[r] ** 2 if lane.kept[r] else 0.0
+                sigma = np.sqrt(sigma / (m - 1))
+            for r in range(n):
+                lane.sigma[r] = sigma
+            number += 1
+            before, m = m, drop_distant(lane, n, parameters, number)
+            if m == before:
+                break
+        if m < keep:
+            take_back(lane, number, n, keep)
+        low[i], high[i] = part_lane(lanes, frames, i, n, lane)
 
 
 # ---- the scatter of a line ----
@@ -135,7 +109,7 @@ def _scatter(lanes, frames, counts, noise, low, high, kind):
         center = center_of(x, 0, n, kind)
         square = 0.0
         for r in range(n):
-            d = (x[r] - center) / _noise_weight(noise, frames[r, i], center)
+            d = (x[r] - center) / _weight(noise, frames[r, i], center)
             square += d * d
         for r in range(n):
             lanes[r, i] = min(square, 1e38)

@@ -10,15 +10,22 @@ from ccdfx.operations.rejection import (
     Rejection,
     StackFacts,
     center_option,
-    keep_option,
     limit_options,
+    shared_options,
+    too_few,
     yes_option,
 )
 from ccdfx.records.parameters import frozen
 
 
 def average_sigma_clip(
-    *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, scaled: bool = False
+    *,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    grow: float = 0.0,
+    scaled: bool = False,
 ) -> Rejection:
     """Drop values that lie more than `low` or `high` sigma from the center, sigma being that of the whole line.
 
@@ -35,6 +42,8 @@ def average_sigma_clip(
         As in `sigma_clip`.
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
     scaled : bool
         As in `sigma_clip`: the level is (c + z_l) / s_l for values x' = x / s_l - z_l.
 
@@ -46,7 +55,7 @@ def average_sigma_clip(
     options = {
         **limit_options(low, high),
         "center": center_option(center),
-        "keep": keep_option(keep),
+        **shared_options(keep, grow),
         "scaled": yes_option("scaled", scaled),
     }
     return Rejection("average_sigma_clip", average_sigma_clip, _arrange, frozen(options))
@@ -65,4 +74,6 @@ def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
         "median": (scaled_rules.scaled_sigma_clip_median_rule, scaled_rules.median_scatter_rule),
         "mean": (scaled_rules.scaled_sigma_clip_mean_rule, scaled_rules.mean_scatter_rule),
     }[parameters["center"]]
-    return Arrangement(rule, numbers, rows, ordered=True, scatter=scatter)
+    return Arrangement(
+        rule, numbers, rows, ordered=True, scatter=scatter, caution=too_few("average_sigma_clip", facts, 3)
+    )

@@ -12,9 +12,9 @@ from ccdfx.operations.rejection import (
     Rejection,
     StackFacts,
     center_option,
-    keep_option,
     limit_option,
     limit_options,
+    shared_options,
     yes_option,
 )
 from ccdfx.records.numbers import real
@@ -32,6 +32,7 @@ def ccd_clip(
     high: float = 3.0,
     center: str = "median",
     keep: int = 0,
+    grow: float = 0.0,
     scaled: bool = True,
 ) -> Rejection:
     """Drop values that lie further from the center than the noise of the detector allows.
@@ -54,6 +55,8 @@ def ccd_clip(
     center : {"median", "mean"}
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
     scaled : bool
         Whether the noise of scaled frames is that of their raw level; else the scaled values are taken for the level.
 
@@ -71,7 +74,7 @@ def ccd_clip(
         **_detector(gain, readnoise, sensitivity),
         **limit_options(low, high),
         "center": center_option(center),
-        "keep": keep_option(keep),
+        **shared_options(keep, grow),
         "scaled": yes_option("scaled", scaled),
     }
     return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, frozen(options))
@@ -85,6 +88,7 @@ def cr_reject(
     high: float = 3.0,
     center: str = "median",
     keep: int = 0,
+    grow: float = 0.0,
     scaled: bool = True,
 ) -> Rejection:
     """Drop values that lie further above the center than the noise of the detector allows, and none below it.
@@ -104,6 +108,8 @@ def cr_reject(
     center : {"median", "mean"}
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
     scaled : bool
         As in `ccd_clip`.
 
@@ -116,7 +122,7 @@ def cr_reject(
         **_detector(gain, readnoise, sensitivity),
         "high": limit_option("high", high),
         "center": center_option(center),
-        "keep": keep_option(keep),
+        **shared_options(keep, grow),
         "scaled": yes_option("scaled", scaled),
     }
     return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
@@ -198,7 +204,9 @@ def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arran
     return Arrangement(rule, (parameters["low"], parameters["high"], parameters["keep"]), rows)
 
 
-def variance_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0) -> Rejection:
+def variance_clip(
+    *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, grow: float = 0.0
+) -> Rejection:
     """Drop values that lie more than `low` or `high` times their own standard deviation from the center.
 
     The standard deviation of each value is the root of its variance in its frame; all frames must have one. It is
@@ -212,6 +220,8 @@ def variance_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median"
     center : {"median", "mean"}
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
 
     Raises
     ------
@@ -221,9 +231,9 @@ def variance_clip(*, low: float = 3.0, high: float = 3.0, center: str = "median"
     Examples
     --------
     >>> variance_clip(low=5)
-    variance_clip(low=5.0, high=3.0, center='median', keep=0)
+    variance_clip(low=5.0, high=3.0, center='median', keep=0, grow=0.0)
     """
-    options = {**limit_options(low, high), "center": center_option(center), "keep": keep_option(keep)}
+    options = {**limit_options(low, high), "center": center_option(center), **shared_options(keep, grow)}
     return Rejection("variance_clip", variance_clip, _arrange_variance_clip, frozen(options))
 
 

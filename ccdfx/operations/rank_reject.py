@@ -1,4 +1,4 @@
-"""Rules that take their sigma from the sorted values themselves, other than by a standard deviation."""
+"""Rules that take their unit from the sorted values themselves, other than by a standard deviation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    keep_option,
     limit_options,
+    shared_options,
+    too_few,
 )
 from ccdfx.records.numbers import real
 from ccdfx.records.parameters import frozen
 
 
-def percentile_clip(*, rank: float = -0.5, low: float = 3.0, high: float = 3.0, keep: int = 0) -> Rejection:
+def percentile_clip(
+    *, rank: float = -0.5, low: float = 3.0, high: float = 3.0, keep: int = 0, grow: float = 0.0
+) -> Rejection:
     """Drop values that lie `low` or `high` times as far from the median as the value of one rank does, or further.
 
     The rank is counted from the median, downwards where negative: that many values of half of the frames, or, below
@@ -33,6 +36,8 @@ def percentile_clip(*, rank: float = -0.5, low: float = 3.0, high: float = 3.0, 
         In units of that distance; infinity turns a side off.
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
 
     Raises
     ------
@@ -42,14 +47,14 @@ def percentile_clip(*, rank: float = -0.5, low: float = 3.0, high: float = 3.0, 
     Examples
     --------
     >>> percentile_clip(rank=-0.5, high=4)
-    percentile_clip(rank=-0.5, low=3.0, high=4.0, keep=0)
+    percentile_clip(rank=-0.5, low=3.0, high=4.0, keep=0, grow=0.0)
     """
     rank = real("rank", rank)
     if rank == 0 or (abs(rank) >= 1 and rank != int(rank)):
         raise ArgumentError(
             "rank", "must be a fraction or a whole number, not 0", value=rank, remedy="IRAF has -0.5"
         )
-    options = {"rank": rank, **limit_options(low, high), "keep": keep_option(keep)}
+    options = {"rank": rank, **limit_options(low, high), **shared_options(keep, grow)}
     return Rejection("percentile_clip", percentile_clip, _arrange_percentile_clip, frozen(options))
 
 
@@ -60,4 +65,36 @@ def _arrange_percentile_clip(parameters: Mapping[str, Any], facts: StackFacts) -
     steps = int(rank * half if abs(rank) < 1 else rank)  # towards 0, as in IRAF
     steps = min(-1, max(-half, steps)) if rank < 0 else max(1, min(half, steps))
     numbers = (parameters["low"], parameters["high"], parameters["keep"], steps)
-    return Arrangement(percentile_clip_rule, numbers)
+    return Arrangement(percentile_clip_rule, numbers, caution=too_few("percentile_clip", facts, 3))
+
+
+def relative_clip(*, low: float = 0.2, high: float = 0.1, keep: int = 0, grow: float = 0.0) -> Rejection:
+    """Drop values that lie further from the median than a fraction of it: ``median - x > low |median|`` and alike above.
+
+    One pass; fewer than 3 values are left alone, and so are all where the median is 0. Where even the middle values
+    differ by so much, nothing is left unless `keep` says so. This is the percentile clipping of Siril and PixInsight, for
+    few frames of a level well above 0: the limits are fractions of the level, whatever the noise is.
+
+    Parameters
+    ----------
+    low, high : float
+        Fractions of the median; infinity turns a side off.
+    keep : int
+        As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
+
+    Examples
+    --------
+    >>> relative_clip(high=0.05)
+    relative_clip(low=0.2, high=0.05, keep=0, grow=0.0)
+    """
+    options = {**limit_options(low, high), **shared_options(keep, grow)}
+    return Rejection("relative_clip", relative_clip, _arrange_relative_clip, frozen(options))
+
+
+def _arrange_relative_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.rank_rules import relative_clip_rule
+
+    numbers = (parameters["low"], parameters["high"], parameters["keep"])
+    return Arrangement(relative_clip_rule, numbers, caution=too_few("relative_clip", facts, 3))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.line_reject import average_sigma_clip
 from ccdfx.operations.noise_reject import ccd_clip, cr_reject, variance_clip
-from ccdfx.operations.rank_reject import percentile_clip
+from ccdfx.operations.rank_reject import percentile_clip, relative_clip
 from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
     center_option,
-    keep_option,
+    grow_option,
     limit_options,
+    out_of_reach,
+    passes_option,
+    shared_options,
+    too_few,
     yes_option,
 )
 from ccdfx.operations.robust_reject import gesd, linear_fit_clip, winsorized_clip
@@ -27,7 +32,7 @@ from ccdfx.records.parameters import frozen
 QUANTISATION = 1.0 / math.sqrt(12.0)
 
 
-def minmax(*, low: float = 1, high: float = 1) -> Rejection:
+def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
     """Drop the `low` lowest and the `high` highest values of each pixel.
 
     Numbers from 1 are counts of N frames, numbers below 1 fractions. Where only n values are there, the same
@@ -36,6 +41,8 @@ def minmax(*, low: float = 1, high: float = 1) -> Rejection:
     Parameters
     ----------
     low, high : float
+    grow : float
+        As in `sigma_clip`.
 
     Raises
     ------
@@ -45,7 +52,7 @@ def minmax(*, low: float = 1, high: float = 1) -> Rejection:
     Examples
     --------
     >>> minmax(low=0, high=2)
-    minmax(low=0, high=2)
+    minmax(low=0, high=2, grow=0.0)
     """
     for name, value in (("low", low), ("high", high)):
         real(name, value, least=0.0)
@@ -56,11 +63,19 @@ def minmax(*, low: float = 1, high: float = 1) -> Rejection:
                 value=value,
                 remedy="give such as 1 or 0.1",
             )
-    return Rejection("minmax", minmax, _arrange_minmax, frozen({"low": low, "high": high}))
+    return Rejection(
+        "minmax", minmax, _arrange_minmax, frozen({"low": low, "high": high, "grow": grow_option(grow)})
+    )
 
 
 def sigma_clip(
-    *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, scaled: bool = False
+    *,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    grow: float = 0.0,
+    scaled: bool = False,
 ) -> Rejection:
     """Drop values that lie more than `low` or `high` standard deviations from the center, again and again.
 
@@ -77,6 +92,9 @@ def sigma_clip(
     keep : int
         At least so many values survive where so many are there: those with the smallest residuals come back. A
         negative number is that many less than the values there are.
+    grow : float
+        Radius in pixels. Where the rule rejects a value, the values of the same frame at dx^2 + dy^2 <= grow^2 go too (1:
+        five pixels, 1.5: nine, 2: thirteen), unless that leaves a pixel without any.
     scaled : bool
         Whether the noise follows the level that each frame had before it was scaled: deviations of frame l from the
         center c are taken in units of sqrt(max(1, (c + z_l) / s_l)), for x' = x / s_l - z_l. This is what IRAF does
@@ -85,42 +103,65 @@ def sigma_clip(
     Examples
     --------
     >>> sigma_clip(low=4)
-    sigma_clip(low=4.0, high=3.0, center='median', keep=0, scaled=False)
+    sigma_clip(low=4.0, high=3.0, center='median', keep=0, grow=0.0, scaled=False)
     """
     options = {
         **limit_options(low, high),
         "center": center_option(center),
-        "keep": keep_option(keep),
+        **shared_options(keep, grow),
         "scaled": yes_option("scaled", scaled),
     }
     return Rejection("sigma_clip", sigma_clip, _arrange_sigma_clip, frozen(options))
 
 
-def mad_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, floor: float | None = 0.0) -> Rejection:
-    """Drop values that lie more than `low` or `high` sigma from the median, sigma being 1.4826 median |x - median|.
+def mad_clip(
+    *,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    grow: float = 0.0,
+    floor: float | None = 0.0,
+    passes: int | None = None,
+) -> Rejection:
+    """Drop values that lie more than `low` or `high` sigma from the center, sigma being 1.4826 median |x - median|.
 
     A single wild value moves neither median nor sigma, so this works from 3 values on. It is repeated until nothing
     drops or fewer than 3 values are left. Where more than half of the values are equal, sigma is 0 and nothing drops,
-    unless `floor` says how small sigma can be.
+    unless `floor` says how small sigma can be. With a tiny floor and ``passes=5`` this is the sigma clip of astropy with
+    ``stdfunc="mad_std"``.
 
     Parameters
     ----------
     low, high : float
         In sigma; infinity turns a side off.
+    center : {"median", "mean"}
+        From where the values are measured; the deviation that makes sigma is from the median always.
     keep : int
+        As in `sigma_clip`.
+    grow : float
         As in `sigma_clip`.
     floor : float or None
         The least sigma, in the unit of the scaled values. None: the rounding error 1/sqrt(12) of frames of whole
         numbers; for other frames any value that differs from an exact majority of equal ones counts as outlying.
+    passes : int, optional
+        At most so many; None goes on until nothing drops.
 
     Examples
     --------
-    >>> mad_clip(low=5, high=5)
-    mad_clip(low=5.0, high=5.0, keep=0, floor=0.0)
+    >>> rule = mad_clip(low=5, high=5)
+    >>> rule.parameters["low"], rule.parameters["center"]
+    (5.0, 'median')
     """
     if floor is not None:
         floor = real("floor", floor, least=0.0)
-    options = {**limit_options(low, high), "keep": keep_option(keep), "floor": floor}
+    options = {
+        **limit_options(low, high),
+        "center": center_option(center),
+        **shared_options(keep, grow),
+        "floor": floor,
+        "passes": passes_option(passes),
+    }
     return Rejection("mad_clip", mad_clip, _arrange_mad_clip, frozen(options))
 
 
@@ -134,7 +175,13 @@ def default_rejection() -> Rejection:
     survivors comes out small, by a third for n = 3 and a fifth for n = 5: give the frames a variance, or a noise
     model by `ccd_clip`, where that matters.
     """
-    return mad_clip(low=5.0, high=5.0, floor=None)
+    rule = mad_clip(low=5.0, high=5.0, floor=None)
+    return Rejection(rule.name, mad_clip, _arrange_default, rule.parameters)
+
+
+def _arrange_default(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    """Who names no rule wants whatever the stack allows: of two frames, nothing. That needs no caution."""
+    return replace(_arrange_mad_clip(parameters, facts), caution="")
 
 
 def _arrange_minmax(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -158,6 +205,7 @@ def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arr
     from ccdfx.kernels import rules
 
     numbers = (parameters["low"], parameters["high"], parameters["keep"])
+    caution = too_few("sigma_clip", facts, 3)
     if parameters["scaled"] and not facts.alike:
         from ccdfx.kernels import scaled_rules
 
@@ -166,21 +214,28 @@ def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arr
             "median": scaled_rules.scaled_sigma_clip_median_rule,
             "mean": scaled_rules.scaled_sigma_clip_mean_rule,
         }
-        return Arrangement(by_center[parameters["center"]], numbers, rows)
+        return Arrangement(by_center[parameters["center"]], numbers, rows, caution=caution)
+    # The deviation of a value is part of the sum of squares about the center: it is furthest out where it is all.
+    caution = caution or out_of_reach("sigma_clip", facts, parameters, math.sqrt(max(facts.count - 1, 0)))
     rule = {"median": rules.sigma_clip_median_rule, "mean": rules.sigma_clip_mean_rule}[parameters["center"]]
-    return Arrangement(rule, numbers)
+    return Arrangement(rule, numbers, caution=caution)
 
 
 def _arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
-    from ccdfx.kernels.rules import mad_clip_rule
+    from ccdfx.kernels import rules
 
     floor = parameters["floor"]
     if floor is None:
         floor = QUANTISATION / min(facts.scales) if facts.integers else 1e-300
-    return Arrangement(mad_clip_rule, (parameters["low"], parameters["high"], parameters["keep"], floor))
+    passes = math.inf if parameters["passes"] is None else parameters["passes"]
+    numbers = (parameters["low"], parameters["high"], parameters["keep"], floor, passes)
+    rule = {"median": rules.mad_clip_median_rule, "mean": rules.mad_clip_mean_rule}[parameters["center"]]
+    return Arrangement(
+        rule, numbers, caution=too_few("mad_clip", facts, 3, "use ccd_clip, which works from 2 on")
+    )
 
 
 REJECTIONS = (
-    minmax(), sigma_clip(), mad_clip(), ccd_clip(), cr_reject(), variance_clip(), percentile_clip(), winsorized_clip(),
+    minmax(), sigma_clip(), mad_clip(), ccd_clip(), cr_reject(), variance_clip(), percentile_clip(), relative_clip(), winsorized_clip(),
     linear_fit_clip(), gesd(), average_sigma_clip(), sample_clip(),
 )  # fmt: skip

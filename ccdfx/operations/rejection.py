@@ -45,7 +45,8 @@ class Arrangement:
     place of the noise it wants the variance of each value, which all frames must have; it gets their order too.
     `scatter`: a rule that goes over each line first; `ccdfx.kernels.scaled_rules` says what it gives. `select`: a
     rule in plain Python in the place of the compiled one, ``select(values) -> rejected``: of a masked array (n, pixels),
-    in which what is missing is masked, the bool array of what it rejects.
+    in which what is missing is masked, the bool array of what it rejects. `caution`: what the user is told, in a
+    CcdfxWarning once a call, where the rule can do nothing for this stack.
     """
 
     rule: Callable[..., None] | None = None
@@ -56,6 +57,7 @@ class Arrangement:
     variances: bool = False
     scatter: Callable[..., None] | None = None
     select: Callable[[Any], Any] | None = None
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +72,8 @@ class Rejection:
     arrange : callable
         ``arrange(parameters, facts) -> Arrangement`` for the stack that `StackFacts` describes.
     parameters : mapping
-        The options.
+        The options. `combine` itself sees to one of them: ``grow``, the radius in pixels (0 where a rule has none). Where
+        the rule rejects a value, it takes those of the same frame at dx^2 + dy^2 <= grow^2 out too.
 
     Examples
     --------
@@ -109,6 +112,9 @@ def _rebuild(factory: Callable[..., Rejection], parameters: dict[str, Any]) -> R
     return factory(**parameters)
 
 
+SMALL = "use mad_clip from 3 frames on, or ccd_clip from 2 on"
+
+
 def limit_options(low: Any, high: Any) -> dict[str, float]:
     return {"low": limit_option("low", low), "high": limit_option("high", high)}
 
@@ -131,3 +137,41 @@ def yes_option(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ArgumentTypeError(name, "must be True or False", value=value, remedy="choose one")
     return value
+
+
+def grow_option(grow: Any) -> float:
+    return real("grow", grow, least=0.0, remedy="give a radius in pixels, 0 for none")
+
+
+def passes_option(passes: Any) -> int | None:
+    return None if passes is None else whole("passes", passes, least=1, remedy="None goes on to the end")
+
+
+def shared_options(keep: Any, grow: Any) -> dict[str, Any]:
+    """What every clipping rule takes.
+
+    `keep`: so many values survive at least; `grow`: where the rule rejects a value, the same frame loses the pixels
+    within this radius too.
+    """
+    return {"keep": keep_option(keep), "grow": grow_option(grow)}
+
+
+def too_few(name: str, facts: StackFacts, least: int, remedy: str = SMALL) -> str:
+    """What to tell where a rule has too few frames to reject anything; one frame is a copy, whatever the rule."""
+    if not 1 < facts.count < least:
+        return ""
+    return f"{name} rejects nothing: it needs {least} frames or more (got {facts.count}); {remedy}"
+
+
+def out_of_reach(name: str, facts: StackFacts, parameters: Mapping[str, Any], furthest: float) -> str:
+    """What to tell where no value can lie beyond the limits, because their unit grows with it.
+
+    `furthest`: in units of the limits. Limits that are both infinite were meant to reject nothing.
+    """
+    nearest = min(parameters["low"], parameters["high"])
+    if facts.count < 2 or not furthest <= nearest < math.inf:
+        return ""
+    return (
+        f"{name} cannot reject anything with {facts.count} frames: no value lies more than {furthest:.3g} of its units "
+        f"out, and the limit is {nearest:g}; {SMALL}"
+    )

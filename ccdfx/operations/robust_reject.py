@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,17 +10,20 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.rejection import (
+    SMALL,
     Arrangement,
     Rejection,
     StackFacts,
-    keep_option,
     limit_options,
+    out_of_reach,
+    shared_options,
+    too_few,
 )
 from ccdfx.records.numbers import real
 from ccdfx.records.parameters import frozen
 
 
-def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0) -> Rejection:
+def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow: float = 0.0) -> Rejection:
     """Drop values that lie more than `low` or `high` winsorized standard deviations from the median.
 
     Sigma starts as the standard deviation. Values beyond 1.5 sigma from the median are moved to that limit, and sigma
@@ -33,23 +37,26 @@ def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0) -> Re
         In sigma; infinity turns a side off.
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
 
     Examples
     --------
     >>> winsorized_clip(high=2.5)
-    winsorized_clip(low=3.0, high=2.5, keep=0)
+    winsorized_clip(low=3.0, high=2.5, keep=0, grow=0.0)
     """
-    options = {**limit_options(low, high), "keep": keep_option(keep)}
+    options = {**limit_options(low, high), **shared_options(keep, grow)}
     return Rejection("winsorized_clip", winsorized_clip, _arrange_winsorized_clip, frozen(options))
 
 
-def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0) -> Rejection:
+def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow: float = 0.0) -> Rejection:
     """Drop values that lie far from a line through the sorted values.
 
     The values of a pixel in ascending order are fitted by a line, least squares on the rank. Sigma is the mean absolute
     residual; values with a residual below ``-low sigma`` or above ``high sigma`` are dropped, and all is repeated until
-    nothing drops or fewer than 3 values are left. It suits levels that drift from frame to frame. This is the rule of
-    Siril and PixInsight.
+    nothing drops or fewer than 3 values are left. Of equal values, which
+    have several ranks, that of the least variance counts as the lowest. It suits levels that drift from frame to frame. This is the rule of Siril and
+    PixInsight.
 
     Parameters
     ----------
@@ -57,17 +64,19 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0) -> Re
         In mean absolute residuals; infinity turns a side off.
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
 
     Examples
     --------
     >>> linear_fit_clip(low=4, high=3).parameters["low"]
     4.0
     """
-    options = {**limit_options(low, high), "keep": keep_option(keep)}
+    options = {**limit_options(low, high), **shared_options(keep, grow)}
     return Rejection("linear_fit_clip", linear_fit_clip, _arrange_linear_fit_clip, frozen(options))
 
 
-def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0) -> Rejection:
+def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, grow: float = 0.0) -> Rejection:
     """Drop the outliers that the generalised extreme studentised deviate test finds (Rosner 1983).
 
     Of n values at most ``int(n fraction)`` may go. In step i the value furthest from the mean is R_i = max |x - mean| /
@@ -83,6 +92,8 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0) ->
         Chance that normal values without an outlier lose one; above 0, below 1.
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
 
     References
     ----------
@@ -91,14 +102,14 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0) ->
     Examples
     --------
     >>> gesd(fraction=0.2)
-    gesd(fraction=0.2, significance=0.05, keep=0)
+    gesd(fraction=0.2, significance=0.05, keep=0, grow=0.0)
     """
     options: dict[str, Any] = {}
     for name, value in (("fraction", fraction), ("significance", significance)):
         options[name] = real(name, value, above=0.0)
         if options[name] >= 1:
             raise ArgumentError(name, "must be above 0 and below 1", value=value, remedy="give a fraction")
-    options["keep"] = keep_option(keep)
+    options.update(shared_options(keep, grow))
     return Rejection("gesd", gesd, _arrange_gesd, frozen(options))
 
 
@@ -125,13 +136,22 @@ def _clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
 def _arrange_winsorized_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.robust_rules import winsorized_clip_rule
 
-    return Arrangement(winsorized_clip_rule, _clip_numbers(parameters))
+    caution = too_few("winsorized_clip", facts, 3)
+    return Arrangement(winsorized_clip_rule, _clip_numbers(parameters), caution=caution)
 
 
 def _arrange_linear_fit_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.robust_rules import linear_fit_clip_rule
 
-    return Arrangement(linear_fit_clip_rule, _clip_numbers(parameters), ordered=True)
+    # The residuals sum to 0, so none is more than half of their absolute sum.
+    furthest = facts.count / 2
+    caution = too_few("linear_fit_clip", facts, 3) or out_of_reach(
+        "linear_fit_clip", facts, parameters, furthest
+    )
+    numbers = (*_clip_numbers(parameters), float(facts.variances))
+    return Arrangement(
+        linear_fit_clip_rule, numbers, ordered=True, variances=facts.variances, caution=caution
+    )
 
 
 def _arrange_gesd(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -139,4 +159,6 @@ def _arrange_gesd(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangeme
 
     limits = gesd_limits(facts.count, parameters["significance"])
     numbers = (parameters["fraction"], parameters["significance"], parameters["keep"], *limits)
-    return Arrangement(gesd_rule, tuple(float(number) for number in numbers))
+    least = max(3, math.ceil(1 / parameters["fraction"] - 1e-9))
+    caution = too_few("gesd", facts, least, f"allow a greater fraction, or {SMALL}")
+    return Arrangement(gesd_rule, tuple(float(number) for number in numbers), caution=caution)

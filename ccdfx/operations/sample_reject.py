@@ -12,10 +12,12 @@ from ccdfx.operations.rejection import (
     Rejection,
     StackFacts,
     center_option,
-    keep_option,
     limit_options,
+    out_of_reach,
+    passes_option,
+    shared_options,
+    too_few,
 )
-from ccdfx.records.numbers import whole
 from ccdfx.records.parameters import frozen
 
 
@@ -25,6 +27,7 @@ def sample_clip(
     high: float = 3.0,
     center: str = "median",
     keep: int = 0,
+    grow: float = 0.0,
     ddof: int = 0,
     passes: int | None = None,
 ) -> Rejection:
@@ -41,6 +44,8 @@ def sample_clip(
     center : {"median", "mean"}
     keep : int
         As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
     ddof : {0, 1}
         The divisor of the sum of squares is the number of values less this.
     passes : int, optional
@@ -56,9 +61,9 @@ def sample_clip(
     options = {
         **limit_options(low, high),
         "center": center_option(center),
-        "keep": keep_option(keep),
+        **shared_options(keep, grow),
         "ddof": int(ddof),
-        "passes": None if passes is None else whole("passes", passes, least=1),
+        "passes": passes_option(passes),
     }
     return Rejection("sample_clip", sample_clip, _arrange, frozen(options))
 
@@ -69,4 +74,20 @@ def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     passes = math.inf if parameters["passes"] is None else float(parameters["passes"])
     numbers = (parameters["low"], parameters["high"], parameters["keep"], parameters["ddof"], passes)
     by_center = {"median": sample_rules.sample_clip_median_rule, "mean": sample_rules.sample_clip_mean_rule}
-    return Arrangement(by_center[parameters["center"]], numbers)
+    furthest = _furthest(facts.count, parameters["center"], parameters["ddof"])
+    caution = too_few("sample_clip", facts, 3) or out_of_reach("sample_clip", facts, parameters, furthest)
+    return Arrangement(by_center[parameters["center"]], numbers, caution=caution)
+
+
+def _furthest(count: int, center: str, ddof: int) -> float:
+    """How many standard deviations of the sample one of so many values can lie from the center.
+
+    From the mean: where all others are equal. From the median: where the lower half is equal, and the others lie between
+    them and the value so as to bring the mean closer to it.
+
+    >>> round(_furthest(10, "mean", 0), 3), round(_furthest(10, "mean", 1), 3), round(_furthest(10, "median", 1), 3)
+    (3.0, 2.846, 3.286)
+    """
+    if center == "mean":
+        return math.sqrt(max(count - 1, 0) * (count - ddof) / count)
+    return math.sqrt((count - ddof) * (1 + 1 / ((count + 1) // 2)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
 from ccdfx.operations.average import (
     Average,
     as_average,
@@ -112,6 +113,8 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     # What is wrong with the rule is said before anything is read.
     arrangement = None if reject is None else reject.arrange(reject.parameters, facts)
+    if arrangement is not None and arrangement.caution:
+        warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
     if average.function is not None:
         variances = averages.NOTHING

@@ -158,7 +158,7 @@ sys.path.insert(0, {folder!r})
 import foreign
 frames = [np.full((3, 4), value, "f4") for value in (1, 2, 3, 4, 50)]
 values = [float(ccdfx.combine(frames, reject=rule).array[0, 0]) for rule in (ccdfx.mad_clip(), foreign.lowest())]
-kernels = (stack.stack_kernel("f4"), rules.mad_clip_rule, foreign.lowest_rule)
+kernels = (stack.stack_kernel("f4"), rules.mad_clip_median_rule, foreign.lowest_rule)
 print(json.dumps([values, [sum(k.stats.cache_hits.values()) for k in kernels], [sum(k.stats.cache_misses.values()) for k in kernels]]))
 """
 FOREIGN = '''

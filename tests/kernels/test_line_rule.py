@@ -11,6 +11,9 @@ import pytest
 import ccdfx
 from ccdfx.operations import stacking, tiles
 
+# Any rule on any number of frames, few ones too.
+pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
+
 
 def center_of(values, center, first):
     if center == "median":

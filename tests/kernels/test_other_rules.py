@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ccdfx
+from ccdfx.operations.reject import REJECTIONS, default_rejection
+from ccdfx.operations.sample_reject import _furthest
+
+# Any rule on any number of frames, few ones too.
+pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
 
 # ---- the twins: each gives what survives of the sorted (value, variance) pairs of a pixel, as a list of positions ----
 
@@ -182,6 +187,39 @@ def twin_sample(x, low, high, center, keep, ddof, passes):
     return neighbours_back((kept[0], kept[-1] + 1), {j: r for j, (_, r) in residual.items()}, n, keep)
 
 
+def twin_relative(x, low, high, keep):
+    n, middle = len(x), float(np.median(x)) if x else 0.0
+    keep, unit = least(keep, n), abs(middle)
+    if n < max(3, keep + 1) or unit == 0:
+        return list(range(n))
+    stay = [j for j, v in enumerate(x) if not (middle - v > low * unit or v - middle > high * unit)]
+    ends = (stay[0], stay[-1] + 1) if stay else (sum(v <= middle for v in x),) * 2
+    return neighbours_back(ends, [abs(v - middle) / unit for v in x], n, keep)
+
+
+def twin_mad(x, low, high, center, keep, floor, passes):
+    n = len(x)
+    keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
+    while len(kept) >= max(3, keep + 1) and (passes is None or number < passes):
+        values = np.array([x[j] for j in kept])
+        sigma = max(1.4826 * np.median(np.abs(values - np.median(values))), floor)
+        middle = np.median(values) if center == "median" else values.mean()
+        number += 1
+        far = {j: x[j] - middle for j in kept}
+        out = {j for j, d in far.items() if sigma > 0 and (-d > low * sigma or d > high * sigma)}
+        residual.update({j: (number, abs(far[j]) / sigma) for j in out})
+        kept = [j for j in kept if j not in out]
+        if not out:
+            break
+    if center == "mean":
+        return any_back(kept, residual, n, keep, number)
+    return (
+        neighbours_back((kept[0], kept[-1] + 1), {j: r for j, (_, r) in residual.items()}, n, keep)
+        if kept
+        else kept
+    )
+
+
 def twin(name, x, v, count, p):
     p = dict(p)
     if name == "percentile_clip":
@@ -190,6 +228,8 @@ def twin(name, x, v, count, p):
         return twin_variance(x, v, **p)
     return {
         "sample_clip": twin_sample,
+        "relative_clip": twin_relative,
+        "mad_clip": twin_mad,
         "winsorized_clip": twin_winsorized,
         "linear_fit_clip": twin_line,
         "gesd": twin_gesd,
@@ -209,6 +249,11 @@ RULES = [
     ("sample_clip", {"low": 1.2, "high": 1.5, "center": "mean", "keep": 0, "ddof": 0, "passes": 2}),
     ("sample_clip", {"low": 1.1, "high": 1.2, "center": "median", "keep": 3, "ddof": 0, "passes": 5}),
     ("sample_clip", {"low": 1.1, "high": 1.2, "center": "mean", "keep": -2, "ddof": 1, "passes": None}),
+    ("relative_clip", {"low": 0.2, "high": 0.1, "keep": 0}),
+    ("relative_clip", {"low": 0.02, "high": 0.01, "keep": 3}),
+    ("mad_clip", {"low": 2.0, "high": 1.5, "center": "mean", "keep": 0, "floor": 0.0, "passes": None}),
+    ("mad_clip", {"low": 1.0, "high": 1.2, "center": "mean", "keep": 3, "floor": 0.5, "passes": 2}),
+    ("mad_clip", {"low": 1.5, "high": 1.2, "center": "median", "keep": -2, "floor": 0.0, "passes": 3}),
     ("gesd", {"fraction": 0.3, "significance": 0.05, "keep": 0}),
     ("gesd", {"fraction": 0.6, "significance": 0.3, "keep": 3}),
     ("variance_clip", {"low": 3.0, "high": 2.0, "center": "median", "keep": 0}),
@@ -336,6 +381,10 @@ def test_variance_clip_needs_variances():
 @pytest.mark.parametrize(
     ("name", "options"),
     [
+        *((rule.name, {"grow": grow}) for rule in REJECTIONS for grow in (-1, math.inf, "x", True)),
+        ("relative_clip", {"low": 0}),
+        ("mad_clip", {"passes": 0}),
+        ("mad_clip", {"center": "mode"}),
         ("percentile_clip", {"rank": 0}),
         ("percentile_clip", {"rank": 1.5}),
         ("percentile_clip", {"low": 0}),
@@ -361,3 +410,56 @@ def test_winsorized_sigma_of_mostly_equal_values_vanishes(values):
     """The iteration would shrink sigma for ever: it ends, and nothing drops."""
     frames = [np.full((1, 3), v, "f4") for v in values]
     assert ccdfx.stack(frames, reject=ccdfx.winsorized_clip()).count.tolist() == [[len(values)] * 3]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("rule", "count", "told"),
+    [
+        (ccdfx.sigma_clip(), 2, "needs 3 frames or more"),
+        (ccdfx.sigma_clip(), 10, "cannot reject anything with 10 frames"),
+        (ccdfx.sigma_clip(), 11, ""),
+        (ccdfx.sigma_clip(low=math.inf, high=1.9), 5, ""),
+        (ccdfx.sigma_clip(low=math.inf, high=math.inf), 5, ""),
+        (ccdfx.sample_clip(center="mean"), 10, "3 of its units out"),
+        (ccdfx.sample_clip(ddof=1), 8, "cannot reject"),
+        (ccdfx.sample_clip(ddof=1), 10, ""),
+        (ccdfx.linear_fit_clip(), 10, "cannot reject"),
+        (ccdfx.linear_fit_clip(), 11, ""),
+        (ccdfx.mad_clip(), 2, "mad_clip rejects nothing.*ccd_clip"),
+        (ccdfx.winsorized_clip(), 2, "needs 3"),
+        (ccdfx.average_sigma_clip(), 2, "needs 3"),
+        (ccdfx.percentile_clip(), 2, "needs 3"),
+        (ccdfx.relative_clip(), 2, "needs 3"),
+        (ccdfx.gesd(), 3, "needs 4.*greater fraction"),
+        (ccdfx.ccd_clip(), 2, ""),
+        (ccdfx.sigma_clip(), 1, ""),
+        (default_rejection(), 2, ""),
+    ],
+)
+def test_a_rule_that_can_do_nothing_says_so_once(rule, count, told):
+    frames = [np.full((64, 5), 10.0 + i) for i in range(count)]
+    if not told:
+        ccdfx.combine(frames, reject=rule)
+        return
+    with pytest.warns(ccdfx.CcdfxWarning, match=told) as said:
+        ccdfx.combine(frames, reject=rule)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("center", ["median", "mean"])
+@pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize("count", [3, 4, 5, 8, 10])
+def test_no_value_lies_beyond_what_the_caution_says(center, ddof, count):
+    furthest = _furthest(count, center, ddof)
+    rng = np.random.default_rng(count)
+    x = np.sort(rng.random((count, 20_000)) ** 4, axis=0)
+    lower = (
+        count + 1
+    ) // 2  # the worst case: the lower half equal, the others where the mean is closest to the last
+    x[:lower, :10_000], x[lower:-1, :10_000] = 0.0, rng.random(10_000)
+    x[-1] = 1.0
+    x[:-1, 0] = 0.0
+    c = np.median(x, axis=0) if center == "median" else x.mean(axis=0)
+    found = ((x[-1] - c) / x.std(axis=0, ddof=ddof)).max()
+    assert 0.9 * furthest < found <= furthest * (1 + 1e-12)

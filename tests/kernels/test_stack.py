@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 import ccdfx
 from ccdfx.operations.average import median_efficiency, order_efficiency, trimmed_efficiency
 
+# Any rule on any number of frames, few ones too.
+pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
+
 # ---- the twin: lists, no ranks, no lanes ----
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -179,8 +177,7 @@ def test_an_average_that_gives_something_else(wrong):
 
 def grown(radius, **options):
     """The rule of all these tests, which grows."""
-    plain = ccdfx.mad_clip(**options)
-    return dataclasses.replace(plain, parameters=frozen({**plain.parameters, "grow": radius}))
+    return ccdfx.mad_clip(grow=radius, **options)
 
 
 @pytest.mark.parametrize(("radius", "pixels"), [(0, 1), (0.5, 1), (1, 5), (1.5, 9), (2, 13)])
