@@ -26,6 +26,11 @@ SUMS = 5
 W, W2, WX, WXX = range(4)
 
 
+def knows_frames(plan: np.ndarray) -> bool:
+    """Whether it matters to anything in a plan which frame a value comes from."""
+    return bool(plan[[WEIGHTED, ORDERED, OWN_NOISE]].any()) or int(plan[VARIANCES]) == PROPAGATED
+
+
 @kernel
 def edge_shares(tile, low, high, counts, raw, weighted, edges):
     """The values at the edges of the survivors, and the share of the values equal to an edge that survive.
@@ -98,7 +103,9 @@ def sum_weights(raw, factors, edges, pivot, weighted):
 def read_variances(frames, factors, start, width, variances):
     """The variances of all frames, ``variances[frame, :width]``, scaled as the values were."""
     kind = variances.dtype.type
-    for j in range(variances.shape[0]):
+    for j in range(
+        np.uint64(variances.shape[0])
+    ):  # unsigned as in `gather`: one compiled `decode` serves both
         decode(frames[j, VARIANCE], frames[j, VARIANCE_KIND], start, variances, j, width, np.nan)
         unit = kind(1.0 / (factors[j, FRAME_SCALE] * factors[j, FRAME_SCALE]))
         for i in range(width):

@@ -159,6 +159,8 @@ def kernel(
     """Compile a function as a kernel: no GIL, no branch at a division, cached safely.
 
     Use it in place of ``numba.njit``. With a signature the function is compiled at once, else at its first call.
+    A kernel that calls another one takes it in as a part, without the wrappers for calls from Python, and without files
+    of its own in the cache: they would be half of the time that a kernel of many small functions takes to compile.
 
     >>> @kernel
     ... def twice(x):
@@ -168,7 +170,10 @@ def kernel(
     """
     if function is None:
         return functools.partial(kernel, signature=signature, fastmath=fastmath)
-    dispatcher = njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    dispatcher = njit(**options)(function)
+    inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+    dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
     try:
         dispatcher._cache = _GuardedCache(function)
     except Exception as error:  # no place for a cache, or a function that is in no file

@@ -149,18 +149,33 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
 
 
 @kernel
+def _keep_frames(frames, factors, start, width, tile, raw, variances, own):
+    """Keep, before the lanes are sorted, what is asked for of each frame: values, variances, variances for the rule."""
+    for j in range(raw.shape[0]):
+        copy(tile[j], raw[j])
+    if variances.shape[0]:
+        read_variances(frames, factors, start, width, variances)
+    for j in range(own.shape[0]):
+        copy(variances[j], own[j])
+
+
+@kernel
 def _part(array, start, width):
     return array[start : start + width] if array.size else array
 
 
 @kernel
-def _rank(plan, tile, order, network, counts, noise, parameters, rule, ranks, sums):
-    """Sort the lanes, let the rule say which ranks survive, and sum over those."""
-    low, high = ranks
-    if plan[ORDERED]:
+def _sort(plan, tile, order, network, by_frame):
+    if by_frame is not None and plan[ORDERED]:
         sort_lanes_and_frames(tile, order, network)
     else:
         sort_lanes(tile, network)
+
+
+@kernel
+def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
+    """Let the rule say which ranks of the sorted lanes survive, and sum over those."""
+    low, high = ranks
     if plan[REJECTS]:
         rule(tile, order, counts, noise, parameters, low, high)
     _pivots(tile, low, high, sums[PIVOT])
@@ -192,7 +207,7 @@ def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
 
 
 def _stack(
-    frames, factors, networks, plan, parameters, noise, rule, tables,
+    frames, factors, networks, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
     """Combine a run of pixels; True where some pixel is left without a value.
@@ -200,6 +215,8 @@ def _stack(
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
     networks: three lists of comparators: all ranks, the middle ones, and the middle ones where values are missing.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
+    by_frame: None where it matters to nothing in the plan which frame a value comes from, else True. It is the type
+    that counts: what stands under ``by_frame is not None`` is not even compiled for None.
     value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; all but the first may be empty.
     fates: (n, pixels) output, or empty; it needs a plan that keeps the order.
     """
@@ -225,19 +242,16 @@ def _stack(
             count_lanes(tile, counts)
         fill(low, np.int32(0))
         copy(counts, high)
-        for j in range(raw.shape[0]):
-            copy(tile[j], raw[j])
-        if variances.shape[0]:
-            read_variances(frames, factors, start, width, variances)
-        for j in range(own.shape[0]):
-            copy(variances[j], own[j])
+        if by_frame is not None:
+            _keep_frames(frames, factors, start, width, tile, raw, variances, own)
         whole = False
         if sorts:
+            _sort(plan, tile, order, networks[0], by_frame)
             known = own if plan[OWN_NOISE] else noise
-            _rank(plan, tile, order, networks[0], counts, known, parameters, rule, (low, high), sums)
+            _rank(plan, tile, order, counts, known, parameters, rule, (low, high), sums)
         else:
             whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), sums)
-        if needs_raw:
+        if by_frame is not None and needs_raw:
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
             )
@@ -251,7 +265,7 @@ def _stack(
             fill(low, np.int32(0))
             copy(counts, high)
         missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
-        if fates.size:
+        if by_frame is not None and fates.size:
             _store_fates(order, low, high, counts, start, width, fates)
         if count.size:
             _store_counts(
@@ -275,15 +289,18 @@ def networks(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def stack_kernel(kind: str) -> Callable[..., bool]:
-    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call."""
+def stack_kernel(kind: str, by_frame: bool) -> Callable[..., bool]:
+    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call.
+
+    With `by_frame` it is the one that knows weights, variances of the frames and the order of the values.
+    """
     real = {"f4": types.float32, "f8": types.float64}[kind]
     network = types.Array(types.uint32, 2, "C", readonly=True)
     floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
     table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
     signature = types.boolean(
         types.Array(types.int64, 2, "C"), table, types.UniTuple(network, 3), types.Array(types.int64, 1, "C"),
-        vector, table, rule_type(real), table, floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
-        types.Array(types.uint8, 2, "A"),
+        vector, table, rule_type(real), table, types.boolean if by_frame else types.none,
+        floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 2, "A"),
     )  # fmt: skip
     return kernel(_stack, signature=signature)

@@ -271,6 +271,7 @@ class Call:
 
 
 def call_of(job: Job) -> Call:
+    from ccdfx.kernels import averages
     from ccdfx.kernels.stack import networks, stack_kernel
 
     count = len(job.frames)
@@ -283,6 +284,9 @@ def call_of(job: Job) -> Call:
     numbers = np.array([float(number) for number in arrangement.numbers])
     noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
-    kernel = stack_kernel(job.kind.str[1:])
-    arguments = (job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables)
+    by_frame = averages.knows_frames(plan)
+    kernel = stack_kernel(job.kind.str[1:], by_frame)
+    arguments = (
+        job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
+    )  # fmt: skip
     return Call(kernel, arguments, arrangement.scatter if job.reject else None)
