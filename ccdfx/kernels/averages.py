@@ -10,7 +10,7 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.gather import SCALE as FRAME_SCALE
 from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT, decode
-from ccdfx.kernels.lanes import fill
+from ccdfx.kernels.lanes import PIVOT, SQUARES, SUM, WINSOR_SQUARES, WINSOR_SUM, fill
 
 # Places in the plan, a vector of int64.
 AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES, PICK, OWN_NOISE = range(9)
@@ -19,9 +19,6 @@ MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick a
 # Which of the sorted survivors a median picks: the middle two, the lower of them, the lower of two, an end.
 MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
-# Rows of the sums of a block: about the pivot, and the same with winsorized ends.
-PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
-SUMS = 5
 # Rows of the weighted sums.
 W, W2, WX, WXX = range(4)
 

@@ -22,17 +22,11 @@ from ccdfx.kernels.averages import (
     ORDERED,
     OWN_NOISE,
     PICK,
-    PIVOT,
     PROPAGATED,
     REJECTS,
-    SQUARES,
-    SUM,
-    SUMS,
     TRIMS,
     VARIANCES,
     WEIGHTED,
-    WINSOR_SQUARES,
-    WINSOR_SUM,
     edge_shares,
     read_variances,
     store_values,
@@ -46,10 +40,15 @@ from ccdfx.kernels.averages import (
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.gather import MASK, gather, pointer
 from ccdfx.kernels.lanes import (
+    MOST_LANES,
+    PIVOT,
+    SUMS,
     balance_lanes,
+    borrowed,
     copy,
     count_lanes,
     fill,
+    hold,
     least,
     sort_lanes,
     sort_lanes_and_frames,
@@ -69,7 +68,7 @@ KEPT, LOW, HIGH, MISSING = range(4)
 @kernel
 def _pivots(tile, low, high, pivot):
     """A value inside the survivors of each lane, about which sums lose nothing."""
-    for i in range(pivot.size):
+    for i in range(low.size):
         pivot[i] = tile[(low[i] + high[i]) // 2, i] if low[i] < high[i] else 0.0
 
 
@@ -79,7 +78,7 @@ def _first_values(tile, pivot):
     inf = tile.dtype.type(np.inf)
     fill(pivot, 0.0)
     for j in range(tile.shape[0] - 1, -1, -1):
-        for i in range(pivot.size):
+        for i in range(tile.shape[1]):
             pivot[i] = tile[j, i] if abs(tile[j, i]) < inf else pivot[i]
 
 
@@ -178,13 +177,11 @@ def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
     low, high = ranks
     if plan[REJECTS]:
         rule(tile, order, counts, noise, parameters, low, high)
-    _pivots(tile, low, high, sums[PIVOT])
+    _pivots(tile, low, high, sums)
     if plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL:
-        sum_ranks(tile, low, high, sums[PIVOT], sums[SUM], sums[SQUARES])
+        sum_ranks(tile, low, high, sums)
     if plan[TRIMS] and plan[VARIANCES] == EMPIRICAL:
-        copy(sums[SUM], sums[WINSOR_SUM])
-        copy(sums[SQUARES], sums[WINSOR_SQUARES])
-        winsorize(tile, low, high, counts, sums[PIVOT], sums[WINSOR_SUM], sums[WINSOR_SQUARES])
+        winsorize(tile, low, high, counts, sums)
 
 
 @kernel
@@ -196,11 +193,11 @@ def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
     whole = least(counts) == tile.shape[0]
     needs_sums = plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL
     if needs_sums and whole:
-        copy(tile[0], sums[PIVOT])
-        sum_whole(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+        copy(tile[0], sums)
+        sum_whole(tile, sums)
     elif needs_sums:
-        _first_values(tile, sums[PIVOT])
-        sum_all(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+        _first_values(tile, sums)
+        sum_all(tile, sums)
     if plan[AVERAGE] == MEDIAN:
         _select_median(tile, counts, networks, sign, ranks[0], ranks[1])
     return whole
@@ -225,13 +222,22 @@ def _stack(
     sorts = (
         plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
     )
-    tile, raw = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
-    order = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
-    variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
-    own = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
-    counts, low, high = np.empty(lanes, np.int32), np.empty(lanes, np.int32), np.empty(lanes, np.int32)
-    sums, weighted = np.zeros((SUMS, lanes)), np.zeros((4, lanes))
-    spread, scratch = np.zeros(lanes), np.empty(lanes, kind)
+    of_values = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
+    of_variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
+    of_frames = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
+    of_noise = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
+    of_ranks, of_sums = np.empty((3, lanes), np.int32), np.zeros(SUMS * MOST_LANES)
+    of_weights, of_lanes, of_signs = np.zeros((4, lanes)), np.zeros(lanes), np.empty(lanes, kind)
+    tile, raw, variances = borrowed(of_values[0]), borrowed(of_values[1]), borrowed(of_variances)
+    order, own, flat = borrowed(of_frames), borrowed(of_noise), borrowed(of_sums)
+    weighted, spread, scratch = borrowed(of_weights), borrowed(of_lanes), borrowed(of_signs)
+    counts, low, high = borrowed(of_ranks[0]), borrowed(of_ranks[1]), borrowed(of_ranks[2])
+    sums = flat.reshape(SUMS, MOST_LANES)
+    frames, factors, plan = borrowed(frames), borrowed(factors), borrowed(plan)
+    networks = borrowed(networks[0]), borrowed(networks[1]), borrowed(networks[2])
+    parameters, noise, tables = borrowed(parameters), borrowed(noise), borrowed(tables)
+    value, variance, flags, fates = borrowed(value), borrowed(variance), borrowed(flags), borrowed(fates)
+    count, rejected_low, rejected_high = borrowed(count), borrowed(rejected_low), borrowed(rejected_high)
     missing = False
     for start in range(0, value.size, lanes):
         width = min(lanes, value.size - start)
@@ -248,9 +254,9 @@ def _stack(
         if sorts:
             _sort(plan, tile, order, networks[0], by_frame)
             known = own if plan[OWN_NOISE] else noise
-            _rank(plan, tile, order, counts, known, parameters, rule, (low, high), sums)
+            _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
         else:
-            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), sums)
+            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), flat)
         if by_frame is not None and needs_raw:
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
@@ -272,6 +278,7 @@ def _stack(
                 low, high, counts, width, _part(count, start, width),
                 _part(rejected_low, start, width), _part(rejected_high, start, width),
             )  # fmt: skip
+    hold((of_values, of_variances, of_frames, of_noise, of_ranks, of_sums, of_weights, of_lanes, of_signs))
     return missing
 
 

@@ -249,8 +249,10 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
 
 def _lanes(count: int, kind: np.dtype) -> int:
     """As many neighbouring pixels as keep a tile in the nearest caches: a result does not depend on it."""
+    from ccdfx.kernels.lanes import MOST_LANES
+
     wanted = TILE_CACHE // (count * kind.itemsize)
-    return min(max(wanted // 64 * 64, 128), 1024)
+    return min(max(wanted // 64 * 64, 128), MOST_LANES)
 
 
 def arranged(job: Job) -> Arrangement:
