@@ -74,12 +74,22 @@ def _pivots(tile, low, high, pivot):
 
 @kernel
 def _first_values(tile, pivot):
-    """Of each lane the first value that is there."""
-    inf = tile.dtype.type(np.inf)
-    fill(pivot, 0.0)
-    for j in range(tile.shape[0] - 1, -1, -1):
-        for i in range(tile.shape[1]):
-            pivot[i] = tile[j, i] if abs(tile[j, i]) < inf else pivot[i]
+    """Of each lane the first value that is there, or 0: two or three rows tell, as a rule."""
+    rows, lanes = tile.shape
+    for i in range(lanes):
+        pivot[i] = tile[0, i]
+    for j in range(1, rows):
+        missing = 0
+        for i in range(lanes):
+            p, x = pivot[i], np.float64(tile[j, i])
+            p = p if p < np.inf else x
+            pivot[i] = p
+            missing |= 0 if p < np.inf else 1
+        if missing == 0:
+            return
+    for i in range(lanes):
+        p = pivot[i]
+        pivot[i] = p if p < np.inf else 0.0
 
 
 @kernel
