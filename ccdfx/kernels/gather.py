@@ -41,7 +41,7 @@ def pointer(typingctx, address):
 
 
 @kernel
-def _swap2(x):
+def swap2(x):
     return np.uint16((x << np.uint16(8)) | (x >> np.uint16(8)))
 
 
@@ -75,6 +75,13 @@ def _prefetch(typingctx, address):
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
+
+
+@kernel
+def come_near(address, size):
+    """Bring the bytes that are worked on next near: the runs are too short for the hardware to see."""
+    for line in range(0, size, 64):
+        _prefetch(address + line)
 
 
 def _bits_as(kind):
@@ -117,11 +124,11 @@ def decode(address, kind, start, tile, row, width, blank):
         words = carray(pointer(address + start * 2), (width,), np.uint16)
         for i in range(width):
             # Byte order and BZERO = 32768 at once: the sign bit is turned over.
-            tile[row, i] = np.uint16(_swap2(words[i]) ^ np.uint16(0x8000))
+            tile[row, i] = np.uint16(swap2(words[i]) ^ np.uint16(0x8000))
     elif kind == BIG_I2:
         words = carray(pointer(address + start * 2), (width,), np.uint16)
         for i in range(width):
-            tile[row, i] = np.int16(_swap2(words[i]))
+            tile[row, i] = np.int16(swap2(words[i]))
     elif kind == BIG_F4:
         longs = carray(pointer(address + start * 4), (width,), np.uint32)
         for i in range(width):
@@ -194,10 +201,7 @@ def gather(frames, factors, start, tile, width):
     for j in range(np.uint64(frames.shape[0])):
         kind = frames[j, KIND]
         bad = decode(frames[j, DATA], kind, start, tile, j, width, factors[j, BLANK])
-        # While this block is worked on, the next one comes near: the runs are too short for the hardware to see.
-        ahead = frames[j, DATA] + (start + width) * ITEMSIZES[kind]
-        for line in range(0, width * ITEMSIZES[kind], 64):
-            _prefetch(ahead + line)
+        come_near(frames[j, DATA] + (start + width) * ITEMSIZES[kind], width * ITEMSIZES[kind])
         scale, zero, bscale, bzero = (
             factors[j, SCALE],
             factors[j, ZERO],

@@ -15,8 +15,8 @@ from numba.extending import intrinsic
 from ccdfx.kernels.cache import kernel
 
 
-def _extreme(name):
-    """The LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
+def _extreme(name, unsigned):
+    """The LLVM intrinsic `name` for floats that are never NaN, or for integers: a plain vector minimum or maximum.
 
     A minimum written as a comparison becomes a masked store in a loop like `sort_lanes`, many times slower.
     """
@@ -25,20 +25,21 @@ def _extreme(name):
     def extreme(typingctx, a, b):
         def codegen(context, builder, signature, args):
             kind = context.get_value_type(signature.return_type)
+            real = isinstance(signature.return_type, types.Float)
             function = builder.module.declare_intrinsic(
-                f"llvm.{name}", (kind,), ir.FunctionType(kind, (kind, kind))
+                f"llvm.{name if real else unsigned}", (kind,), ir.FunctionType(kind, (kind, kind))
             )
-            return builder.call(function, args, fastmath=("nnan", "nsz"))
+            return builder.call(function, args, fastmath=("nnan", "nsz") if real else ())
 
-        if isinstance(a, types.Float) and a == b:
+        if (isinstance(a, types.Float) or a == types.uint16) and a == b:
             return a(a, b), codegen
         return None
 
     return extreme
 
 
-lower = _extreme("minnum")
-upper = _extreme("maxnum")
+lower = _extreme("minnum", "umin")
+upper = _extreme("maxnum", "umax")
 
 
 @intrinsic

@@ -274,6 +274,7 @@ class Call:
 
 def call_of(job: Job) -> Call:
     from ccdfx.kernels import averages
+    from ccdfx.kernels.integer_median import can_be_integers, integer_medians
     from ccdfx.kernels.stack import networks, stack_kernel
 
     count = len(job.frames)
@@ -287,7 +288,11 @@ def call_of(job: Job) -> Call:
     noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
     by_frame = averages.knows_frames(plan)
-    kernel = stack_kernel(job.kind.str[1:], by_frame)
+    integers = all(f.dtype.kind + str(f.dtype.itemsize) == "u2" and not f.flagged for f in job.frames)
+    if integers and can_be_integers(plan, job.factors):
+        kernel = integer_medians()
+    else:
+        kernel = stack_kernel(job.kind.str[1:], by_frame)
     arguments = (
         job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
     )  # fmt: skip
