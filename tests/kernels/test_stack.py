@@ -479,7 +479,7 @@ def combined(frames, average, **more):
 
 
 @pytest.mark.parametrize("even", ["middle", "lower", "lower of two"])
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 9, 25, 100, 131])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 9, 25, 100, 159, 160, 161, 202, 203])
 def test_a_median_of_integers_is_that_of_floats_to_the_last_bit(count, even):
     """Unsigned 16-bit frames have a kernel of their own; float32 frames of the same numbers go through the other."""
     rng = np.random.default_rng(count)
@@ -561,3 +561,11 @@ def test_the_variance_of_large_values_with_little_scatter(kind):
     for average, factor in ((ccdfx.mean(), 1.0), (ccdfx.median(), median_efficiency(25))):
         got = ccdfx.combine(frames, average=average, reject=None).variance
         np.testing.assert_allclose(got, factor * cube.var(axis=0, ddof=1) / 25, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scatter", [0, 1, 300])
+def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
+    rng = np.random.default_rng(8)
+    frames = [rng.normal(30000, scatter, (2, 90)).astype("u2") for _ in range(170)]
+    got = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
+    np.testing.assert_array_equal(got.array, np.median(frames, axis=0))
