@@ -169,7 +169,7 @@ def picked(pick, n):
 
 
 @kernel
-def store_values(plan, tile, low, high, width, sums, weighted, value):
+def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
     """The average of each lane; 0 where nothing survives."""
     kind = value.dtype.type
     if plan[AVERAGE] == MEDIAN:
@@ -192,7 +192,7 @@ def store_values(plan, tile, low, high, width, sums, weighted, value):
             n = np.float64(high[i] - low[i])
             mean = sums[PIVOT, i] + sums[SUM, i] / n
             value[i] = kind(mean) if n > 0.0 else kind(0)
-    if plan[WEIGHTED]:
+    if by_frame is not None and plan[WEIGHTED]:
         for i in range(width):
             if weighted[W, i] > 0.0:
                 value[i] = kind(sums[PIVOT, i] + weighted[WX, i] / weighted[W, i])
@@ -231,7 +231,7 @@ def _weighted_scatter(weighted, low, high, width, spread):
 
 
 @kernel
-def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance):
+def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
     """The variance of the average of each lane; 0 where nothing survives.
 
     `tables`: row 0, n Var(median) / sigma^2 by n; row 1, first element, n Var(trimmed mean) / sigma^2.
@@ -243,7 +243,7 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             _trimmed_scatter(sums, low, high, counts, width, spread)
         else:
             _scatter(sums, low, high, width, spread)
-        if plan[WEIGHTED]:
+        if by_frame is not None and plan[WEIGHTED]:
             _weighted_scatter(weighted, low, high, width, spread)
         if plan[TRIMS] and median:
             for i in range(width):

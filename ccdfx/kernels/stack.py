@@ -274,9 +274,11 @@ def _stack(
         if whole:
             store_whole(plan, tile, sums, tables[0, rows], values, errors)
         else:
-            store_values(plan, tile, low, high, width, sums, weighted, values)
+            store_values(plan, tile, low, high, width, sums, weighted, values, by_frame)
             if variance.size:
-                store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, errors)
+                store_variances(
+                    plan, low, high, counts, width, sums, weighted, spread, tables, errors, by_frame
+                )
         if not sorts:  # the ranks were those of lanes with infinities at both ends
             fill(low, np.int32(0))
             copy(counts, high)
