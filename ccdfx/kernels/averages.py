@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.lanes import PIVOT, SQUARES, SUM, WINSOR_SQUARES, WINSOR_SUM
 
 # Places in the plan, a vector of int64.
 AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES, PICK, OWN_NOISE = range(9)
@@ -17,11 +18,13 @@ MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick a
 MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
 BY_FRAME, BY_VARIANCE = 1, 2  # what the weights of a mean are, where it has any
-# Rows of the sums of a block: about the pivot, and the same with winsorized ends.
-PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
-SUMS = 5
 # Rows of the weighted sums.
 W, W2, WX, WXX = range(4)
+
+
+def knows_frames(plan: np.ndarray) -> bool:
+    """Whether it matters to anything in a plan which frame a value comes from."""
+    return bool(plan[[WEIGHTED, ORDERED, OWN_NOISE]].any()) or int(plan[VARIANCES]) == PROPAGATED
 
 
 @kernel
@@ -38,7 +41,7 @@ def picked(pick, n):
 
 
 @kernel
-def store_values(plan, tile, low, high, width, sums, weighted, value):
+def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
     """The average of each lane; 0 where nothing survives."""
     kind = value.dtype.type
     if plan[AVERAGE] == MEDIAN:
@@ -61,7 +64,7 @@ def store_values(plan, tile, low, high, width, sums, weighted, value):
             n = np.float64(high[i] - low[i])
             mean = sums[PIVOT, i] + sums[SUM, i] / n
             value[i] = kind(mean) if n > 0.0 else kind(0)
-    if plan[WEIGHTED]:
+    if by_frame is not None and plan[WEIGHTED]:
         for i in range(width):
             if weighted[W, i] > 0.0:
                 value[i] = kind(sums[PIVOT, i] + weighted[WX, i] / weighted[W, i])
@@ -100,7 +103,7 @@ def _weighted_scatter(weighted, low, high, width, spread):
 
 
 @kernel
-def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance):
+def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
     """The variance of the average of each lane; 0 where nothing survives.
 
     `tables`: row 0, n Var(median) / sigma^2 by n; row 1, first element, n Var(trimmed mean) / sigma^2.
@@ -112,7 +115,7 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             _trimmed_scatter(sums, low, high, counts, width, spread)
         else:
             _scatter(sums, low, high, width, spread)
-        if plan[WEIGHTED]:
+        if by_frame is not None and plan[WEIGHTED]:
             _weighted_scatter(weighted, low, high, width, spread)
         if plan[TRIMS] and median:
             for i in range(width):

@@ -41,7 +41,7 @@ def pointer(typingctx, address):
 
 
 @kernel
-def _swap2(x):
+def swap2(x):
     return np.uint16((x << np.uint16(8)) | (x >> np.uint16(8)))
 
 
@@ -77,6 +77,13 @@ def _prefetch(typingctx, address):
     return types.void(types.int64), codegen
 
 
+@kernel
+def come_near(address, size):
+    """Bring the bytes that are worked on next near: the runs are too short for the hardware to see."""
+    for line in range(0, size, 64):
+        _prefetch(address + line)
+
+
 def _bits_as(kind):
     """The float whose bits an integer of the same size holds."""
 
@@ -95,12 +102,14 @@ _float4, _float8 = _bits_as(types.float32), _bits_as(types.float64)
 
 @kernel
 def decode(address, kind, start, tile, row, width, blank):
-    """Put `width` pixels into ``tile[row]``; what is not finite, or blank, becomes +inf.
+    """Put `width` pixels into ``tile[row]``; what is not finite, or blank, becomes +inf. True where there was such.
 
     `blank` is the raw integer that means "no value", or NaN.
     """
     real = tile.dtype.type
     inf = real(np.inf)
+    none, one = np.int32(0), np.int32(1)
+    bad = none
     if kind == U2:
         words = carray(pointer(address + start * 2), (width,), np.uint16)
         for i in range(width):
@@ -108,25 +117,31 @@ def decode(address, kind, start, tile, row, width, blank):
     elif kind == F4:
         singles = carray(pointer(address + start * 4), (width,), np.float32)
         for i in range(width):
-            tile[row, i] = real(singles[i]) if abs(singles[i]) < np.float32(np.inf) else inf
+            there = abs(singles[i]) < np.float32(np.inf)
+            tile[row, i] = real(singles[i]) if there else inf
+            bad |= none if there else one
     elif kind == BIG_U2:
         words = carray(pointer(address + start * 2), (width,), np.uint16)
         for i in range(width):
             # Byte order and BZERO = 32768 at once: the sign bit is turned over.
-            tile[row, i] = np.uint16(_swap2(words[i]) ^ np.uint16(0x8000))
+            tile[row, i] = np.uint16(swap2(words[i]) ^ np.uint16(0x8000))
     elif kind == BIG_I2:
         words = carray(pointer(address + start * 2), (width,), np.uint16)
         for i in range(width):
-            tile[row, i] = np.int16(_swap2(words[i]))
+            tile[row, i] = np.int16(swap2(words[i]))
     elif kind == BIG_F4:
         longs = carray(pointer(address + start * 4), (width,), np.uint32)
         for i in range(width):
             single = _float4(_swap4(longs[i]))
-            tile[row, i] = real(single) if abs(single) < np.float32(np.inf) else inf
+            there = abs(single) < np.float32(np.inf)
+            tile[row, i] = real(single) if there else inf
+            bad |= none if there else one
     elif kind == F8:
         doubles = carray(pointer(address + start * 8), (width,), np.float64)
         for i in range(width):
-            tile[row, i] = real(doubles[i]) if abs(real(doubles[i])) < inf else inf
+            there = abs(real(doubles[i])) < inf
+            tile[row, i] = real(doubles[i]) if there else inf
+            bad |= none if there else one
     elif kind == I2:
         shorts = carray(pointer(address + start * 2), (width,), np.int16)
         for i in range(width):
@@ -147,11 +162,16 @@ def decode(address, kind, start, tile, row, width, blank):
         quads = carray(pointer(address + start * 8), (width,), np.uint64)
         for i in range(width):
             double = real(_float8(_swap8(quads[i])))
-            tile[row, i] = double if abs(double) < inf else inf
+            there = abs(double) < inf
+            tile[row, i] = double if there else inf
+            bad |= none if there else one
     if blank == blank:
         value = real(blank)
         for i in range(width):
-            tile[row, i] = inf if tile[row, i] == value else tile[row, i]
+            there = tile[row, i] != value
+            tile[row, i] = tile[row, i] if there else inf
+            bad |= none if there else one
+    return bad != 0
 
 
 @kernel
@@ -180,12 +200,8 @@ def gather(frames, factors, start, tile, width):
     holes = False
     for j in range(np.uint64(frames.shape[0])):
         kind = frames[j, KIND]
-        blank = factors[j, BLANK]
-        decode(frames[j, DATA], kind, start, tile, j, width, blank)
-        # While this block is worked on, the next one comes near: the runs are too short for the hardware to see.
-        ahead = frames[j, DATA] + (start + width) * ITEMSIZES[kind]
-        for line in range(0, width * ITEMSIZES[kind], 64):
-            _prefetch(ahead + line)
+        bad = decode(frames[j, DATA], kind, start, tile, j, width, factors[j, BLANK])
+        come_near(frames[j, DATA] + (start + width) * ITEMSIZES[kind], width * ITEMSIZES[kind])
         scale, zero, bscale, bzero = (
             factors[j, SCALE],
             factors[j, ZERO],
@@ -202,8 +218,7 @@ def gather(frames, factors, start, tile, width):
             mask = carray(pointer(frames[j, MASK] + start), (width,), np.uint8)
             for i in range(width):
                 tile[j, i] = inf if mask[i] != 0 else tile[j, i]
-        whole = kind <= I4 or kind in (BIG_I2, BIG_I4, BIG_U2)
-        holes |= frames[j, MASK] != 0 or moved or limited or blank == blank or not whole
+        holes |= frames[j, MASK] != 0 or moved or limited or bad
         for i in range(width, tile.shape[1]):
             tile[j, i] = inf
     return holes

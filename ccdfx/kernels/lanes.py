@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 
 
-def _extreme(name):
-    """The LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
+def _extreme(name, unsigned):
+    """The LLVM intrinsic `name` for floats that are never NaN, or for integers: a plain vector minimum or maximum.
 
     A minimum written as a comparison becomes a masked store in a loop like `sort_lanes`, many times slower.
     """
@@ -24,20 +25,46 @@ def _extreme(name):
     def extreme(typingctx, a, b):
         def codegen(context, builder, signature, args):
             kind = context.get_value_type(signature.return_type)
+            real = isinstance(signature.return_type, types.Float)
             function = builder.module.declare_intrinsic(
-                f"llvm.{name}", (kind,), ir.FunctionType(kind, (kind, kind))
+                f"llvm.{name if real else unsigned}", (kind,), ir.FunctionType(kind, (kind, kind))
             )
-            return builder.call(function, args, fastmath=("nnan", "nsz"))
+            return builder.call(function, args, fastmath=("nnan", "nsz") if real else ())
 
-        if isinstance(a, types.Float) and a == b:
+        if (isinstance(a, types.Float) or a == types.uint16) and a == b:
             return a(a, b), codegen
         return None
 
     return extreme
 
 
-lower = _extreme("minnum")
-upper = _extreme("maxnum")
+lower = _extreme("minnum", "umin")
+upper = _extreme("maxnum", "umax")
+
+
+@intrinsic
+def borrowed(typingctx, array):
+    """The same array without its count of references, which is atomic and would cost as much as the work on a block.
+
+    Its owner must outlive it: name that to `hold` when the work is done.
+    """
+
+    def codegen(context, builder, signature, args):
+        found = context.make_array(signature.return_type)(context, builder, value=args[0])
+        found.meminfo = cgutils.get_null_value(found.meminfo.type)
+        return found._getvalue()
+
+    return array(array), codegen
+
+
+@intrinsic
+def hold(typingctx, arrays):
+    """A use of arrays (a tuple) up to here."""
+
+    def codegen(context, builder, signature, args):
+        return context.get_dummy_value()
+
+    return types.void(arrays), codegen
 
 
 # Whole-array expressions (a[:] = b, a.min()) are loops here: numba takes seconds to compile each of them.
@@ -129,57 +156,102 @@ def balance_lanes(tile, sign):
             sign[i] = -sign[i] if missing else sign[i]
 
 
+# Rows of the sums of a block: about the pivot, and the same with winsorized ends. They lie MOST_LANES apart in one
+# vector: with a distance known to the compiler, a loop over four rows of a tile and the sums still vectorises.
+PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
+SUMS = 5
+MOST_LANES = 1024
+_T, _S = SUM * MOST_LANES, SQUARES * MOST_LANES  # the pivots are at 0
+
+
 @kernel
-def sum_all(tile, pivot, total, squares):
+def _add(sums, i, a, b, c, d):
+    sums[_T + i] += (a + b) + (c + d)
+    sums[_S + i] += (a * a + b * b) + (c * c + d * d)
+
+
+@kernel
+def _clear(sums, lanes):
+    for i in range(lanes):
+        sums[_T + i] = 0.0
+        sums[_S + i] = 0.0
+
+
+# Sums go by fours of rows, by the same fours whatever is missing: what a lane gives does not depend on its neighbours.
+# Rows of which nothing is left for the last four are taken one by one.
+
+
+@kernel
+def sum_all(tile, sums):
     """Sums of x - pivot and of its square over the finite values of each lane."""
     inf = tile.dtype.type(np.inf)
-    fill(total, 0.0)
-    fill(squares, 0.0)
-    for j in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
+    rows, lanes = tile.shape
+    _clear(sums, lanes)
+    for j in range(0, rows - 3, 4):
+        for i in range(lanes):
+            w, x, y, z, p = tile[j, i], tile[j + 1, i], tile[j + 2, i], tile[j + 3, i], sums[i]
+            a = np.float64(w) - p if abs(w) < inf else 0.0
+            b = np.float64(x) - p if abs(x) < inf else 0.0
+            c = np.float64(y) - p if abs(y) < inf else 0.0
+            d = np.float64(z) - p if abs(z) < inf else 0.0
+            _add(sums, i, a, b, c, d)
+    for j in range(rows - rows % 4, rows):
+        for i in range(lanes):
             x = tile[j, i]
-            d = np.float64(x) - pivot[i] if abs(x) < inf else 0.0
-            total[i] += d
-            squares[i] += d * d
+            _add(sums, i, np.float64(x) - sums[i] if abs(x) < inf else 0.0, 0.0, 0.0, 0.0)
 
 
 @kernel
-def sum_whole(tile, pivot, total, squares):
+def sum_whole(tile, sums):
     """As `sum_all`, where no value is missing."""
-    fill(total, 0.0)
-    fill(squares, 0.0)
-    for j in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
-            d = np.float64(tile[j, i]) - pivot[i]
-            total[i] += d
-            squares[i] += d * d
+    rows, lanes = tile.shape
+    _clear(sums, lanes)
+    for j in range(0, rows - 3, 4):
+        for i in range(lanes):
+            p = sums[i]
+            _add(sums, i, tile[j, i] - p, tile[j + 1, i] - p, tile[j + 2, i] - p, tile[j + 3, i] - p)
+    for j in range(rows - rows % 4, rows):
+        for i in range(lanes):
+            _add(sums, i, tile[j, i] - sums[i], 0.0, 0.0, 0.0)
 
 
 @kernel
-def sum_ranks(tile, low, high, pivot, total, squares):
+def _inside(tile, r, i, low, high, p):
+    return tile[r, i] - p if (r >= low) & (r < high) else 0.0
+
+
+@kernel
+def sum_ranks(tile, low, high, sums):
     """Sums of x - pivot and of its square over the ranks ``low <= rank < high`` of each sorted lane."""
-    fill(total, 0.0)
-    fill(squares, 0.0)
-    first, last = greatest(low), least(high)
-    for r in range(least(low), greatest(high)):
-        if first <= r < last:
-            for i in range(tile.shape[1]):
-                d = tile[r, i] - pivot[i]
-                total[i] += d
-                squares[i] += d * d
+    rows, lanes = tile.shape
+    _clear(sums, lanes)
+    first, last, most = greatest(low), least(high), greatest(high)
+    start = least(low) // 4 * 4
+    for r in range(start, min(most, rows - 3), 4):
+        if first <= r and r + 4 <= last:
+            for i in range(lanes):
+                p = sums[i]
+                _add(sums, i, tile[r, i] - p, tile[r + 1, i] - p, tile[r + 2, i] - p, tile[r + 3, i] - p)
         else:
-            for i in range(tile.shape[1]):
-                d = tile[r, i] - pivot[i] if (r >= low[i]) & (r < high[i]) else 0.0
-                total[i] += d
-                squares[i] += d * d
+            for i in range(lanes):
+                p, m, n = sums[i], low[i], high[i]
+                a, b = _inside(tile, r, i, m, n, p), _inside(tile, r + 1, i, m, n, p)
+                c, d = _inside(tile, r + 2, i, m, n, p), _inside(tile, r + 3, i, m, n, p)
+                _add(sums, i, a, b, c, d)
+    for r in range(max(start, rows - rows % 4), most):
+        for i in range(lanes):
+            _add(sums, i, _inside(tile, r, i, low[i], high[i], sums[i]), 0.0, 0.0, 0.0)
 
 
 @kernel
-def winsorize(tile, low, high, counts, pivot, total, squares):
-    """Turn sums over the survivors into sums in which each dropped value counts as the nearest survivor."""
+def winsorize(tile, low, high, counts, sums):
+    """Beside sums over the survivors put sums in which each dropped value counts as the nearest survivor."""
     for i in range(tile.shape[1]):
+        total, squares = sums[_T + i], sums[_S + i]
         if low[i] < high[i]:
-            below, above = tile[low[i], i] - pivot[i], tile[high[i] - 1, i] - pivot[i]
+            below, above = tile[low[i], i] - sums[i], tile[high[i] - 1, i] - sums[i]
             under, over = low[i], counts[i] - high[i]
-            total[i] += under * below + over * above
-            squares[i] += under * below * below + over * above * above
+            total += under * below + over * above
+            squares += under * below * below + over * above * above
+        sums[WINSOR_SUM * MOST_LANES + i] = total
+        sums[WINSOR_SQUARES * MOST_LANES + i] = squares

@@ -24,17 +24,11 @@ from ccdfx.kernels.averages import (
     ORDERED,
     OWN_NOISE,
     PICK,
-    PIVOT,
     PROPAGATED,
     REJECTS,
-    SQUARES,
-    SUM,
-    SUMS,
     TRIMS,
     VARIANCES,
     WEIGHTED,
-    WINSOR_SQUARES,
-    WINSOR_SUM,
     store_values,
     store_variances,
     store_whole,
@@ -42,10 +36,15 @@ from ccdfx.kernels.averages import (
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.gather import MASK, gather, pointer
 from ccdfx.kernels.lanes import (
+    MOST_LANES,
+    PIVOT,
+    SUMS,
     balance_lanes,
+    borrowed,
     copy,
     count_lanes,
     fill,
+    hold,
     least,
     sort_lanes,
     sort_lanes_and_frames,
@@ -75,18 +74,28 @@ KEPT, LOW, HIGH, MISSING = range(4)
 @kernel
 def _pivots(tile, low, high, pivot):
     """A value inside the survivors of each lane, about which sums lose nothing."""
-    for i in range(pivot.size):
+    for i in range(low.size):
         pivot[i] = tile[(low[i] + high[i]) // 2, i] if low[i] < high[i] else 0.0
 
 
 @kernel
 def _first_values(tile, pivot):
-    """Of each lane the first value that is there."""
-    inf = tile.dtype.type(np.inf)
-    fill(pivot, 0.0)
-    for j in range(tile.shape[0] - 1, -1, -1):
-        for i in range(pivot.size):
-            pivot[i] = tile[j, i] if abs(tile[j, i]) < inf else pivot[i]
+    """Of each lane the first value that is there, or 0: two or three rows tell, as a rule."""
+    rows, lanes = tile.shape
+    for i in range(lanes):
+        pivot[i] = tile[0, i]
+    for j in range(1, rows):
+        missing = 0
+        for i in range(lanes):
+            p, x = pivot[i], np.float64(tile[j, i])
+            p = p if p < np.inf else x
+            pivot[i] = p
+            missing |= 0 if p < np.inf else 1
+        if missing == 0:
+            return
+    for i in range(lanes):
+        p = pivot[i]
+        pivot[i] = p if p < np.inf else 0.0
 
 
 @kernel
@@ -159,27 +168,40 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
 
 
 @kernel
+def _keep_frames(frames, factors, start, width, tile, raw, variances, own):
+    """Keep, before the lanes are sorted, what is asked for of each frame: values, variances, variances for the rule."""
+    for j in range(raw.shape[0]):
+        copy(tile[j], raw[j])
+    if variances.shape[0]:
+        read_variances(frames, factors, start, width, variances)
+    for j in range(own.shape[0]):
+        copy(variances[j], own[j])
+
+
+@kernel
 def _part(array, start, width):
     return array[start : start + width] if array.size else array
 
 
 @kernel
-def _rank(plan, tile, order, network, counts, noise, parameters, rule, ranks, sums):
-    """Sort the lanes, let the rule say which ranks survive, and sum over those."""
-    low, high = ranks
-    if plan[ORDERED]:
+def _sort(plan, tile, order, network, by_frame):
+    if by_frame is not None and plan[ORDERED]:
         sort_lanes_and_frames(tile, order, network)
     else:
         sort_lanes(tile, network)
+
+
+@kernel
+def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
+    """Let the rule say which ranks of the sorted lanes survive, and sum over those."""
+    low, high = ranks
     if plan[REJECTS]:
         rule(tile, order, counts, noise, parameters, low, high)
-    _pivots(tile, low, high, sums[PIVOT])
+    _pivots(tile, low, high, sums)
     if plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL:
-        sum_ranks(tile, low, high, sums[PIVOT], sums[SUM], sums[SQUARES])
+        sum_ranks(tile, low, high, sums)
     if plan[TRIMS] and plan[VARIANCES] == EMPIRICAL:
-        copy(sums[SUM], sums[WINSOR_SUM])
-        copy(sums[SQUARES], sums[WINSOR_SQUARES])
-        winsorize(tile, low, high, counts, sums[PIVOT], sums[WINSOR_SUM], sums[WINSOR_SQUARES])
+        winsorize(tile, low, high, counts, sums)
 
 
 @kernel
@@ -191,18 +213,18 @@ def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
     whole = least(counts) == tile.shape[0]
     needs_sums = plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL
     if needs_sums and whole:
-        copy(tile[0], sums[PIVOT])
-        sum_whole(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+        copy(tile[0], sums)
+        sum_whole(tile, sums)
     elif needs_sums:
-        _first_values(tile, sums[PIVOT])
-        sum_all(tile, sums[PIVOT], sums[SUM], sums[SQUARES])
+        _first_values(tile, sums)
+        sum_all(tile, sums)
     if plan[AVERAGE] == MEDIAN:
         _select_median(tile, counts, networks, sign, ranks[0], ranks[1])
     return whole
 
 
 def _stack(
-    frames, factors, networks, plan, parameters, noise, rule, tables,
+    frames, factors, networks, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
     """Combine a run of pixels; True where some pixel is left without a value.
@@ -210,6 +232,8 @@ def _stack(
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
     networks: three lists of comparators: all ranks, the middle ones, and the middle ones where values are missing.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
+    by_frame: None where it matters to nothing in the plan which frame a value comes from, else True. It is the type
+    that counts: what stands under ``by_frame is not None`` is not even compiled for None.
     value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; all but the first may be empty.
     fates: (n, pixels) output, or empty; it needs a plan that keeps the order.
     """
@@ -218,13 +242,22 @@ def _stack(
     sorts = (
         plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
     )
-    tile, raw = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
-    order = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
-    variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
-    own = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
-    counts, low, high = np.empty(lanes, np.int32), np.empty(lanes, np.int32), np.empty(lanes, np.int32)
-    sums, weighted = np.zeros((SUMS, lanes)), np.zeros((4, lanes))
-    spread, scratch = np.zeros(lanes), np.empty(lanes, kind)
+    of_values = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
+    of_variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
+    of_frames = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
+    of_noise = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
+    of_ranks, of_sums = np.empty((3, lanes), np.int32), np.zeros(SUMS * MOST_LANES)
+    of_weights, of_lanes, of_signs = np.zeros((4, lanes)), np.zeros(lanes), np.empty(lanes, kind)
+    tile, raw, variances = borrowed(of_values[0]), borrowed(of_values[1]), borrowed(of_variances)
+    order, own, flat = borrowed(of_frames), borrowed(of_noise), borrowed(of_sums)
+    weighted, spread, scratch = borrowed(of_weights), borrowed(of_lanes), borrowed(of_signs)
+    counts, low, high = borrowed(of_ranks[0]), borrowed(of_ranks[1]), borrowed(of_ranks[2])
+    sums = flat.reshape(SUMS, MOST_LANES)
+    frames, factors, plan = borrowed(frames), borrowed(factors), borrowed(plan)
+    networks = borrowed(networks[0]), borrowed(networks[1]), borrowed(networks[2])
+    parameters, noise, tables = borrowed(parameters), borrowed(noise), borrowed(tables)
+    value, variance, flags, fates = borrowed(value), borrowed(variance), borrowed(flags), borrowed(fates)
+    count, rejected_low, rejected_high = borrowed(count), borrowed(rejected_low), borrowed(rejected_high)
     missing = False
     for start in range(0, value.size, lanes):
         width = min(lanes, value.size - start)
@@ -235,39 +268,39 @@ def _stack(
             count_lanes(tile, counts)
         fill(low, np.int32(0))
         copy(counts, high)
-        for j in range(raw.shape[0]):
-            copy(tile[j], raw[j])
-        if variances.shape[0]:
-            read_variances(frames, factors, start, width, variances)
-        for j in range(own.shape[0]):
-            copy(variances[j], own[j])
+        if by_frame is not None:
+            _keep_frames(frames, factors, start, width, tile, raw, variances, own)
         whole = False
         if sorts:
+            _sort(plan, tile, order, networks[0], by_frame)
             known = own if plan[OWN_NOISE] else noise
-            _rank(plan, tile, order, networks[0], counts, known, parameters, rule, (low, high), sums)
+            _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
         else:
-            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), sums)
-        if needs_raw:
+            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), flat)
+        if by_frame is not None and needs_raw:
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
             )
         if whole:
             store_whole(plan, tile, sums, tables[0, rows], values, errors)
         else:
-            store_values(plan, tile, low, high, width, sums, weighted, values)
+            store_values(plan, tile, low, high, width, sums, weighted, values, by_frame)
             if variance.size:
-                store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, errors)
+                store_variances(
+                    plan, low, high, counts, width, sums, weighted, spread, tables, errors, by_frame
+                )
         if not sorts:  # the ranks were those of lanes with infinities at both ends
             fill(low, np.int32(0))
             copy(counts, high)
         missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
-        if fates.size:
+        if by_frame is not None and fates.size:
             _store_fates(order, low, high, counts, start, width, fates)
         if count.size:
             _store_counts(
                 low, high, counts, width, _part(count, start, width),
                 _part(rejected_low, start, width), _part(rejected_high, start, width),
             )  # fmt: skip
+    hold((of_values, of_variances, of_frames, of_noise, of_ranks, of_sums, of_weights, of_lanes, of_signs))
     return missing
 
 
@@ -285,15 +318,18 @@ def networks(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def stack_kernel(kind: str) -> Callable[..., bool]:
-    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call."""
+def stack_kernel(kind: str, by_frame: bool) -> Callable[..., bool]:
+    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call.
+
+    With `by_frame` it is the one that knows weights, variances of the frames and the order of the values.
+    """
     real = {"f4": types.float32, "f8": types.float64}[kind]
     network = types.Array(types.uint32, 2, "C", readonly=True)
     floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
     table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
     signature = types.boolean(
         types.Array(types.int64, 2, "C"), table, types.UniTuple(network, 3), types.Array(types.int64, 1, "C"),
-        vector, table, rule_type(real), table, floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
-        types.Array(types.uint8, 2, "A"),
+        vector, table, rule_type(real), table, types.boolean if by_frame else types.none,
+        floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 2, "A"),
     )  # fmt: skip
     return kernel(_stack, signature=signature)

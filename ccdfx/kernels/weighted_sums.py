@@ -89,7 +89,8 @@ def sum_weights(raw, factors, edges, pivot, weighted):
 def read_variances(frames, factors, start, width, variances):
     """The variances of all frames, ``variances[frame, :width]``, scaled as the values were."""
     kind = variances.dtype.type
-    for j in range(variances.shape[0]):
+    # Unsigned as in `gather`: one compiled `decode` serves both.
+    for j in range(np.uint64(variances.shape[0])):
         decode(frames[j, VARIANCE], frames[j, VARIANCE_KIND], start, variances, j, width, np.nan)
         unit = kind(1.0 / (factors[j, FRAME_SCALE] * factors[j, FRAME_SCALE]))
         for i in range(width):

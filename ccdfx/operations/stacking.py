@@ -237,8 +237,10 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
 
 def _lanes(count: int, kind: np.dtype) -> int:
     """As many neighbouring pixels as keep a tile in the nearest caches: a result does not depend on it."""
+    from ccdfx.kernels.lanes import MOST_LANES
+
     wanted = TILE_CACHE // (count * kind.itemsize)
-    return min(max(wanted // 64 * 64, 128), 1024)
+    return min(max(wanted // 64 * 64, 128), MOST_LANES)
 
 
 def arranged(job: Job) -> Arrangement:
@@ -259,6 +261,8 @@ class Call:
 
 
 def call_of(job: Job) -> Call:
+    from ccdfx.kernels import averages
+    from ccdfx.kernels.integer_median import can_be_integers, integer_medians
     from ccdfx.kernels.stack import networks, stack_kernel
 
     count = len(job.frames)
@@ -271,6 +275,13 @@ def call_of(job: Job) -> Call:
     numbers = np.array([float(number) for number in arrangement.numbers])
     noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
-    kernel = stack_kernel(job.kind.str[1:])
-    arguments = (job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables)
+    by_frame = averages.knows_frames(plan)
+    integers = all(f.dtype.kind + str(f.dtype.itemsize) == "u2" and not f.flagged for f in job.frames)
+    if integers and can_be_integers(plan, job.factors):
+        kernel = integer_medians()
+    else:
+        kernel = stack_kernel(job.kind.str[1:], by_frame)
+    arguments = (
+        job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
+    )  # fmt: skip
     return Call(kernel, arguments, arrangement.scatter if job.reject else None)

@@ -117,9 +117,14 @@ def test_a_missing_data_file_is_silent(place):
     assert place.run()["hits"] == 1
 
 
+def test_what_a_kernel_calls_is_in_its_own_entry(place):
+    place.run()
+    assert len(place.files("nbc")) == 1 and not [*place.cache.rglob("*inner*")]
+
+
 def test_data_of_another_signature_under_the_same_name_is_not_taken(place):
     """Two processes that compile two signatures at once may both take the first file name."""
-    place.run()
+    place.run(f"import sys; sys.path.insert(0, {str(place.folder)!r}); import inner; inner.inner(20.0)\n")
     (data,) = place.files("nbc")
     (other,) = sorted(place.cache.rglob("*inner*.nbc"))
     data.write_bytes(other.read_bytes())
@@ -158,7 +163,7 @@ sys.path.insert(0, {folder!r})
 import foreign
 frames = [np.full((3, 4), value, "f4") for value in (1, 2, 3, 4, 50)]
 values = [float(ccdfx.combine(frames, reject=rule).array[0, 0]) for rule in (ccdfx.mad_clip(), foreign.lowest())]
-kernels = (stack.stack_kernel("f4"), rules.mad_clip_median_rule, foreign.lowest_rule)
+kernels = (stack.stack_kernel("f4", False), rules.mad_clip_median_rule, foreign.lowest_rule)
 print(json.dumps([values, [sum(k.stats.cache_hits.values()) for k in kernels], [sum(k.stats.cache_misses.values()) for k in kernels]]))
 """
 FOREIGN = '''

@@ -1,0 +1,286 @@
+"""Medians of unsigned 16-bit integers as they are: twice the lanes of float32, sums without rounding.
+
+It does what the stack kernel does where nothing is missing, moved, rejected or weighted, to the last bit. It is a kernel
+of its own, so that nothing else need be compiled for it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+
+from ccdfx.kernels.averages import (
+    AVERAGE,
+    LOWEST,
+    MEDIAN,
+    ORDERED,
+    PICK,
+    PROPAGATED,
+    REJECTS,
+    VARIANCES,
+    WEIGHTED,
+    picked,
+)
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.gather import (
+    BIG_U2,
+    BLANK,
+    BSCALE,
+    BZERO,
+    DATA,
+    HIGHEST,
+    KIND,
+    MASK,
+    SCALE,
+    U2,
+    ZERO,
+    come_near,
+    pointer,
+    swap2,
+)
+from ccdfx.kernels.gather import LOWEST as LEAST
+from ccdfx.kernels.lanes import MOST_LANES, borrowed, copy, fill, hold, sort_lanes
+from ccdfx.kernels.stack import stack_kernel
+
+TILE_BYTES = 2**15
+MANY_FRAMES = 160
+MOST_FRAMES = 2**15  # a sum of 16-bit differences fits 32 bits
+# Rows of the sums: of the differences from the first frame, and of the low and the high halves of their squares.
+_LOW, _HIGH = MOST_LANES, 2 * MOST_LANES
+
+
+@kernel
+def _read(address, kind, start, tile, row, width):
+    words = carray(pointer(address + start * 2), (width,), np.uint16)
+    if kind == BIG_U2:
+        for i in range(width):
+            tile[row, i] = swap2(words[i]) ^ np.uint16(0x8000)
+    else:
+        for i in range(width):
+            tile[row, i] = words[i]
+    come_near(address + (start + width) * 2, width * 2)
+
+
+# To 32 bits after each step: numba makes whole numbers 64 bits wide, and half as many fit a vector then.
+
+
+@kernel
+def _difference(x, pivot):
+    return np.uint32(np.uint32(x) - np.uint32(pivot))
+
+
+@kernel
+def _plus(a, b, c, d, e):
+    return np.uint32(np.uint32(a + np.uint32(b + c)) + np.uint32(d + e))
+
+
+@kernel
+def _low(square):
+    return np.uint32(square & np.uint32(0xFFFF))
+
+
+@kernel
+def _high(square):
+    return np.uint32(square >> np.uint32(16))
+
+
+@kernel
+def _add(sums, i, a, b, c, d):
+    p, q, r, s = np.uint32(a * a), np.uint32(b * b), np.uint32(c * c), np.uint32(d * d)
+    sums[i] = _plus(sums[i], a, b, c, d)
+    sums[_LOW + i] = _plus(sums[_LOW + i], _low(p), _low(q), _low(r), _low(s))
+    sums[_HIGH + i] = _plus(sums[_HIGH + i], _high(p), _high(q), _high(r), _high(s))
+
+
+@kernel
+def _sum(tile, sums):
+    """Sums of the differences from the first row and of their squares, whole numbers modulo 2^32."""
+    rows, lanes = tile.shape
+    none = np.uint32(0)
+    fill(sums, none)
+    for j in range(1, rows - 3, 4):
+        for i in range(lanes):
+            p = tile[0, i]
+            a, b = _difference(tile[j, i], p), _difference(tile[j + 1, i], p)
+            c, d = _difference(tile[j + 2, i], p), _difference(tile[j + 3, i], p)
+            _add(sums, i, a, b, c, d)
+    for j in range(rows - (rows - 1) % 4, rows):
+        for i in range(lanes):
+            _add(sums, i, _difference(tile[j, i], tile[0, i]), none, none, none)
+
+
+# For many frames, the value of a rank by bisection: at most sixteen passes over the values, however many there are, while
+# a network grows as n log^2 n. Rows of the state: the value tried and in the end found, the number below it, the best.
+_BELOW, _BEST = MOST_LANES, 2 * MOST_LANES
+
+
+@kernel
+def _is_less(x, y):
+    return np.uint16(1) if x < y else np.uint16(0)
+
+
+@kernel
+def _count_below(tile, state):
+    rows, lanes = tile.shape
+    none = np.uint16(0)
+    fill(state[_BELOW:_BEST], none)
+    for j in range(0, rows - 3, 4):
+        for i in range(lanes):
+            y = state[i]
+            a = np.uint16(_is_less(tile[j, i], y) + _is_less(tile[j + 1, i], y))
+            b = np.uint16(_is_less(tile[j + 2, i], y) + _is_less(tile[j + 3, i], y))
+            state[_BELOW + i] += np.uint16(a + b)
+    for j in range(rows - rows % 4, rows):
+        for i in range(lanes):
+            state[_BELOW + i] += _is_less(tile[j, i], state[i])
+
+
+@kernel
+def _differing_bits(tile):
+    """How many of the last bits tell the values of a lane apart."""
+    found = np.uint16(0)
+    for j in range(1, tile.shape[0]):
+        for i in range(tile.shape[1]):
+            found = np.uint16(found | np.uint16(tile[j, i] ^ tile[0, i]))
+    bits = 0
+    while found >> bits:
+        bits += 1
+    return bits
+
+
+@kernel
+def _bisect(tile, rank, state, found):
+    """The value of this rank, counted from 0, of each lane: the greatest y of which at most `rank` values are less."""
+    lanes = tile.shape[1]
+    bits = _differing_bits(tile)
+    for i in range(lanes):
+        state[_BEST + i] = np.uint16(tile[0, i] >> np.uint16(bits) << np.uint16(bits))
+    for bit in range(bits - 1, -1, -1):
+        for i in range(lanes):
+            state[i] = state[_BEST + i] | np.uint16(1 << bit)
+        _count_below(tile, state)
+        for i in range(lanes):
+            state[_BEST + i] = state[i] if state[_BELOW + i] <= rank else state[_BEST + i]
+    copy(state[_BEST : _BEST + lanes], found)
+
+
+@kernel
+def _next(tile, rank, state, found, after):
+    """The value of the rank after `rank`, whose own was found."""
+    lanes = tile.shape[1]
+    fill(after, np.uint16(65535))
+    fill(state[_BELOW:_BEST], np.uint16(0))
+    for j in range(tile.shape[0]):
+        for i in range(lanes):
+            x, y = tile[j, i], found[i]
+            above = x > y
+            after[i] = min(after[i], x) if above else after[i]
+            state[_BELOW + i] += np.uint16(0) if above else np.uint16(1)
+    for i in range(lanes):
+        after[i] = found[i] if state[_BELOW + i] > rank + 1 else after[i]
+
+
+@kernel
+def _select(tile, network, picks, state):
+    """Bring the values of the picked ranks, neighbours at most, into their rows of the tile."""
+    first, last = picks
+    if tile.shape[0] < MANY_FRAMES:
+        sort_lanes(tile, network)
+        return
+    lanes = tile.shape[1]
+    low, high = state[3 * MOST_LANES : 3 * MOST_LANES + lanes], state[4 * MOST_LANES : 4 * MOST_LANES + lanes]
+    _bisect(tile, np.uint16(first), state, low)
+    if first == last:
+        copy(low, tile[first])
+    else:
+        _next(tile, np.uint16(first), state, low, high)
+        copy(low, tile[first])
+        copy(high, tile[last])
+
+
+@kernel
+def _store_variance(sums, n, factor, variance):
+    for i in range(variance.size):
+        total = np.float64(np.int32(sums[i]))
+        squares = np.float64(sums[_HIGH + i]) * 65536.0 + np.float64(sums[_LOW + i])
+        residual = squares - total * total / n
+        variance[i] = max(residual, 0.0) / (n * (n - 1.0)) * factor
+
+
+@kernel
+def _store(first, last, value, flags):
+    half = np.float32(0.5)
+    for i in range(value.size):
+        value[i] = half * (np.float32(first[i]) + np.float32(last[i]))
+        flags[i] = 0
+
+
+def _integer_medians(
+    frames, network, picks, lanes, factor, value, variance, count, rejected_low, rejected_high, flags
+):
+    """`picks`: the two ranks of which a median is the mean; `factor`: n Var(median) / sigma^2; the rest as in `_stack`."""
+    rows, n = frames.shape[0], np.float64(frames.shape[0])
+    of_values, of_sums = np.zeros((rows, lanes), np.uint16), np.zeros(3 * MOST_LANES, np.uint32)
+    of_ranks = np.zeros(5 * MOST_LANES, np.uint16)
+    tile, sums, state = borrowed(of_values), borrowed(of_sums), borrowed(of_ranks)
+    frames, network = borrowed(frames), borrowed(network)
+    value, variance, flags = borrowed(value), borrowed(variance), borrowed(flags)
+    for start in range(0, value.size, lanes):
+        end = min(start + lanes, value.size)
+        width = end - start
+        for j in range(rows):
+            _read(frames[j, DATA], frames[j, KIND], start, tile, j, width)
+        if variance.size:
+            _sum(tile, sums)
+            _store_variance(sums, n, factor, variance[start:end])
+        _select(tile, network, picks, state)
+        _store(tile[picks[0]], tile[picks[1]], value[start:end], flags[start:end])
+    fill(count, np.uint16(rows))
+    fill(rejected_low, np.uint16(0))
+    fill(rejected_high, np.uint16(0))
+    hold((of_values, of_sums, of_ranks))
+
+
+@functools.cache
+def _compiled() -> Callable[..., None]:
+    network = types.Array(types.uint32, 2, "C", readonly=True)
+    floats, counts = types.Array(types.float32, 1, "C"), types.Array(types.uint16, 1, "C")
+    signature = types.void(
+        types.Array(types.int64, 2, "C"), network, types.UniTuple(types.int64, 2), types.int64, types.float64,
+        floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
+    )  # fmt: skip
+    return kernel(_integer_medians, signature=signature)
+
+
+def can_be_integers(plan: np.ndarray, factors: np.ndarray) -> bool:
+    """Whether a plan is that of a median of values as they are, so that integers need not become floats."""
+    moved = (factors[:, [SCALE, BSCALE]] != 1).any() or (factors[:, [ZERO, BZERO]] != 0).any()
+    limited = (factors[:, LEAST] > -np.inf).any() or (factors[:, HIGHEST] < np.inf).any()
+    blank = not np.isnan(factors[:, BLANK]).all()
+    plain = plan[AVERAGE] == MEDIAN and plan[PICK] < LOWEST and plan[VARIANCES] != PROPAGATED
+    more = plan[[REJECTS, WEIGHTED, ORDERED]].any()
+    return bool(plain and not (more or moved or limited or blank)) and len(factors) <= MOST_FRAMES
+
+
+def integer_medians() -> Callable[..., bool]:
+    """A stand-in for the stack kernel where `can_be_integers`; loaded from the cache or compiled at the first call.
+
+    Tiles that hold something else after all, or masks, go to the stack kernel.
+    """
+    _compiled()
+    return _medians
+
+
+def _medians(frames: np.ndarray, *arguments: Any) -> bool:
+    _, networks, plan, _, _, _, tables, _, *outputs = arguments
+    if frames[:, MASK].any() or not np.isin(frames[:, KIND], (U2, BIG_U2)).all():
+        return stack_kernel("f4", False)(frames, *arguments)
+    count = len(frames)
+    lanes = min(max(TILE_BYTES // (2 * count) // 64 * 64, 256), MOST_LANES)
+    picks = picked.py_func(int(plan[PICK]), count)
+    _compiled()(frames, networks[1], picks, lanes, tables[0, count], *outputs[:-1])
+    return False
