@@ -12,6 +12,8 @@ TABLE: dict[str, str] = {
     "combine": "Combine frames into one, with rejection and alignment.",
     "info": "Show what a file holds: images, shapes, header facts.",
     "stats": "Print the statistics of images.",
+    "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",
+    "convert": "Write images in another format.",
     "show": "Draw an image, into a file or a window.",
     "hist": "Draw the histogram of an image, into a file or a window.",
     "mosaic": "Draw cut-outs of images side by side.",

@@ -18,6 +18,18 @@ def hdu_of(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
 
+def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """A section in FITS text as it is; another text is a usage error."""
+    from ccdfx.records.range import Range
+
+    try:
+        if text is not None:
+            Range.from_fits(text)
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from error
+    return text
+
+
 def instrument_of(text: str | None) -> Any:
     """The instrument of that name or file, or None; one that is not known or not valid is a usage error."""
     if text is None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from ccdfx.cli.group import FAILED
+from ccdfx.cli.options import hdu_of, section_of
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximum", "mad_std", "clipped_mean",
@@ -16,7 +17,11 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."
+    "--range",
+    "window",
+    metavar="RANGE",
+    callback=section_of,
+    help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based.",
 )
 @click.option(
     "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
@@ -32,10 +37,8 @@ def command(
     Masked and non-finite pixels are left out. A file that cannot be read is named on stderr, the others are
     printed, and the exit status is 1.
     """
-    from ccdfx.cli.options import hdu_of
     from ccdfx.errors import CcdfxError
 
-    _check_section(window)
     rows: list[dict] = []
     failed = False
     for name in files:
@@ -50,17 +53,6 @@ def command(
         print_table([[row[name] for name in TITLES] for row in rows], TITLES)
     if failed:
         ctx.exit(FAILED)
-
-
-def _check_section(text: str | None) -> None:
-    from ccdfx.errors import ArgumentError
-    from ccdfx.records.range import Range
-
-    try:
-        if text is not None:
-            Range.from_fits(text)
-    except ArgumentError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def of_file(name: str, hdu: int | str | None, window: str | None) -> dict:

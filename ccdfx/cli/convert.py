@@ -1,0 +1,74 @@
+"""`ccdfx convert`: images written in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.terminal import say, talks
+
+
+@click.command("convert")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "-o", "--output", required=True, metavar="FILE|DIRECTORY", help="The new file, or where several go."
+)
+@click.option(
+    "--to", "suffix", metavar="SUFFIX", help="The format of files in a directory, such as .npz or .fits."
+)
+@click.option(
+    "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
+)
+@click.option(
+    "--range",
+    "window",
+    metavar="RANGE",
+    callback=section_of,
+    help="Only these pixels: FITS text [x1:x2,y1:y2].",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@talks
+def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **options: Any) -> None:
+    """Write images in another format, with header, flags, variance and window.
+
+    The suffix of the output decides the format; `ccdfx plugins` lists those that can be written. Pixels keep their
+    values and their type.
+    """
+    import ccdfx
+    from ccdfx.cli.combine import refuse_output
+
+    sources = [Path(file) for file in files]
+    targets = _targets(sources, Path(output), suffix)
+    for target in targets:
+        refuse_output(sources, target, overwrite)
+    for source, target in zip(sources, targets, strict=True):
+        image = ccdfx.read(source, hdu=hdu_of(options["hdu"]), range=options["window"])
+        ccdfx.write(image, target, overwrite=overwrite)
+        say(f"{source} written as {target}")
+
+
+def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path]:
+    """The new file of each: the output itself, or in it when it is a directory."""
+    if suffix is None:
+        if len(sources) > 1 or output.is_dir():
+            raise click.UsageError("--to says the format of files in a directory, such as --to .npz")
+        return [output]
+    ending = "." + suffix.removeprefix(".")
+    targets = [output / f"{_stem(source)}{ending}" for source in sources]
+    twice = {target.name for target in targets if targets.count(target) > 1}
+    if twice:
+        raise click.UsageError(f"two inputs would become {', '.join(sorted(twice))}; convert them one by one")
+    if not output.is_dir():
+        raise click.UsageError(f"{output} is not a directory; make it first")
+    return targets
+
+
+def _stem(path: Path) -> str:
+    """The name without the suffixes of a compressed file: image.fits.gz is image."""
+    name = path.name
+    for ending in (".gz", ".bz2", ".fz"):
+        name = name.removesuffix(ending)
+    return Path(name).stem

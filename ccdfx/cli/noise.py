@@ -1,0 +1,84 @@
+"""`ccdfx noise`: gain, read noise and sensitivity noise of a camera, from its flats and biases."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.terminal import print_json, print_table, talks
+
+
+@click.command("noise")
+@click.argument("flats", required=True)
+@click.argument("biases", required=True)
+@click.option(
+    "--overscan", metavar="[X1:X2,Y1:Y2]", callback=section_of, help="Subtract this region of every frame."
+)
+@click.option("--trim", metavar="[X1:X2,Y1:Y2]", callback=section_of, help="Measure in these pixels only.")
+@click.option(
+    "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
+)
+@click.option(
+    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@talks
+def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
+    """Measure gain, read noise and sensitivity noise by photon transfer.
+
+    FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of either are
+    needed, of one camera and setting; the flats may differ in level. The mean of the biases is subtracted from
+    the flats.
+    """
+    import ccdfx
+
+    dark = _prepared(_files("BIASES", biases), options)
+    bright = _prepared(_files("FLATS", flats), options)
+    bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
+    fit = ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
+    if as_json:
+        print_json(asdict(fit))
+        return
+    rows = [
+        ["gain", f"{fit.gain:.4g}", f"{fit.gain_error:.2g}", "e-/ADU"],
+        ["read noise", f"{fit.readnoise:.4g}", f"{fit.readnoise_error:.2g}", "e-"],
+        ["read noise", f"{fit.readnoise_adu:.4g}", f"{fit.readnoise_adu_error:.2g}", "ADU"],
+        [
+            "sensitivity noise",
+            f"{100 * fit.sensitivity:.3g}",
+            f"{100 * fit.sensitivity_error:.2g}",
+            "% of the signal",
+        ],
+    ]
+    print_table(rows, ["what", "value", "error", "unit"])
+    print_table([[fit.pairs, fit.blocks, fit.method]], ["pairs of flats", "blocks", "method"])
+
+
+def _files(name: str, text: str) -> list[str]:
+    """The files of a directory or a pattern, in the order of their names."""
+    from glob import glob
+    from pathlib import Path
+
+    pattern = str(Path(text) / "*") if Path(text).is_dir() else text
+    found = sorted(path for path in glob(pattern) if Path(path).is_file())
+    if len(found) < 2:
+        raise click.UsageError(f"{name}: {text!r} has {len(found)} files, and two are needed")
+    return found
+
+
+def _prepared(paths: list[str], options: dict[str, Any]) -> list[Any]:
+    """The frames without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
+    import ccdfx
+
+    frames = []
+    for path in paths:
+        image = ccdfx.read(path, hdu=hdu_of(options["hdu"]))
+        if options["saturation"] is not None:
+            image = ccdfx.mask_saturated(image, saturation=options["saturation"])
+        if options["overscan"]:
+            image = ccdfx.subtract_overscan(image, overscan=options["overscan"])
+        frames.append(ccdfx.trim(image, section=options["trim"]) if options["trim"] else image)
+    return frames

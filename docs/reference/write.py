@@ -1,0 +1,88 @@
+"""Writes the pages of the reference from the docstrings: python docs/reference/write.py
+
+One page a group of public names; the tests compare the pages with what this would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import ccdfx
+
+FOLDER = Path(__file__).parent
+PACKAGES = {"plots": "Plots", "scalings": "Kinds of scalings", "testing": "Testing plugins"}
+"""Packages with names of their own besides those of `ccdfx`."""
+PAGES = {
+    "records": ("Records", ("records", "hookspecs")),
+    "files": ("Files", ("io",)),
+    "statistics": ("Statistics, noise, scalings, photometry", ("estimators", "noise", "scalings", "photometry")),
+    "operations": ("Operations", ("operations",)),
+    "combining": ("Combining", ("operations.combine", "operations.average", "operations.levels", "operations.placement",
+                                "operations.rejection", "operations.reject", "operations.line_reject",
+                                "operations.noise_reject", "operations.rank_reject", "operations.robust_reject",
+                                "operations.sample_reject")),
+    "pipelines": ("Pipelines, engines, nights", ("pipelines", "recipes", "running", "engines", "night", "plots")),
+    "errors": ("Errors", ("errors",)),
+}  # fmt: skip
+
+
+def page_of(home: str) -> str:
+    """The page of a module: that which names it, or else its room."""
+    exact = [page for page, (_, homes) in PAGES.items() if home in homes]
+    return (exact or [page for page, (_, homes) in PAGES.items() if home.split(".")[0] in homes])[0]
+
+
+def entry(name: str, home: Any = ccdfx) -> str:
+    """One public name: how it is called, and its docstring."""
+    thing: Any = getattr(home, name)
+    text = inspect.getdoc(thing) or ""
+    if inspect.isclass(thing) and text.startswith(f"{name}("):  # what a dataclass without words would have
+        text = ""
+    try:
+        signature = re.sub(r" at 0x[0-9a-f]+", "", str(inspect.signature(thing)))
+    except (TypeError, ValueError):
+        signature = ""
+    if inspect.isclass(thing) and issubclass(thing, Exception):
+        signature = ""
+    return f"## {name}\n\n```text\n{name}{signature}\n```\n\n```text\n{text}\n```\n"
+
+
+def public(home: Any) -> list[str]:
+    """The functions and classes that a package shows."""
+    names = getattr(home, "__all__", None) or [name for name in vars(home) if not name.startswith("_")]
+    return [
+        name
+        for name in names
+        if callable(getattr(home, name)) and getattr(home, name).__module__.startswith(home.__name__)
+    ]
+
+
+def written() -> dict[str, str]:
+    """The text of every page by its file name."""
+    names: dict[str, list[str]] = {page: [] for page in PAGES}
+    for name in ccdfx.__all__:
+        names[page_of(ccdfx._HOME[name])].append(name)
+    pages = {}
+    for page, found in names.items():
+        title = PAGES[page][0]
+        links = ", ".join(f"[{name}](#{name.lower()})" for name in found)
+        pages[f"{page}.md"] = f"# {title}\n\n{links}\n\n" + "\n".join(entry(name) for name in found)
+    lines = [f"- [{title}]({page}.md): {', '.join(names[page])}" for page, (title, _) in PAGES.items()]
+    for package, title in PACKAGES.items():
+        home = import_module(f"ccdfx.{package}")
+        found = [name for name in sorted(public(home)) if name not in ccdfx.__all__]
+        lines.append(f"- [{title}]({package}.md), in `ccdfx.{package}`: {', '.join(found)}")
+        entries = "\n".join(entry(name, home) for name in found)
+        pages[f"{package}.md"] = f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{entries}"
+    text = "\n".join(lines)
+    pages["index.md"] = f"# Reference\n\nEvery public name, from its docstring.\n\n{text}\n"
+    return pages
+
+
+if __name__ == "__main__":
+    for name, text in written().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,92 @@
+"""`ccdfx noise` and `ccdfx convert`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ccdfx
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Flats and biases of a camera of 2 e-/ADU and 8 e-, with 16 columns of overscan."""
+    folder = tmp_path_factory.mktemp("camera")
+    rng = np.random.default_rng(3)
+    model = ccdfx.ccd_noise(gain=2.0, readnoise=8.0)
+    response = rng.normal(1, 0.004, (256, 256))
+    for kind, levels in (("bias", (0, 0, 0)), ("flat", (5000, 9000, 9100, 20000))):
+        for number, level in enumerate(levels):
+            light = np.zeros((256, 272))
+            light[:, :256] = level * response
+            raw = ccdfx.add_noise(light, model=model, rng=rng).array + 300 + 5 * number
+            ccdfx.write(ccdfx.Image(np.round(raw).astype("u2")), folder / f"{kind}{number}.fits")
+    return folder
+
+
+SECTIONS = ("--overscan", "[257:272,1:256]", "--trim", "[1:256,1:256]")
+
+
+def test_it_measures_the_camera(run, camera: Path) -> None:
+    result = run("noise", camera / "flat*.fits", camera / "bias*.fits", *SECTIONS, "--json")
+    assert result.exit_code == 0, result.stderr
+    fit = json.loads(result.stdout)
+    assert abs(fit["gain"] - 2.0) < 4 * fit["gain_error"] < 0.2
+    assert abs(fit["readnoise"] - 8.0) < 4 * fit["readnoise_error"] < 1.0
+    assert abs(fit["sensitivity"] - 0.004) < 4 * fit["sensitivity_error"] + 2e-4
+
+
+def test_it_prints_a_table(run, camera: Path) -> None:
+    result = run("noise", camera / "flat*.fits", camera / "bias*.fits", *SECTIONS, "--saturation", "60000")
+    assert result.exit_code == 0, result.stderr
+    assert all(word in result.stdout for word in ("gain", "e-/ADU", "sensitivity noise", "photon"))
+
+
+def test_it_needs_frames(run, camera: Path) -> None:
+    result = run("noise", camera / "flat0.fits", camera / "bias*.fits")
+    assert result.exit_code == 2 and "has 1 files" in result.stderr
+    result = run("noise", camera / "flat*.fits", camera / "bias*.fits", "--trim", "all")
+    assert result.exit_code == 2 and "trim" in result.stderr
+
+
+def test_a_file_becomes_another(run, frames: list[Path], tmp_path: Path) -> None:
+    assert run("convert", frames[2], "-o", tmp_path / "new.npz").exit_code == 0
+    one, other = ccdfx.read(frames[2]), ccdfx.read(tmp_path / "new.npz")
+    assert one.dtype == other.dtype and np.array_equal(one.array, other.array)
+    assert other.header["OBJECT"] == "M 51"
+    result = run("convert", frames[2], "-o", tmp_path / "part.fits", "--range", "[5:10,1:4]")
+    assert result.exit_code == 0 and ccdfx.read(tmp_path / "part.fits").shape == (4, 6)
+
+
+def test_many_files_go_into_a_directory(run, frames: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    result = run("convert", *frames, "-o", tmp_path / "out", "--to", "npz")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"frame{i}.npz" for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-o", "nowhere", "--to", "npz"), "not a directory"),
+        (("-o", "."), "--to says the format"),
+        (("-o", "a.xyz"), "suffix"),
+        (("-o", "a.npz", "--range", "5"), "range"),
+    ],
+)
+def test_wrong_options(
+    run, frames: list[Path], tmp_path, monkeypatch, options: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("convert", frames[0], *options)
+    assert result.exit_code == 2 and words in result.stderr, result.stderr
+
+
+def test_nothing_is_replaced_unasked(run, frames: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "new.npz"
+    target.write_bytes(b"mine")
+    assert run("convert", frames[0], "-o", target).exit_code == 4 and target.read_bytes() == b"mine"
+    assert run("convert", frames[0], "-o", target, "--overwrite").exit_code == 0

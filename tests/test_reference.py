@@ -1,0 +1,32 @@
+"""The reference says what the docstrings say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import ccdfx
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    spec = importlib.util.spec_from_file_location("write_reference", FOLDER / "write.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.written()
+
+
+def test_the_pages_are_up_to_date(pages: dict[str, str]) -> None:
+    assert sorted(path.name for path in FOLDER.glob("*.md")) == sorted(pages)
+    for name, text in pages.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"run docs/reference/write.py: {name} is old"
+
+
+def test_every_public_name_is_there(pages: dict[str, str]) -> None:
+    text = "\n".join(pages.values())
+    assert all(f"## {name}\n" in text for name in ccdfx.__all__)
