@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -53,14 +54,12 @@ def image_paths(file: h5py.File, name: str) -> list[str]:
     own: list[tuple[int, str]] = []
     others: list[str] = []
     for path, item in _objects(file, name):
-        if own and path.startswith(own[-1][1] + "/"):
-            continue  # a part of that image
         if isinstance(item, h5py.Group) and MARK in item.attrs:
             number = whole_numbers(item, "number") or (0,)
             own.append((number[0], path))
         elif isinstance(item, h5py.Dataset) and _may_be_image(item):
             others.append(path)
-    return [path for _, path in sorted(own)] + others
+    return [path for _, path in sorted(own)] + sorted(others)
 
 
 def whole_numbers(item: Any, key: str) -> tuple[int, ...]:
@@ -90,20 +89,29 @@ def is_outside(dataset: h5py.Dataset) -> str | None:
 
 
 def _objects(file: h5py.File, name: str) -> Iterator[tuple[str, Any]]:
-    """Everything in the file once, by path; soft and external links are not followed."""
-    found: list[str] = []
-
-    def note(path: bytes) -> bool | None:
-        found.append("/" + path.decode("utf-8", "surrogateescape"))
-        return True if len(found) > _MOST_OBJECTS else None
-
-    h5py.h5o.visit(file["/"].id, note)
-    if len(found) > _MOST_OBJECTS:
-        raise FormatError(
-            name, f"holds more than {_MOST_OBJECTS} objects", remedy="name the dataset: hdu='/group/data'"
-        )
-    for path in found:
-        yield path, file[path]
+    """Everything in the file once, by its shortest path; only hard links are followed, and no image is looked into."""
+    seen: set[int] = set()
+    pending = deque([("", file["/"])])
+    count = 0
+    while pending:
+        path, group = pending.popleft()
+        for key in sorted(itertools.islice(group, _MOST_OBJECTS + 1)):
+            count += 1
+            if count > _MOST_OBJECTS:
+                raise FormatError(
+                    name,
+                    f"holds more than {_MOST_OBJECTS} objects",
+                    remedy="name the dataset: hdu='/group/data'",
+                )
+            # The link knows the address; H5Oget_info would also size the object up, which is slow.
+            link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
+            if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
+                continue
+            seen.add(link.u)
+            item = group[key]
+            yield f"{path}/{key}", item
+            if isinstance(item, h5py.Group) and MARK not in item.attrs:
+                pending.append((f"{path}/{key}", item))
 
 
 def _may_be_image(dataset: h5py.Dataset) -> bool:
