@@ -67,7 +67,9 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
             name, f"{label} is no image: it must have two axes or more that are not empty", value=shape,
             remedy="choose another with hdu=",
         )  # fmt: skip
-    stored = min(dataset.id.get_storage_size(), content.size)
+    stored = dataset.id.get_storage_size()
+    if stored > content.size:  # the library would allocate what a chunk claims before it reads it
+        raise FormatError(name, f"{label} claims more bytes than the file has", value=stored)
     for claimed in (shape, dataset.chunks or ()):
         if math.prod(claimed) * dtype.itemsize > max(_SMALL, _MAX_RATIO * stored):
             raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)

@@ -131,7 +131,9 @@ def _source(content: Content, file: h5py.File, path: str, plane: Any) -> Hdf5Sou
         return _own(content, file, item)
     array = layout_of(item, content)
     lead = _lead(array, content.name, plane)
-    return Hdf5Source(content, Parts(array, plane=lead, foreign=True), from_attributes(item, content.name))
+    with broken_image(content.name, path):
+        header = from_attributes(item, content.name)
+    return Hdf5Source(content, Parts(array, plane=lead, foreign=True), header)
 
 
 def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
 import subprocess
 import sys
 import tracemalloc
@@ -115,6 +114,20 @@ def test_shapes_that_the_bytes_cannot_hold_are_refused(bad: Path) -> None:
     assert (ccdfx.read(bad, hdu="chunk").array == 0).all()
 
 
+def test_a_chunk_that_claims_more_than_the_file_is_refused_unread(bad: Path) -> None:
+    with h5py.File(bad, "w") as file:
+        dataset = file.create_dataset("d", data=PIXELS, chunks=(20, 30), fletcher32=True)
+        size = dataset.id.get_chunk_info(0).size
+    whole = bytearray(bad.read_bytes())
+    key = (
+        size.to_bytes(4, "little") + bytes(4) + bytes(24)
+    )  # stored bytes, filter mask, offsets on three axes
+    place = whole.index(key)
+    whole[place : place + 4] = (1 << 31).to_bytes(4, "little")
+    bad.write_bytes(whole)
+    refused(bad, "claims more bytes than the file has")
+
+
 def test_floods_are_refused(bad: Path) -> None:
     kinds = [("keyword", "S8"), ("value", "S80"), ("comment", "S80")]
     ccdfx.write(PIXELS, bad)
@@ -213,8 +226,8 @@ def test_no_flipped_byte_does_worse_than_an_error(tmp_path: Path) -> None:
     image = ccdfx.Image(PIXELS, {"OBJECT": "M 13", "EXPTIME": 5.0}, mask=PIXELS > 500)
     ccdfx.write(image, tmp_path / "a.gz.h5")
     code = """
-import random, sys, ccdfx
-whole, rng = open("a.gz.h5", "rb").read(), random.Random(int(sys.argv[1]))
+import random, ccdfx
+whole, rng = open("a.gz.h5", "rb").read(), random.Random(1)
 for _ in range(300):
     data = bytearray(whole)
     for _ in range(rng.choice((1, 1, 2, 8))):
@@ -224,7 +237,6 @@ for _ in range(300):
     except ccdfx.CcdfxError:
         pass
 """
-    seed = str(random.randrange(10**6))
-    command = [sys.executable, "-c", code, seed]
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"seed {seed}: {done.stderr}"
+    assert done.returncode == 0, done.stderr
