@@ -13,6 +13,7 @@ import ccdfx
 from ccdfx import ArgumentError, Image, MismatchError
 from ccdfx_hdf5.content import damage
 from ccdfx_hdf5.links import resolved
+from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import chosen, is_own, open_hdf5
 from ccdfx_hdf5.writing import put_mask
 
@@ -29,7 +30,7 @@ def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
     pasted = ccdfx.paste(source.select(part.range), part=part)  # says whether they match
     rows, columns = part.range.relative_to(source.range).slices
     shutil.copyfile(path, target)
-    with damage(str(path)), h5py.File(target, "r+") as file:
+    with writable(target, "r+") as file, damage(str(path)):
         item = resolved(file, chosen(file, str(path), hdu), str(path))
         dataset = item["array"] if is_own(item) else item
         dataset[(*source.plane, rows, columns)] = _fitted(part.array, dataset.dtype, source.dtype)

@@ -16,6 +16,7 @@ import ccdfx
 from ccdfx import ArgumentError, Flag, Image
 from ccdfx_hdf5.cards import to_table
 from ccdfx_hdf5.links import MARK
+from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import VERSION
 
 COMPRESSED = ".gz.h5"
@@ -82,10 +83,20 @@ def write(
     from ccdfx_hdf5.format import SUFFIXES
 
     if not str(path).lower().endswith(SUFFIXES):
-        raise ArgumentError("path", f"must end with one of {' '.join(SUFFIXES)}", value=str(path))
+        raise ArgumentError(
+            "path",
+            f"must end with one of {' '.join(SUFFIXES)}",
+            value=str(path),
+            remedy="rename it, or use ccdfx.write",
+        )
     whole = isinstance(compression, int | np.integer) and not isinstance(compression, bool)
     if compression is not None and not (whole and 0 <= compression <= 9):
-        raise ArgumentError("compression", "must be 0 for none or a level of gzip, 1 to 9", value=compression)
+        raise ArgumentError(
+            "compression",
+            "must be a level of gzip, 1 to 9, or 0 for none",
+            value=compression,
+            remedy="leave it out, or give 4",
+        )
     token = _options.set(_Options(compression, None if names is None else tuple(names)))
     try:
         return ccdfx.write(images, path, overwrite=overwrite)
@@ -99,7 +110,7 @@ def write_hdf5(images: Sequence[Image], path: Path) -> None:
     default = _LEVEL if path.name.lower().endswith(COMPRESSED) else 0
     level = default if options.compression is None else options.compression
     paths = _names(images) if options.names is None else _checked(options.names, len(images))
-    with h5py.File(path, "w") as file:
+    with writable(path, "w") as file:
         for number, (image, place) in enumerate(zip(images, paths, strict=True)):
             _put_image(file.create_group(place), image, number, level)
 
@@ -160,7 +171,9 @@ def _names(images: Sequence[Image]) -> list[str]:
 def _checked(names: Sequence[str], count: int) -> list[str]:
     paths = [str(name).strip("/") for name in names]
     if len(paths) != count:
-        raise ArgumentError("names", f"must be {count}, one for each image", value=len(paths))
+        raise ArgumentError(
+            "names", f"must be {count}, one for each image", value=len(paths), remedy="give each image a name"
+        )
     for path in paths:
         parts = path.split("/")
         if not path.isprintable() or any(not part.strip(".") for part in parts):

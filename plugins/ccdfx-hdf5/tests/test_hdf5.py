@@ -113,6 +113,31 @@ def test_writing_is_atomic_and_asks_before_it_overwrites(tmp_path: Path) -> None
     assert [item.name for item in tmp_path.iterdir()] == ["a.h5"]
 
 
+def test_a_full_disk_is_a_typed_error_and_the_old_file_stays(tmp_path: Path) -> None:
+    """In a process of its own, which may write no more than 100 kB to a file."""
+    code = """
+import resource, signal, ccdfx, numpy as np
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for name in ("a.h5", "a.gz.h5"):
+    ccdfx.write(np.zeros((4, 4)), name)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+for name in ("a.h5", "a.gz.h5"):
+    for side in (1000, 200, 120):
+        try:
+            ccdfx.write(np.random.default_rng(0).normal(size=(side, side)), name, overwrite=True)
+        except ccdfx.FileError as error:
+            assert "cannot be written: File too large" in str(error), error
+        else:
+            raise SystemExit(f"{name} of {side} was written")
+    assert ccdfx.read(name).shape == (4, 4)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.gz.h5", "a.h5"]
+
+
 def test_a_header_too_long_for_a_table_is_refused(tmp_path: Path) -> None:
     header = ccdfx.Header([("HISTORY", "x" * 100_000)] * 700)
     with pytest.raises(ccdfx.ArgumentError, match="must fit into a table"):
