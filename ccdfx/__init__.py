@@ -17,11 +17,12 @@ _HOMES = {
     "records.image": ("Image",),
     "records.master": ("Master",),
     "records.range": ("Range",),
+    "records.wcs": ("windowed",),
     "io": (
         "formats", "open_extensions", "open_frames", "open_source", "read", "read_header", "read_master", "update",
         "write",
     ),
-    "io.source": ("Format", "Source"),
+    "io.source": ("Format", "RawLayout", "Source"),
     "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
     "noise": (
         "NoiseModel", "add_noise", "ccd_noise", "fit_noise", "gaussian_noise", "poisson_noise", "snr", "std_of",

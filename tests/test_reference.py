@@ -24,7 +24,9 @@ def pages() -> dict[str, str]:
 def test_the_pages_are_up_to_date(pages: dict[str, str]) -> None:
     assert sorted(path.name for path in FOLDER.glob("*.md")) == sorted(pages)
     for name, text in pages.items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"run docs/reference/write.py: {name} is old"
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, (
+            f"run docs/reference/write.py: {name} is old"
+        )
 
 
 def test_every_public_name_is_there(pages: dict[str, str]) -> None:

@@ -48,8 +48,8 @@ class Source(Protocol):
 class RawLayout:
     """Where the pixels of an uncompressed image lie in its file, for engines that decode them themselves.
 
-    The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (a
-    big-endian numpy type such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of `path`.
+    The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (a numpy type
+    with its byte order, such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of `path`.
     A stored value of `blank` is a pixel without data, and so is NaN. `stamp` is (device, inode, size, mtime
     in ns) of the file that was opened: another one under the same path has another stamp.
     """

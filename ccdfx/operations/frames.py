@@ -17,7 +17,10 @@ from ccdfx.records.range import Range
 CASTS = {"b1": "u1", "i1": "i2", "f2": "f4", "u4": "f8", "i8": "f8", "u8": "f8"}
 """What a type that the kernel does not decode is turned into."""
 
-_RAW_KINDS = ("|u1", ">u1", ">i2", ">i4", ">f4", ">f8")
+_RAW_KINDS = (
+    "|u1", ">u1", ">i2", ">i4", ">f4", ">f8",
+    "<i2", "<u2", "<i4", "<f4", "<f8",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

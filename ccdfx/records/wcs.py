@@ -39,7 +39,26 @@ def moved(header: Header, dx: float, dy: float) -> Header:
 
 
 def windowed(header: Header, old: Range, new: Range) -> Header:
-    """The header of the window `new` cut out of a frame at `old`: WCS moved, sections of the raw frame gone."""
+    """The header of a window that is cut out of a frame, for formats that read windows themselves.
+
+    Parameters
+    ----------
+    header : Header
+        That of the frame.
+    old, new : Range
+        Where the frame and the window lie, in pixels of the parent frame.
+
+    Returns
+    -------
+    Header
+        With the reference pixels of every WCS moved, and without the sections that speak of the raw frame; the header
+        itself where the window is the whole frame.
+
+    Examples
+    --------
+    >>> windowed(Header({"CRPIX1": 10.0, "TRIMSEC": "[1:8,1:8]"}), Range(0, 8, 0, 8), Range(2, 6, 0, 8)).cards
+    (Card(keyword='CRPIX1', value=8.0, comment=''),)
+    """
     header = moved(header, old.x_lower - new.x_lower, old.y_lower - new.y_lower)
     return header if old == new else header.remove(*SECTIONS)
 

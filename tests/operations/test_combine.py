@@ -140,6 +140,19 @@ def test_raw_pixels_with_scale_and_blank_are_decoded_as_read_does(tmp_path, stor
     assert got.value.dtype == expected.value.dtype
 
 
+@pytest.mark.parametrize("stored", ["u1", "<i2", "<u2", "<i4", "<f4", "<f8", ">i2", ">f8"])
+def test_raw_pixels_of_either_byte_order_are_those_in_memory(tmp_path, stored):
+    frames = [(frame * 100 % 250).astype(stored) for frame in noisy(3, shape=(40, 30))]
+    sources = []
+    for number, frame in enumerate(frames):
+        path = tmp_path / f"{number}.raw"
+        path.write_bytes(b"head" + frame.tobytes())
+        source = Rows(ccdfx.Image(np.zeros_like(frame)))  # a source that gave its rows would give zeros
+        source.raw = ccdfx.RawLayout(str(path), 4, frame.dtype.str.replace("|", ">"), frame.shape)
+        sources.append(source)
+    assert ccdfx.combine(sources).array.tobytes() == ccdfx.combine(frames).array.tobytes()
+
+
 def test_a_file_that_becomes_shorter_is_an_error_that_names_it(tmp_path):
     paths = [tmp_path / f"{number}.fits" for number in range(2)]
     for path, frame in zip(paths, noisy(2, shape=(64, 64)), strict=True):

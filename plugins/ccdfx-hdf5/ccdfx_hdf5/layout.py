@@ -1,0 +1,106 @@
+"""Where the pixels of a dataset lie in its file, and what is refused before anything is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from ccdfx import FormatError
+from ccdfx_hdf5.content import Content
+from ccdfx_hdf5.links import is_outside
+
+_MOST_CHUNKS = 1 << 16
+_SMALL = 64 << 20  # bytes that may be allocated whatever the file holds
+_MAX_RATIO = 1100  # of compressed data; deflate cannot exceed 1032
+_DEFLATE, _SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
+
+Place = tuple[int, int, int]
+"""Offset in the file, stored bytes, and a mask of the filters that were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The chunks of a dataset, for reading them past the library.
+
+    `places` says where those lie that are in the file, by their number on each axis; the others are full of `fill`.
+    `filters` are the codes of deflate and shuffle in the order in which they were applied.
+    """
+
+    shape: tuple[int, ...]
+    filters: tuple[int, ...]
+    places: dict[tuple[int, ...], Place]
+    fill: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A dataset: its path in the file, shape and stored type, and where its pixels lie.
+
+    `offset` is that of the first pixel if all lie in one run; where neither it nor `chunks` is known, the library must
+    read them.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int | None = None
+    chunks: Chunks | None = None
+
+
+def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
+    """The layout of a dataset of numbers with two axes or more; anything else is refused."""
+    name, path = content.name, str(dataset.name)
+    label = f"its dataset {path[:200]!r}"
+    outside = is_outside(dataset)
+    if outside:
+        raise FormatError(name, f"{label} {outside}", remedy="copy its pixels into a file of their own")
+    shape, dtype = dataset.shape, dataset.dtype
+    if dtype.kind not in "buif":
+        raise FormatError(
+            name, f"{label} must hold real numbers", value=str(dtype), remedy="choose another with hdu="
+        )
+    if shape is None or len(shape) < 2 or 0 in shape:
+        raise FormatError(
+            name, f"{label} is no image: it must have two axes or more that are not empty", value=shape,
+            remedy="choose another with hdu=",
+        )  # fmt: skip
+    stored = dataset.id.get_storage_size()
+    if stored > content.size:  # the library would allocate what a chunk claims before it reads it
+        raise FormatError(name, f"{label} claims more bytes than the file has", value=stored)
+    for claimed in (shape, dataset.chunks or ()):
+        if math.prod(claimed) * dtype.itemsize > max(_SMALL, _MAX_RATIO * stored):
+            raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)
+    if not dataset.id.get_type().equal(h5py.h5t.py_create(dtype)) or dataset.file.userblock_size:
+        return Layout(path, shape, dtype)
+    if dataset.chunks is not None:
+        return Layout(path, shape, dtype, chunks=_chunks(dataset, content, label))
+    offset = dataset.id.get_offset()
+    if offset is not None and offset + math.prod(shape) * dtype.itemsize > content.size:
+        raise FormatError(name, f"{label} ends behind the end of the file", value=shape)
+    return Layout(path, shape, dtype, offset)
+
+
+def _chunks(dataset: h5py.Dataset, content: Content, label: str) -> Chunks | None:
+    """Where the chunks lie, or None where they are too many, or filtered by more than deflate and shuffle."""
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
+    codes = tuple(code for code, _, _, _ in filters)
+    if len(set(codes)) != len(codes) or not {_DEFLATE, _SHUFFLE}.issuperset(codes):
+        return None
+    if any(code == _SHUFFLE and values[:1] != (dataset.dtype.itemsize,) for code, _, values, _ in filters):
+        return None
+    if dataset.id.get_num_chunks() > _MOST_CHUNKS:
+        return None
+    places: dict[tuple[int, ...], Place] = {}
+
+    def note(found: h5py.h5d.StoreInfo) -> None:
+        if not 0 <= found.byte_offset <= content.size - found.size:
+            raise FormatError(content.name, f"{label} has a chunk behind the end of the file")
+        number = tuple(at // step for at, step in zip(found.chunk_offset, dataset.chunks, strict=True))
+        places[number] = found.byte_offset, found.size, found.filter_mask
+
+    dataset.id.chunk_iter(note)
+    return Chunks(dataset.chunks, codes, places, dataset.fillvalue.item())

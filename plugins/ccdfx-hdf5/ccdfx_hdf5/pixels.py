@@ -1,0 +1,116 @@
+"""Windows of a plane of a dataset, reading no more than they touch.
+
+The library does one thing at a time, whatever the threads. Where it is known how the bytes lie, they are read and
+inflated here, by as many threads as ask.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ccdfx import FormatError
+from ccdfx_hdf5.content import Content, Reader, damage
+from ccdfx_hdf5.layout import Chunks, Layout
+from ccdfx_hdf5.links import resolved
+
+
+class _UndecodedError(Exception):
+    """A chunk that is not as its filters say; the library may know better, or says what is wrong."""
+
+
+def read_window(
+    content: Content, layout: Layout, lead: tuple[int, ...], rows: slice, columns: slice
+) -> np.ndarray:
+    """The pixels of some rows and columns of the plane `lead`, as they are stored."""
+    with damage(content.name):
+        if layout.offset is not None:
+            return _from_run(content, layout, lead, rows, columns)
+        if layout.chunks is not None:
+            try:
+                return _from_chunks(content, layout, layout.chunks, lead, (rows, columns))
+            except _UndecodedError:
+                pass
+        with content.open() as file:
+            dataset = resolved(file, layout.path, content.name)
+            if not isinstance(dataset, h5py.Dataset) or dataset.shape != layout.shape:
+                raise FormatError(content.name, f"its dataset {layout.path[:200]!r} changed")
+            return dataset[(*lead, rows, columns)]
+
+
+def _from_run(
+    content: Content, layout: Layout, lead: tuple[int, ...], rows: slice, columns: slice
+) -> np.ndarray:
+    plane = int(np.ravel_multi_index(lead, layout.shape[:-2])) if lead else 0
+    ny, nx = layout.shape[-2:]
+    width = nx * layout.dtype.itemsize
+    assert layout.offset is not None
+    with content.reader() as read:
+        data = read(layout.offset + (plane * ny + rows.start) * width, (rows.stop - rows.start) * width)
+    return np.frombuffer(data, layout.dtype).reshape(rows.stop - rows.start, nx)[:, columns]
+
+
+def _from_chunks(
+    content: Content, layout: Layout, chunks: Chunks, lead: tuple[int, ...], window: tuple[slice, slice]
+) -> np.ndarray:
+    result = np.empty([part.stop - part.start for part in window], layout.dtype)
+    depth = len(lead)
+    inside = tuple(at % step for at, step in zip(lead, chunks.shape[:depth], strict=True))
+    first = tuple(at // step for at, step in zip(lead, chunks.shape[:depth], strict=True))
+    with content.reader() as read:
+        for j, target_rows, chunk_rows in _touched(window[0], chunks.shape[-2]):
+            for i, target_columns, chunk_columns in _touched(window[1], chunks.shape[-1]):
+                place = chunks.places.get((*first, j, i))
+                target = result[target_rows, target_columns]
+                if place is None:
+                    target[...] = chunks.fill
+                else:
+                    pixels: Any = _decoded(read, chunks, place, layout.dtype)
+                    target[...] = pixels[(*inside, chunk_rows, chunk_columns)]
+    return result
+
+
+def _touched(wanted: slice, step: int) -> Iterator[tuple[int, slice, slice]]:
+    """The chunks along an axis that a slice touches: number, where they go in the result, what of them goes there."""
+    for number in range(wanted.start // step, -(-wanted.stop // step)):
+        start, stop = max(wanted.start, number * step), min(wanted.stop, (number + 1) * step)
+        yield (
+            number,
+            slice(start - wanted.start, stop - wanted.start),
+            slice(start - number * step, stop - number * step),
+        )
+
+
+def _decoded(read: Reader, chunks: Chunks, place: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+    offset, size, left_out = place
+    data: Any = read(offset, size)
+    wanted = int(np.prod(chunks.shape)) * dtype.itemsize
+    for i, code in reversed(list(enumerate(chunks.filters))):
+        if left_out >> i & 1:
+            continue
+        data = _inflated(data, wanted) if code == h5py.h5z.FILTER_DEFLATE else _unshuffled(data, dtype)
+    if len(data) != wanted:
+        raise _UndecodedError
+    return np.frombuffer(data, dtype).reshape(chunks.shape)
+
+
+def _inflated(data: Any, wanted: int) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, wanted + 1)
+    except zlib.error:
+        raise _UndecodedError from None
+
+
+def _unshuffled(data: Any, dtype: np.dtype) -> np.ndarray:
+    """All first bytes, then all second bytes and so on, put together again."""
+    planes = np.frombuffer(data, np.uint8)
+    if planes.size % dtype.itemsize:
+        raise _UndecodedError
+    result = np.empty((planes.size // dtype.itemsize, dtype.itemsize), np.uint8)
+    for k, plane in enumerate(planes.reshape(dtype.itemsize, -1)):
+        result[:, k] = plane
+    return result.reshape(-1)

@@ -1,0 +1,108 @@
+"""An image in an HDF5 file, read by windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx import Flag, Header, Image, Range, RawLayout, windowed
+from ccdfx_hdf5.content import Content, FileContent, broken_image
+from ccdfx_hdf5.layout import Layout
+from ccdfx_hdf5.pixels import read_window
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The datasets of an image; `plane` is an index on each axis before the last two."""
+
+    array: Layout
+    mask: Layout | None = None
+    variance: Layout | None = None
+    plane: tuple[int, ...] = ()
+    foreign: bool = False
+
+
+class Hdf5Source:
+    """An image in an HDF5 file, read by windows; flags and variance come along.
+
+    Nothing is open between two readings. `raw` tells where the pixels lie in the file, where they lie in one run and
+    the image has neither flags nor variance; else it is None.
+    """
+
+    def __init__(self, content: Content, parts: Parts, header: Header, range: Range | None = None) -> None:
+        self.name = content.name
+        self._content, self._parts, self._header = content, parts, header
+        self._range = Range.whole(self.shape) if range is None else range
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self._parts.array.shape[-2:]  # type: ignore[return-value]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel."""
+        return Image(np.zeros((1, 1), self._parts.array.dtype)).dtype
+
+    @property
+    def header(self) -> Header:
+        """The cards of the image, or the attributes of a dataset."""
+        return self._header
+
+    @property
+    def range(self) -> Range:
+        """Where the image lies in its parent frame."""
+        return self._range
+
+    @property
+    def plane(self) -> tuple[int, ...]:
+        """The index of the plane on the axes before the last two; empty for a dataset of two axes."""
+        return self._parts.plane
+
+    @property
+    def raw(self) -> RawLayout | None:
+        """Where the pixels lie, or None where they must be read through `select`."""
+        array, content = self._parts.array, self._content
+        if (
+            array.offset is None
+            or self._parts.mask
+            or self._parts.variance
+            or not isinstance(content, FileContent)
+        ):
+            return None
+        ny, nx = self.shape
+        number = int(np.ravel_multi_index(self.plane, array.shape[:-2])) if self.plane else 0
+        offset = array.offset + number * ny * nx * array.dtype.itemsize
+        return RawLayout(content.path, offset, array.dtype.str, self.shape, stamp=content.stamp)
+
+    def select(self, range: Any = None) -> Image:
+        """The image of a window, in the coordinates of the parent frame."""
+        window = Range.of(range, self._range)
+        rows, columns = window.relative_to(self._range).slices
+        parts = self._parts
+        array = read_window(self._content, parts.array, self.plane, rows, columns)
+        mask, variance = (
+            None if layout is None else read_window(self._content, layout, self.plane, rows, columns)
+            for layout in (parts.mask, parts.variance)
+        )
+        if parts.foreign and array.dtype.kind == "f":
+            missing = np.isnan(array)
+            mask = missing * np.uint8(Flag.NO_DATA) if missing.any() else None
+        with broken_image(self.name, parts.array.path):
+            return Image(array, windowed(self._header, self._range, window), mask, window, variance)
+
+    def close(self) -> None:
+        """Nothing is open between two readings."""
+
+    def __enter__(self) -> Hdf5Source:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Hdf5Source({self.name!r}, {self._parts.array.path!r}, shape={self.shape}, dtype={self.dtype})"
+        )

@@ -1,0 +1,3 @@
+"""The laws of formats, held against this one."""
+
+ccdfx_conformance = ["ccdfx-hdf5"]
