@@ -104,11 +104,16 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option(
     "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
 )
+@click.option(
+    "--follow", is_flag=True, help="Among the maps, tell which frames were rejected where, one bit a frame."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all).")
 @click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight.")
 @talks
-def command(frames: tuple[str, ...], output: str, maps: str | None, overwrite: bool, **options: Any) -> None:
+def command(
+    frames: tuple[str, ...], output: str, maps: str | None, follow: bool, overwrite: bool, **options: Any
+) -> None:
     """Combine frames into one, with rejection and alignment.
 
     Frames are read by rows, so their number is not bounded by memory (--align and --offsets stars read them whole).
@@ -120,12 +125,16 @@ def command(frames: tuple[str, ...], output: str, maps: str | None, overwrite: b
         refuse_output(paths, target, overwrite)
     if len(set(targets)) < len(targets):
         raise click.UsageError("--output and --maps must be two files")
+    if follow and not maps:
+        raise click.UsageError("--follow goes with --maps")
     import ccdfx
     from ccdfx.night.wording import counted
 
     how = choices(**options)
     with work(options["threads"], options["memory"]), naming(paths):
-        stacks = [ccdfx.stack(stack, **how) for stack in opened(paths, **options)] if maps else []
+        stacks = (
+            [ccdfx.stack(stack, follow=follow, **how) for stack in opened(paths, **options)] if maps else []
+        )
         made = [stack.image for stack in stacks] or [
             ccdfx.combine(stack, **how) for stack in opened(paths, **options)
         ]
@@ -226,11 +235,15 @@ def map_images(stacks: Sequence[Any]) -> list[Any]:
 
     images = []
     for number, stack in enumerate(stacks, 1):
-        for name in ("count", "rejected_low", "rejected_high", "exposure"):
-            array = getattr(stack, name)
-            if array is not None:
-                title = name.upper() if len(stacks) == 1 else f"{name.upper()}_{number}"
-                images.append(ccdfx.Image(array, {"EXTNAME": title}, range=stack.range))
+        maps = {name: getattr(stack, name) for name in ("count", "rejected_low", "rejected_high", "exposure")}
+        for plane, bits in enumerate(() if stack.rejects is None else stack.rejects):
+            maps[f"rejects_{plane + 1}"] = bits
+        ending = "" if len(stacks) == 1 else f"_{number}"
+        images += [
+            ccdfx.Image(array, {"EXTNAME": name.upper() + ending}, range=stack.range)
+            for name, array in maps.items()
+            if array is not None
+        ]
     return images
 
 

@@ -275,6 +275,16 @@ def test_maps_are_written_beside(run, shifted: list[Path], tmp_path: Path) -> No
     assert maps["EXPOSURE"].array[0, [0, 40, 80]].tolist() == [10, 50, 100]
 
 
+def test_which_frames_were_rejected_is_told_bit_by_bit(run, frames: list[Path], tmp_path: Path) -> None:
+    maps = tmp_path / "m.fits"
+    options = ("--maps", maps, "--follow", "--scale", "median")
+    result = run("combine", *frames, "-o", tmp_path / "o.fits", *options)
+    assert result.exit_code == 0, result.stderr
+    bits = ccdfx.read(maps, hdu="REJECTS_1").array
+    assert bits[7, 9] == 1 << 2 and np.count_nonzero(bits) == 1
+    assert run("combine", *frames, "-o", tmp_path / "p.fits", "--follow").exit_code == 2
+
+
 def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> None:
     recipe = tmp_path / "how.toml"
     recipe.write_text('[combine]\naverage = "median:even=lower"\nreject = "none"\nscale = [1, 1, 1, 1, 1]\n')
