@@ -79,6 +79,9 @@ class Engine:
     factory: Callable[..., Engine] | None = None
     open: Callable[[], AbstractContextManager[Engine]] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozen(self.parameters))
+
     def configure(self, **options: Any) -> Engine:
         """The engine with other options; an unknown option or a value out of bounds is an error."""
         chosen = merged(f"engine {self.name}", self.parameters, options)

@@ -271,6 +271,23 @@ def test_the_names_of_files_travel_and_neither_pixels_nor_headers(tmp_path):
     assert sent_bytes(sources, reject=clip) < 8000 < 4 * FRAMES[0].nbytes
 
 
+def test_the_built_in_rules_are_found_by_name_elsewhere():
+    from ccdfx.operations.reject import REJECTIONS
+    from ccdfx.operations.rejection import StackFacts
+
+    facts = StackFacts(9, (1.0,) * 9, (0.0,) * 9, False, True, (ccdfx.Header(),) * 9)
+    for rule in REJECTIONS:
+        arrangement = rule.arrange(rule.parameters, facts)
+        assert arrangement.travels, rule.name
+        assert pickle.loads(pickle.dumps(arrangement)) == arrangement, rule.name
+
+
+def test_a_rule_without_a_name_is_made_ready_elsewhere():
+    from ccdfx.operations.rejection import Arrangement
+
+    assert not Arrangement(select=lambda values: values > 3).travels
+
+
 def test_a_file_that_changed_since_is_noticed_elsewhere(tmp_path):
     sources = stored(tmp_path, "plain")
 

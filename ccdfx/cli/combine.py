@@ -133,7 +133,7 @@ def command(
     from ccdfx.night.wording import counted
 
     how = choices(**options)
-    engine = engine_of(options["engine"], options["scheduler"])
+    engine = chosen_engine(options)
     with work(options["threads"], options["memory"], engine), naming(paths):
         stacks = (
             [ccdfx.stack(stack, follow=follow, **how) for stack in opened(paths, **options)] if maps else []
@@ -147,6 +147,16 @@ def command(
     if maps:
         ccdfx.write(map_images(stacks), maps, overwrite=overwrite)
     say(f"{counted(len(paths), 'frame')} combined into {output}")
+
+
+def chosen_engine(options: dict[str, Any]) -> Any:
+    """The engine that was asked for, or None; frames that are aligned lie in memory, where others do not reach."""
+    engine = engine_of(options["engine"], options["scheduler"])
+    if options["align"] and engine is not None and not engine.shares_memory:
+        raise click.UsageError(
+            f"--align holds the frames in memory, and the engine {engine.name!r} reads files"
+        )
+    return engine
 
 
 def refuse_output(inputs: Sequence[Path], output: Path, overwrite: bool) -> None:

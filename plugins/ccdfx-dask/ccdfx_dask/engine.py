@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from ccdfx import ArgumentError, ArgumentTypeError, Engine
@@ -94,12 +95,8 @@ def dask_engine(**options: Any) -> Engine:
     'dask'
     """
     chosen = Options(**options)
-
-    def opened() -> AbstractContextManager[Engine]:
-        return _opened(chosen)
-
     parameters = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
-    return Engine("dask", parameters=parameters, factory=dask_engine, open=opened)
+    return Engine("dask", parameters=parameters, factory=dask_engine, open=partial(_opened, chosen))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -314,9 +315,8 @@ def test_the_version_of_the_workers_must_be_that_of_the_client(
 
 
 def test_no_scheduler_and_no_workers() -> None:
-    from distributed import LocalCluster
-
     from ccdfx_dask.errors import ClusterError
+    from distributed import LocalCluster
 
     nobody = ccdfx.engine("dask", scheduler="tcp://127.0.0.1:9", timeout=0.5)
     with pytest.raises(ClusterError, match="does not answer"), nobody:
@@ -357,6 +357,12 @@ def test_results_come_from_the_workers_past_the_scheduler(
     assert list(dask.map(abs, range(-9, 0))) == list(range(9, 0, -1))
 
 
+def test_the_engine_can_be_pickled_before_it_is_open() -> None:
+    engine = registry.lookup("engine", "dask").configure(retries=1)
+    assert pickle.loads(pickle.dumps(engine)).parameters == engine.parameters
+    assert engine.parameters["retries"] == 1
+
+
 def test_results_may_come_through_the_scheduler(cluster: Any) -> None:
     with ccdfx.engine("dask", scheduler=cluster, direct=False) as engine:
         assert list(engine.map(abs, range(-9, 0))) == list(range(9, 0, -1))
@@ -386,6 +392,11 @@ def test_combine_on_a_cluster(cluster: Any, files: list[Path], tmp_path: Path) -
     assert result.exit_code == 0, result.stderr
     assert "/" in result.stderr and "tiles" in result.stderr
     assert (tmp_path / "here.fits").read_bytes() == (tmp_path / "there.fits").read_bytes()
+
+
+def test_aligned_frames_are_not_for_a_cluster(files: list[Path], tmp_path: Path) -> None:
+    result = run("combine", *files, "-o", tmp_path / "there.fits", "--engine", "dask", "--align")
+    assert result.exit_code == 2 and "--align" in result.stderr
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(files: list[Path], tmp_path: Path) -> None:
