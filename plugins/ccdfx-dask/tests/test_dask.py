@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import ccdfx
 from ccdfx import registry
+from ccdfx.testing import check_engine, laws_of
 
 HOME = Path(__file__).parents[1]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
@@ -159,6 +160,11 @@ def test_rules_of_plugins_are_found_on_the_workers(dask: ccdfx.Engine, sources: 
     expected = ccdfx.stack(sources, reject=rule)
     with ccdfx.engine(dask):
         assert_same_stack(ccdfx.stack(sources, reject=rule), expected)
+
+
+@pytest.mark.parametrize("law", laws_of("engine"))
+def test_it_obeys_the_laws_of_engines(dask: ccdfx.Engine, law: str) -> None:
+    check_engine(dask, without=[other for other in laws_of("engine") if other != law], examples=5)
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(
