@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ccdfx_dask.remote import packed
+from ccdfx_dask.packing import packed
 from distributed import Client, LocalCluster
 
 import ccdfx

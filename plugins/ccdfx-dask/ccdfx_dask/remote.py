@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 from ccdfx import CcdfxError, FileError, FormatError
 from ccdfx_dask.errors import ClusterError
+from ccdfx_dask.packing import unpacked
 
 
 @cache
@@ -27,13 +27,6 @@ class Failure:
     error: CcdfxError
 
 
-def packed(function: Callable[[Any], Any]) -> bytes:
-    """The function as bytes; headers of frames are much alike, so they compress well."""
-    import cloudpickle
-
-    return zlib.compress(cloudpickle.dumps(function), 1)
-
-
 @dataclass(frozen=True)
 class Work:
     """A packed function on a worker, unpacked there once; workers hand it on to each other as it is packed.
@@ -46,11 +39,9 @@ class Work:
 
     @cached_property
     def function(self) -> Callable[[Any], Any]:
-        import cloudpickle
-
         require_version(version(), self.sender, _here())
         try:
-            return cloudpickle.loads(zlib.decompress(self.data))
+            return unpacked(self.data)
         except ImportError as error:
             raise ClusterError(
                 f"worker {_here()}", f"lacks what the work needs: {error}",
@@ -61,10 +52,10 @@ class Work:
         return Work, (self.data, self.sender)
 
 
-def run_tile(work: Work, tile: Any) -> Any:
+def run_tile(work: Work, tile: bytes) -> Any:
     """The result of a tile, or a `Failure`. Only what may pass is raised, and with that tried again."""
     try:
-        return work.function(tile)
+        return work.function(unpacked(tile))
     except CcdfxError as error:
         if isinstance(error, FileError) and not isinstance(error, FormatError):
             raise  # a file server may be back in a moment

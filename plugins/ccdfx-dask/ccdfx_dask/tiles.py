@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ccdfx import ArgumentError, ArgumentTypeError
 from ccdfx_dask.errors import ClusterError
-from ccdfx_dask.remote import Failure, Work, packed, run_tile, version
+from ccdfx_dask.packing import sendable
+from ccdfx_dask.remote import Failure, Work, run_tile, version
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,7 +38,7 @@ class TileMap:
     options: Options
 
     def __call__(self, function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
-        return self._in_order(_sendable(function, self.options.sent), iter(tiles))
+        return self._in_order(sendable(function, self.options.sent), iter(tiles))
 
     def _in_order(self, data: bytes, tiles: Iterator[Any]) -> Iterator[Any]:
         call = uuid.uuid4().hex
@@ -48,7 +48,7 @@ class TileMap:
         def submitted(count: int) -> Iterator[Future]:
             for tile in itertools.islice(tiles, count):
                 yield self.client.submit(
-                    run_tile, work, tile,
+                    run_tile, work, sendable(tile, self.options.sent),
                     key=f"ccdfx-tile-{call}-{next(numbers)}", pure=False, retries=self.options.retries,
                 )  # fmt: skip
 
@@ -59,19 +59,22 @@ class TileMap:
                 for _ in results:
                     waiting.popleft()
                 waiting.extend(submitted(len(results)))
-                yield from results
+                for result in results:
+                    if isinstance(result, Failure):
+                        raise result.error
+                    yield result
         finally:
             if waiting:
                 with suppress(Exception):  # what ended the work is told, not what ended with it
                     self.client.cancel([*waiting, work], force=True)
 
     def _gathered(self, futures: list[Future]) -> list[Any]:
-        """The results; an error of a tile is raised as it was there."""
+        """The results; what a tile raised is raised as it was there."""
         from distributed import KilledWorker
         from distributed.client import CancelledError
 
         try:
-            results = self.client.gather(futures, direct=self.options.direct)
+            return self.client.gather(futures, direct=self.options.direct)
         except KilledWorker as error:
             raise ClusterError(
                 "a tile", f"ended every worker that tried it: {error}",
@@ -82,30 +85,9 @@ class TileMap:
                 f"scheduler {self.client.scheduler.address}", "went away, or dropped the work",
                 remedy="look at its log, and run it again",
             ) from error  # fmt: skip
-        for result in results:
-            if isinstance(result, Failure):
-                raise result.error
-        return results
 
 
 def _finished(waiting: deque[Future]) -> list[Future]:
     """The first, finished or not, and those after it that are done: they come in one message."""
     first, *others = waiting
     return [first, *itertools.takewhile(lambda future: future.status == "finished", others)]
-
-
-def _sendable(function: Callable[[Any], Any], most: int) -> bytes:
-    try:
-        work = packed(function)
-    except (TypeError, AttributeError, ValueError) as error:  # pickle's ways to say no
-        raise ArgumentTypeError(
-            "frames", f"cannot be sent to other processes: {error}", value=type(function).__name__,
-            remedy="give sources of files, ccdfx.open_source(path)",
-        ) from error  # fmt: skip
-    if len(work) > most:
-        raise ArgumentError(
-            "frames", f"take more than {most} bytes as they would be sent", value=len(work),
-            remedy="write images in memory to FITS files and give ccdfx.open_source(path), which workers read "
-            "themselves; or raise 'sent'",
-        )  # fmt: skip
-    return work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import os
 import pickle
 import signal
@@ -16,11 +17,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
+from ccdfx_dask.engine import Options
 from click.testing import CliRunner
 
 import ccdfx
 from ccdfx import registry
-from ccdfx.testing import check_engine, laws_of
+from ccdfx.testing import assert_same_image, check_engine, laws_of
 
 HOME = Path(__file__).parents[1]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
@@ -292,8 +294,41 @@ def test_images_in_memory_are_sent_while_they_are_small(dask: ccdfx.Engine) -> N
             ccdfx.combine(large)
 
 
+def test_frames_are_tasks_and_masters_are_read_by_the_workers(
+    dask: ccdfx.Engine, files: list[Path], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.normal(300, 5, (200, 300)) + rng.random((200, 300)) * 1e-9
+    bias = ccdfx.read_master(ccdfx.write(noise, tmp_path / "bias.fits"))
+    pipe = ccdfx.pipeline(ccdfx.step("subtract_bias", bias=bias), ccdfx.step("to_electrons", gain=1.5))
+    expected = list(ccdfx.run(pipe, files))
+    small = dataclasses.replace(dask, map=dataclasses.replace(dask.map, options=Options(sent=20_000)))
+    with ccdfx.engine(small):
+        for got, wanted in zip(ccdfx.run(pipe, files), expected, strict=True):
+            assert_same_image(got, wanted)
+        held = dataclasses.replace(bias, name="bias")  # of no file
+        with pytest.raises(ccdfx.ArgumentError, match="read_master"):
+            list(ccdfx.run(ccdfx.step("subtract_bias", bias=held), files))
+        with pytest.raises(ccdfx.ArgumentError, match="open_source"):
+            list(ccdfx.run(ccdfx.step("to_electrons", gain=1.5), [noise]))
+
+
+def test_a_master_that_changed_meanwhile_is_an_error(tmp_path: Path) -> None:
+    from ccdfx_dask.packing import packed, unpacked
+
+    path = ccdfx.write(np.random.default_rng(1).random((100, 100)), tmp_path / "flat.fits")
+    data = packed(ccdfx.read_master(path))
+    assert len(data) < 1000
+    assert unpacked(data) == ccdfx.read_master(path)
+    ccdfx.write(np.ones((100, 100)), path, overwrite=True)
+    with pytest.raises(ccdfx.FileError, match=r"flat\.fits.*changed"):
+        unpacked(data)
+
+
 def test_what_cannot_be_sent_is_an_error(dask: ccdfx.Engine) -> None:
     lock = threading.Lock()
+    with pytest.raises(ccdfx.ArgumentTypeError, match="cannot be sent"):
+        list(dask.map(abs, [lock]))
     with pytest.raises(ccdfx.ArgumentTypeError, match="cannot be sent"):
         list(dask.map(lambda tile: lock, [1]))
 
