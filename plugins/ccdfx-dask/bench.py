@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ccdfx_dask.packing import packed
 from distributed import Client, LocalCluster
 
 import ccdfx
+from ccdfx_dask.packing import packed
 
 NOTHING = 1000
 TILES = 16

@@ -80,9 +80,14 @@ def _address(scheduler: Any) -> str:
     return scheduler if isinstance(scheduler, str) else scheduler.scheduler_address
 
 
+def address_of(client: Client) -> str:
+    """Where its scheduler listens."""
+    return getattr(client.scheduler, "address", "that went away")
+
+
 def _checked(client: Client, options: Options) -> Cluster:
     """The cluster, after a look at every worker."""
-    address = client.scheduler.address
+    address = address_of(client)
     try:
         client.wait_for_workers(1, timeout=options.timeout)
     except TimeoutError as error:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ccdfx_dask.cluster import address_of
 from ccdfx_dask.errors import ClusterError
 from ccdfx_dask.packing import sendable
 from ccdfx_dask.remote import Failure, Work, run_tile, version
@@ -82,7 +83,7 @@ class TileMap:
             ) from error  # fmt: skip
         except CancelledError as error:
             raise ClusterError(
-                f"scheduler {self.client.scheduler.address}", "went away, or dropped the work",
+                f"scheduler {address_of(self.client)}", "went away, or dropped the work",
                 remedy="look at its log, and run it again",
             ) from error  # fmt: skip
 

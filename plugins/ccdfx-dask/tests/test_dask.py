@@ -17,12 +17,12 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
-from ccdfx_dask.engine import Options
 from click.testing import CliRunner
 
 import ccdfx
 from ccdfx import registry
 from ccdfx.testing import assert_same_image, check_engine, laws_of
+from ccdfx_dask.engine import Options
 
 HOME = Path(__file__).parents[1]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this module
@@ -357,8 +357,9 @@ def test_the_version_of_the_workers_must_be_that_of_the_client(
 
 
 def test_no_scheduler_and_no_workers() -> None:
-    from ccdfx_dask.errors import ClusterError
     from distributed import LocalCluster
+
+    from ccdfx_dask.errors import ClusterError
 
     nobody = ccdfx.engine("dask", scheduler="tcp://127.0.0.1:9", timeout=0.5)
     with pytest.raises(ClusterError, match="does not answer"), nobody:
@@ -370,8 +371,9 @@ def test_no_scheduler_and_no_workers() -> None:
 
 
 def test_a_scheduler_that_goes_away_is_an_error() -> None:
-    from ccdfx_dask.errors import ClusterError
     from distributed import LocalCluster
+
+    from ccdfx_dask.errors import ClusterError
 
     def slow(tile: int) -> int:
         time.sleep(0.05)
