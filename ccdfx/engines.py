@@ -11,17 +11,20 @@ import dataclasses
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.numbers import whole
+from ccdfx.records.parameters import frozen, merged
 
 MEGABYTE = 2**20
 DEFAULT_MEMORY = 512 * MEGABYTE
+DEFAULT_TILE = 16 * MEGABYTE  # more than this in flight a thread gains nothing
 MOST_THREADS = 16
 
 
@@ -48,6 +51,16 @@ class Engine:
         Whether tiles run in this process, so that they may write into its arrays.
     resize : callable, optional
         ``resize(engine, threads)`` gives the engine with another number of threads; None when that is not its affair.
+    tile : int
+        Bytes that a tile of a stack is not to exceed even where memory allows more; larger tiles pay where it costs time
+        to open a file or to send a task.
+    parameters : mapping
+        The options of the engine by name, with their values.
+    factory : callable, optional
+        ``factory(**options)`` gives the engine with other options; `configure` calls it.
+    open : callable, optional
+        ``open()`` gives a context manager that makes the engine ready, such as by a connection, and yields the one that
+        runs tiles, without `open`. `ccdfx.engine` enters it and leaves it at the end of its block.
 
     Examples
     --------
@@ -61,6 +74,18 @@ class Engine:
     memory: int = DEFAULT_MEMORY
     shares_memory: bool = False
     resize: Callable[[Engine, int], Engine] | None = None
+    tile: int = DEFAULT_TILE
+    parameters: Mapping[str, Any] = field(default_factory=lambda: frozen({}))
+    factory: Callable[..., Engine] | None = None
+    open: Callable[[], AbstractContextManager[Engine]] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozen(self.parameters))
+
+    def configure(self, **options: Any) -> Engine:
+        """The engine with other options; an unknown option or a value out of bounds is an error."""
+        chosen = merged(f"engine {self.name}", self.parameters, options)
+        return self if self.factory is None else self.factory(**chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +142,19 @@ def current_engine() -> Engine:
 def map_here(function: Callable[[Any], Any], tiles: Collection[Any]) -> Iterator[Any]:
     """The results of tiles of arrays in memory, on the threads of the current engine if it runs them in this process.
 
-    Arrays in memory are never sent elsewhere: other engines leave them to this thread.
+    Arrays in memory are never sent elsewhere: in the place of other engines there are threads.
 
     >>> list(map_here(abs, [-1, 2]))
     [1, 2]
     """
     chosen = current_engine()
-    return chosen.map(function, tiles) if chosen.shares_memory and len(tiles) > 1 else map(function, tiles)
+    here = chosen if chosen.shares_memory else ENGINES[0]
+    return here.map(function, tiles) if len(tiles) > 1 else map(function, tiles)
 
 
 @contextlib.contextmanager
 def engine(
-    name: str | Engine | None = None, *, threads: int | None = None, memory: int | None = None
+    name: str | Engine | None = None, *, threads: int | None = None, memory: int | None = None, **options: Any
 ) -> Iterator[Engine]:
     """Run tiles in another way within a ``with`` block; results are the same to the last bit.
 
@@ -139,7 +165,9 @@ def engine(
     threads : int, optional
         How many tiles run at a time; one for each usable processor by default.
     memory : int, optional
-        Bytes that the tiles in flight may take together besides the result; 512 MiB by default.
+        Bytes that the tiles in flight may take together besides the result; 512 MiB by default for threads.
+    **options
+        Those of the engine, as its `configure` takes them; "threads" has none.
 
     Yields
     ------
@@ -149,6 +177,8 @@ def engine(
     ------
     UnknownNameError
         No such engine.
+    ArgumentTypeError
+        An option that the engine does not have.
     ArgumentError
         `threads` or `memory` below 1, or an engine whose number of threads cannot be set.
 
@@ -159,6 +189,20 @@ def engine(
     ('threads', 2)
     """
     chosen = _named(name)
+    if options:
+        chosen = chosen.configure(**options)
+    with contextlib.ExitStack() as stack:
+        if chosen.open is not None:
+            chosen = stack.enter_context(chosen.open())
+        chosen = _limited(chosen, threads, memory)
+        token = _current.set(chosen)
+        try:
+            yield chosen
+        finally:
+            _current.reset(token)
+
+
+def _limited(chosen: Engine, threads: int | None, memory: int | None) -> Engine:
     if threads is not None:
         count = whole("threads", threads, least=1)
         if chosen.resize is None:
@@ -171,11 +215,7 @@ def engine(
         chosen = chosen.resize(chosen, count)
     if memory is not None:
         chosen = dataclasses.replace(chosen, memory=whole("memory", memory, least=1, remedy="give bytes"))
-    token = _current.set(chosen)
-    try:
-        yield chosen
-    finally:
-        _current.reset(token)
+    return chosen
 
 
 def _named(name: str | Engine | None) -> Engine:

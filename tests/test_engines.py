@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gzip
 import os
 import pickle
 import threading
@@ -93,6 +95,7 @@ def test_an_engine_by_name_and_an_unknown_one():
         ({"memory": 0}, ccdfx.ArgumentError),
         ({"memory": "512 MB"}, ccdfx.ArgumentTypeError),
         ({"name": 3}, ccdfx.ArgumentTypeError),
+        ({"scheduler": "tcp://host:8786"}, ccdfx.ArgumentTypeError),
     ],
 )
 def test_nonsense_is_refused(options, error):
@@ -176,3 +179,137 @@ def test_an_engine_may_be_wrapped_to_count_tiles():
     with engine(dataclasses.replace(current_engine(), map=counting)):
         ccdfx.combine([np.ones((2000, 600))] * 2)
     assert len(counted) > 1
+
+
+def counting_engine(log, workers=1):
+    """An engine with an option, which logs when it is opened and closed."""
+
+    @contextlib.contextmanager
+    def opened():
+        log.append(f"open {workers}")
+        yield Engine("counted", threads=workers)
+        log.append("close")
+
+    def factory(workers):
+        return counting_engine(log, workers)
+
+    return Engine("counted", parameters={"workers": workers}, factory=factory, open=opened)
+
+
+def test_an_engine_is_configured_and_open_for_the_outermost_block():
+    log = []
+    with engine(counting_engine(log), workers=3, memory=1000) as outer:
+        assert (outer.threads, outer.memory, log) == (3, 1000, ["open 3"])
+        with engine(memory=500) as inner:
+            assert (inner.threads, inner.memory) == (3, 500)
+        assert log == ["open 3"]
+    assert log == ["open 3", "close"]
+
+
+def test_an_engine_refuses_an_option_that_it_does_not_have():
+    with pytest.raises(ccdfx.ArgumentTypeError, match=r"workers.*'wrokers'.*did you mean 'workers'"):
+        counting_engine([]).configure(wrokers=3)
+
+
+def test_an_engine_is_closed_after_a_wrong_limit():
+    log = []
+    with pytest.raises(ccdfx.ArgumentError), engine(counting_engine(log), memory=0):
+        pass
+    assert log[0] == "open 1"
+
+
+FRAMES = [np.random.default_rng(seed).normal(1000, 20, (90, 70)).astype(np.uint16) for seed in range(7)]
+
+
+def stored(folder, kind):
+    """Sources of files: plain, compressed, or with flags and variance."""
+    sources = []
+    for number, array in enumerate(FRAMES):
+        image = ccdfx.Image(array, {"GAIN": 1.0 + number / 10, "RDNOISE": 5.0, "EXPTIME": 30.0})
+        if kind == "flags and variance":
+            image = image.replace(mask=array % 50 == 0, variance=array.astype("f4"))
+        path = ccdfx.write(image, folder / f"{number}.fits")
+        if kind == "gzip":
+            packed = path.with_suffix(".fits.gz")
+            packed.write_bytes(gzip.compress(path.read_bytes()))
+            path = packed
+        sources.append(ccdfx.open_source(path))
+    return sources
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "flags and variance"])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_files_are_opened_again_elsewhere(tmp_path, kind, shifted):
+    sources = stored(tmp_path, kind)
+    offsets = [(0.5 * number, -0.25 * number) for number in range(len(sources))] if shifted else None
+    options = {"reject": ccdfx.ccd_clip(gain="GAIN", readnoise="RDNOISE"), "offsets": offsets}
+    expected = ccdfx.stack(sources, **options)
+    with engine(Engine("elsewhere", _pickled, memory=2**18)):
+        got = ccdfx.stack(sources, **options)
+    for field in ("value", "variance", "count", "rejected_low", "rejected_high", "flags", "exposure"):
+        assert getattr(got, field).tobytes() == getattr(expected, field).tobytes(), field
+
+
+def sent_bytes(sources, **options):
+    """How many bytes go to another process."""
+    sizes = []
+
+    def weighing(function, tiles):
+        sizes.append(len(pickle.dumps(pickle.loads(pickle.dumps(function)))))
+        return map(function, tiles)
+
+    with engine(Engine("weighing", weighing)):
+        ccdfx.combine(sources, **options)
+    return sizes[0]
+
+
+def test_the_names_of_files_travel_and_neither_pixels_nor_headers(tmp_path):
+    sources = stored(tmp_path, "plain")
+    for source in sources:
+        source._header = source.header.update({f"KEY{i}": i * 1.5 for i in range(200)})
+    clip = ccdfx.ccd_clip(gain="GAIN", readnoise="RDNOISE")
+    assert sent_bytes(sources, reject=clip) < 8000 < 4 * FRAMES[0].nbytes
+
+
+def test_the_built_in_rules_are_found_by_name_elsewhere():
+    from ccdfx.operations.reject import REJECTIONS
+    from ccdfx.operations.rejection import StackFacts
+
+    facts = StackFacts(9, (1.0,) * 9, (0.0,) * 9, False, True, (ccdfx.Header(),) * 9)
+    for rule in REJECTIONS:
+        arrangement = rule.arrange(rule.parameters, facts)
+        assert arrangement.travels, rule.name
+        assert pickle.loads(pickle.dumps(arrangement)) == arrangement, rule.name
+
+
+def test_a_rule_without_a_name_is_made_ready_elsewhere():
+    from ccdfx.operations.rejection import Arrangement
+
+    assert not Arrangement(select=lambda values: values > 3).travels
+
+
+def test_a_file_that_changed_since_is_noticed_elsewhere(tmp_path):
+    sources = stored(tmp_path, "plain")
+
+    def late(function, tiles):
+        copy = pickle.loads(pickle.dumps(function))
+        os.utime(tmp_path / "3.fits", ns=(1, 1))
+        return map(copy, tiles)
+
+    with pytest.raises(ccdfx.FileError, match=r"3\.fits.*changed"), engine(Engine("late", late)):
+        ccdfx.combine(sources, reject=None)
+
+
+def test_machines_that_share_a_file_need_not_agree_on_device_and_inode(tmp_path):
+    raw = stored(tmp_path, "plain")[0].raw
+    assert pickle.loads(pickle.dumps(raw)) == dataclasses.replace(raw, stamp=raw.stamp[2:])
+
+
+def test_a_night_gives_its_frames_to_an_engine_elsewhere_as_files(tmp_path):
+    from ccdfx.night.shelf import shelf
+
+    image = ccdfx.Image(FRAMES[0])
+    with shelf(tmp_path) as store:
+        assert store.put(image) is image
+    with engine(Engine("elsewhere")), shelf(tmp_path) as store:
+        assert store.put(image).raw.path.startswith(str(tmp_path))

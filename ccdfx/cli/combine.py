@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
+from ccdfx.cli.options import engine_of, on_an_engine
 from ccdfx.cli.stacks import (
     AVERAGES,
     average_of,
@@ -110,6 +111,7 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all).")
 @click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight.")
+@on_an_engine
 @talks
 def command(
     frames: tuple[str, ...], output: str, maps: str | None, follow: bool, overwrite: bool, **options: Any
@@ -131,7 +133,8 @@ def command(
     from ccdfx.night.wording import counted
 
     how = choices(**options)
-    with work(options["threads"], options["memory"]), naming(paths):
+    engine = chosen_engine(options)
+    with work(options["threads"], options["memory"], engine), naming(paths):
         stacks = (
             [ccdfx.stack(stack, follow=follow, **how) for stack in opened(paths, **options)] if maps else []
         )
@@ -144,6 +147,16 @@ def command(
     if maps:
         ccdfx.write(map_images(stacks), maps, overwrite=overwrite)
     say(f"{counted(len(paths), 'frame')} combined into {output}")
+
+
+def chosen_engine(options: dict[str, Any]) -> Any:
+    """The engine that was asked for, or None; frames that are aligned lie in memory, where others do not reach."""
+    engine = engine_of(options["engine"], options["scheduler"])
+    if options["align"] and engine is not None and not engine.shares_memory:
+        raise click.UsageError(
+            f"--align holds the frames in memory, and the engine {engine.name!r} reads files"
+        )
+    return engine
 
 
 def refuse_output(inputs: Sequence[Path], output: Path, overwrite: bool) -> None:
@@ -161,13 +174,13 @@ def refuse_output(inputs: Sequence[Path], output: Path, overwrite: bool) -> None
 
 
 @contextmanager
-def work(threads: int | None, memory: int | None) -> Iterator[None]:
-    """Compute with that many threads and megabytes, and with a bar that counts tiles on a terminal."""
+def work(threads: int | None, memory: int | None, engine: Any = None) -> Iterator[None]:
+    """Compute with that engine, threads and megabytes, and with a bar that counts tiles on a terminal."""
     import ccdfx
 
     with (
         progress_bar() as update,
-        ccdfx.engine(threads=threads, memory=memory and memory * 2**20) as plain,
+        ccdfx.engine(engine, threads=threads, memory=memory and memory * 2**20) as plain,
         ccdfx.engine(counting(plain, update)),
     ):
         yield

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from ccdfx.errors import CcdfxError
+
+
+def on_an_engine(command: Callable) -> Callable:
+    """Give a command the options `--engine` and `--scheduler`."""
+    scheduler = click.option(
+        "--scheduler", metavar="ADDRESS", help="Where the scheduler of the engine listens."
+    )
+    engine = click.option(
+        "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
+    )
+    return engine(scheduler(command))
+
+
+def engine_of(text: str | None, scheduler: str | None) -> Any:
+    """The engine that `--engine` and `--scheduler` ask for, or None; what it cannot be is a usage error."""
+    if text is None:
+        if scheduler is not None:
+            raise click.UsageError("--scheduler is for an engine that has one: --engine NAME")
+        return None
+    engine = looked_up("engine", text)
+    try:
+        return engine if scheduler is None else engine.configure(scheduler=scheduler)
+    except CcdfxError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def hdu_of(text: str | None) -> int | str | None:

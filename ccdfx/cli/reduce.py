@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.options import engine_of, on_an_engine
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -32,10 +33,16 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
+@on_an_engine
 @click.pass_context
 @talks
 def command(
-    ctx: click.Context, directory: str, output: str, instrument: str | None, recipe: str | None, **flags: bool
+    ctx: click.Context,
+    directory: str,
+    output: str,
+    instrument: str | None,
+    recipe: str | None,
+    **options: Any,
 ) -> None:
     """Reduce a night: masters, calibrated and combined frames, a report.
 
@@ -44,7 +51,8 @@ def command(
     Exit status: 0 all frames were reduced, 1 some frames failed, 2 the command is wrong,
     3 nothing was usable, 4 results are there already and --overwrite was not given.
     """
-    dry_run, overwrite, as_json = flags["dry_run"], flags["overwrite"], flags["as_json"]
+    dry_run, overwrite, as_json = options["dry_run"], options["overwrite"], options["as_json"]
+    engine = engine_of(options["engine"], options["scheduler"])
     night = _night(directory, output, instrument, recipe, overwrite)
     if dry_run:
         planned = night(dry_run=True)
@@ -59,7 +67,9 @@ def command(
         else:
             show_plan(planned.plan, err=False)
         ctx.exit(planned.status)
-    with progress_bar() as progress:
+    import ccdfx
+
+    with progress_bar() as progress, ccdfx.engine(engine):
         reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
     if as_json:
         print_json(reduced.facts)

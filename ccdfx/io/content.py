@@ -37,6 +37,9 @@ class MemoryContent:
         self.name = name
         self._data = memoryview(data).cast("B")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MemoryContent, (bytes(self._data), self.name)
+
     def has(self, end: int) -> bool:
         return end <= len(self._data)
 
@@ -45,7 +48,10 @@ class MemoryContent:
 
 
 class FileContent:
-    """A regular file. What it was when it was first seen, it must be at every later read."""
+    """A regular file. What it was when it was first seen, it must be at every later read.
+
+    To another process, perhaps on a machine that shares the file, go its path, size and time of change.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fsdecode(path)
@@ -58,6 +64,9 @@ class FileContent:
             os.close(handle)
         self.size = found.st_size
         self.stamp = _stamp(found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"stamp": self.stamp[-2:], "_held": None}
 
     def has(self, end: int) -> bool:
         return end <= self.size
@@ -88,7 +97,7 @@ class FileContent:
             return
         handle = self._open()
         try:
-            if _stamp(os.fstat(handle)) != self.stamp:
+            if _stamp(os.fstat(handle))[-len(self.stamp) :] != self.stamp:
                 raise FileError(
                     self.name, "was replaced or changed since it was opened", remedy="open it again"
                 )

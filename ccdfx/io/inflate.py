@@ -41,6 +41,10 @@ class InflatedContent:
         self._kept = bytearray() if keep else None
         self._rewind()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A stream is not sent half inflated.
+        return _beginning, (self.base, self.limit, self._kept is not None)
+
     def has(self, end: int) -> bool:
         if end > self.limit:
             raise self._bomb(end)
@@ -156,6 +160,12 @@ class InflatedContent:
                 self.name, "ends in the middle of its compressed data", remedy="copy the file again"
             )
         return data
+
+
+def _beginning(base: Any, limit: int, keep: bool) -> InflatedContent:
+    content = InflatedContent(base, 0, keep=keep)
+    content.limit = limit
+    return content
 
 
 def _zlib_error() -> type[Exception]:

@@ -51,7 +51,8 @@ class RawLayout:
     The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (a numpy type
     with its byte order, such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of `path`.
     A stored value of `blank` is a pixel without data, and so is NaN. `stamp` is (device, inode, size, mtime
-    in ns) of the file that was opened: another one under the same path has another stamp.
+    in ns) of the file that was opened: another one under the same path has another stamp. Machines that share a
+    file agree on size and mtime alone, so these are what goes to another process.
     """
 
     path: str
@@ -62,6 +63,11 @@ class RawLayout:
     bscale: float = 1
     blank: int | None = None
     stamp: tuple[int, ...] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        stamp = self.stamp and self.stamp[-2:]
+        path, offset, dtype, shape = self.path, self.offset, self.dtype, self.shape
+        return RawLayout, (path, offset, dtype, shape, self.bzero, self.bscale, self.blank, stamp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""A shelf for the frames of one stack: in memory up to a budget, in temporary files beyond it."""
+"""A shelf for the frames of one stack: in memory up to a budget, in temporary files beyond it.
+
+For an engine that runs elsewhere all go into files, which its workers open themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from ccdfx.engines import current_engine
 from ccdfx.records.image import Image
 
 
@@ -18,7 +22,7 @@ class Shelf:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
-        self._left = self.memory
+        self._left = self.memory if current_engine().shares_memory else 0
         self._stack = stack
         self._count = 0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import current_engine
+from ccdfx.engines import map_here
 from ccdfx.kernels import calibrate as pixels
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
@@ -83,15 +83,9 @@ def _run_tiles(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...]) -> int:
     work = partial(_run_tile, inputs, outputs)
     tiles = [(start, min(start + TILE_PIXELS, size)) for start in starts]
     union = 0
-    for flags in _mapped(work, tiles):
+    for flags in map_here(work, tiles):
         union |= flags
     return union
-
-
-def _mapped(work: Any, tiles: list[tuple[int, int]]) -> Any:
-    """On the threads of the current engine; a frame in memory is never sent elsewhere."""
-    engine = current_engine()
-    return engine.map(work, tiles) if engine.shares_memory and len(tiles) > 1 else map(work, tiles)
 
 
 def _run_tile(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], tile: tuple[int, int]) -> int:

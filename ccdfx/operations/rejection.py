@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
@@ -58,6 +60,37 @@ class Arrangement:
     scatter: Callable[..., None] | None = None
     select: Callable[[Any], Any] | None = None
     caution: str = ""
+
+    @property
+    def travels(self) -> bool:
+        """Whether another process finds its functions by their names, as compiled code itself does not travel."""
+        return all(not callable(item) or isinstance(item, _Name) for item in self.__reduce__()[1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found, tuple(_name_of(getattr(self, field.name)) for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """Where a function is found."""
+
+    module: str
+    name: str
+
+    def __call__(self) -> Any:
+        return getattr(importlib.import_module(self.module), self.name)
+
+
+def _name_of(item: Any) -> Any:
+    """The name of a function of a module that can be imported anywhere; all else as it is."""
+    module, name = getattr(item, "__module__", None), getattr(item, "__name__", None)
+    if not callable(item) or module in (None, "__main__") or name is None:
+        return item
+    return _Name(module, name) if getattr(sys.modules.get(module), name, None) is item else item
+
+
+def _found(*items: Any) -> Arrangement:
+    return Arrangement(*(item() if isinstance(item, _Name) else item for item in items))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

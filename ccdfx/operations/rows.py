@@ -236,7 +236,8 @@ def _read_raw(frame: Frame, lower: int, upper: int, part: np.ndarray) -> Rows:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
             found = os.fstat(file)
-            changed = stamp and stamp != (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            changed = stamp and stamp != now[-len(stamp) :]
             got = (
                 0
                 if changed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,9 @@ from ccdfx.errors import ArgumentError
 from ccdfx.operations.fates import averaged, decided, needs_fates, packed, tallied
 from ccdfx.operations.launch import MAPS, launch
 from ccdfx.operations.rows import Tile, Window, read_tile, release_buffer
-from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, call_of
+from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, arranged, call_of
+from ccdfx.records.header import Header
 
-TILE_BYTES = 16 * 2**20  # more than this in flight a thread gains nothing
 TILE_PIXELS = 2**18
 
 
@@ -34,11 +36,8 @@ def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
     engine = current_engine()
     maps = _empty_maps(job, job.shape[0], wanted)
     tiles = list(_tiles(job, engine))
-    call = call_of(job)  # compiles or loads the kernel once, before threads ask for it
-    if engine.shares_memory:
-        work = _Work(job, wanted, maps, call)
-    else:
-        work = _Work(dataclasses.replace(job, arrangement=None), wanted)
+    work = _Work(job, wanted, maps if engine.shares_memory else None)
+    _ = work.call  # compiles or loads the kernel once, before threads ask for it
     for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
         for name, array in part.items():
             if array.size:
@@ -58,14 +57,21 @@ def _add_shared(job: Job, maps: dict[str, np.ndarray]) -> None:
     maps["variance"] += (job.shared * (factor * number) ** 2).astype(job.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Work:
     """What is done with one tile of rows: into `maps` where they can be reached, else as a result of its own."""
 
     job: Job
     wanted: Wanted
     maps: dict[str, np.ndarray] | None = None
-    call: Call | None = None
+
+    @functools.cached_property
+    def call(self) -> Call:
+        """The kernel and its arguments, of this process."""
+        return call_of(self.job)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (_sent(self.job), self.wanted)
 
     def __call__(self, rows: tuple[int, int]) -> dict[str, np.ndarray]:
         lower, upper = rows
@@ -80,8 +86,27 @@ class _Work:
         if needs_fates(self.job):
             _in_two_passes(self.job, window, part)
         else:
-            _in_one_pass(self.job, self.call or call_of(self.job), window, part)
+            _in_one_pass(self.job, self.call, window, part)
         return own
+
+
+def _sent(job: Job) -> Job:
+    """What another process needs of a job: thousands of headers are large, and have served.
+
+    Of a frame whose bytes the kernel decodes, that is the layout. A rule is sent as it was made ready, if its functions
+    are found by name; else it is made ready there, with the headers.
+    """
+    frames = tuple(
+        dataclasses.replace(frame, header=Header(), data=frame.data if frame.raw is None else None)
+        for frame in job.frames
+    )
+    if job.arrangement is not None and not job.arrangement.travels:
+        return dataclasses.replace(job, frames=frames, arrangement=None)
+    return dataclasses.replace(job, frames=frames, facts=dataclasses.replace(job.facts, headers=()))
+
+
+def _arrived(job: Job, wanted: Wanted) -> _Work:
+    return _Work(dataclasses.replace(job, arrangement=None if job.reject is None else arranged(job)), wanted)
 
 
 def _in_one_pass(job: Job, call: Call, window: Window, part: dict[str, np.ndarray]) -> None:
@@ -168,7 +193,7 @@ def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
             value=engine.memory,
             remedy="allow more memory, or fewer threads",
         )
-    rows = (min(budget, max(TILE_BYTES, 2 * around)) - around) // row if row else height
+    rows = (min(budget, max(engine.tile, 2 * around)) - around) // row if row else height
     rows = max(1, min(rows, -(-TILE_PIXELS // width), -(-height // engine.threads)))
     for lower in range(0, height, rows):
         yield lower, min(lower + rows, height)

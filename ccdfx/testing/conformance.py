@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import ccdfx
 from ccdfx import registry
+from ccdfx.engines import engine
 from ccdfx.errors import ArgumentTypeError, CcdfxError, UnknownNameError
 from ccdfx.testing.laws import EXAMPLES, SECONDS, ConformanceError, Law, Trial, law_name, put_on_trial
 
@@ -224,7 +226,8 @@ def _try(kind: str, record: Any, law: Law, options: dict[str, Any], terms: Any) 
             words = f"it cannot be tried: {error}; give options for it"
             raise ConformanceError(subject, law_name(law), words, {}) from error
     trial = Trial(seconds=terms.seconds, options=options, examples=terms.examples)
-    put_on_trial(law, record, subject, trial)
+    with engine(record) if kind == "engine" else nullcontext(record) as ready:
+        put_on_trial(law, ready, subject, trial)
 
 
 def _known_laws(name: str, laws: Mapping[str, Law], wanted: Sequence[str]) -> set[str]:

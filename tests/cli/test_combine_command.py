@@ -122,6 +122,29 @@ def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Pa
     assert (tmp_path / "a.fits").read_bytes() == (tmp_path / "b.fits").read_bytes()
 
 
+def test_an_engine_by_name(run, frames: list[Path], tmp_path: Path) -> None:
+    assert run("combine", *frames, "-o", tmp_path / "a.fits").exit_code == 0
+    assert run("combine", *frames, "-o", tmp_path / "b.fits", "--engine", "threads").exit_code == 0
+    assert (tmp_path / "a.fits").read_bytes() == (tmp_path / "b.fits").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--engine", "daks"), "must be one of: "),
+        (("--scheduler", "tcp://host:8786"), "--engine NAME"),
+        (("--engine", "threads", "--scheduler", "tcp://host:8786"), "takes no options (got 'scheduler')"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_a_usage_error(
+    run, frames: list[Path], tmp_path: Path, options, words
+) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "out.fits", *options)
+    assert result.exit_code == 2 and words in result.stderr
+    result = run("reduce", tmp_path, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 2 and words in result.stderr
+
+
 def test_progress_counts_tiles(run, frames: list[Path], tmp_path: Path) -> None:
     result = run("combine", *frames, "-o", tmp_path / "out.fits", "-v", "--threads", "2")
     assert "2/2 tiles" in result.stderr

@@ -1,0 +1,116 @@
+"""A connection to a cluster: the one at an address, or one of processes on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ccdfx_dask.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from ccdfx_dask.engine import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A connection, how many tiles the workers run at a time, and the bytes that each of these may take.
+
+    `memory` is half of what a worker says that it may use, for each of its threads; None where none says it.
+    """
+
+    client: Client
+    slots: int
+    memory: int | None
+
+
+@contextmanager
+def connected(options: Options) -> Iterator[Cluster]:
+    """The connection, closed at the end of the block; a cluster that was started for it ends then too.
+
+    Raises
+    ------
+    ClusterError
+        No scheduler, no workers, or workers with another version of ccdfx or none.
+    """
+    if options.scheduler is None:
+        with _processes(options.workers) as cluster, _client(cluster, options) as client:
+            yield _checked(client, options)
+    else:
+        with _client(options.scheduler, options) as client:
+            yield _checked(client, options)
+
+
+@contextmanager
+def _processes(workers: int | None) -> Iterator[Any]:
+    """Worker processes of one thread each on this machine, started again when one ends."""
+    from distributed import LocalCluster
+
+    # The web page is on any free port. No log: errors come back, and a worker that ended is started again.
+    with LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _client(scheduler: Any, options: Options) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=options.timeout, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"scheduler {_address(scheduler)}", f"does not answer: {error}",
+            remedy="start one with 'dask scheduler', or leave the address out for processes of this machine",
+        ) from error  # fmt: skip
+    with client:
+        yield client
+
+
+def _address(scheduler: Any) -> str:
+    return scheduler if isinstance(scheduler, str) else scheduler.scheduler_address
+
+
+def address_of(client: Client) -> str:
+    """Where its scheduler listens."""
+    return getattr(client.scheduler, "address", "that went away")
+
+
+def _checked(client: Client, options: Options) -> Cluster:
+    """The cluster, after a look at every worker."""
+    address = address_of(client)
+    try:
+        client.wait_for_workers(1, timeout=options.timeout)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"scheduler {address}", "has no workers", remedy=f"start some with 'dask worker {address}'"
+        ) from error
+    _require_versions(client)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    shares = [
+        worker["memory_limit"] // worker["nthreads"] // 2 for worker in workers if worker["memory_limit"]
+    ]
+    return Cluster(client, sum(worker["nthreads"] for worker in workers), min(shares, default=None))
+
+
+def _require_versions(client: Client) -> None:
+    """Refuse workers that would not understand the work, or do another thing."""
+    from ccdfx_dask.remote import require_version, version
+
+    found = client.run(version, on_error="return")
+    for worker, answer in found.items():
+        if isinstance(answer, Exception):
+            raise ClusterError(
+                f"worker {worker}", f"cannot load ccdfx and ccdfx-dask: {answer}",
+                remedy="install on the workers what is installed here",
+            )  # fmt: skip
+        require_version(answer, version(), worker)

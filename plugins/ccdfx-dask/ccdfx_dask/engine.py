@@ -1,0 +1,112 @@
+"""The record of the engine and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+from ccdfx import ArgumentError, ArgumentTypeError, Engine
+
+MOST_SENT = 8 * 2**20
+SLOT_MEMORY = 2**30  # where a worker does not say how much it has, or has plenty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the engine, checked; `dask_engine` says what they are."""
+
+    scheduler: Any = None
+    workers: int | None = None
+    retries: int = 3
+    sent: int = MOST_SENT
+    timeout: float = 30.0
+    direct: bool = True
+
+    def __post_init__(self) -> None:
+        if self.scheduler is not None and not (
+            isinstance(self.scheduler, str) or hasattr(self.scheduler, "scheduler_address")
+        ):
+            raise ArgumentTypeError(
+                "scheduler", "must be an address or a cluster", value=self.scheduler,
+                remedy="give such as 'tcp://host:8786'",
+            )  # fmt: skip
+        _whole("workers", self.workers, least=1, optional=True)
+        _whole("retries", self.retries, least=0)
+        _whole("sent", self.sent, least=1)
+        if (
+            isinstance(self.timeout, bool)
+            or not isinstance(self.timeout, int | float)
+            or not self.timeout > 0
+        ):
+            raise ArgumentError(
+                "timeout", "must be a positive number", value=self.timeout, remedy="give seconds"
+            )
+        if not isinstance(self.direct, bool):
+            raise ArgumentTypeError("direct", "must be True or False", value=self.direct, remedy="choose one")
+        if self.scheduler is not None and self.workers is not None:
+            raise ArgumentError(
+                "workers", "are those of the cluster where a scheduler is given", value=self.workers,
+                remedy="leave one of the two out",
+            )  # fmt: skip
+
+
+def _whole(name: str, value: Any, *, least: int, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ArgumentTypeError(name, "must be a whole number", value=value, remedy=f"give {least} or more")
+    if value < least:
+        raise ArgumentError(name, f"must be at least {least}", value=value, remedy="give a larger number")
+
+
+def dask_engine(**options: Any) -> Engine:
+    """Tiles on the workers of a dask.distributed cluster; results are the same to the last byte.
+
+    Parameters
+    ----------
+    scheduler : str or cluster, optional
+        The address of a running scheduler, such as ``"tcp://host:8786"``, or a cluster object of dask. By default
+        worker processes are started on this machine, and end with the block.
+    workers : int, optional
+        How many processes these are; one for each usable processor by default.
+    retries : int
+        How often a tile is tried again after an error that may pass: an unreadable file, or one that is none of
+        ccdfx's. A tile whose worker ended is tried again in any case, as often as the cluster allows.
+    sent : int
+        Bytes, compressed, that the description of the work may take on its way through the scheduler: the names of
+        the files, their layout, factors. Frames in memory are part of it.
+    timeout : float
+        Seconds to wait for the scheduler and for a first worker.
+    direct : bool
+        Whether results come straight from the workers; False where this process cannot reach them, and the
+        scheduler is to hand them on.
+
+    Returns
+    -------
+    Engine
+        It connects when `ccdfx.engine` enters it.
+
+    Examples
+    --------
+    >>> dask_engine().configure(scheduler="tcp://night:8786").name
+    'dask'
+    """
+    chosen = Options(**options)
+    parameters = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+    return Engine("dask", parameters=parameters, factory=dask_engine, open=partial(_opened, chosen))
+
+
+@contextmanager
+def _opened(options: Options) -> Iterator[Engine]:
+    """The engine with a connection, which ends with the block."""
+    from ccdfx_dask.cluster import connected
+    from ccdfx_dask.tiles import TileMap
+
+    with connected(options) as cluster:
+        tiles = TileMap(cluster.client, cluster.slots, options)
+        memory = cluster.slots * min(cluster.memory or SLOT_MEMORY, SLOT_MEMORY)
+        # A task costs milliseconds and a file on a network is slow to open: tiles as high as memory allows.
+        yield Engine("dask", tiles, cluster.slots, memory, tile=memory)

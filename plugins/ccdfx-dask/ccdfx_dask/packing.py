@@ -1,0 +1,88 @@
+"""Functions and tiles as bytes that another process understands."""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+from pickle import PicklingError
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, FileError, Master, read_master
+
+SMALL = 2**16  # bytes of a master that is not worth a look at its file
+
+
+def packed(thing: Any) -> bytes:
+    """The bytes, compressed: headers of frames are much alike. Masters go by the names of their files."""
+    with io.BytesIO() as stream:
+        _Pickler(stream).dump(thing)
+        return zlib.compress(stream.getbuffer(), 1)
+
+
+def unpacked(data: bytes) -> Any:
+    """What was packed."""
+    return cloudpickle.loads(zlib.decompress(data))
+
+
+def sendable(thing: Any, most: int) -> bytes:
+    """The bytes, not more than `most`.
+
+    Raises
+    ------
+    ArgumentTypeError
+        Something in it cannot be sent, such as a lock or an open file.
+    ArgumentError
+        It is too large.
+    """
+    try:
+        data = packed(thing)
+    except CcdfxError:
+        raise
+    except (TypeError, AttributeError, ValueError, PicklingError) as error:  # pickle's ways to say no
+        raise ArgumentTypeError(
+            "work", f"cannot be sent to other processes: {error}", value=type(thing).__name__,
+            remedy="give frames as sources of files, ccdfx.open_source(path)",
+        ) from error  # fmt: skip
+    if len(data) > most:
+        raise ArgumentError(
+            "work", f"must not take more than {most} bytes as it is sent", value=len(data),
+            remedy="write images in memory to FITS files and give ccdfx.open_source(path), masters by "
+            "ccdfx.read_master(path): workers read them themselves; or raise 'sent'",
+        )  # fmt: skip
+    return data
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Sends a large master by the name of its file, where that holds what the master holds."""
+
+    def reducer_override(self, thing: Any) -> Any:
+        if isinstance(thing, Master) and thing.image.array.nbytes > SMALL and _is_in_its_file(thing):
+            return _master, (thing.name, thing.sha256)
+        return super().reducer_override(thing)
+
+
+def _is_in_its_file(master: Master) -> bool:
+    if not (os.path.isabs(master.name) and os.path.isfile(master.name)):
+        return False
+    try:
+        found = read_master(master.name)
+    except CcdfxError:  # the name of another thing than a file of ours, or an image that must be asked for
+        return False
+    return found.sha256 == master.sha256 and np.array_equal(found.image.array, master.image.array)
+
+
+def _master(name: str, sha256: str) -> Master:
+    """The master of a file, which must be as it was when it was sent."""
+    found = read_master(name)
+    if found.sha256 != sha256:
+        raise FileError(
+            name,
+            "was replaced or changed since it was read",
+            value=f"SHA-256 {found.sha256}",
+            remedy="read it again",
+        )
+    return found
