@@ -31,9 +31,23 @@ OPTIONS = {
     "calibrate": {"bias": MASTER, "flat": MASTER, "gain": 1.5, "noise": NOISE},
     "mask_saturated": {"saturation": 5000.0},
     "mask_from": {"bad_pixels": MASTER.array > 1.4},
+    "replace": {"where": MASTER.array > 1.4},
+    "subtract_level": {"range": (8, 10, 0, 8), "statistic": "mean"},
+    "offset": {"by": "minp1"},
+    "clip_sigma": {"low": 1.5, "high": 1.5},
+    "clip_outliers": {"low": 5, "high": 90},
+    "clip_threshold": {"threshold": 3000.0, "comparison": ">=", "by": -1},
+    "mask_cosmic_rays": {"sigma_limit": 2.0, "object_limit": 1.0, "replace": "median", "noise": NOISE},
+    "median_filter": {"size": 3},
     "shift": {"dx": 0.3, "dy": -1.2},
     "scale": {"scaling": asinh(10.0)},
     "unscale": {"scaling": linear(2.0, 100.0)},
+    # What they take from an image where it is not given.
+    "surface_brightness": {"zero_point": 25.0, "pixel_area": 0.25},
+    "histogram_equalisation": {
+        "values": (-50.0, -10.0, 0.0, 3.0, 80.0),
+        "fractions": (0.0, 0.3, 0.5, 0.9, 1.0),
+    },
 }
 MASKED_FRAME = "a frame masked everywhere equals a frame left out"
 CONSTANT = "a constant shifts the result and leaves the rejected set"

@@ -215,8 +215,8 @@ def _by_the_largest(x: np.ndarray, factor: float) -> np.ndarray:
     return x - x.max() / 2
 
 
-def _falls(x: np.ndarray, factor: float) -> np.ndarray:
-    return -x
+def _turns_back(x: np.ndarray, factor: float) -> np.ndarray:
+    return factor * np.abs(x - 20)
 
 
 def _wide(x: np.ndarray, factor: float) -> np.ndarray:
@@ -233,10 +233,10 @@ SCALINGS = {
     "list": ({"transform": _as_list}, "the result is an array of the shape and type of the input", "gives a list"),
     "type": ({"transform": _wide}, "the result is an array of the shape and type of the input", "float32 into float64"),
     "linked": ({"transform": _by_the_largest}, "every pixel is scaled by itself", "depends on others"),
-    "falls": ({"transform": _falls}, "it does not decrease", "becomes"),
+    "turns back": ({"transform": _turns_back}, "it only rises or only falls", "becomes"),
     "inverse": ({"inverse": _linear}, "the inverse undoes it", "comes back as"),
     "slope": ({"derivative": _half}, "the derivative is the slope", "claimed is"),
-    "domain": ({"domain": _positive}, "what is outside of the domain has no value", "is outside of the domain"),
+    "domain": ({"domain": _positive}, "outside of the domain is no value or that of its end", "is outside of the domain"),
     "unchecked": ({}, "nonsense in an option is a typed error", "factor='nonsense' raised"),
     "lambda": ({"check": lambda factor: None}, "it can be pickled", "no lambda"),
 }  # fmt: skip
