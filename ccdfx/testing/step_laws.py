@@ -137,10 +137,11 @@ def pixels_without_a_value_are_flagged(step: Step, trial: Trial) -> None:
 
 def nan_and_infinity_raise_nothing(step: Step, trial: Trial) -> None:
     image = _image(trial)
-    spots = trial.draw(
-        "odd", hnp.arrays(np.float32, SHAPE, elements=st.sampled_from((0, np.nan, np.inf, 1e30)))
-    )
-    step(image.replace(array=np.where(spots == 0, image.array, spots).astype("f4")))
+    factor = trial.draw("factor", st.sampled_from((1, 1e-36, 1e32)))
+    odd = (0, np.nan, np.inf, -np.inf, 1e30, 3.4e38, -3.4e38)
+    spots = trial.draw("odd", hnp.arrays(np.float32, SHAPE, elements=st.sampled_from(odd)))
+    array = np.where(spots == 0, image.array * np.float32(factor), spots)
+    step(image.replace(array=array.astype("f4")))
 
 
 def a_plain_array_will_do(step: Step, trial: Trial) -> None:
