@@ -52,7 +52,7 @@ OPTIONS = {
 MASKED_FRAME = "a frame masked everywhere equals a frame left out"
 CONSTANT = "a constant shifts the result and leaves the rejected set"
 WITHOUT = {
-    # A file without the blanks at its end is read: many programs write such.
+    # A file without the blanks at its end is read, with a warning: many programs write such.
     "fits": ["a file that was cut is refused"],
     # They drop by the number of frames, masked or not.
     "minmax": [MASKED_FRAME],
