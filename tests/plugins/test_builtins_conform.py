@@ -52,6 +52,8 @@ OPTIONS = {
 MASKED_FRAME = "a frame masked everywhere equals a frame left out"
 CONSTANT = "a constant shifts the result and leaves the rejected set"
 WITHOUT = {
+    # It moves the content of the pixels, and the WCS with it.
+    "shift": ["sky positions stay"],
     # A file without the blanks at its end is read, with a warning: many programs write such.
     "fits": ["a file that was cut is refused"],
     # They drop by the number of frames, masked or not.

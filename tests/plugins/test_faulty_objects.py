@@ -95,6 +95,10 @@ def drops_a_flag(image: Image) -> Image:
     return image if image.mask is None else image.replace(mask=image.mask & np.uint8(0b11110111))
 
 
+def moves_the_sky(image: Image) -> Image:
+    return image.replace(header=image.header.set("CRPIX1", 9.0))
+
+
 def drops_the_variance(image: Image) -> Image:
     return image.replace(variance=None)
 
@@ -146,6 +150,7 @@ STEPS = [
     (wraps_around, "whole numbers are numbers", "another result than float64"),
     (drops_the_mask, "a flagged pixel stays flagged", "the flag of pixel x=3, y=3 is lost"),
     (drops_a_flag, "masks only grow", r"a flag is lost at \(y, x\) \(\d, \d\)"),
+    (moves_the_sky, "sky positions stay", "the WCS puts a pixel at"),
     (drops_the_variance, "a variance stays and is never negative", "the variance is lost"),
     (
         divides_by_zero,
