@@ -82,7 +82,10 @@ def test_commands_parse(page: Path) -> None:
             words = shlex.split(part, comments=True)
             if words and Path(words[0]).name == "ccdfx" and words[1:2] and words[1] in TABLE:
                 command = load(words[1])
-                context = click.Context(command, info_name=words[1], resilient_parsing=True)
+                # A command keeps the help option of the first context that it sees.
+                context = click.Context(
+                    command, info_name=words[1], resilient_parsing=True, help_option_names=["-h", "--help"]
+                )
                 command.make_parser(context).parse_args(list(words[2:]))
 
 

@@ -202,6 +202,7 @@ OPERATIONS: dict[str, Mistake] = {
     "a name that is no scaling": (ArgumentTypeError, "scaling", lambda: ccdfx.scale(ONES, scaling="log")),
     "a base of one": (ArgumentError, "base", lambda: scalings.log(1)),
     "a base in words": (ArgumentTypeError, "base", lambda: scalings.log("10")),
+    "an end of the range in words": (ArgumentTypeError, "upper", lambda: scalings.log(upper="1")),
     "limits out of order": (ArgumentError, "maximum", lambda: scalings.log(10, minimum=5, maximum=1)),
     "half a range": (ArgumentError, "minimum, maximum", lambda: scalings.log(10, maximum=5)),
     "a softening of zero": (ArgumentError, "softening", lambda: scalings.asinh(0)),

@@ -18,7 +18,7 @@ TABLE: dict[str, str] = {
     "hist": "Draw the histogram of an image, into a file or a window.",
     "mosaic": "Draw cut-outs of images side by side.",
     "inspect": "Click into images: values, cuts, widths of stars; mask regions.",
-    "plugins": "List all plugins, what they provide, and what is broken.",
+    "plugins": "List all plugins and what they provide; write a new one.",
     "demo": "Simulate a night, reduce it, and check the result against the truth.",
 }
 

@@ -14,7 +14,7 @@ from ccdfx.cli.terminal import escape, print_json, say, talks
 @talks
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List all plugins, what they provide, and what is broken.
+    """List all plugins, what they provide, and which are broken.
 
     `ccdfx plugins new NAME` writes a plugin to begin with.
     """

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ccdfx.errors import FormatError
+from ccdfx.errors import CcdfxWarning, FormatError
 from ccdfx.io.card_text import BLOCK
 from ccdfx.io.cards import CARD, parse_cards
 from ccdfx.io.content import Content
@@ -71,7 +72,7 @@ def walk(content: Content) -> Iterator[Hdu]:
     ------
     FormatError
         For a mandatory keyword that is missing or wrong, a header without END, and data that are not all
-        there.
+        there. A file that ends in its last padding holds all that it claims; it is read with a CcdfxWarning.
     """
     position = 0
     for index in range(MAX_HDUS):
@@ -94,6 +95,12 @@ def _another(content: Content, position: int, index: int) -> bool:
         return True
     if head and head != b"\0" * len(head) and b"XTENSION".startswith(head):
         raise refusal(content, index, "is cut off in its first card", remedy=_COPY)
+    if not head and not content.has(position):
+        warnings.warn(
+            f"{content.name}: ends before the padding of HDU {index - 1} does; if it was cut, what followed, such as "
+            f"flags and variance, is lost: {_COPY}, or write it anew with ccdfx to be rid of this warning",
+            CcdfxWarning, stacklevel=6,
+        )  # fmt: skip
     return False  # the end, or bytes that no rule gives a meaning
 
 

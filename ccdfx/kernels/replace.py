@@ -60,7 +60,8 @@ def _median(box):
             j -= 1
         box[j] = value
     middle = box.size // 2
-    return box[middle] if box.size % 2 else (box[middle - 1] + box[middle]) / 2
+    # Halves first: the sum of two large numbers may be none.
+    return box[middle] if box.size % 2 else box[middle - 1] / 2 + box[middle] / 2
 
 
 @kernel

@@ -55,4 +55,5 @@ def typical(array: np.ndarray, good: np.ndarray) -> float:
     values = array[::stride, ::stride][good[::stride, ::stride]]
     if not values.size:
         values = array[good]
-    return float(np.median(values)) if values.size else 0.0
+    # Halves, because the sum of two large numbers may be none.
+    return 2.0 * float(np.median(0.5 * values)) if values.size else 0.0

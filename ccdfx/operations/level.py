@@ -107,8 +107,8 @@ def subtract_level(
     except (ArgumentError, ArgumentTypeError) as wrong:
         raise wrong.about("statistic") from None
     level, error = float(found.values[0]), float(found.errors[0])
-    variance = error if image.variance is None else image.variance + error
     with np.errstate(over="ignore"):
+        variance = error if image.variance is None else image.variance + error
         variance = np.broadcast_to(variance, image.shape).astype(working_dtype(image.array))
     return _minus(image, level, variance)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.estimators import median_of
 from ccdfx.kernels.replace import fill_from_neighbours
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
@@ -163,7 +164,8 @@ def replace_masked(image: Any, *, by: Any = "median") -> Image:
     elif bad.all():
         raise ArgumentError("image", "must have a good pixel to take the median of", remedy="give by=number")
     elif bad.any():
-        values[bad] = fill_from_neighbours(values, bad, np.median(values[~bad]))
+        everywhere = values.dtype.type(median_of(values, ~bad))
+        values[bad] = fill_from_neighbours(values, bad, everywhere)
     invalid = ~np.isfinite(image.array)
     mask = _flagged(image, invalid, Flag.NO_DATA).mask if invalid.any() else image.mask
     return adopt(values, image.header, mask, image.range, image.variance)

@@ -170,8 +170,12 @@ def sample_levels(samples: np.ndarray, method: Method) -> Levels:
     known = np.flatnonzero(counts)
     if known.size == 0:
         raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
-    levels, shares = _line_levels(ordered[known], counts[known], method)
-    errors = _scatter(ordered[known], counts[known], levels) * shares
+    with np.errstate(over="ignore", invalid="ignore"):
+        levels, shares = _line_levels(ordered[known], counts[known], method)
+        errors = _scatter(ordered[known], counts[known], levels) * shares
+    if not np.isfinite(levels).all():
+        raise ArgumentError("overscan", "must have a level that is a number: its pixels are too large",
+                            remedy="divide the image first")  # fmt: skip
     return Levels(known, levels, errors, counts.size)
 
 

@@ -108,13 +108,16 @@ def resampled(
     across, down = taps(step_x, kernel, dtype), taps(step_y, kernel, dtype)
     good = image.good
     flags = _flags(image.mask, good, across, down)
-    known = np.outer(_known(step_y, image.shape[0]), _known(step_x, image.shape[1]))
+    outside = ~_known(step_y, image.shape[0]), ~_known(step_x, image.shape[1])
     values = _filled(image.array.astype(dtype), good, usual[0])
-    array = _filtered(values, across, down) * known
+    array = _without(_filtered(values, across, down), *outside)
+    lost = ~np.isfinite(array)
+    if lost.any():  # two neighbours near the largest number have no value between them
+        flags[lost] |= np.uint8(Flag.NO_DATA)
     variance = None
     if image.variance is not None:
         values = _filled(_finite_variance(image.variance, dtype), good, usual[1])
-        variance = _filtered(values, across, down, power=2) * known
+        variance = _without(_filtered(values, across, down, power=2), *outside)
     return adopt(array, image.header, flags, image.range, variance)
 
 
@@ -201,6 +204,13 @@ def _known(step: float, size: int) -> np.ndarray:
     """Which output pixels have their centre inside the input's pixels."""
     position = np.arange(size) - step
     return (position >= -0.5) & (position <= size - 0.5)
+
+
+def _without(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The values (changed in place) with 0 in some rows and columns."""
+    values[rows] = 0
+    values[:, columns] = 0
+    return values
 
 
 def _finite_variance(variance: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -132,7 +132,9 @@ def _check_log(base: float, minimum: float | None, maximum: float | None, lower:
     if maximum is not None:
         real("maximum", maximum, above=float(minimum), remedy=_ORDER)  # type: ignore[arg-type]
         real("upper", upper, above=lowest, remedy=_ORDER)
-    elif abs(lowest * math.log(base)) > _MOST_DIGITS:
+        return
+    real("upper", upper, remedy="give what the maximum becomes")
+    if abs(lowest * math.log(base)) > _MOST_DIGITS:
         raise ArgumentError("lower", "must be the logarithm of a number", value=lower, remedy="give 0")
 
 

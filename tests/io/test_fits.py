@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError, FormatError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning, FileError, FormatError
 from ccdfx.io import RawLayout, open_source, read, read_header, write
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Card, Header
@@ -182,9 +182,21 @@ def test_scaled_integers_keep_their_digits(make) -> None:
 
 def test_padding_may_be_missing_or_anything(make) -> None:
     whole = make.image()
-    assert np.array_equal(read(whole[: 2880 + 24]).array, PIXELS)
+    with pytest.warns(CcdfxWarning, match="ends before the padding of HDU 0 does"):
+        assert np.array_equal(read(whole[: 2880 + 24]).array, PIXELS)
     assert np.array_equal(read(whole[: 2880 + 24] + b"\xff" * (2880 - 24)).array, PIXELS)
     assert np.array_equal(read(whole + b"junk" * 100).array, PIXELS)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_flags_that_were_cut_off_are_missed(pack, tmp_path: Path) -> None:
+    path = write(Image(PIXELS, mask=PIXELS > 5), tmp_path / "a.fits")
+    content = path.read_bytes()
+    flags = content.index(b"XTENSION")
+    for end in (flags - 1, flags - 2000, len(content) - 1):
+        with pytest.warns(CcdfxWarning, match="if it was cut, .*flags.* copy the file again"):
+            read(pack(content[:end]))
+    assert read(pack(content)).mask is not None
 
 
 def test_strings_paths_bytes_and_streams(tmp_path: Path, make) -> None:

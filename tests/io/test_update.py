@@ -11,7 +11,15 @@ import pytest
 from astropy.io import fits
 
 from ccdfx import paste, read, select, update, write
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    CcdfxError,
+    CcdfxWarning,
+    FileError,
+    FormatError,
+    MismatchError,
+)
 from ccdfx.io import open_source
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -241,7 +249,8 @@ def test_a_file_without_its_last_filling(tmp_path):
     path = tmp_path / "short.fits"
     fits.PrimaryHDU(frame().array).writeto(path)
     path.write_bytes(path.read_bytes()[: 2880 + 320])
-    update(path, part_of(frame()).replace(mask=np.ones((3, 4), bool)))
+    with pytest.warns(CcdfxWarning, match="before the padding"):
+        update(path, part_of(frame()).replace(mask=np.ones((3, 4), bool)))
     assert (read(path).array[INSIDE] == 7).all() and read(path).mask.sum() == 12
     assert path.stat().st_size % 2880 == 0
 

@@ -118,3 +118,13 @@ def test_replacing_without_a_good_pixel():
     with pytest.raises(ArgumentError, match="good pixel"):
         replace_masked(np.full((2, 2), np.nan))
     assert replace_masked(np.full((2, 2), np.nan), by=1).array.tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_replacing_near_the_largest_number_of_the_type(dtype):
+    largest = np.finfo(dtype).max
+    for low, expected in ((-largest, 0), (largest, largest)):
+        array = np.array([[low, low, np.nan, largest, largest]], dtype)
+        assert replace_masked(array).array[0, 2] == expected
+        alone = np.array([[largest, largest] + [np.nan] * 60], dtype)
+        assert replace_masked(alone).array[0, -1] == largest

@@ -271,3 +271,9 @@ def test_a_pipeline_with_a_fit_survives_its_recipe():
     )
     again = read_recipe(to_recipe(first))
     np.testing.assert_array_equal(first(array).array, again(array).array)
+
+
+def test_pixels_too_large_to_be_added_up():
+    with pytest.raises(ArgumentError, match="too large"):
+        subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", method="mean")
+    assert subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", method="min").array.max() == 0

@@ -240,3 +240,16 @@ def test_spread_flags_equals_its_twin() -> None:
             if 0 <= j < 9 and 0 <= i < 11:
                 expected[j, i] |= mask[y, x]
     assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kernel", ["spline", "lanczos"])
+def test_values_near_the_largest_number_are_moved_or_flagged(dtype: type, kernel: str) -> None:
+    array = np.full((8, 10), np.finfo(dtype).max, dtype)
+    array[:, ::3] *= -1
+    image = Image(array, mask=np.arange(80).reshape(8, 10) % 7 == 0, variance=np.ones_like(array))
+    for one in (image, image.replace(array=np.abs(array)), image.replace(variance=np.abs(array))):
+        moved = shift(one, dx=2.5, dy=-0.25, kernel=kernel)
+        assert (moved.array[:, :2] == 0).all()
+        assert np.isfinite(moved.array[moved.good]).all()
+        assert (moved.mask[~np.isfinite(moved.array)] & Flag.NO_DATA).all()

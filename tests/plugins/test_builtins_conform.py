@@ -31,14 +31,30 @@ OPTIONS = {
     "calibrate": {"bias": MASTER, "flat": MASTER, "gain": 1.5, "noise": NOISE},
     "mask_saturated": {"saturation": 5000.0},
     "mask_from": {"bad_pixels": MASTER.array > 1.4},
+    "replace": {"where": MASTER.array > 1.4},
+    "subtract_level": {"range": (8, 10, 0, 8), "statistic": "mean"},
+    "offset": {"by": "minp1"},
+    "clip_sigma": {"low": 1.5, "high": 1.5},
+    "clip_outliers": {"low": 5, "high": 90},
+    "clip_threshold": {"threshold": 3000.0, "comparison": ">=", "by": -1},
+    "mask_cosmic_rays": {"sigma_limit": 2.0, "object_limit": 1.0, "replace": "median", "noise": NOISE},
+    "median_filter": {"size": 3},
     "shift": {"dx": 0.3, "dy": -1.2},
     "scale": {"scaling": asinh(10.0)},
     "unscale": {"scaling": linear(2.0, 100.0)},
+    # What they take from an image where it is not given.
+    "surface_brightness": {"zero_point": 25.0, "pixel_area": 0.25},
+    "histogram_equalisation": {
+        "values": (-50.0, -10.0, 0.0, 3.0, 80.0),
+        "fractions": (0.0, 0.3, 0.5, 0.9, 1.0),
+    },
 }
 MASKED_FRAME = "a frame masked everywhere equals a frame left out"
 CONSTANT = "a constant shifts the result and leaves the rejected set"
 WITHOUT = {
-    # A file without the blanks at its end is read: many programs write such.
+    # It moves the content of the pixels, and the WCS with it.
+    "shift": ["sky positions stay"],
+    # A file without the blanks at its end is read, with a warning: many programs write such.
     "fits": ["a file that was cut is refused"],
     # They drop by the number of frames, masked or not.
     "minmax": [MASKED_FRAME],
@@ -48,6 +64,8 @@ WITHOUT = {
     "cr_reject": [CONSTANT],
     # So does this one's, and its sum over a line is of values in the working type.
     "average_sigma_clip": [CONSTANT, "whole numbers are numbers"],
+    # Its limits are fractions of the level.
+    "relative_clip": [CONSTANT],
     # By default it knows that whole numbers are rounded.
     "mad_clip": ["whole numbers are numbers"],
 }

@@ -95,6 +95,10 @@ def drops_a_flag(image: Image) -> Image:
     return image if image.mask is None else image.replace(mask=image.mask & np.uint8(0b11110111))
 
 
+def moves_the_sky(image: Image) -> Image:
+    return image.replace(header=image.header.set("CRPIX1", 9.0))
+
+
 def drops_the_variance(image: Image) -> Image:
     return image.replace(variance=None)
 
@@ -146,6 +150,7 @@ STEPS = [
     (wraps_around, "whole numbers are numbers", "another result than float64"),
     (drops_the_mask, "a flagged pixel stays flagged", "the flag of pixel x=3, y=3 is lost"),
     (drops_a_flag, "masks only grow", r"a flag is lost at \(y, x\) \(\d, \d\)"),
+    (moves_the_sky, "sky positions stay", "the WCS puts a pixel at"),
     (drops_the_variance, "a variance stays and is never negative", "the variance is lost"),
     (
         divides_by_zero,
@@ -215,8 +220,8 @@ def _by_the_largest(x: np.ndarray, factor: float) -> np.ndarray:
     return x - x.max() / 2
 
 
-def _falls(x: np.ndarray, factor: float) -> np.ndarray:
-    return -x
+def _turns_back(x: np.ndarray, factor: float) -> np.ndarray:
+    return factor * np.abs(x - 20)
 
 
 def _wide(x: np.ndarray, factor: float) -> np.ndarray:
@@ -233,10 +238,10 @@ SCALINGS = {
     "list": ({"transform": _as_list}, "the result is an array of the shape and type of the input", "gives a list"),
     "type": ({"transform": _wide}, "the result is an array of the shape and type of the input", "float32 into float64"),
     "linked": ({"transform": _by_the_largest}, "every pixel is scaled by itself", "depends on others"),
-    "falls": ({"transform": _falls}, "it does not decrease", "becomes"),
+    "turns back": ({"transform": _turns_back}, "it only rises or only falls", "becomes"),
     "inverse": ({"inverse": _linear}, "the inverse undoes it", "comes back as"),
     "slope": ({"derivative": _half}, "the derivative is the slope", "claimed is"),
-    "domain": ({"domain": _positive}, "what is outside of the domain has no value", "is outside of the domain"),
+    "domain": ({"domain": _positive}, "outside of the domain is no value or that of its end", "is outside of the domain"),
     "unchecked": ({}, "nonsense in an option is a typed error", "factor='nonsense' raised"),
     "lambda": ({"check": lambda factor: None}, "it can be pickled", "no lambda"),
 }  # fmt: skip

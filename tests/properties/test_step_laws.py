@@ -1,8 +1,7 @@
-"""Laws that every step of the registry obeys, whoever brings it."""
+"""Laws of the built-in steps that do not hold for every step; those that do are in `ccdfx.testing`."""
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,6 @@ LINKED = {
     "replace_masked", "subtract_overscan", "mask_cosmic_rays", "median_filter", "replace", "clip_outliers", "clip_sigma",
     "subtract_level", "offset",
 }  # fmt: skip
-every_step = pytest.mark.parametrize("name", STEPS)
 quick = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -79,80 +77,6 @@ def frame(seed: int, *, dtype: Any = np.float32, holes: bool = True) -> Image:
     mask[:, 8:] = 0  # an overscan has a good pixel in every line
     array[:, 8:] = np.nan_to_num(array[:, 8:], nan=5, posinf=5, neginf=5)
     return Image(array, {**SKY, "BUNIT": "adu", "EXPTIME": 30.0}, mask, variance=rng.uniform(0, 9, SHAPE))
-
-
-def planes(image: Image) -> list[bytes | None]:
-    return [None if p is None else p.tobytes() for p in (image.array, image.mask, image.variance)]
-
-
-@every_step
-@quick
-@given(seed=seeds)
-def test_the_input_never_changes_and_the_result_cannot(name: str, seed: int) -> None:
-    image = frame(seed)
-    before, header = planes(image), image.header
-    one, two = STEPS[name](image), STEPS[name](image)
-    assert planes(image) == before and image.header == header
-    assert_same_image(one, two)
-    assert not any(p.flags.writeable for p in (one.array, one.mask, one.variance) if p is not None)
-    assert (one.variance is None) or (np.nan_to_num(one.variance) >= 0).all()
-
-
-@every_step
-@quick
-@given(seed=seeds, dtype=st.sampled_from([">u2", ">i4", ">f4", ">f8"]), layout=st.sampled_from("CFR"))
-def test_byte_order_strides_and_pickling_do_not_matter(name: str, seed: int, dtype: str, layout: str) -> None:
-    image = frame(seed, dtype=np.dtype(dtype).newbyteorder("="))
-    array = image.array.astype(dtype)
-    array = {"C": array, "F": np.asfortranarray(array), "R": array[::-1, ::-1].copy()[::-1, ::-1]}[layout]
-    strange = Image(array, image.header, image.mask, variance=image.variance.astype(">f8"))
-    expected = STEPS[name](image)
-    assert_same_image(STEPS[name](strange), expected)
-    assert_same_image(pickle.loads(pickle.dumps(STEPS[name]))(pickle.loads(pickle.dumps(image))), expected)
-
-
-@every_step
-@quick
-@given(seed=seeds, dtype=st.sampled_from([np.uint16, np.int16, np.int32]))
-def test_integers_are_numbers(name: str, seed: int, dtype: type) -> None:
-    image = frame(seed, dtype=dtype)
-    short, wide = STEPS[name](image), STEPS[name](image.replace(array=image.array.astype(np.float64)))
-    assert (short.mask is None) == (wide.mask is None)
-    np.testing.assert_array_equal(short.mask, wide.mask)
-    np.testing.assert_allclose(short.array, wide.array, rtol=2e-5, atol=1e-3)
-
-
-@every_step
-@quick
-@given(seed=seeds, value=st.floats(-1e5, 1e5, width=32))
-def test_what_a_masked_pixel_holds_reaches_no_other(name: str, seed: int, value: float) -> None:
-    image = frame(seed)
-    spoilt = image.replace(array=np.where(image.mask != 0, np.float32(value), image.array))
-    one, two = STEPS[name](image), STEPS[name](spoilt)
-    good = one.good & two.good
-    assert name == "flip" or good.any()
-    np.testing.assert_array_equal(one.array[good], two.array[good])
-
-
-@every_step
-@quick
-@given(seed=seeds)
-def test_flags_and_sky_positions_stay(name: str, seed: int) -> None:
-    image = frame(seed)
-    done = STEPS[name](image)
-    if name not in MOVING:
-        assert done.shape == image.shape and done.range == image.range
-        assert ((done.mask & image.mask) == image.mask).all()
-    elif name in ("select", "trim"):
-        np.testing.assert_array_equal(done.mask, image.mask[done.range.slices])
-    if done.wcs is None:
-        assert name == "flip"
-        return
-    dx, dy = done.range.x_lower, done.range.y_lower
-    if name == "shift":
-        dx, dy = -OPTIONS["shift"]["dx"], -OPTIONS["shift"]["dy"]
-    there = done.wcs.all_pix2world(3.0, 2.0, 0)
-    np.testing.assert_allclose(there, image.wcs.all_pix2world(3.0 + dx, 2.0 + dy, 0), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(STEPS.keys() - MOVING - LINKED))
@@ -183,39 +107,3 @@ def test_variance_scales_as_the_square_of_a_factor(name: str, seed: int, power: 
     np.testing.assert_array_equal(other.mask, one.mask)
     np.testing.assert_allclose(other.array[good], factor * one.array[good], rtol=1e-5)
     np.testing.assert_allclose(other.variance[good], factor**2 * one.variance[good], rtol=1e-5)
-
-
-@every_step
-@quick
-@given(seed=seeds)
-def test_single_precision_stays_and_a_variance_follows(name: str, seed: int) -> None:
-    done = STEPS[name](frame(seed))
-    assert done.dtype == np.float32 and done.variance is not None
-    assert STEPS[name](frame(seed).replace(array=frame(seed).array.astype(np.float64))).dtype == np.float64
-
-
-@every_step
-def test_a_plain_array_will_do(name: str) -> None:
-    array = frame(3).array
-    one = STEPS[name]
-    if name == "mask_cosmic_rays":  # the only one that must know the noise, and an array does not say it
-        one = one.configure(noise=ccd_noise(gain=1.5, readnoise=5.0))
-    assert_same_image(one(array), one(Image(array)))
-
-
-@every_step
-@quick
-@given(seed=seeds, power=st.sampled_from([-30, -10, 10, 30]))
-def test_extreme_values_raise_no_warning(name: str, seed: int, power: int) -> None:
-    image = frame(seed)
-    with np.errstate(all="ignore"):
-        extreme = image.replace(array=image.array * np.float32(10.0**power))
-    STEPS[name](extreme)
-
-
-@every_step
-def test_one_line_of_history_says_what_was_done(name: str) -> None:
-    done = STEPS[name](frame(1))
-    assert len(done.header.history) == 1
-    version, step = done.header.history[0].split()[1:3]
-    assert (version, step) == (registry.version(), name)
