@@ -55,6 +55,8 @@ _HOMES = {
     "operations.combine": ("Stack", "combine", "stack"),
     "operations.placement": ("Placement", "grid", "placed"),
     "operations.shift": ("shift",),
+    "operations.transform": ("Transform", "similarity"),
+    "operations.warp": ("warp",),
     "operations.smoothing": ("median_filter",),
     "operations.align": ("AlignmentError", "Shift", "align", "measure_shift", "measure_shifts"),
     "plots.overscan": ("fit_overscan",),
