@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
+
+
+class AlignmentError(CcdfxError):
+    """Nothing in two images proves how far they are displaced."""
 
 
 @dataclass(frozen=True, slots=True)

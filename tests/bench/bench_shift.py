@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from ccdfx.operations.align import measure_shift
+from ccdfx.operations.displacement import measure_shift
 from ccdfx.operations.shift import shift
 from ccdfx.records.image import Image
 
