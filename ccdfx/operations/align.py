@@ -36,7 +36,8 @@ def measure_transform(
     image, reference : Image or 2-D array
         Of one unit; for "phase" also of one shape, window and binning. Flagged pixels play no part.
     by : {"stars", "phase", "wcs"}
-        By the stars that `find_sources` finds in both, as `match_stars` matches them, and where too few do, as
+        By the stars that `find_sources` finds in both, as `match_stars` matches them (within 0.4 of their FWHM, at
+        least 1.5 pixels), and where too few do, as
         `measure_shift` does; by the correlation of the images, cleaned of hot pixels and of everything smooth, in the band of
         frequencies in which they have structure in common, to a fraction of a pixel, a shift alone; or by what the headers
         say of the sky, without looking at a pixel.
@@ -194,8 +195,12 @@ def _measured(image: Image, reference: Image, by: str, model: str, name: str) ->
 
 
 def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transform:
+    tables = find_sources(image), find_sources(reference)
+    # Centroids of wide stars scatter more.
+    widths = [float(np.median(table["fwhm"])) for table in tables if len(table)]
+    tolerance = max(1.5, 0.4 * max(widths, default=0.0))
     try:
-        return match_stars(find_sources(image), reference=find_sources(reference), model=model, name=name)
+        return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
     except AlignmentError:
         if image.shape != reference.shape:
             raise
