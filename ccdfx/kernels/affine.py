@@ -6,11 +6,35 @@ weights are interpolated. One table serves both axes.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 from numba import uint64
 
 from ccdfx.kernels.cache import kernel
 
 _SUMS = {"contract", "reassoc", "nsz"}
+
+
+@kernel(fastmath=_SUMS)
+def _places(slope, start, index, fraction):
+    """The pixels before the places ``slope * x + start``, which lie above -1, and how far beyond them they lie."""
+    for x in range(index.size):
+        place = slope * x + start + 1
+        index[x] = np.int32(place) - 1
+        fraction[x] = place - np.int32(place)
+
+
+@kernel
+def _span(slope, start, size, lower, upper):
+    """The part of ``lower <= x < upper`` with ``-0.5 <= slope * x + start <= size - 0.5``."""
+    if slope == 0:
+        return (lower, upper) if -0.5 <= start <= size - 0.5 else (lower, lower)
+    first, last = (-0.5 - start) / slope, (size - 0.5 - start) / slope
+    if first > last:
+        first, last = last, first
+    lower = math.ceil(min(max(first, lower), upper))
+    return lower, max(math.floor(max(min(last, upper - 1.0), lower - 1.0)) + 1, lower)
 
 
 @kernel(fastmath=_SUMS)
@@ -21,29 +45,33 @@ def resample(source, margin, inverse, origin, table, steps, gain, out):
     compiler, names the neighbours that the columns of `table` weigh, in ascending order.
     """
     width, taps = source.shape[1], len(steps)
-    ny, nx = source.shape[0] - 2 * margin, width - 2 * margin
+    number = source.dtype.type
     phases = table.shape[0] - 1
     # Flat views and unsigned indices: a signed one is asked first whether it counts from the end.
     pixels, weights = source.reshape(-1), table.reshape(-1)
+    i, j = np.empty(out.shape[1], np.int32), np.empty(out.shape[1], np.int32)
+    u, v = np.empty(out.shape[1], source.dtype), np.empty(out.shape[1], source.dtype)
     for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            u = inverse[0, 0] * x + inverse[0, 1] * y + origin[0]
-            v = inverse[1, 0] * x + inverse[1, 1] * y + origin[1]
-            if not (u >= -0.5 and u <= nx - 0.5 and v >= -0.5 and v <= ny - 0.5):
-                out[y, x] = 0
-                continue
-            i, j = int(u + 1) - 1, int(v + 1) - 1
-            p, q = min(int((u - i) * phases), phases - 1), min(int((v - j) * phases), phases - 1)
-            a, b = source.dtype.type((u - i) * phases - p), source.dtype.type((v - j) * phases - q)
-            first = uint64((j + margin + steps[0]) * width + i + margin + steps[0])
-            across, down = uint64(p * taps), uint64(q * taps)
-            total = source.dtype.type(0)
+        across, down = inverse[0, 1] * y + origin[0], inverse[1, 1] * y + origin[1]
+        _places(inverse[0, 0], across, i, u)
+        _places(inverse[1, 0], down, j, v)
+        lower, upper = _span(inverse[0, 0], across, width - 2 * margin, 0, out.shape[1])
+        lower, upper = _span(inverse[1, 0], down, source.shape[0] - 2 * margin, lower, upper)
+        out[y, :lower] = 0
+        out[y, upper:] = 0
+        for x in range(lower, upper):
+            a, b = u[x] * phases, v[x] * phases
+            p, q = min(int(a), phases - 1), min(int(b), phases - 1)
+            a, b = number(a - p), number(b - q)
+            first = uint64((j[x] + margin + steps[0]) * width + i[x] + margin + steps[0])
+            p_taps, q_taps = uint64(p * taps), uint64(q * taps)
+            total = number(0)
             for m in range(taps):
-                line = source.dtype.type(0)
+                line = number(0)
                 for n in range(taps):
-                    low, high = weights[across + uint64(n)], weights[across + uint64(n + taps)]
+                    low, high = weights[p_taps + uint64(n)], weights[p_taps + uint64(n + taps)]
                     line += (low + a * (high - low)) * pixels[first + uint64(m * width + n)]
-                low, high = weights[down + uint64(m)], weights[down + uint64(m + taps)]
+                low, high = weights[q_taps + uint64(m)], weights[q_taps + uint64(m + taps)]
                 total += (low + b * (high - low)) * line
             out[y, x] = gain * total
 
