@@ -85,6 +85,11 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 )
 @click.option("--align", is_flag=True, help="Resample the frames onto the first by its stars.")
 @click.option(
+    "--align-by",
+    type=click.Choice(["shift", "phase", "stars", "wcs"]),
+    help="Align by shifts (as --align), by correlation, with rotation and scale by stars, or by the WCS.",
+)
+@click.option(
     "--offsets", metavar="wcs|stars|grid:...|FILE",
     help="Lay the frames side by side: by their WCS, their stars, grid:columns=C,rows=R,dx=X,dy=Y, or a file with "
     "dx and dy of each frame.",
@@ -121,6 +126,7 @@ def command(
     Frames are read by rows, so their number is not bounded by memory (--align and --offsets stars read them whole).
     The result's header is the first frame's, with HISTORY lines that name the options and the inputs.
     """
+    options["align"] = options.pop("align_by") or options["align"]
     paths = [Path(frame) for frame in frames]
     targets = [Path(target) for target in (output, maps) if target]
     for target in targets:
@@ -221,7 +227,7 @@ def choices(
 
 
 def opened(
-    paths: Sequence[Path], *, align: bool, hdu: str | None, planes: bool, **options: Any
+    paths: Sequence[Path], *, align: bool | str, hdu: str | None, planes: bool, **options: Any
 ) -> Iterator[list[Any]]:
     """The frames of each result: one list, or with every extension wanted one for each of them."""
     import ccdfx
@@ -239,7 +245,8 @@ def opened(
         with ExitStack() as closing:
             for frame in frames:
                 closing.callback(frame.close)
-            yield ccdfx.align([frame.select() for frame in frames]) if align else frames
+            way = "shift" if align is True else align
+            yield ccdfx.align([frame.select() for frame in frames], by=way) if way else frames
 
 
 def map_images(stacks: Sequence[Any]) -> list[Any]:

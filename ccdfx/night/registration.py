@@ -63,7 +63,7 @@ def register(files: Sequence[str], folder: Path) -> Registration:
 
 def _onto(reference: str, files: Sequence[str], folder: Path) -> Registration:
     from ccdfx.io import read
-    from ccdfx.operations.align import measure_shift
+    from ccdfx.operations.displacement import measure_shift
 
     image = read(folder / reference)
     steps = {reference: Step(0.0, 0.0, 0.0)}

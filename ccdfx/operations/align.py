@@ -1,161 +1,134 @@
-"""Measuring how far images of one field are displaced, and laying them on one grid of pixels."""
+"""Laying images of one field on one grid of pixels, however they lie on one another."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.kernels import detection
 from ccdfx.operations.correlation import NEEDED, correlated
-from ccdfx.operations.matching import CERTAIN, Stars, matched
-from ccdfx.operations.refinement import refined
-from ccdfx.operations.shift import check_kernel, shift
-from ccdfx.photometry import sources_in, usable
+from ccdfx.operations.displacement import SHARE, Shift, index_of, measure_shift, measure_shifts
+from ccdfx.operations.shift import check_kernel
+from ccdfx.operations.star_match import match_stars
+from ccdfx.operations.transform import AlignmentError, Transform, as_transform
+from ccdfx.operations.warp import warp
+from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
-from ccdfx.records.matching import require_match
-from ccdfx.records.numbers import whole
+from ccdfx.records.matching import require_match, require_same_unit
+from ccdfx.records.wcs import astropy_wcs
 
-_THRESHOLD = 5.0
-_SHARE = 0.4
-_FINE = 0.05  # pixels: what needs no refinement
-
-
-class AlignmentError(CcdfxError):
-    """Nothing in two images proves how far they are displaced."""
+MEASURED = ("phase", "stars", "wcs")
+WAYS = ("shift", *MEASURED)
+_BENT = 0.25  # pixels by which two WCS may differ from an affine transform
+_NODES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """The step in pixels that brings an image onto its reference: ``shift(image, dx=s.dx, dy=s.dy)``.
-
-    Attributes
-    ----------
-    dx, dy : float
-        pixels.
-    error : float
-        Standard error of the worse axis, in pixels, from the scatter of what was averaged.
-    matched : int
-        The stars that agree; 0 for a correlation.
-    method : str
-        "stars", "correlation", or "reference" for the reference itself.
-    """
-
-    dx: float
-    dy: float
-    error: float
-    matched: int
-    method: str
-
-
-class _View(NamedTuple):
-    image: Image
-    plane: detection.Plane
-    stars: Stars
-
-
-def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
-    """The step that brings `image` onto `reference`.
-
-    Stars are found in both; the differences of all pairs vote for a step, and the robust mean of the differences of
-    the stars that agree refines it. Hot pixels, bad columns and cosmic rays are no stars (see `find_sources`), and what is fixed to the
-    detector cannot outvote stars that moved. With too few stars the images, cleaned of hot pixels and of
-    everything smooth, are correlated. Steps up to 0.4 of the frame are found.
+def measure_transform(
+    image: Any, *, reference: Any, by: str = "stars", model: str = "similarity", name: str = "image"
+) -> Transform:
+    """The transform that brings `image` onto `reference`.
 
     Parameters
     ----------
     image, reference : Image or 2-D array
-        Of one shape, window, unit and binning. Flagged pixels play no part.
+        Of one unit; for "phase" also of one shape, window and binning. Flagged pixels play no part.
+    by : {"stars", "phase", "wcs"}
+        By the stars that `find_sources` finds in both, as `match_stars` matches them (within 0.4 of their FWHM, at
+        least 1.5 pixels), and where too few do, as
+        `measure_shift` does; by the correlation of the images, cleaned of hot pixels and of everything smooth, in the band of
+        frequencies in which they have structure in common, to a fraction of a pixel, a shift alone; or by what the headers
+        say of the sky, without looking at a pixel.
+    model : {"similarity", "affine"}
+        For stars, as in `match_stars`.
     name : str
         What to call `image` when it fails.
 
     Returns
     -------
-    Shift
+    Transform
+        For stars its `pairs` are rows of ``find_sources(image)`` and ``find_sources(reference)``. For "wcs" `rms` and
+        `error` are what the best affine transform leaves of the difference of the two.
 
     Raises
     ------
     AlignmentError
-        No step that chance could not explain as well.
+        Nothing beyond chance; or two WCS between which no affine transform is right within 0.25 pixels.
+    ArgumentError
+        A header without celestial WCS.
     MismatchError
-        Shape, window, unit or binning differ.
+        Unit, or for "phase" shape, window or binning differ.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from ccdfx import similarity, warp
     >>> rng = np.random.default_rng(1)
-    >>> y, x = np.mgrid[:100, :120]
-    >>> def field(dx):
-    ...     stars = [(20, 30), (90, 25), (60, 70), (35, 80), (75, 45)]
+    >>> y, x = np.mgrid[:200, :200]
+    >>> stars = rng.uniform(50, 150, (12, 2))
+    >>> def field(transform):
     ...     return rng.normal(50, 1, x.shape) + sum(
-    ...         200 * np.exp(-((x - a - dx) ** 2 + (y - b) ** 2) / 5) for a, b in stars
+    ...         200 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / 5) for a, b in transform.apply(stars)
     ...     )
-    >>> found = measure_shift(field(3.5), reference=field(0))
-    >>> round(found.dx, 1), round(abs(found.dy), 1), found.matched, found.method
-    (-3.5, 0.0, 5, 'stars')
+    >>> turned, straight = field(similarity(rotation=5, offset=(8, -9))), field(similarity())
+    >>> found = measure_transform(straight, reference=turned)
+    >>> round(found.rotation, 1), round(found.scale, 2), found.matched > 7
+    (5.0, 1.0, True)
     """
-    image, reference = as_image(image), as_image(reference, "reference")
-    require_match(reference, image, name)
-    view, target = _view(image), _view(reference)
-    found = [Shift(0.0, 0.0, 0.0, len(target.stars.snr), "reference"), _measured(view, target, name)]
-    step = _together(found, [target.plane.array, view.plane.array], target.stars.fwhm, 0)[1]
-    assert isinstance(step, Shift)
-    return step
+    return _measured(as_image(image), as_image(reference, "reference"), _way(by, MEASURED), model, name)
 
 
-def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift | AlignmentError, ...]:
-    """The steps that bring all images onto one of them; a failure takes the place of its step.
+def measure_transforms(
+    images: Iterable[Any], *, reference: int = 0, by: str = "stars", model: str = "similarity"
+) -> tuple[Transform | AlignmentError, ...]:
+    """The transforms that bring all images onto one of them; a failure takes the place of its transform.
 
     Parameters
     ----------
     images : iterable of Image or 2-D array
     reference : int
         Which of them is the reference; negative counts from the end.
+    by, model
+        As in `measure_transform`.
 
     Returns
     -------
-    tuple of Shift or AlignmentError
+    tuple of Transform or AlignmentError
         One an image. The error is returned, not raised, so that a frame can be left out and the reason said.
 
     Raises
     ------
-    MismatchError
-        Shape, window, unit or binning differ.
+    ArgumentError, MismatchError
+        As `measure_transform`.
 
     Examples
     --------
     >>> import numpy as np
     >>> sky = np.random.default_rng(1).normal(0, 1, (2, 64, 64))
-    >>> one, two = measure_shifts(sky)
+    >>> one, two = measure_transforms(sky)
     >>> one.method, type(two).__name__
     ('reference', 'AlignmentError')
     """
     frames = as_images(images)
-    base = _index(reference, len(frames))
+    base = index_of(reference, len(frames))
+    _way(by, MEASURED)
+    found: list[Transform | AlignmentError] = []
     for i, frame in enumerate(frames):
-        require_match(frames[base], frame, f"images[{i}]")
-    target = _view(frames[base])
-    found: list[Shift | AlignmentError] = []
-    planes: list[np.ndarray] = []
-    for i, frame in enumerate(frames):
-        if i == base:
-            found.append(Shift(0.0, 0.0, 0.0, len(target.stars.snr), "reference"))
-            planes.append(target.plane.array)
-            continue
-        view = _view(frame)
-        planes.append(view.plane.array)
         try:
-            found.append(_measured(view, target, f"images[{i}]"))
+            if i == base:
+                found.append(Transform(method="reference"))
+            else:
+                found.append(_measured(frame, frames[base], by, model, f"images[{i}]"))
         except AlignmentError as error:
             found.append(error)
-    return tuple(_together(found, planes, target.stars.fwhm, base))
+    return tuple(found)
 
 
-def align(images: Iterable[Any], *, reference: int = 0, kernel: str = "spline") -> list[Image]:
+def align(
+    images: Iterable[Any], *, reference: int = 0, by: str = "shift", kernel: str = "spline"
+) -> list[Image]:
     """All images resampled onto the pixel grid of one of them.
 
     Parameters
@@ -163,19 +136,28 @@ def align(images: Iterable[Any], *, reference: int = 0, kernel: str = "spline") 
     images : iterable of Image or 2-D array
     reference : int
         Which of them is the reference. It is returned as it is.
+    by : {"shift", "phase", "stars", "wcs"}
+        A shift from the stars, or from the correlation where there are too few (`measure_shifts`); a shift from the
+        correlation alone; rotation, scale, mirror and shift, where needed, from the stars; or whatever the headers
+        say. `measure_transform` explains the last three, and reports residuals.
     kernel : {"spline", "lanczos"}
-        As in `shift`, which says what becomes of mask, variance and header.
+        As in `shift` and `warp`, which say what becomes of mask, variance, header and flux.
 
     Returns
     -------
     list of Image
+        Of the shape and range of the reference.
 
     Raises
     ------
     AlignmentError
-        The first image whose step cannot be measured; `measure_shifts` gives them all.
+        The first image that cannot be aligned; `measure_shifts` and `measure_transforms` give them all.
+    ArgumentError
+        By "wcs", a header without celestial WCS.
     MismatchError
-        Shape, window, unit or binning differ.
+        Units differ; by "shift" and "phase", also shape, window or binning.
+    UnknownNameError
+        Another kernel or another way.
 
     Examples
     --------
@@ -185,72 +167,119 @@ def align(images: Iterable[Any], *, reference: int = 0, kernel: str = "spline") 
     """
     frames = as_images(images)
     check_kernel(kernel)
+    found: tuple[Shift | Transform | AlignmentError, ...]
+    if _way(by, WAYS) == "shift":
+        found = measure_shifts(frames, reference=reference)
+    else:
+        found = measure_transforms(frames, reference=reference, by=by)
+    base = frames[index_of(reference, len(frames))]
     out = []
-    for frame, step in zip(frames, measure_shifts(frames, reference=reference), strict=True):
+    for frame, step in zip(frames, found, strict=True):
         if isinstance(step, AlignmentError):
             raise step
-        out.append(
-            frame if step.method == "reference" else shift(frame, dx=step.dx, dy=step.dy, kernel=kernel)
-        )
+        if step.method == "reference":
+            out.append(frame)
+        else:
+            laid = warp(frame, transform=step, shape=base.shape, kernel=kernel)
+            out.append(laid.replace(range=base.range))
     return out
 
 
-def _view(image: Image) -> _View:
-    plane = detection.prepared(image.array, usable(image))
-    fwhm = detection.estimated_fwhm(plane, _THRESHOLD)
-    table = sources_in(plane, fwhm=fwhm, threshold=_THRESHOLD, border=math.ceil(fwhm))
-    return _View(image, plane, Stars(np.column_stack([table["x"], table["y"]]), table["snr"], fwhm))
+def _measured(image: Image, reference: Image, by: str, model: str, name: str) -> Transform:
+    require_same_unit(reference, image, name)
+    if by == "phase":
+        return _by_phase(image, reference, name)
+    if by == "wcs":
+        return _by_wcs(image, reference, name)
+    return _by_stars(image, reference, model, name)
 
 
-def _measured(image: _View, reference: _View, name: str) -> Shift:
-    ny, nx = image.image.shape
-    limit = _SHARE * nx, _SHARE * ny
-    match = matched(reference.stars, image.stars, limit)
-    if match is not None and match.chance < CERTAIN:
-        return Shift(float(match.step[0]), float(match.step[1]), match.error, len(match.pairs), "stars")
-    peak = correlated(reference.plane, image.plane, limit)
-    if peak.certain:
-        return Shift(float(peak.step[0]), float(peak.step[1]), peak.error, 0, "correlation")
-    agree = 0 if match is None else len(match.pairs)
-    raise AlignmentError(
-        name,
-        f"cannot be aligned: of {len(image.stars.snr)} stars here and {len(reference.stars.snr)} in the reference "
-        f"{agree} agree on a step, which chance explains; their correlation peaks at {peak.height:.1f} sigma "
-        f"({NEEDED:.0f} needed), {peak.alone:.1f} times its next peak, with {peak.alike:.0%} of the structure in common",
-        remedy="leave the frame out, or give a reference that shares more of the field",
+def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transform:
+    tables = find_sources(image), find_sources(reference)
+    # Centroids of wide stars scatter more.
+    widths = [float(np.median(table["fwhm"])) for table in tables if len(table)]
+    tolerance = max(1.5, 0.4 * max(widths, default=0.0))
+    try:
+        return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
+    except AlignmentError:
+        if image.shape != reference.shape:
+            raise
+        # A shift has fewer ways to be right by chance, so that fewer stars prove it.
+        try:
+            step = measure_shift(image, reference=reference, name=name)
+        except AlignmentError:
+            step = None
+        if step is None:
+            raise
+    found = as_transform(step)
+    return Transform(offset=found.offset, error=step.error, method=step.method)
+
+
+def _by_phase(image: Image, reference: Image, name: str) -> Transform:
+    require_match(reference, image, name)
+    ny, nx = image.shape
+    planes = [detection.prepared(one.array, usable(one)) for one in (reference, image)]
+    peak = correlated(planes[0], planes[1], (SHARE * nx, SHARE * ny))
+    if not peak.certain:
+        raise AlignmentError(
+            name,
+            f"cannot be correlated with the reference: the highest peak stands {peak.height:.1f} sigma high "
+            f"({NEEDED:.0f} needed), {peak.alone:.1f} times its next, with {peak.alike:.0%} of the structure in common",
+            remedy="align by stars, or give a reference that shares more of the field",
+        )
+    return Transform(
+        offset=(float(peak.step[0]), float(peak.step[1])), error=float(peak.error), method="correlation"
     )
 
 
-def _together(
-    found: Sequence[Shift | AlignmentError], planes: Sequence[np.ndarray], fwhm: float, base: int
-) -> list[Shift | AlignmentError]:
-    """The steps found by stars, refined together; those that this does not make better stay."""
-    out = list(found)
-    by_stars = [i for i, s in enumerate(found) if isinstance(s, Shift) and s.method in ("stars", "reference")]
-    old = [s for i in by_stars if isinstance(s := found[i], Shift)]
-    if max(s.error for s in old) < _FINE:
-        return out
-    steps = np.array([(s.dx, s.dy) for s in old])
-    better = refined([planes[i] for i in by_stars], steps, fwhm, by_stars.index(base))
-    if better is None:
-        return out
-    for i, step, error, stars in zip(by_stars, *better, strict=True):
-        if i != base:
-            out[i] = Shift(float(step[0]), float(step[1]), float(error), int(stars), "stars")
-    return out
+def _by_wcs(image: Image, reference: Image, name: str) -> Transform:
+    """The affine transform that a grid of pixels of the image follows through the sky."""
+    systems = []
+    for one, called in ((image, name), (reference, "reference")):
+        system = astropy_wcs(one.header)
+        if system is None:
+            raise ArgumentError(called, "must have a celestial WCS", remedy="align by stars")
+        systems.append(system)
+    ny, nx = image.shape
+    x, y = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, _NODES), np.linspace(0, ny - 1, _NODES))
+    )
+    there = _across(systems[0], systems[1], x, y)
+    basis = np.column_stack([x - x.mean(), y - y.mean(), np.ones_like(x)])
+    known = np.isfinite(there).all()
+    solution = np.linalg.lstsq(basis, there if known else np.zeros_like(there), rcond=None)[0]
+    far = np.hypot(*(there - basis @ solution).T)
+    if not known or far.max() > _BENT:
+        raise AlignmentError(
+            name,
+            f"must lie on the reference under one affine transform within {_BENT} pixels, as its WCS does not",
+            value=round(float(far.max()), 2) if known else "another part of the sky",
+            remedy="project it with reproject_image of ccdfx-reproject",
+        )
+    matrix = solution[:2].T
+    (xx, xy), (yx, yy) = matrix.tolist()
+    offset = solution[2] - matrix @ (x.mean(), y.mean())
+    rms = float(np.sqrt((far**2).mean()))
+    return Transform(
+        ((xx, xy), (yx, yy)),
+        (float(offset[0]), float(offset[1])),
+        rms=rms,
+        error=float(far.max()),
+        method="wcs",
+    )
 
 
-def _index(reference: Any, count: int) -> int:
-    index = whole("reference", reference, remedy="give the number of an image, from 0")
-    if count == 0:
-        raise ArgumentError(
-            "images", "must hold at least one image", value=[], remedy="give a list of images"
-        )
-    if not -count <= index < count:
-        raise ArgumentError(
-            "reference",
-            f"must be below the number of images, {count}",
-            value=index,
-            remedy="count from 0, or from the end with negative numbers",
-        )
-    return index % count
+def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Places (n, 2) in the other WCS; NaN where it has none."""
+    from astropy.wcs import NoConvergence
+
+    try:
+        return np.column_stack(other.all_world2pix(*system.all_pix2world(x, y, 0), 0))
+    except NoConvergence:
+        return np.full((x.size, 2), np.nan)
+
+
+def _way(by: Any, ways: tuple[str, ...]) -> str:
+    if by not in ways:
+        raise UnknownNameError("by", f"must be one of {', '.join(ways)}", value=by, remedy="choose one")
+    return str(by)

@@ -121,22 +121,22 @@ def _judged(
     bright: tuple[np.ndarray, np.ndarray], step: np.ndarray, tolerance: float, trials: float
 ) -> tuple[float, int, np.ndarray]:
     """How probable it is that chance makes as many pairs, given how many it makes at steps nearby."""
-    pairs = _pairs(*bright, step, tolerance)
+    pairs = mutual_pairs(*bright, step, tolerance)
     if len(pairs) < 3:
         return 1.0, len(pairs), step
     angles = np.arange(12) * (np.pi / 6)
     nearby = [
-        len(_pairs(*bright, step + 4 * tolerance * np.array([math.cos(a), math.sin(a)]), tolerance))
+        len(mutual_pairs(*bright, step + 4 * tolerance * np.array([math.cos(a), math.sin(a)]), tolerance))
         for a in angles
     ]
     area = np.prod(np.ptp(bright[1], axis=0) + 4 * tolerance)
     uniform = len(bright[0]) * len(bright[1]) * math.pi * tolerance**2 / area
     expected = max(sum(nearby) / len(nearby), 2 * uniform)
     # Two of the agreeing pairs could have defined the step.
-    return min(1.0, trials * _poisson_tail(len(pairs), expected)), len(pairs), step
+    return min(1.0, trials * poisson_tail(len(pairs), expected)), len(pairs), step
 
 
-def _poisson_tail(count: int, mean: float) -> float:
+def poisson_tail(count: int, mean: float) -> float:
     """The probability of `count` or more (its leading terms; they fall fast above the mean)."""
     if count <= mean:
         return 1.0
@@ -144,7 +144,7 @@ def _poisson_tail(count: int, mean: float) -> float:
     return min(1.0, sum(terms))
 
 
-def _pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
+def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
     """Index pairs of stars that are each other's nearest and closer than `tolerance` after the step."""
     if not (len(reference) and len(image)):
         return np.empty((0, 2), np.int64)
@@ -163,7 +163,7 @@ def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float,
     error = math.inf
     pairs = np.empty((0, 2), np.int64)
     for _ in range(3):
-        pairs = _pairs(first, second, step, tolerance)
+        pairs = mutual_pairs(first, second, step, tolerance)
         gaps = first[pairs[:, 0]] - second[pairs[:, 1]]
         # The error of a centroid goes with width over significance; 0.03 pixels is what undersampling leaves.
         known = (reference.fwhm / reference.snr[pairs[:, 0]]) ** 2 + (

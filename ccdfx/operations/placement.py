@@ -182,7 +182,8 @@ def _offsets(frames: Sequence[Frame], by: tuple[tuple[float, float], ...] | str)
 
 
 def _from_stars(frames: Sequence[Frame]) -> np.ndarray:
-    from ccdfx.operations.align import AlignmentError, measure_shifts
+    from ccdfx.operations.displacement import measure_shifts
+    from ccdfx.operations.transform import AlignmentError
 
     steps = []
     for frame, step in zip(frames, measure_shifts([f.image() for f in frames]), strict=True):

@@ -128,15 +128,21 @@ def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
     radius = 3 if kernel == "lanczos" else 12 if dtype == np.float32 else 24
     first = math.floor(-step) - radius + 1
     distance = -step - np.arange(first, first + 2 * radius)
-    weights = np.sinc(distance) * np.sinc(distance / 3) if kernel == "lanczos" else _cardinal(distance)
+    weights = lanczos(distance) if kernel == "lanczos" else cardinal(distance)
     return Taps(first, weights / weights.sum())
 
 
-def _cardinal(distance: np.ndarray) -> np.ndarray:
+def lanczos(distance: np.ndarray) -> np.ndarray:
+    """The windowed sinc with three lobes, at distances below 3, before its weights are normalised."""
+    return np.sinc(distance) * np.sinc(distance / 3)
+
+
+def cardinal(distance: np.ndarray) -> np.ndarray:
+    """The cubic spline that is 1 at 0 and 0 at all other whole distances."""
     k = np.arange(-60, 61)
-    t = np.abs(distance[:, None] - k)
+    t = np.abs(distance[..., None] - k)
     b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
-    return (math.sqrt(3) * _POLE ** np.abs(k) * b3).sum(axis=1)
+    return (math.sqrt(3) * _POLE ** np.abs(k) * b3).sum(axis=-1)
 
 
 def _step(value: Any, name: str, size: int) -> float:

@@ -1,4 +1,4 @@
-"""Moving a frame by a sub-pixel step, against `scipy.ndimage.shift` of order 3 and against a copy; measuring a step.
+"""Moving and turning a frame, against `scipy.ndimage` of order 3 and against a copy; measuring a step and a turn.
 
 Run it: ``python tests/bench/bench_shift.py [size] [repeats]``. It prints the ratios of the medians of CPU time, the
 candidates taking turns, all on one thread.
@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from ccdfx.operations.align import measure_shift
+from ccdfx.operations.align import measure_transform
+from ccdfx.operations.displacement import measure_shift
 from ccdfx.operations.shift import shift
+from ccdfx.operations.transform import Transform, similarity
+from ccdfx.operations.warp import warp
 from ccdfx.records.image import Image
 
 STEP = (0.3, -7.6)
@@ -50,6 +53,14 @@ def timed(candidates: dict[str, Callable[[], Any]], repeats: int) -> dict[str, f
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def turned(array: np.ndarray, transform: Transform) -> np.ndarray:
+    """What scipy makes of the same transform."""
+    back = transform.inverse()
+    return ndimage.affine_transform(
+        array, np.array(back.matrix)[::-1, ::-1], back.offset[::-1], order=3, mode="mirror"
+    )
+
+
 def main() -> None:
     """Print one line a candidate."""
     size, repeats = (int(sys.argv[i]) if len(sys.argv) > i else given for i, given in ((1, 2048), (2, 7)))
@@ -57,6 +68,7 @@ def main() -> None:
     mask = np.random.default_rng(2).random(array.shape) < 1e-3
     plain, full = Image(array), Image(array, mask=mask, variance=array)
     dx, dy = STEP
+    turn = similarity(rotation=0.3, scale=1.002, offset=(6.0, -5.0))
     figures = timed(
         {
             "copy": array.copy,
@@ -69,10 +81,22 @@ def main() -> None:
         },
         repeats,
     )
-    peer, copy = figures["scipy.ndimage.shift, order 3"], figures["copy"]
+    figures_turned = timed(
+        {
+            "scipy.ndimage.affine_transform": lambda: turned(array, turn),
+            "warp": lambda: warp(plain, transform=turn),
+            "warp, lanczos": lambda: warp(plain, transform=turn, kernel="lanczos"),
+            "warp with mask and variance": lambda: warp(full, transform=turn),
+            "measure_transform": lambda: measure_transform(array, reference=reference),
+        },
+        repeats,
+    )
     print(f"{size} x {size} float32, one thread")
-    for name, seconds in figures.items():
-        print(f"{name:32} {seconds:8.4f} s  {peer / seconds:6.1f} x scipy  {seconds / copy:7.1f} copies")
+    for table in (figures, figures_turned):
+        peer = next(seconds for name, seconds in table.items() if name.startswith("scipy"))
+        for name, seconds in table.items():
+            copies = seconds / figures["copy"]
+            print(f"{name:32} {seconds:8.4f} s  {peer / seconds:6.1f} x scipy  {copies:7.1f} copies")
 
 
 if __name__ == "__main__":

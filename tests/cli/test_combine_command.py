@@ -232,6 +232,14 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
     assert np.median(combined[cy, cx]) > 800
     assert "combine align=True" in ccdfx.read(tmp_path / "out.fits").header.history
 
+    turned = ccdfx.write(np.rot90(ccdfx.read(paths[0]).array), tmp_path / "turned.fits")
+    result = run(
+        "combine", paths[0], turned, "-o", tmp_path / "both.fits", "--align-by", "stars", "--reject", "none"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert np.median(ccdfx.read(tmp_path / "both.fits").array[cy, cx]) > 800
+    assert "combine align=stars" in ccdfx.read(tmp_path / "both.fits").header.history
+
     blank = ccdfx.write(rng.normal(100, 1, x.shape).astype(np.float32), tmp_path / "blank.fits")
     failed = run("combine", paths[0], blank, "-o", tmp_path / "none.fits", "--align")
     assert failed.exit_code == 1 and f"error: {blank}: cannot be aligned" in failed.stderr

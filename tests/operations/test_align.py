@@ -22,7 +22,8 @@ from ccdfx import (
     measure_shifts,
 )
 from ccdfx.kernels.sources import gradient_sums
-from ccdfx.operations.align import AlignmentError, Shift
+from ccdfx.operations.displacement import Shift
+from ccdfx.operations.transform import AlignmentError
 
 SHAPE = (420, 480)
 

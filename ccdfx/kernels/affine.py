@@ -1,0 +1,102 @@
+"""Resampling a plane under an affine transform.
+
+Row p of a table of weights belongs to places that lie p / (rows - 1) of a pixel beyond one; between two rows the
+weights are interpolated. One table serves both axes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import uint64
+
+from ccdfx.kernels.cache import kernel
+
+_SUMS = {"contract", "reassoc", "nsz"}
+
+
+@kernel(fastmath=_SUMS)
+def _places(slope, start, index, fraction):
+    """The pixels before the places ``slope * x + start``, which lie above -1, and how far beyond them they lie."""
+    for x in range(index.size):
+        place = slope * x + start + 1
+        index[x] = np.int32(place) - 1
+        fraction[x] = place - np.int32(place)
+
+
+@kernel
+def _span(slope, start, size, lower, upper):
+    """The part of ``lower <= x < upper`` with ``-0.5 <= slope * x + start <= size - 0.5``."""
+    if slope == 0:
+        return (lower, upper) if -0.5 <= start <= size - 0.5 else (lower, lower)
+    first, last = (-0.5 - start) / slope, (size - 0.5 - start) / slope
+    if first > last:
+        first, last = last, first
+    lower = math.ceil(min(max(first, lower), upper))
+    return lower, max(math.floor(max(min(last, upper - 1.0), lower - 1.0)) + 1, lower)
+
+
+@kernel(fastmath=_SUMS)
+def resample(source, margin, inverse, origin, table, steps, gain, out):
+    """Fill ``out[y, x]`` with `gain` times `source` at ``inverse @ (x, y) + origin``, and with 0 outside its pixels.
+
+    `source` has `margin` pixels around it that continue it. `steps`, a tuple because its length is then known to the
+    compiler, names the neighbours that the columns of `table` weigh, in ascending order.
+    """
+    width, taps = source.shape[1], len(steps)
+    number = source.dtype.type
+    phases = table.shape[0] - 1
+    # Flat views and unsigned indices: a signed one is asked first whether it counts from the end.
+    pixels, weights = source.reshape(-1), table.reshape(-1)
+    i, j = np.empty(out.shape[1], np.int32), np.empty(out.shape[1], np.int32)
+    u, v = np.empty(out.shape[1], source.dtype), np.empty(out.shape[1], source.dtype)
+    for y in range(out.shape[0]):
+        across, down = inverse[0, 1] * y + origin[0], inverse[1, 1] * y + origin[1]
+        _places(inverse[0, 0], across, i, u)
+        _places(inverse[1, 0], down, j, v)
+        lower, upper = _span(inverse[0, 0], across, width - 2 * margin, 0, out.shape[1])
+        lower, upper = _span(inverse[1, 0], down, source.shape[0] - 2 * margin, lower, upper)
+        out[y, :lower] = 0
+        out[y, upper:] = 0
+        for x in range(lower, upper):
+            a, b = u[x] * phases, v[x] * phases
+            p, q = min(int(a), phases - 1), min(int(b), phases - 1)
+            a, b = number(a - p), number(b - q)
+            first = uint64((j[x] + margin + steps[0]) * width + i[x] + margin + steps[0])
+            p_taps, q_taps = uint64(p * taps), uint64(q * taps)
+            total = number(0)
+            for m in range(taps):
+                line = number(0)
+                for n in range(taps):
+                    low, high = weights[p_taps + uint64(n)], weights[p_taps + uint64(n + taps)]
+                    line += (low + a * (high - low)) * pixels[first + uint64(m * width + n)]
+                low, high = weights[q_taps + uint64(m)], weights[q_taps + uint64(m + taps)]
+                total += (low + b * (high - low)) * line
+            out[y, x] = gain * total
+
+
+@kernel
+def gather_flags(flags, near, margin, inverse, origin, table, notable, out):
+    """OR into ``out[y, x]`` the flags of those 4 x 4 neighbours that weigh at least `notable` there.
+
+    Geometry as in `resample`; what surrounds `flags` also stands for everything beyond. ``near[j, i]`` holds all flags
+    of the 16 neighbours of a place beyond (i + 1, j + 1); `table` has four columns.
+    """
+    ny, nx = flags.shape
+    phases = table.shape[0] - 1
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            u = inverse[0, 0] * x + inverse[0, 1] * y + origin[0] + margin
+            v = inverse[1, 0] * x + inverse[1, 1] * y + origin[1] + margin
+            if not (u >= 1 and u < nx - 2 and v >= 1 and v < ny - 2):
+                out[y, x] |= flags[0, 0]
+                continue
+            i, j = int(u), int(v)
+            if near[j - 1, i - 1] == 0:
+                continue
+            p, q = int((u - i) * phases + 0.5), int((v - j) * phases + 0.5)
+            for m in range(4):
+                for n in range(4):
+                    if abs(table[q, m] * table[p, n]) >= notable:
+                        out[y, x] |= flags[j + m - 1, i + n - 1]

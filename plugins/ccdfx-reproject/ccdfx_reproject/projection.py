@@ -1,0 +1,244 @@
+"""Projection onto another WCS: values, variance, flags and header."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ccdfx import (
+    ArgumentError,
+    ArgumentTypeError,
+    Flag,
+    Header,
+    Image,
+    Range,
+    UnknownNameError,
+    replace_masked,
+)
+
+METHODS = ("interp", "adaptive", "exact")
+NOTABLE = 0.05
+"""A flag counts where the pixels that carry it weigh this much, and coverage where as much is missing."""
+_WCS_CARD = re.compile(
+    r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER|CNAME)\d+[A-Z]?$|(CD|PC|PV|PS)\d+_\d+[A-Z]?$"
+    r"|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)$|(WCSAXES|WCSNAME|LONPOLE|LATPOLE|RADESYS|EQUINOX|SPECSYS)[A-Z]?$"
+    r"|(RADECSYS|EPOCH|PIXSCALE|PIXSCAL[12]|LTV[12]|LTM\d_\d|BIASSEC|TRIMSEC|DATASEC|CCDSEC)$"
+)
+
+
+class _Grid(NamedTuple):
+    """Where the result lies, and how its pixels lie on those of the image."""
+
+    wcs: Any
+    shape: tuple[int, int]
+    range: Range
+    area: np.ndarray  # of each pixel, in pixels of the image; 0 where the two share no sky
+    stretch: float  # the longest side of any pixel, in pixels of the image
+
+
+def reproject_image(
+    image: Any, *, target: Any, method: str = "interp", shape: tuple[int, int] | None = None
+) -> Image:
+    """The image on the pixels of another WCS.
+
+    Parameters
+    ----------
+    image : Image
+        With a celestial WCS.
+    target : Image, Header, mapping of cards, or astropy.wcs.WCS
+        Whose pixels the result has.
+    method : {"interp", "adaptive", "exact"}
+        Linear interpolation, a Hann window that grows with the pixels, or the overlap of the pixels on the sky.
+    shape : (ny, nx), optional
+        That of the target by default.
+
+    Returns
+    -------
+    Image
+        float32, or float64 where the image needs it, in counts a pixel: multiplied by the area of the new pixel in old ones.
+        Variance takes the squares of the same weights. Bad pixels take the median of their neighbours before,
+        and their flags go where they weigh 0.05 or more; NO_DATA where less than 0.95 of a pixel is covered. The
+        header is that of the image with the WCS of the target.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        No celestial WCS in one of the two, a target without a shape.
+    UnknownNameError
+        Another method.
+
+    Examples
+    --------
+    >>> sky = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 2.0, "CRPIX2": 2.0, "CDELT1": -0.1, "CDELT2": 0.1}
+    >>> image = Image([[0.0, 0, 0], [0, 8, 0], [0, 0, 0]], sky)
+    >>> moved = reproject_image(image, target={**sky, "CRPIX1": 3.0}, shape=(3, 4))
+    >>> moved.array.round(3).tolist()[1], moved.mask.tolist()[1]
+    ([0.0, 0.0, 8.0, 0.0], [16, 0, 0, 0])
+    """
+    image = image if isinstance(image, Image) else Image.of(image)
+    if method not in METHODS:
+        raise UnknownNameError(
+            "method", f"must be one of {', '.join(METHODS)}", value=method, remedy=f"give {METHODS[0]!r}"
+        )
+    own = _celestial(image, "image")
+    grid = _grid(own, target, shape)
+    project = partial(_projected, own, grid, method)
+    dtype = np.result_type(image.dtype, np.float32)
+    array, footprint = project(_without_gaps(image.array, image))
+    covered = np.isfinite(array) & (grid.area > 0)
+    result = np.where(covered, array * grid.area, 0).astype(dtype)
+    variance = None
+    if image.variance is not None:
+        variance = np.where(
+            covered, _variance(project, image, _apart(method, grid.stretch)) * grid.area**2, 0
+        )
+    flags = _flags(project, image, grid)
+    flags[~covered | (footprint < 1 - NOTABLE)] |= np.uint8(Flag.NO_DATA)
+    mask = None if image.mask is None and not flags.any() else flags
+    return Image(
+        result,
+        _header(image.header, grid.wcs),
+        mask,
+        grid.range,
+        None if variance is None else variance.astype(dtype),
+    )
+
+
+def _projected(own: Any, grid: _Grid, method: str, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Planes (..., ny, nx) under the method, NaN where there is nothing, and the part of each pixel that is covered."""
+    import reproject
+
+    call: Callable[..., Any] = {
+        "interp": partial(reproject.reproject_interp, order="bilinear", roundtrip_coords=False),
+        "adaptive": partial(reproject.reproject_adaptive, kernel="hann", roundtrip_coords=False),
+        "exact": reproject.reproject_exact,
+    }[method]
+    with np.errstate(all="ignore"):
+        result, footprint = call((planes.astype(np.float64), own), grid.wcs, shape_out=grid.shape)
+    return result, footprint[(0,) * (footprint.ndim - 2)]
+
+
+def _variance(project: Callable[..., Any], image: Image, apart: int) -> np.ndarray:
+    """The sum of squared weights times variances.
+
+    Of pixels `apart` from one another a pixel of the result sees one: what it shows of their standard deviations, squared,
+    is the squared weight times the variance.
+    """
+    known = np.isfinite(image.variance)
+    deviation = np.sqrt(_without_gaps(np.where(known, image.variance, 0), image).clip(0))
+    total: Any = 0.0
+    for row in range(apart):
+        planes = np.zeros((apart, *image.shape))
+        for column in range(apart):
+            cut = np.s_[row::apart, column::apart]
+            planes[column][cut] = deviation[cut]
+        total = total + (project(planes)[0] ** 2).sum(axis=0)
+    return total
+
+
+def _flags(project: Callable[..., Any], image: Image, grid: _Grid) -> np.ndarray:
+    own = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
+    own[~image.good & (own == 0)] = np.uint8(Flag.NO_DATA)
+    out = np.zeros(grid.shape, np.uint8)
+    bits = [np.uint8(1 << n) for n in range(8) if (own & (1 << n)).any()]
+    if bits:
+        weights = project(np.stack([(own & bit) != 0 for bit in bits]))[0]
+        # One pixel weighs the less the more of them there are in a pixel of the result.
+        limit = NOTABLE / np.maximum(grid.area, 1)
+        for bit, weight in zip(bits, weights, strict=True):
+            out[np.nan_to_num(weight) >= limit] |= bit
+    return out
+
+
+def _without_gaps(values: np.ndarray, image: Image) -> np.ndarray:
+    """Values with the median of their neighbours for those of bad pixels."""
+    if image.good.all():
+        return values
+    return replace_masked(Image(values, mask=~image.good), by="median" if image.good.any() else 0.0).array
+
+
+def _apart(method: str, stretch: float) -> int:
+    """The distance from which two pixels are never seen by one pixel of the result."""
+    if method == "interp":
+        return 2
+    reach = {"adaptive": 2 * max(stretch, 1.0), "exact": stretch}[method]
+    return math.ceil(reach * math.sqrt(2)) + 1
+
+
+def _grid(own: Any, target: Any, shape: Any) -> _Grid:
+    from astropy.wcs.utils import pixel_to_pixel
+
+    wcs, known, window = _target(target)
+    size = known if shape is None else _shape(shape)
+    if size is None:
+        raise ArgumentError(
+            "target", "must say its shape, as NAXIS1 and NAXIS2 do", remedy="give shape=(ny, nx)"
+        )
+    if window is None or size != known:
+        window = Range(0, size[1], 0, size[0])
+    # Half a pixel around, for the sides of the outermost.
+    x, y = np.meshgrid(np.arange(size[1] + 1) - 0.5, np.arange(size[0] + 1) - 0.5)
+    with np.errstate(all="ignore"):
+        u, v = pixel_to_pixel(wcs, own, x, y)
+        ux, vx = (np.diff(0.5 * (p[1:] + p[:-1]), axis=1) for p in (u, v))
+        uy, vy = (np.diff(0.5 * (p[:, 1:] + p[:, :-1]), axis=0) for p in (u, v))
+        area = np.nan_to_num(np.abs(ux * vy - uy * vx))
+        sides = np.maximum(np.hypot(ux, vx), np.hypot(uy, vy))
+    return _Grid(wcs, size, window, area, float(np.nanmax(sides)) if np.isfinite(sides).any() else 1.0)
+
+
+def _target(target: Any) -> tuple[Any, tuple[int, int] | None, Range | None]:
+    """The WCS of a target, its shape and its window, as far as it has them."""
+    from astropy.wcs import WCS
+
+    if isinstance(target, WCS):
+        if not target.has_celestial:
+            raise ArgumentError(
+                "target", "must have a celestial WCS", remedy="give CTYPE1, CTYPE2 of the sky"
+            )
+        return target.celestial, target.celestial.array_shape, None
+    if isinstance(target, Image):
+        return _celestial(target, "target"), target.shape, target.range
+    try:
+        header = Header(target)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            "target", "must be an Image, a header or a WCS", value=target, remedy="read one from a file"
+        ) from None
+    size = header.number("NAXIS2"), header.number("NAXIS1")
+    shape = None if None in size else _shape(tuple(int(n or 0) for n in size))
+    return _celestial(Image.filled((1, 1), header=header), "target"), shape, None
+
+
+def _celestial(image: Image, name: str) -> Any:
+    wcs = image.wcs
+    if wcs is None:
+        raise ArgumentError(
+            name, "must have a celestial WCS", remedy="solve its astrometry, or align it by stars"
+        )
+    return wcs.celestial
+
+
+def _shape(shape: Any) -> tuple[int, int]:
+    try:
+        ny, nx = shape
+        whole = ny == int(ny) and nx == int(nx) and not isinstance(ny, bool) and not isinstance(nx, bool)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentTypeError(
+            "shape", "must be (ny, nx)", value=shape, remedy="give two whole numbers, rows first"
+        ) from None
+    if not whole or not (0 < ny <= 2**16 and 0 < nx <= 2**16):
+        raise ArgumentError(
+            "shape", "must be whole numbers from 1 to 65536", value=shape, remedy="project parts one by one"
+        )
+    return int(ny), int(nx)
+
+
+def _header(header: Header, wcs: Any) -> Header:
+    header = header.remove(*(key for key in header if _WCS_CARD.match(key)))
+    return header.update(dict(wcs.to_header(relax=True)))
