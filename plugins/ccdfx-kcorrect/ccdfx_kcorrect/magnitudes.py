@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-_MAGNITUDE = 2.5 / math.log(10)  # mag for a small relative change of the flux
+_MAGNITUDE = 2.5 / math.log(10)  # m = -2.5 log10(flux); the natural logarithm is faster
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -25,10 +25,10 @@ def correct_pixels(flux, weight, coefficients, matrices, modulus, results):
             for template in range(coefficients.shape[0]):
                 observed += matrices[0, band, template] * coefficients[template, pixel]
                 at_rest += matrices[1, band, template] * coefficients[template, pixel]
-            k = -2.5 * math.log10(observed / at_rest) if observed > 0 and at_rest > 0 else np.nan
+            k = -_MAGNITUDE * math.log(observed / at_rest) if observed > 0 and at_rest > 0 else np.nan
             value = flux[band, pixel]
             useful = value > 0 and weight[band, pixel] > 0
-            magnitude = -2.5 * math.log10(value) - modulus - k if useful else np.nan
+            magnitude = -_MAGNITUDE * math.log(value) - modulus - k if useful else np.nan
             results[0, band, pixel] = magnitude
             results[1, band, pixel] = k
             error = _MAGNITUDE / (weight[band, pixel] * value)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Sums may be taken in another order, which hides the latency of short ones; NaN and infinities are as they should be.
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 _DEPENDENT = 1e-14  # of the square of a column: what is left of it beside the others is rounding
 _NO_GAIN = 1e-28  # of |column|^2 |data|^2: a squared gradient that small is rounding
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def fit_pixels(flux, weight, design, coefficients, chi2):
     """Minimise ``sum((weight (flux - design @ coefficients))**2)``, coefficients >= 0, in every pixel.
 
@@ -70,7 +72,7 @@ def fit_pixels(flux, weight, design, coefficients, chi2):
             coefficients[j, pixel] = solution[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _multiply(columns, data, gram, gains):
     """Fill `gram` and `gains`; gives the square of the data."""
     templates, bands = columns.shape
@@ -90,7 +92,7 @@ def _multiply(columns, data, gram, gains):
     return squares
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _steepest(gram, gains, order, count, trial, closed, least):
     """The column along which the squares fall fastest, or -1 where none lowers them."""
     best, steepest = -1, 0.0
@@ -105,7 +107,7 @@ def _steepest(gram, gains, order, count, trial, closed, least):
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _append(gram, gains, order, count, triangle, parts):
     """Factorise column number `count` of `order`; False where it depends on those before."""
     j = order[count]
@@ -125,7 +127,7 @@ def _append(gram, gains, order, count, triangle, parts):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _all_positive(triangle, parts, count, trial):
     """Solve for `trial`, the least squares over the columns that are in; whether all of it is positive."""
     positive = True
@@ -138,7 +140,7 @@ def _all_positive(triangle, parts, count, trial):
     return positive
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _step_back(order, count, trial, solution):
     """Go from the solution towards the trial until a coefficient is zero, and let it leave.
 
@@ -164,7 +166,7 @@ def _step_back(order, count, trial, solution):
     return first, kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _refine(columns, data, order, count, triangle, parts, trial, solution):
     """Solve once more for what the solution leaves, which takes back what the squares in `gram` lost; gives chi2."""
     chi2 = 0.0
