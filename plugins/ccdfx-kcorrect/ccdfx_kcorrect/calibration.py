@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import ccdfx
-from ccdfx import ArgumentError, ArgumentTypeError, Image, MismatchError
+from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, Image, MismatchError
 
 # Units that are magnitudes by themselves.
-_ZERO_POINTS = {"maggy": 0.0, "nanomaggy": 22.5, "nmgy": 22.5, "mgy": 0.0, "nanomaggie": 22.5, "maggie": 0.0}
+_ZERO_POINTS = {"maggy": 0.0, "nanomaggy": 22.5, "nmgy": 22.5, "mgy": 0.0}
 
 
 class Exposure(NamedTuple):
@@ -29,7 +29,7 @@ def matched_images(images: Any, range: Any) -> list[Image]:
         raise ArgumentTypeError(
             "images", "must be several images", value=type(images).__name__, remedy="give a list, one a band"
         )
-    found = [_window(item, range) for item in ccdfx.open_frames(images)]
+    found = [_window(item, range, f"images[{i}]") for i, item in enumerate(ccdfx.open_frames(images))]
     if not found:
         raise ArgumentError("images", "must hold at least one image", value=0, remedy="give one a band")
     for i, image in enumerate(found):
@@ -44,8 +44,11 @@ def matched_images(images: Any, range: Any) -> list[Image]:
     return found
 
 
-def _window(item: Any, range: Any) -> Image:
-    source = item if hasattr(item, "select") else Image.of(item)
+def _window(item: Any, range: Any, name: str) -> Image:
+    try:
+        source = item if hasattr(item, "select") else Image.of(item)
+    except CcdfxError as error:
+        raise error.about(name) from None
     try:
         return source.select(range)
     finally:

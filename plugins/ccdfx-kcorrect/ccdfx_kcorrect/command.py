@@ -66,7 +66,8 @@ def command(
     band the K-correction, chi2 of the fit, and the coefficients of the templates.
     """
     import ccdfx
-    from ccdfx_kcorrect import RestFrame, kcorrect_images
+    from ccdfx_kcorrect.images import kcorrect_images
+    from ccdfx_kcorrect.spectra import RestFrame
 
     for target in filter(None, (output, picture)):
         refuse(target, files, overwrite)

@@ -64,7 +64,8 @@ def kcorrect_images(
         Flags are those of the pixel in all images. A flagged pixel, or one without finite flux and positive variance,
         takes no part in the fit, and has no magnitude in that band; the other bands are fitted without it. Negative
         fluxes take part as they are, and have no magnitude. Where no template is positive all is NaN, and flagged
-        NO_DATA. The variance is that of the flux. A record without variance has the square of its `local_noise`.
+        NO_DATA. The variance is that of the flux. An image without variance
+        has the square of the `local_noise` of its window.
 
     Raises
     ------
@@ -135,7 +136,7 @@ class _Planes(NamedTuple):
 
     def rows(self, cut: slice) -> _Planes:
         """Views of some rows of all of them."""
-        return _Planes(*(plane[..., cut, :] for plane in self))
+        return _Planes._make(plane[..., cut, :] for plane in self)
 
 
 def _one_each(names: tuple[str, ...], count: int, subject: str) -> tuple[str, ...]:
@@ -172,8 +173,8 @@ def _union(light: Sequence[Exposure]) -> np.ndarray:
 
 
 def _empty(bands: int, templates: int, shape: tuple[int, int], flags: np.ndarray) -> _Planes:
-    per_band = [np.empty((bands, *shape)) for _ in (0, 1, 2)]
-    return _Planes(*per_band, np.empty(shape), np.empty((templates, *shape)), flags)
+    magnitudes, kcorrections, variance = np.empty((3, bands, *shape))
+    return _Planes(magnitudes, kcorrections, variance, np.empty(shape), np.empty((templates, *shape)), flags)
 
 
 def _run(light: Sequence[Exposure], matrices: _Matrices, planes: _Planes) -> None:

@@ -121,6 +121,7 @@ def _append(gram, gains, order, count, triangle, parts):
         pivot -= value * value
         part -= value * parts[i]
     if not pivot > _DEPENDENT * gram[j, j]:
+        triangle[count, count] = parts[count] = 0.0  # so that it leaves again, should it stay
         return False
     triangle[count, count] = 1 / np.sqrt(pivot)
     parts[count] = part * triangle[count, count]

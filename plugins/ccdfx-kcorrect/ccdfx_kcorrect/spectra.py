@@ -137,11 +137,11 @@ def _read_templates(path: str) -> Any:
 
 def maggies(names: Sequence[str], templates: Any, redshift: float) -> np.ndarray | None:
     """AB maggies (bands, templates) of the templates at a redshift, at 10 pc; None out of range."""
+    if not REDSHIFTS[0] <= redshift <= REDSHIFTS[1]:
+        return None
     responses = tuple(_response(name) for name in names)
     wanted = np.float32(redshift)
     nodes = np.float32(REDSHIFTS[1]) * np.arange(_NODES, dtype=np.float32) / np.float32(_NODES - 1)
-    if not nodes[0] <= wanted <= nodes[-1]:
-        return None
     upper = int(np.clip(np.searchsorted(nodes, wanted), 1, _NODES - 1))
     low, high = nodes[upper - 1 : upper + 1]
     below, above = (_projected(responses, templates, float(node)) for node in (low, high))
@@ -183,7 +183,7 @@ def _quiet() -> Iterator[None]:
 
 def distance_modulus(redshift: float) -> float:
     """mag, in the Planck 2018 cosmology that `kcorrect` uses; NaN where a redshift gives no distance."""
-    if redshift <= 0:
+    if not 0 < redshift <= REDSHIFTS[1]:
         return np.nan
     from astropy.cosmology import Planck18
 

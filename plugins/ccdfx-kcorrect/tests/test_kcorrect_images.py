@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ccdfx_kcorrect import RestFrame, kcorrect_images
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ccdfx
 from ccdfx import CcdfxWarning, Flag, Image
@@ -212,7 +214,7 @@ def test_fewer_bands_than_templates_is_one_warning() -> None:
     assert len(caught) == 1 and caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("redshift", [-0.01, 2.5, 1000])
+@pytest.mark.parametrize("redshift", [-0.01, 2.5, 1e300])
 def test_a_redshift_out_of_range_gives_nan_and_a_warning(redshift: float) -> None:
     with pytest.warns(CcdfxWarning, match="not between 0 and 2"):
         result = kcorrect_images(frames(TYPICAL), bands=UGRIZ, redshift=redshift)
@@ -255,6 +257,7 @@ def test_arrays_and_files_do_and_noise_is_measured_where_no_variance_is(tmp_path
         ({"range": (0, 9, 0, 2)}, ccdfx.ArgumentError, "range"),
         ({"images": np.ones((3, 3))}, ccdfx.ArgumentTypeError, "several images"),
         ({"images": []}, ccdfx.ArgumentError, "at least one"),
+        ({"images": [None] * 5}, ccdfx.ArgumentTypeError, r"images\[0\]"),
         ({"images": [np.ones((2, 3))] * 4 + [np.ones((3, 2))]}, ccdfx.MismatchError, r"images\[4\]"),
         ({"images": [np.ones((2, 3))] * 5}, ccdfx.ArgumentError, r"images\[0\].*zero point"),
         ({"images": [np.ones((2, 3))] * 5, "zero_points": 20}, ccdfx.ArgumentError, "pixel scale"),
@@ -305,3 +308,33 @@ def test_other_templates_and_files_that_are_none(tmp_path: Path) -> None:
         kcorrect_images(
             frames(TYPICAL), bands=UGRIZ, redshift=0.1, rest=RestFrame(templates=tmp_path / "no.fits")
         )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.floats(-5, 500), min_size=5, max_size=5),
+    st.floats(0.01, 1.9),
+    st.floats(1e-3, 1e3),
+    st.permutations(range(5)),
+)
+def test_brighter_is_brighter_and_the_order_of_bands_does_not_matter(
+    flux: list[float], redshift: float, factor: float, order: list[int]
+) -> None:
+    one = kcorrect_images(frames(np.array(flux), 1.0), bands=UGRIZ, redshift=redshift)
+    images = frames(factor * np.array(flux), factor)
+    two = kcorrect_images([images[i] for i in order], bands=[UGRIZ[i] for i in order], redshift=redshift)
+    assert np.allclose(two.chi2, one.chi2, rtol=1e-8, atol=1e-8, equal_nan=True)
+    k, magnitudes = one.kcorrections[order], one.magnitudes[order] - 2.5 * np.log10(factor)
+    assert np.allclose(two.kcorrections, k, atol=1e-7, equal_nan=True)
+    assert np.allclose(two.magnitudes, magnitudes, atol=1e-7, equal_nan=True)
+
+
+def test_values_beyond_reason_end_and_let_no_warning_out() -> None:
+    flux = np.array([[1e300, 1e-300, -1e300, 0.0, 1.0, 1e38]] * 5).reshape(5, 2, 3)
+    sigma = np.array([1e-300, 1e300, 1e-30, 1.0, 1e-150, 1e30]).reshape(2, 3)
+    with np.errstate(all="ignore"):
+        variance = np.square(sigma)
+    images = [Image(plane, {"BUNIT": "nanomaggy"}, variance=variance) for plane in flux]
+    result = kcorrect_images(images, bands=UGRIZ, redshift=0.1, pixel_areas=1)
+    assert np.isfinite(result.kcorrections[:, 1, 2]).all()
+    assert (result.mask.astype(bool) == np.isnan(result.chi2)).all()
