@@ -14,11 +14,11 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+
+import ccdfx
 from ccdfx_kcorrect import kcorrect_images
 from ccdfx_kcorrect.nonnegative import fit_pixels
 from ccdfx_kcorrect.spectra import load_templates, maggies
-
-import ccdfx
 
 BANDS = ["sdss_u0", "sdss_g0", "sdss_r0", "sdss_i0", "sdss_z0"]
 REDSHIFT = 0.1

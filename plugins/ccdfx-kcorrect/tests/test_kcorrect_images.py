@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ccdfx_kcorrect import RestFrame, kcorrect_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
 from ccdfx import CcdfxWarning, Flag, Image
+from ccdfx_kcorrect import RestFrame, kcorrect_images
 
 UGRIZ = ["sdss_u0", "sdss_g0", "sdss_r0", "sdss_i0", "sdss_z0"]
 TYPICAL = np.array([12.0, 40.0, 79.0, 110.0, 140.0])

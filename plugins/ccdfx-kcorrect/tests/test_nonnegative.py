@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from ccdfx_kcorrect.nonnegative import fit_pixels
 from scipy.optimize import nnls
+
+from ccdfx_kcorrect.nonnegative import fit_pixels
 
 
 def fit(flux: np.ndarray, weight: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
