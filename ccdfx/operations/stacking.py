@@ -56,8 +56,8 @@ class Job:
     """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.gather`.
 
     `counted` are the flags that make a value bad, `exposures` the exposure times where the map of them is wanted,
-    `shared` the part of their variances that is one error of all frames. `follows` says that the fate of every value is wanted. The arrangement of the rule is made again where it is None,
-    in another process, to which compiled code does not travel.
+    `shared` the part of the variances that is one error of all frames. `follows` says that the fate of every value is
+    wanted. The arrangement of the rule is made again where it is None.
     """
 
     frames: tuple[Frame, ...]
