@@ -77,17 +77,19 @@ def clip_pass(x, left, work, center, sigma, least):
             work.found[k] = (below | above) & (sigma[0, k] > 0)
     again = 0
     for k in range(left.size):
+        if not work.found[k]:
+            continue
         i, n = work.lane[k], np.int64(left[k])
         keep = least_kept(work.parameters, work.counts[i])
-        if not work.found[k] or n < max(least, keep + 1):
+        if n < max(least, keep + 1):
             continue
-        residual, floor, first, last = work.residual[i], work.low[i], 0, n
+        residual, floor, first, last = work.residual, work.low[i], 0, n
         while first < last and center[k] - x[first, k] > low_limit * sigma[own * first, k]:
-            residual[floor + first] = (center[k] - x[first, k]) / sigma[own * first, k]
+            residual[i, floor + first] = (center[k] - x[first, k]) / sigma[own * first, k]
             first += 1
         while last > first and x[last - 1, k] - center[k] > high_limit * sigma[own * (last - 1), k]:
             last -= 1
-            residual[floor + last] = (x[last, k] - center[k]) / sigma[own * last, k]
+            residual[i, floor + last] = (x[last, k] - center[k]) / sigma[own * last, k]
         if last - first < n:
             work.floor[i], work.ceiling[i] = floor, work.high[i]
             work.low[i], work.high[i] = floor + first, floor + last

@@ -218,6 +218,7 @@ def gather(frames, factors, start, tile, width):
             mask = carray(pointer(frames[j, MASK] + start), (width,), np.uint8)
             for i in range(width):
                 tile[j, i] = inf if mask[i] != 0 else tile[j, i]
+            come_near(frames[j, MASK] + start + width, width)
         holes |= frames[j, MASK] != 0 or moved or limited or bad
         for i in range(width, tile.shape[1]):
             tile[j, i] = inf

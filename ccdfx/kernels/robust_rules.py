@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.clipping import (
     HIGH,
+    KEEP,
     LOW,
     MEAN,
     begin,
@@ -20,10 +21,12 @@ from ccdfx.kernels.clipping import (
     restore_neighbours,
 )
 from ccdfx.kernels.lane_statistics import center_of, medians, squares
-from ccdfx.kernels.lanes import greatest, lower, upper
+from ccdfx.kernels.lanes import borrowed, fill, greatest, hold, lower, upper
 from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 WINSOR_LIMIT, WINSOR_FACTOR, WINSOR_CHANGE = 1.5, 1.134, 0.0005
+# Above 1 by more than rounding; below 1 by more than the change at which the iteration stops.
+MORE, SHRINKS = 1.000001, 0.999
 ROUNDING = 1e-12  # deviations from a line below this, in units of the range, are none
 
 
@@ -47,31 +50,33 @@ def _winsorized_sigma(d, n):
     least = np.inf  # distance other than 0
     for r in range(n):
         least = abs(d[r]) if 0 < abs(d[r]) < least else least
-    sigma = _deviation_within(d, n, -np.inf, np.inf)
-    bottom, top = -np.inf, np.inf
-    while sigma > 0:
-        bottom, top = max(bottom, -WINSOR_LIMIT * sigma), min(top, WINSOR_LIMIT * sigma)
-        before = sigma
-        sigma = WINSOR_FACTOR * _deviation_within(d, n, bottom, top)
+    before, factor, bottom, top = 0.0, 1.0, -np.inf, np.inf
+    while True:
+        sigma = factor * _deviation_within(d, n, bottom, top)
         if abs(sigma - before) <= WINSOR_CHANGE * before:
             return sigma
-        if sigma < before and top <= least and -bottom <= least:
+        if not sigma > 0 or (sigma < before and top <= least and -bottom <= least):
             return 0.0  # all that differs from the center was moved: sigma shrinks by this factor for ever
-    return 0.0
+        bottom, top = max(bottom, -WINSOR_LIMIT * sigma), min(top, WINSOR_LIMIT * sigma)
+        before, factor = sigma, WINSOR_FACTOR
+
+
+# Whether a lane loses a value, and which, follows from bounds, and few lanes need the iteration. A step of it from s gives
+# f dev(s), the deviation of the values where those beyond 1.5 s count as that far. Moving values closer together never
+# widens their spread, so dev grows with s: if the start and the step from s are more than s, so are all later sigmas.
 
 
 @kernel
 def _doubtful(x, left, center, parameters, sums, doubtful):
-    """Mark the lanes that may lose a value; the others need no sigma.
+    """List the lanes that may lose a value, and the variances from which they start; how many.
 
-    Let s be the sigma at which the further end lies just at its limit. Moving values closer together never widens
-    their spread; so if one step of the iteration, taken from s, gives more than s, and the standard deviation from which it
-    starts is more than s too, then no later sigma is less, and nothing lies beyond a limit.
+    The others need no sigma: it stays above that at which the further end lies just at its limit.
     """
     needed, total, square, moved_total, moved_square = sums
+    per_low, per_high = 1.0 / parameters[LOW], 1.0 / parameters[HIGH]
     for k in range(left.size):
         below, above = center[k] - x[0, k], x[max(left[k] - 1, 0), k] - center[k]
-        needed[k] = max(below / parameters[LOW], above / parameters[HIGH])
+        needed[k] = max(below * per_low, above * per_high)
         total[k] = square[k] = moved_total[k] = moved_square[k] = 0.0
     for r in range(greatest(left)):
         for k in range(left.size):
@@ -84,31 +89,85 @@ def _doubtful(x, left, center, parameters, sums, doubtful):
             moved_square[k] += within * within
     for k in range(left.size):
         n = np.float64(left[k])
-        enough = 1.000001 * needed[k] * needed[k] * (n - 1)  # with a margin for rounding
-        spread = square[k] - total[k] * total[k] / n
-        moved = WINSOR_FACTOR * WINSOR_FACTOR * (moved_square[k] - moved_total[k] * moved_total[k] / n)
-        doubtful[k] = (left[k] > 2) & (needed[k] > 0) & ((spread < enough) | (moved < enough))
+        square[k] = (square[k] - total[k] * total[k] / n) / (n - 1)
+        moved = (
+            WINSOR_FACTOR * WINSOR_FACTOR * (moved_square[k] - moved_total[k] * moved_total[k] / n) / (n - 1)
+        )
+        needed[k] = MORE * MORE * needed[k] * needed[k] if left[k] > 2 else 0.0
+        moved_square[k] = moved if moved < square[k] else square[k]
+    m = 0
+    for k in range(left.size):
+        doubtful[m], total[m] = k, square[k]
+        m += (needed[k] > 0) & (moved_square[k] < needed[k])
+    return m
+
+
+@kernel(fastmath={"reassoc", "nsz"})
+def _shrinks(d, n, s):
+    """Whether every step of the iteration from s or more certainly gives less than it starts from.
+
+    As sigma grows, each moved value in units of it goes to 0; and the sum of squares about any number c is no less than
+    that about the mean. A square about c is greatest at either end of that way; about 0, at its start.
+    """
+    reach, enough = WINSOR_LIMIT * s, (SHRINKS * s / WINSOR_FACTOR) ** 2 * (n - 1)
+    total = square = most = 0.0
+    for r in range(n):
+        within = lower(upper(d[r], -reach), reach)
+        total += within
+        square += within * within
+    if square < enough:
+        return True
+    c = total / n
+    for r in range(n):
+        away = lower(upper(d[r], -reach), reach) - c
+        most += upper(away * away, c * c)
+    return most < enough
+
+
+@kernel
+def _decided(d, n, start, parameters):
+    """A sigma that parts the n distances as the final one does, or 0 where the bounds do not tell.
+
+    The further end may lie beyond its limit; start: the sigma before the first step.
+    """
+    first, last = 0, n
+    s = max(-d[0] / parameters[LOW], d[n - 1] / parameters[HIGH])
+    while s > 0 and _shrinks(d, n, s):
+        if -d[first] / parameters[LOW] >= s:
+            first += 1
+        else:
+            last -= 1
+        above, s = s, max(-d[first] / parameters[LOW], d[last - 1] / parameters[HIGH])
+        reach = WINSOR_LIMIT * s
+        if s > 0 and min(start, WINSOR_FACTOR * _deviation_within(d, n, -reach, reach)) > MORE * s:
+            return 0.5 * (s + above)
+    return 0.0
 
 
 @kernel
 def winsorized_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma, d = np.empty(counts.size), np.empty((1, counts.size)), np.empty(lanes.shape[0])
-    sums, doubtful = np.empty((5, counts.size)), np.empty(counts.size, np.bool_)
+    center, sigma, distances = np.empty(counts.size), np.empty((1, counts.size)), np.empty(lanes.shape[0])
+    d, parameters = borrowed(distances), borrowed(parameters)
+    sums, doubtful = np.empty((5, counts.size)), np.empty(counts.size, np.int32)
     x, left = lanes, counts
     while left.size:
         medians(x, left, center)
-        _doubtful(x, left, center, parameters, (sums[0], sums[1], sums[2], sums[3], sums[4]), doubtful)
-        for k in range(left.size):
-            sigma[0, k] = np.inf
-            if doubtful[k]:
-                for r in range(left[k]):
-                    d[r] = x[r, k] - center[k]
-                sigma[0, k] = _winsorized_sigma(d, left[k])
+        m = _doubtful(x, left, center, parameters, (sums[0], sums[1], sums[2], sums[3], sums[4]), doubtful)
+        fill(sigma[0], np.inf)
+        for j in range(m):
+            k, n = doubtful[j], left[doubtful[j]]
+            for r in range(n):
+                d[r] = x[r, k] - center[k]
+            found = 0.0
+            if parameters[KEEP] == 0:  # else values come back by their sigma
+                found = _decided(d, n, np.sqrt(max(sums[1, j], 0.0)), parameters)
+            sigma[0, k] = found if found > 0 else _winsorized_sigma(d, n)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
+    hold((distances,))
 
 
 # ---- about a line through the sorted values ----

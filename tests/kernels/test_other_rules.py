@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ccdfx
+from ccdfx.kernels import robust_rules
 from ccdfx.operations.reject import REJECTIONS, default_rejection
 from ccdfx.operations.sample_reject import _furthest
 
@@ -410,6 +411,34 @@ def test_winsorized_sigma_of_mostly_equal_values_vanishes(values):
     """The iteration would shrink sigma for ever: it ends, and nothing drops."""
     frames = [np.full((1, 3), v, "f4") for v in values]
     assert ccdfx.stack(frames, reject=ccdfx.winsorized_clip()).count.tolist() == [[len(values)] * 3]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.integers(-30, 30) | st.floats(-1e4, 1e4), min_size=3, max_size=30),
+    st.sampled_from([0.5, 1.0, 1.5, 3.0, 4.0]),
+    st.sampled_from([1.0, 2.5, 3.0]),
+)
+def test_bounds_decide_as_the_winsorized_iteration_would(values, low, high):
+    """Where the bounds tell which values drop, the iteration drops the same."""
+    d = np.sort(np.array(values, float))
+    d -= np.median(d)
+    start = d.std(ddof=1)
+    bounded = robust_rules._decided(d, len(d), start, np.array([low, high, 0.0]))
+    if bounded > 0:
+        sigma = robust_rules._winsorized_sigma(d, len(d))
+        dropped = (-d > low * sigma) | (d > high * sigma)
+        assert ((-d > low * bounded) | (d > high * bounded)).tolist() == dropped.tolist()
+        assert dropped.any()
+
+
+def test_bounds_decide_about_most_lanes_of_noise_with_hits():
+    rng, decided = np.random.default_rng(3), 0
+    for _ in range(400):
+        d = np.sort(np.append(rng.normal(size=9), 200.0))
+        d -= np.median(d)
+        decided += robust_rules._decided(d, 10, d.std(ddof=1), np.array([3.0, 3.0, 0.0])) > 0
+    assert decided > 360
 
 
 @pytest.mark.filterwarnings("error")

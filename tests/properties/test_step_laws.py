@@ -50,7 +50,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {"scaling": asinh(10.0)},
     "unscale": {"scaling": linear(2.0, 100.0)},
 }
-STEPS = {name: one.configure(**OPTIONS.get(name, {})) for name, one in registry.records("step").items()}
+BUILT_IN = registry.plugins()[0].provides["step"]
+STEPS = {
+    name: one.configure(**OPTIONS.get(name, {}))
+    for name, one in registry.records("step").items()
+    if name in BUILT_IN
+}
 # Twice the input gives twice the result, and four times the variance.
 HOMOGENEOUS = {
     "select", "trim", "subtract_overscan", "divide_flat", "to_electrons", "shift", "mask_invalid", "mask_from",
