@@ -238,7 +238,7 @@ def test_an_engine_of_other_processes_gets_what_can_be_pickled() -> None:
 
 
 def test_gatherings_are_values_that_print_and_become_text() -> None:
-    rejection = ccdfx.sigma_clip(low=2.5, high=3.0)
+    rejection = ccdfx.minmax(low=0.2, high=0.3)
     pipe = pipeline(
         TWICE,
         gather("combine", by=("FILTER", "NIGHT"), average=median(even="lower"), reject=rejection),
@@ -248,7 +248,7 @@ def test_gatherings_are_values_that_print_and_become_text() -> None:
         repr(pipe)
         .splitlines()[2]
         .startswith(
-            "    gather combine(by=[FILTER,NIGHT], average=median(even=lower), reject=sigma_clip(low=2.5,high=3.0"
+            "    gather combine(by=[FILTER,NIGHT], average=median(even=lower), reject=minmax(low=0.2,high=0.3"
         )
     )
     assert pickle.loads(pickle.dumps(pipe)) == pipe

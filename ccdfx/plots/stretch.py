@@ -84,7 +84,9 @@ def _norm_class() -> Any:
             if self.of_positions:
                 values = np.clip((values - self.ends[0]) / (self.ends[1] - self.ends[0]), 0.0, 1.0)
             with np.errstate(all="ignore"):
-                return np.asarray(self.scaling.transform(values, **self.scaling.parameters))
+                # A scaling takes arrays; matplotlib asks for single values too.
+                found = self.scaling.transform(np.atleast_1d(values), **self.scaling.parameters)
+            return np.asarray(found).reshape(values.shape)
 
         def __call__(self, value: Any, clip: bool | None = None) -> Any:
             """Masked where the scaling has no value."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, Verbosity, assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky, Unsatisfiable
+from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
 from ccdfx.errors import CcdfxError, CcdfxWarning, CheckFailedError, printable
 from ccdfx.records.image import Image
@@ -162,6 +162,8 @@ class _Runs:
             except CcdfxError as error:
                 self.refusal, self.failing = error, example
                 assume(False)
+            except UnsatisfiedAssumption:  # an example that cannot be drawn says nothing either
+                raise
             except Exception as error:
                 self._remember(error, example)
                 raise

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 import ccdfx
 from ccdfx.operations.reject import REJECTIONS
 
+# Any rule on any number of frames, few ones too.
+pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
+
 FACTORS = st.floats(0.01, 100)
 # Their limits are in units of the frames; the others see the same values whatever the frames were multiplied with.
 KNOW_NOISE = ("ccd_clip", "cr_reject", "variance_clip", "average_sigma_clip")
