@@ -209,11 +209,11 @@ def work(stack: Stack, task: str) -> float:
     return statistics.median(float(line) for line in result.stdout.split()[1:])
 
 
-def measure(stack: Stack, rounds: int, slow: int, wanted: tuple[str, ...]) -> None:
+def measure(stack: Stack, rounds: int, slow: int, wanted: tuple[str, ...], without: tuple[str, ...]) -> None:
     """Print the table of one stack."""
     times: dict[tuple[str, str], list[float]] = {}
     memory: dict[str, float] = {}
-    found = list(programs(stack))
+    found = [program for program in programs(stack) if not program[0].startswith(without)]
     works: dict[str, list[float]] = {task: [] for task in wanted}
     floor = []
     for number in range(rounds + 1):  # the first warms up
@@ -254,6 +254,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", default=",".join(TASKS), help="of " + ", ".join(TASKS))
     parser.add_argument("--slow", type=int, default=20, help="seconds after which a program is not run again")
+    parser.add_argument(
+        "--without", default="", help="programs to leave out, by the beginning of their names"
+    )
     chosen = parser.parse_args()
     for text in chosen.stacks:
         found = re.fullmatch(r"(\d+)x(\d+):(uint16|float32)", text)
@@ -265,7 +268,13 @@ def main() -> None:
                 folder.mkdir()
             stack = Stack(int(found[1]), int(found[2]), found[3], folders[0], folders[2])
             write_frames(stack)
-            measure(stack, chosen.rounds, chosen.slow, tuple(chosen.tasks.split(",")))
+            measure(
+                stack,
+                chosen.rounds,
+                chosen.slow,
+                tuple(chosen.tasks.split(",")),
+                tuple(filter(None, chosen.without.split(","))),
+            )
 
 
 if __name__ == "__main__":

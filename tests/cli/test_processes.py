@@ -67,12 +67,22 @@ def test_a_full_disk_is_one_line(frames: list[Path]) -> None:
     assert done.returncode != 0 and "No space left" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.fixture(scope="module")
+def long_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """So many science frames that a signal after the first comes long before the end."""
+    from ccdfx.demo.simulate import simulate_night
+
+    directory = tmp_path_factory.mktemp("long-night")
+    simulate_night(directory, shape=(256, 256), filters=("V",), counts=(3, 2, 3, 25))
+    return directory
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_partial_file_and_no_traceback(
-    night: Path, tmp_path: Path, number: signal.Signals, status: int
+    long_night: Path, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
     output = tmp_path / "out"
-    command = [*CCDFX, "reduce", "-v", str(night), "-o", str(output)]
+    command = [*CCDFX, "reduce", "-v", str(long_night), "-o", str(output)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr
         for line in running.stderr:
