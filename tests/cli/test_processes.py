@@ -77,6 +77,15 @@ def long_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture
+def signals_as_usual():
+    """A shell that started the tests in the background had its children ignore an interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("signals_as_usual")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_partial_file_and_no_traceback(
     long_night: Path, tmp_path: Path, number: signal.Signals, status: int
