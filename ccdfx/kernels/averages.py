@@ -28,6 +28,13 @@ def knows_frames(plan: np.ndarray) -> bool:
 
 
 @kernel
+def needs_ranks(plan, itemsize):
+    """Whether all values of a lane must be sorted: sums of float64 go by rank, so that no order of frames changes them."""
+    needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
+    return plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or itemsize == 8 or plan[PICK] >= LOWEST
+
+
+@kernel
 def picked(pick, n):
     """The first and the last rank of n survivors of which a median is the mean."""
     first, last = (n - 1) // 2, n // 2

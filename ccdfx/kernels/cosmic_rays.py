@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.lanes import copy, fill, sort_lanes, upper
-from ccdfx.kernels.medians import cut_reflected, window_medians
-from ccdfx.kernels.network import selection_network
+from ccdfx.kernels.lanes import copy, fill, upper
+from ccdfx.kernels.medians import cut_reflected, window_medians, window_sorter, workspace
+from ccdfx.kernels.sorters import Sorter
 
 GROWTH = 2  # pixels by which a ray may grow: twice to its neighbours
 LEAST_STRUCTURE = 0.01  # of the noise: the fine structure that is divided by
@@ -24,7 +24,7 @@ OWN_NOISE = (
 
 
 class Windows(NamedTuple):
-    """The windows of the four medians, and the networks that find them.
+    """The windows of the four medians, and what finds them.
 
     `noise` and `large` are those of the noise and of the Laplacian's large structures; `fine` and `coarse` those whose
     difference is the fine structure of the frame.
@@ -35,7 +35,10 @@ class Windows(NamedTuple):
     large: int
     fine: int
     coarse: int
-    networks: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    find_noise: Sorter
+    find_large: Sorter
+    find_fine: Sorter
+    find_coarse: Sorter
 
     @property
     def margin(self) -> int:
@@ -48,29 +51,28 @@ def windows(square: bool) -> Windows:
     """Square windows of the sizes of the paper, or rows and then columns of slightly longer ones."""
     sizes = (5, 5, 3, 7) if square else (7, 7, 5, 9)
     counts = [size * size if square else size for size in sizes]
-    first, second, third, fourth = (selection_network(count, (count // 2,)) for count in counts)
-    return Windows(square, *sizes, (first, second, third, fourth))
+    return Windows(square, *sizes, *(window_sorter(np.dtype(np.float32), count) for count in counts))
 
 
 @kernel
-def _medians(source, size, square, network, out):
+def _medians(source, size, square, sort, out):
     """Medians in square windows, or of the medians of rows in columns; out is smaller by the window."""
     if square:
-        window_medians(source, size, size, network, out)
+        window_medians(source, size, size, sort, out)
     else:
         rows = np.empty((source.shape[0], out.shape[1]), out.dtype)
-        window_medians(source, 1, size, network, rows)
-        window_medians(rows, size, 1, network, out)
+        window_medians(source, 1, size, sort, rows)
+        window_medians(rows, size, 1, sort, out)
 
 
 @kernel
-def _medians_at(source, places, size, square, network, out):
+def _medians_at(source, places, size, square, sort, out):
     """`_medians` at a few places (y, x): the windows' first pixels."""
     kind = source.dtype.type
     lanes = min(CANDIDATES, places.shape[0])
     height = size if square else 1
-    tile = np.empty((height * size, lanes), kind)
-    column = np.empty((size, lanes), kind)
+    tile, order, _ = workspace(height * size, lanes, kind)
+    column, _, _ = workspace(size, lanes, kind)
     for begin in range(0, places.shape[0], lanes):
         start = min(begin, places.shape[0] - lanes)
         for step in range(1 if square else size):
@@ -79,11 +81,11 @@ def _medians_at(source, places, size, square, network, out):
                     for k in range(lanes):
                         y, x = places[start + k]
                         tile[j * size + i, k] = source[y + j + step, x + i]
-            sort_lanes(tile, network)
+            sort(tile, order)
             copy(tile[tile.shape[0] // 2], column[step])
         if not square:
-            sort_lanes(column, network)
-        copy(column[0 if square else size // 2], out[start : start + lanes])
+            sort(column, order)
+        copy(column[0 if square else size // 2, :lanes], out[start : start + lanes])
 
 
 @kernel
@@ -112,7 +114,7 @@ def _weigh(values, variances):
 
 
 @kernel
-def _significance(pixels, variances, large, square, network, out):
+def _significance(pixels, variances, large, square, sort, out):
     """The Laplacian over twice the noise, without its large structures.
 
     `variances` extend `out` by half the window of the large structures, and `pixels` that by one more.
@@ -122,7 +124,7 @@ def _significance(pixels, variances, large, square, network, out):
     for y in range(curved.shape[0]):
         _clipped_curvature(pixels[y], pixels[y + 1], pixels[y + 2], curved[y])
         _weigh(curved[y], variances[y])
-    _medians(curved, large, square, network, out)
+    _medians(curved, large, square, sort, out)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             out[y, x] = curved[y + reach, x + reach] - out[y, x]
@@ -174,10 +176,10 @@ def _sharp(detail, raw, variances, significance, places, windows, limits):
 
     `raw` are the variances before their median was taken: a hot pixel that is within its own noise is no ray.
     """
-    square, own, large, _, coarse, networks = windows
+    square, own, large, _, coarse, _, _, _, find_coarse = windows
     kind = detail.dtype.type
     rough = np.empty(places.shape[0], detail.dtype)
-    _medians_at(detail, places, coarse, square, networks[3], rough)
+    _medians_at(detail, places, coarse, square, find_coarse, rough)
     marked = np.zeros(significance.shape, np.uint8)
     least, inner = kind(OWN_NOISE) * limits[0], large // 2
     for k in range(places.shape[0]):
@@ -198,16 +200,16 @@ def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
     (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the significance of a ray, that of its
     neighbours, and the contrast to the fine structure.
     """
-    square, noise, large, fine, coarse, networks = windows
+    square, noise, large, fine, coarse, find_noise, find_large, find_fine, _ = windows
     for y in range(out.shape[0]):
         fill(out[y], np.uint8(0))
     reach = GROWTH + large // 2
     raw = _reflected_block(variance, y_lower, x_lower, out.shape, reach + noise // 2)
     variances = np.empty((out.shape[0] + 2 * reach, out.shape[1] + 2 * reach), array.dtype)
-    _medians(raw, noise, square, networks[0], variances)
+    _medians(raw, noise, square, find_noise, variances)
     pixels = _reflected_block(array, y_lower, x_lower, out.shape, reach + 1)
     significance = np.empty((out.shape[0] + 2 * GROWTH, out.shape[1] + 2 * GROWTH), array.dtype)
-    _significance(pixels, variances, large, square, networks[1], significance)
+    _significance(pixels, variances, large, square, find_large, significance)
     usable = _reflected_block(good, y_lower, x_lower, out.shape, GROWTH)
     places = _candidates(significance, usable, limits[0])
     if places.shape[0] == 0:
@@ -215,7 +217,7 @@ def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
     edge = GROWTH + coarse // 2
     pixels = _reflected_block(array, y_lower, x_lower, out.shape, edge + fine // 2)
     detail = np.empty((out.shape[0] + 2 * edge, out.shape[1] + 2 * edge), array.dtype)
-    _medians(pixels, fine, square, networks[2], detail)
+    _medians(pixels, fine, square, find_fine, detail)
     marked = _sharp(detail, raw, variances, significance, places, windows, limits)
     marked = _grown(marked, significance, usable, limits[0])
     marked = _grown(marked, significance, usable, limits[1])

@@ -43,10 +43,10 @@ from ccdfx.kernels.gather import (
     swap2,
 )
 from ccdfx.kernels.gather import LOWEST as LEAST
-from ccdfx.kernels.lanes import MOST_LANES, borrowed, copy, fill, hold, sort_lanes
+from ccdfx.kernels.lanes import MOST_LANES, aligned, block_lanes, borrowed, copy, fill, hold
+from ccdfx.kernels.sorters import sorter, sorter_type
 from ccdfx.kernels.stack import stack_kernel
 
-TILE_BYTES = 2**15
 MANY_FRAMES = 160
 MOST_FRAMES = 2**15  # a sum of 16-bit differences fits 32 bits
 # Rows of the sums: of the differences from the first frame, and of the low and the high halves of their squares.
@@ -185,11 +185,11 @@ def _next(tile, rank, state, found, after):
 
 
 @kernel
-def _select(tile, network, picks, state):
+def _select(tile, order, sort, picks, state):
     """Bring the values of the picked ranks, neighbours at most, into their rows of the tile."""
     first, last = picks
     if tile.shape[0] < MANY_FRAMES:
-        sort_lanes(tile, network)
+        sort(tile, order)
         return
     lanes = tile.shape[1]
     low, high = state[3 * MOST_LANES : 3 * MOST_LANES + lanes], state[4 * MOST_LANES : 4 * MOST_LANES + lanes]
@@ -220,14 +220,15 @@ def _store(first, last, value, flags):
 
 
 def _integer_medians(
-    frames, network, picks, lanes, factor, value, variance, count, rejected_low, rejected_high, flags
+    frames, sort, picks, lanes, factor, value, variance, count, rejected_low, rejected_high, flags
 ):
     """`picks`: the two ranks of which a median is the mean; `factor`: n Var(median) / sigma^2; the rest as in `_stack`."""
     rows, n = frames.shape[0], np.float64(frames.shape[0])
-    of_values, of_sums = np.zeros((rows, lanes), np.uint16), np.zeros(3 * MOST_LANES, np.uint32)
+    of_values, of_sums = aligned(rows, lanes, np.uint16), np.zeros(3 * MOST_LANES, np.uint32)
+    order = np.empty((0, 0), np.int32)
     of_ranks = np.zeros(5 * MOST_LANES, np.uint16)
     tile, sums, state = borrowed(of_values), borrowed(of_sums), borrowed(of_ranks)
-    frames, network = borrowed(frames), borrowed(network)
+    frames = borrowed(frames)
     value, variance, flags = borrowed(value), borrowed(variance), borrowed(flags)
     for start in range(0, value.size, lanes):
         end = min(start + lanes, value.size)
@@ -237,7 +238,7 @@ def _integer_medians(
         if variance.size:
             _sum(tile, sums)
             _store_variance(sums, n, factor, variance[start:end])
-        _select(tile, network, picks, state)
+        _select(tile, order, sort, picks, state)
         _store(tile[picks[0]], tile[picks[1]], value[start:end], flags[start:end])
     fill(count, np.uint16(rows))
     fill(rejected_low, np.uint16(0))
@@ -247,10 +248,9 @@ def _integer_medians(
 
 @functools.cache
 def _compiled() -> Callable[..., None]:
-    network = types.Array(types.uint32, 2, "C", readonly=True)
     floats, counts = types.Array(types.float32, 1, "C"), types.Array(types.uint16, 1, "C")
     signature = types.void(
-        types.Array(types.int64, 2, "C"), network, types.UniTuple(types.int64, 2), types.int64, types.float64,
+        types.Array(types.int64, 2, "C"), sorter_type("u2"), types.UniTuple(types.int64, 2), types.int64, types.float64,
         floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"),
     )  # fmt: skip
     return kernel(_integer_medians, signature=signature)
@@ -266,21 +266,23 @@ def can_be_integers(plan: np.ndarray, factors: np.ndarray) -> bool:
     return bool(plain and not (more or moved or limited or blank)) and len(factors) <= MOST_FRAMES
 
 
-def integer_medians() -> Callable[..., bool]:
+def integer_medians(count: int) -> Callable[..., bool]:
     """A stand-in for the stack kernel where `can_be_integers`; loaded from the cache or compiled at the first call.
 
     Tiles that hold something else after all, or masks, go to the stack kernel.
     """
     _compiled()
+    sorter("u2", count, middle=True)
     return _medians
 
 
 def _medians(frames: np.ndarray, *arguments: Any) -> bool:
-    _, networks, plan, _, _, _, tables, _, *outputs = arguments
-    if frames[:, MASK].any() or not np.isin(frames[:, KIND], (U2, BIG_U2)).all():
-        return stack_kernel("f4", False)(frames, *arguments)
+    factors, _, plan, _, _, _, tables, _, *outputs = arguments
     count = len(frames)
-    lanes = min(max(TILE_BYTES // (2 * count) // 64 * 64, 256), MOST_LANES)
+    if frames[:, MASK].any() or not np.isin(frames[:, KIND], (U2, BIG_U2)).all():
+        return stack_kernel("f4", False)(frames, factors, sorter("f4", count, middle=True), *arguments[2:])
+    lanes = block_lanes(count, 2)
     picks = picked.py_func(int(plan[PICK]), count)
-    _compiled()(frames, networks[1], picks, lanes, tables[0, count], *outputs[:-1])
+    sort = sorter("u2", count, middle=True)
+    _compiled()(frames, sort, picks, lanes, tables[0, count], *outputs[:-1])
     return False

@@ -1,4 +1,4 @@
-"""Sorting, counting and summing over lanes: the inner loops of the stack kernel.
+"""Counting and summing over lanes: the inner loops of the stack kernel.
 
 A tile is ``[frame or rank][lane]``; every loop runs over neighbouring lanes, so that LLVM vectorises it. Missing values
 are +inf and sort to the end.
@@ -14,11 +14,22 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 
+TILE_BYTES = 2**18
+
+
+def block_lanes(count: int, itemsize: int) -> int:
+    """How many neighbouring pixels of `count` frames make a block: what fits the caches; results do not depend on it.
+
+    An odd multiple of 64: with a power of two, all rows of a tile would compete for the same few lines of the cache.
+    """
+    wanted = TILE_BYTES // (count * itemsize * 64)
+    return min(64 * max((wanted - 1) // 2 * 2 + 1, 1), MOST_LANES)
+
 
 def _extreme(name, unsigned):
     """The LLVM intrinsic `name` for floats that are never NaN, or for integers: a plain vector minimum or maximum.
 
-    A minimum written as a comparison becomes a masked store in a loop like `sort_lanes`, many times slower.
+    A minimum written as a comparison becomes a masked store in a loop that puts both into place, many times slower.
     """
 
     @intrinsic
@@ -67,6 +78,14 @@ def hold(typingctx, arrays):
     return types.void(arrays), codegen
 
 
+@kernel
+def aligned(rows, lanes, kind):
+    """An empty array [row][lane] that begins where a line of the cache does, for one that is written in full vectors."""
+    whole = np.empty(rows * lanes + 64, kind)
+    first = -whole.ctypes.data % 64 // whole.itemsize
+    return whole[first : first + rows * lanes].reshape(rows, lanes)
+
+
 # Whole-array expressions (a[:] = b, a.min()) are loops here: numba takes seconds to compile each of them.
 
 
@@ -100,37 +119,6 @@ def greatest(array):
     for i in range(1, array.size):
         found = max(found, array[i])
     return found
-
-
-@kernel
-def sort_lanes(tile, network):
-    """Compare and exchange the rows of a tile as the network says."""
-    for k in range(network.shape[0]):
-        first = tile[network[k, 0]]
-        second = tile[network[k, 1]]
-        for i in range(tile.shape[1]):
-            a, b = first[i], second[i]
-            first[i] = lower(a, b)
-            second[i] = upper(a, b)
-
-
-@kernel
-def sort_lanes_and_frames(tile, frames, network):
-    """`sort_lanes`, and the frame that each value comes from goes with it."""
-    for j in range(frames.shape[0]):
-        fill(frames[j], np.int32(j))
-    for k in range(network.shape[0]):
-        first, second = tile[network[k, 0]], tile[network[k, 1]]
-        p, q = frames[network[k, 0]], frames[network[k, 1]]
-        for i in range(tile.shape[1]):
-            swap = second[i] < first[i]
-            a, b = p[i], q[i]
-            p[i] = b if swap else a
-            q[i] = a if swap else b
-        for i in range(tile.shape[1]):
-            a, b = first[i], second[i]
-            first[i] = lower(a, b)
-            second[i] = upper(a, b)
 
 
 @kernel
@@ -170,7 +158,7 @@ def balance_lanes(tile, sign):
 # vector: with a distance known to the compiler, a loop over four rows of a tile and the sums still vectorises.
 PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
 SUMS = 5
-MOST_LANES = 1024
+MOST_LANES = 7 * 64
 _T, _S = SUM * MOST_LANES, SQUARES * MOST_LANES  # the pivots are at 0
 
 

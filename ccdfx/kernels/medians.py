@@ -1,7 +1,8 @@
-"""Medians of a sliding window: selection networks over shifted slices of rows.
+"""Medians of a sliding window: the middle ranks of shifted slices of rows.
 
-Neighbouring pixels are the lanes of a tile ``[place in the window][lane]``, as in the stack kernel, and the network is
-data, so that one compiled kernel serves every window. Windows lie wholly inside the source, which its owner extends.
+Neighbouring pixels are the lanes of a tile ``[place in the window][lane]``, as in the stack kernel; what sorts its rows
+is a value (`ccdfx.kernels.sorters`), so that one compiled kernel serves every window. Windows lie wholly inside the source,
+which its owner extends.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.lanes import balance_lanes, copy, sort_lanes
+from ccdfx.kernels.lanes import aligned, balance_lanes, copy, fill
+from ccdfx.kernels.sorters import LANE_STEP, Sorter, sorter
 
-LANES = 256
-WORKSPACE = 8192  # values of a tile: what fits into the first-level cache
+LANES = 5 * LANE_STEP
+
+
+def window_sorter(kind: np.dtype, count: int) -> Sorter:
+    """What finds the median of windows of `count` pixels."""
+    return sorter(kind.str[1:], count, middle=True)
 
 
 @kernel
@@ -40,50 +46,54 @@ def cut_reflected(plane, y_lower, x_lower, out):
 
 
 @kernel
-def gather_window(source, y, x, height, width, tile):
+def gather_window(source, y, x, height, width, tile, lanes):
     """The pixels of the windows whose first pixels are (y, x), (y, x + 1), ..., one place a row of the tile."""
-    lanes = tile.shape[1]
     for j in range(height):
         for i in range(width):
             copy(source[y + j, x + i : x + i + lanes], tile[j * width + i])
 
 
 @kernel
-def window_medians(source, height, width, network, out):
-    """``out[y, x]``: the median of ``source[y : y + height, x : x + width]``, an odd number of values without NaN.
-
-    `network` selects the middle rank; source is (rows + height - 1, columns + width - 1), out is (rows, columns).
-    """
-    rows, columns = out.shape
-    size = height * width
-    lanes = min(LANES, WORKSPACE // size // 16 * 16, columns)
-    tile = np.empty((size, lanes), out.dtype)
-    for y in range(rows):
-        for start in range(0, columns, lanes):
-            x = min(start, columns - lanes)  # whole tiles only: the last two may share lanes
-            gather_window(source, y, x, height, width, tile)
-            sort_lanes(tile, network)
-            copy(tile[size // 2], out[y, x : x + lanes])
+def workspace(size, columns, kind):
+    """A tile of `size` rows for windows side by side, the frames that its values do not come from, and its lanes in use."""
+    tile = aligned(size, min(LANES, (columns + LANE_STEP - 1) // LANE_STEP * LANE_STEP), kind)
+    for row in range(size):
+        fill(tile[row], tile.dtype.type(0))
+    return tile, np.empty((0, 0), np.int32), min(tile.shape[1], columns)
 
 
 @kernel
-def window_medians_of_good(source, height, width, network, out):
-    """As `window_medians` of the values that are not +inf; the mean of the middle two of an even number, else NaN.
+def window_medians(source, height, width, sort, out):
+    """``out[y, x]``: the median of ``source[y : y + height, x : x + width]``, an odd number of values without NaN.
 
-    `network` selects the middle rank and the one below it.
+    `sort` is a `window_sorter`; source is (rows + height - 1, columns + width - 1), out is (rows, columns).
     """
     rows, columns = out.shape
     size = height * width
-    lanes = min(LANES, WORKSPACE // size // 16 * 16, columns)
-    tile, sign = np.empty((size, lanes), out.dtype), np.empty(lanes, out.dtype)
+    tile, order, lanes = workspace(size, columns, out.dtype)
+    for y in range(rows):
+        for start in range(0, columns, lanes):
+            x = min(start, columns - lanes)  # whole tiles only: the last two may share lanes
+            gather_window(source, y, x, height, width, tile, lanes)
+            sort(tile, order)
+            copy(tile[size // 2, :lanes], out[y, x : x + lanes])
+
+
+@kernel
+def window_medians_of_good(source, height, width, sort, out):
+    """As `window_medians` of the values that are not +inf; the mean of the middle two of an even number, else NaN."""
+    rows, columns = out.shape
+    size = height * width
+    tile, order, lanes = workspace(size, columns, out.dtype)
+    sign = np.empty(tile.shape[1], out.dtype)
     middle = size // 2
     half, inf = out.dtype.type(0.5), out.dtype.type(np.inf)
     for y in range(rows):
         for start in range(0, columns, lanes):
             x = min(start, columns - lanes)
-            gather_window(source, y, x, height, width, tile)
+            gather_window(source, y, x, height, width, tile, lanes)
             balance_lanes(tile, sign)
-            sort_lanes(tile, network)
+            sort(tile, order)
             # balance_lanes leaves -1 behind where an odd number is missing, so that an even number is there.
             for i in range(lanes):
                 below, above = tile[max(middle - 1, 0), i], tile[middle, i]
@@ -92,12 +102,12 @@ def window_medians_of_good(source, height, width, network, out):
 
 
 @kernel
-def median_rows(plane, height, width, network, good_only, out, y_lower, y_upper):
+def median_rows(plane, height, width, sort, good_only, out, y_lower, y_upper):
     """Rows `y_lower` to `y_upper` of the median filter of a plane that is reflected at its edges."""
     margin_y, margin_x = height // 2, width // 2
     source = np.empty((y_upper - y_lower + 2 * margin_y, plane.shape[1] + 2 * margin_x), plane.dtype)
     cut_reflected(plane, y_lower - margin_y, -margin_x, source)
     if good_only:
-        window_medians_of_good(source, height, width, network, out[y_lower:y_upper])
+        window_medians_of_good(source, height, width, sort, out[y_lower:y_upper])
     else:
-        window_medians(source, height, width, network, out[y_lower:y_upper])
+        window_medians(source, height, width, sort, out[y_lower:y_upper])

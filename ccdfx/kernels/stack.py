@@ -19,16 +19,15 @@ from ccdfx.kernels.averages import (
     BY_VARIANCE,
     EMPIRICAL,
     LANES,
-    LOWEST,
     MEDIAN,
     ORDERED,
     OWN_NOISE,
-    PICK,
     PROPAGATED,
     REJECTS,
     TRIMS,
     VARIANCES,
     WEIGHTED,
+    needs_ranks,
     store_values,
     store_variances,
     store_whole,
@@ -39,6 +38,7 @@ from ccdfx.kernels.lanes import (
     MOST_LANES,
     PIVOT,
     SUMS,
+    aligned,
     balance_lanes,
     borrowed,
     copy,
@@ -46,15 +46,13 @@ from ccdfx.kernels.lanes import (
     fill,
     hold,
     least,
-    sort_lanes,
-    sort_lanes_and_frames,
     sum_all,
     sum_ranks,
     sum_whole,
     winsorize,
 )
-from ccdfx.kernels.network import selection_network, sorting_network
 from ccdfx.kernels.rules import rule_type
+from ccdfx.kernels.sorters import sorter_type
 from ccdfx.kernels.weighted_sums import (
     edge_shares,
     read_variances,
@@ -133,14 +131,14 @@ def _store_flags(frames, low, high, start, width, flags):
 
 
 @kernel
-def _select_median(tile, counts, networks, sign, low, high):
+def _select_median(tile, order, counts, sorter, sign, low, high):
     """Bring the middle ranks of each lane into place; low and high become the ranks of what is there."""
     rows = tile.shape[0]
     if least(counts) == rows:
-        sort_lanes(tile, networks[1])
+        sorter(tile, order)
         return
     balance_lanes(tile, sign)
-    sort_lanes(tile, networks[2])
+    sorter(tile, order)
     for i in range(low.size):
         low[i] = (rows - counts[i]) // 2
         high[i] = low[i] + counts[i]
@@ -184,14 +182,6 @@ def _part(array, start, width):
 
 
 @kernel
-def _sort(plan, tile, order, network, by_frame):
-    if by_frame is not None and plan[ORDERED]:
-        sort_lanes_and_frames(tile, order, network)
-    else:
-        sort_lanes(tile, network)
-
-
-@kernel
 def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
     """Let the rule say which ranks of the sorted lanes survive, and sum over those."""
     low, high = ranks
@@ -205,7 +195,7 @@ def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
 
 
 @kernel
-def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
+def _sum_unsorted(plan, tile, order, sorter, counts, sign, ranks, sums):
     """The sums over all that is there, in the order of the frames; then the middle ranks, where a median is wanted.
 
     True where nothing is missing in the whole block.
@@ -219,18 +209,18 @@ def _sum_unsorted(plan, tile, networks, counts, sign, ranks, sums):
         _first_values(tile, sums)
         sum_all(tile, sums)
     if plan[AVERAGE] == MEDIAN:
-        _select_median(tile, counts, networks, sign, ranks[0], ranks[1])
+        _select_median(tile, order, counts, sorter, sign, ranks[0], ranks[1])
     return whole
 
 
 def _stack(
-    frames, factors, networks, plan, parameters, noise, rule, tables, by_frame,
+    frames, factors, sorter, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
     """Combine a run of pixels; True where some pixel is left without a value.
 
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
-    networks: three lists of comparators: all ranks, the middle ones, and the middle ones where values are missing.
+    sorter: as in `sorters`, of all ranks where the plan `needs_ranks`, else of the middle ones.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
     by_frame: None where it matters to nothing in the plan which frame a value comes from, else True. It is the type
     that counts: what stands under ``by_frame is not None`` is not even compiled for None.
@@ -239,12 +229,10 @@ def _stack(
     """
     rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
     needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
-    sorts = (
-        plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or value.itemsize == 8 or plan[PICK] >= LOWEST
-    )
-    of_values = np.empty((rows, lanes), kind), np.empty((rows if needs_raw else 0, lanes), kind)
+    sorts = needs_ranks(plan, value.itemsize)
+    of_values = aligned(rows, lanes, kind), aligned(rows if needs_raw else 0, lanes, kind)
     of_variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
-    of_frames = np.empty((rows if plan[ORDERED] else 0, lanes), np.int32)
+    of_frames = aligned(rows if plan[ORDERED] else 0, lanes, np.int32)
     of_noise = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
     of_ranks, of_sums = np.empty((3, lanes), np.int32), np.zeros(SUMS * MOST_LANES)
     of_weights, of_lanes, of_signs = np.zeros((4, lanes)), np.zeros(lanes), np.empty(lanes, kind)
@@ -254,7 +242,6 @@ def _stack(
     counts, low, high = borrowed(of_ranks[0]), borrowed(of_ranks[1]), borrowed(of_ranks[2])
     sums = flat.reshape(SUMS, MOST_LANES)
     frames, factors, plan = borrowed(frames), borrowed(factors), borrowed(plan)
-    networks = borrowed(networks[0]), borrowed(networks[1]), borrowed(networks[2])
     parameters, noise, tables = borrowed(parameters), borrowed(noise), borrowed(tables)
     value, variance, flags, fates = borrowed(value), borrowed(variance), borrowed(flags), borrowed(fates)
     count, rejected_low, rejected_high = borrowed(count), borrowed(rejected_low), borrowed(rejected_high)
@@ -272,11 +259,11 @@ def _stack(
             _keep_frames(frames, factors, start, width, tile, raw, variances, own)
         whole = False
         if sorts:
-            _sort(plan, tile, order, networks[0], by_frame)
+            sorter(tile, order)
             known = own if plan[OWN_NOISE] else noise
             _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
         else:
-            whole = _sum_unsorted(plan, tile, networks, counts, scratch, (low, high), flat)
+            whole = _sum_unsorted(plan, tile, order, sorter, counts, scratch, (low, high), flat)
         if by_frame is not None and needs_raw:
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
@@ -305,30 +292,16 @@ def _stack(
 
 
 @functools.cache
-def networks(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The three networks of `_stack` for a number of frames."""
-    low, high = (count - 1) // 2, count // 2
-    # With an odd number of values missing, the middle ranks lie one lower.
-    lowest = max((count - 2) // 2, 0)
-    return (
-        sorting_network(count),
-        selection_network(count, (low, high)),
-        selection_network(count, tuple(range(lowest, high + 1))),
-    )
-
-
-@functools.cache
 def stack_kernel(kind: str, by_frame: bool) -> Callable[..., bool]:
     """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call.
 
     With `by_frame` it is the one that knows weights, variances of the frames and the order of the values.
     """
     real = {"f4": types.float32, "f8": types.float64}[kind]
-    network = types.Array(types.uint32, 2, "C", readonly=True)
     floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
     table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
     signature = types.boolean(
-        types.Array(types.int64, 2, "C"), table, types.UniTuple(network, 3), types.Array(types.int64, 1, "C"),
+        types.Array(types.int64, 2, "C"), table, sorter_type(kind), types.Array(types.int64, 1, "C"),
         vector, table, rule_type(real), table, types.boolean if by_frame else types.none,
         floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 2, "A"),
     )  # fmt: skip

@@ -12,8 +12,7 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.estimators import median_of
 from ccdfx.kernels.cosmic_rays import Windows, find_rays, windows
-from ccdfx.kernels.medians import median_rows
-from ccdfx.kernels.network import selection_network
+from ccdfx.kernels.medians import median_rows, window_sorter
 from ccdfx.kernels.replace import medians_near
 from ccdfx.kernels.shift import spread_flags
 from ccdfx.records.flags import Flag
@@ -189,7 +188,7 @@ def _bright_stars(array: np.ndarray, saturated: np.ndarray) -> np.ndarray:
     from scipy.ndimage import binary_propagation
 
     around = np.empty_like(array)
-    median_rows(array, 5, 5, selection_network(25, (12,)), False, around, 0, array.shape[0])
+    median_rows(array, 5, 5, window_sorter(array.dtype, 25), False, around, 0, array.shape[0])
     cores = saturated & (around > _CORE * array)
     stars = binary_propagation(cores, structure=np.ones((3, 3)), mask=saturated)
     y, x = np.mgrid[-_GLARE : _GLARE + 1, -_GLARE : _GLARE + 1]

@@ -21,17 +21,17 @@ def stack_lines(
     """
     from ccdfx.kernels import noise_rules
 
-    factors, networks, plan, numbers, noise, rule, *rest = arguments
+    factors, sorter, plan, numbers, noise, rule, *rest = arguments
     for line in range(outputs["value"].size // width):
         start = line * width
         frames = moved_table(table, start)
-        first = (factors, networks, _measuring(plan), numbers, noise, scatter, *rest)
+        first = (factors, sorter, _measuring(plan), numbers, noise, scatter, *rest)
         sigma = _line_sigma(kernel, frames, first, width, outputs["value"].dtype)
         known = noise.copy()
         known[:, noise_rules.CONSTANT] = sigma if sigma > 0 else -1.0
         part = (array[start : start + width] if array.size else array for array in outputs.values())
         follow = fates[:, start : start + width]
-        kernel(frames, factors, networks, plan, numbers, known, rule, *rest, *part, follow)
+        kernel(frames, factors, sorter, plan, numbers, known, rule, *rest, *part, follow)
 
 
 def moved_table(table: np.ndarray, start: int) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.medians import median_rows
-from ccdfx.kernels.network import selection_network
+from ccdfx.kernels.medians import median_rows, window_sorter
+from ccdfx.kernels.sorters import Sorter
 from ccdfx.operations.average import median_efficiency
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
@@ -72,12 +72,10 @@ def median_filter(image: Any, *, size: int) -> Image:
 
 def _filtered(values: np.ndarray, size: int, good: np.ndarray | None) -> np.ndarray:
     """The medians of the values that are good, or of all."""
-    middle = size * size // 2
-    ranks = (middle,) if good is None else (middle - 1, middle)
-    network = selection_network(size * size, ranks)
+    sort = window_sorter(values.dtype, size * size)
     source = values if good is None else np.where(good, values, values.dtype.type(np.inf))
     out = np.empty_like(source)
-    work = partial(_filter_rows, source, size, network, good is not None, out)
+    work = partial(_filter_rows, source, size, sort, good is not None, out)
     for _ in map_here(work, [(y, min(y + TILE_ROWS, len(out))) for y in range(0, len(out), TILE_ROWS)]):
         pass
     return out
@@ -86,12 +84,12 @@ def _filtered(values: np.ndarray, size: int, good: np.ndarray | None) -> np.ndar
 def _filter_rows(
     source: np.ndarray,
     size: int,
-    network: np.ndarray,
+    sort: Sorter,
     good_only: bool,
     out: np.ndarray,
     rows: tuple[int, int],
 ) -> None:
-    median_rows(source, size, size, network, good_only, out, *rows)
+    median_rows(source, size, size, sort, good_only, out, *rows)
 
 
 def _variance(variance: np.ndarray, good: np.ndarray, size: int) -> np.ndarray:

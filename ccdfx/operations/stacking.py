@@ -31,7 +31,6 @@ from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, moved
 
-TILE_CACHE = 2**15
 ALL_FLAGS = 255
 EXPOSURES = ("EXPTIME", "EXPOSURE")
 
@@ -209,6 +208,7 @@ def _lenient(header: Header, keyword: str) -> float | None:
 
 def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     from ccdfx.kernels import averages
+    from ccdfx.kernels.lanes import block_lanes
 
     plan = np.zeros(averages.PLAN, np.int64)
     codes = {"mean": averages.MEAN, "inverse_variance_mean": averages.MEAN, "total": averages.TOTAL}
@@ -231,16 +231,8 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
         plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
         plan[averages.OWN_NOISE] = own
     plan[averages.ORDERED] |= job.follows
-    plan[averages.LANES] = _lanes(len(job.frames), job.kind)
+    plan[averages.LANES] = block_lanes(len(job.frames), job.kind.itemsize)
     return plan
-
-
-def _lanes(count: int, kind: np.dtype) -> int:
-    """As many neighbouring pixels as keep a tile in the nearest caches: a result does not depend on it."""
-    from ccdfx.kernels.lanes import MOST_LANES
-
-    wanted = TILE_CACHE // (count * kind.itemsize)
-    return min(max(wanted // 64 * 64, 128), MOST_LANES)
 
 
 def arranged(job: Job) -> Arrangement:
@@ -263,7 +255,8 @@ class Call:
 def call_of(job: Job) -> Call:
     from ccdfx.kernels import averages
     from ccdfx.kernels.integer_median import can_be_integers, integer_medians
-    from ccdfx.kernels.stack import networks, stack_kernel
+    from ccdfx.kernels.sorters import sorter
+    from ccdfx.kernels.stack import stack_kernel
 
     count = len(job.frames)
     arrangement = arranged(job)
@@ -278,10 +271,13 @@ def call_of(job: Job) -> Call:
     by_frame = averages.knows_frames(plan)
     integers = all(f.dtype.kind + str(f.dtype.itemsize) == "u2" and not f.flagged for f in job.frames)
     if integers and can_be_integers(plan, job.factors):
-        kernel = integer_medians()
+        kernel, sort = integer_medians(count), None
     else:
-        kernel = stack_kernel(job.kind.str[1:], by_frame)
+        kind = job.kind.str[1:]
+        middle = not averages.needs_ranks.py_func(plan, job.kind.itemsize)
+        kernel = stack_kernel(kind, by_frame)
+        sort = sorter(kind, count, bool(plan[averages.ORDERED]), middle)
     arguments = (
-        job.factors, networks(count), plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
+        job.factors, sort, plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
     )  # fmt: skip
     return Call(kernel, arguments, arrangement.scatter if job.reject else None)

@@ -9,24 +9,21 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from ccdfx.kernels import cosmic_rays
-from ccdfx.kernels.medians import cut_reflected, median_rows
-from ccdfx.kernels.network import selection_network
+from ccdfx.kernels.medians import cut_reflected, median_rows, window_sorter
 
 
 def filtered(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    count = height * width
     out = np.empty_like(array)
+    sort = window_sorter(array.dtype, height * width)
     middle = array.shape[0] // 2
     for rows in ((0, middle), (middle, array.shape[0])):
-        median_rows(array, height, width, selection_network(count, (count // 2,)), False, out, *rows)
+        median_rows(array, height, width, sort, False, out, *rows)
     return out
 
 
 def filtered_good(array: np.ndarray, size: int) -> np.ndarray:
-    middle = size * size // 2
     out = np.empty_like(array)
-    network = selection_network(size * size, (middle - 1, middle))
-    median_rows(array, size, size, network, True, out, 0, array.shape[0])
+    median_rows(array, size, size, window_sorter(array.dtype, size * size), True, out, 0, array.shape[0])
     return out
 
 
@@ -91,10 +88,10 @@ def test_medians_at_places_are_those_of_the_whole(square: bool, count: int) -> N
     rng = np.random.default_rng(count)
     source = rng.normal(0, 1, (40, 50)).astype(np.float32)
     windows = cosmic_rays.windows(square)
-    size, network = windows.coarse, windows.networks[3]
+    size, sort = windows.coarse, windows.find_coarse
     whole = np.empty((40 - size + 1, 50 - size + 1), np.float32)
-    cosmic_rays._medians(source, size, square, network, whole)
+    cosmic_rays._medians(source, size, square, sort, whole)
     places = np.stack([rng.integers(0, n, count) for n in whole.shape], axis=1)
     found = np.empty(count, np.float32)
-    cosmic_rays._medians_at(source, places, size, square, network, found)
+    cosmic_rays._medians_at(source, places, size, square, sort, found)
     assert np.array_equal(found, whole[tuple(places.T)])

@@ -1,0 +1,108 @@
+"""Sorters of any number of rows against NumPy, and the order of the comparators of a network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccdfx.kernels.network import in_order_of_use, middle_network, middle_ranks, sorting_network
+from ccdfx.kernels.sorters import LANE_STEP, MOST_STRAIGHT, sorter
+
+NO_ORDER = np.empty((0, 0), np.int32)
+
+
+def tile_of(kind: str, count: int, seed: int = 0) -> np.ndarray:
+    """Few different values, so that many are equal, and for floats both infinities."""
+    rng = np.random.default_rng(seed)
+    tile = rng.integers(0, max(count // 2, 2), (count, 2 * LANE_STEP)).astype(kind)
+    if kind != "u2":
+        tile[rng.random(tile.shape) < 0.1] = np.inf
+        tile[rng.random(tile.shape) < 0.1] = -np.inf
+    return tile
+
+
+@given(st.integers(1, 80), st.data())
+def test_networks_sort_zeros_and_ones_and_so_everything(count: int, data: st.DataObject) -> None:
+    values = data.draw(st.lists(st.integers(0, 1), min_size=count, max_size=count))
+    for comparators in (sorting_network(count), in_order_of_use(sorting_network(count))):
+        line = list(values)
+        for i, j in comparators:
+            line[i], line[j] = min(line[i], line[j]), max(line[i], line[j])
+        assert line == sorted(values)
+
+
+@given(st.integers(1, 80), st.data())
+def test_the_middle_network_finds_the_middle_ranks(count: int, data: st.DataObject) -> None:
+    line = data.draw(st.lists(st.integers(0, 1), min_size=count, max_size=count))
+    expected = [sorted(line)[rank] for rank in middle_ranks(count)]
+    for i, j in in_order_of_use(middle_network(count)):
+        line[i], line[j] = min(line[i], line[j]), max(line[i], line[j])
+    assert [line[rank] for rank in middle_ranks(count)] == expected
+
+
+@given(st.integers(1, 150))
+def test_an_order_of_use_keeps_every_comparator_in_its_turn(count: int) -> None:
+    comparators, ordered = sorting_network(count), in_order_of_use(sorting_network(count))
+    assert sorted(comparators) == sorted(ordered)
+    for row in range(count):
+        assert [pair for pair in comparators if row in pair] == [pair for pair in ordered if row in pair]
+
+
+COUNTS = [1, 2, 3, 5, 16, 25, MOST_STRAIGHT, MOST_STRAIGHT + 1, 255, 300]
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "u2"])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_sorter_sorts_every_lane(kind: str, count: int) -> None:
+    tile = tile_of(kind, count)
+    expected = np.sort(tile, axis=0)
+    sorter(kind, count)(tile, NO_ORDER)
+    assert np.array_equal(tile, expected)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("count", [1, 2, 5, 25, MOST_STRAIGHT + 7])
+def test_an_ordered_sorter_says_where_each_value_comes_from(kind: str, count: int) -> None:
+    tile = tile_of(kind, count)
+    source, expected = tile.copy(), np.sort(tile, axis=0)
+    order = np.full(tile.shape, -1, np.int32)
+    sorter(kind, count, ordered=True)(tile, order)
+    assert np.array_equal(tile, expected)
+    assert np.array_equal(np.take_along_axis(source, order, 0), expected)
+    assert np.array_equal(np.sort(order, axis=0), np.broadcast_to(np.arange(count)[:, None], tile.shape))
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "u2"])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_sorter_of_the_middle_brings_the_middle_ranks_into_place(kind: str, count: int) -> None:
+    tile = tile_of(kind, count, seed=1)
+    ranks = list(middle_ranks(count))
+    expected = np.sort(tile, axis=0)[ranks]
+    sorter(kind, count, middle=True)(tile, NO_ORDER)
+    assert np.array_equal(tile[ranks], expected)
+
+
+SCRIPT = """
+import numpy as np
+from ccdfx.kernels.sorters import sorter
+tile = np.arange(7 * 64, dtype=np.float32).reshape(7, 64)[::-1].copy()
+for made in (sorter("f4", 7), sorter("f4", 7, middle=True), sorter("f4", 7, ordered=True)):
+    made(tile, np.empty((7, 64), np.int32))
+    print(sum(made._compiled.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.slow
+def test_sorters_are_loaded_by_the_next_process(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    said = [
+        subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    ]
+    assert [line.split() for line in said] == [["0"] * 3, ["1"] * 3]
