@@ -192,6 +192,17 @@ def test_the_example_is_small_and_in_the_words() -> None:
     assert "image = Image(8 x 10 pixels of " in str(error) and "mask=" in str(error)
 
 
+def wants_light_and_drops_the_mask(image: Image) -> Image:
+    if image.array.max() < 3000:
+        raise ccdfx.ArgumentError("image", "must be bright", remedy="expose longer")
+    return image.replace(mask=None)
+
+
+def test_the_example_of_a_failure_is_none_that_was_refused() -> None:
+    error = caught(check_step, Step("bad", wants_light_and_drops_the_mask), "a flagged pixel stays flagged")
+    assert error.example["image"].array.max() >= 3000
+
+
 # Scalings
 
 
