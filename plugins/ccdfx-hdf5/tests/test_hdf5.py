@@ -65,6 +65,12 @@ def test_names_that_cannot_be_are_refused(tmp_path: Path, names: list[str]) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("names", ["a", 5])
+def test_names_that_are_no_list_are_refused(tmp_path: Path, names: object) -> None:
+    with pytest.raises(ccdfx.ArgumentTypeError, match="names: must be a list"):
+        ccdfx_hdf5.write(PIXELS, tmp_path / "a.h5", names=names)
+
+
 @pytest.mark.parametrize("options", [{"compression": 10}, {"compression": True}, {"compression": "gzip"}])
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict) -> None:
     with pytest.raises(ccdfx.ArgumentError, match="compression: must be"):
