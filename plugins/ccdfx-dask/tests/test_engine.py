@@ -56,6 +56,7 @@ def test_the_engine_can_be_pickled_before_it_is_open() -> None:
         ({"sent": 1.5}, ccdfx.ArgumentTypeError),
         ({"timeout": 0}, ccdfx.ArgumentError),
         ({"timeout": float("nan")}, ccdfx.ArgumentError),
+        ({"timeout": float("inf")}, ccdfx.ArgumentError),
         ({"direct": 1}, ccdfx.ArgumentTypeError),
         ({"adress": "tcp://a:1"}, ccdfx.ArgumentTypeError),
     ],
