@@ -31,6 +31,7 @@ from ccdfx import (
 )
 from ccdfx.io.source import ImageSource
 from ccdfx.testing import (
+    Conformance,
     ConformanceError,
     check_command,
     check_engine,
@@ -650,3 +651,9 @@ def test_another_thing_is_no_record_and_another_law_no_law() -> None:
         check_scaling(Step("flip", grows))
     with pytest.raises(ccdfx.UnknownNameError, match="did you mean 'masks only grow'"):
         check_step(Step("bad", grows), without=["masks only shrink"])
+
+
+@pytest.mark.parametrize("terms", [{"without": {"fots": []}}, {"options": {"fots": {}}}])
+def test_terms_for_a_record_that_the_plugin_does_not_have_are_an_error(terms: dict) -> None:
+    with pytest.raises(ccdfx.UnknownNameError, match="did you mean 'fits'"):
+        list(Conformance("ccdfx", **terms).cases())
