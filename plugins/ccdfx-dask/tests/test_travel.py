@@ -54,6 +54,16 @@ def test_a_master_that_changed_meanwhile_is_an_error(tmp_path: Path) -> None:
         unpacked(data)
 
 
+def test_a_master_goes_by_its_file_where_that_holds_all_of_it(tmp_path: Path) -> None:
+    array = np.random.default_rng(1).random((100, 100))
+    array[3, 4] = np.nan
+    master = ccdfx.read_master(ccdfx.write(array, tmp_path / "flat.fits"))
+    assert len(packed(master)) < 1000
+    for change in ({"mask": array > 0.5}, {"variance": array * 0 + 1}, {"header": {"FILTER": "V"}}):
+        other = dataclasses.replace(master, image=master.image.replace(**change))
+        assert_same_image(unpacked(packed(other)).image, other.image)
+
+
 def test_what_cannot_be_sent_is_an_error(dask: ccdfx.Engine) -> None:
     lock = threading.Lock()
     with pytest.raises(ccdfx.ArgumentTypeError, match="cannot be sent"):
