@@ -79,6 +79,16 @@ def test_variance_is_the_scatter_of_simulations(name: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_variance_that_is_unknown_stays_unknown(method: str) -> None:
+    variance = np.ones(SHAPE)
+    variance[24, 30] = np.inf
+    done = reproject_image(
+        Image(star(), sky(), variance=variance), target=sky(CRPIX1=28.5), method=method, shape=SHAPE
+    )
+    assert np.argwhere(np.isinf(done.variance)).tolist() == [[24, 30], [24, 31]]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_flags_follow_and_bad_values_stay_out(method: str) -> None:
     array, mask = np.full(SHAPE, 50.0, np.float32), np.zeros(SHAPE, np.uint8)
     array[20, 30], mask[20, 30] = 6e4, Flag.SATURATED | Flag.USER_1
