@@ -73,6 +73,7 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605
+_PACKAGES = ("night", "noise", "plots", "registry", "scalings", "testing")
 
 
 def __getattr__(name: str) -> Any:
@@ -82,10 +83,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"ccdfx.{_HOME[name]}"), name)
         globals()[name] = value
         return value
-    if name in ("night", "noise", "plots", "registry", "scalings", "testing"):
+    if name in _PACKAGES:
         return import_module(f"ccdfx.{name}")
     raise AttributeError(f"module 'ccdfx' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", "plots"})
+    return sorted({*__all__, *_PACKAGES, "__version__"})

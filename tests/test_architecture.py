@@ -90,6 +90,21 @@ def test_every_error_has_a_remedy(path: Path) -> None:
                 assert "remedy" in words, f"{path}:{node.lineno}: {ast.unparse(node)}"
 
 
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT.parent / "plugins").glob("*/ccdfx_*/*.py")),
+    ids=lambda path: "/".join(path.parts[-2:]),
+)
+def test_a_plugin_uses_public_names_only(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "ccdfx":
+            assert {alias.name for alias in node.names} <= set(dir(ccdfx)), ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            assert not (node.module or "").startswith("ccdfx."), ast.unparse(node)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ccdfx":
+            assert node.attr in dir(ccdfx), ast.unparse(node)
+
+
 def test_no_module_is_a_bag() -> None:
     assert not [path for path in modules() if path.stem in FORBIDDEN_NAMES]
 

@@ -74,7 +74,3 @@ def test_all_that_a_section_names_now_runs_in_its_examples(section: str) -> None
                 word for word in WORD.findall(cells(row)[1]) if not re.search(rf"\b{re.escape(word)}\b", code)
             ]
             assert not missing, row
-
-
-def test_only_plugins_may_wait_for_an_example() -> None:
-    assert set(re.findall(r"<!-- example: (\w+) -->", PAGE)) <= {"hdf5", "kcorrect"}

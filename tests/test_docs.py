@@ -129,15 +129,6 @@ def test_the_page_of_plugins_documents_no_hook_that_is_not_there() -> None:
     assert re.findall(r"^### (ccdfx_\w+)$", text, re.MULTILINE) == hooks()
 
 
-def test_the_page_of_plugins_shows_the_template_as_it_is() -> None:
-    template = ROOT / "plugins" / "template"
-    text = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(shown) >= 8
-    for name, code in shown:
-        assert code.strip() in (template / name).read_text(), name
-
-
 def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
     from ccdfx.night.recipe import NightRecipe, load_night_recipe
 

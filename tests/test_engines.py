@@ -118,7 +118,7 @@ def test_combining_works_in_a_forked_child():
     frames = [np.full((300, 700), float(i)) for i in range(3)]
     with engine(threads=2):
         ccdfx.combine(frames, reject=None)
-    with pytest.warns(DeprecationWarning) if threading.active_count() > 1 else _nothing():
+    with pytest.warns(DeprecationWarning) if threading.active_count() > 1 else contextlib.nullcontext():
         child = os.fork()
     if child == 0:  # in the child: no pytest, only an exit status
         try:
@@ -128,14 +128,6 @@ def test_combining_works_in_a_forked_child():
             ok = False
         os._exit(0 if ok else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-class _nothing:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
 
 
 def _pickled(function, tiles):
@@ -187,8 +179,10 @@ def counting_engine(log, workers=1):
     @contextlib.contextmanager
     def opened():
         log.append(f"open {workers}")
-        yield Engine("counted", threads=workers)
-        log.append("close")
+        try:
+            yield Engine("counted", threads=workers)
+        finally:
+            log.append("close")
 
     def factory(workers):
         return counting_engine(log, workers)
@@ -215,7 +209,7 @@ def test_an_engine_is_closed_after_a_wrong_limit():
     log = []
     with pytest.raises(ccdfx.ArgumentError), engine(counting_engine(log), memory=0):
         pass
-    assert log[0] == "open 1"
+    assert log == ["open 1", "close"]
 
 
 FRAMES = [np.random.default_rng(seed).normal(1000, 20, (90, 70)).astype(np.uint16) for seed in range(7)]

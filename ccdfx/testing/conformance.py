@@ -52,12 +52,15 @@ class Conformance:
         yield Case(self, "plugin", self.plugin, LOADS, None)
         if report is None or report.problem:
             return
+        provided = [name for names in report.provides.values() for name in names]
+        _require_known((*self.options, *self.without), provided, f"options and without of {self.plugin!r}")
         for kind, names in report.provides.items():
             laws = laws_of(kind)
             for name in names:
-                left_out = _known_laws(name, laws, self.without.get(name, ()))
+                without = self.without.get(name, ())
+                _require_known(without, list(laws), f"without of {name!r}")
                 for law in laws:
-                    if law not in left_out:
+                    if law not in without:
                         yield Case(self, kind, name, law, laws[law])
 
 
@@ -211,9 +214,9 @@ def _check(kind: str, record: Any, options: dict[str, Any], terms: _Terms) -> No
         rule, remedy = f"must be a {expected.__name__}", "give the record itself"
         raise ArgumentTypeError(kind, rule, value=record, remedy=remedy)
     laws = laws_of(kind)
-    left_out = _known_laws(record.name, laws, terms.without)
+    _require_known(terms.without, list(laws), f"without of {record.name!r}")
     for law in laws:
-        if law not in left_out:
+        if law not in terms.without:
             _try(kind, record, laws[law], options, terms)
 
 
@@ -230,15 +233,11 @@ def _try(kind: str, record: Any, law: Law, options: dict[str, Any], terms: Any) 
         put_on_trial(law, ready, subject, trial)
 
 
-def _known_laws(name: str, laws: Mapping[str, Law], wanted: Sequence[str]) -> set[str]:
-    for law in wanted:
-        if law not in laws:
-            near = difflib.get_close_matches(law, laws, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"the laws are: {', '.join(laws)}"
-            raise UnknownNameError(
-                f"without of {name!r}", "must name laws of its kind", value=law, remedy=remedy
-            )
-    return set(wanted)
+def _require_known(names: Sequence[str], known: Sequence[str], subject: str) -> None:
+    for name in set(names).difference(known):
+        near = difflib.get_close_matches(name, known, 1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+        raise UnknownNameError(subject, "must name what there is", value=name, remedy=remedy)
 
 
 def _report(plugin: str) -> registry.PluginReport | None:

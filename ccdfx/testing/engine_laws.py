@@ -16,8 +16,6 @@ from ccdfx.testing.laws import Trial, require, require_speed, same_bytes
 from ccdfx.testing.resources import open_files
 from ccdfx.testing.strategies import stacks
 
-_SPARE_THREADS = 64
-
 
 def double(tile: int) -> int:
     """Twice the tile."""

@@ -35,11 +35,9 @@ def it_has_suffixes_in_lower_case(form: Format, trial: Trial) -> None:
 
 
 def it_recognises_its_own_files_and_no_others(form: Format, trial: Trial) -> None:
-    own = []
     if form.write is not None or trial.options.get("files"):
-        path, _ = _file(form, trial)
-        own = [path.read_bytes()[:_FIRST]]
-        require(form.recognises(own[0]), f"it does not recognise a file that begins with {own[0][:16]!r}")
+        first = _file(form, trial)[0].read_bytes()[:_FIRST]
+        require(form.recognises(first), f"it does not recognise a file that begins with {first[:16]!r}")
     claimed = [name for name, content in _FOREIGN.items() if form.recognises(content)]
     right = len(claimed) <= 1 and not set(claimed) & {"an empty file", "text", "noise"}
     require(right, f"it claims {' and '.join(claimed)} as its own")
@@ -64,9 +62,9 @@ def writing_changes_no_image_and_equal_images_make_equal_files(form: Format, tri
 
 
 def several_images_come_back_or_are_refused(form: Format, trial: Trial) -> None:
-    frames = trial.draw("images", st.lists(_images(), min_size=2, max_size=3)) if form.write else []
     if form.write is None:
         return
+    frames = trial.draw("images", st.lists(_images(), min_size=2, max_size=3))
     path = trial.folder / f"many{form.suffixes[0]}"
     try:
         form.write(frames, path)
@@ -209,12 +207,10 @@ def _write(form: Format, image: Image, path: Path) -> None:
 
 def _read_own(form: Format, path: Path) -> Image:
     """What the format has just written; here a typed error is a failure too."""
-    words = ""
     try:
         return _read(form, path)
     except Exception as error:  # whatever a foreign reader raises
-        words = f"{type(error).__name__}: {error}"
-    raise broken(f"what it wrote cannot be read: {words}")
+        raise broken(f"what it wrote cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _read(form: Format, file: Any) -> Image:

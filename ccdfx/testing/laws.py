@@ -160,7 +160,9 @@ class _Runs:
             try:
                 self.law(self.record, trial)
             except CcdfxError as error:
-                self.refusal, self.failing = error, example
+                self.refusal = error
+                if self.error is None:  # a refused example is none of a failure
+                    self.failing = example
                 assume(False)
             except UnsatisfiedAssumption:  # an example that cannot be drawn says nothing either
                 raise

@@ -31,6 +31,7 @@ from ccdfx import (
 )
 from ccdfx.io.source import ImageSource
 from ccdfx.testing import (
+    Conformance,
     ConformanceError,
     check_command,
     check_engine,
@@ -190,6 +191,17 @@ def test_the_example_is_small_and_in_the_words() -> None:
     error = caught(check_step, Step("bad", drops_a_flag), "masks only grow")
     assert (error.example["image"].mask & 8).any()
     assert "image = Image(8 x 10 pixels of " in str(error) and "mask=" in str(error)
+
+
+def wants_light_and_drops_the_mask(image: Image) -> Image:
+    if image.array.max() < 3000:
+        raise ccdfx.ArgumentError("image", "must be bright", remedy="expose longer")
+    return image.replace(mask=None)
+
+
+def test_the_example_of_a_failure_is_none_that_was_refused() -> None:
+    error = caught(check_step, Step("bad", wants_light_and_drops_the_mask), "a flagged pixel stays flagged")
+    assert error.example["image"].array.max() >= 3000
 
 
 # Scalings
@@ -639,3 +651,9 @@ def test_another_thing_is_no_record_and_another_law_no_law() -> None:
         check_scaling(Step("flip", grows))
     with pytest.raises(ccdfx.UnknownNameError, match="did you mean 'masks only grow'"):
         check_step(Step("bad", grows), without=["masks only shrink"])
+
+
+@pytest.mark.parametrize("terms", [{"without": {"fots": []}}, {"options": {"fots": {}}}])
+def test_terms_for_a_record_that_the_plugin_does_not_have_are_an_error(terms: dict) -> None:
+    with pytest.raises(ccdfx.UnknownNameError, match="did you mean 'fits'"):
+        list(Conformance("ccdfx", **terms).cases())

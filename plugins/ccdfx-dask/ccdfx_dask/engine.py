@@ -36,11 +36,8 @@ class Options:
         _whole("workers", self.workers, least=1, optional=True)
         _whole("retries", self.retries, least=0)
         _whole("sent", self.sent, least=1)
-        if (
-            isinstance(self.timeout, bool)
-            or not isinstance(self.timeout, int | float)
-            or not self.timeout > 0
-        ):
+        number = isinstance(self.timeout, int | float) and not isinstance(self.timeout, bool)
+        if not (number and 0 < self.timeout < float("inf")):
             raise ArgumentError(
                 "timeout", "must be a positive number", value=self.timeout, remedy="give seconds"
             )

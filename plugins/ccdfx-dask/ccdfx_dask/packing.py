@@ -9,9 +9,8 @@ from pickle import PicklingError
 from typing import Any
 
 import cloudpickle
-import numpy as np
 
-from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, FileError, Master, read_master
+from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, FileError, Image, Master, read_master
 
 SMALL = 2**16  # bytes of a master that is not worth a look at its file
 
@@ -72,7 +71,15 @@ def _is_in_its_file(master: Master) -> bool:
         found = read_master(master.name)
     except CcdfxError:  # the name of another thing than a file of ours, or an image that must be asked for
         return False
-    return found.sha256 == master.sha256 and np.array_equal(found.image.array, master.image.array)
+    return found.sha256 == master.sha256 and _content(found.image) == _content(master.image)
+
+
+def _content(image: Image) -> tuple[Any, ...]:
+    """What two images must agree in to be the same; NaN equals NaN."""
+    planes = (
+        None if p is None else (p.dtype, p.tobytes()) for p in (image.array, image.mask, image.variance)
+    )
+    return *planes, image.header, image.range
 
 
 def _master(name: str, sha256: str) -> Master:

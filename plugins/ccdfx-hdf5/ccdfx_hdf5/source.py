@@ -24,6 +24,11 @@ class Parts:
     foreign: bool = False
 
 
+def implied_flags(array: np.ndarray) -> np.ndarray:
+    """The flags of a dataset that has none: NO_DATA where it is NaN."""
+    return np.isnan(array) * np.uint8(Flag.NO_DATA)
+
+
 class Hdf5Source:
     """An image in an HDF5 file, read by windows; flags and variance come along.
 
@@ -88,8 +93,8 @@ class Hdf5Source:
             for layout in (parts.mask, parts.variance)
         )
         if parts.foreign and array.dtype.kind == "f":
-            missing = np.isnan(array)
-            mask = missing * np.uint8(Flag.NO_DATA) if missing.any() else None
+            flags = implied_flags(array)
+            mask = flags if flags.any() else None
         with broken_image(self.name, parts.array.path):
             return Image(array, windowed(self._header, self._range, window), mask, window, variance)
 

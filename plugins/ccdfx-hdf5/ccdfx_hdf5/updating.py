@@ -15,6 +15,7 @@ from ccdfx_hdf5.content import damage
 from ccdfx_hdf5.links import resolved
 from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import chosen, is_own, open_hdf5
+from ccdfx_hdf5.source import implied_flags
 from ccdfx_hdf5.writing import put_mask
 
 _REMEDY = "round or clip the values first, or write a new file with paste and write"
@@ -24,7 +25,7 @@ def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
     """Write to `target` the file `path` with a part put into one of its images; the caller makes it atomic.
 
     Everything else in the file stays as it is. Where an image of ccdfx has no flags and the part has some, they are
-    added; a dataset of another program has no place for them.
+    added; a dataset of another program has no place for them, but for the NO_DATA of its NaN.
     """
     source = open_hdf5(path, hdu, plane=plane)
     pasted = ccdfx.paste(source.select(part.range), part=part)  # says whether they match
@@ -36,7 +37,7 @@ def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
         dataset[(*source.plane, rows, columns)] = _fitted(part.array, dataset.dtype, source.dtype)
         if is_own(item):
             _put_rest(item, source.shape, pasted, (rows, columns))
-        elif part.mask is not None and part.mask.any():
+        elif part.mask is not None and (part.mask & ~implied_flags(part.array)).any():
             raise MismatchError(
                 "part", f"must have no flags: the dataset {item.name!r} has no place for them",
                 remedy="give part.replace(mask=None), or write the pasted image to a new file",

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 import ccdfx
-from ccdfx import ArgumentError, Flag, Image
+from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image
 from ccdfx_hdf5.cards import to_table
 from ccdfx_hdf5.links import MARK
 from ccdfx_hdf5.output import writable
@@ -66,7 +66,7 @@ def write(
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, ArgumentTypeError
         For a level or names that cannot be, or a suffix that is not one of HDF5.
     OutputExistsError, FileError
         As ``ccdfx.write``.
@@ -96,6 +96,10 @@ def write(
             "must be a level of gzip, 1 to 9, or 0 for none",
             value=compression,
             remedy="leave it out, or give 4",
+        )
+    if isinstance(names, str) or not isinstance(names, Sequence | None):
+        raise ArgumentTypeError(
+            "names", "must be a list, one for each image", value=names, remedy="give such as ['flats/V']"
         )
     token = _options.set(_Options(compression, None if names is None else tuple(names)))
     try:

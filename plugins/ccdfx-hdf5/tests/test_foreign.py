@@ -112,3 +112,13 @@ def test_update_rewrites_a_window_of_a_dataset(scan: Path) -> None:
     assert ccdfx.read(scan, hdu="flat").array[1, 2] == 70
     with pytest.raises(ccdfx.MismatchError, match="has no place for them"):
         ccdfx.update(scan, part.replace(mask=[[1]]), hdu="flat")
+
+
+def test_what_was_read_with_nan_can_be_put_back(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["d"] = np.array([[1.0, np.nan], [2.0, 3.0]])
+    image = ccdfx.read(tmp_path / "a.h5")
+    ccdfx.update(tmp_path / "a.h5", image.replace(array=image.array * 2))
+    assert np.array_equal(ccdfx.read(tmp_path / "a.h5").array, image.array * 2, equal_nan=True)
+    with pytest.raises(ccdfx.MismatchError, match="has no place for them"):
+        ccdfx.update(tmp_path / "a.h5", image.replace(mask=image.mask | np.uint8(ccdfx.Flag.BAD_PIXEL)))

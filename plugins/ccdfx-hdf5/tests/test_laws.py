@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import string
+from functools import partial
 from pathlib import Path
 
 import hypothesis.extra.numpy as hnp
@@ -16,9 +17,8 @@ from hypothesis import strategies as st
 import ccdfx
 import ccdfx_hdf5
 from ccdfx import Card, Header, Image, Range
-from ccdfx.testing import assert_same_image
+from ccdfx.testing import assert_same_image, ranges
 
-TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 SUFFIXES = (".h5", ".hdf5", ".gz.h5")
 quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 words = st.text(string.ascii_uppercase + string.digits + "-_", min_size=1, max_size=8)
@@ -41,26 +41,15 @@ def cards(draw: st.DrawFn) -> Card:
     return Card(draw(words), draw(values), draw(texts))
 
 
-@st.composite
-def images(draw: st.DrawFn) -> Image:
-    """Images of every type, with NaN and infinity."""
-    dtype = np.dtype(draw(st.sampled_from(TYPES)))
-    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
-    array = draw(hnp.arrays(dtype, shape))
-    mask = draw(st.none() | hnp.arrays(np.uint8, shape))
-    kind = draw(st.sampled_from((np.float32, np.float64)))
-    variance = draw(st.none() | hnp.arrays(kind, shape, elements=st.floats(0, 2.0**100, width=32)))
-    x, y = draw(st.integers(0, 5000)), draw(st.integers(0, 5000))
-    header = Header(draw(st.lists(cards(), max_size=8)))
-    return Image(array, header, mask, Range(x, x + shape[1], y, y + shape[0]), variance)
+images = partial(ccdfx.testing.images, finite=False, headers=st.lists(cards(), max_size=8).map(Header))
 
 
-@st.composite
-def windows(draw: st.DrawFn, image: Image) -> Range:
-    (ny, nx), r = image.shape, image.range
-    x0, y0 = draw(st.integers(0, nx - 1)), draw(st.integers(0, ny - 1))
-    x1, y1 = draw(st.integers(x0 + 1, nx)), draw(st.integers(y0 + 1, ny))
-    return Range(r.x_lower + x0, r.x_lower + x1, r.y_lower + y0, r.y_lower + y1)
+def windows(image: Image) -> st.SearchStrategy[Range]:
+    """Windows of an image, in the coordinates of its parent frame."""
+    x, y = image.range.x_lower, image.range.y_lower
+    return ranges(image.shape).map(
+        lambda r: Range(r.x_lower + x, r.x_upper + x, r.y_lower + y, r.y_upper + y)
+    )
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

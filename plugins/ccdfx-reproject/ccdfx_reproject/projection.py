@@ -60,10 +60,10 @@ def reproject_image(
     Returns
     -------
     Image
-        float32, or float64 where the image needs it, in counts a pixel: multiplied by the area of the new pixel in old ones.
-        Variance takes the squares of the same weights. Bad pixels take the median of their neighbours before,
-        and their flags go where they weigh 0.05 or more; NO_DATA where less than 0.95 of a pixel is covered. The
-        header is that of the image with the WCS of the target.
+        float32, or float64 where the image needs it, in counts a pixel: multiplied by the area of the new pixel in
+        old ones. Variance takes the squares of the same weights. Bad pixels take the median of their neighbours
+        before, and their flags go where they weigh 0.05 or more, as an infinite variance does; NO_DATA where less
+        than 0.95 of a pixel is covered. The header is that of the image with the WCS of the target.
 
     Raises
     ------
@@ -94,9 +94,11 @@ def reproject_image(
     result = np.where(covered, array * grid.area, 0).astype(dtype)
     variance = None
     if image.variance is not None:
-        variance = np.where(
-            covered, _variance(project, image, _apart(method, grid.stretch)) * grid.area**2, 0
-        )
+        spread = _variance(project, image, _apart(method, grid.stretch)) * grid.area**2
+        unknown = image.good & ~np.isfinite(image.variance)
+        if unknown.any():
+            spread[_reached(project, unknown, grid)] = np.inf
+        variance = np.where(covered, spread, 0)
     flags = _flags(project, image, grid)
     flags[~covered | (footprint < 1 - NOTABLE)] |= np.uint8(Flag.NO_DATA)
     mask = None if image.mask is None and not flags.any() else flags
@@ -147,12 +149,16 @@ def _flags(project: Callable[..., Any], image: Image, grid: _Grid) -> np.ndarray
     out = np.zeros(grid.shape, np.uint8)
     bits = [np.uint8(1 << n) for n in range(8) if (own & (1 << n)).any()]
     if bits:
-        weights = project(np.stack([(own & bit) != 0 for bit in bits]))[0]
-        # One pixel weighs the less the more of them there are in a pixel of the result.
-        limit = NOTABLE / np.maximum(grid.area, 1)
-        for bit, weight in zip(bits, weights, strict=True):
-            out[np.nan_to_num(weight) >= limit] |= bit
+        reached = _reached(project, np.stack([(own & bit) != 0 for bit in bits]), grid)
+        for bit, spots in zip(bits, reached, strict=True):
+            out[spots] |= bit
     return out
+
+
+def _reached(project: Callable[..., Any], spots: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Where the pixels of a map weigh so much that they count."""
+    # One pixel weighs the less the more of them there are in a pixel of the result.
+    return np.nan_to_num(project(spots)[0]) >= NOTABLE / np.maximum(grid.area, 1)
 
 
 def _without_gaps(values: np.ndarray, image: Image) -> np.ndarray:
