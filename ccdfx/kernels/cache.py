@@ -123,7 +123,9 @@ class _GuardedCache(FunctionCache):
 
 
 def _stamp(function: Callable[..., Any]) -> str:
-    """A digest of the files of all kernels that this one can reach: it is stale when any of them has changed."""
+    """A digest of the files of all that this kernel can reach in its package, and of all kernels: it is stale when any
+    of them has changed."""
+    package = function.__module__.partition(".")[0]
     found: dict[str, dict[str, Any]] = {}
     waiting = [function.__globals__]
     while waiting:
@@ -132,7 +134,11 @@ def _stamp(function: Callable[..., Any]) -> str:
         if file is None or file in found:
             continue
         found[file] = names
-        waiting += [value.py_func.__globals__ for value in names.values() if hasattr(value, "py_func")]
+        for value in list(names.values()):
+            plain = getattr(value, "py_func", getattr(value, "_defn", value))  # of a kernel, of an intrinsic
+            near = str(getattr(plain, "__module__", "")).partition(".")[0] == package
+            if hasattr(plain, "__globals__") and (near or hasattr(value, "py_func")):
+                waiting.append(plain.__globals__)
     return hashlib.sha256(repr(sorted((file, _digest(file)) for file in found)).encode()).hexdigest()
 
 
@@ -184,6 +190,8 @@ def kernel(
     """
     if function is None:
         return functools.partial(kernel, signature=signature, fastmath=fastmath)
+    if Path(function.__code__.co_filename).is_file():
+        _digest(function.__code__.co_filename)  # now: the file may be edited before the function is compiled
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     dispatcher = njit(**options)(function)
     inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from numba import types
 
 from ccdfx.kernels.averages import (
     AVERAGE,
@@ -26,8 +26,8 @@ from ccdfx.kernels.averages import (
     picked,
 )
 from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.decode import BIG_U2, U2, decode_run
 from ccdfx.kernels.gather import (
-    BIG_U2,
     BLANK,
     BSCALE,
     BZERO,
@@ -36,11 +36,8 @@ from ccdfx.kernels.gather import (
     KIND,
     MASK,
     SCALE,
-    U2,
     ZERO,
-    come_near,
-    pointer,
-    swap2,
+    following,
 )
 from ccdfx.kernels.gather import LOWEST as LEAST
 from ccdfx.kernels.lanes import MOST_LANES, aligned, block_lanes, borrowed, copy, fill, hold
@@ -51,18 +48,6 @@ MANY_FRAMES = 160
 MOST_FRAMES = 2**15  # a sum of 16-bit differences fits 32 bits
 # Rows of the sums: of the differences from the first frame, and of the low and the high halves of their squares.
 _LOW, _HIGH = MOST_LANES, 2 * MOST_LANES
-
-
-@kernel
-def _read(address, kind, start, tile, row, width):
-    words = carray(pointer(address + start * 2), (width,), np.uint16)
-    if kind == BIG_U2:
-        for i in range(width):
-            tile[row, i] = swap2(words[i]) ^ np.uint16(0x8000)
-    else:
-        for i in range(width):
-            tile[row, i] = words[i]
-    come_near(address + (start + width) * 2, width * 2)
 
 
 # To 32 bits after each step: numba makes whole numbers 64 bits wide, and half as many fit a vector then.
@@ -234,7 +219,11 @@ def _integer_medians(
         end = min(start + lanes, value.size)
         width = end - start
         for j in range(rows):
-            _read(frames[j, DATA], frames[j, KIND], start, tile, j, width)
+            place, ahead = frames[j, DATA] + 2 * start, following(frames, j, start, width)
+            if frames[j, KIND] == BIG_U2:
+                decode_run(BIG_U2, place, tile, j, width, ahead - place)
+            else:
+                decode_run(U2, place, tile, j, width, ahead - place)
         if variance.size:
             _sum(tile, sums)
             _store_variance(sums, n, factor, variance[start:end])

@@ -78,11 +78,22 @@ def hold(typingctx, arrays):
     return types.void(arrays), codegen
 
 
+@intrinsic
+def _address(typingctx, array):
+    """Where the elements of an array begin. (Its attribute `ctypes` gives up a reference too many.)"""
+
+    def codegen(context, builder, signature, args):
+        found = context.make_array(signature.args[0])(context, builder, value=args[0])
+        return builder.ptrtoint(found.data, context.get_value_type(types.intp))
+
+    return types.intp(array), codegen
+
+
 @kernel
 def aligned(rows, lanes, kind):
     """An empty array [row][lane] that begins where a line of the cache does, for one that is written in full vectors."""
     whole = np.empty(rows * lanes + 64, kind)
-    first = -whole.ctypes.data % 64 // whole.itemsize
+    first = -_address(whole) % 64 // whole.itemsize
     return whole[first : first + rows * lanes].reshape(rows, lanes)
 
 

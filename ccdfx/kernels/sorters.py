@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.network import in_order_of_use, middle_network, sorting_network
+from ccdfx.kernels.vectors import call, load, store, vector_bytes
 
 MOST_STRAIGHT = 128
 """More rows than that are sorted in classes: their code would not fit the cache of instructions."""
@@ -68,16 +68,9 @@ def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -
     >>> tile[:, 0]
     array([1., 2., 3.], dtype=float32)
     """
-    step = _vector_bytes() // np.dtype(kind).itemsize
+    step = vector_bytes() // np.dtype(kind).itemsize
     make = _straight if count <= MOST_STRAIGHT else _in_classes
     return Sorter(kernel(make(count, ordered, middle, step), signature=_signature(kind)), kind)
-
-
-@functools.cache
-def _vector_bytes() -> int:
-    """The width of the vector registers of this machine."""
-    features = binding.get_host_cpu_features()
-    return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 
 @kernel
@@ -168,25 +161,21 @@ class _Column:
         self.builder, self.place = builder, place
         self.data = context.make_array(kind)(context, builder, value=array).data
         self.size = kind.dtype.bitwidth // 8
-        self.lanes = lanes or _vector_bytes() // self.size
+        self.lanes = lanes or vector_bytes() // self.size
         self.type = ir.VectorType(item, self.lanes)
         self.real = isinstance(kind.dtype, types.Float)
 
-    def load(self, row: int):
-        found = self.builder.load(self._pointer(row))
-        found.align = self.size
-        return found
+    def load(self, row: int) -> Any:
+        return load(self.builder, self._pointer(row), self.type, self.size)
 
-    def store(self, row: int, vector) -> None:
-        self.builder.store(vector, self._pointer(row)).align = self.size
+    def store(self, row: int, vector: Any) -> None:
+        store(self.builder, vector, self._pointer(row), self.size)
 
-    def extreme(self, name: str, a, b):
+    def extreme(self, name: str, a: Any, b: Any) -> Any:
         """The vector minimum or maximum (`name` is min or max) of floats that are not NaN, or of integers."""
-        suffix = f".v{self.lanes}{'f' if self.real else 'i'}{8 * self.size}"
-        kind = ir.FunctionType(self.type, (self.type, self.type))
-        name = f"llvm.{name}num" if self.real else f"llvm.u{name}"
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name + suffix)
-        return self.builder.call(function, (a, b), fastmath=("nnan", "nsz") if self.real else ())
+        if self.real:
+            return call(self.builder, f"{name}num", a, b, fastmath=("nnan", "nsz"))
+        return call(self.builder, f"u{name}", a, b)
 
     def is_less(self, a, b):
         return self.builder.fcmp_ordered("<", a, b) if self.real else self.builder.icmp_unsigned("<", a, b)
@@ -194,7 +183,7 @@ class _Column:
     def _pointer(self, row: int):
         start, step = self.place
         index = self.builder.add(start, self.builder.mul(step, ir.Constant(step.type, row)))
-        return self.builder.bitcast(self.builder.gep(self.data, [index]), self.type.as_pointer())
+        return self.builder.gep(self.data, [index])
 
 
 def _exchanged(

@@ -10,8 +10,9 @@ import numpy as np
 
 from ccdfx.kernels.averages import W2, WX, WXX, W
 from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.decode import decode
 from ccdfx.kernels.gather import SCALE as FRAME_SCALE
-from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT, decode
+from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT
 from ccdfx.kernels.lanes import fill
 
 TINY = 1e-200  # what counts as a variance of 0

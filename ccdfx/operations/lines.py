@@ -36,13 +36,13 @@ def stack_lines(
 
 def moved_table(table: np.ndarray, start: int) -> np.ndarray:
     """The table of frames for the pixels from `start` on."""
-    from ccdfx.kernels import gather
+    from ccdfx.kernels import decode, gather
 
     moved = table.copy()
-    moved[:, gather.DATA] += start * gather.ITEMSIZES[table[:, gather.KIND]]
+    moved[:, gather.DATA] += start * decode.ITEMSIZES[table[:, gather.KIND]]
     for column, size in (
         (gather.MASK, 1),
-        (gather.VARIANCE, gather.ITEMSIZES[table[:, gather.VARIANCE_KIND]]),
+        (gather.VARIANCE, decode.ITEMSIZES[table[:, gather.VARIANCE_KIND]]),
     ):
         moved[:, column] += np.where(table[:, column] != 0, start * size, 0)
     return moved

@@ -137,18 +137,18 @@ def _less(rows: Rows, shared: np.ndarray) -> Rows:
 
 
 def _place(tile: Tile, j: int, rows: Rows, frame: Frame, window: Window) -> None:
-    from ccdfx.kernels import gather
+    from ccdfx.kernels import decode, gather
 
     if not window.filled_by(frame):
         rows = _surrounded(rows, frame, window)
     table = tile.table
     table[j, gather.DATA] = rows.array.ctypes.data
-    table[j, gather.KIND] = gather.BIG_U2 if rows.kind == UNSIGNED else gather.KINDS[rows.kind]
+    table[j, gather.KIND] = decode.BIG_U2 if rows.kind == UNSIGNED else decode.KINDS[rows.kind]
     if rows.mask is not None:
         table[j, gather.MASK] = rows.mask.ctypes.data
     if rows.variance is not None:
         table[j, gather.VARIANCE] = rows.variance.ctypes.data
-        table[j, gather.VARIANCE_KIND] = gather.KINDS[rows.variance.dtype.str]
+        table[j, gather.VARIANCE_KIND] = decode.KINDS[rows.variance.dtype.str]
     tile.rows.append(rows)
 
 

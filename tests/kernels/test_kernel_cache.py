@@ -79,6 +79,21 @@ def test_a_kernel_is_stale_when_one_that_it_calls_changes(place):
     assert place.run() == {"value": 62.0, "hits": 0, "warnings": []}
 
 
+def test_a_kernel_is_stale_when_what_writes_its_instructions_changes(monkeypatch):
+    from ccdfx.kernels import cache, sorters
+
+    digest = cache._digest
+    made = sorters._straight(5, False, False, 16)
+    before = cache._stamp(made)
+    for name in ("sorters.py", "network.py", "vectors.py"):
+        monkeypatch.setattr(
+            cache, "_digest", lambda file, name=name: "new" if file.endswith(name) else digest(file)
+        )
+        assert cache._stamp(made) != before
+        monkeypatch.undo()
+    assert cache._stamp(made) == before
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -1,0 +1,56 @@
+"""Vector instructions, written into functions that numba compiles.
+
+Where LLVM cannot see that neighbouring lanes may be worked on at once, or takes long to see it, a kernel says so itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from llvmlite import binding, ir
+from numba.core import cgutils
+
+
+@functools.cache
+def vector_bytes() -> int:
+    """The width of the vector registers of this machine."""
+    features = binding.get_host_cpu_features()
+    return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
+
+
+def load(builder: Any, address: Any, kind: ir.VectorType, align: int) -> Any:
+    """The vector at an address."""
+    found = builder.load(builder.bitcast(address, kind.as_pointer()))
+    found.align = align
+    return found
+
+
+def store(builder: Any, vector: Any, address: Any, align: int) -> None:
+    """Put the vector to an address."""
+    builder.store(vector, builder.bitcast(address, vector.type.as_pointer())).align = align
+
+
+def call(builder: Any, name: str, *vectors: Any, fastmath: tuple[str, ...] = ()) -> Any:
+    """LLVM's function of that name on vectors of one type."""
+    kind = vectors[0].type
+    item = {"half": "f16", "float": "f32", "double": "f64"}.get(str(kind.element), str(kind.element))
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind] * len(vectors)), f"llvm.{name}.v{kind.count}{item}"
+    )
+    return builder.call(function, vectors, fastmath=fastmath)
+
+
+def splat(kind: ir.VectorType, value: Any) -> ir.Constant:
+    """The vector that has one constant in all lanes."""
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def prefetch(builder: Any, address: Any) -> None:
+    """Ask for the cache line at an address (a pointer); a wrong address does no harm."""
+    number = ir.IntType(32)
+    kinds = (cgutils.voidptr_t, number, number, number)
+    function = builder.module.declare_intrinsic(
+        "llvm.prefetch", kinds[:1], ir.FunctionType(ir.VoidType(), kinds)
+    )
+    builder.call(function, (address, number(0), number(3), number(1)))  # to read, first cache, data
