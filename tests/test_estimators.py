@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 from ccdfx.estimators import (
     background,
     local_noise,
@@ -123,6 +123,11 @@ def test_extreme_values_do_not_overflow() -> None:
 def test_a_high_level_does_not_eat_the_deviation() -> None:
     array = 1e9 + np.random.default_rng(3).normal(0, 1e-2, (200, 200))
     assert statistics(array).std == pytest.approx(array.std(), rel=1e-6)
+
+
+def test_rows_of_different_lengths_are_no_array() -> None:
+    with pytest.raises(ArgumentTypeError, match="rows must have one length"):
+        median_of([[1.0], [1.0, 2.0]])
 
 
 def test_median_of_uses_only_good_values() -> None:

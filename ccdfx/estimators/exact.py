@@ -12,6 +12,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import as_image
 from ccdfx.records.numbers import real, whole
+from ccdfx.records.pixels import as_array
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -229,12 +230,12 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
 
 def checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """The array, and which of its values are bad or None, as the kernels take them."""
-    array = np.asarray(array)
+    array = as_array("array", array)
     if array.dtype.kind not in "buif":
         raise ArgumentError("array", "must hold real numbers", value=str(array.dtype), remedy="give numbers")
     if good is None:
         return array, None
-    good = np.asarray(good)
+    good = as_array("good", good)
     if good.dtype.kind != "b":
         raise ArgumentError(
             "good", "must hold bool, True for a good value", value=str(good.dtype), remedy="give mask == 0"

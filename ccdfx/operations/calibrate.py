@@ -17,11 +17,10 @@ from ccdfx.operations.quantities import flat_level
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.master import Master
-from ccdfx.records.matching import require_match
+from ccdfx.records.matching import require_match, require_same_pixels, unit_name
 from ccdfx.records.numbers import real
 
 _IN_ADU = "give the level in ADU"
-_ADU = frozenset({"adu", "count", "counts", "dn"})
 
 Frame = Image | Master | np.ndarray
 
@@ -281,7 +280,7 @@ def _master(image: Image, frame: Any, name: str) -> Image:
 
 def _flat(image: Image, frame: Any) -> Image:
     master = as_image(frame, "flat")
-    require_match(image, master.replace(unit=None) if master.unit else master, "flat")
+    require_same_pixels(image, master, "flat")
     bands = image.band, master.band
     if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
         raise MismatchError(
@@ -294,7 +293,7 @@ def _flat(image: Image, frame: Any) -> Image:
 
 
 def _gain(image: Image, gain: Any) -> tuple[float, Header]:
-    if image.unit is not None and image.unit not in _ADU:
+    if image.unit is not None and unit_name(image.unit) != "adu":
         raise MismatchError(
             "image",
             "must be in ADU to be converted to electrons",
@@ -310,7 +309,8 @@ def _require_noise_model(image: Image, noise: Any) -> None:
         raise ArgumentTypeError(
             "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
         )
-    if image.unit is not None and image.unit not in _ADU and noise.parameters.get("gain", 1.0) != 1.0:
+    converts = noise.parameters.get("gain", 1.0) != 1.0
+    if converts and image.unit is not None and unit_name(image.unit) != "adu":
         raise MismatchError(
             "image",
             "must be in ADU for a noise model with a gain",

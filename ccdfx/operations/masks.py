@@ -11,7 +11,7 @@ from ccdfx.estimators import median_of
 from ccdfx.kernels.replace import fill_from_neighbours
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import require_match
+from ccdfx.records.matching import require_same_pixels
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 
@@ -103,7 +103,7 @@ def bad_pixel_flags(image: Image, bad_pixels: Any) -> np.ndarray:
             "bad_pixels", "must be a map of bad pixels", value=None, remedy="give a bool array"
         )
     source = as_image(bad_pixels, "bad_pixels")
-    require_match(image.replace(unit=None), source.replace(unit=None), "bad_pixels")
+    require_same_pixels(image, source, "bad_pixels")
     if source.dtype.kind == "f":
         flags = source.mask if source.mask is not None else _whole_flags(source.array)
     else:

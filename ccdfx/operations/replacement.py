@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.kernels.values import values_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import require_match, require_same_unit
+from ccdfx.records.matching import require_same_pixels, require_same_unit
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 
@@ -150,7 +150,7 @@ def _map(image: Image, where: Any) -> np.ndarray:
     if isinstance(where, np.ndarray) and where.dtype.kind == "b" and where.shape == image.shape:
         return where
     chosen = as_image(where, "where")
-    require_match(image.replace(unit=None), chosen.replace(unit=None), "where")
+    require_same_pixels(image, chosen, "where")
     if chosen.dtype.kind == "f":
         raise ArgumentTypeError(
             "where",

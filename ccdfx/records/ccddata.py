@@ -48,6 +48,10 @@ def from_ccddata(data: Any) -> Image:
     flags = data.flags if isinstance(getattr(data, "flags", None), np.ndarray) else None
     mask = data.mask if flags is None else flags
     window = sky.range_of(header, data.data.shape)
+    if (
+        hasattr(data.wcs, "to_header") and sky.astropy_wcs(header) is None
+    ):  # CCDData takes its cards out of the header
+        header = header.update(Header(data.wcs.to_header(relax=True)))
     unit = str(data.unit) if data.unit is not None else ""
     if unit and unit != str(header.get("BUNIT", "")).strip().lower():
         header = header.set("BUNIT", unit)

@@ -7,6 +7,7 @@ from enum import IntFlag
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.pixels import as_array
 
 
 class Flag(IntFlag):
@@ -51,7 +52,7 @@ def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndar
     """
     if mask is None or mask is np.ma.nomask:
         return None
-    array = np.asarray(mask)
+    array = as_array(name, mask)
     if array.dtype.kind not in "bui":
         raise ArgumentTypeError(
             name, "must hold bool or integer flags", value=str(array.dtype), remedy="give True for bad pixels"
