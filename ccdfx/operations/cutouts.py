@@ -13,7 +13,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image, as_images
 from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
-from ccdfx.records.wcs import moved
+from ccdfx.records.wcs import SECTIONS, moved
 
 _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
@@ -37,7 +37,7 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     list of Image
         For the first image in the order of the positions, then for the second, and so on. Values, flags and variance
         are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers) and variance 0. The
-        WCS follows, so that sky positions stay. The `range` is the place in the parent frame, but for a cut-out that
+        WCS follows, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC leave the header. The `range` is the place in the parent frame, but for a cut-out that
         begins before its first pixel, which is a frame of its own.
 
     Raises
@@ -100,7 +100,7 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
         window = window.moved(x_lower, y_lower)
     return adopt(
         filled(frame.array, blank),
-        moved(frame.header, -x0, -y0),
+        moved(frame.header, -x0, -y0).remove(*SECTIONS),
         mask,
         window,
         None if frame.variance is None else filled(frame.variance, 0.0),

@@ -64,7 +64,7 @@ def find_threshold(
     """
     image = as_image(image)
     limit = real("threshold", threshold, remedy="give a number in the unit of the image")
-    if comparison not in _COMPARISONS:
+    if not isinstance(comparison, str) or comparison not in _COMPARISONS:
         raise ArgumentError(
             "comparison",
             f"must be one of {' '.join(_COMPARISONS)}",

@@ -45,7 +45,8 @@ def mask_saturated(image: Any, *, saturation: float) -> Image:
     """
     image = as_image(image)
     limit = real("saturation", saturation, above=0, remedy="give the level in ADU")
-    return _flagged(image, image.array >= limit, Flag.SATURATED)
+    with np.errstate(over="ignore"):  # a limit beyond the largest float32
+        return _flagged(image, image.array >= limit, Flag.SATURATED)
 
 
 def mask_invalid(image: Any) -> Image:

@@ -101,9 +101,9 @@ def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> 
 
 def _sections(image: Image, overscan: Any) -> list[Range]:
     several = isinstance(overscan, list | tuple) and any(
-        np.ndim(item) or isinstance(item, str) for item in overscan
+        np.ndim(item) or isinstance(item, str | Range) for item in overscan
     )
-    specs = list(overscan) if several and not isinstance(overscan, Range) else [overscan]
+    specs = list(overscan) if several else [overscan]
     if overscan is None or specs == []:
         raise ArgumentTypeError(
             "overscan", "must be one or more sections", value=overscan, remedy="give BIASSEC"

@@ -14,7 +14,6 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.operations.frames import Frame
 from ccdfx.operations.resampled import Resampled
 from ccdfx.operations.shift import check_kernel
-from ccdfx.records.image import Image
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.wcs import astropy_wcs
@@ -238,9 +237,6 @@ def _require_overlap(
 
 def _moved(frame: Frame, dx: float, dy: float, kernel: str) -> Frame:
     """The frame with its content moved by a fraction of a pixel, row by row as it is read."""
-    dtype = working_dtype(np.empty(0, frame.dtype))
-    if isinstance(frame.data, Image):
-        data: Any = Resampled.of(frame, dx, dy, kernel)
-    else:
-        data = Resampled.of(dataclasses.replace(frame, raw=None), dx, dy, kernel)
-    return dataclasses.replace(frame, data=data, dtype=dtype, flagged=True, raw=None)
+    frame = dataclasses.replace(frame, raw=None)
+    data = Resampled.of(frame, dx, dy, kernel)
+    return dataclasses.replace(frame, data=data, dtype=working_dtype(frame), flagged=True)

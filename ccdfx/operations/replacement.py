@@ -168,7 +168,7 @@ def _bits(flag: Any) -> int:
         return 0
     if isinstance(flag, str) and flag.upper() in names:
         return int(Flag[flag.upper()])
-    if isinstance(flag, int) and not isinstance(flag, bool) and 0 <= flag < 256:
+    if isinstance(flag, int | np.integer) and not isinstance(flag, bool) and 0 <= flag < 256:
         return int(flag)
     kind = ArgumentError if isinstance(flag, str | int) else ArgumentTypeError
     raise kind(

@@ -34,7 +34,7 @@ class Resampled:
     @staticmethod
     def of(frame: Frame, dx: float, dy: float, kernel: str) -> Resampled:
         """The frame moved by (dx, dy)."""
-        weights = taps(dy, kernel, working_dtype(np.empty(0, frame.dtype)))
+        weights = taps(dy, kernel, working_dtype(frame))
         reach = max(-weights.first, weights.first + weights.weights.size) + REACH
         return Resampled(frame, dx, dy, kernel, _usual(frame), reach)
 

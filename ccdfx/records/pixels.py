@@ -12,8 +12,8 @@ from ccdfx.records.numbers import whole
 _SHAPE = "give two whole numbers of pixels, rows first"
 
 
-def working_dtype(*arrays: np.ndarray) -> np.dtype:
-    """float32, unless float64 or integers that float32 would lose take part.
+def working_dtype(*arrays: Any) -> np.dtype:
+    """float32, unless float64 or integers that float32 would lose take part, of arrays or what else has a `dtype`.
 
     >>> working_dtype(np.zeros(2, np.uint16)), working_dtype(np.zeros(2, np.int32))
     (dtype('float32'), dtype('float64'))

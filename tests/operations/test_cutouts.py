@@ -30,6 +30,10 @@ def frame() -> Image:
 def test_inside_it_is_what_select_cuts(frame):
     (part,) = cutouts(frame, positions=[(20, 15)], size=(7, 5))
     expected = select(frame, range=(17, 24, 13, 18))
+    assert (
+        "BIASSEC"
+        not in cutouts(frame.replace(header={"BIASSEC": "[1:2,1:9]"}), positions=[(1, 1)], size=3)[0].header
+    )
     assert part.range == expected.range and part.header["CRPIX1"] == expected.header["CRPIX1"] == 6.0 - 17
     for name in ("array", "mask", "variance"):
         np.testing.assert_array_equal(getattr(part, name), getattr(expected, name))

@@ -16,6 +16,7 @@ def test_saturation_is_at_or_above_the_level():
     image = mask_saturated(Image(np.array([[99, 100, 101]], np.uint16), mask=[[1, 1, 0]]), saturation=100)
     np.testing.assert_array_equal(image.mask, [[1, 5, 4]])
     assert image.dtype == np.uint16
+    assert not mask_saturated(np.ones((1, 2), np.float32), saturation=1e300).mask.any()  # and no warning
 
 
 def test_a_mask_appears_even_when_nothing_is_found():
