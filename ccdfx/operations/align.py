@@ -18,7 +18,7 @@ from ccdfx.operations.warp import warp
 from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.matching import require_match, require_same_unit
-from ccdfx.records.wcs import astropy_wcs
+from ccdfx.records.wcs import astropy_wcs, converted
 
 MEASURED = ("phase", "stars", "wcs")
 WAYS = ("shift", *MEASURED)
@@ -274,7 +274,8 @@ def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray
     from astropy.wcs import NoConvergence
 
     try:
-        return np.column_stack(other.all_world2pix(*system.all_pix2world(x, y, 0), 0))
+        world = converted(system, other, system.all_pix2world(x, y, 0))
+        return np.column_stack(other.all_world2pix(*world, 0))
     except NoConvergence:
         return np.full((x.size, 2), np.nan)
 

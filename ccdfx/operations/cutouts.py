@@ -13,7 +13,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image, as_images
 from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
-from ccdfx.records.wcs import SECTIONS, moved
+from ccdfx.records.wcs import SECTIONS, axes_of, celestial_frame, moved
 
 _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
@@ -29,8 +29,8 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`, optional
         0-based pixels of the array, as `find_sources` gives them.
     sky : array_like (n, 2), a table with fields `ra` and `dec`, or an astropy SkyCoord, optional
-        Right ascension and declination in degrees (galactic or ecliptic coordinates for such a WCS), which each
-        image's own WCS turns into pixels. Either these or `positions`.
+        Longitude and latitude in degrees, in the coordinates of the WCS of each image, which turns them into pixels
+        (right ascension and declination, mostly); a SkyCoord says its own coordinates. Either these or `positions`.
 
     Returns
     -------
@@ -61,11 +61,11 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     width, height = _size(size)
     if (positions is None) == (sky is None):
         raise ArgumentError("positions, sky", "must be one of the two", remedy=_ONE)
-    pairs = _pairs("positions", positions, "x", "y") if sky is None else _sky_pairs(sky)
+    pairs = None if sky is not None else _pairs("positions", positions, "x", "y")
     return [
         _cutout(frame, x, y, width, height)
         for frame in frames
-        for x, y in (pairs if sky is None else _pixels(frame, pairs)).tolist()
+        for x, y in (_pixels(frame, sky) if pairs is None else pairs).tolist()
     ]
 
 
@@ -122,9 +122,11 @@ def _size(size: Any) -> tuple[int, int]:
     return width, height
 
 
-def _sky_pairs(sky: Any) -> np.ndarray:
+def _sky_pairs(sky: Any, wcs: Any) -> np.ndarray:
+    """Longitudes and latitudes in the coordinates of a WCS."""
     if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
-        sky = np.column_stack([np.atleast_1d(sky.icrs.ra.deg), np.atleast_1d(sky.icrs.dec.deg)])
+        place = sky.transform_to(celestial_frame(wcs)).spherical
+        sky = np.column_stack([np.atleast_1d(place.lon.deg), np.atleast_1d(place.lat.deg)])
     return _pairs("sky", sky, "ra", "dec")
 
 
@@ -144,17 +146,18 @@ def _pairs(name: str, given: Any, first: str, second: str) -> np.ndarray:
     return pairs
 
 
-def _pixels(frame: Image, pairs: np.ndarray) -> np.ndarray:
+def _pixels(frame: Image, sky: Any) -> np.ndarray:
     """Where these sky positions are in the array."""
     wcs = frame.wcs
     if wcs is None:
         raise ArgumentError(
             "sky", "needs a WCS in the header of the image", remedy="give positions= in pixels instead"
         )
+    pairs = _sky_pairs(sky, wcs)
     if not len(pairs):
         return pairs
     try:
-        x, y = wcs.all_world2pix(pairs[:, 0], pairs[:, 1], 0, ra_dec_order=True, quiet=True)
+        x, y = wcs.all_world2pix(*axes_of(wcs, *pairs.T), 0, quiet=True)
     except Exception as error:  # wcslib and astropy have many kinds of their own
         raise ArgumentError(
             "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"

@@ -16,7 +16,7 @@ from ccdfx.operations.resampled import Resampled
 from ccdfx.operations.shift import check_kernel
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
-from ccdfx.records.wcs import astropy_wcs
+from ccdfx.records.wcs import astropy_wcs, converted
 
 EXTENTS = ("union", "intersection")
 MEASURED = ("wcs", "stars")
@@ -207,7 +207,8 @@ def _from_wcs(frames: Sequence[Frame]) -> np.ndarray:
         ny, nx = frame.shape
         x = np.array([(nx - 1) / 2, 0, nx - 1, 0, nx - 1])
         y = np.array([(ny - 1) / 2, 0, 0, ny - 1, ny - 1])
-        there = systems[0].wcs_world2pix(*system.wcs_pix2world(x, y, 0), 0)
+        world = converted(system, systems[0], system.wcs_pix2world(x, y, 0))
+        there = systems[0].wcs_world2pix(*world, 0)
         found = np.stack(there) - (x, y)
         if not np.isfinite(found).all() or np.abs(found - found[:, :1]).max() > _SAME:
             raise MismatchError(

@@ -141,6 +141,45 @@ def astropy_wcs(header: Header) -> Any:
             ) from error
 
 
+def axes_of(system: Any, longitude: Any, latitude: Any) -> tuple[Any, Any]:
+    """Longitudes and latitudes in the order of the axes of an `astropy.wcs.WCS`."""
+    return (longitude, latitude) if system.wcs.lng == 0 else (latitude, longitude)
+
+
+def converted(system: Any, other: Any, world: Any) -> tuple[Any, Any]:
+    """World coordinates of one `astropy.wcs.WCS` as those of another, which may have other axes or another equinox."""
+    facts = [(one.wcs.lng, one.wcs.lngtyp, one.wcs.radesys, str(one.wcs.equinox)) for one in (system, other)]
+    if facts[0] == facts[1]:
+        return tuple(world)
+    from astropy.coordinates import SkyCoord
+
+    longitude, latitude = axes_of(system, *world)
+    here = SkyCoord(longitude, latitude, unit="deg", frame=celestial_frame(system))
+    there = here.transform_to(celestial_frame(other)).spherical
+    return axes_of(other, there.lon.deg, there.lat.deg)
+
+
+def celestial_frame(system: Any) -> Any:
+    """The coordinates that an `astropy.wcs.WCS` speaks of, as a frame of `astropy.coordinates`.
+
+    Raises
+    ------
+    ArgumentError
+        When astropy does not know them.
+    """
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    try:
+        return wcs_to_celestial_frame(system)
+    except ValueError:
+        raise ArgumentError(
+            "header",
+            "must say which coordinates its WCS means",
+            value=f"{system.wcs.ctype[0]}, RADESYS {system.wcs.radesys!r}",
+            remedy="set RADESYS, such as to 'ICRS'",
+        ) from None
+
+
 def _celestial(header: Header) -> bool:
     axes = [str(header.get(f"CTYPE{axis}") or "")[:4].rstrip("-") for axis in "12"]
     return any(axis in ("DEC", "GLAT", "ELAT") for axis in axes)

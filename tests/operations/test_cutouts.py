@@ -85,6 +85,22 @@ def test_positions_on_the_sky_are_those_in_pixels(frame):
             np.testing.assert_array_equal(part.array, array)
 
 
+def test_the_sky_of_an_image_may_be_galactic_or_have_its_axes_exchanged(frame):
+    from astropy.coordinates import SkyCoord
+
+    galactic = {**WCS, "CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"}
+    exchanged = {**WCS, "CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN", "CRVAL1": 2.0, "CRVAL2": 150.0}
+    old = {**WCS, "RADESYS": "FK4", "EQUINOX": 1950.0}
+    for header, named in ((galactic, "galactic"), (exchanged, "icrs"), (old, "fk4")):
+        image = frame.replace(header=header)
+        for sky in (SkyCoord(150, 2, unit="deg", frame=named).icrs, [(150.0, 2.0)]):
+            assert cutouts(image, sky=sky, size=3)[0].range == Range(4, 7, 2, 5)  # about CRPIX
+    unknown = frame.replace(header={**WCS, "RADESYS": "what"})
+    assert cutouts(unknown, sky=[(150.0, 2.0)], size=3)[0].range == Range(4, 7, 2, 5)
+    with pytest.raises(ArgumentError, match="RADESYS"):
+        cutouts(unknown, sky=SkyCoord(150, 2, unit="deg"), size=3)
+
+
 def test_several_images_come_one_after_the_other(frame):
     other = frame.replace(array=frame.array + 100)
     parts = cutouts([frame, other], positions=[(5, 5), (20, 20)], size=3)
