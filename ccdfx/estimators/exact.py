@@ -11,7 +11,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.numbers import limit, whole
 from ccdfx.records.pixels import as_array
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
@@ -194,9 +194,7 @@ def sigma_clipped(
     >>> kept.count, kept.mean
     (40, 2.0)
     """
-    for name, limit in (("low", low), ("high", high)):
-        if limit != math.inf:
-            real(name, limit, above=0, remedy="give a multiple of the deviation")
+    low, high = limit("low", low), limit("high", high)
     if iterations is not None:
         whole("iterations", iterations, least=0, remedy="None goes on to the end")
     if center not in ("median", "mean"):
@@ -204,7 +202,7 @@ def sigma_clipped(
             "center", "must be 'median' or 'mean'", value=center, remedy="give one of the two"
         )
     values = values_of(*checked(array, good))
-    return _clip(values, float(low), float(high), iterations, center)
+    return _clip(values, low, high, iterations, center)
 
 
 def _clip(values: Values, low: float, high: float, iterations: int | None, center: str) -> Clipped:

@@ -34,6 +34,17 @@ def real(
     return number
 
 
+def limit(name: str, value: Any) -> float:
+    """The value as a float above 0, which may be infinite; an error for anything else.
+
+    >>> limit("low", float("inf"))
+    inf
+    """
+    if isinstance(value, numbers.Real) and value == math.inf:
+        return math.inf
+    return real(name, value, above=0, remedy="infinity turns a side off")
+
+
 def whole(name: str, value: Any, *, least: int | None = None, remedy: str = "") -> int:
     """The value as an int; an error unless it is a whole number ``>= least``.
 

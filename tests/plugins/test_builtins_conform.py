@@ -1,15 +1,18 @@
-"""Every built-in record obeys the laws of its kind, and where one cannot, this table says why."""
+"""Every built-in record obeys the laws of its kind, and where one cannot, a table says why; then laws of some steps."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ccdfx import Image, ccd_noise, registry
+from ccdfx import Image, Range, ccd_noise, registry, trim
 from ccdfx.scalings import asinh, linear
-from ccdfx.testing import Conformance, laws_of
+from ccdfx.testing import Conformance, assert_same_image, laws_of
 
 RNG = np.random.default_rng(5)
 SHAPE = (8, 10)
@@ -90,3 +93,74 @@ def test_every_built_in_record_and_law_is_tried_but_for_the_table() -> None:
 def test_every_kind_has_laws_with_words(kind: str) -> None:
     assert len(laws_of(kind)) >= 3
     assert all(law == law.strip() and "_" not in law for law in laws_of(kind))
+
+
+# ---- laws that do not hold for every step ----
+
+SKY = {
+    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 6.0, "CRPIX2": 4.5,
+    "CD1_1": -1e-4, "CD1_2": 1e-5, "CD2_1": 1e-5, "CD2_2": 1e-4,
+}  # fmt: skip
+# The noise of a frame that is scaled is that of its own variance.
+STEP_OPTIONS = {**OPTIONS, "mask_cosmic_rays": {**OPTIONS["mask_cosmic_rays"], "noise": None}}
+STEPS = {
+    name: one.configure(**STEP_OPTIONS.get(name, {}))
+    for name, one in registry.records("step").items()
+    if name in registry.plugins()[0].provides["step"]
+}
+# Twice the input gives twice the result, and four times the variance.
+HOMOGENEOUS = {
+    "select", "trim", "subtract_overscan", "divide_flat", "to_electrons", "shift", "mask_invalid", "mask_from",
+    "replace_masked", "mask_cosmic_rays", "median_filter", "replace", "clip_invalid", "clip_outliers", "clip_sigma",
+    "subtract_level",
+}  # fmt: skip
+MOVING = {"select", "trim", "shift"}  # a pixel may come out elsewhere
+# Not each pixel for itself: a fill from the neighbours, a level of the line, a window, statistics of the image.
+LINKED = {
+    "replace_masked", "subtract_overscan", "mask_cosmic_rays", "median_filter", "replace", "clip_outliers", "clip_sigma",
+    "subtract_level", "offset",
+}  # fmt: skip
+quick = settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def frame(seed: int, *, dtype: Any = np.float32, holes: bool = True) -> Image:
+    """A frame with flags, variance, a WCS and, in floats, pixels that are not numbers."""
+    rng = np.random.default_rng(seed)
+    array = rng.uniform(1, 6000, SHAPE).astype(dtype)
+    if holes and array.dtype.kind == "f":
+        array[rng.random(SHAPE) < 0.05] = rng.choice([np.nan, np.inf, -np.inf])
+    mask = np.where(rng.random(SHAPE) < 0.15, rng.integers(1, 256, SHAPE), 0).astype(np.uint8)
+    mask[:, 8:] = 0  # an overscan has a good pixel in every line
+    array[:, 8:] = np.nan_to_num(array[:, 8:], nan=5, posinf=5, neginf=5)
+    return Image(array, {**SKY, "BUNIT": "adu", "EXPTIME": 30.0}, mask, variance=rng.uniform(0, 9, SHAPE))
+
+
+@pytest.mark.parametrize("name", sorted(STEPS.keys() - MOVING - LINKED))
+@quick
+@given(seed=seeds)
+def test_a_step_for_each_pixel_commutes_with_trim(name: str, seed: int) -> None:
+    image = frame(seed)
+    section = Range(1, 9, 2, 7)
+    options = {**STEP_OPTIONS.get(name, {})}
+    if "flat" in options:
+        options["normalise"] = 1.1  # a level is that of the whole flat
+    whole, part = registry.lookup("step", name), {}
+    for key, value in options.items():
+        part[key] = trim(value, section=section) if isinstance(value, Image | np.ndarray) else value
+    last = trim(whole.configure(**options)(image), section=section)
+    first = whole.configure(**part)(trim(image, section=section))
+    assert_same_image(first.replace(header=None), last.replace(header=None))
+
+
+@pytest.mark.parametrize("name", sorted(HOMOGENEOUS & STEPS.keys()))
+@quick
+@given(seed=seeds, power=st.integers(-6, 6))
+def test_variance_scales_as_the_square_of_a_factor(name: str, seed: int, power: int) -> None:
+    image, factor = frame(seed), np.float32(2.0**power)
+    one = STEPS[name](image)
+    other = STEPS[name](image.replace(array=image.array * factor, variance=image.variance * factor**2))
+    good = one.good
+    np.testing.assert_array_equal(other.mask, one.mask)
+    np.testing.assert_allclose(other.array[good], factor * one.array[good], rtol=1e-5)
+    np.testing.assert_allclose(other.variance[good], factor**2 * one.variance[good], rtol=1e-5)
