@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
 from ccdfx.kernels.apertures import aperture, overlap
@@ -268,7 +269,9 @@ def test_positions_may_be_a_table_a_list_or_empty() -> None:
     table = find_sources(array)
     from_table = aperture_photometry(array, table, radius=5)
     from_pairs = aperture_photometry(array, [(row["x"], row["y"]) for row in table], radius=5)
+    from_astropy = aperture_photometry(array, Table(table), radius=5)
     assert len(table) == 5 and np.array_equal(from_table["flux"], from_pairs["flux"])
+    assert np.array_equal(from_astropy["flux"], from_pairs["flux"])
     assert len(aperture_photometry(array, [], radius=5)) == 0
 
 
@@ -283,6 +286,7 @@ def test_positions_may_be_a_table_a_list_or_empty() -> None:
         ([(1, 2, 3)], {"radius": 3}, ArgumentError),
         ([(1, math.nan)], {"radius": 3}, ArgumentError),
         ("here", {"radius": 3}, ArgumentTypeError),
+        (None, {"radius": 3}, ArgumentTypeError),
     ],
 )
 def test_aperture_photometry_refuses_bad_input(positions: object, options: dict, error: type) -> None:

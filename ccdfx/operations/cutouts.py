@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image, as_images
 from ccdfx.records.numbers import whole
+from ccdfx.records.positions import as_pairs
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, axes_of, celestial_frame, moved
 
+_FAR = 2.0**31
 _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
 
@@ -61,7 +63,7 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     width, height = _size(size)
     if (positions is None) == (sky is None):
         raise ArgumentError("positions, sky", "must be one of the two", remedy=_ONE)
-    pairs = None if sky is not None else _pairs("positions", positions, "x", "y")
+    pairs = None if sky is not None else _near(positions)
     return [
         _cutout(frame, x, y, width, height)
         for frame in frames
@@ -122,28 +124,21 @@ def _size(size: Any) -> tuple[int, int]:
     return width, height
 
 
+def _near(positions: Any) -> np.ndarray:
+    pairs = as_pairs("positions", positions)
+    if (np.abs(pairs) > _FAR).any():
+        raise ArgumentError(
+            "positions", f"must be within {_FAR:g} pixels", value=positions, remedy="give pixels of the array"
+        )
+    return pairs
+
+
 def _sky_pairs(sky: Any, wcs: Any) -> np.ndarray:
     """Longitudes and latitudes in the coordinates of a WCS."""
     if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
         place = sky.transform_to(celestial_frame(wcs)).spherical
         sky = np.column_stack([np.atleast_1d(place.lon.deg), np.atleast_1d(place.lat.deg)])
-    return _pairs("sky", sky, "ra", "dec")
-
-
-def _pairs(name: str, given: Any, first: str, second: str) -> np.ndarray:
-    remedy = f"give pairs ({first}, {second}), or a table with these fields"
-    try:
-        names = given.dtype.names if isinstance(given, np.ndarray) else getattr(given, "colnames", None)
-        if names:
-            given = np.column_stack([given[first], given[second]])
-        pairs = np.array(given, np.float64, ndmin=2)
-    except (TypeError, ValueError, KeyError):
-        raise ArgumentTypeError(name, "must be pairs of numbers", value=given, remedy=remedy) from None
-    if pairs.size == 0:
-        return np.empty((0, 2))
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all() or np.abs(pairs).max() > 2**31:
-        raise ArgumentError(name, "must be pairs of finite numbers", value=given, remedy=remedy)
-    return pairs
+    return as_pairs("sky", sky, "ra", "dec")
 
 
 def _pixels(frame: Image, sky: Any) -> np.ndarray:
@@ -163,7 +158,7 @@ def _pixels(frame: Image, sky: Any) -> np.ndarray:
             "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"
         ) from error
     places = np.column_stack([x, y])
-    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > 2**31).any(axis=1)
+    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > _FAR).any(axis=1)
     if lost.any():
         raise ArgumentError(
             "sky",

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.kernels.shift import REACH
 from ccdfx.operations.frames import Frame
-from ccdfx.operations.shift import REACH, resampled, taps
+from ccdfx.operations.shift import resampled, taps
 from ccdfx.records.image import Image
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
+from ccdfx.records.numbers import real
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -160,8 +161,6 @@ def similarity(
     >>> similarity(rotation=90, offset=(5, 0)).matrix
     ((0.0, -1.0), (1.0, 0.0))
     """
-    from ccdfx.records.numbers import real
-
     scale = real("scale", scale, above=0, remedy="give pixels of the reference a pixel of the image")
     quarters, rest = divmod(real("rotation", rotation, remedy="give degrees") % 360, 90)
     cos, sin = math.cos(math.radians(rest)), math.sin(math.radians(rest))

@@ -44,6 +44,17 @@ def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
+    """The flags of the pixels, a fresh array, with NO_DATA where a value that is not good carries none.
+
+    >>> own_flags(np.array([[0, 4, 0]], np.uint8), np.array([[True, False, False]]))
+    array([[ 0,  4, 16]], dtype=uint8)
+    """
+    flags = np.zeros(good.shape, np.uint8) if mask is None else mask.copy()
+    flags[~good & (flags == 0)] = np.uint8(Flag.NO_DATA)
+    return flags
+
+
 def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndarray | None:
     """A fresh uint8 mask of `shape` from flags or from a bool array (True = bad), or None.
 
