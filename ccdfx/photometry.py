@@ -231,7 +231,7 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
     table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
     table["area"], table["masked_area"], table["flags"] = area, masked, flags
-    table["flags"][area < math.pi * radius**2 * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
+    table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
     nothing = (area - masked <= 1e-9) | (ring & (count == 0))
     table["flux"][nothing] = table["variance"][nothing] = np.nan
     return table

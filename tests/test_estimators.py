@@ -341,6 +341,13 @@ def test_biweight_location_and_spread_are_those_of_astropy(dtype: str) -> None:
         assert spread_of(array, given) == pytest.approx(biweight_scale(values), rel=1e-10)
 
 
+@pytest.mark.parametrize("huge", [1e200, -1e308, 1.7e308])
+def test_the_square_of_a_far_value_does_not_overflow(huge: float) -> None:
+    near = np.arange(9.0)
+    assert location_of([*near, huge]) == pytest.approx(location_of([*near, 1e6 * np.sign(huge)]))
+    assert spread_of([*near, huge]) == pytest.approx(spread_of([*near, 1e6 * np.sign(huge)]))
+
+
 def test_biweight_of_what_hardly_varies_or_is_not_there() -> None:
     constant = np.array([5.0] * 9 + [1e9])
     assert location_of(constant) == 5.0 and spread_of(constant) == 0.0

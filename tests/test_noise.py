@@ -208,6 +208,7 @@ def test_a_model_without_a_formula_is_sampled() -> None:
 def test_snr_without_noise() -> None:
     found = snr([[0.0, 5.0, -5.0]], model=gaussian_noise(0.0))
     assert np.isnan(found[0, 0]) and found[0, 1] == np.inf and found[0, 2] == -np.inf
+    assert snr([[1e308]], model=gaussian_noise(0.5)) == np.inf
 
 
 def camera(

@@ -74,7 +74,7 @@ def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
     >>> snr([[100.0]], model=poisson_noise())
     array([[10.]])
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return _true_values(image) / std_of(image, model=model)
 
 
