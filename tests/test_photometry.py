@@ -295,6 +295,12 @@ def test_aperture_photometry_refuses_bad_input(positions: object, options: dict,
         aperture_photometry(np.ones((20, 20)), positions, **options)
 
 
+def test_no_value_is_too_large_to_look_for_sources() -> None:
+    sky = np.random.default_rng(4).normal(size=(64, 64))
+    sky[20, 20:40] = 1e300
+    assert len(find_sources(sky)) == 0
+
+
 def test_local_maxima_equal_their_twin() -> None:
     plane = np.random.default_rng(11).integers(0, 6, (40, 50)).astype(np.float32)
     found = np.empty((2000, 2), np.int64)

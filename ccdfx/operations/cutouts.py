@@ -12,11 +12,10 @@ from ccdfx.errors import ArgumentError
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image, as_images
 from ccdfx.records.numbers import whole
-from ccdfx.records.positions import as_pairs
+from ccdfx.records.positions import FARTHEST, as_pairs
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, axes_of, celestial_frame, moved
 
-_FAR = 2.0**31
 _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
 
@@ -63,7 +62,7 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     width, height = _size(size)
     if (positions is None) == (sky is None):
         raise ArgumentError("positions, sky", "must be one of the two", remedy=_ONE)
-    pairs = None if sky is not None else _near(positions)
+    pairs = None if sky is not None else as_pairs("positions", positions)
     return [
         _cutout(frame, x, y, width, height)
         for frame in frames
@@ -124,15 +123,6 @@ def _size(size: Any) -> tuple[int, int]:
     return width, height
 
 
-def _near(positions: Any) -> np.ndarray:
-    pairs = as_pairs("positions", positions)
-    if (np.abs(pairs) > _FAR).any():
-        raise ArgumentError(
-            "positions", f"must be within {_FAR:g} pixels", value=positions, remedy="give pixels of the array"
-        )
-    return pairs
-
-
 def _sky_pairs(sky: Any, wcs: Any) -> np.ndarray:
     """Longitudes and latitudes in the coordinates of a WCS."""
     if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
@@ -158,7 +148,7 @@ def _pixels(frame: Image, sky: Any) -> np.ndarray:
             "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"
         ) from error
     places = np.column_stack([x, y])
-    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > _FAR).any(axis=1)
+    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > FARTHEST).any(axis=1)
     if lost.any():
         raise ArgumentError(
             "sky",

@@ -9,6 +9,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.estimators import median_of
 from ccdfx.kernels.replace import fill_from_neighbours
+from ccdfx.operations.replacement import held
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.matching import require_same_pixels
@@ -161,7 +162,7 @@ def replace_masked(image: Any, *, by: Any = "median") -> Image:
     bad = ~image.good
     values = image.array.astype(working_dtype(image.array), copy=True)
     if number is not None:
-        values[bad] = number
+        values[bad] = held(number, values.dtype)
     elif bad.all():
         raise ArgumentError("image", "must have a good pixel to take the median of", remedy="give by=number")
     elif bad.any():

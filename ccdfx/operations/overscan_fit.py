@@ -104,6 +104,7 @@ class Fitted:
     rms: float
 
 
+@np.errstate(over="ignore")  # the squares of levels beyond all use
 def fitted(fit: OverscanFit, levels: Levels) -> Fitted:
     """The fit through levels, without the excluded lines and those that it rejects.
 

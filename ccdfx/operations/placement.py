@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from ccdfx.operations.resampled import Resampled
 from ccdfx.operations.shift import check_kernel
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
+from ccdfx.records.positions import FARTHEST
 from ccdfx.records.wcs import astropy_wcs, converted
 
 EXTENTS = ("union", "intersection")
@@ -158,9 +158,12 @@ def _pairs(by: Any) -> tuple[tuple[float, float], ...]:
             value=by,
             remedy="give [(dx, dy), ...]",
         ) from None
-    if not all(math.isfinite(step) for pair in pairs for step in pair):
+    if not all(abs(step) < FARTHEST for pair in pairs for step in pair):
         raise ArgumentError(
-            "offsets", "must be finite", value=pairs, remedy="leave out a frame without an offset"
+            "offsets",
+            "must be finite and below 2**31",
+            value=pairs,
+            remedy="leave out a frame without an offset",
         )
     return pairs
 

@@ -88,7 +88,7 @@ def replace(
     values = image.array.astype(working_dtype(image.array), copy=True)
     level = _level(image, found, by, full)
     if level is not None:
-        values[found] = _held(level, values.dtype)
+        values[found] = held(level, values.dtype)
     if variance is not None and not bits:
         variance = np.where(found, np.inf, variance).astype(variance.dtype)
     return adopt(values, image.header, mask, image.range, variance)
@@ -140,7 +140,8 @@ def _require_pixels(count: int, by: str) -> None:
         )
 
 
-def _held(level: float, dtype: np.dtype) -> float:
+def held(level: float, dtype: np.dtype) -> float:
+    """The number that is put in, if pixels of this type hold it."""
     if abs(level) > float(np.finfo(dtype).max):
         raise ArgumentError("by", f"must fit in {dtype}", value=level, remedy="make the image float64")
     return level

@@ -8,9 +8,12 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 
+FARTHEST = 2.0**31
+"""No frame has so many pixels."""
+
 
 def as_pairs(name: str, given: Any, first: str = "x", second: str = "y") -> np.ndarray:
-    """Pairs of finite numbers (n, 2), of an array or of a table, structured or astropy's, with two fields.
+    """Pairs of numbers (n, 2), finite and below 2**31, of an array or of a table, structured or astropy's, with two fields.
 
     >>> as_pairs("positions", np.array([(3.0, 1.0, 9.0)], [("x", float), ("y", float), ("flux", float)]))
     array([[3., 1.]])
@@ -26,8 +29,8 @@ def as_pairs(name: str, given: Any, first: str = "x", second: str = "y") -> np.n
         raise ArgumentTypeError(name, "must be pairs of numbers", value=given, remedy=remedy) from None
     if pairs.size == 0:
         return np.empty((0, 2))
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
-        raise ArgumentError(name, "must be pairs of finite numbers", value=given, remedy=remedy)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not (np.abs(pairs) < FARTHEST).all():
+        raise ArgumentError(name, "must be pairs of finite numbers below 2**31", value=given, remedy=remedy)
     return pairs
 
 

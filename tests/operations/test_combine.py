@@ -487,6 +487,9 @@ def test_rules_are_values():
         "low": 2.5, "high": 9.0, "center": "median", "keep": 0, "grow": 0.0, "scaled": False,
     }  # fmt: skip
     assert len({rule, ccdfx.sigma_clip(low=2.5)}) == 1
+    with pytest.raises(TypeError):
+        ccdfx.median().parameters["even"] = "lower"
+    assert len({ccdfx.median(), ccdfx.median()}) == 1
     assert repr(ccdfx.minmax(low=np.int64(2), high=0.25)) == "minmax(low=2, high=0.25, grow=0.0)"
     assert ccdfx.ccd_clip(gain=np.array(2.0)) == ccdfx.ccd_clip(gain=2)
     with pytest.raises(TypeError):

@@ -115,6 +115,11 @@ def test_replacing_by_nonsense(by):
         replace_masked(np.ones((2, 2)), by=by)
 
 
+def test_replacing_by_what_the_type_cannot_hold():
+    with pytest.raises(ArgumentError, match="by: must fit in float32"):
+        replace_masked(np.array([[1.0, np.nan]], np.float32), by=1e300)
+
+
 def test_replacing_without_a_good_pixel():
     with pytest.raises(ArgumentError, match="good pixel"):
         replace_masked(np.full((2, 2), np.nan))

@@ -275,6 +275,11 @@ def test_a_pipeline_with_a_fit_survives_its_recipe():
     np.testing.assert_array_equal(first(array).array, again(array).array)
 
 
+def test_a_fit_through_levels_whose_squares_overflow():
+    image = np.random.default_rng(1).normal(size=(40, 8)) * 1e200
+    assert np.isfinite(subtract_overscan(image, overscan=(0, 2, 0, 40), fit={"order": 1}).array).all()
+
+
 def test_pixels_too_large_to_be_added_up():
     with pytest.raises(ArgumentError, match="too large"):
         subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", method="mean")

@@ -238,6 +238,7 @@ def test_a_grid_counts_from_the_lower_left():
     [
         ([(0, 0)], ccdfx.ArgumentError, "one for each of the 2 frames"),
         ([(0, 0), (np.nan, 0)], ccdfx.ArgumentError, "must be finite"),
+        ([(0, 0), (1e300, 0)], ccdfx.ArgumentError, "must be finite"),
         ([0, 1], ccdfx.ArgumentTypeError, "pairs"),
         ("sky", ccdfx.ArgumentError, "wcs, stars"),
         ([(0, 0), (10**7, 10**7)], ccdfx.ArgumentError, "mostly empty"),
