@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import current_engine
+from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.noise.model import NoiseModel
 from ccdfx.records.image import Image, adopt, as_image
@@ -155,10 +155,8 @@ def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np
     starts = range(0, values.shape[0], rows)
     seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(starts))
     bands = [(values[start : start + rows], seed) for start, seed in zip(starts, seeds, strict=True)]
-    engine = current_engine()
-    run: Any = engine.map if engine.shares_memory and len(bands) > 1 else map
     result = np.empty(values.shape, values.dtype)
-    for start, band in zip(starts, run(partial(_draw_band, model), bands), strict=True):
+    for start, band in zip(starts, map_here(partial(_draw_band, model), bands), strict=True):
         result[start : start + rows] = band
     return result
 

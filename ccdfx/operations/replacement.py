@@ -117,12 +117,7 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
         raise ArgumentError("by", f"must be {_CHOICES}", value=by, remedy="choose one of these")
     source, mask = image, image.mask
     if uses_full(by):
-        if full is None:
-            raise ArgumentError(
-                "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
-            )
-        source = as_image(full, "full")
-        require_same_unit(image, source, "full")
+        source = full_frame(image, by, full)
         mask = source.mask
     elif by.startswith("noclip"):
         mask = found if mask is None else found | (mask != 0)
@@ -131,6 +126,17 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
     values = values_of(source.array, mask)
     _require_pixels(values.count, by)
     return values.mean if by.endswith("mean") else values.median(0, values.count)
+
+
+def full_frame(image: Image, by: str, full: Any) -> Image:
+    """The full frame, which `by` needs."""
+    if full is None:
+        raise ArgumentError(
+            "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
+        )
+    source = as_image(full, "full")
+    require_same_unit(image, source, "full")
+    return source
 
 
 def _require_pixels(count: int, by: str) -> None:
