@@ -13,6 +13,7 @@ from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import as_image
 from ccdfx.records.numbers import limit, whole
 from ccdfx.records.pixels import as_array
+from ccdfx.records.words import one_of
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -197,10 +198,7 @@ def sigma_clipped(
     low, high = limit("low", low), limit("high", high)
     if iterations is not None:
         whole("iterations", iterations, least=0, remedy="None goes on to the end")
-    if center not in ("median", "mean"):
-        raise ArgumentError(
-            "center", "must be 'median' or 'mean'", value=center, remedy="give one of the two"
-        )
+    one_of("center", center, ("median", "mean"))
     values = values_of(*checked(array, good))
     return _clip(values, low, high, iterations, center)
 

@@ -19,6 +19,7 @@ from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.matching import require_match, require_same_unit
 from ccdfx.records.wcs import astropy_wcs, converted
+from ccdfx.records.words import one_of
 
 MEASURED = ("phase", "stars", "wcs")
 WAYS = ("shift", *MEASURED)
@@ -77,7 +78,13 @@ def measure_transform(
     >>> round(found.rotation, 1), round(found.scale, 2), found.matched > 7
     (5.0, 1.0, True)
     """
-    return _measured(as_image(image), as_image(reference, "reference"), _way(by, MEASURED), model, name)
+    return _measured(
+        as_image(image),
+        as_image(reference, "reference"),
+        one_of("by", by, MEASURED, UnknownNameError),
+        model,
+        name,
+    )
 
 
 def measure_transforms(
@@ -113,7 +120,7 @@ def measure_transforms(
     """
     frames = as_images(images)
     base = index_of(reference, len(frames))
-    _way(by, MEASURED)
+    one_of("by", by, MEASURED, UnknownNameError)
     found: list[Transform | AlignmentError] = []
     for i, frame in enumerate(frames):
         try:
@@ -168,7 +175,7 @@ def align(
     frames = as_images(images)
     check_kernel(kernel)
     found: tuple[Shift | Transform | AlignmentError, ...]
-    if _way(by, WAYS) == "shift":
+    if one_of("by", by, WAYS, UnknownNameError) == "shift":
         found = measure_shifts(frames, reference=reference)
     else:
         found = measure_transforms(frames, reference=reference, by=by)
@@ -278,9 +285,3 @@ def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray
         return np.column_stack(other.all_world2pix(*world, 0))
     except NoConvergence:
         return np.full((x.size, 2), np.nan)
-
-
-def _way(by: Any, ways: tuple[str, ...]) -> str:
-    if by not in ways:
-        raise UnknownNameError("by", f"must be one of {', '.join(ways)}", value=by, remedy="choose one")
-    return str(by)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.parameters import frozen, merged
+from ccdfx.records.words import one_of
 
 EVEN = ("middle", "lower", "lower of two")  # what a median takes of an even number of values
 
@@ -98,9 +99,7 @@ def median(*, even: str = "middle") -> Average:
     >>> median().name, median(even="lower").parameters
     ('median', even='lower')
     """
-    if even not in EVEN:
-        raise ArgumentError("even", f"must be one of {', '.join(EVEN)}", value=even, remedy="choose one")
-    return Average("median", {"even": even})
+    return Average("median", {"even": one_of("even", even, EVEN)})
 
 
 def minimum() -> Average:

@@ -114,12 +114,14 @@ def _first(centre: float, count: int) -> int:
 
 
 def _size(size: Any) -> tuple[int, int]:
-    pair = tuple(size) if isinstance(size, list | tuple | np.ndarray) else (size, size)
+    pair = tuple(size) if isinstance(size, list | tuple) or getattr(size, "ndim", 0) else (size, size)
     if len(pair) != 2:
         raise ArgumentError(
             "size", "must be pixels, or (nx, ny)", value=size, remedy="give one or two numbers"
         )
     width, height = (whole("size", number, least=1, remedy="give pixels") for number in pair)
+    if max(width, height) >= FARTHEST:
+        raise ArgumentError("size", "must be below 2**31", value=size, remedy="give pixels")
     return width, height
 
 

@@ -15,6 +15,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real
 from ccdfx.records.range import Range
+from ccdfx.records.words import yes
 
 SAMPLED = ("mean", "median", "mode")
 _ANYWHERE = Range(0, 2**31, 0, 2**31)
@@ -102,9 +103,7 @@ def level(statistic: str | Callable[[Image], float], *, section: Any = None, sam
             "statistic", f"must be a function or one of {', '.join(STATISTICS)}", value=statistic,
             remedy="choose one of these",
         )  # fmt: skip
-    if not isinstance(sampled, bool):
-        raise ArgumentTypeError("sampled", "must be True or False", value=sampled, remedy="choose one")
-    if sampled and statistic not in SAMPLED:
+    if yes("sampled", sampled) and statistic not in SAMPLED:
         raise ArgumentError(
             "sampled", f"goes with {', '.join(SAMPLED)}", value=statistic, remedy="leave it out"
         )

@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.numbers import limit, whole
 from ccdfx.records.parameters import check_names
+from ccdfx.records.words import one_of
 
 FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
 
@@ -48,13 +49,7 @@ class OverscanFit:
     excluded: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.function not in FUNCTIONS:
-            raise ArgumentError(
-                "function",
-                f"must be one of {', '.join(FUNCTIONS)}",
-                value=self.function,
-                remedy="give a polynomial or a spline",
-            )
+        one_of("function", self.function, FUNCTIONS)
         whole("order", self.order, least=1, remedy="give the number of terms, or of pieces of a spline")
         whole("iterations", self.iterations, least=0, remedy="give 0 to reject nothing")
         for name in ("low", "high"):

@@ -17,6 +17,7 @@ from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.positions import FARTHEST
 from ccdfx.records.wcs import astropy_wcs, converted
+from ccdfx.records.words import one_of
 
 EXTENTS = ("union", "intersection")
 MEASURED = ("wcs", "stars")
@@ -76,10 +77,7 @@ def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Pl
             )
     else:
         by = _pairs(by)
-    if extent not in EXTENTS:
-        raise ArgumentError(
-            "extent", f"must be one of {', '.join(EXTENTS)}", value=extent, remedy="choose one"
-        )
+    one_of("extent", extent, EXTENTS)
     if resample is not None:
         check_kernel(resample)
     return Placement(by, extent, resample)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.header import Header
 from ccdfx.records.numbers import limit, real, whole
 from ccdfx.records.parameters import Parameters, frozen, merged
+from ccdfx.records.words import one_of, yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +168,11 @@ def clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def _center(name: str, value: Any) -> str:
-    if not isinstance(value, str) or value not in ("median", "mean"):
-        raise ArgumentError(name, "must be 'median' or 'mean'", value=value, remedy="choose one")
-    return value
+    return one_of(name, value, ("median", "mean"))
 
 
 def _keep(name: str, value: Any) -> int:
     return whole(name, value, remedy="give how many values survive at least")
-
-
-def _yes(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ArgumentTypeError(name, "must be True or False", value=value, remedy="choose one")
-    return value
 
 
 def _grow(name: str, value: Any) -> float:
@@ -192,7 +184,7 @@ def _passes(name: str, value: Any) -> int | None:
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    "low": limit, "high": limit, "center": _center, "keep": _keep, "grow": _grow, "scaled": _yes, "passes": _passes,
+    "low": limit, "high": limit, "center": _center, "keep": _keep, "grow": _grow, "scaled": yes, "passes": _passes,
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.rejection import (
     Arrangement,
@@ -53,7 +55,7 @@ def sample_clip(
     >>> sample_clip(high=4, passes=5).parameters["passes"]
     5
     """
-    if isinstance(ddof, bool) or ddof not in (0, 1):
+    if isinstance(ddof, bool) or not isinstance(ddof, int | np.integer) or ddof not in (0, 1):
         raise ArgumentError("ddof", "must be 0 or 1", value=ddof, remedy="astropy has 0, Siril 1")
     parameters = checked(
         low=low, high=high, center=center, keep=keep, grow=grow, ddof=int(ddof), passes=passes

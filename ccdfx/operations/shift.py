@@ -16,6 +16,7 @@ from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.wcs import moved
+from ccdfx.records.words import one_of
 
 NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
@@ -154,10 +155,7 @@ def _step(value: Any, name: str, size: int) -> float:
 
 def check_kernel(kernel: Any) -> None:
     """Raise unless a kernel of that name is there."""
-    if kernel not in KERNELS:
-        raise UnknownNameError(
-            "kernel", f"must be one of {', '.join(KERNELS)}", value=kernel, remedy=f"give {KERNELS[0]!r}"
-        )
+    one_of("kernel", kernel, KERNELS, UnknownNameError)
 
 
 def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:

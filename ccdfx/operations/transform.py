@@ -10,6 +10,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 from ccdfx.records.numbers import real
+from ccdfx.records.words import yes
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -166,7 +167,7 @@ def similarity(
     cos, sin = math.cos(math.radians(rest)), math.sin(math.radians(rest))
     for _ in range(int(quarters)):
         cos, sin = -sin, cos
-    mirror = -1.0 if flip else 1.0
+    mirror = -1.0 if yes("flip", flip) else 1.0
     return Transform(
         ((scale * cos * mirror + 0.0, -scale * sin + 0.0), (scale * sin * mirror + 0.0, scale * cos + 0.0)),
         offset,

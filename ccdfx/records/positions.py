@@ -25,7 +25,7 @@ def as_pairs(name: str, given: Any, first: str = "x", second: str = "y") -> np.n
         if fields_of(given):
             given = np.column_stack([given[first], given[second]])
         pairs = np.array(given, np.float64, ndmin=2)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         raise ArgumentTypeError(name, "must be pairs of numbers", value=given, remedy=remedy) from None
     if pairs.size == 0:
         return np.empty((0, 2))
