@@ -114,7 +114,8 @@ def _first(centre: float, count: int) -> int:
 
 
 def _size(size: Any) -> tuple[int, int]:
-    pair = tuple(size) if isinstance(size, list | tuple) or getattr(size, "ndim", 0) else (size, size)
+    several = isinstance(size, list | tuple) or (isinstance(size, np.ndarray) and size.ndim > 0)
+    pair = tuple(size) if several else (size, size)
     if len(pair) != 2:
         raise ArgumentError(
             "size", "must be pixels, or (nx, ny)", value=size, remedy="give one or two numbers"
