@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError
 from ccdfx.kernels import detection
 from ccdfx.kernels.apertures import aperture_sums
 from ccdfx.kernels.shift import filled
 from ccdfx.kernels.sources import ring_level, windowed
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, as_image
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.numbers import pair, real, whole
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.positions import as_pairs
 
@@ -278,12 +278,7 @@ def _inside(value: Any, name: str, size: int) -> float:
 def _annulus(annulus: Any, radius: float) -> tuple[float, float]:
     if annulus is None:
         return 0.0, 0.0
-    try:
-        inner, outer = (float(r) for r in annulus)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "annulus", "must be two radii (inner, outer)", value=annulus, remedy="None takes no background"
-        ) from None
+    inner, outer = pair("annulus", annulus, remedy="give radii (inner, outer); None takes no background")
     if not (radius <= inner < outer < math.inf):
         raise ArgumentError(
             "annulus",

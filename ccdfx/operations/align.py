@@ -13,7 +13,7 @@ from ccdfx.operations.correlation import NEEDED, correlated
 from ccdfx.operations.displacement import SHARE, Shift, index_of, measure_shift, measure_shifts
 from ccdfx.operations.shift import check_kernel
 from ccdfx.operations.star_match import match_stars
-from ccdfx.operations.transform import AlignmentError, Transform, as_transform
+from ccdfx.operations.transform import AlignmentError, Transform
 from ccdfx.operations.warp import warp
 from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
@@ -208,18 +208,15 @@ def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transfor
     tolerance = max(1.5, 0.4 * max(widths, default=0.0))
     try:
         return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
-    except AlignmentError:
+    except AlignmentError as unmatched:
         if image.shape != reference.shape:
             raise
         # A shift has fewer ways to be right by chance, so that fewer stars prove it.
         try:
             step = measure_shift(image, reference=reference, name=name)
         except AlignmentError:
-            step = None
-        if step is None:
-            raise
-    found = as_transform(step)
-    return Transform(offset=found.offset, error=step.error, method=step.method)
+            raise unmatched from None
+    return Transform(offset=(step.dx, step.dy), error=step.error, method=step.method)
 
 
 def _by_phase(image: Image, reference: Image, name: str) -> Transform:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.operations.matching import CERTAIN, mutual_pairs, poisson_tail
 from ccdfx.operations.star_lists import StarList, listed
 from ccdfx.operations.transform import AlignmentError, Transform
 from ccdfx.operations.triangles import candidates
-from ccdfx.records.numbers import real
+from ccdfx.records.numbers import pair, real
 from ccdfx.records.words import one_of
 
 MODELS = ("similarity", "affine")
@@ -278,12 +278,7 @@ def _stuck(fit: _Fit, image: StarList) -> bool:
 
 
 def _limits(scales: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(scale) for scale in scales)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "scales", "must be two numbers (low, high)", value=scales, remedy="give (0.5, 2.0)"
-        ) from None
+    low, high = pair("scales", scales, remedy="give (low, high), such as (0.5, 2.0)")
     if not 0 < low <= high < math.inf:
         raise ArgumentError(
             "scales",
