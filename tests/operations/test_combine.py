@@ -543,7 +543,9 @@ def test_statistics_of_frames_know_the_limits(statistic):
     assert result.array.tolist() == [[10.0] * 3 + [0.0] * 4]
 
 
-@pytest.mark.parametrize("limits", [5, (1,), (1, 2, 3), (3, 1), (math.nan, 1), "ab", ("a", "b")])
+@pytest.mark.parametrize(
+    "limits", [5, (1,), (1, 2, 3), (3, 1), (math.nan, 1), "ab", ("a", "b"), (0, 10**400)]
+)
 def test_limits_that_are_nonsense(limits):
     with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError), match="limits"):
         ccdfx.combine(noisy(3), limits=limits)
