@@ -130,7 +130,7 @@ class Header(Mapping[str, Value]):
             return None
         try:
             number = math.nan if isinstance(value, bool | complex) else float(_decimal(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise ArgumentError(
@@ -159,6 +159,10 @@ class Header(Mapping[str, Value]):
 
     def update(self, values: Mapping[str, Value]) -> Header:
         """A header in which all these keywords are set."""
+        if not isinstance(values, Mapping):
+            raise ArgumentTypeError(
+                "values", "must be a mapping of keywords", value=values, remedy="give a dict"
+            )
         header = self
         for keyword, value in values.items():
             header = header.set(keyword, value)
