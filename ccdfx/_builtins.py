@@ -40,9 +40,31 @@ def ccdfx_rejections() -> list[Any]:
 
 @hookimpl
 def ccdfx_steps() -> list[Any]:
-    from ccdfx.pipelines import builtin_steps
+    from ccdfx import scalings
+    from ccdfx.operations import (
+        calibrate,
+        clip,
+        cosmic_rays,
+        level,
+        masks,
+        overscan,
+        replacement,
+        shift,
+        smoothing,
+        window,
+    )
+    from ccdfx.pipelines import Step
 
-    return builtin_steps()
+    functions: tuple[Any, ...] = (
+        window.select, window.trim, overscan.subtract_overscan, level.subtract_level, level.offset,
+        calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
+        calibrate.add_variance, calibrate.calibrate,
+        masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
+        clip.clip_invalid, clip.clip_threshold, clip.clip_outliers, clip.clip_sigma, replacement.replace,
+        cosmic_rays.mask_cosmic_rays, smoothing.median_filter,
+        shift.shift, scalings.scale, scalings.unscale,
+    )  # fmt: skip
+    return [Step(function.__name__, function) for function in functions]
 
 
 @hookimpl

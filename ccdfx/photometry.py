@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError
 from ccdfx.kernels import detection
 from ccdfx.kernels.apertures import aperture_sums
-from ccdfx.kernels.shift import fill_bad, typical
+from ccdfx.kernels.shift import filled
 from ccdfx.kernels.sources import ring_level, windowed
-from ccdfx.records.flags import Flag
+from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, as_image
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.numbers import pair, real, whole
 from ccdfx.records.pixels import working_dtype
+from ccdfx.records.positions import as_pairs
 
 SOURCE = np.dtype(
     [
@@ -83,7 +84,7 @@ def centroid(array: Any, x: float, y: float, radius: float) -> Position:
     good = _good(image, window)
     if not good.any():
         return Position(math.nan, math.nan)
-    values = _filled(image.array[window].astype(np.float64), good)
+    values = filled(image.array[window].astype(np.float64), good)
     sample = np.empty(4096)
     level, _, count = ring_level(values, ~good, x - x0, y - y0, radius, 1.6 * radius + 1, sample)
     if count == 0:
@@ -207,16 +208,15 @@ def aperture_photometry(
     image = as_image(image)
     radius = real("radius", radius, above=0, remedy="give pixels")
     inner, outer = _annulus(annulus, radius)
-    places = _places(positions)
+    places = as_pairs("positions", positions)
     good = image.good
-    flags = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
-    flags[~good & (flags == 0)] = np.uint8(Flag.NO_DATA)
+    flags = own_flags(image.mask, good)
     dtype = np.result_type(working_dtype(image.array), np.float32)
-    values = _filled(image.array.astype(dtype), good)
+    values = filled(image.array.astype(dtype), good)
     if image.variance is None:
         variance = np.ones(image.shape, dtype)
     else:
-        variance = _filled(image.variance.astype(dtype), good & np.isfinite(image.variance))
+        variance = filled(image.variance.astype(dtype), good & np.isfinite(image.variance))
     sums = np.zeros((len(places), 8))
     aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
     return _table(places, sums, radius, outer > 0, image.variance is not None)
@@ -231,7 +231,7 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
     table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
     table["area"], table["masked_area"], table["flags"] = area, masked, flags
-    table["flags"][area < math.pi * radius**2 * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
+    table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
     nothing = (area - masked <= 1e-9) | (ring & (count == 0))
     table["flux"][nothing] = table["variance"][nothing] = np.nan
     return table
@@ -245,13 +245,6 @@ def usable(image: Image) -> np.ndarray:
 def _good(image: Image, window: tuple[slice, slice]) -> np.ndarray:
     good = np.isfinite(image.array[window])
     return good if image.mask is None else good & (image.mask[window] == 0)
-
-
-def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """The fresh array `values` with the mean of their neighbours for bad pixels."""
-    if not good.all():
-        fill_bad(values, ~good, 4, typical(values, good))
-    return values
 
 
 def _near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
@@ -285,12 +278,7 @@ def _inside(value: Any, name: str, size: int) -> float:
 def _annulus(annulus: Any, radius: float) -> tuple[float, float]:
     if annulus is None:
         return 0.0, 0.0
-    try:
-        inner, outer = (float(r) for r in annulus)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "annulus", "must be two radii (inner, outer)", value=annulus, remedy="None takes no background"
-        ) from None
+    inner, outer = pair("annulus", annulus, remedy="give radii (inner, outer); None takes no background")
     if not (radius <= inner < outer < math.inf):
         raise ArgumentError(
             "annulus",
@@ -299,22 +287,3 @@ def _annulus(annulus: Any, radius: float) -> tuple[float, float]:
             remedy="give a ring outside the aperture",
         )
     return inner, outer
-
-
-def _places(positions: Any) -> np.ndarray:
-    remedy = "give pairs (x, y), or what find_sources returns"
-    try:
-        if isinstance(positions, np.ndarray) and positions.dtype.names:
-            positions = np.column_stack([positions["x"], positions["y"]])
-        places = np.array(positions, dtype=np.float64, ndmin=2)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "positions", "must be pairs (x, y) of numbers", value=positions, remedy=remedy
-        ) from None
-    if places.size == 0:
-        return np.empty((0, 2))
-    if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
-        raise ArgumentError(
-            "positions", "must be pairs (x, y) of finite numbers", value=positions, remedy=remedy
-        )
-    return places

@@ -281,34 +281,6 @@ def pipeline(*steps: Step | Gather | Pipeline) -> Pipeline:
     return Pipeline(tuple(flat))
 
 
-def builtin_steps() -> list[Step]:
-    """The operations that recipes may name."""
-    from ccdfx import scalings
-    from ccdfx.operations import (
-        calibrate,
-        clip,
-        cosmic_rays,
-        level,
-        masks,
-        overscan,
-        replacement,
-        shift,
-        smoothing,
-        window,
-    )
-
-    functions: Iterable[Callable[..., Image]] = (
-        window.select, window.trim, overscan.subtract_overscan, level.subtract_level, level.offset,
-        calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
-        calibrate.add_variance, calibrate.calibrate,
-        masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
-        clip.clip_invalid, clip.clip_threshold, clip.clip_outliers, clip.clip_sigma, replacement.replace,
-        cosmic_rays.mask_cosmic_rays, smoothing.median_filter,
-        shift.shift, scalings.scale, scalings.unscale,
-    )  # fmt: skip
-    return [Step(function.__name__, function) for function in functions]
-
-
 def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The options of an operation: its keyword-only parameters, or else all after the first."""
     parameters = list(inspect.signature(function).parameters.values())

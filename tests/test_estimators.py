@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 from ccdfx.estimators import (
     background,
     local_noise,
@@ -123,6 +123,11 @@ def test_extreme_values_do_not_overflow() -> None:
 def test_a_high_level_does_not_eat_the_deviation() -> None:
     array = 1e9 + np.random.default_rng(3).normal(0, 1e-2, (200, 200))
     assert statistics(array).std == pytest.approx(array.std(), rel=1e-6)
+
+
+def test_rows_of_different_lengths_are_no_array() -> None:
+    with pytest.raises(ArgumentTypeError, match="rows must have one length"):
+        median_of([[1.0], [1.0, 2.0]])
 
 
 def test_median_of_uses_only_good_values() -> None:
@@ -334,6 +339,13 @@ def test_biweight_location_and_spread_are_those_of_astropy(dtype: str) -> None:
         values = array[kept].astype(float)
         assert location_of(array, given) == pytest.approx(biweight_location(values), rel=1e-12)
         assert spread_of(array, given) == pytest.approx(biweight_scale(values), rel=1e-10)
+
+
+@pytest.mark.parametrize("huge", [1e200, -1e308, 1.7e308])
+def test_the_square_of_a_far_value_does_not_overflow(huge: float) -> None:
+    near = np.arange(9.0)
+    assert location_of([*near, huge]) == pytest.approx(location_of([*near, 1e6 * np.sign(huge)]))
+    assert spread_of([*near, huge]) == pytest.approx(spread_of([*near, 1e6 * np.sign(huge)]))
 
 
 def test_biweight_of_what_hardly_varies_or_is_not_there() -> None:

@@ -202,9 +202,23 @@ def test_a_model_without_a_formula_is_sampled() -> None:
     )
 
 
+def test_a_model_answers_for_every_pixel() -> None:
+    three = NoiseModel("three", {}, lambda array: np.zeros(3), lambda array, rng: np.zeros(3))
+    for ask in (
+        lambda: variance_of(np.ones((2, 2)), model=three),
+        lambda: add_noise([[1.0]], model=three, rng=1),
+    ):
+        with pytest.raises(ArgumentError, match=r"three: must give an array of the shape"):
+            ask()
+    one = NoiseModel("one", {}, lambda array: 4.0, lambda array, rng: array)
+    assert variance_of(np.ones((2, 2)), model=one).tolist() == [[4.0, 4.0]] * 2
+    assert np.isinf(variance_of(np.ones((1, 1), np.float32), model=gaussian_noise(1e30))).all()
+
+
 def test_snr_without_noise() -> None:
     found = snr([[0.0, 5.0, -5.0]], model=gaussian_noise(0.0))
     assert np.isnan(found[0, 0]) and found[0, 1] == np.inf and found[0, 2] == -np.inf
+    assert snr([[1e308]], model=gaussian_noise(0.5)) == np.inf
 
 
 def camera(

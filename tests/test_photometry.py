@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
 from ccdfx.kernels.apertures import aperture, overlap
@@ -267,8 +268,11 @@ def test_positions_may_be_a_table_a_list_or_empty() -> None:
     table = find_sources(array)
     from_table = aperture_photometry(array, table, radius=5)
     from_pairs = aperture_photometry(array, [(row["x"], row["y"]) for row in table], radius=5)
+    from_astropy = aperture_photometry(array, Table(table), radius=5)
     assert len(table) == 5 and np.array_equal(from_table["flux"], from_pairs["flux"])
+    assert np.array_equal(from_astropy["flux"], from_pairs["flux"])
     assert len(aperture_photometry(array, [], radius=5)) == 0
+    assert aperture_photometry(array, [(5, 5)], radius=1e200)["flags"] == Flag.NO_DATA
 
 
 @pytest.mark.parametrize(
@@ -282,11 +286,18 @@ def test_positions_may_be_a_table_a_list_or_empty() -> None:
         ([(1, 2, 3)], {"radius": 3}, ArgumentError),
         ([(1, math.nan)], {"radius": 3}, ArgumentError),
         ("here", {"radius": 3}, ArgumentTypeError),
+        (None, {"radius": 3}, ArgumentTypeError),
     ],
 )
 def test_aperture_photometry_refuses_bad_input(positions: object, options: dict, error: type) -> None:
     with pytest.raises(error):
         aperture_photometry(np.ones((20, 20)), positions, **options)
+
+
+def test_no_value_is_too_large_to_look_for_sources() -> None:
+    sky = np.random.default_rng(4).normal(size=(64, 64))
+    sky[20, 20:40] = 1e300
+    assert len(find_sources(sky)) == 0
 
 
 def test_local_maxima_equal_their_twin() -> None:

@@ -142,6 +142,8 @@ def test_a_scaling_without_inverse_or_derivative() -> None:
         lambda: surface_brightness(25.0, 0.0), lambda: contrast_bias(0.0), lambda: contrast_bias(minimum=1.0),
         lambda: histogram_equalisation(levels=1), lambda: histogram_equalisation(values=(1.0, 2.0)),
         lambda: histogram_equalisation(values=(1.0, 1.0), fractions=(0.0, 1.0)),
+        lambda: histogram_equalisation(values=1.0, fractions=2.0),
+        lambda: histogram_equalisation().configure(values=1.0, fractions=2.0),
         lambda: histogram_equalisation(values=(1.0, 2.0), fractions=(0.0,)),
         lambda: scale(np.full((2, 2), np.nan), scaling=histogram_equalisation()),
     ],

@@ -11,7 +11,9 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.numbers import limit, whole
+from ccdfx.records.pixels import as_array
+from ccdfx.records.words import one_of
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -193,17 +195,12 @@ def sigma_clipped(
     >>> kept.count, kept.mean
     (40, 2.0)
     """
-    for name, limit in (("low", low), ("high", high)):
-        if limit != math.inf:
-            real(name, limit, above=0, remedy="give a multiple of the deviation")
+    low, high = limit("low", low), limit("high", high)
     if iterations is not None:
         whole("iterations", iterations, least=0, remedy="None goes on to the end")
-    if center not in ("median", "mean"):
-        raise ArgumentError(
-            "center", "must be 'median' or 'mean'", value=center, remedy="give one of the two"
-        )
+    one_of("center", center, ("median", "mean"))
     values = values_of(*checked(array, good))
-    return _clip(values, float(low), float(high), iterations, center)
+    return _clip(values, low, high, iterations, center)
 
 
 def _clip(values: Values, low: float, high: float, iterations: int | None, center: str) -> Clipped:
@@ -229,12 +226,12 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
 
 def checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """The array, and which of its values are bad or None, as the kernels take them."""
-    array = np.asarray(array)
+    array = as_array("array", array)
     if array.dtype.kind not in "buif":
         raise ArgumentError("array", "must hold real numbers", value=str(array.dtype), remedy="give numbers")
     if good is None:
         return array, None
-    good = np.asarray(good)
+    good = as_array("good", good)
     if good.dtype.kind != "b":
         raise ArgumentError(
             "good", "must hold bool, True for a good value", value=str(good.dtype), remedy="give mask == 0"

@@ -34,11 +34,11 @@ def location_of(array: Any, good: Any = None) -> float:
     if not mad > 0:
         return median
     above = below = 0.0
-    for d in _deviations(values, median):
-        weight = np.square(np.clip(1.0 - np.square(d / (6.0 * mad)), 0.0, None))
-        above += float(np.sum(weight * d))
+    for u in _reduced(values, median, 6.0 * mad):
+        weight = (1.0 - u * u) ** 2
+        above += float(np.sum(weight * u))
         below += float(np.sum(weight))
-    return median + above / below
+    return median + 6.0 * mad * above / below
 
 
 def spread_of(array: Any, good: Any = None) -> float:
@@ -58,12 +58,11 @@ def spread_of(array: Any, good: Any = None) -> float:
     if not mad > 0:
         return mad
     above = below = 0.0
-    for d in _deviations(values, median):
-        u2 = np.square(d / (9.0 * mad))
-        inside = u2 < 1.0
-        above += float(np.sum(np.square(d) * (1.0 - u2) ** 4, where=inside))
-        below += float(np.sum((1.0 - u2) * (1.0 - 5.0 * u2), where=inside))
-    return math.sqrt(values.size * above) / abs(below)
+    for u in _reduced(values, median, 9.0 * mad):
+        u2 = u * u
+        above += float(np.sum(u2 * (1.0 - u2) ** 4))
+        below += float(np.sum((1.0 - u2) * (1.0 - 5.0 * u2)))
+    return 9.0 * mad * math.sqrt(values.size * above) / abs(below)
 
 
 def mode_of(array: Any, good: Any = None) -> float:
@@ -148,7 +147,12 @@ def _centred(array: Any, good: Any) -> tuple[np.ndarray, float, float]:
     return values, median, found.median_deviation(median)
 
 
-def _deviations(values: np.ndarray, median: float) -> Iterator[np.ndarray]:
-    """The distances from the median, some at a time, so that a large frame needs no second copy."""
+def _reduced(values: np.ndarray, median: float, reach: float) -> Iterator[np.ndarray]:
+    """u: the distances from the median in units of the reach, 1 beyond it, where they weigh nothing.
+
+    Some at a time, so that a large frame needs no second copy.
+    """
     for start in range(0, values.size, _BLOCK):
-        yield values[start : start + _BLOCK].astype(np.float64) - median
+        with np.errstate(over="ignore"):
+            u = (values[start : start + _BLOCK].astype(np.float64) - median) / reach
+        yield np.clip(u, -1.0, 1.0, out=u)

@@ -44,7 +44,8 @@ class Plane(NamedTuple):
 
 def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
     """The plane of an array: bad pixels filled from their neighbours, spikes replaced and counted as bad."""
-    filled, bad = array.astype(np.float32), ~good
+    with np.errstate(over="ignore"):  # values beyond the largest float32 are bad
+        filled, bad = array.astype(np.float32), ~good
     if bad.any():
         fill_bad(filled, bad, 4, typical(filled, good))
     noise = _noise(filled, bad)

@@ -6,6 +6,9 @@ import numpy as np
 
 from ccdfx.kernels.cache import kernel
 
+REACH = 4
+"""Pixels from which a bad pixel may take a value."""
+
 
 @kernel
 def fill_bad(array, bad, reach, fallback):
@@ -57,3 +60,13 @@ def typical(array: np.ndarray, good: np.ndarray) -> float:
         values = array[good]
     # Halves, because the sum of two large numbers may be none.
     return 2.0 * float(np.median(0.5 * values)) if values.size else 0.0
+
+
+def filled(values: np.ndarray, good: np.ndarray, usual: float | None = None) -> np.ndarray:
+    """The values (a fresh array, changed in place) with something plausible where they are bad.
+
+    `usual` stands for a bad pixel far from any good one, in the place of what is `typical`.
+    """
+    if not good.all():
+        fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)
+    return values

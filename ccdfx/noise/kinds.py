@@ -9,6 +9,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.noise.model import NoiseModel
 from ccdfx.records.numbers import real
+from ccdfx.records.words import yes
 
 
 def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseModel:
@@ -87,7 +88,7 @@ def uniform_noise(lower: float, upper: float, fraction: bool = False) -> NoiseMo
     >>> variance_of([[2.0]], model=uniform_noise(-0.5, 0.5)).round(4)
     array([[0.0833]])
     """
-    parameters = {"lower": lower, "upper": upper, "fraction": bool(fraction)}
+    parameters = {"lower": lower, "upper": upper, "fraction": fraction}
     return NoiseModel(
         "uniform", parameters, _uniform_variance, _uniform_sample, _uniform_mean, _check_uniform
     )
@@ -104,6 +105,7 @@ def _check_gaussian(sigma: float) -> None:
 
 
 def _check_uniform(lower: float, upper: float, fraction: bool) -> None:
+    yes("fraction", fraction)
     if real("lower", lower, remedy="give a limit") > real("upper", upper, remedy="give a limit"):
         raise ArgumentError("lower, upper", "must be in order", value=(lower, upper), remedy="exchange them")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import current_engine
-from ccdfx.errors import ArgumentTypeError
+from ccdfx.engines import map_here
+from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.noise.model import NoiseModel
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import whole
@@ -45,12 +45,13 @@ def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rn
     values = _true_values(image)
     if samples is None and model.variance is None:
         samples = 100
-    if samples is None:
-        result = np.asarray(model.variance(values, **model.parameters))  # type: ignore[misc]
-    else:
-        result = _sampled_variance(values, model, samples, _generator(rng))
-    if result.shape != values.shape or result.dtype != values.dtype or not result.flags.writeable:
-        result = np.array(np.broadcast_to(result, values.shape), dtype=values.dtype)
+    with np.errstate(over="ignore"):  # what the type cannot hold is infinite
+        if samples is None:
+            result = _of_shape(model, model.variance(values, **model.parameters), values)  # type: ignore[misc]
+        else:
+            result = _sampled_variance(values, model, samples, _generator(rng))
+        if result.dtype != values.dtype or not result.flags.writeable:
+            result = np.array(result, dtype=values.dtype)
     finite = np.isfinite(values)
     if not finite.all():
         result[~finite] = np.nan
@@ -74,7 +75,7 @@ def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
     >>> snr([[100.0]], model=poisson_noise())
     array([[10.]])
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return _true_values(image) / std_of(image, model=model)
 
 
@@ -154,10 +155,8 @@ def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np
     starts = range(0, values.shape[0], rows)
     seeds = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(len(starts))
     bands = [(values[start : start + rows], seed) for start, seed in zip(starts, seeds, strict=True)]
-    engine = current_engine()
-    run: Any = engine.map if engine.shares_memory and len(bands) > 1 else map
     result = np.empty(values.shape, values.dtype)
-    for start, band in zip(starts, run(partial(_draw_band, model), bands), strict=True):
+    for start, band in zip(starts, map_here(partial(_draw_band, model), bands), strict=True):
         result[start : start + rows] = band
     return result
 
@@ -167,10 +166,21 @@ def _draw_band(model: NoiseModel, band: tuple[np.ndarray, np.random.SeedSequence
     finite = np.isfinite(values)
     clean = values if finite.all() else np.where(finite, values, values.dtype.type(0))
     rng = np.random.Generator(np.random.SFC64(seed))
-    result = np.asarray(model.sample(clean, rng, **model.parameters))
+    result = _of_shape(model, model.sample(clean, rng, **model.parameters), clean)
     if model.floor is None and model.ceiling is None:
         return result
     return np.clip(result, model.floor, model.ceiling)
+
+
+def _of_shape(model: NoiseModel, result: Any, values: np.ndarray) -> np.ndarray:
+    """What a model answers, which must be one number for all pixels or one for each."""
+    found = np.asarray(result)
+    if found.shape not in ((), values.shape):
+        raise ArgumentError(
+            model.name, f"must give an array of the shape {values.shape}", value=found.shape,
+            remedy="its functions answer for every pixel of the array that they get",
+        )  # fmt: skip
+    return found if found.shape == values.shape else np.broadcast_to(found, values.shape)
 
 
 def _sampled_variance(

@@ -13,12 +13,13 @@ from ccdfx.operations.correlation import NEEDED, correlated
 from ccdfx.operations.displacement import SHARE, Shift, index_of, measure_shift, measure_shifts
 from ccdfx.operations.shift import check_kernel
 from ccdfx.operations.star_match import match_stars
-from ccdfx.operations.transform import AlignmentError, Transform, as_transform
+from ccdfx.operations.transform import AlignmentError, Transform
 from ccdfx.operations.warp import warp
 from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.matching import require_match, require_same_unit
-from ccdfx.records.wcs import astropy_wcs
+from ccdfx.records.wcs import astropy_wcs, converted
+from ccdfx.records.words import one_of
 
 MEASURED = ("phase", "stars", "wcs")
 WAYS = ("shift", *MEASURED)
@@ -77,7 +78,13 @@ def measure_transform(
     >>> round(found.rotation, 1), round(found.scale, 2), found.matched > 7
     (5.0, 1.0, True)
     """
-    return _measured(as_image(image), as_image(reference, "reference"), _way(by, MEASURED), model, name)
+    return _measured(
+        as_image(image),
+        as_image(reference, "reference"),
+        one_of("by", by, MEASURED, UnknownNameError),
+        model,
+        name,
+    )
 
 
 def measure_transforms(
@@ -113,7 +120,7 @@ def measure_transforms(
     """
     frames = as_images(images)
     base = index_of(reference, len(frames))
-    _way(by, MEASURED)
+    one_of("by", by, MEASURED, UnknownNameError)
     found: list[Transform | AlignmentError] = []
     for i, frame in enumerate(frames):
         try:
@@ -168,7 +175,7 @@ def align(
     frames = as_images(images)
     check_kernel(kernel)
     found: tuple[Shift | Transform | AlignmentError, ...]
-    if _way(by, WAYS) == "shift":
+    if one_of("by", by, WAYS, UnknownNameError) == "shift":
         found = measure_shifts(frames, reference=reference)
     else:
         found = measure_transforms(frames, reference=reference, by=by)
@@ -201,18 +208,15 @@ def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transfor
     tolerance = max(1.5, 0.4 * max(widths, default=0.0))
     try:
         return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
-    except AlignmentError:
+    except AlignmentError as unmatched:
         if image.shape != reference.shape:
             raise
         # A shift has fewer ways to be right by chance, so that fewer stars prove it.
         try:
             step = measure_shift(image, reference=reference, name=name)
         except AlignmentError:
-            step = None
-        if step is None:
-            raise
-    found = as_transform(step)
-    return Transform(offset=found.offset, error=step.error, method=step.method)
+            raise unmatched from None
+    return Transform(offset=(step.dx, step.dy), error=step.error, method=step.method)
 
 
 def _by_phase(image: Image, reference: Image, name: str) -> Transform:
@@ -274,12 +278,7 @@ def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray
     from astropy.wcs import NoConvergence
 
     try:
-        return np.column_stack(other.all_world2pix(*system.all_pix2world(x, y, 0), 0))
+        world = converted(system, other, system.all_pix2world(x, y, 0))
+        return np.column_stack(other.all_world2pix(*world, 0))
     except NoConvergence:
         return np.full((x.size, 2), np.nan)
-
-
-def _way(by: Any, ways: tuple[str, ...]) -> str:
-    if by not in ways:
-        raise UnknownNameError("by", f"must be one of {', '.join(ways)}", value=by, remedy="choose one")
-    return str(by)

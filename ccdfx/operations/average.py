@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.parameters import merged
+from ccdfx.records.parameters import frozen, merged
+from ccdfx.records.words import one_of
 
 EVEN = ("middle", "lower", "lower of two")  # what a median takes of an even number of values
 
@@ -37,6 +38,9 @@ class Average:
 
     name: str
     parameters: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Average:
         """The average with other options; an unknown one is an error."""
@@ -93,11 +97,9 @@ def median(*, even: str = "middle") -> Average:
         Another word.
 
     >>> median().name, median(even="lower").parameters
-    ('median', {'even': 'lower'})
+    ('median', even='lower')
     """
-    if even not in EVEN:
-        raise ArgumentError("even", f"must be one of {', '.join(EVEN)}", value=even, remedy="choose one")
-    return Average("median", {"even": even})
+    return Average("median", {"even": one_of("even", even, EVEN)})
 
 
 def minimum() -> Average:
@@ -253,9 +255,8 @@ def trimmed_efficiency(low: float, high: float) -> float:
     from statistics import NormalDist
 
     normal = NormalDist()
-    first = second = 0.0
     kept = 1.0 - low - high
-    second += kept
+    first, second = 0.0, kept
     for fraction, sign in ((low, -1.0), (high, 1.0)):
         if fraction > 0.0:
             z = normal.inv_cdf(1.0 - fraction)

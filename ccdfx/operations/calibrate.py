@@ -8,20 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
-from ccdfx.noise import ccd_noise, variance_of
+from ccdfx.errors import ArgumentError
+from ccdfx.noise import variance_of
 from ccdfx.operations.calibration import Calibration, run
 from ccdfx.operations.masks import bad_pixel_flags
+from ccdfx.operations.quantities import (
+    ccd_equation,
+    converting_gain,
+    fitting_flat,
+    fitting_master,
+    flat_level,
+    require_noise_model,
+)
 from ccdfx.operations.quantities import dark_scale as scale_of_dark
-from ccdfx.operations.quantities import flat_level
-from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.master import Master
-from ccdfx.records.matching import require_match
 from ccdfx.records.numbers import real
 
 _IN_ADU = "give the level in ADU"
-_ADU = frozenset({"adu", "count", "counts", "dn"})
 
 Frame = Image | Master | np.ndarray
 
@@ -54,7 +58,7 @@ def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
     array([[-5.,  2.]], dtype=float32)
     """
     image = as_image(image)
-    return run(image, Calibration(bias=_master(image, bias, "bias")))
+    return run(image, Calibration(bias=fitting_master(image, bias, "bias")))
 
 
 def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str | None = None) -> Image:
@@ -89,7 +93,7 @@ def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str 
     array([[8.]])
     """
     image = as_image(image)
-    master = _master(image, dark, "dark")
+    master = fitting_master(image, dark, "dark")
     return run(image, Calibration(dark=master, dark_scale=scale_of_dark(image, master, scale)))
 
 
@@ -132,7 +136,7 @@ def divide_flat(
     (array([[12.,  6.,  3.,  6.]]), array([[0, 0, 0, 1]], dtype=uint8))
     """
     image = as_image(image)
-    master = _flat(image, flat)
+    master = fitting_flat(image, flat)
     return run(image, Calibration(flat=master, flat_level=flat_level(master, normalise)))
 
 
@@ -160,7 +164,7 @@ def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
     (array([[200.]]), array([[36.]]), 'electron')
     """
     image = as_image(image)
-    factor, header = _gain(image, gain)
+    factor, header = converting_gain(image, gain)
     return run(image, Calibration(gain=factor), header)
 
 
@@ -191,7 +195,7 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
         When the model gives a negative variance.
     """
     image = as_image(image)
-    _require_noise_model(image, noise)
+    require_noise_model(image, noise)
     variance = variance_of(image, model=noise)
     if (variance < 0).any():
         raise ArgumentError(
@@ -240,19 +244,19 @@ def calibrate(
     _require_used(
         "flat", flat, normalise=None if isinstance(normalise, str) and normalise == "median" else normalise
     )
-    dark_master = None if dark is None else _master(image, dark, "dark")
-    flat_master = None if flat is None else _flat(image, flat)
+    dark_master = None if dark is None else fitting_master(image, dark, "dark")
+    flat_master = None if flat is None else fitting_flat(image, flat)
     if noise is not None:
-        _require_noise_model(image, noise)
-    factor, header = (1.0, image.header) if gain is None else _gain(image, gain)
+        require_noise_model(image, noise)
+    factor, header = (1.0, image.header) if gain is None else converting_gain(image, gain)
     plan = Calibration(
-        bias=None if bias is None else _master(image, bias, "bias"),
+        bias=None if bias is None else fitting_master(image, bias, "bias"),
         dark=dark_master,
         dark_scale=1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale),
         flat=flat_master,
         flat_level=1.0 if flat_master is None else flat_level(flat_master, normalise),
         gain=factor,
-        noise=None if noise is None else _ccd_equation(noise),
+        noise=None if noise is None else ccd_equation(noise),
         saturation=None if saturation is None else real("saturation", saturation, above=0, remedy=_IN_ADU),
         bad_pixels=None if bad_pixels is None else bad_pixel_flags(image, bad_pixels),
         flagging=True,
@@ -271,57 +275,3 @@ def _require_used(name: str, master: Any, **options: Any) -> None:
             raise ArgumentError(
                 option, f"is for a {name}, and none is given", value=value, remedy=f"give {name}="
             )
-
-
-def _master(image: Image, frame: Any, name: str) -> Image:
-    master = as_image(frame, name)
-    require_match(image, master, name)
-    return master
-
-
-def _flat(image: Image, frame: Any) -> Image:
-    master = as_image(frame, "flat")
-    require_match(image, master.replace(unit=None) if master.unit else master, "flat")
-    bands = image.band, master.band
-    if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
-        raise MismatchError(
-            "flat",
-            f"must be taken in the image's filter {bands[0]!r}",
-            value=bands[1],
-            remedy="give the flat of that filter",
-        )
-    return master
-
-
-def _gain(image: Image, gain: Any) -> tuple[float, Header]:
-    if image.unit is not None and image.unit not in _ADU:
-        raise MismatchError(
-            "image",
-            "must be in ADU to be converted to electrons",
-            value=image.unit,
-            remedy="convert only once",
-        )
-    factor = real("gain", gain, above=0, remedy="give e-/ADU")
-    return factor, image.header.set("BUNIT", "electron", "unit of the pixel values")
-
-
-def _require_noise_model(image: Image, noise: Any) -> None:
-    if not all(hasattr(noise, attribute) for attribute in ("name", "parameters", "variance")):
-        raise ArgumentTypeError(
-            "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
-        )
-    if image.unit is not None and image.unit not in _ADU and noise.parameters.get("gain", 1.0) != 1.0:
-        raise MismatchError(
-            "image",
-            "must be in ADU for a noise model with a gain",
-            value=image.unit,
-            remedy="add the noise before to_electrons",
-        )
-
-
-def _ccd_equation(noise: Any) -> tuple[float, float, float] | None:
-    """The parameters of the CCD equation, which the kernel knows; None for any other model."""
-    names = ("gain", "readnoise", "sensitivity")
-    if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
-        return None
-    return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]

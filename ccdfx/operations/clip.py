@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccdfx.operations.finding import find_invalid, find_outliers, find_sigma, find_threshold
+from ccdfx.operations.finding import UNITS, find_invalid, find_outliers, find_sigma, find_threshold
 from ccdfx.operations.replacement import By, replace, uses_full
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
+from ccdfx.records.words import one_of
 
 
 def clip_invalid(
@@ -60,9 +61,9 @@ def clip_outliers(
     >>> clip_outliers([[0.0, 5.0, 7.0, 1000.0]], low=0, high=500, unit="value").array
     array([[0., 5., 7., 5.]])
     """
-    limits_full = None if unit == "value" else full
-    where = find_outliers(image, low=low, high=high, unit=unit, full=limits_full)
-    level_full = full if unit == "value" or uses_full(by) else None
+    by_value = one_of("unit", unit, UNITS) == "value"
+    where = find_outliers(image, low=low, high=high, unit=unit, full=None if by_value else full)
+    level_full = full if by_value or uses_full(by) else None
     return replace(image, where=where, by=by, full=level_full, flag=flag)
 
 

@@ -12,6 +12,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
+from ccdfx.records.words import one_of
 
 MEDIANS = ("exact", "separable")
 
@@ -93,9 +94,10 @@ def mask_cosmic_rays(
         neighbour_fraction=_fraction(neighbour_fraction),
         object_limit=real("object_limit", object_limit, above=0, remedy="give a contrast, such as 5"),
         iterations=whole("iterations", iterations, least=1, remedy="give a number of passes, such as 4"),
-        square=_one_of("medians", medians, MEDIANS) == "exact",
+        square=one_of("medians", medians, MEDIANS, UnknownNameError) == "exact",
     )
-    _one_of("replace", replace, (None, "median"))
+    if replace is not None:
+        one_of("replace", replace, ("median",), UnknownNameError)
     plane = Plane.of(image, _variance(image, noise))
     rays = find(plane, search)
     mask = rays * np.uint8(Flag.COSMIC_RAY)
@@ -118,13 +120,6 @@ def _fraction(value: Any) -> float:
             "neighbour_fraction", "must be at most 1", value=value, remedy="give a fraction, such as 0.3"
         )
     return fraction
-
-
-def _one_of(name: str, value: Any, known: tuple[str | None, ...]) -> Any:
-    if not (value is None or isinstance(value, str)) or value not in known:
-        words = ", ".join(map(repr, known))
-        raise UnknownNameError(name, f"must be one of {words}", value=value, remedy=f"give {known[-1]!r}")
-    return value
 
 
 def _variance(image: Image, noise: Any) -> np.ndarray:

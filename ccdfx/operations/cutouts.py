@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image, as_images
 from ccdfx.records.numbers import whole
+from ccdfx.records.positions import FARTHEST, as_pairs
 from ccdfx.records.range import Range
-from ccdfx.records.wcs import moved
+from ccdfx.records.wcs import SECTIONS, axes_of, celestial_frame, moved
 
 _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
@@ -29,15 +30,15 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`, optional
         0-based pixels of the array, as `find_sources` gives them.
     sky : array_like (n, 2), a table with fields `ra` and `dec`, or an astropy SkyCoord, optional
-        Right ascension and declination in degrees (galactic or ecliptic coordinates for such a WCS), which each
-        image's own WCS turns into pixels. Either these or `positions`.
+        Longitude and latitude in degrees, in the coordinates of the WCS of each image, which turns them into pixels
+        (right ascension and declination, mostly); a SkyCoord says its own coordinates. Either these or `positions`.
 
     Returns
     -------
     list of Image
         For the first image in the order of the positions, then for the second, and so on. Values, flags and variance
         are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers) and variance 0. The
-        WCS follows, so that sky positions stay. The `range` is the place in the parent frame, but for a cut-out that
+        WCS follows, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC leave the header. The `range` is the place in the parent frame, but for a cut-out that
         begins before its first pixel, which is a frame of its own.
 
     Raises
@@ -61,11 +62,11 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     width, height = _size(size)
     if (positions is None) == (sky is None):
         raise ArgumentError("positions, sky", "must be one of the two", remedy=_ONE)
-    pairs = _pairs("positions", positions, "x", "y") if sky is None else _sky_pairs(sky)
+    pairs = None if sky is not None else as_pairs("positions", positions)
     return [
         _cutout(frame, x, y, width, height)
         for frame in frames
-        for x, y in (pairs if sky is None else _pixels(frame, pairs)).tolist()
+        for x, y in (_pixels(frame, sky) if pairs is None else pairs).tolist()
     ]
 
 
@@ -100,7 +101,7 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
         window = window.moved(x_lower, y_lower)
     return adopt(
         filled(frame.array, blank),
-        moved(frame.header, -x0, -y0),
+        moved(frame.header, -x0, -y0).remove(*SECTIONS),
         mask,
         window,
         None if frame.variance is None else filled(frame.variance, 0.0),
@@ -113,54 +114,44 @@ def _first(centre: float, count: int) -> int:
 
 
 def _size(size: Any) -> tuple[int, int]:
-    pair = tuple(size) if isinstance(size, list | tuple | np.ndarray) else (size, size)
+    several = isinstance(size, list | tuple) or (isinstance(size, np.ndarray) and size.ndim > 0)
+    pair = tuple(size) if several else (size, size)
     if len(pair) != 2:
         raise ArgumentError(
             "size", "must be pixels, or (nx, ny)", value=size, remedy="give one or two numbers"
         )
     width, height = (whole("size", number, least=1, remedy="give pixels") for number in pair)
+    if max(width, height) >= FARTHEST:
+        raise ArgumentError("size", "must be below 2**31", value=size, remedy="give pixels")
     return width, height
 
 
-def _sky_pairs(sky: Any) -> np.ndarray:
+def _sky_pairs(sky: Any, wcs: Any) -> np.ndarray:
+    """Longitudes and latitudes in the coordinates of a WCS."""
     if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
-        sky = np.column_stack([np.atleast_1d(sky.icrs.ra.deg), np.atleast_1d(sky.icrs.dec.deg)])
-    return _pairs("sky", sky, "ra", "dec")
+        place = sky.transform_to(celestial_frame(wcs)).spherical
+        sky = np.column_stack([np.atleast_1d(place.lon.deg), np.atleast_1d(place.lat.deg)])
+    return as_pairs("sky", sky, "ra", "dec")
 
 
-def _pairs(name: str, given: Any, first: str, second: str) -> np.ndarray:
-    remedy = f"give pairs ({first}, {second}), or a table with these fields"
-    try:
-        names = given.dtype.names if isinstance(given, np.ndarray) else getattr(given, "colnames", None)
-        if names:
-            given = np.column_stack([given[first], given[second]])
-        pairs = np.array(given, np.float64, ndmin=2)
-    except (TypeError, ValueError, KeyError):
-        raise ArgumentTypeError(name, "must be pairs of numbers", value=given, remedy=remedy) from None
-    if pairs.size == 0:
-        return np.empty((0, 2))
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all() or np.abs(pairs).max() > 2**31:
-        raise ArgumentError(name, "must be pairs of finite numbers", value=given, remedy=remedy)
-    return pairs
-
-
-def _pixels(frame: Image, pairs: np.ndarray) -> np.ndarray:
+def _pixels(frame: Image, sky: Any) -> np.ndarray:
     """Where these sky positions are in the array."""
     wcs = frame.wcs
     if wcs is None:
         raise ArgumentError(
             "sky", "needs a WCS in the header of the image", remedy="give positions= in pixels instead"
         )
+    pairs = _sky_pairs(sky, wcs)
     if not len(pairs):
         return pairs
     try:
-        x, y = wcs.all_world2pix(pairs[:, 0], pairs[:, 1], 0, ra_dec_order=True, quiet=True)
+        x, y = wcs.all_world2pix(*axes_of(wcs, *pairs.T), 0, quiet=True)
     except Exception as error:  # wcslib and astropy have many kinds of their own
         raise ArgumentError(
             "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"
         ) from error
     places = np.column_stack([x, y])
-    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > 2**31).any(axis=1)
+    lost = ~np.isfinite(places).all(axis=1) | (np.abs(np.nan_to_num(places)) > FARTHEST).any(axis=1)
     if lost.any():
         raise ArgumentError(
             "sky",

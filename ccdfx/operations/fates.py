@@ -77,7 +77,8 @@ def _by_average(
             remedy="reduce the first axis, as np.ma.mean(values, axis=0) does",
         )
     good = ~np.ma.getmaskarray(found) & ~gone.all(axis=0)
-    result = np.ma.getdata(found).astype(value.dtype)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is no value
+        result = np.ma.getdata(found).astype(value.dtype)
     good &= np.isfinite(result)
     value[:] = np.where(good, result, 0)
     part["flags"][:] = np.where(good, 0, np.uint8(Flag.NO_DATA))

@@ -17,6 +17,7 @@ from ccdfx.kernels.values import Values, values_of
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.matching import require_same_unit
 from ccdfx.records.numbers import real
+from ccdfx.records.words import one_of, yes
 
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 UNITS = ("percent of range", "percentile", "value")
@@ -64,15 +65,9 @@ def find_threshold(
     """
     image = as_image(image)
     limit = real("threshold", threshold, remedy="give a number in the unit of the image")
-    if comparison not in _COMPARISONS:
-        raise ArgumentError(
-            "comparison",
-            f"must be one of {' '.join(_COMPARISONS)}",
-            value=comparison,
-            remedy="choose one of these",
-        )
+    compare = _COMPARISONS[one_of("comparison", comparison, _COMPARISONS)]
     with np.errstate(over="ignore"):  # a limit beyond the largest float32
-        return _COMPARISONS[comparison](image.array, limit) & _looked_at(image, masked)
+        return compare(image.array, limit) & _looked_at(image, masked)
 
 
 def find_outliers(
@@ -126,10 +121,7 @@ def find_outliers(
     array([[ True, False, False,  True]])
     """
     image = as_image(image)
-    if unit not in UNITS:
-        raise ArgumentError(
-            "unit", f"must be one of {', '.join(UNITS)}", value=unit, remedy="choose one of these"
-        )
+    one_of("unit", unit, UNITS)
     if unit == "value":
         if full is not None:
             raise ArgumentError("full", "has no part in limits by value", remedy="leave it out")
@@ -211,7 +203,7 @@ def _source(image: Image, full: Any) -> Image:
 
 
 def _looked_at(image: Image, masked: bool) -> np.ndarray:
-    return np.isfinite(image.array) if masked else image.good
+    return np.isfinite(image.array) if yes("masked", masked) else image.good
 
 
 def _outside(image: Image, lower: float, upper: float, masked: bool) -> np.ndarray:
@@ -233,8 +225,8 @@ def _at_least(limit: float, dtype: np.dtype) -> Any:
 def _ordered(low: Any, high: Any, unit: str) -> tuple[float, float]:
     remedy = "give low, then high"
     if unit == "value":
-        lower = -math.inf if low == -math.inf else real("low", low, remedy=remedy)
-        upper = math.inf if high == math.inf else real("high", high, remedy=remedy)
+        lower = low if isinstance(low, float) and low == -math.inf else real("low", low, remedy=remedy)
+        upper = high if isinstance(high, float) and high == math.inf else real("high", high, remedy=remedy)
     else:
         remedy = "give percents from 0 to 100, low, then high"
         lower, upper = real("low", low, least=0, remedy=remedy), real("high", high, least=0, remedy=remedy)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.facts import text_of
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.matching import require_alike, require_match
+from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
 
 CASTS = {"b1": "u1", "i1": "i2", "f2": "f4", "u4": "f8", "i8": "f8", "u8": "f8"}
@@ -46,8 +48,7 @@ class Frame:
     @property
     def unit(self) -> str | None:
         """BUNIT in lower case, or None."""
-        text = str(self.header.get("BUNIT") or "").strip().lower()
-        return text or None
+        return text_of(self.header, "BUNIT", lower=True)
 
     @property
     def bytes_per_row(self) -> int:
@@ -105,8 +106,6 @@ def _frame(data: Any, number: int) -> Frame:
     if hasattr(data, "select") and hasattr(data, "close"):
         return _source_frame(data, f"{name} ({data.name})")
     image = as_image(data, name)
-    if image.dtype.kind not in "buif":
-        raise ArgumentTypeError(name, "must hold real numbers", value=str(image.dtype), remedy="convert it")
     return Frame(
         name, image, image.shape, image.dtype, image.header, image.range,
         image.mask is not None, image.variance is not None,
@@ -119,8 +118,7 @@ def _source_frame(source: Any, name: str) -> Frame:
     raw = getattr(source, "raw", None)
     if raw is not None and _readable_raw(raw, dtype):
         return Frame(name, source, shape, dtype, source.header, window, False, False, raw)
-    frame = Frame(name, source, shape, dtype, source.header, window, False, False)
-    first = frame.rows(0, 1)
+    first = source.select(Range(window.x_lower, window.x_upper, window.y_lower, window.y_lower + 1))
     return Frame(
         name, source, shape, dtype, source.header, window, first.mask is not None, first.variance is not None
     )
@@ -133,8 +131,7 @@ def _readable_raw(raw: Any, dtype: np.dtype) -> bool:
 
 def working_type(frames: Sequence[Frame]) -> np.dtype:
     """float32, unless float64 or integers that float32 would lose take part."""
-    wide = any(f.dtype.itemsize > 4 if f.dtype.kind == "f" else f.dtype.itemsize > 2 for f in frames)
-    return np.dtype(np.float64 if wide else np.float32)
+    return working_dtype(*frames)
 
 
 def is_plain(dtype: np.dtype) -> bool:

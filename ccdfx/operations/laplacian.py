@@ -47,7 +47,8 @@ class Search:
     def limits(self) -> tuple[np.float32, ...]:
         """Significance of a ray, of its neighbours, and contrast, as the kernel takes them."""
         neighbours = self.neighbour_fraction * self.sigma_limit
-        return tuple(map(np.float32, (self.sigma_limit, neighbours, self.object_limit)))
+        with np.errstate(over="ignore"):
+            return tuple(map(np.float32, (self.sigma_limit, neighbours, self.object_limit)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,8 +10,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.kernels.values import values_of
 from ccdfx.operations.overscan import sample_levels
+from ccdfx.operations.replacement import full_frame
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import require_same_unit
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
@@ -122,16 +122,9 @@ def _minimum_level(image: Image, by: str, full: Any) -> float:
             remedy="choose one of these",
         )
     everywhere, lowest = _MINIMA[by]
-    source = image
-    if everywhere:
-        if full is None:
-            raise ArgumentError(
-                "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
-            )
-        source = as_image(full, "full")
-        require_same_unit(image, source, "full")
-    else:
+    if not everywhere:
         _refuse_full(full, by)
+    source = full_frame(image, by, full) if everywhere else image
     values = values_of(source.array, source.mask)
     if values.count == 0:
         raise ArgumentError(

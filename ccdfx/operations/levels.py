@@ -15,6 +15,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real
 from ccdfx.records.range import Range
+from ccdfx.records.words import yes
 
 SAMPLED = ("mean", "median", "mode")
 _ANYWHERE = Range(0, 2**31, 0, 2**31)
@@ -97,14 +98,12 @@ def level(statistic: str | Callable[[Image], float], *, section: Any = None, sam
     >>> level("median", section="[101:400,101:400]")
     level('median', section='[101:400,101:400]')
     """
-    if not callable(statistic) and statistic not in STATISTICS:
+    if not callable(statistic) and not (isinstance(statistic, str) and statistic in STATISTICS):
         raise ArgumentError(
             "statistic", f"must be a function or one of {', '.join(STATISTICS)}", value=statistic,
             remedy="choose one of these",
         )  # fmt: skip
-    if not isinstance(sampled, bool):
-        raise ArgumentTypeError("sampled", "must be True or False", value=sampled, remedy="choose one")
-    if sampled and statistic not in SAMPLED:
+    if yes("sampled", sampled) and statistic not in SAMPLED:
         raise ArgumentError(
             "sampled", f"goes with {', '.join(SAMPLED)}", value=statistic, remedy="leave it out"
         )
@@ -230,7 +229,8 @@ def _within(image: Image, low: float, high: float) -> Image:
     """The image with the pixels outside the limits flagged."""
     from ccdfx.records.flags import Flag
 
-    outside = ~((image.array >= low) & (image.array <= high))
+    with np.errstate(over="ignore"):  # limits beyond the largest float32
+        outside = ~((image.array >= low) & (image.array <= high))
     mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
     mask[outside] |= np.uint8(Flag.OUTLIER)
     return image.replace(mask=mask)

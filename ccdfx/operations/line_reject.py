@@ -9,13 +9,10 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    center_option,
-    limit_options,
-    shared_options,
+    checked,
+    clip_numbers,
     too_few,
-    yes_option,
 )
-from ccdfx.records.parameters import frozen
 
 
 def average_sigma_clip(
@@ -52,19 +49,13 @@ def average_sigma_clip(
     >>> average_sigma_clip(high=4).parameters["high"]
     4.0
     """
-    options = {
-        **limit_options(low, high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "scaled": yes_option("scaled", scaled),
-    }
-    return Rejection("average_sigma_clip", average_sigma_clip, _arrange, frozen(options))
+    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled)
+    return Rejection("average_sigma_clip", average_sigma_clip, _arrange, parameters)
 
 
 def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels import scaled_rules
 
-    numbers = (parameters["low"], parameters["high"], parameters["keep"])
     follow = parameters["scaled"]
     rows = tuple(
         (scale if follow else 1.0, zero if follow else 0.0, 0.0, 0.0, 0.0)
@@ -75,5 +66,10 @@ def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
         "mean": (scaled_rules.scaled_sigma_clip_mean_rule, scaled_rules.mean_scatter_rule),
     }[parameters["center"]]
     return Arrangement(
-        rule, numbers, rows, ordered=True, scatter=scatter, caution=too_few("average_sigma_clip", facts, 3)
+        rule,
+        clip_numbers(parameters),
+        rows,
+        ordered=True,
+        scatter=scatter,
+        caution=too_few("average_sigma_clip", facts, 3),
     )

@@ -9,9 +9,10 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.estimators import median_of
 from ccdfx.kernels.replace import fill_from_neighbours
+from ccdfx.operations.replacement import held
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import require_match
+from ccdfx.records.matching import require_same_pixels
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 
@@ -45,7 +46,8 @@ def mask_saturated(image: Any, *, saturation: float) -> Image:
     """
     image = as_image(image)
     limit = real("saturation", saturation, above=0, remedy="give the level in ADU")
-    return _flagged(image, image.array >= limit, Flag.SATURATED)
+    with np.errstate(over="ignore"):  # a limit beyond the largest float32
+        return _flagged(image, image.array >= limit, Flag.SATURATED)
 
 
 def mask_invalid(image: Any) -> Image:
@@ -103,7 +105,7 @@ def bad_pixel_flags(image: Image, bad_pixels: Any) -> np.ndarray:
             "bad_pixels", "must be a map of bad pixels", value=None, remedy="give a bool array"
         )
     source = as_image(bad_pixels, "bad_pixels")
-    require_match(image.replace(unit=None), source.replace(unit=None), "bad_pixels")
+    require_same_pixels(image, source, "bad_pixels")
     if source.dtype.kind == "f":
         flags = source.mask if source.mask is not None else _whole_flags(source.array)
     else:
@@ -160,7 +162,7 @@ def replace_masked(image: Any, *, by: Any = "median") -> Image:
     bad = ~image.good
     values = image.array.astype(working_dtype(image.array), copy=True)
     if number is not None:
-        values[bad] = number
+        values[bad] = held(number, values.dtype)
     elif bad.all():
         raise ArgumentError("image", "must have a good pixel to take the median of", remedy="give by=number")
     elif bad.any():

@@ -11,11 +11,8 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    center_option,
-    limit_option,
-    limit_options,
-    shared_options,
-    yes_option,
+    checked,
+    clip_numbers,
 )
 from ccdfx.records.numbers import real
 from ccdfx.records.parameters import frozen
@@ -70,14 +67,13 @@ def ccd_clip(
     >>> ccd_clip(gain=2.0, readnoise=5.0).parameters["gain"]
     2.0
     """
-    options = {
-        **_detector(gain, readnoise, sensitivity),
-        **limit_options(low, high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "scaled": yes_option("scaled", scaled),
-    }
-    return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, frozen(options))
+    parameters = checked(
+        gain=_detector_option("gain", gain, above=0.0),
+        readnoise=_detector_option("readnoise", readnoise, least=0.0),
+        sensitivity=_detector_option("sensitivity", sensitivity, least=0.0),
+        low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled,
+    )  # fmt: skip
+    return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, parameters)
 
 
 def cr_reject(
@@ -118,22 +114,12 @@ def cr_reject(
     >>> cr_reject(gain=2.0, readnoise=5.0, high=4).parameters["high"]
     4.0
     """
-    options = {
-        **_detector(gain, readnoise, sensitivity),
-        "high": limit_option("high", high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "scaled": yes_option("scaled", scaled),
-    }
+    same = ccd_clip(
+        gain=gain, readnoise=readnoise, sensitivity=sensitivity, high=high, center=center, keep=keep, grow=grow,
+        scaled=scaled,
+    )  # fmt: skip
+    options = {name: value for name, value in same.parameters.items() if name != "low"}
     return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
-
-
-def _detector(gain: Any, readnoise: Any, sensitivity: Any) -> dict[str, Detector]:
-    return {
-        "gain": _detector_option("gain", gain, above=0.0),
-        "readnoise": _detector_option("readnoise", readnoise, least=0.0),
-        "sensitivity": _detector_option("sensitivity", sensitivity, least=0.0),
-    }
 
 
 def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
@@ -147,7 +133,7 @@ def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
                 remedy="give such as 'GAIN'",
             )
         return value.strip().upper()
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, bytes) and getattr(value, "shape", None) != ():
         numbers = tuple(real(name, number, **bounds) for number in value)
         if not numbers:
             raise ArgumentError(
@@ -201,7 +187,7 @@ def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arran
     if len(set(rows)) == 1:
         rows = rows[:1]
     rule = {"median": ccd_clip_median_rule, "mean": ccd_clip_mean_rule}[parameters["center"]]
-    return Arrangement(rule, (parameters["low"], parameters["high"], parameters["keep"]), rows)
+    return Arrangement(rule, clip_numbers(parameters), rows)
 
 
 def variance_clip(
@@ -233,8 +219,8 @@ def variance_clip(
     >>> variance_clip(low=5)
     variance_clip(low=5.0, high=3.0, center='median', keep=0, grow=0.0)
     """
-    options = {**limit_options(low, high), "center": center_option(center), **shared_options(keep, grow)}
-    return Rejection("variance_clip", variance_clip, _arrange_variance_clip, frozen(options))
+    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow)
+    return Rejection("variance_clip", variance_clip, _arrange_variance_clip, parameters)
 
 
 def _arrange_variance_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -247,5 +233,4 @@ def _arrange_variance_clip(parameters: Mapping[str, Any], facts: StackFacts) -> 
             remedy="give it by ccdfx.add_variance, or use ccd_clip",
         )
     rule = {"median": variance_clip_median_rule, "mean": variance_clip_mean_rule}[parameters["center"]]
-    numbers = (parameters["low"], parameters["high"], parameters["keep"])
-    return Arrangement(rule, numbers, variances=True)
+    return Arrangement(rule, clip_numbers(parameters), variances=True)

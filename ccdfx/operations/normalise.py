@@ -11,6 +11,7 @@ from ccdfx.operations.frames import Frame
 from ccdfx.operations.levels import Level, exposure, level, measured
 from ccdfx.operations.weights import weights_from
 from ccdfx.records.image import Image
+from ccdfx.records.numbers import pair
 
 Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
 
@@ -32,13 +33,9 @@ def value_limits(limits: Any) -> tuple[float, float] | None:
     """
     if limits is None:
         return None
-    try:
-        low, high = (float(limit) for limit in limits)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "limits", "must be two numbers, the least and the greatest value", value=limits,
-            remedy="infinity turns a side off",
-        ) from None  # fmt: skip
+    low, high = pair(
+        "limits", limits, remedy="give the least and the greatest value; infinity turns a side off"
+    )
     if not low <= high:
         raise ArgumentError(
             "limits",

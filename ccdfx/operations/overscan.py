@@ -13,6 +13,7 @@ from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
+from ccdfx.records.words import one_of
 
 Method = str | Callable[[np.ndarray], float]
 
@@ -101,9 +102,9 @@ def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> 
 
 def _sections(image: Image, overscan: Any) -> list[Range]:
     several = isinstance(overscan, list | tuple) and any(
-        np.ndim(item) or isinstance(item, str) for item in overscan
+        np.ndim(item) or isinstance(item, str | Range) for item in overscan
     )
-    specs = list(overscan) if several and not isinstance(overscan, Range) else [overscan]
+    specs = list(overscan) if several else [overscan]
     if overscan is None or specs == []:
         raise ArgumentTypeError(
             "overscan", "must be one or more sections", value=overscan, remedy="give BIASSEC"
@@ -119,11 +120,7 @@ def _sections(image: Image, overscan: Any) -> list[Range]:
 
 def _along_rows(image: Image, sections: list[Range], axis: str | None) -> bool:
     if axis is not None:
-        if axis not in ("rows", "columns"):
-            raise ArgumentError(
-                "axis", "must be 'rows', 'columns' or None", value=axis, remedy="None looks at the section"
-            )
-        return axis == "rows"
+        return one_of("axis", axis, ("rows", "columns")) == "rows"
     for part in (1.0, 0.5):
         tall = {section.shape[0] >= part * image.shape[0] for section in sections}
         wide = {section.shape[1] >= part * image.shape[1] for section in sections}
@@ -202,20 +199,20 @@ def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tup
         answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
         remedy = "the function must return one finite number for the pixels of a line"
         return np.array([real("method", answer, remedy=remedy) for answer in answers]), 1 / counts
+    if not isinstance(method, str) or method not in ("median", "mean", "min", "max"):
+        raise ArgumentError(
+            "method",
+            "must be 'median', 'mean', 'min', 'max' or a function",
+            value=method,
+            remedy="give a function of a 1-D array for any other level",
+        )
     if method == "mean":
         return np.nansum(ordered, axis=1) / counts, 1 / counts
     if method == "median":
         middle = ordered[lines, (counts - 1) // 2] + ordered[lines, counts // 2]
         return middle / 2, np.where(counts > 2, np.pi / 2, 1.0) / counts
-    if method in ("min", "max"):
-        extreme = ordered[:, 0] if method == "min" else ordered[lines, counts - 1]
-        return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
-    raise ArgumentError(
-        "method",
-        "must be 'median', 'mean', 'min', 'max' or a function",
-        value=method,
-        remedy="give a function of a 1-D array for any other level",
-    )
+    extreme = ordered[:, 0] if method == "min" else ordered[lines, counts - 1]
+    return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
 
 
 def _scatter(ordered: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.numbers import limit, whole
 from ccdfx.records.parameters import check_names
+from ccdfx.records.words import one_of
 
 FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
 
@@ -48,18 +49,11 @@ class OverscanFit:
     excluded: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.function not in FUNCTIONS:
-            raise ArgumentError(
-                "function",
-                f"must be one of {', '.join(FUNCTIONS)}",
-                value=self.function,
-                remedy="give a polynomial or a spline",
-            )
+        one_of("function", self.function, FUNCTIONS)
         whole("order", self.order, least=1, remedy="give the number of terms, or of pieces of a spline")
         whole("iterations", self.iterations, least=0, remedy="give 0 to reject nothing")
         for name in ("low", "high"):
-            if getattr(self, name) != math.inf:
-                real(name, getattr(self, name), above=0, remedy="give math.inf to reject nothing")
+            limit(name, getattr(self, name))
         object.__setattr__(self, "excluded", _ranges(self.excluded))
 
     @property
@@ -105,6 +99,7 @@ class Fitted:
     rms: float
 
 
+@np.errstate(over="ignore")  # the squares of levels beyond all use
 def fitted(fit: OverscanFit, levels: Levels) -> Fitted:
     """The fit through levels, without the excluded lines and those that it rejects.
 
@@ -152,10 +147,8 @@ def chosen_fit(levels: Levels, *, most: int = 10) -> OverscanFit:
     most = min(most, max(1, levels.lines.size // 3))
     kept = fitted(OverscanFit(order=most), levels).used
     sound = Levels(levels.lines[kept], levels.values[kept], levels.errors[kept], levels.count)
-    number, floor = (
-        int(kept.sum()),
-        1e-12 * (1.0 + float(np.abs(levels.values).max())),
-    )  # without noise the rms is 0
+    number = int(kept.sum())
+    floor = 1e-12 * (1.0 + float(np.abs(levels.values).max()))  # without noise the rms is 0
 
     def criterion(order: int) -> float:
         rms = fitted(OverscanFit(order=order, iterations=0), sound).rms

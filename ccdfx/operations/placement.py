@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,11 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.operations.frames import Frame
 from ccdfx.operations.resampled import Resampled
 from ccdfx.operations.shift import check_kernel
-from ccdfx.records.image import Image
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
-from ccdfx.records.wcs import astropy_wcs
+from ccdfx.records.positions import FARTHEST
+from ccdfx.records.wcs import astropy_wcs, converted
+from ccdfx.records.words import one_of
 
 EXTENTS = ("union", "intersection")
 MEASURED = ("wcs", "stars")
@@ -77,10 +77,7 @@ def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Pl
             )
     else:
         by = _pairs(by)
-    if extent not in EXTENTS:
-        raise ArgumentError(
-            "extent", f"must be one of {', '.join(EXTENTS)}", value=extent, remedy="choose one"
-        )
+    one_of("extent", extent, EXTENTS)
     if resample is not None:
         check_kernel(resample)
     return Placement(by, extent, resample)
@@ -159,9 +156,12 @@ def _pairs(by: Any) -> tuple[tuple[float, float], ...]:
             value=by,
             remedy="give [(dx, dy), ...]",
         ) from None
-    if not all(math.isfinite(step) for pair in pairs for step in pair):
+    if not all(abs(step) < FARTHEST for pair in pairs for step in pair):
         raise ArgumentError(
-            "offsets", "must be finite", value=pairs, remedy="leave out a frame without an offset"
+            "offsets",
+            "must be finite and below 2**31",
+            value=pairs,
+            remedy="leave out a frame without an offset",
         )
     return pairs
 
@@ -208,7 +208,8 @@ def _from_wcs(frames: Sequence[Frame]) -> np.ndarray:
         ny, nx = frame.shape
         x = np.array([(nx - 1) / 2, 0, nx - 1, 0, nx - 1])
         y = np.array([(ny - 1) / 2, 0, 0, ny - 1, ny - 1])
-        there = systems[0].wcs_world2pix(*system.wcs_pix2world(x, y, 0), 0)
+        world = converted(system, systems[0], system.wcs_pix2world(x, y, 0))
+        there = systems[0].wcs_world2pix(*world, 0)
         found = np.stack(there) - (x, y)
         if not np.isfinite(found).all() or np.abs(found - found[:, :1]).max() > _SAME:
             raise MismatchError(
@@ -238,9 +239,6 @@ def _require_overlap(
 
 def _moved(frame: Frame, dx: float, dy: float, kernel: str) -> Frame:
     """The frame with its content moved by a fraction of a pixel, row by row as it is read."""
-    dtype = working_dtype(np.empty(0, frame.dtype))
-    if isinstance(frame.data, Image):
-        data: Any = Resampled.of(frame, dx, dy, kernel)
-    else:
-        data = Resampled.of(dataclasses.replace(frame, raw=None), dx, dy, kernel)
-    return dataclasses.replace(frame, data=data, dtype=dtype, flagged=True, raw=None)
+    frame = dataclasses.replace(frame, raw=None)
+    data = Resampled.of(frame, dx, dy, kernel)
+    return dataclasses.replace(frame, data=data, dtype=working_dtype(frame), flagged=True)

@@ -1,18 +1,80 @@
-"""The numbers that calibration needs besides pixels, checked: gain, scale of a dark, level of a flat."""
+"""What calibration needs, checked: master frames that fit, gain, noise model, scale of a dark, level of a flat."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.kernels.values import values_of
-from ccdfx.records.image import Image
+from ccdfx.noise import ccd_noise
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, as_image
+from ccdfx.records.matching import require_match, require_same_pixels, unit_name
 from ccdfx.records.numbers import real
 
 # Exposure times that differ by less than this part are the same: shutters and clocks are not better.
 SAME_EXPOSURE = 1e-3
 FLAT_STATISTICS = ("median", "mean", "min", "max")
+
+
+def fitting_master(image: Image, frame: Any, name: str) -> Image:
+    """The master frame, of the shape, window, unit and binning of the image."""
+    master = as_image(frame, name)
+    require_match(image, master, name)
+    return master
+
+
+def fitting_flat(image: Image, frame: Any) -> Image:
+    """The flat, of the shape, window, binning and filter of the image."""
+    master = as_image(frame, "flat")
+    require_same_pixels(image, master, "flat")
+    bands = image.band, master.band
+    if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
+        raise MismatchError(
+            "flat",
+            f"must be taken in the image's filter {bands[0]!r}",
+            value=bands[1],
+            remedy="give the flat of that filter",
+        )
+    return master
+
+
+def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
+    """The gain that turns the ADU of an image into electrons, and the header that says so."""
+    if image.unit is not None and unit_name(image.unit) != "adu":
+        raise MismatchError(
+            "image",
+            "must be in ADU to be converted to electrons",
+            value=image.unit,
+            remedy="convert only once",
+        )
+    factor = real("gain", gain, above=0, remedy="give e-/ADU")
+    return factor, image.header.set("BUNIT", "electron", "unit of the pixel values")
+
+
+def require_noise_model(image: Image, noise: Any) -> None:
+    """Raise unless `noise` is a model for the unit of the image."""
+    if not all(hasattr(noise, attribute) for attribute in ("name", "parameters", "variance")):
+        raise ArgumentTypeError(
+            "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
+        )
+    converts = noise.parameters.get("gain", 1.0) != 1.0
+    if converts and image.unit is not None and unit_name(image.unit) != "adu":
+        raise MismatchError(
+            "image",
+            "must be in ADU for a noise model with a gain",
+            value=image.unit,
+            remedy="add the noise before to_electrons",
+        )
+
+
+def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
+    """The parameters of the CCD equation, which the kernel knows; None for any other model."""
+    names = ("gain", "readnoise", "sensitivity")
+    if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
+        return None
+    return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]
 
 
 def dark_scale(image: Image, dark: Image, scale: Any) -> float:

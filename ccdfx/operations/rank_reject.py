@@ -10,12 +10,11 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    limit_options,
-    shared_options,
+    checked,
+    clip_numbers,
     too_few,
 )
 from ccdfx.records.numbers import real
-from ccdfx.records.parameters import frozen
 
 
 def percentile_clip(
@@ -54,8 +53,8 @@ def percentile_clip(
         raise ArgumentError(
             "rank", "must be a fraction or a whole number, not 0", value=rank, remedy="IRAF has -0.5"
         )
-    options = {"rank": rank, **limit_options(low, high), **shared_options(keep, grow)}
-    return Rejection("percentile_clip", percentile_clip, _arrange_percentile_clip, frozen(options))
+    parameters = checked(rank=rank, low=low, high=high, keep=keep, grow=grow)
+    return Rejection("percentile_clip", percentile_clip, _arrange_percentile_clip, parameters)
 
 
 def _arrange_percentile_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -64,7 +63,7 @@ def _arrange_percentile_clip(parameters: Mapping[str, Any], facts: StackFacts) -
     half, rank = facts.count // 2, parameters["rank"]
     steps = int(rank * half if abs(rank) < 1 else rank)  # towards 0, as in IRAF
     steps = min(-1, max(-half, steps)) if rank < 0 else max(1, min(half, steps))
-    numbers = (parameters["low"], parameters["high"], parameters["keep"], steps)
+    numbers = (*clip_numbers(parameters), steps)
     return Arrangement(percentile_clip_rule, numbers, caution=too_few("percentile_clip", facts, 3))
 
 
@@ -89,12 +88,12 @@ def relative_clip(*, low: float = 0.2, high: float = 0.1, keep: int = 0, grow: f
     >>> relative_clip(high=0.05)
     relative_clip(low=0.2, high=0.05, keep=0, grow=0.0)
     """
-    options = {**limit_options(low, high), **shared_options(keep, grow)}
-    return Rejection("relative_clip", relative_clip, _arrange_relative_clip, frozen(options))
+    parameters = checked(low=low, high=high, keep=keep, grow=grow)
+    return Rejection("relative_clip", relative_clip, _arrange_relative_clip, parameters)
 
 
 def _arrange_relative_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.rank_rules import relative_clip_rule
 
-    numbers = (parameters["low"], parameters["high"], parameters["keep"])
-    return Arrangement(relative_clip_rule, numbers, caution=too_few("relative_clip", facts, 3))
+    caution = too_few("relative_clip", facts, 3)
+    return Arrangement(relative_clip_rule, clip_numbers(parameters), caution=caution)

@@ -15,14 +15,10 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    center_option,
-    grow_option,
-    limit_options,
+    checked,
+    clip_numbers,
     out_of_reach,
-    passes_option,
-    shared_options,
     too_few,
-    yes_option,
 )
 from ccdfx.operations.robust_reject import gesd, linear_fit_clip, winsorized_clip
 from ccdfx.operations.sample_reject import sample_clip
@@ -54,18 +50,23 @@ def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
     >>> minmax(low=0, high=2)
     minmax(low=0, high=2, grow=0.0)
     """
-    for name, value in (("low", low), ("high", high)):
-        real(name, value, least=0.0)
-        if value >= 1 and value != int(value):
-            raise ArgumentError(
-                name,
-                "must be a whole number of values, or a fraction below 1",
-                value=value,
-                remedy="give such as 1 or 0.1",
-            )
-    return Rejection(
-        "minmax", minmax, _arrange_minmax, frozen({"low": low, "high": high, "grow": grow_option(grow)})
-    )
+    dropped = {"low": _dropped("low", low), "high": _dropped("high", high)}
+    return Rejection("minmax", minmax, _arrange_minmax, frozen({**dropped, **checked(grow=grow)}))
+
+
+def _dropped(name: str, value: Any) -> float:
+    """How many values go, as an int, or which part of them."""
+    number = real(name, value, least=0.0)
+    if number < 1:
+        return number or 0
+    if not number.is_integer():
+        raise ArgumentError(
+            name,
+            "must be a whole number of values, or a fraction below 1",
+            value=value,
+            remedy="give such as 1 or 0.1",
+        )
+    return int(number)
 
 
 def sigma_clip(
@@ -105,13 +106,8 @@ def sigma_clip(
     >>> sigma_clip(low=4)
     sigma_clip(low=4.0, high=3.0, center='median', keep=0, grow=0.0, scaled=False)
     """
-    options = {
-        **limit_options(low, high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "scaled": yes_option("scaled", scaled),
-    }
-    return Rejection("sigma_clip", sigma_clip, _arrange_sigma_clip, frozen(options))
+    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled)
+    return Rejection("sigma_clip", sigma_clip, _arrange_sigma_clip, parameters)
 
 
 def mad_clip(
@@ -155,14 +151,8 @@ def mad_clip(
     """
     if floor is not None:
         floor = real("floor", floor, least=0.0)
-    options = {
-        **limit_options(low, high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "floor": floor,
-        "passes": passes_option(passes),
-    }
-    return Rejection("mad_clip", mad_clip, _arrange_mad_clip, frozen(options))
+    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow, floor=floor, passes=passes)
+    return Rejection("mad_clip", mad_clip, _arrange_mad_clip, parameters)
 
 
 def default_rejection() -> Rejection:
@@ -204,7 +194,7 @@ def _arrange_minmax(parameters: Mapping[str, Any], facts: StackFacts) -> Arrange
 def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels import rules
 
-    numbers = (parameters["low"], parameters["high"], parameters["keep"])
+    numbers = clip_numbers(parameters)
     caution = too_few("sigma_clip", facts, 3)
     if parameters["scaled"] and not facts.alike:
         from ccdfx.kernels import scaled_rules
@@ -228,7 +218,7 @@ def _arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arran
     if floor is None:
         floor = QUANTISATION / min(facts.scales) if facts.integers else 1e-300
     passes = math.inf if parameters["passes"] is None else parameters["passes"]
-    numbers = (parameters["low"], parameters["high"], parameters["keep"], floor, passes)
+    numbers = (*clip_numbers(parameters), floor, passes)
     rule = {"median": rules.mad_clip_median_rule, "mean": rules.mad_clip_mean_rule}[parameters["center"]]
     return Arrangement(
         rule, numbers, caution=too_few("mad_clip", facts, 3, "use ccd_clip, which works from 2 on")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.header import Header
-from ccdfx.records.numbers import real, whole
-from ccdfx.records.parameters import merged
+from ccdfx.records.numbers import limit, real, whole
+from ccdfx.records.parameters import Parameters, frozen, merged
+from ccdfx.records.words import one_of, yes
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,45 +148,44 @@ def _rebuild(factory: Callable[..., Rejection], parameters: dict[str, Any]) -> R
 SMALL = "use mad_clip from 3 frames on, or ccd_clip from 2 on"
 
 
-def limit_options(low: Any, high: Any) -> dict[str, float]:
-    return {"low": limit_option("low", low), "high": limit_option("high", high)}
+def checked(**options: Any) -> Parameters:
+    """The options of a rule, in this order, those that several rules share checked by their names.
 
+    `low`, `high`: limits, of which infinity turns one off. `keep`: so many values survive at least. `grow`: where the
+    rule rejects a value, the same frame loses the pixels within this radius too.
 
-def limit_option(name: str, value: Any) -> float:
-    return math.inf if value == math.inf else real(name, value, above=0, remedy="infinity turns a side off")
-
-
-def center_option(center: Any) -> str:
-    if center not in ("median", "mean"):
-        raise ArgumentError("center", "must be 'median' or 'mean'", value=center, remedy="choose one")
-    return center
-
-
-def keep_option(keep: Any) -> int:
-    return whole("keep", keep, remedy="give how many values survive at least")
-
-
-def yes_option(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ArgumentTypeError(name, "must be True or False", value=value, remedy="choose one")
-    return value
-
-
-def grow_option(grow: Any) -> float:
-    return real("grow", grow, least=0.0, remedy="give a radius in pixels, 0 for none")
-
-
-def passes_option(passes: Any) -> int | None:
-    return None if passes is None else whole("passes", passes, least=1, remedy="None goes on to the end")
-
-
-def shared_options(keep: Any, grow: Any) -> dict[str, Any]:
-    """What every clipping rule takes.
-
-    `keep`: so many values survive at least; `grow`: where the rule rejects a value, the same frame loses the pixels
-    within this radius too.
+    >>> checked(low=3, high=float("inf"), rank=-0.5)
+    low=3.0, high=inf, rank=-0.5
     """
-    return {"keep": keep_option(keep), "grow": grow_option(grow)}
+    return frozen(
+        {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in options.items()}
+    )
+
+
+def clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
+    """What every clipping rule begins its numbers with."""
+    return parameters["low"], parameters["high"], parameters["keep"]
+
+
+def _center(name: str, value: Any) -> str:
+    return one_of(name, value, ("median", "mean"))
+
+
+def _keep(name: str, value: Any) -> int:
+    return whole(name, value, remedy="give how many values survive at least")
+
+
+def _grow(name: str, value: Any) -> float:
+    return real(name, value, least=0.0, remedy="give a radius in pixels, 0 for none")
+
+
+def _passes(name: str, value: Any) -> int | None:
+    return None if value is None else whole(name, value, least=1, remedy="None goes on to the end")
+
+
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "low": limit, "high": limit, "center": _center, "keep": _keep, "grow": _grow, "scaled": yes, "passes": _passes,
+}  # fmt: skip
 
 
 def too_few(name: str, facts: StackFacts, least: int, remedy: str = SMALL) -> str:

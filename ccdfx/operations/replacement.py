@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.kernels.values import values_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
-from ccdfx.records.matching import require_match, require_same_unit
+from ccdfx.records.matching import require_same_pixels, require_same_unit
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 
@@ -88,7 +88,7 @@ def replace(
     values = image.array.astype(working_dtype(image.array), copy=True)
     level = _level(image, found, by, full)
     if level is not None:
-        values[found] = _held(level, values.dtype)
+        values[found] = held(level, values.dtype)
     if variance is not None and not bits:
         variance = np.where(found, np.inf, variance).astype(variance.dtype)
     return adopt(values, image.header, mask, image.range, variance)
@@ -117,12 +117,7 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
         raise ArgumentError("by", f"must be {_CHOICES}", value=by, remedy="choose one of these")
     source, mask = image, image.mask
     if uses_full(by):
-        if full is None:
-            raise ArgumentError(
-                "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
-            )
-        source = as_image(full, "full")
-        require_same_unit(image, source, "full")
+        source = full_frame(image, by, full)
         mask = source.mask
     elif by.startswith("noclip"):
         mask = found if mask is None else found | (mask != 0)
@@ -133,6 +128,17 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
     return values.mean if by.endswith("mean") else values.median(0, values.count)
 
 
+def full_frame(image: Image, by: str, full: Any) -> Image:
+    """The full frame, which `by` needs."""
+    if full is None:
+        raise ArgumentError(
+            "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
+        )
+    source = as_image(full, "full")
+    require_same_unit(image, source, "full")
+    return source
+
+
 def _require_pixels(count: int, by: str) -> None:
     if count == 0:
         raise ArgumentError(
@@ -140,7 +146,8 @@ def _require_pixels(count: int, by: str) -> None:
         )
 
 
-def _held(level: float, dtype: np.dtype) -> float:
+def held(level: float, dtype: np.dtype) -> float:
+    """The number that is put in, if pixels of this type hold it."""
     if abs(level) > float(np.finfo(dtype).max):
         raise ArgumentError("by", f"must fit in {dtype}", value=level, remedy="make the image float64")
     return level
@@ -150,7 +157,7 @@ def _map(image: Image, where: Any) -> np.ndarray:
     if isinstance(where, np.ndarray) and where.dtype.kind == "b" and where.shape == image.shape:
         return where
     chosen = as_image(where, "where")
-    require_match(image.replace(unit=None), chosen.replace(unit=None), "where")
+    require_same_pixels(image, chosen, "where")
     if chosen.dtype.kind == "f":
         raise ArgumentTypeError(
             "where",
@@ -168,7 +175,7 @@ def _bits(flag: Any) -> int:
         return 0
     if isinstance(flag, str) and flag.upper() in names:
         return int(Flag[flag.upper()])
-    if isinstance(flag, int) and not isinstance(flag, bool) and 0 <= flag < 256:
+    if isinstance(flag, int | np.integer) and not isinstance(flag, bool) and 0 <= flag < 256:
         return int(flag)
     kind = ArgumentError if isinstance(flag, str | int) else ArgumentTypeError
     raise kind(

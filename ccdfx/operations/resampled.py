@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.kernels.shift import REACH
 from ccdfx.operations.frames import Frame
-from ccdfx.operations.shift import REACH, resampled, taps
+from ccdfx.operations.shift import resampled, taps
 from ccdfx.records.image import Image
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
@@ -34,7 +35,7 @@ class Resampled:
     @staticmethod
     def of(frame: Frame, dx: float, dy: float, kernel: str) -> Resampled:
         """The frame moved by (dx, dy)."""
-        weights = taps(dy, kernel, working_dtype(np.empty(0, frame.dtype)))
+        weights = taps(dy, kernel, working_dtype(frame))
         reach = max(-weights.first, weights.first + weights.weights.size) + REACH
         return Resampled(frame, dx, dy, kernel, _usual(frame), reach)
 

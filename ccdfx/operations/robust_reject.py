@@ -14,13 +14,12 @@ from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    limit_options,
+    checked,
+    clip_numbers,
     out_of_reach,
-    shared_options,
     too_few,
 )
 from ccdfx.records.numbers import real
-from ccdfx.records.parameters import frozen
 
 
 def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow: float = 0.0) -> Rejection:
@@ -45,8 +44,8 @@ def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow:
     >>> winsorized_clip(high=2.5)
     winsorized_clip(low=3.0, high=2.5, keep=0, grow=0.0)
     """
-    options = {**limit_options(low, high), **shared_options(keep, grow)}
-    return Rejection("winsorized_clip", winsorized_clip, _arrange_winsorized_clip, frozen(options))
+    parameters = checked(low=low, high=high, keep=keep, grow=grow)
+    return Rejection("winsorized_clip", winsorized_clip, _arrange_winsorized_clip, parameters)
 
 
 def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow: float = 0.0) -> Rejection:
@@ -54,9 +53,8 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow:
 
     The values of a pixel in ascending order are fitted by a line, least squares on the rank. Sigma is the mean absolute
     residual; values with a residual below ``-low sigma`` or above ``high sigma`` are dropped, and all is repeated until
-    nothing drops or fewer than 3 values are left. Of equal values, which
-    have several ranks, that of the least variance counts as the lowest. It suits levels that drift from frame to frame. This is the rule of Siril and
-    PixInsight.
+    nothing drops or fewer than 3 values are left. Of equal values, which have several ranks, that of the least variance
+    counts as the lowest. It suits levels that drift from frame to frame. This is the rule of Siril and PixInsight.
 
     Parameters
     ----------
@@ -72,8 +70,8 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow:
     >>> linear_fit_clip(low=4, high=3).parameters["low"]
     4.0
     """
-    options = {**limit_options(low, high), **shared_options(keep, grow)}
-    return Rejection("linear_fit_clip", linear_fit_clip, _arrange_linear_fit_clip, frozen(options))
+    parameters = checked(low=low, high=high, keep=keep, grow=grow)
+    return Rejection("linear_fit_clip", linear_fit_clip, _arrange_linear_fit_clip, parameters)
 
 
 def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, grow: float = 0.0) -> Rejection:
@@ -104,13 +102,17 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, gr
     >>> gesd(fraction=0.2)
     gesd(fraction=0.2, significance=0.05, keep=0, grow=0.0)
     """
-    options: dict[str, Any] = {}
-    for name, value in (("fraction", fraction), ("significance", significance)):
-        options[name] = real(name, value, above=0.0)
-        if options[name] >= 1:
-            raise ArgumentError(name, "must be above 0 and below 1", value=value, remedy="give a fraction")
-    options.update(shared_options(keep, grow))
-    return Rejection("gesd", gesd, _arrange_gesd, frozen(options))
+    parameters = checked(
+        fraction=_part("fraction", fraction), significance=_part("significance", significance), keep=keep, grow=grow
+    )  # fmt: skip
+    return Rejection("gesd", gesd, _arrange_gesd, parameters)
+
+
+def _part(name: str, value: Any) -> float:
+    part = real(name, value, above=0.0)
+    if part >= 1:
+        raise ArgumentError(name, "must be above 0 and below 1", value=value, remedy="give a fraction")
+    return part
 
 
 def gesd_limits(count: int, significance: float) -> np.ndarray:
@@ -129,26 +131,20 @@ def gesd_limits(count: int, significance: float) -> np.ndarray:
     return limits
 
 
-def _clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
-    return parameters["low"], parameters["high"], parameters["keep"]
-
-
 def _arrange_winsorized_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.robust_rules import winsorized_clip_rule
 
     caution = too_few("winsorized_clip", facts, 3)
-    return Arrangement(winsorized_clip_rule, _clip_numbers(parameters), caution=caution)
+    return Arrangement(winsorized_clip_rule, clip_numbers(parameters), caution=caution)
 
 
 def _arrange_linear_fit_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.robust_rules import linear_fit_clip_rule
 
     # The residuals sum to 0, so none is more than half of their absolute sum.
-    furthest = facts.count / 2
-    caution = too_few("linear_fit_clip", facts, 3) or out_of_reach(
-        "linear_fit_clip", facts, parameters, furthest
-    )
-    numbers = (*_clip_numbers(parameters), float(facts.variances))
+    beyond = out_of_reach("linear_fit_clip", facts, parameters, facts.count / 2)
+    caution = too_few("linear_fit_clip", facts, 3) or beyond
+    numbers = (*clip_numbers(parameters), float(facts.variances))
     return Arrangement(
         linear_fit_clip_rule, numbers, ordered=True, variances=facts.variances, caution=caution
     )

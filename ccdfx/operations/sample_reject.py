@@ -6,19 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.rejection import (
     Arrangement,
     Rejection,
     StackFacts,
-    center_option,
-    limit_options,
+    checked,
+    clip_numbers,
     out_of_reach,
-    passes_option,
-    shared_options,
     too_few,
 )
-from ccdfx.records.parameters import frozen
 
 
 def sample_clip(
@@ -56,23 +55,19 @@ def sample_clip(
     >>> sample_clip(high=4, passes=5).parameters["passes"]
     5
     """
-    if isinstance(ddof, bool) or ddof not in (0, 1):
+    if isinstance(ddof, bool) or not isinstance(ddof, int | np.integer) or ddof not in (0, 1):
         raise ArgumentError("ddof", "must be 0 or 1", value=ddof, remedy="astropy has 0, Siril 1")
-    options = {
-        **limit_options(low, high),
-        "center": center_option(center),
-        **shared_options(keep, grow),
-        "ddof": int(ddof),
-        "passes": passes_option(passes),
-    }
-    return Rejection("sample_clip", sample_clip, _arrange, frozen(options))
+    parameters = checked(
+        low=low, high=high, center=center, keep=keep, grow=grow, ddof=int(ddof), passes=passes
+    )
+    return Rejection("sample_clip", sample_clip, _arrange, parameters)
 
 
 def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels import sample_rules
 
     passes = math.inf if parameters["passes"] is None else float(parameters["passes"])
-    numbers = (parameters["low"], parameters["high"], parameters["keep"], parameters["ddof"], passes)
+    numbers = (*clip_numbers(parameters), parameters["ddof"], passes)
     by_center = {"median": sample_rules.sample_clip_median_rule, "mean": sample_rules.sample_clip_mean_rule}
     furthest = _furthest(facts.count, parameters["center"], parameters["ddof"])
     caution = too_few("sample_clip", facts, 3) or out_of_reach("sample_clip", facts, parameters, furthest)

@@ -10,20 +10,19 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.kernels.separable import separable
-from ccdfx.kernels.shift import fill_bad, spread_flags, typical
-from ccdfx.records.flags import Flag
+from ccdfx.kernels.shift import filled, spread_flags
+from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.wcs import moved
+from ccdfx.records.words import one_of
 
 NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
 
 KERNELS = ("spline", "lanczos")
-REACH = 4
-"""Pixels from which a bad pixel may take a value."""
-_POLE = math.sqrt(3) - 2
+POLE = math.sqrt(3) - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +108,14 @@ def resampled(
     good = image.good
     flags = _flags(image.mask, good, across, down)
     outside = ~_known(step_y, image.shape[0]), ~_known(step_x, image.shape[1])
-    values = _filled(image.array.astype(dtype), good, usual[0])
+    values = filled(image.array.astype(dtype), good, usual[0])
     array = _without(_filtered(values, across, down), *outside)
     lost = ~np.isfinite(array)
     if lost.any():  # two neighbours near the largest number have no value between them
         flags[lost] |= np.uint8(Flag.NO_DATA)
     variance = None
     if image.variance is not None:
-        values = _filled(_finite_variance(image.variance, dtype), good, usual[1])
+        values = filled(_finite_variance(image.variance, dtype), good, usual[1])
         variance = _without(_filtered(values, across, down, power=2), *outside)
     return adopt(array, image.header, flags, image.range, variance)
 
@@ -142,7 +141,7 @@ def cardinal(distance: np.ndarray) -> np.ndarray:
     k = np.arange(-60, 61)
     t = np.abs(distance[..., None] - k)
     b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
-    return (math.sqrt(3) * _POLE ** np.abs(k) * b3).sum(axis=-1)
+    return (math.sqrt(3) * POLE ** np.abs(k) * b3).sum(axis=-1)
 
 
 def _step(value: Any, name: str, size: int) -> float:
@@ -156,10 +155,7 @@ def _step(value: Any, name: str, size: int) -> float:
 
 def check_kernel(kernel: Any) -> None:
     """Raise unless a kernel of that name is there."""
-    if kernel not in KERNELS:
-        raise UnknownNameError(
-            "kernel", f"must be one of {', '.join(KERNELS)}", value=kernel, remedy=f"give {KERNELS[0]!r}"
-        )
+    one_of("kernel", kernel, KERNELS, UnknownNameError)
 
 
 def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
@@ -176,18 +172,11 @@ def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
     outside = dx != 0 or dy != 0
     flags = None
     if image.mask is not None or outside or not image.good.all():
-        flags = put(_own_flags(image.mask, image.good), np.full(image.shape, np.uint8(Flag.NO_DATA)))
+        flags = put(own_flags(image.mask, image.good), np.full(image.shape, np.uint8(Flag.NO_DATA)))
     variance = None
     if image.variance is not None:
         variance = put(image.variance, np.zeros(image.shape, dtype))
     return adopt(array, header, flags, image.range, variance)
-
-
-def _own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
-    """The flags of the pixels, NO_DATA where a value that is not finite carries none."""
-    flags = np.zeros(good.shape, np.uint8) if mask is None else mask.copy()
-    flags[~good & (flags == 0)] = np.uint8(Flag.NO_DATA)
-    return flags
 
 
 def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
@@ -196,7 +185,7 @@ def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) 
     j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
     out = np.zeros(good.shape, np.uint8)
     if not good.all():
-        spread_flags(_own_flags(mask, good), -(j + down.first), -(i + across.first), out)
+        spread_flags(own_flags(mask, good), -(j + down.first), -(i + across.first), out)
     for axis, steps in ((0, j + down.first), (1, i + across.first)):
         outside = np.zeros(good.shape[axis], bool)
         n = np.arange(good.shape[axis])
@@ -222,13 +211,6 @@ def _without(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
 def _finite_variance(variance: np.ndarray, dtype: np.dtype) -> np.ndarray:
     values = variance.astype(dtype)
     values[~np.isfinite(values)] = 0
-    return values
-
-
-def _filled(values: np.ndarray, good: np.ndarray, usual: float | None) -> np.ndarray:
-    """The values (a fresh array, changed in place) with something plausible where they are bad."""
-    if not good.all():
-        fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)
     return values
 
 

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.operations.matching import CERTAIN, mutual_pairs, poisson_tail
 from ccdfx.operations.star_lists import StarList, listed
 from ccdfx.operations.transform import AlignmentError, Transform
 from ccdfx.operations.triangles import candidates
-from ccdfx.records.numbers import real
+from ccdfx.records.numbers import pair, real
+from ccdfx.records.words import one_of
 
 MODELS = ("similarity", "affine")
 FREE = {"shift": 2, "similarity": 4, "affine": 6}
@@ -93,10 +94,7 @@ def match_stars(
     >>> round(found.rotation, 6), round(found.scale, 6), found.matched, found.pairs[0]
     (177.0, 0.9, 25, (0, 5))
     """
-    if model not in MODELS:
-        raise UnknownNameError(
-            "model", f"must be one of {', '.join(MODELS)}", value=model, remedy=f"give {MODELS[0]!r}"
-        )
+    one_of("model", model, MODELS, UnknownNameError)
     tolerance = real("tolerance", tolerance, above=0, remedy="give pixels")
     limits = _limits(scales)
     image, target = listed(stars, name), listed(reference, "reference")
@@ -280,12 +278,7 @@ def _stuck(fit: _Fit, image: StarList) -> bool:
 
 
 def _limits(scales: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(scale) for scale in scales)
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "scales", "must be two numbers (low, high)", value=scales, remedy="give (0.5, 2.0)"
-        ) from None
+    low, high = pair("scales", scales, remedy="give (low, high), such as (0.5, 2.0)")
     if not 0 < low <= high < math.inf:
         raise ArgumentError(
             "scales",

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
+from ccdfx.records.numbers import real
+from ccdfx.records.words import yes
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -160,14 +162,12 @@ def similarity(
     >>> similarity(rotation=90, offset=(5, 0)).matrix
     ((0.0, -1.0), (1.0, 0.0))
     """
-    from ccdfx.records.numbers import real
-
     scale = real("scale", scale, above=0, remedy="give pixels of the reference a pixel of the image")
     quarters, rest = divmod(real("rotation", rotation, remedy="give degrees") % 360, 90)
     cos, sin = math.cos(math.radians(rest)), math.sin(math.radians(rest))
     for _ in range(int(quarters)):
         cos, sin = -sin, cos
-    mirror = -1.0 if flip else 1.0
+    mirror = -1.0 if yes("flip", flip) else 1.0
     return Transform(
         ((scale * cos * mirror + 0.0, -scale * sin + 0.0), (scale * sin * mirror + 0.0, scale * cos + 0.0)),
         offset,

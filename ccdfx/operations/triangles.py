@@ -24,10 +24,6 @@ class Similarity(NamedTuple):
     flip: bool
     votes: int
 
-    def apply(self, places: np.ndarray) -> np.ndarray:
-        """Where complex places go."""
-        return self.a * (np.conj(places) if self.flip else places) + self.b
-
 
 class _Triangles(NamedTuple):
     corners: np.ndarray  # (n, 3): opposite the shortest, the middle and the longest side

@@ -9,10 +9,10 @@ import numpy as np
 
 from ccdfx.kernels.affine import gather_flags, resample
 from ccdfx.kernels.separable import separable
-from ccdfx.kernels.shift import fill_bad, typical
-from ccdfx.operations.shift import NOTABLE, REACH, cardinal, check_kernel, lanczos, shift
+from ccdfx.kernels.shift import filled
+from ccdfx.operations.shift import NOTABLE, POLE, cardinal, check_kernel, lanczos, shift
 from ccdfx.operations.transform import Transform, as_transform
-from ccdfx.records.flags import Flag
+from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.pixels import as_shape, working_dtype
 from ccdfx.records.range import Range
@@ -20,7 +20,6 @@ from ccdfx.records.wcs_affine import transformed
 
 _MARGIN = 6
 _PHASES = 4096
-_POLE = np.sqrt(3) - 2
 # The neighbours that count, from the pixel before a place: of coefficients of the spline, of squared weights.
 _NEAR, _LOBES, _WIDE = tuple(range(-1, 3)), tuple(range(-2, 4)), tuple(range(-4, 6))
 
@@ -78,8 +77,9 @@ def warp(
     image, transform = as_image(image), as_transform(transform)
     check_kernel(kernel)
     size = image.shape if shape is None else as_shape(shape)
-    if transform.is_shift and size == image.shape and all(map(_less, transform.offset, size[::-1])):
-        return shift(image, dx=transform.offset[0], dy=transform.offset[1], kernel=kernel)
+    dx, dy = transform.offset
+    if transform.is_shift and size == image.shape and abs(dx) < size[1] and abs(dy) < size[0]:
+        return shift(image, dx=dx, dy=dy, kernel=kernel)
     return warped(image, transform, size, kernel)
 
 
@@ -89,13 +89,13 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
     area = 1 / abs(transform.determinant)
     steps = _LOBES if kernel == "lanczos" else _NEAR
     tables = _tables(kernel, dtype)
-    plane = _filled(image.array.astype(dtype), image.good)
+    plane = filled(image.array.astype(dtype), image.good)
     plane = plane if kernel == "lanczos" else _coefficients(plane)
     array = _resampled(plane, transform, shape, tables[0], steps, area)
     variance = None
     if image.variance is not None:
         known = np.isfinite(image.variance)
-        plane = _filled(np.where(known, image.variance, 0).astype(dtype), image.good)
+        plane = filled(np.where(known, image.variance, 0).astype(dtype), image.good)
         steps = _LOBES if kernel == "lanczos" else _WIDE
         variance = _resampled(plane, transform, shape, tables[1], steps, area**2)
     flags = _flags(image, transform, shape, tables[2])
@@ -121,9 +121,7 @@ def _resampled(
 
 def _flags(image: Image, transform: Transform, shape: tuple[int, int], table: np.ndarray) -> np.ndarray:
     """The flags after resampling: those of bad pixels where they count, NO_DATA where the outside counts."""
-    own = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
-    own[~image.good & (own == 0)] = np.uint8(Flag.NO_DATA)
-    own = np.pad(own, _MARGIN, constant_values=np.uint8(Flag.NO_DATA))
+    own = np.pad(own_flags(image.mask, image.good), _MARGIN, constant_values=np.uint8(Flag.NO_DATA))
     rows = own[:-3] | own[1:-2] | own[2:-1] | own[3:]
     near = rows[:, :-3] | rows[:, 1:-2] | rows[:, 2:-1] | rows[:, 3:]
     out = np.zeros(shape, np.uint8)
@@ -137,21 +135,10 @@ def _place(transform: Transform) -> tuple[np.ndarray, np.ndarray]:
     return np.array(back.matrix), np.array(back.offset)
 
 
-def _less(step: float, size: int) -> bool:
-    return abs(step) < size
-
-
-def _filled(values: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """The values (a fresh array, changed in place) with something plausible where they are bad."""
-    if not good.all():
-        fill_bad(values, ~good, REACH, typical(values, good))
-    return values
-
-
 def _coefficients(plane: np.ndarray) -> np.ndarray:
     """The coefficients of the interpolating cubic spline: a filter of the weights sqrt(3) z**|k|."""
     radius = 12 if plane.dtype == np.float32 else 24
-    weights = np.sqrt(3) * _POLE ** np.abs(np.arange(-radius, radius + 1))
+    weights = np.sqrt(3) * POLE ** np.abs(np.arange(-radius, radius + 1))
     weights = np.pad(weights / weights.sum(), (0, -weights.size % 3)).astype(plane.dtype)
     out = np.empty_like(plane)
     separable(plane, weights, -radius, weights, -radius, out, 0, plane.shape[0])

@@ -9,7 +9,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.frames import Frame
 from ccdfx.operations.levels import Level
-from ccdfx.records.header import Header
+from ccdfx.records.header import Header, lenient_number
 
 
 def require_mean(weights: Any, average: str) -> None:
@@ -49,10 +49,7 @@ def weights_from(
 
 def combined_number(header: Header) -> int:
     """How many exposures a frame is the mean of: NCOMBINE, or 1."""
-    try:
-        number = header.number("NCOMBINE")
-    except ArgumentError:
-        number = None
+    number = lenient_number(header, "NCOMBINE")
     return int(number) if number and number >= 1 else 1
 
 

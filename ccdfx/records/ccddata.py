@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.errors import ArgumentTypeError
 from ccdfx.records import wcs as sky
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
@@ -44,10 +45,16 @@ def _astropy_unit(text: str) -> Any:
 
 def from_ccddata(data: Any) -> Image:
     """An image of a CCDData; its flags win over its mask where both are there."""
+    if not (hasattr(data, "header") and hasattr(data, "uncertainty")):
+        raise ArgumentTypeError("data", "must be a CCDData", value=data, remedy="give arrays to Image(...)")
     header = Header(data.header)
     flags = data.flags if isinstance(getattr(data, "flags", None), np.ndarray) else None
     mask = data.mask if flags is None else flags
     window = sky.range_of(header, data.data.shape)
+    if (
+        hasattr(data.wcs, "to_header") and sky.astropy_wcs(header) is None
+    ):  # CCDData takes its cards out of the header
+        header = header.update(Header(data.wcs.to_header(relax=True)))
     unit = str(data.unit) if data.unit is not None else ""
     if unit and unit != str(header.get("BUNIT", "")).strip().lower():
         header = header.set("BUNIT", unit)

@@ -24,7 +24,7 @@ def told(header: Header, name: str, value: Any) -> Header:
     if name in _TEXTS:
         if not (value is None or isinstance(value, str)):
             raise ArgumentTypeError(name, "must be a str or None", value=value, remedy="give its name")
-        return header.set(_TEXTS[name], value)
+        return header.remove(_TEXTS[name]) if value is None else header.set(_TEXTS[name], value)
     if name == "zero_point":
         header = header.remove(*ZERO_POINTS)
         return header if value is None else header.set("ZEROPT", real(name, value, remedy="give magnitudes"))

@@ -7,6 +7,7 @@ from enum import IntFlag
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.pixels import as_array
 
 
 class Flag(IntFlag):
@@ -43,6 +44,17 @@ def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
+    """The flags of the pixels, a fresh array, with NO_DATA where a value that is not good carries none.
+
+    >>> own_flags(np.array([[0, 4, 0]], np.uint8), np.array([[True, False, False]]))
+    array([[ 0,  4, 16]], dtype=uint8)
+    """
+    flags = np.zeros(good.shape, np.uint8) if mask is None else mask.copy()
+    flags[~good & (flags == 0)] = np.uint8(Flag.NO_DATA)
+    return flags
+
+
 def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndarray | None:
     """A fresh uint8 mask of `shape` from flags or from a bool array (True = bad), or None.
 
@@ -51,7 +63,7 @@ def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndar
     """
     if mask is None or mask is np.ma.nomask:
         return None
-    array = np.asarray(mask)
+    array = as_array(name, mask)
     if array.dtype.kind not in "bui":
         raise ArgumentTypeError(
             name, "must hold bool or integer flags", value=str(array.dtype), remedy="give True for bad pixels"

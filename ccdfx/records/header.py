@@ -47,10 +47,7 @@ class Header(Mapping[str, Value]):
 
     def __init__(self, source: Any = ()) -> None:
         self._cards = _cards_of(source)
-        index: dict[str, int] = {}
-        for i, card in enumerate(self._cards):
-            index.setdefault(card.keyword, i)
-        self._index = index
+        self._index = _first_places(self._cards)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, "_index"):
@@ -133,7 +130,7 @@ class Header(Mapping[str, Value]):
             return None
         try:
             number = math.nan if isinstance(value, bool | complex) else float(_decimal(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise ArgumentError(
@@ -162,6 +159,10 @@ class Header(Mapping[str, Value]):
 
     def update(self, values: Mapping[str, Value]) -> Header:
         """A header in which all these keywords are set."""
+        if not isinstance(values, Mapping):
+            raise ArgumentTypeError(
+                "values", "must be a mapping of keywords", value=values, remedy="give a dict"
+            )
         header = self
         for keyword, value in values.items():
             header = header.set(keyword, value)
@@ -189,11 +190,23 @@ class Header(Mapping[str, Value]):
         """A header of cards that are known to be sound."""
         header = cls.__new__(cls)
         object.__setattr__(header, "_cards", cards)
-        index: dict[str, int] = {}
-        for i, card in enumerate(cards):
-            index.setdefault(card.keyword, i)
-        object.__setattr__(header, "_index", index)
+        object.__setattr__(header, "_index", _first_places(cards))
         return header
+
+
+def lenient_number(header: Header, keyword: str) -> float | None:
+    """The number under a keyword, or None where the header holds something else."""
+    try:
+        return header.number(keyword)
+    except ArgumentError:
+        return None
+
+
+def _first_places(cards: tuple[Card, ...]) -> dict[str, int]:
+    index: dict[str, int] = {}
+    for i, card in enumerate(cards):
+        index.setdefault(card.keyword, i)
+    return index
 
 
 def _cards_of(source: Any) -> tuple[Card, ...]:

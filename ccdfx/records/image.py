@@ -154,17 +154,17 @@ class Image:
                 remedy="replace one of these, or unit, band, zero_point, pixel_scale",
             )
         array = self.array if "array" not in fields else as_pixels(fields["array"])
-        kept = array.shape == self.shape
-        mask = as_mask(fields["mask"], array.shape) if "mask" in fields else self.mask
-        variance = as_variance(fields["variance"], array) if "variance" in fields else self.variance
-        window = _window(fields["range"], array.shape) if "range" in fields else self.range
-        if not kept and (window is self.range or (mask is not None and mask is self.mask)):
+        old = [name for name in ("mask", "range", "variance") if name not in fields]
+        if array.shape != self.shape and any(getattr(self, name) is not None for name in old):
             raise MismatchError(
                 "array",
                 f"must have the shape {self.shape} of the other fields",
                 value=array.shape,
                 remedy="replace mask, variance and range too",
             )
+        mask = as_mask(fields["mask"], array.shape) if "mask" in fields else self.mask
+        variance = as_variance(fields["variance"], array) if "variance" in fields else self.variance
+        window = _window(fields["range"], array.shape) if "range" in fields else self.range
         return adopt(array, header, mask, window, variance)
 
     def select(self, range: Any = None) -> Image:

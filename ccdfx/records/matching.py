@@ -9,12 +9,27 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
+_UNITS = {
+    "electrons": "electron",
+    "e-": "electron",
+    "e": "electron",
+    "counts": "adu",
+    "count": "adu",
+    "dn": "adu",
+}
+
 
 def require_match(image: Image, other: Image, name: str) -> None:
     """Raise `MismatchError` unless `other` has the shape, window, unit and binning of `image`.
 
     A window at the origin carries no information, and neither does an absent unit or binning.
     """
+    require_same_pixels(image, other, name)
+    require_same_unit(image, other, name)
+
+
+def require_same_pixels(image: Image, other: Image, name: str) -> None:
+    """Raise `MismatchError` unless `other` has the shape, window and binning of `image`, as `require_match` says."""
     if image.shape != other.shape:
         raise MismatchError(
             name,
@@ -30,25 +45,18 @@ def require_match(image: Image, other: Image, name: str) -> None:
             value=other.range.to_fits(),
             remedy="select the same window of both",
         )
-    require_alike(image, other, name)
+    _require_same_binning(image, other, name)
 
 
 def require_alike(image: Image, other: Image, name: str) -> None:
     """Raise `MismatchError` unless `other` has the unit and binning of `image`, as far as both are known."""
     require_same_unit(image, other, name)
-    one, two = binning(image.header), binning(other.header)
-    if one and two and one != two:
-        raise MismatchError(
-            name,
-            f"must have the image's binning (x, y) = {one}",
-            value=two,
-            remedy="give a frame of that binning",
-        )
+    _require_same_binning(image, other, name)
 
 
 def require_same_unit(image: Image, other: Image, name: str) -> None:
     """Raise `MismatchError` unless `other` is in the unit of `image`, where both are known."""
-    if image.unit and other.unit and _same_unit(image.unit) != _same_unit(other.unit):
+    if image.unit and other.unit and unit_name(image.unit) != unit_name(other.unit):
         raise MismatchError(
             name,
             f"must be in the image's unit {image.unit!r}",
@@ -79,15 +87,7 @@ def require_part(full: Image, part: Image) -> None:
         When units or binning differ, or only one of the two has a variance.
     """
     require_inside(full.range, part)
-    require_same_unit(full, part, "part")
-    one, two = binning(full.header), binning(part.header)
-    if one and two and one != two:
-        raise MismatchError(
-            "part",
-            f"must have the frame's binning {one}",
-            value=two,
-            remedy="give the frame that the part was cut from",
-        )
+    require_alike(full, part, "part")
     if (full.variance is None) != (part.variance is None):
         raise MismatchError(
             "part",
@@ -105,20 +105,28 @@ def binning(header: Header) -> tuple[int, int] | None:
     return _binning(*words) if len(words) == 2 else None
 
 
-def _same_unit(unit: str) -> str:
-    names = {
-        "electrons": "electron",
-        "e-": "electron",
-        "e": "electron",
-        "counts": "adu",
-        "count": "adu",
-        "dn": "adu",
-    }
-    return names.get(unit, unit)
+def _require_same_binning(image: Image, other: Image, name: str) -> None:
+    one, two = binning(image.header), binning(other.header)
+    if one and two and one != two:
+        raise MismatchError(
+            name,
+            f"must have the image's binning (x, y) = {one}",
+            value=two,
+            remedy="give a frame of that binning",
+        )
+
+
+def unit_name(unit: str) -> str:
+    """The one name of a unit that has several.
+
+    >>> unit_name("counts"), unit_name("e-"), unit_name("mjy/sr")
+    ('adu', 'electron', 'mjy/sr')
+    """
+    return _UNITS.get(unit, unit)
 
 
 def _binning(x: Any, y: Any) -> tuple[int, int] | None:
     try:
         return int(x), int(y)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -34,6 +34,30 @@ def real(
     return number
 
 
+def limit(name: str, value: Any) -> float:
+    """The value as a float above 0, which may be infinite; an error for anything else.
+
+    >>> limit("low", float("inf"))
+    inf
+    """
+    if isinstance(value, numbers.Real) and value == math.inf:
+        return math.inf
+    return real(name, value, above=0, remedy="infinity turns a side off")
+
+
+def pair(name: str, value: Any, *, remedy: str) -> tuple[float, float]:
+    """The value as two floats, finite or not; an error for anything else.
+
+    >>> pair("limits", [0, 5], remedy="give (low, high)")
+    (0.0, 5.0)
+    """
+    try:
+        first, second = (float(number) for number in value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentTypeError(name, "must be two numbers", value=value, remedy=remedy) from None
+    return first, second
+
+
 def whole(name: str, value: Any, *, least: int | None = None, remedy: str = "") -> int:
     """The value as an int; an error unless it is a whole number ``>= least``.
 

@@ -12,8 +12,8 @@ from ccdfx.records.numbers import whole
 _SHAPE = "give two whole numbers of pixels, rows first"
 
 
-def working_dtype(*arrays: np.ndarray) -> np.dtype:
-    """float32, unless float64 or integers that float32 would lose take part.
+def working_dtype(*arrays: Any) -> np.dtype:
+    """float32, unless float64 or integers that float32 would lose take part, of arrays or what else has a `dtype`.
 
     >>> working_dtype(np.zeros(2, np.uint16)), working_dtype(np.zeros(2, np.int32))
     (dtype('float32'), dtype('float64'))
@@ -22,16 +22,21 @@ def working_dtype(*arrays: np.ndarray) -> np.dtype:
     return np.dtype(np.float64 if wide else np.float32)
 
 
+def as_array(name: str, data: Any) -> np.ndarray:
+    """What numpy makes of the data; rows of different lengths are an error that speaks of `name`."""
+    try:
+        return np.asarray(data)
+    except ValueError:
+        raise ArgumentTypeError(
+            name, "must be an array of numbers", remedy="rows must have one length"
+        ) from None
+
+
 def as_pixels(data: Any) -> np.ndarray:
     """A fresh, native, C-ordered 2-D array of real numbers."""
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(n, int | np.integer) for n in data):
         return np.zeros(as_shape(data))
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        raise ArgumentTypeError(
-            "array", "must be a 2-D array of numbers", remedy="rows must have one length"
-        ) from None
+    array = as_array("array", data)
     if array.dtype.kind not in "buif":
         raise ArgumentTypeError(
             "array", "must hold real numbers", value=str(array.dtype), remedy="give numbers or bool"
@@ -61,7 +66,7 @@ def as_shape(shape: Any) -> tuple[int, int]:
 def as_variance(variance: Any, array: np.ndarray) -> np.ndarray | None:
     if variance is None:
         return None
-    values = np.asarray(variance)
+    values = as_array("variance", variance)
     if values.dtype.kind not in "uif":
         raise ArgumentTypeError(
             "variance", "must hold real numbers", value=str(values.dtype), remedy="give squared errors"

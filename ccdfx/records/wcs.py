@@ -7,10 +7,10 @@ import string
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
-from ccdfx.records.header import Header
+from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.range import Range
 
-_ALTERNATES = ("", *string.ascii_uppercase)
+ALTERNATES = ("", *string.ascii_uppercase)
 ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
 PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
 SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
@@ -28,11 +28,11 @@ def moved(header: Header, dx: float, dy: float) -> Header:
     if not (dx or dy):
         return header
     header = header.remove(*SECTIONS)
-    for alternate in _ALTERNATES:
+    for alternate in ALTERNATES:
         for axis, step in (("1", dx), ("2", dy)):
             keyword = f"CRPIX{axis}{alternate}"
             described = keyword in header or f"CTYPE{axis}{alternate}" in header
-            value = _lenient(header, keyword) if keyword in header else 0.0
+            value = lenient_number(header, keyword) if keyword in header else 0.0
             if step and described and value is not None:
                 header = header.set(keyword, value + step)
     return header
@@ -74,7 +74,7 @@ def range_of(header: Header, shape: tuple[int, int]) -> Range:
     """Where LTV1 and LTV2 say that an array of `shape` lies; the origin where they say nothing usable."""
     offsets = []
     for axis in "12":
-        scale, offset = _lenient(header, f"LTM{axis}_{axis}"), _lenient(header, f"LTV{axis}")
+        scale, offset = lenient_number(header, f"LTM{axis}_{axis}"), lenient_number(header, f"LTV{axis}")
         if offset is None or offset > 0 or not offset.is_integer() or scale not in (None, 1.0):
             return Range.whole(shape)
         offsets.append(int(-offset))
@@ -87,10 +87,10 @@ def pixel_scale(header: Header) -> tuple[float, float] | None:
     >>> pixel_scale(Header({"PIXSCALE": 0.37}))
     (0.37, 0.37)
     """
-    pair = _lenient(header, "PIXSCAL1"), _lenient(header, "PIXSCAL2")
+    pair = lenient_number(header, "PIXSCAL1"), lenient_number(header, "PIXSCAL2")
     if pair[0] and pair[1]:
         return abs(pair[0]), abs(pair[1])
-    single = _lenient(header, "PIXSCALE")
+    single = lenient_number(header, "PIXSCALE")
     if single:
         return abs(single), abs(single)
     matrix = _matrix(header)
@@ -108,7 +108,7 @@ def pixel_scale(header: Header) -> tuple[float, float] | None:
 def zero_point(header: Header) -> float | None:
     """The photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
     for keyword in ZERO_POINTS:
-        value = _lenient(header, keyword)
+        value = lenient_number(header, keyword)
         if value is not None:
             return value
     return None
@@ -141,29 +141,60 @@ def astropy_wcs(header: Header) -> Any:
             ) from error
 
 
+def axes_of(system: Any, longitude: Any, latitude: Any) -> tuple[Any, Any]:
+    """Longitudes and latitudes in the order of the axes of an `astropy.wcs.WCS`."""
+    return (longitude, latitude) if system.wcs.lng == 0 else (latitude, longitude)
+
+
+def converted(system: Any, other: Any, world: Any) -> tuple[Any, Any]:
+    """World coordinates of one `astropy.wcs.WCS` as those of another, which may have other axes or another equinox."""
+    facts = [(one.wcs.lng, one.wcs.lngtyp, one.wcs.radesys, str(one.wcs.equinox)) for one in (system, other)]
+    if facts[0] == facts[1]:
+        return tuple(world)
+    from astropy.coordinates import SkyCoord
+
+    longitude, latitude = axes_of(system, *world)
+    here = SkyCoord(longitude, latitude, unit="deg", frame=celestial_frame(system))
+    there = here.transform_to(celestial_frame(other)).spherical
+    return axes_of(other, there.lon.deg, there.lat.deg)
+
+
+def celestial_frame(system: Any) -> Any:
+    """The coordinates that an `astropy.wcs.WCS` speaks of, as a frame of `astropy.coordinates`.
+
+    Raises
+    ------
+    ArgumentError
+        When astropy does not know them.
+    """
+    from astropy.wcs.utils import wcs_to_celestial_frame
+
+    try:
+        return wcs_to_celestial_frame(system)
+    except ValueError:
+        raise ArgumentError(
+            "header",
+            "must say which coordinates its WCS means",
+            value=f"{system.wcs.ctype[0]}, RADESYS {system.wcs.radesys!r}",
+            remedy="set RADESYS, such as to 'ICRS'",
+        ) from None
+
+
 def _celestial(header: Header) -> bool:
     axes = [str(header.get(f"CTYPE{axis}") or "")[:4].rstrip("-") for axis in "12"]
     return any(axis in ("DEC", "GLAT", "ELAT") for axis in axes)
 
 
 def _matrix(header: Header) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    cd = [[_lenient(header, f"CD{i}_{j}") for j in "12"] for i in "12"]
+    cd = [[lenient_number(header, f"CD{i}_{j}") for j in "12"] for i in "12"]
     if any(value is not None for row in cd for value in row):
         return tuple(tuple(value or 0.0 for value in row) for row in cd)  # type: ignore[return-value]
-    step = _lenient(header, "CDELT1"), _lenient(header, "CDELT2")
+    step = lenient_number(header, "CDELT1"), lenient_number(header, "CDELT2")
     if step[0] is None or step[1] is None:
         return None
-    pc = [[_lenient(header, f"PC{i}_{j}") for j in "12"] for i in "12"]
+    pc = [[lenient_number(header, f"PC{i}_{j}") for j in "12"] for i in "12"]
     identity = ((1.0, 0.0), (0.0, 1.0))
     return tuple(  # type: ignore[return-value]
         tuple((identity[i][j] if pc[i][j] is None else pc[i][j]) * (step[i] or 0.0) for j in (0, 1))  # type: ignore[operator]
         for i in (0, 1)
     )
-
-
-def _lenient(header: Header, keyword: str) -> float | None:
-    """A number, or None where the header holds something else: facts on the sky are optional."""
-    try:
-        return header.number(keyword)
-    except ArgumentError:
-        return None

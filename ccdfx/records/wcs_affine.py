@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Sequence
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
-from ccdfx.records.header import Header
-from ccdfx.records.wcs import SECTIONS
+from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.wcs import ALTERNATES, SECTIONS
 
-_ALTERNATES = ("", *string.ascii_uppercase)
 _SIP = (("A", "B"), ("AP", "BP"))
 
 
@@ -29,7 +26,7 @@ def transformed(header: Header, matrix: Sequence[Sequence[float]], offset: tuple
     forward = np.array(matrix, dtype=np.float64)
     back = np.linalg.inv(forward)
     header = header.remove(*SECTIONS)
-    for alternate in _ALTERNATES:
+    for alternate in ALTERNATES:
         header = _one(header, alternate, forward, back, np.array(offset, dtype=np.float64))
     for first, second in _SIP:
         header = _polynomials(header, first, second, forward, back)
@@ -122,8 +119,5 @@ def _pixel_scales(header: Header, back: np.ndarray) -> Header:
 
 
 def _number(header: Header, keyword: str, default: float) -> float:
-    try:
-        value = header.number(keyword)
-    except ArgumentError:
-        return default
+    value = lenient_number(header, keyword)
     return default if value is None else value

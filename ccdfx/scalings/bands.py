@@ -6,11 +6,10 @@ What a formula leaves on its way stays in the cache, and the pixels are read and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import current_engine
+from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -39,10 +38,7 @@ def by_bands(
         return bool(np.isfinite(result).all())
 
     rows = max(1, _BAND // values.shape[1])
-    starts = range(0, values.shape[0], rows)
-    engine = current_engine()
-    run: Any = engine.map if engine.shares_memory and len(starts) > 1 else map
-    return out, out_variance, all([*run(band, starts)])
+    return out, out_variance, all([*map_here(band, range(0, values.shape[0], rows))])
 
 
 def by_kernel(kernel: Callable[..., None], array: np.ndarray, *numbers: float) -> np.ndarray:

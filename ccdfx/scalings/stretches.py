@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real, whole
 from ccdfx.scalings.model import Scaling
@@ -120,14 +120,18 @@ def _ramp_domain(**options: float) -> tuple[float, float]:
     return -offset / slope, (1.0 - offset) / slope
 
 
-def _numbers(values: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if values is None else tuple(values)
+def _numbers(values: Any) -> Any:
+    """A sequence as one that nobody can change."""
+    return tuple(values) if isinstance(values, Iterable) else values
 
 
 def _check_equalised(
     levels: int, values: tuple[float, ...] | None, fractions: tuple[float, ...] | None
 ) -> None:
     whole("levels", levels, least=2, remedy="give 256 for a display")
+    for name, given in (("values", values), ("fractions", fractions)):
+        if not (given is None or isinstance(given, Sequence)):
+            raise ArgumentTypeError(name, "must be a sequence of numbers", value=given, remedy="give a tuple")
     if values is None and fractions is None:
         return
     if values is None or fractions is None or len(values) != len(fractions) or not values:

@@ -174,6 +174,31 @@ def test_headers_say_the_transform() -> None:
     assert np.allclose(there, [reference.header[f"CRPIX{axis}"] for axis in "12"], atol=1e-6)
 
 
+def test_headers_may_speak_of_other_coordinates() -> None:
+    reference = Image(np.ones(SHAPE), WCS)
+    from astropy.coordinates import SkyCoord
+
+    middle = SkyCoord(WCS["CRVAL1"], WCS["CRVAL2"], unit="deg").galactic
+    galactic = WCS | {
+        "CTYPE1": "GLON-TAN",
+        "CTYPE2": "GLAT-TAN",
+        "CRVAL1": middle.l.deg,
+        "CRVAL2": middle.b.deg,
+    }
+    exchanged = WCS | {
+        "CTYPE1": WCS["CTYPE2"],
+        "CTYPE2": WCS["CTYPE1"],
+        "CRVAL1": WCS["CRVAL2"],
+        "CRVAL2": WCS["CRVAL1"],
+    }
+    for header in (galactic, exchanged):
+        image = Image(np.ones(SHAPE), header)
+        found = measure_transform(image, reference=reference, by="wcs")
+        ((x, y),) = found.apply([(100.0, 30.0)])
+        there, here = reference.wcs.pixel_to_world(x, y), image.wcs.pixel_to_world(100.0, 30.0)
+        assert there.separation(here.icrs).arcsec < 1e-3
+
+
 def test_what_headers_cannot_say_is_refused() -> None:
     image = Image(np.ones(SHAPE), WCS)
     with pytest.raises(ArgumentError, match="here: must have a celestial WCS"):

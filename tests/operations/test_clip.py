@@ -46,6 +46,7 @@ def test_mask_flags_and_replaces_nothing():
     done = replace(image, where=[[0, 1]], by="mask", flag="cosmic_ray")
     assert done.mask.tolist() == [[1, 9]] and done.array is image.array and done.dtype == np.uint16
     assert replace(image, where=[[0, 1]], by="mask", flag=Flag.USER_1 | Flag.USER_2).mask[0, 1] == 193
+    assert replace(image, where=[[0, 1]], by="mask", flag=np.uint8(64)).mask[0, 1] == 65
 
 
 def test_the_number_replaced_is_the_sum_of_the_map():
@@ -205,7 +206,8 @@ ADU = LINE.replace(unit="adu")
         ("flag: must be one of BAD_PIXEL", lambda: replace(LINE, where=LAST, flag="odd")),
         ("flag: must be one of BAD_PIXEL", lambda: replace(LINE, where=LAST, flag=256)),
         ("flag: must be one of BAD_PIXEL", lambda: replace(LINE, where=LAST, flag=1.5)),
-        ("comparison: must be one of < <= > >=", lambda: find_threshold(LINE, comparison="==")),
+        ("comparison: must be one of <, <=, >, >=", lambda: find_threshold(LINE, comparison="==")),
+        ("comparison: must be one of <, <=, >, >=", lambda: find_threshold(LINE, comparison=["<"])),
         ("threshold: must be a number", lambda: find_threshold(LINE, threshold="p99")),
         ("unit: must be one of", lambda: find_outliers(LINE, unit="percent")),
         ("low: must not be above high", lambda: find_outliers(LINE, low=60, high=40)),

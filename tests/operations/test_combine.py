@@ -463,9 +463,12 @@ def test_bad_input_is_refused(frames, options, error, text):
         (ccdfx.sigma_clip, {"center": "mode"}),
         (ccdfx.sigma_clip, {"keep": 1.5}),
         (ccdfx.sigma_clip, {"low": "three"}),
+        (ccdfx.sigma_clip, {"low": np.array([3.0, 4.0])}),
+        (ccdfx.sigma_clip, {"scaled": 1}),
         (ccdfx.mad_clip, {"floor": -1.0}),
         (ccdfx.ccd_clip, {"gain": 0.0}),
         (ccdfx.ccd_clip, {"gain": -2.0}),
+        (ccdfx.ccd_clip, {"gain": b"GAIN"}),
         (ccdfx.ccd_clip, {"readnoise": -1.0}),
         (ccdfx.ccd_clip, {"readnoise": math.inf}),
     ],
@@ -484,6 +487,11 @@ def test_rules_are_values():
         "low": 2.5, "high": 9.0, "center": "median", "keep": 0, "grow": 0.0, "scaled": False,
     }  # fmt: skip
     assert len({rule, ccdfx.sigma_clip(low=2.5)}) == 1
+    with pytest.raises(TypeError):
+        ccdfx.median().parameters["even"] = "lower"
+    assert len({ccdfx.median(), ccdfx.median()}) == 1
+    assert repr(ccdfx.minmax(low=np.int64(2), high=0.25)) == "minmax(low=2, high=0.25, grow=0.0)"
+    assert ccdfx.ccd_clip(gain=np.array(2.0)) == ccdfx.ccd_clip(gain=2)
     with pytest.raises(TypeError):
         rule.parameters["low"] = 3
     with pytest.raises(ccdfx.ArgumentTypeError, match="did you mean 'low'"):
@@ -535,7 +543,9 @@ def test_statistics_of_frames_know_the_limits(statistic):
     assert result.array.tolist() == [[10.0] * 3 + [0.0] * 4]
 
 
-@pytest.mark.parametrize("limits", [5, (1,), (1, 2, 3), (3, 1), (math.nan, 1), "ab", ("a", "b")])
+@pytest.mark.parametrize(
+    "limits", [5, (1,), (1, 2, 3), (3, 1), (math.nan, 1), "ab", ("a", "b"), (0, 10**400)]
+)
 def test_limits_that_are_nonsense(limits):
     with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError), match="limits"):
         ccdfx.combine(noisy(3), limits=limits)

@@ -222,7 +222,7 @@ def test_no_noise_no_rays() -> None:
         ({"object_limit": "5"}, "object_limit"),
         ({"iterations": 0}, "iterations"),
         ({"iterations": 2.5}, "iterations"),
-        ({"medians": "fast"}, "medians: must be one of 'exact', 'separable'"),
+        ({"medians": "fast"}, "medians: must be one of exact, separable"),
         ({"medians": None}, "medians"),
         ({"replace": "mean"}, "replace"),
         ({"replace": True}, "replace"),

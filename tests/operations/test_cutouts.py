@@ -30,6 +30,10 @@ def frame() -> Image:
 def test_inside_it_is_what_select_cuts(frame):
     (part,) = cutouts(frame, positions=[(20, 15)], size=(7, 5))
     expected = select(frame, range=(17, 24, 13, 18))
+    assert (
+        "BIASSEC"
+        not in cutouts(frame.replace(header={"BIASSEC": "[1:2,1:9]"}), positions=[(1, 1)], size=3)[0].header
+    )
     assert part.range == expected.range and part.header["CRPIX1"] == expected.header["CRPIX1"] == 6.0 - 17
     for name in ("array", "mask", "variance"):
         np.testing.assert_array_equal(getattr(part, name), getattr(expected, name))
@@ -79,6 +83,22 @@ def test_positions_on_the_sky_are_those_in_pixels(frame):
         found = cutouts(frame, sky=sky, size=5)
         for part, array in zip(found, expected, strict=True):
             np.testing.assert_array_equal(part.array, array)
+
+
+def test_the_sky_of_an_image_may_be_galactic_or_have_its_axes_exchanged(frame):
+    from astropy.coordinates import SkyCoord
+
+    galactic = {**WCS, "CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"}
+    exchanged = {**WCS, "CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN", "CRVAL1": 2.0, "CRVAL2": 150.0}
+    old = {**WCS, "RADESYS": "FK4", "EQUINOX": 1950.0}
+    for header, named in ((galactic, "galactic"), (exchanged, "icrs"), (old, "fk4")):
+        image = frame.replace(header=header)
+        for sky in (SkyCoord(150, 2, unit="deg", frame=named).icrs, [(150.0, 2.0)]):
+            assert cutouts(image, sky=sky, size=3)[0].range == Range(4, 7, 2, 5)  # about CRPIX
+    unknown = frame.replace(header={**WCS, "RADESYS": "what"})
+    assert cutouts(unknown, sky=[(150.0, 2.0)], size=3)[0].range == Range(4, 7, 2, 5)
+    with pytest.raises(ArgumentError, match="RADESYS"):
+        cutouts(unknown, sky=SkyCoord(150, 2, unit="deg"), size=3)
 
 
 def test_several_images_come_one_after_the_other(frame):

@@ -164,6 +164,9 @@ def test_where_an_average_gives_nothing_there_is_no_data():
     masked = ccdfx.combine(frames, average=lambda v: np.ma.masked_less(v.mean(axis=0) * [0, 1], 1))
     assert masked.array.tolist() == [[0, 2], [0, 2]]
     assert masked.mask.tolist() == [[ccdfx.Flag.NO_DATA, 0]] * 2
+    small = [frame.astype(np.float32) for frame in frames]
+    huge = ccdfx.combine(small, average=lambda v: np.full(v.shape[1:], 1e300))  # beyond the largest float32
+    assert (huge.mask == ccdfx.Flag.NO_DATA).all() and not huge.array.any()
 
 
 @pytest.mark.parametrize("wrong", [lambda v: v, lambda v: 3.0, lambda v: v.mean(axis=0).astype(str)])

@@ -64,6 +64,7 @@ def test_levels_are_values():
     [
         (lambda: ccdfx.level("avg"), "statistic: .*mean, median, mode, location, spread, noise, variance"),
         (lambda: ccdfx.level(3), "statistic"),
+        (lambda: ccdfx.level(["mean"]), "statistic"),
         (lambda: ccdfx.level("median", section="[1:2]"), "section"),
         (lambda: ccdfx.level("median", section=(3, 1, 0, 5)), "section"),
         (lambda: ccdfx.level("median", section=5), "section"),
@@ -168,6 +169,13 @@ def test_levels_are_those_of_the_good_pixels_within_the_limits():
         got = together(images, scale=word, limits=(0, 6e4))
         expected = (frames[0] + frames[1] * levels[0] / levels[1]) / 2
         np.testing.assert_allclose(got[3:], expected[3:], rtol=1e-12)
+
+
+def test_limits_beyond_the_largest_float32_are_none():
+    frames = [frame.replace(array=frame.array.astype(np.float32)) for frame in sky(2)]
+    np.testing.assert_array_equal(
+        together(frames, scale="mean", limits=(-1e300, 1e300)), together(frames, scale="mean")
+    )
 
 
 def test_a_function_of_a_section_sees_that_section():

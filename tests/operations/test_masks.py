@@ -16,6 +16,7 @@ def test_saturation_is_at_or_above_the_level():
     image = mask_saturated(Image(np.array([[99, 100, 101]], np.uint16), mask=[[1, 1, 0]]), saturation=100)
     np.testing.assert_array_equal(image.mask, [[1, 5, 4]])
     assert image.dtype == np.uint16
+    assert not mask_saturated(np.ones((1, 2), np.float32), saturation=1e300).mask.any()  # and no warning
 
 
 def test_a_mask_appears_even_when_nothing_is_found():
@@ -112,6 +113,11 @@ def test_replacing_far_from_good_pixels_takes_the_median_of_the_image():
 def test_replacing_by_nonsense(by):
     with pytest.raises((ArgumentError, ArgumentTypeError), match="by"):
         replace_masked(np.ones((2, 2)), by=by)
+
+
+def test_replacing_by_what_the_type_cannot_hold():
+    with pytest.raises(ArgumentError, match="by: must fit in float32"):
+        replace_masked(np.array([[1.0, np.nan]], np.float32), by=1e300)
 
 
 def test_replacing_without_a_good_pixel():

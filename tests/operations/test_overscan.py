@@ -11,6 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.overscan import OverscanFit, subtract_overscan
 from ccdfx.operations.window import trim
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 NY, NX = 40, 60
 SIDES = {"left": "[1:8,1:40]", "right": "[51:60,1:40]", "top": "[1:60,33:40]", "bottom": "[1:60,1:6]"}
@@ -56,9 +57,10 @@ def test_levels_are_those_of_numpy(method):
 def test_several_sections_and_columns_left_out():
     array, _ = frame(noise=5)
     array[:, 50:52] += 300
-    found = subtract_overscan(array, overscan=["[1:8,1:40]", (52, 60, 0, 40)], method="mean")
     level = np.concatenate([array[:, :8], array[:, 52:]], axis=1).mean(axis=1)
-    np.testing.assert_allclose(found.array, array - level[:, None], atol=1e-9)
+    for sections in (["[1:8,1:40]", (52, 60, 0, 40)], (Range(0, 8, 0, 40), Range(52, 60, 0, 40))):
+        found = subtract_overscan(array, overscan=sections, method="mean")
+        np.testing.assert_allclose(found.array, array - level[:, None], atol=1e-9)
 
 
 def test_bad_overscan_pixels_take_no_part():
@@ -271,6 +273,11 @@ def test_a_pipeline_with_a_fit_survives_its_recipe():
     )
     again = read_recipe(to_recipe(first))
     np.testing.assert_array_equal(first(array).array, again(array).array)
+
+
+def test_a_fit_through_levels_whose_squares_overflow():
+    image = np.random.default_rng(1).normal(size=(40, 8)) * 1e200
+    assert np.isfinite(subtract_overscan(image, overscan=(0, 2, 0, 40), fit={"order": 1}).array).all()
 
 
 def test_pixels_too_large_to_be_added_up():

@@ -79,6 +79,27 @@ def test_offsets_from_the_wcs():
     assert np.array_equal(result.array, expected.array)
 
 
+def test_offsets_from_a_wcs_with_its_axes_exchanged():
+    header = {
+        **WCS,
+        "CTYPE1": "DEC--TAN",
+        "CTYPE2": "RA---TAN",
+        "CRVAL1": WCS["CRVAL2"],
+        "CRVAL2": WCS["CRVAL1"],
+    }
+    header |= {
+        "CD1_1": WCS.get("CD2_1", 0.0),
+        "CD1_2": WCS["CD2_2"],
+        "CD2_1": WCS["CD1_1"],
+        "CD2_2": WCS.get("CD1_2", 0.0),
+    }
+    frames = [
+        ccdfx.Image(np.ones((50, 50)), WCS),
+        ccdfx.Image(np.ones((50, 50)), {**header, "CRPIX1": WCS["CRPIX1"] - 7}),
+    ]
+    assert ccdfx.combine(frames, offsets="wcs").shape == (50, 57)
+
+
 def test_a_turned_frame_is_refused():
     turned = {**WCS, "CD1_1": -0.99e-4, "CD1_2": 0.14e-4, "CD2_1": 0.14e-4, "CD2_2": 0.99e-4}
     frames = [ccdfx.Image(np.ones((50, 50)), header=header) for header in (WCS, turned)]
@@ -217,6 +238,7 @@ def test_a_grid_counts_from_the_lower_left():
     [
         ([(0, 0)], ccdfx.ArgumentError, "one for each of the 2 frames"),
         ([(0, 0), (np.nan, 0)], ccdfx.ArgumentError, "must be finite"),
+        ([(0, 0), (1e300, 0)], ccdfx.ArgumentError, "must be finite"),
         ([0, 1], ccdfx.ArgumentTypeError, "pairs"),
         ("sky", ccdfx.ArgumentError, "wcs, stars"),
         ([(0, 0), (10**7, 10**7)], ccdfx.ArgumentError, "mostly empty"),

@@ -165,6 +165,7 @@ def test_the_order_of_equal_brightness_does_not_matter_and_repeats_give_the_same
         ({"reference": "stars"}, ArgumentTypeError),
         ({"reference": [1, 2, 3]}, ArgumentError),
         ({"reference": None}, ArgumentTypeError),
+        ({"reference": [(1e200, 0)]}, ArgumentError),
     ],
 )
 def test_bad_arguments_are_refused(options: dict, error: type) -> None:

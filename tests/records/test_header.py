@@ -10,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx import ArgumentError, ArgumentTypeError, Card, Header
+from ccdfx import ArgumentError, ArgumentTypeError, Card, Header, Image
 
 KEYWORDS = st.from_regex(r"[A-Z][A-Z0-9_]{0,7}", fullmatch=True).filter(
     lambda key: key not in ("HISTORY", "COMMENT", "END", "CONTINUE", "HIERARCH", "SIMPLE", "XTENSION")
@@ -70,6 +70,15 @@ def test_number_names_the_keyword_it_cannot_read(value: object) -> None:
 def test_what_is_no_header_is_refused(source: object) -> None:
     with pytest.raises(ArgumentTypeError):
         Header(source)
+
+
+def test_what_cannot_be_set_or_read_is_refused() -> None:
+    with pytest.raises(ArgumentTypeError, match="values: must be a mapping"):
+        Header().update([("A", 1)])
+    with pytest.raises(ArgumentError, match="must be a finite number"):
+        Header({"A": 10**400}).number("A")
+    with pytest.raises(ArgumentTypeError, match="must be a CCDData"):
+        Image.from_ccddata(5)
 
 
 def test_history_cannot_be_set() -> None:

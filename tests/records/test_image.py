@@ -88,6 +88,7 @@ def test_constructions() -> None:
         {"array": np.zeros((2, 2)), "mask": np.full((2, 2), 256)}, {"array": np.zeros((2, 2)), "mask": np.zeros((1, 2), bool)},
         {"array": np.zeros((2, 2)), "variance": -np.ones((2, 2))}, {"array": np.zeros((2, 2)), "variance": np.ones((2, 1))},
         {"array": np.zeros((2, 2)), "range": (0, 3, 0, 2)}, {"array": (0, 5)},
+        {"array": np.zeros((2, 2)), "mask": [[1], [1, 2]]}, {"array": np.zeros((2, 2)), "variance": [[1], [1, 2]]},
     ],
 )  # fmt: skip
 def test_bad_input_is_a_typed_error(fields: dict[str, object]) -> None:
@@ -106,6 +107,8 @@ def test_header_facts_can_be_read_and_set() -> None:
         25.1,
         (0.5, 0.5),
     )
+    bare = changed.replace(unit=None, band=None, zero_point=None, pixel_scale=None)
+    assert len(bare.header) == len(image.header) and bare.unit is None
     assert image.unit is None and image.band is None and image.zero_point is None
     assert Image((1, 1), {"EXPOSURE": "10,5"}).exptime == 10.5
 
@@ -115,6 +118,8 @@ def test_replace_keeps_the_fields_together() -> None:
     assert image.replace(array=np.zeros((3, 4))).mask is image.mask
     with pytest.raises(MismatchError, match="replace mask, variance and range too"):
         image.replace(array=np.zeros((2, 2)))
+    with pytest.raises(MismatchError, match="replace mask, variance and range too"):
+        image.replace(array=np.zeros((2, 2)), mask=None, range=None)  # the variance would be left behind
     smaller = image.replace(array=np.zeros((2, 2)), mask=None, variance=None, range=None)
     assert smaller.range == Range(0, 2, 0, 2)
     with pytest.raises(ArgumentTypeError, match="knows the fields"):
@@ -154,6 +159,9 @@ def test_frames_that_match() -> None:
     require_match(full_image(), full_image(), "bias")
     require_match(full_image(), Image((3, 4)), "bias")
     require_match(full_image(), full_image().replace(unit="ADU"), "bias")
+    require_match(
+        Image((1, 1), {"XBINNING": np.inf, "YBINNING": 1}), Image((1, 1), {"CCDSUM": "2 2"}), "bias"
+    )
     with pytest.raises(MismatchError, match="binning"):
         require_match(Image((1, 1), {"XBINNING": 1, "YBINNING": 1}), Image((1, 1), {"CCDSUM": "2 2"}), "bias")
 
@@ -168,6 +176,14 @@ def test_ccddata_both_ways() -> None:
     data = image.to_ccddata()
     assert isinstance(data, CCDData) and data.unit == units.adu
     assert_same_image(Image.from_ccddata(data), image)
+
+
+def test_the_wcs_that_ccddata_has_taken_out_of_the_header_comes_back() -> None:
+    image = Image((60, 100), {**SKY, "CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 2, "A_2_0": 1e-4,
+                              "B_ORDER": 2, "B_0_2": 2e-4})  # fmt: skip
+    data = CCDData(image.array, wcs=image.wcs, unit="adu")  # as CCDData.read leaves it
+    back = Image.from_ccddata(data)
+    np.testing.assert_allclose(back.wcs.all_pix2world(7, 9, 0), image.wcs.all_pix2world(7, 9, 0), rtol=1e-13)
 
 
 @pytest.mark.parametrize(("kind", "value"), [(StdDevUncertainty, 2.0), (InverseVariance, 0.25)])
