@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.options import hdu_of, refuse_output, section_of
 from ccdfx.cli.terminal import say, talks
 
 
@@ -38,12 +38,11 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     values and their type.
     """
     import ccdfx
-    from ccdfx.cli.combine import refuse_output
 
     sources = [Path(file) for file in files]
     targets = _targets(sources, Path(output), suffix)
     for target in targets:
-        refuse_output(sources, target, overwrite)
+        refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
         image = ccdfx.read(source, hdu=hdu_of(options["hdu"]), range=options["window"])
         ccdfx.write(image, target, overwrite=overwrite)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccdfx.cli.options import numbers, refuse_place, section_of
 from ccdfx.errors import ArgumentError, CcdfxError
 
 if TYPE_CHECKING:
@@ -31,19 +32,14 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
     return record if ":" in text else record.name
 
 
-def _pair(
-    _ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
-) -> list[tuple[float, float]]:
-    try:
-        pairs = [tuple(float(part) for part in text.split(",")) for text in texts]
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError
-    except ValueError:
-        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma") from None
-    return pairs  # type: ignore[return-value]
+def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
+    """Two numbers joined by a comma each; another text is a usage error."""
+    found = [numbers(ctx, parameter, text) or [] for text in texts]
+    if any(len(pair) != 2 for pair in found):
+        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
+    return found
 
 
-pair_callback = _pair
 _OPTIONS = {
     "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
     "scaling": click.option(
@@ -52,7 +48,7 @@ _OPTIONS = {
     "colours": click.option("--colours", default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."),
     "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
-    "range": click.option("--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
+    "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
@@ -91,16 +87,13 @@ def check_output(output: str, overwrite: bool) -> None:
     """Refuse before anything is drawn what cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from ccdfx.errors import OutputExistsError
-
     known = FigureCanvasAgg.get_supported_filetypes()
     if Path(output).suffix[1:].lower() not in known:
         raise ArgumentError(
             output, "must have the suffix of a picture", value=Path(output).suffix,
             remedy=f"one of {', '.join(sorted(known))}",
         )  # fmt: skip
-    if Path(output).exists() and not overwrite:
-        raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
+    refuse_place(output, overwrite)
 
 
 def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
