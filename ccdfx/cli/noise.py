@@ -59,10 +59,10 @@ def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
 
 def _files(name: str, text: str) -> list[str]:
     """The files of a directory or a pattern, in the order of their names."""
-    from glob import glob
+    from glob import escape, glob
     from pathlib import Path
 
-    pattern = str(Path(text) / "*") if Path(text).is_dir() else text
+    pattern = str(Path(escape(text)) / "*") if Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())
     if len(found) < 2:
         raise click.UsageError(f"{name}: {text!r} has {len(found)} files, and two are needed")

@@ -39,6 +39,8 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
 
     Limits with a g (p99g) are those of the whole image when --range shows a part of it.
     """
+    if choices["grid"] and choices["axes"] != "sky":
+        raise click.UsageError("--grid goes with --axes sky")
     if output is not None:
         check_output(output, overwrite)
     full, part = read_part(file, choices.pop("hdu"), choices.pop("window"))
