@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ccdfx import registry
 from ccdfx.errors import (
     ArgumentError,
@@ -163,6 +165,8 @@ def _option_lines(one: Step, defaults: Mapping[str, Any], folder: Path | None) -
 
 def _encoded(value: Any, where: str, folder: Path | None) -> Any:
     """A value as strings, numbers, lists and tables."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Master):

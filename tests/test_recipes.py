@@ -103,6 +103,12 @@ def test_what_has_no_text_form_is_refused() -> None:
         to_recipe(pipeline(step(lambda image: image)))
 
 
+@pytest.mark.parametrize("gain", [np.float64(0.1), np.float32(1.5), np.int16(2)])
+def test_numbers_of_numpy_are_numbers(gain: float) -> None:
+    (again,) = read_recipe(to_recipe(pipeline(step("to_electrons", gain=gain)))).steps
+    assert again.options["gain"] == gain
+
+
 def test_odd_text_survives() -> None:
     import tomllib
 
