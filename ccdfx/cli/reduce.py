@@ -48,7 +48,7 @@ def command(
 
     OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
-    Exit status: 0 all frames were reduced, 1 some frames failed, 2 the command is wrong,
+    Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
     3 nothing was usable, 4 results are there already and --overwrite was not given.
     """
     dry_run, overwrite, as_json = options["dry_run"], options["overwrite"], options["as_json"]

@@ -105,7 +105,8 @@ def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) ->
 
     pairs = zip(biases[::2], biases[1::2], strict=False)
     found = [
-        local_noise(one.replace(array=one.array - two.array)) / math.sqrt(2) * gain for one, two in pairs
+        local_noise(one.replace(array=one.array - two.array.astype(np.float64))) / math.sqrt(2) * gain
+        for one, two in pairs
     ]
     found = [value for value in found if math.isfinite(value)]
     if not found:

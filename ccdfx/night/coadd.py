@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ccdfx.night.facts import plain, sky_facts
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.registration import Registration, Step, register, unmoved
 from ccdfx.night.shelf import Shelf, shelf
-from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
+from ccdfx.night.stacking import (
+    average_of,
+    combined_header,
+    rejected_total,
+    rejection_of,
+    stacked,
+    told_rule,
+)
 from ccdfx.night.workshop import Workshop
 
 
@@ -38,7 +46,9 @@ def combine_object(
         ledger.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
         return None
     names = list(found.steps)
-    result, told = _stacked(found, made, shop)
+    result, told = _stacked(plan.file, found, made, shop)
+    if result is None:
+        return None
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
     image = result.image.replace(header=combined_header(result.image.header, names, values, told))
@@ -62,16 +72,20 @@ def _step_facts(step: Step) -> dict[str, float | None]:
     return {"dx": plain(step.dx), "dy": plain(step.dy), "error": plain(step.error)}
 
 
-def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop) -> tuple[Any, str]:
-    """The `Stack` of the registered frames, and how it was made in words."""
-    from ccdfx.operations.combine import stack
-
+def _stacked(
+    file: str, found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop
+) -> tuple[Any, str]:
+    """The `Stack` of the registered frames or None, and how it was made in words."""
     choice = shop.recipe.combine
-    reject = rejection_of(choice.reject, shop.noise, sensitivity=choice.sensitivity)
-    scale, zero, weights = _levels([made[file] for file in found.steps])
+    facts = [made[name] for name in found.steps]
+    noise = replace(shop.noise, gain=1.0) if facts[0]["unit"] == "electron" else shop.noise
+    reject = rejection_of(choice.reject, noise, sensitivity=choice.sensitivity)
+    scale, zero, weights = _levels(facts)
     with shelf(shop.output) as store:
-        result = stack(
+        result = stacked(
             _moved(found, shop, store),
+            file,
+            shop.ledger,
             average=average_of(choice.average),
             reject=reject,
             weights=weights if choice.average == "mean" else None,

@@ -13,7 +13,14 @@ from ccdfx.night.plan import MasterPlan
 from ccdfx.night.preparation import calibrated
 from ccdfx.night.recipe import DarkChoice, FlatChoice, StackChoice
 from ccdfx.night.shelf import shelf
-from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
+from ccdfx.night.stacking import (
+    average_of,
+    combined_header,
+    rejected_total,
+    rejection_of,
+    stacked,
+    told_rule,
+)
 from ccdfx.night.workshop import Workshop
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -23,14 +30,13 @@ _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, be
 
 
 def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
-    """Make one master, write it, put it into the ledger, and give its facts; None where no input was usable.
+    """Make one master, write it, put it into the ledger, and give its facts; None where it cannot be made.
 
     Bias: inputs as they are. Dark: without bias. Flat: without bias and dark, each divided by its own level
     before anything is rejected, and the result divided by its median; in their mean they count by their
     levels, as photon noise demands. Inputs that fail are left out and said.
     """
     from ccdfx.io import read_master
-    from ccdfx.operations.combine import stack
 
     recipe, ledger = shop.recipe, shop.ledger
     choices: dict[str, Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
@@ -52,7 +58,10 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
         scale = levels if plan.kind == "flat" else None
         weights = scale if choice.average == "mean" else None
         average = average_of(choice.average)
-        result = stack(frames, average=average, reject=reject, scale=scale, weights=weights)
+        how = {"average": average, "reject": reject, "scale": scale, "weights": weights}
+        result = stacked(frames, plan.file, ledger, **how)
+    if result is None:
+        return None
     if len(frames) == 1:
         ledger.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
     told = f"combine {plan.kind} average={choice.average} reject={told_rule(reject)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -126,8 +127,19 @@ class NightRecipe:
     source: str = "default"
 
     def as_dict(self) -> dict[str, Any]:
-        """The choices as plain values."""
-        return asdict(self)
+        """The choices as plain values; what JSON does not have, such as infinity, as text."""
+        return _plain(asdict(self))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    known = (
+        value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    )
+    return value if known else str(value)
 
 
 _TABLES: dict[str, type] = {

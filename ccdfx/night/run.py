@@ -42,7 +42,7 @@ class Night:
     facts : mapping
         What night.json holds; empty after a dry run.
     status : int
-        0 all went well, 1 some frames failed, 3 nothing was usable.
+        0 all went well, 1 some frames or products failed, 3 nothing was usable.
     """
 
     directory: Path
@@ -114,7 +114,7 @@ def reduce_night(
     """
     source, target = Path(directory), Path(output)
     choices = load_night_recipe(recipe)
-    further_steps(choices)
+    further = further_steps(choices)
     _check_folders(source, target)
     frames = scan(source, instrument=instrument, exclude=target)
     plan = plan_night(frames, recipe=choices)
@@ -136,6 +136,7 @@ def reduce_night(
             ledger=ledger,
             output=target,
             overwrite=overwrite,
+            further=further,
         )
         for setup in plan.setups
     }

@@ -25,7 +25,7 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
         image = calibrated(use, shop, electrons=shop.recipe.science.electrons)
         if plan.cosmic_rays and shop.noise.model is not None:
             image = _without_rays(image, shop.recipe)
-        image = further_steps(shop.recipe)(image)
+        image = shop.further(image)
         header = noise_header(image.header, shop.noise, electrons=image.unit == "electron")
         image = image.replace(header=header)
         facts = sky_facts(image)

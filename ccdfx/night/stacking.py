@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ccdfx import registry
+from ccdfx.errors import ArgumentError
 from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.ledger import Ledger
 from ccdfx.night.recipe import Rule
 from ccdfx.records.header import Header
 
@@ -26,7 +28,7 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) ->
     """The `Rejection` that a recipe names, or None.
 
     "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
-    A `ccd_clip` that says nothing of gain or read noise gets those of the camera.
+    A `ccd_clip` or `cr_reject` that says nothing of gain or read noise gets those of the camera.
     """
     if rule == "none":
         return None
@@ -39,9 +41,20 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) ->
         options = {"low": 4.0, "high": 4.0}
         if known:
             options["sensitivity"] = sensitivity
-    if name == "ccd_clip" and known:
+    if name in ("ccd_clip", "cr_reject") and known:
         options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
     return registry.lookup("rejection", name).configure(**options)
+
+
+def stacked(frames: Sequence[Any], file: str, ledger: Ledger, **how: Any) -> Any:
+    """The `Stack` of frames, or None where the choices do not suit them, as the ledger then knows."""
+    from ccdfx.operations.combine import stack
+
+    try:
+        return stack(frames, **how)
+    except ArgumentError as error:
+        ledger.lose(file, error)
+        return None
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:

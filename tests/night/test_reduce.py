@@ -289,6 +289,38 @@ def test_read_noise_alone_is_measured_from_biases(camera, out):
     assert noise["readnoise"] == pytest.approx(6.0, rel=0.06)
 
 
+def test_read_noise_is_measured_from_integers(camera, out):
+    none = {"RDNOISE": None, "BIASSEC": None, "TRIMSEC": None}
+    camera.structure = camera.structure * 0
+    camera.biases(4, **none)
+    camera.science("s.fits", **none)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    assert noise["readnoise"] == pytest.approx(6.0, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lost", "kept"),
+    [
+        ({"combine": {"reject": {"name": "minmax", "low": 2, "high": 1}}}, "combined/field_V.fits", 3),
+        ({"dark": {"reject": {"name": "minmax", "low": 2, "high": 1}}}, "masters/dark_2s.fits", 3),
+    ],
+)
+def test_a_rule_that_does_not_suit_one_product_does_not_cost_the_others(camera, out, recipe, lost, kept):
+    camera.night()
+    night = reduce_night(camera.folder, out, recipe=recipe)
+    assert night.status == 1 and not (out / lost).exists()
+    assert any(text.startswith(f"{lost} could not be made: minmax") for text in night.facts["warnings"])
+    assert len(night.facts["calibrated"]) == kept and (out / "report.html").exists()
+
+
+def test_infinite_limits_are_told_as_text(camera, out):
+    camera.night()
+    rule = {"name": "mad_clip", "low": float("inf"), "high": 3.0}
+    facts = reduce_night(camera.folder, out, recipe={"combine": {"reject": rule}}).facts
+    assert facts["recipe"]["combine"]["reject"] == {"name": "mad_clip", "low": "inf", "high": 3.0}
+    assert json.loads((out / "night.json").read_text()) == facts
+
+
 def test_without_gain_there_is_no_prediction_and_that_is_said(camera, out):
     camera.biases(3, GAIN=None, RDNOISE=None)
     camera.science("s.fits", GAIN=None, RDNOISE=None)
@@ -306,6 +338,22 @@ def test_electrons_when_asked(camera, out):
         assert fact["excess"] == pytest.approx(1.0, abs=0.15)
     assert read(out / "calibrated/s0.fits").header["GAIN"] == 1.0
     assert facts["combined"][0]["unit"] == "electron"
+
+
+@pytest.mark.parametrize("rule", ["auto", "cr_reject"])
+def test_the_unit_does_not_change_what_is_rejected(camera, out, rule):
+    camera.night()
+    adu, electrons = (
+        reduce_night(
+            camera.folder,
+            out / str(unit),
+            recipe={"science": {"electrons": unit}, "combine": {"sensitivity": 0.0, "reject": rule}},
+        )
+        for unit in (False, True)
+    )
+    rejected = [night.facts["combined"][0]["rejected"] for night in (adu, electrons)]
+    assert rejected[1] == pytest.approx(rejected[0], abs=3)
+    assert rejected[0] < 0.02 * 3 * 120 * 96
 
 
 def test_electrons_without_a_gain_are_not_pretended(camera, out):
