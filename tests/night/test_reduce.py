@@ -9,9 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError, FileError, FormatError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, OutputExistsError
 from ccdfx.io import read
 from ccdfx.night.run import reduce_night
+from ccdfx.pipelines import pipeline, step
 from ccdfx.records.flags import Flag
 
 # What night.json must hold; other programs rely on it.
@@ -370,10 +371,26 @@ def test_steps_of_a_recipe_are_applied(camera, out, tmp_path):
     (tmp_path / "night.toml").write_text('[science]\nsteps = "more.toml"\n[combine]\nuse = false\n')
     reduce_night(camera.folder, out, recipe=tmp_path / "night.toml")
     assert read(out / "calibrated/s0.fits").shape == (76, 100)
-    (tmp_path / "more.toml").write_text('[[step]]\nuse = "trimm"\n')
-    with pytest.raises(Exception, match="trimm"):
-        reduce_night(camera.folder, tmp_path / "other", recipe=tmp_path / "night.toml")
+    for wrong, words in (('use = "trimm"', "trimm"), ('gather = "combine"', "single frames")):
+        (tmp_path / "more.toml").write_text(f"[[step]]\n{wrong}\n")
+        with pytest.raises(CcdfxError, match=words):
+            reduce_night(camera.folder, tmp_path / "other", recipe=tmp_path / "night.toml")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_step_that_raises_anything_costs_one_frame(camera, out, monkeypatch):
+    camera.night()
+
+    def broken(image):
+        if image.header["DATE-OBS"].endswith("1"):
+            raise ZeroDivisionError("of a plugin")
+        return image
+
+    camera.science("odd.fits", **{"DATE-OBS": "2020-01-01T00:00:01"})
+    monkeypatch.setattr("ccdfx.night.run.further_steps", lambda recipe: pipeline(step(broken)))
+    night = reduce_night(camera.folder, out)
+    problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
+    assert problems == {"odd.fits": "of a plugin"} and len(night.facts["calibrated"]) == 3
 
 
 def test_dark_scaling_when_asked(camera, out):
