@@ -40,11 +40,12 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     import ccdfx
 
     sources = [Path(file) for file in files]
+    hdu = options["hdu"] if options["hdu"] == "all" else hdu_of(options["hdu"])
     targets = _targets(sources, Path(output), suffix)
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        image = ccdfx.read(source, hdu=hdu_of(options["hdu"]), range=options["window"])
+        image = ccdfx.read(source, hdu=hdu, range=options["window"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

@@ -64,11 +64,13 @@ def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) 
 
 
 def hdu_of(text: str | None) -> int | str | None:
-    """An extension as `read` wants it: a number, a name, or None.
+    """One extension as `read` wants it: a number, a name, or None; all of them is a usage error.
 
     >>> hdu_of("2"), hdu_of("SCI"), hdu_of(None)
     (2, 'SCI', None)
     """
+    if text == "all":
+        raise click.UsageError("--hdu all is not possible here; name one image")
     return int(text) if text is not None and text.isdecimal() else text
 
 
