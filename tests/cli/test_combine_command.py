@@ -9,7 +9,9 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
+from ccdfx.cli import stacks
 from ccdfx.cli.options import name_and_options
+from ccdfx.operations.average import AVERAGES
 
 
 def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
@@ -276,6 +278,10 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 
     unaligned = run("combine", *paths, "-o", tmp_path / "bad.fits", "--average", "median")
     assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800
+
+
+def test_all_averages_are_named() -> None:
+    assert tuple(AVERAGES) == stacks.AVERAGES
 
 
 @pytest.mark.parametrize(
