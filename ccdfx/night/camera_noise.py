@@ -86,8 +86,8 @@ def camera_noise(
     known: dict[str, Any] = {}
     for name, number in said.items():
         if number is not None:
-            known |= {name: number.value, f"{name}_source": number.source}
-    if len(known) == 4:
+            known |= {name: number.value, f"{name}_source": number.source, f"{name}_error": None}
+    if all(said.values()):
         return CameraNoise(**known)
     biases = _loaded([frame for frame in frames if frame.kind == "bias"], MOST_BIASES, load)
     if "gain" in known and len(biases) > 1:

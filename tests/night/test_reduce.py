@@ -290,6 +290,15 @@ def test_read_noise_alone_is_measured_from_biases(camera, out):
     assert noise["readnoise"] == pytest.approx(6.0, rel=0.06)
 
 
+def test_a_number_of_the_header_has_no_measured_error(camera, out):
+    camera.biases(3, GAIN=None)
+    camera.flats(3, GAIN=None)
+    camera.science("s.fits", GAIN=None)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    assert (noise["gain_source"], noise["readnoise_source"]) == ("measured", "header")
+    assert noise["gain_error"] > 0 and noise["readnoise"] == 6.0 and noise["readnoise_error"] is None
+
+
 def test_read_noise_is_measured_from_integers(camera, out):
     none = {"RDNOISE": None, "BIASSEC": None, "TRIMSEC": None}
     camera.structure = camera.structure * 0
