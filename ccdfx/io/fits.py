@@ -136,7 +136,8 @@ class FitsSource:
             content, index = self._pixels.content, self._uncertainty.hdu.index
             raise refusal(content, index, "a variance must not be negative", value=float(np.nanmin(values)))
         if self._power == 2:
-            values = values * values
+            with np.errstate(over="ignore"):
+                values = values * values
         elif self._power == -1:
             unknown = values == 0
             with np.errstate(divide="ignore", over="ignore"):

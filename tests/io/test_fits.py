@@ -120,6 +120,12 @@ def test_an_inverse_variance_of_0_is_no_data(tmp_path: Path) -> None:
     assert np.array_equal(image.mask, (PIXELS == 5) * Flag.NO_DATA)
 
 
+def test_a_deviation_without_a_square_is_an_unknown_variance(tmp_path: Path) -> None:
+    deviation = named(np.full(PIXELS.shape, 1e30, np.float32), "UNCERT", UTYPE="StdDevUncertainty")
+    image = read(written(tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), deviation))
+    assert np.isinf(image.variance).all()
+
+
 def test_a_mask_without_an_image_is_an_image(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fits", fits.PrimaryHDU(), named(PIXELS.astype(np.uint8), "MASK"))
     assert np.array_equal(read(path).array, PIXELS)
