@@ -13,22 +13,13 @@ from ccdfx.cli.terminal import talks
 
 @click.command("hist")
 @click.argument("file", metavar="IMAGE")
-@click.option(
-    "-o",
-    "--output",
-    "--save",
-    "output",
-    metavar="FILE",
-    help="Write a picture (png, pdf, svg...); else a window.",
-)
-@options("limits")
+@options("output", "limits")
 @click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
 @click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
 @click.option("--step", is_flag=True, help="Only the outline.")
 @click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@click.option("--title", metavar="TEXT", help="Default: file and object.")
-@options("range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""

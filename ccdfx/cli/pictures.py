@@ -41,6 +41,10 @@ def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 
 
 _OPTIONS = {
+    "output": click.option(
+        "-o", "--output", "--save", "output", metavar="FILE", help="Write a picture (png, pdf, svg...); else a window."
+    ),
+    "title": click.option("--title", metavar="TEXT", help="Default: file and object."),
     "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
     "scaling": click.option(
         "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."

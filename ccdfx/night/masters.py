@@ -7,30 +7,22 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night import stacking
 from ccdfx.night.facts import flags_of, plain
 from ccdfx.night.matching import Use
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.preparation import calibrated
-from ccdfx.night.recipe import DarkChoice, FlatChoice, StackChoice
+from ccdfx.night.recipe import FlatChoice
 from ccdfx.night.shelf import shelf
-from ccdfx.night.stacking import (
-    average_of,
-    combined_header,
-    rejected_total,
-    rejection_of,
-    stacked,
-    told_rule,
-)
 from ccdfx.night.workshop import Workshop
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
-Choice = StackChoice | DarkChoice | FlatChoice
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, besides their noise
 
 
 def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
-    """Make one master, write it, put it into the ledger, and give its facts; None where it cannot be made.
+    """Make one master, write it, put it into the ledger, and give its facts; None where no input was usable.
 
     Bias: inputs as they are. Dark: without bias. Flat: without bias and dark, each divided by its own level
     before anything is rejected, and the result divided by its median; in their mean they count by their
@@ -39,10 +31,8 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
     from ccdfx.io import read_master
 
     recipe, ledger = shop.recipe, shop.ledger
-    choices: dict[str, Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
-    choice = choices[plan.kind]
+    choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
-    reject = rejection_of(choice.reject, shop.noise, sensitivity=sensitivity)
     with shelf(shop.output) as store:
         frames, names, levels = [], [], []
         for use in plan.inputs:
@@ -56,20 +46,17 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
             ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
             return None
         scale = levels if plan.kind == "flat" else None
-        weights = scale if choice.average == "mean" else None
-        average = average_of(choice.average)
-        how = {"average": average, "reject": reject, "scale": scale, "weights": weights}
-        result = stacked(frames, plan.file, ledger, **how)
-    if result is None:
-        return None
+        result, how = stacking.stacked(
+            frames, choices[plan.kind], shop.noise, sensitivity=sensitivity, scale=scale, weights=scale
+        )
     if len(frames) == 1:
         ledger.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
-    told = f"combine {plan.kind} average={choice.average} reject={told_rule(reject)}"
+    told = f"combine {plan.kind} {how}"
     told += f" scale=level response={recipe.flat.response:g}" if scale else ""
     image = _finished(result.image, plan, names, told, recipe.flat.response)
     ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # applied is what the file holds
     ledger.used.update(names)
-    return _facts(plan, image, names, levels, rejected_total(result)) | _provenance(plan, shop)
+    return _facts(plan, image, names, levels, stacking.rejected_total(result)) | _provenance(plan, shop)
 
 
 def _input(use: Use, plan: MasterPlan, shop: Workshop) -> Image | None:
@@ -125,7 +112,7 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, respo
     if plan.kind == "flat":
         image = _normalised(image, response)
         values |= {"FILTER": plan.filter, "BUNIT": None}
-    return image.replace(header=combined_header(image.header, names, values, told))
+    return image.replace(header=stacking.combined_header(image.header, names, values, told))
 
 
 def _facts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,18 +164,28 @@ def reduce_night(
 
 def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
     """Make all products and give their facts."""
-    masters = [build_master(master, shops[master.setup]) for master in plan.masters]
+    masters = [_unless_lost(build_master, master, shops[master.setup]) for master in plan.masters]
     calibrated = []
     for item in plan.science:
         _warn_of_lost_masters(item.use.masters, item.use.frame.file, ledger)
         calibrated.append(calibrate_frame(item, shops[item.setup]))
     made = {fact["file"]: fact for fact in calibrated if fact}
-    combined = [combine_object(group, made, shops[group.setup]) for group in plan.combined]
+    combine = partial(combine_object, made)
+    combined = [_unless_lost(combine, group, shops[group.setup]) for group in plan.combined]
     return {
         "masters": [fact for fact in masters if fact],
         "calibrated": list(made.values()),
         "combined": [fact for fact in combined if fact],
     }
+
+
+def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: Any, shop: Workshop) -> Any:
+    """The facts of a product; None where its frames or the choices do not let it be made, as the ledger then knows."""
+    try:
+        return make(plan, shop)
+    except ArgumentError as error:
+        shop.ledger.lose(plan.file, error)
+        return None
 
 
 def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:

@@ -8,20 +8,12 @@ from typing import Any
 import numpy as np
 
 from ccdfx import registry
-from ccdfx.errors import ArgumentError
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.ledger import Ledger
-from ccdfx.night.recipe import Rule
+from ccdfx.night.recipe import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.records.header import Header
 
+Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
 _MOST_NAMES = 999  # IMCMB001 ... IMCMB999
-
-
-def average_of(name: str) -> Any:
-    """The `Average` that a recipe names."""
-    from ccdfx.operations.average import mean, median
-
-    return {"mean": mean, "median": median}[name]()
 
 
 def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
@@ -46,15 +38,24 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) ->
     return registry.lookup("rejection", name).configure(**options)
 
 
-def stacked(frames: Sequence[Any], file: str, ledger: Ledger, **how: Any) -> Any:
-    """The `Stack` of frames, or None where the choices do not suit them, as the ledger then knows."""
+def stacked(
+    frames: Sequence[Any],
+    choice: Choice,
+    noise: CameraNoise,
+    *,
+    sensitivity: float,
+    weights: Any,
+    **levels: Any,
+) -> tuple[Any, str]:
+    """The `Stack` of frames, and how it was made in words; only a mean has weights."""
+    from ccdfx.operations.average import mean, median
     from ccdfx.operations.combine import stack
 
-    try:
-        return stack(frames, **how)
-    except ArgumentError as error:
-        ledger.lose(file, error)
-        return None
+    average = {"mean": mean, "median": median}[choice.average]()
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
+    weights = weights if choice.average == "mean" else None
+    told = f"average={choice.average} reject={told_rule(reject)}"
+    return stack(frames, average=average, reject=reject, weights=weights, **levels), told
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
