@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
 
 
@@ -21,12 +22,10 @@ from ccdfx.cli.terminal import print_json, print_table, talks
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@click.option(
-    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
-)
+@options("hdu")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
-def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
+def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.
 
     FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of either are
@@ -35,8 +34,8 @@ def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
     """
     import ccdfx
 
-    dark = _prepared(_files("BIASES", biases), options)
-    bright = _prepared(_files("FLATS", flats), options)
+    dark = _prepared(_files("BIASES", biases), **preparation)
+    bright = _prepared(_files("FLATS", flats), **preparation)
     bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
     fit = ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
     if as_json:
@@ -69,16 +68,18 @@ def _files(name: str, text: str) -> list[str]:
     return found
 
 
-def _prepared(paths: list[str], options: dict[str, Any]) -> list[Any]:
+def _prepared(
+    paths: list[str], *, hdu: str | None, saturation: float | None, overscan: str | None, trim: str | None
+) -> list[Any]:
     """The frames without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
     for path in paths:
-        image = ccdfx.read(path, hdu=hdu_of(options["hdu"]))
-        if options["saturation"] is not None:
-            image = ccdfx.mask_saturated(image, saturation=options["saturation"])
-        if options["overscan"]:
-            image = ccdfx.subtract_overscan(image, overscan=options["overscan"])
-        frames.append(ccdfx.trim(image, section=options["trim"]) if options["trim"] else image)
+        image = ccdfx.read(path, hdu=hdu_of(hdu))
+        if saturation is not None:
+            image = ccdfx.mask_saturated(image, saturation=saturation)
+        if overscan:
+            image = ccdfx.subtract_overscan(image, overscan=overscan)
+        frames.append(ccdfx.trim(image, section=trim) if trim else image)
     return frames

@@ -1,4 +1,4 @@
-"""What the commands that draw share: their options, reading one image, and where a picture goes."""
+"""What the commands that look at images share: options, reading one image, and where a picture goes."""
 
 from __future__ import annotations
 
