@@ -24,15 +24,7 @@ from ccdfx.records.range import Range
 from ccdfx.records.wcs import range_of, windowed
 
 SUFFIXES = (
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.gz",
-    ".fit.gz",
-    ".fts.gz",
-    ".fits.bz2",
-    ".fit.bz2",
-    ".fts.bz2",
+    *(name + packed for packed in ("", ".gz", ".bz2") for name in (".fits", ".fit", ".fts")),
     ".fits.fz",
     ".fz",
 )
