@@ -10,6 +10,7 @@ import click
 from ccdfx.cli.options import hdu_of, section_of
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
+from ccdfx.errors import MismatchError
 
 
 @click.command("noise")
@@ -34,8 +35,9 @@ def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     """
     import ccdfx
 
-    dark = _prepared(_files("BIASES", biases), **preparation)
-    bright = _prepared(_files("FLATS", flats), **preparation)
+    dim = _files("BIASES", biases)
+    frames = _prepared([*dim, *_files("FLATS", flats)], **preparation)
+    dark, bright = frames[: len(dim)], frames[len(dim) :]
     bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
     fit = ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
     if as_json:
@@ -71,7 +73,7 @@ def _files(name: str, text: str) -> list[str]:
 def _prepared(
     paths: list[str], *, hdu: str | None, saturation: float | None, overscan: str | None, trim: str | None
 ) -> list[Any]:
-    """The frames without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
+    """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
@@ -82,4 +84,8 @@ def _prepared(
         if overscan:
             image = ccdfx.subtract_overscan(image, overscan=overscan)
         frames.append(ccdfx.trim(image, section=trim) if trim else image)
+        if frames[-1].shape != frames[0].shape:
+            rule = f"must have the shape {frames[0].shape} of {paths[0]}"
+            remedy = "give frames of one camera and setting"
+            raise MismatchError(path, rule, value=frames[-1].shape, remedy=remedy)
     return frames

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccdfx.cli.options import numbers, refuse_place, section_of
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError
 
 if TYPE_CHECKING:
     from ccdfx import Image
@@ -105,4 +105,12 @@ def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(output, overwrite) as temporary:
-        figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
+        try:
+            figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
+        except (
+            ImportError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # a size or a format that matplotlib cannot do
+            remedy = "choose fewer dots per inch, fewer images or another format"
+            raise FileError(output, f"cannot be drawn: {error}", remedy=remedy) from error
