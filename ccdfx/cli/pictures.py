@@ -107,10 +107,5 @@ def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
     with atomic_path(output, overwrite) as temporary:
         try:
             figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
-        except (
-            ImportError,
-            RuntimeError,
-            ValueError,
-        ) as error:  # a size or a format that matplotlib cannot do
-            remedy = "choose fewer dots per inch, fewer images or another format"
-            raise FileError(output, f"cannot be drawn: {error}", remedy=remedy) from error
+        except (ImportError, RuntimeError) as error:  # a format for which matplotlib needs another program
+            raise FileError(output, f"cannot be drawn: {error}", remedy="choose another format") from error
