@@ -128,8 +128,6 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    for file in left_over(target, plan.files):
-        ledger.warn(f"{file} is of an earlier run and no product of this one")
     shops = {
         setup: Workshop(
             recipe=choices,
@@ -142,6 +140,8 @@ def reduce_night(
         for setup in plan.setups
     }
     products = _made(plan, shops, ledger)
+    for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
+        ledger.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
         "ccdfx": _version(),
         "directory": str(source),
