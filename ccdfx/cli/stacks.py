@@ -36,7 +36,7 @@ def _function(text: str) -> Any:
         raise click.BadParameter(f"{text!r} is none of {', '.join(AVERAGES)}, and no MODULE:FUNCTION")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the user's module may raise anything
         raise click.BadParameter(f"{text!r} cannot be imported: {error}") from error
 
 

@@ -387,6 +387,13 @@ def test_an_average_in_python_and_flags(run, frames: list[Path], tmp_path: Path)
     assert "combine flags=12" in ccdfx.read(tmp_path / "a.fits").header.history
 
 
+def test_a_module_that_cannot_be_imported(run, frames: list[Path], tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "broken_average.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--average", "broken_average:mean")
+    assert result.exit_code == 2 and "cannot be imported: division by zero" in result.stderr
+
+
 def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
     paths = [
         ccdfx.write(ccdfx.Image(np.full((4, 5), 9.0), variance=np.full((4, 5), 30.0)), tmp_path / f"{i}.fits")
