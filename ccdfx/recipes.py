@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ccdfx import registry
 from ccdfx.errors import (
     ArgumentError,
@@ -73,9 +75,11 @@ def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = N
     Raises
     ------
     FormatError
-        When the text is not a recipe; the error names the step and the key.
+        When the text is not a recipe.
     MismatchError
         When a master frame has changed since the recipe was written (its SHA-256 differs).
+    CcdfxError
+        When a step, an option or a master frame is wrong; a note of the error names the step.
     """
     text, folder, name = _text(source)
     try:
@@ -112,8 +116,8 @@ def _step_of(
             f"{name}, step {number}",
             f'must say which operation it uses, {_USE} = "name", or which it gathers by, {_GATHER} = "combine"',
         )
-    options = {key: _decoded(value, folder, reader) for key, value in table.items() if key != kind}
     try:
+        options = {key: _decoded(value, folder, reader) for key, value in table.items() if key != kind}
         return (gather if kind == _GATHER else step)(table[kind], **options)
     except CcdfxError as error:
         error.add_note(f"in {name}, step {number}")
@@ -163,6 +167,8 @@ def _option_lines(one: Step, defaults: Mapping[str, Any], folder: Path | None) -
 
 def _encoded(value: Any, where: str, folder: Path | None) -> Any:
     """A value as strings, numbers, lists and tables."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Master):

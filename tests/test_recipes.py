@@ -87,13 +87,16 @@ def test_a_recipe_file_is_written_and_never_replaced_unasked(tmp_path: Path) -> 
         ("[[step]]\nuse='trim'\nsektion='[1:2,1:2]'\n", "did you mean 'section'"),
         ("[[step]]\nuse='add_variance'\nnoise={noise_model='ccd', gian=1}\n", "did you mean 'gain'"),
         ("[[step]]\nuse='subtract_bias'\nbias={file='no.fits'}\n", "no.fits"),
+        ("[[step]]\ngather='combine'\nreject={rejection='sigma_clop'}\n", "did you mean 'sigma_clip'"),
         ("step = 5\n", "must hold its steps"),
         ("no-such-recipe.toml", "cannot be read as a recipe"),
     ],
 )
 def test_bad_recipes_say_where(text: str, words: str) -> None:
-    with pytest.raises(CcdfxError, match=words):
+    with pytest.raises(CcdfxError, match=words) as raised:
         read_recipe(text)
+    if text.startswith("[[step]]"):
+        assert "step 1" in "".join([str(raised.value), *getattr(raised.value, "__notes__", [])])
 
 
 def test_what_has_no_text_form_is_refused() -> None:
@@ -101,6 +104,12 @@ def test_what_has_no_text_form_is_refused() -> None:
         to_recipe(pipeline(step("subtract_bias", bias=RAW)))
     with pytest.raises(ArgumentError, match="must be a registered step"):
         to_recipe(pipeline(step(lambda image: image)))
+
+
+@pytest.mark.parametrize("gain", [np.float64(0.1), np.float32(1.5), np.int16(2)])
+def test_numbers_of_numpy_are_numbers(gain: float) -> None:
+    (again,) = read_recipe(to_recipe(pipeline(step("to_electrons", gain=gain)))).steps
+    assert again.options["gain"] == gain
 
 
 def test_odd_text_survives() -> None:

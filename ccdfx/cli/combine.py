@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
-from ccdfx.cli.options import engine_of, on_an_engine
+from ccdfx.cli.options import engine_of, numbers, on_an_engine, refuse_output
 from ccdfx.cli.stacks import (
     AVERAGES,
     average_of,
@@ -24,13 +26,6 @@ from ccdfx.cli.stacks import (
 )
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
-
-
-def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
-    try:
-        return None if text is None else [float(part) for part in text.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not numbers joined by commas") from None
 
 
 @click.command("combine")
@@ -76,7 +71,7 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 @click.option("--sampled", is_flag=True, help="Estimate mean, median and mode as imcombine does.")
 @click.option(
     "--limits",
-    callback=_numbers,
+    callback=numbers,
     metavar="LOW,HIGH",
     help="The values, as they are in the frames, that take part.",
 )
@@ -128,10 +123,10 @@ def command(
     """
     options["align"] = options.pop("align_by") or options["align"]
     paths = [Path(frame) for frame in frames]
-    targets = [Path(target) for target in (output, maps) if target]
-    for target in targets:
-        refuse_output(paths, target, overwrite)
-    if len(set(targets)) < len(targets):
+    read = [*paths, *([options["shared"]] if options["shared"] else [])]
+    for target in filter(None, (output, maps)):
+        refuse_output(target, overwrite, read)
+    if maps and os.path.realpath(maps) == os.path.realpath(output):
         raise click.UsageError("--output and --maps must be two files")
     if follow and not maps:
         raise click.UsageError("--follow goes with --maps")
@@ -140,18 +135,15 @@ def command(
 
     how = choices(**options)
     engine = chosen_engine(options)
-    with work(options["threads"], options["memory"], engine), naming(paths):
-        stacks = (
-            [ccdfx.stack(stack, follow=follow, **how) for stack in opened(paths, **options)] if maps else []
-        )
-        made = [stack.image for stack in stacks] or [
-            ccdfx.combine(stack, **how) for stack in opened(paths, **options)
-        ]
+    make = partial(ccdfx.stack, follow=follow, **how) if maps else partial(ccdfx.combine, **how)
+    with work(options["threads"], options["memory"], engine):
+        made = [combined(stack, make, options["align"]) for stack in opened(paths, options)]
     lines = history(paths, how, options)
-    made = [image.replace(header=image.header.add_history(*lines)) for image in made]
-    ccdfx.write(made if len(made) > 1 else made[0], output, overwrite=overwrite)
+    images = [result.image if maps else result for result in made]
+    ccdfx.write([image.replace(header=image.header.add_history(*lines)) for image in images], output,
+                overwrite=overwrite)  # fmt: skip
     if maps:
-        ccdfx.write(map_images(stacks), maps, overwrite=overwrite)
+        ccdfx.write(map_images(made), maps, overwrite=overwrite)
     say(f"{counted(len(paths), 'frame')} combined into {output}")
 
 
@@ -163,20 +155,6 @@ def chosen_engine(options: dict[str, Any]) -> Any:
             f"--align holds the frames in memory, and the engine {engine.name!r} reads files"
         )
     return engine
-
-
-def refuse_output(inputs: Sequence[Path], output: Path, overwrite: bool) -> None:
-    """Fail before anything is read when the output cannot be written as asked."""
-    from ccdfx.errors import ArgumentError, OutputExistsError
-    from ccdfx.io.writing import format_to_write, refuse_same_file
-
-    try:
-        format_to_write(output)
-        refuse_same_file(output, inputs)
-    except ArgumentError as error:
-        raise click.UsageError(str(error)) from error
-    if output.exists() and not overwrite:
-        raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
 
 
 @contextmanager
@@ -226,27 +204,36 @@ def choices(
     return {"average": average, "reject": rule, **levels(options), **asked}
 
 
-def opened(
-    paths: Sequence[Path], *, align: bool | str, hdu: str | None, planes: bool, **options: Any
-) -> Iterator[list[Any]]:
+def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
     """The frames of each result: one list, or with every extension wanted one for each of them."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
 
-    if planes and hdu == "all":
+    hdu, planes = options["hdu"], options["planes"]
+    if hdu != "all":
+        return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes)]
+    if planes:
         raise click.UsageError("--planes takes one extension, not --hdu all")
-    chosen = hdu_of(hdu)
-    stacks = (
-        ccdfx.open_extensions(paths)
-        if hdu == "all"
-        else [ccdfx.open_frames(paths, hdu=chosen, planes=planes)]
-    )
-    for frames in stacks:
-        with ExitStack() as closing:
-            for frame in frames:
-                closing.callback(frame.close)
+    return ccdfx.open_extensions(paths)
+
+
+def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align: bool | str) -> Any:
+    """What `make` makes of open frames, aligned if asked for; an error says the file of an image."""
+    import ccdfx
+
+    with ExitStack() as closing:
+        for frame in frames:
+            closing.callback(frame.close)
+        try:
+            if not align:
+                return make(frames)
             way = "shift" if align is True else align
-            yield ccdfx.align([frame.select() for frame in frames], by=way) if way else frames
+            return make(ccdfx.align([frame.select() for frame in frames], by=way))
+        except CcdfxError as error:
+            number = re.fullmatch(r"(.* of )?(?:images|frames)\[(\d+)\]", error.subject)
+            if number is None:
+                raise
+            raise error.about(f"{number[1] or ''}{frames[int(number[2])].name}") from error
 
 
 def map_images(stacks: Sequence[Any]) -> list[Any]:
@@ -267,18 +254,6 @@ def map_images(stacks: Sequence[Any]) -> list[Any]:
     return images
 
 
-@contextmanager
-def naming(paths: Sequence[Path]) -> Iterator[None]:
-    """Say the file where an error speaks of an image by its number."""
-    try:
-        yield
-    except CcdfxError as error:
-        number = re.fullmatch(r"(.* of )?(?:images|frames)\[(\d+)\]", error.subject)
-        if number is None:
-            raise
-        raise error.about(f"{number[1] or ''}{paths[int(number[2])]}") from error
-
-
 def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """The lines of provenance: version, options, and the inputs by name, in the ASCII of a FITS header."""
     import ccdfx
@@ -290,9 +265,9 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
         "shared": options["shared"],
     }
     told |= {name: options[name] or None for name in ("align", "hdu", "planes")}
-    names = [escape(path.name).encode("ascii", "backslashreplace").decode() for path in paths]
-    return [
+    lines = [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",
         *(f"combine {name}={value}" for name, value in told.items() if value is not None),
-        *(f"combine input {name}" for name in names),
+        *(f"combine input {path.name}" for path in paths),
     ]
+    return [escape(line).encode("ascii", "backslashreplace").decode() for line in lines]

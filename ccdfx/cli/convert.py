@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.options import hdu_of, refuse_output
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import say, talks
 
 
@@ -22,30 +23,23 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
 )
-@click.option(
-    "--range",
-    "window",
-    metavar="RANGE",
-    callback=section_of,
-    help="Only these pixels: FITS text [x1:x2,y1:y2].",
-)
-@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@options("range", "overwrite")
 @talks
-def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **options: Any) -> None:
+def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
 
     The suffix of the output decides the format; `ccdfx plugins` lists those that can be written. Pixels keep their
     values and their type.
     """
     import ccdfx
-    from ccdfx.cli.combine import refuse_output
 
     sources = [Path(file) for file in files]
+    hdu = part["hdu"] if part["hdu"] == "all" else hdu_of(part["hdu"])
     targets = _targets(sources, Path(output), suffix)
     for target in targets:
-        refuse_output(sources, target, overwrite)
+        refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        image = ccdfx.read(source, hdu=hdu_of(options["hdu"]), range=options["window"])
+        image = ccdfx.read(source, hdu=hdu, range=part["window"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

@@ -6,35 +6,20 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.options import numbers
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
 
-def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",")) if text else ()
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not numbers joined by commas") from None
-
-
 @click.command("hist")
 @click.argument("file", metavar="IMAGE")
-@click.option(
-    "-o",
-    "--output",
-    "--save",
-    "output",
-    metavar="FILE",
-    help="Write a picture (png, pdf, svg...); else a window.",
-)
-@options("limits")
+@options("output", "limits")
 @click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
 @click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
 @click.option("--step", is_flag=True, help="Only the outline.")
-@click.option("--percentiles", callback=_numbers, metavar="P,P,...", help="Lines at these percentiles.")
+@click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@click.option("--title", metavar="TEXT", help="Default: file and object.")
-@options("range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""
@@ -49,7 +34,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         "full": full,
         "log": not choices["linear"],
         "step": choices["step"],
-        "marks": plots.Marks(choices["percentiles"], choices["gaussian"]),
+        "marks": plots.Marks(choices["percentiles"] or (), choices["gaussian"]),
         "title": title_of(file, full) if choices["title"] is None else choices["title"],
     }
     if output is not None:

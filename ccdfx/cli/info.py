@@ -25,7 +25,8 @@ ELSEWHERE = ("file", "shape", "problem")  # these facts of the header are shown 
 @click.pass_context
 @talks
 def command(ctx: click.Context, files: tuple[str, ...], header: bool, hdu: str | None, as_json: bool) -> None:
-    """Show what files hold: their images with shape, type and flags, and what the header says.
+    """Show what files hold: their images with shape, type and flags (of cubes the first plane), and what the
+    header says.
 
     A file or an image that cannot be read is named on stderr, the others are shown, and the exit status is 1.
     """
@@ -60,7 +61,8 @@ def of_file(path: Path, hdu: int | str | None, header: bool) -> dict[str, Any]:
 
     kind = find_format(path).name
     if hdu is not None:
-        contents = [{"number": hdu, "kind": "image"} | _of_image(path, hdu, header)]
+        plane = {"plane": 0} if kind == "fits" else {}
+        contents = [{"number": hdu, "kind": "image"} | _of_image(path, header, hdu=hdu, **plane)]
     elif kind == "fits":
         contents = list(_of_fits(path, header))
     else:
@@ -87,8 +89,9 @@ def _of_fits(path: Path, header: bool) -> Iterator[dict[str, Any]]:
     }
     for hdu in hdus:
         kind = "empty" if not hdu.axes else belongs.get(hdu.index, "image" if hdu.is_image else hdu.kind)
-        facts = {"number": hdu.index, "name": hdu.name or None, "kind": kind, "axes": list(hdu.axes[::-1])}
-        yield facts | (_of_image(path, hdu.index, header) if hdu.index in groups else {})
+        read = _of_image(path, header, hdu=hdu.index, plane=0) if hdu.index in groups else {}
+        facts = {"number": hdu.index, "name": hdu.name or None, "kind": kind}
+        yield facts | read | {"axes": list(hdu.axes[::-1])}
 
 
 def _of_others(path: Path, header: bool) -> Iterator[dict[str, Any]]:
@@ -99,16 +102,16 @@ def _of_others(path: Path, header: bool) -> Iterator[dict[str, Any]]:
         yield {"number": number, "kind": "image"} | _described(image, header)
 
 
-def _of_image(path: Path, hdu: int | str, header: bool) -> dict[str, Any]:
+def _of_image(path: Path, header: bool, **which: Any) -> dict[str, Any]:
     """What reading the image tells; a wrong checksum is a problem, but the pixels are shown."""
     import ccdfx
 
     try:
-        return _described(ccdfx.read(path, hdu=hdu), header)
+        return _described(ccdfx.read(path, **which), header)
     except FormatError as error:
         problem = {"problem": str(error)}
         try:
-            return _described(ccdfx.read(path, hdu=hdu, checksum=False), header) | problem
+            return _described(ccdfx.read(path, checksum=False, **which), header) | problem
         except CcdfxError:
             return problem
     except CcdfxError as error:

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.options import numbers
 from ccdfx.errors import CcdfxError
 
 METAVAR = "N,N,...|WORD|!KEY"
 NAMES = ("scale", "zero", "weights")
 
 
-def numbers_or_level(_ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+def numbers_or_level(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
     """One number a frame as a list, or the word or !KEY as it is; a word that is not known is a usage error."""
     from ccdfx.operations.normalise import WORDS
 
@@ -21,11 +22,10 @@ def numbers_or_level(_ctx: click.Context, parameter: click.Parameter, text: str 
     if text is None or text in words or (text.startswith("!") and text[1:].strip()):
         return text
     try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is neither one of {', '.join(words)} nor !KEY nor numbers joined by commas"
-        ) from None
+        return numbers(ctx, parameter, text)
+    except click.BadParameter:
+        rule = f"is neither one of {', '.join(words)} nor !KEY nor numbers joined by commas"
+        raise click.BadParameter(f"{text!r} {rule}") from None
 
 
 def levels(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,20 +7,18 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.pictures import check_output, options, pair_callback, read_part, save
+from ccdfx.cli.pictures import check_output, options, pairs, read_part, save
 from ccdfx.cli.terminal import talks
 
 
 @click.command("mosaic")
 @click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The picture (png, pdf, svg...).")
-@click.option(
-    "--at", multiple=True, callback=pair_callback, metavar="X,Y", help="A position in pixels, 0-based."
-)
+@click.option("--at", multiple=True, callback=pairs, metavar="X,Y", help="A position in pixels, 0-based.")
 @click.option(
     "--sky",
     multiple=True,
-    callback=pair_callback,
+    callback=pairs,
     metavar="RA,DEC",
     help="A position in degrees, by the WCS.",
 )

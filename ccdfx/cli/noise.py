@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
+from ccdfx.errors import MismatchError
 
 
 @click.command("noise")
@@ -21,12 +23,10 @@ from ccdfx.cli.terminal import print_json, print_table, talks
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@click.option(
-    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
-)
+@options("hdu")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
-def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
+def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.
 
     FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of either are
@@ -35,8 +35,9 @@ def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
     """
     import ccdfx
 
-    dark = _prepared(_files("BIASES", biases), options)
-    bright = _prepared(_files("FLATS", flats), options)
+    dim = _files("BIASES", biases)
+    frames = _prepared([*dim, *_files("FLATS", flats)], **preparation)
+    dark, bright = frames[: len(dim)], frames[len(dim) :]
     bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
     fit = ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
     if as_json:
@@ -59,26 +60,32 @@ def command(flats: str, biases: str, as_json: bool, **options: Any) -> None:
 
 def _files(name: str, text: str) -> list[str]:
     """The files of a directory or a pattern, in the order of their names."""
-    from glob import glob
+    from glob import escape, glob
     from pathlib import Path
 
-    pattern = str(Path(text) / "*") if Path(text).is_dir() else text
+    pattern = str(Path(escape(text)) / "*") if Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())
     if len(found) < 2:
         raise click.UsageError(f"{name}: {text!r} has {len(found)} files, and two are needed")
     return found
 
 
-def _prepared(paths: list[str], options: dict[str, Any]) -> list[Any]:
-    """The frames without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
+def _prepared(
+    paths: list[str], *, hdu: str | None, saturation: float | None, overscan: str | None, trim: str | None
+) -> list[Any]:
+    """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
     for path in paths:
-        image = ccdfx.read(path, hdu=hdu_of(options["hdu"]))
-        if options["saturation"] is not None:
-            image = ccdfx.mask_saturated(image, saturation=options["saturation"])
-        if options["overscan"]:
-            image = ccdfx.subtract_overscan(image, overscan=options["overscan"])
-        frames.append(ccdfx.trim(image, section=options["trim"]) if options["trim"] else image)
+        image = ccdfx.read(path, hdu=hdu_of(hdu))
+        if saturation is not None:
+            image = ccdfx.mask_saturated(image, saturation=saturation)
+        if overscan:
+            image = ccdfx.subtract_overscan(image, overscan=overscan)
+        frames.append(ccdfx.trim(image, section=trim) if trim else image)
+        if frames[-1].shape != frames[0].shape:
+            rule = f"must have the shape {frames[0].shape} of {paths[0]}"
+            remedy = "give frames of one camera and setting"
+            raise MismatchError(path, rule, value=frames[-1].shape, remedy=remedy)
     return frames

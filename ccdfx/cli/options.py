@@ -1,13 +1,14 @@
-"""Reading what a user typed: extension numbers, names with options."""
+"""Reading what a user typed: numbers, extension numbers, names with options, outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ccdfx.errors import CcdfxError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
 
 
 def on_an_engine(command: Callable) -> Callable:
@@ -34,12 +35,42 @@ def engine_of(text: str | None, scheduler: str | None) -> Any:
         raise click.UsageError(str(error)) from error
 
 
+def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Path]) -> None:
+    """Fail before anything is read when images cannot be written there: a wrong suffix, an input, no free place."""
+    from ccdfx.io.writing import format_to_write, refuse_same_file
+
+    try:
+        format_to_write(output)
+        refuse_same_file(output, inputs)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
+    refuse_place(output, overwrite)
+
+
+def refuse_place(output: str | Path, overwrite: bool) -> None:
+    """Fail when a file has no folder, or is there already and is not to be replaced."""
+    if not Path(output).parent.is_dir():
+        raise FileError(output, "cannot be written: its folder is not there", remedy="make the folder first")
+    if Path(output).exists() and not overwrite:
+        raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
+
+
+def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
+    """Numbers joined by commas as a list, or None; another text is a usage error."""
+    try:
+        return None if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not numbers joined by commas") from None
+
+
 def hdu_of(text: str | None) -> int | str | None:
-    """An extension as `read` wants it: a number, a name, or None.
+    """One extension as `read` wants it: a number, a name, or None; all of them is a usage error.
 
     >>> hdu_of("2"), hdu_of("SCI"), hdu_of(None)
     (2, 'SCI', None)
     """
+    if text == "all":
+        raise click.UsageError("--hdu all is not possible here; name one image")
     return int(text) if text is not None and text.isdecimal() else text
 
 

@@ -1,4 +1,4 @@
-"""What the commands that draw share: their options, reading one image, and where a picture goes."""
+"""What the commands that look at images share: options, reading one image, and where a picture goes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.cli.options import numbers, refuse_place, section_of
+from ccdfx.errors import ArgumentError, CcdfxError, FileError
 
 if TYPE_CHECKING:
     from ccdfx import Image
@@ -31,20 +32,19 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
     return record if ":" in text else record.name
 
 
-def _pair(
-    _ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
-) -> list[tuple[float, float]]:
-    try:
-        pairs = [tuple(float(part) for part in text.split(",")) for text in texts]
-        if any(len(pair) != 2 for pair in pairs):
-            raise ValueError
-    except ValueError:
-        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma") from None
-    return pairs  # type: ignore[return-value]
+def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
+    """Two numbers joined by a comma each; another text is a usage error."""
+    found = [numbers(ctx, parameter, text) or [] for text in texts]
+    if any(len(pair) != 2 for pair in found):
+        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
+    return found
 
 
-pair_callback = _pair
 _OPTIONS = {
+    "output": click.option(
+        "-o", "--output", "--save", "output", metavar="FILE", help="Write a picture (png, pdf, svg...); else a window."
+    ),
+    "title": click.option("--title", metavar="TEXT", help="Default: file and object."),
     "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
     "scaling": click.option(
         "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
@@ -52,7 +52,7 @@ _OPTIONS = {
     "colours": click.option("--colours", default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."),
     "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
-    "range": click.option("--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
+    "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
@@ -91,16 +91,13 @@ def check_output(output: str, overwrite: bool) -> None:
     """Refuse before anything is drawn what cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from ccdfx.errors import OutputExistsError
-
     known = FigureCanvasAgg.get_supported_filetypes()
     if Path(output).suffix[1:].lower() not in known:
         raise ArgumentError(
             output, "must have the suffix of a picture", value=Path(output).suffix,
             remedy=f"one of {', '.join(sorted(known))}",
         )  # fmt: skip
-    if Path(output).exists() and not overwrite:
-        raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
+    refuse_place(output, overwrite)
 
 
 def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
@@ -108,4 +105,7 @@ def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(output, overwrite) as temporary:
-        figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
+        try:
+            figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
+        except (ImportError, RuntimeError) as error:  # a format for which matplotlib needs another program
+            raise FileError(output, f"cannot be drawn: {error}", remedy="choose another format") from error

@@ -48,7 +48,7 @@ def command(
 
     OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
-    Exit status: 0 all frames were reduced, 1 some frames failed, 2 the command is wrong,
+    Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
     3 nothing was usable, 4 results are there already and --overwrite was not given.
     """
     dry_run, overwrite, as_json = options["dry_run"], options["overwrite"], options["as_json"]
@@ -110,7 +110,7 @@ def _shown(plan: Any) -> None:
 
 def tell(night: Any) -> None:
     """Say what failed, what to know, and where the results are."""
-    from ccdfx.night.wording import counted, listed
+    from ccdfx.night.wording import counted, listed, made
 
     facts = night.facts
     for frame in facts["frames"]:
@@ -124,9 +124,7 @@ def tell(night: Any) -> None:
         if camera["gain"] or camera["readnoise"]:  # where nothing is known, a warning has said so
             say(_noise_told(camera))
     used = sum(frame["used"] for frame in facts["frames"])
-    kinds = {"masters": "master", "calibrated": "calibrated frame", "combined": "combined image"}
-    made = ", ".join(counted(len(facts[kind]), thing) for kind, thing in kinds.items())
-    say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made}")
+    say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
     say(f"report: {night.output / 'report.html'}")
 
 

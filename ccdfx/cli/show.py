@@ -12,15 +12,7 @@ from ccdfx.cli.terminal import talks
 
 @click.command("show")
 @click.argument("file", metavar="IMAGE")
-@click.option(
-    "-o",
-    "--output",
-    "--save",
-    "output",
-    metavar="FILE",
-    help="Write a picture (png, pdf, svg...); else a window.",
-)
-@options("limits", "scaling", "colours", "invert", "bar")
+@options("output", "limits", "scaling", "colours", "invert", "bar")
 @click.option(
     "--axes", type=click.Choice(["image", "sky"]), default="image", show_default=True, help="What they count."
 )
@@ -31,14 +23,15 @@ from ccdfx.cli.terminal import talks
     type=click.Choice(["auto", "arcsec", "arcmin", "deg", "pixel"]),
     help="A bar of a round length in this unit.",
 )
-@click.option("--title", metavar="TEXT", help="Default: file and object.")
-@options("range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw an image: into a file with -o, else into a window.
 
     Limits with a g (p99g) are those of the whole image when --range shows a part of it.
     """
+    if choices["grid"] and choices["axes"] != "sky":
+        raise click.UsageError("--grid goes with --axes sky")
     if output is not None:
         check_output(output, overwrite)
     full, part = read_part(file, choices.pop("hdu"), choices.pop("window"))

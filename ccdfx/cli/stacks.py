@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def _function(text: str) -> Any:
         raise click.BadParameter(f"{text!r} is none of {', '.join(AVERAGES)}, and no MODULE:FUNCTION")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the user's module may raise anything
         raise click.BadParameter(f"{text!r} cannot be imported: {error}") from error
 
 
@@ -152,9 +151,5 @@ def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: s
 def _text(value: Any) -> Any:
     """A value of a recipe as it would be typed."""
     if isinstance(value, list):
-        return ",".join(str(part) for part in value)
-    return (
-        str(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        else value
-    )
+        return ",".join(map(str, value))
+    return value if isinstance(value, bool) else str(value)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.options import hdu_of
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximum", "mad_std", "clipped_mean",
@@ -16,16 +17,7 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--range",
-    "window",
-    metavar="RANGE",
-    callback=section_of,
-    help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based.",
-)
-@click.option(
-    "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
-)
+@options("range", "hdu")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 @talks

@@ -37,7 +37,7 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
         Of the package, such as ``ccdfx-mycamera``: its module is ``ccdfx_mycamera``, and its objects and entry point
         begin with ``mycamera``.
     folder : Path
-        Must not exist; its parent must.
+        Must not exist.
 
     Raises
     ------

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,21 +52,9 @@ def talks(command: Callable) -> Callable:
 
 def print_json(facts: object) -> None:
     """`facts` on stdout as JSON that any reader takes: what is not finite becomes null."""
-    click.echo(json.dumps(_plain(facts), indent=1, allow_nan=False))
+    from ccdfx.night.facts import json_text
 
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if hasattr(value, "item"):  # numpy scalars
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, int) else str(value)
+    click.echo(json_text(facts))
 
 
 def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None:

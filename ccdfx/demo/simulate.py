@@ -22,7 +22,7 @@ from ccdfx.demo.detector import (
 from ccdfx.demo.raw_header import raw_cards
 from ccdfx.demo.truth import Star, TrueFrame, Truth, write_truth
 from ccdfx.errors import ArgumentError
-from ccdfx.records.numbers import whole
+from ccdfx.records.numbers import real, whole
 
 _SMALLEST = 128  # pixels; below, the stars do not find room
 _STAR_SPACING = 30.0  # pixels between stars, so that the sky around each is empty
@@ -73,10 +73,11 @@ def simulate_night(
         A frame is already there.
     """
     _check(seed, shape, filters, counts)
+    fwhm = real("fwhm", fwhm, above=0, remedy="give pixels")
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
     detector = make_detector(int(seed), (int(shape[0]), int(shape[1])))
-    truth = _plan_night(detector, filters, counts, float(fwhm))
+    truth = _plan_night(detector, filters, counts, fwhm)
     _write_frames(truth, target)
     write_truth(truth, target / "truth.json")
     return truth
@@ -123,7 +124,7 @@ def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
 
 def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
     whole("seed", seed, least=0)
-    if len(shape) != 2 or not all(isinstance(n, (int, np.integer)) and n >= _SMALLEST for n in shape):
+    if np.shape(shape) != (2,) or not all(isinstance(n, (int, np.integer)) and n >= _SMALLEST for n in shape):
         raise ArgumentError(
             "shape",
             f"must be two whole numbers of at least {_SMALLEST} pixels",
@@ -137,7 +138,7 @@ def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
             value=filters,
             remedy="choose from these",
         )
-    if len(counts) != 4 or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in counts):
+    if np.shape(counts) != (4,) or not all(isinstance(n, (int, np.integer)) and n >= 0 for n in counts):
         raise ArgumentError(
             "counts",
             "must be four whole numbers: bias, dark, flats, science",

@@ -66,7 +66,7 @@ def read_truth(path: str | Path) -> Truth:
     Raises
     ------
     FormatError
-        The file is no truth.json.
+        The file is no truth.json, or not there.
     """
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -79,7 +79,7 @@ def read_truth(path: str | Path) -> Truth:
         )
         rest = {name: _tuples(value) for name, value in facts.items()}
         return Truth(detector=detector, stars=stars, frames=frames, **rest)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FormatError(
             str(path), f"is no truth of a simulated night: {error}", remedy="make the night again"
         ) from error

@@ -59,7 +59,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         yield temporary
         _sync(temporary)
         _give_name(temporary, target, path, overwrite)
-        _sync(target.parent)
+        with suppress(OSError):  # not every file system syncs folders, and the file has its name
+            _sync(target.parent)
     except CcdfxError:
         raise
     except OSError as error:

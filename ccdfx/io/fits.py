@@ -24,15 +24,7 @@ from ccdfx.records.range import Range
 from ccdfx.records.wcs import range_of, windowed
 
 SUFFIXES = (
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.gz",
-    ".fit.gz",
-    ".fts.gz",
-    ".fits.bz2",
-    ".fit.bz2",
-    ".fts.bz2",
+    *(name + packed for packed in ("", ".gz", ".bz2") for name in (".fits", ".fit", ".fts")),
     ".fits.fz",
     ".fz",
 )
@@ -136,7 +128,8 @@ class FitsSource:
             content, index = self._pixels.content, self._uncertainty.hdu.index
             raise refusal(content, index, "a variance must not be negative", value=float(np.nanmin(values)))
         if self._power == 2:
-            values = values * values
+            with np.errstate(over="ignore"):
+                values = values * values
         elif self._power == -1:
             unknown = values == 0
             with np.errstate(divide="ignore", over="ignore"):

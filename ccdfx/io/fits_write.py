@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ccdfx.errors import ArgumentTypeError, FileError
+from ccdfx.errors import ArgumentTypeError
 from ccdfx.io.card_text import BLOCK, header_bytes
 from ccdfx.io.checksum import encode, ones_sum
 from ccdfx.io.fits import STRUCTURAL
@@ -27,18 +27,21 @@ _LTM = ("LTM1_1", "LTM2_2")
 def write_fits(images: Sequence[Image], path: Path) -> None:
     """Write images to a new FITS file, with flags as MASK and variance as UNCERT behind each.
 
-    A name that ends with ``.gz`` is gzipped, one that ends with ``.fz`` is tile-compressed without loss. The
-    caller makes it atomic.
+    A name that ends with ``.gz`` or ``.bz2`` is compressed so, one that ends with ``.fz`` by tiles, without loss.
+    The caller makes it atomic.
     """
     name = path.name.lower()
-    if name.endswith(".bz2"):
-        raise FileError(path, "bzip2 is only read", remedy="write .fits.gz")
     if name.endswith(".fz"):
         _write_tiles(images, path)
     elif name.endswith(".gz"):
         import gzip
 
         with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as stream:
+            _write_hdus(images, stream)
+    elif name.endswith(".bz2"):
+        import bz2
+
+        with bz2.open(path, "wb") as stream:
             _write_hdus(images, stream)
     else:
         with open(path, "wb") as file:

@@ -39,12 +39,8 @@ def open_frames(inputs: Iterable[Any], *, hdu: int | str | None = None, planes: 
     >>> [frame.shape for frame in open_frames([np.zeros((2, 3))])]
     [(2, 3)]
     """
-    if isinstance(inputs, str | os.PathLike):
-        raise ArgumentTypeError(
-            "inputs", "must be a list", value=inputs, remedy="put a single path into a list"
-        )
     found: list[Any] = []
-    for item in inputs:
+    for item in _several("inputs", inputs):
         if not isinstance(item, str | os.PathLike):
             found.append(item)
         elif planes:
@@ -82,7 +78,7 @@ def open_extensions(paths: Iterable[Any]) -> list[list[Source]]:
     MismatchError
         A file with another number of images than the first, or with an image of another name.
     """
-    names = list(paths)
+    names = _several("paths", paths)
     files = [open_every_image(path) for path in names]
     for path, sources in zip(names, files, strict=True):
         here, there = ([source.header.get("EXTNAME") for source in f] for f in (sources, files[0]))
@@ -94,3 +90,9 @@ def open_extensions(paths: Iterable[Any]) -> list[list[Source]]:
                 remedy="combine files of one instrument and mode",
             )
     return [list(frames) for frames in zip(*files, strict=True)]
+
+
+def _several(name: str, items: Any) -> list[Any]:
+    if isinstance(items, str | bytes | os.PathLike) or not isinstance(items, Iterable):
+        raise ArgumentTypeError(name, "must be a list", value=items, remedy="put a single path into a list")
+    return list(items)

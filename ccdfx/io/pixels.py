@@ -113,8 +113,8 @@ def _plane(content: Content, hdu: Hdu, plane: Any) -> int:
             raise refusal(content, hdu.index, f"is a cube of {count} planes", value=shape,
                           remedy=f"choose one with plane=0 to plane={count - 1}")  # fmt: skip
         return 0
-    if isinstance(plane, bool) or not isinstance(plane, int) or not 0 <= plane < count:
+    if isinstance(plane, bool) or not isinstance(plane, int | np.integer) or not 0 <= plane < count:
         raise ArgumentError(
             "plane", f"must be 0 to {count - 1} in {content.name}", value=plane, remedy="count from 0"
         )
-    return plane
+    return int(plane)

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -224,11 +224,16 @@ def _open(found: Format, file: Any, hdu: Any, plane: int | None = None, checksum
     """What the format opens; an option that it does not have may only be left at its default."""
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     options |= {} if checksum else {"checksum": checksum}
-    for option in options.keys() - inspect.signature(found.open).parameters.keys():
+    refuse_options(found, found.open, options)
+    return found.open(file, hdu, **options)
+
+
+def refuse_options(found: Format, function: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Raise `ArgumentError` for an option that a function of the format does not take."""
+    for option in options.keys() - inspect.signature(function).parameters.keys():
         raise ArgumentError(
             option, f"is no option of the format {found.name}", value=options[option], remedy="leave it out"
         )
-    return found.open(file, hdu, **options)
 
 
 @contextmanager

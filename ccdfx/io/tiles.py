@@ -24,21 +24,8 @@ OF_TABLE = re.compile(
     r"|HECKSUM|DATASUM)|Z(NAXIS|TILE|NAME|VAL)\d*)\Z"
 )
 _DESCRIPTOR = re.compile(r"1?([PQ])([A-Z])(\(\d*\))?\Z")
-_WIDTHS = {
-    "L": 1,
-    "X": 1,
-    "B": 1,
-    "I": 2,
-    "J": 4,
-    "K": 8,
-    "A": 1,
-    "E": 4,
-    "D": 8,
-    "C": 8,
-    "M": 16,
-    "P": 8,
-    "Q": 16,
-}
+_WIDTHS = {"L": 1, "X": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8,
+           "Q": 16}  # fmt: skip
 _ITEMS = {"B": 1, "I": 2, "J": 4, "E": 4, "D": 8}
 
 

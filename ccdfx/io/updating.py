@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, FormatError
+from ccdfx.errors import FormatError
 from ccdfx.io.atomic import atomic_path
-from ccdfx.io.reading import find_format
+from ccdfx.io.reading import find_format, refuse_options
 from ccdfx.io.writing import as_path
 from ccdfx.records.image import as_image
 
@@ -75,10 +74,7 @@ def update(
         raise FormatError(target, f"is {found.name}, of which no part can be rewritten",
                           remedy="read the file, paste the part, and write the result")  # fmt: skip
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
-    for option in options.keys() - inspect.signature(found.update).parameters.keys():
-        raise ArgumentError(
-            option, f"is no option of the format {found.name}", value=options[option], remedy="leave it out"
-        )
+    refuse_options(found, found.update, options)
     with atomic_path(target, overwrite=True) as temporary:
         found.update(target, part, temporary, hdu=hdu, **options)
     return target

@@ -25,7 +25,7 @@ def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False)
     images : Image, array, or sequence of them
         Several make a file with several images, for ``read(path, hdu="all")``.
     path : str or Path
-        ``.fits`` (also ``.fits.gz``, ``.fits.fz``) or ``.npz``, or what a plugin knows.
+        ``.fits`` (also ``.fits.gz``, ``.fits.bz2``, ``.fits.fz``) or ``.npz``, or what a plugin knows.
     overwrite : bool
         Whether an existing file is replaced.
 

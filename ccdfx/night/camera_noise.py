@@ -86,8 +86,8 @@ def camera_noise(
     known: dict[str, Any] = {}
     for name, number in said.items():
         if number is not None:
-            known |= {name: number.value, f"{name}_source": number.source}
-    if len(known) == 4:
+            known |= {name: number.value, f"{name}_source": number.source, f"{name}_error": None}
+    if all(said.values()):
         return CameraNoise(**known)
     biases = _loaded([frame for frame in frames if frame.kind == "bias"], MOST_BIASES, load)
     if "gain" in known and len(biases) > 1:
@@ -105,7 +105,8 @@ def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) ->
 
     pairs = zip(biases[::2], biases[1::2], strict=False)
     found = [
-        local_noise(one.replace(array=one.array - two.array)) / math.sqrt(2) * gain for one, two in pairs
+        local_noise(one.replace(array=one.array - two.array.astype(np.float64))) / math.sqrt(2) * gain
+        for one, two in pairs
     ]
     found = [value for value in found if math.isfinite(value)]
     if not found:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ccdfx.night import stacking
 from ccdfx.night.facts import plain, sky_facts
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.registration import Registration, Step, register, unmoved
 from ccdfx.night.shelf import Shelf, shelf
-from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
 from ccdfx.night.workshop import Workshop
 
 
 def combine_object(
-    plan: CombinePlan, made: Mapping[str, Mapping[str, Any]], shop: Workshop
+    made: Mapping[str, Mapping[str, Any]], plan: CombinePlan, shop: Workshop
 ) -> dict[str, Any] | None:
     """Register and combine calibrated frames, write the result and give its facts.
 
@@ -24,9 +25,9 @@ def combine_object(
 
     Parameters
     ----------
-    plan : CombinePlan
     made : mapping
         The facts of the calibrated frames by file.
+    plan : CombinePlan
     """
     files = [file for file in plan.inputs if file in made]
     choice, ledger = shop.recipe.combine, shop.ledger
@@ -41,7 +42,7 @@ def combine_object(
     result, told = _stacked(found, made, shop)
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
-    image = result.image.replace(header=combined_header(result.image.header, names, values, told))
+    image = result.image.replace(header=stacking.combined_header(result.image.header, names, values, told))
     shop.save(image, plan.file)
     return {
         "file": plan.file,
@@ -50,7 +51,7 @@ def combine_object(
         "inputs": names,
         "shifts": [{"source": file, **_step_facts(step)} for file, step in found.steps.items()],
         "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
-        "rejected": rejected_total(result),
+        "rejected": stacking.rejected_total(result),
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
         "resampled": sum(step.resamples for step in found.steps.values()),
@@ -64,21 +65,14 @@ def _step_facts(step: Step) -> dict[str, float | None]:
 
 def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop) -> tuple[Any, str]:
     """The `Stack` of the registered frames, and how it was made in words."""
-    from ccdfx.operations.combine import stack
-
     choice = shop.recipe.combine
-    reject = rejection_of(choice.reject, shop.noise, sensitivity=choice.sensitivity)
-    scale, zero, weights = _levels([made[file] for file in found.steps])
+    facts = [made[name] for name in found.steps]
+    noise = replace(shop.noise, gain=1.0) if facts[0]["unit"] == "electron" else shop.noise
     with shelf(shop.output) as store:
-        result = stack(
-            _moved(found, shop, store),
-            average=average_of(choice.average),
-            reject=reject,
-            weights=weights if choice.average == "mean" else None,
-            scale=scale,
-            zero=zero,
+        result, how = stacking.stacked(
+            _moved(found, shop, store), choice, noise, sensitivity=choice.sensitivity, **_levels(facts)
         )
-    return result, f"combine average={choice.average} reject={told_rule(reject)} align={choice.align}"
+    return result, f"combine {how} align={choice.align}"
 
 
 def _moved(found: Registration, shop: Workshop, store: Shelf) -> list[Any]:
@@ -94,10 +88,7 @@ def _moved(found: Registration, shop: Workshop, store: Shelf) -> list[Any]:
     return frames
 
 
-_Numbers = list[float] | None
-
-
-def _levels(frames: list[Mapping[str, Any]]) -> tuple[_Numbers, _Numbers, _Numbers]:
+def _levels(frames: list[Mapping[str, Any]]) -> dict[str, list[float] | None]:
     """Exposure factors and sky offsets against the first frame, and weights, as `combine` takes them.
 
     Where the exposures are equal there are neither factors nor weights. Else the weights are the inverse
@@ -108,7 +99,7 @@ def _levels(frames: list[Mapping[str, Any]]) -> tuple[_Numbers, _Numbers, _Numbe
     known = all(sky is not None for sky in skies)
     zero = [sky / s - skies[0] for sky, s in zip(skies, scale, strict=True)] if known else None
     if len(set(scale)) == 1:
-        return None, zero, None
+        return {"scale": None, "zero": zero, "weights": None}
     noises = [frame["noise_measured"] for frame in frames]
     weights = [(s / noise) ** 2 for s, noise in zip(scale, noises, strict=True)] if all(noises) else None
-    return scale, zero, weights
+    return {"scale": scale, "zero": zero, "weights": weights}

@@ -76,12 +76,16 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
         raise ArgumentError(
             where, "must be a table of keyword = value", value=table, remedy='write KEYWORD = "text*"'
         )
-    return tuple(Condition(_keyword(key), _test(value, f"{where}.{key}")) for key, value in table.items())
+    return tuple(Condition(keyword_of(key), _test(value, f"{where}.{key}")) for key, value in table.items())
 
 
-def _keyword(text: str) -> str:
-    key = text.strip().upper()
-    return key.removeprefix("HIERARCH ").strip()
+def keyword_of(text: str) -> str:
+    """A header keyword as headers have it.
+
+    >>> keyword_of(" hierarch eso det out1 gain")
+    'ESO DET OUT1 GAIN'
+    """
+    return text.strip().upper().removeprefix("HIERARCH ").strip()
 
 
 def _test(value: Any, where: str) -> Test:

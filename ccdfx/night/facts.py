@@ -45,10 +45,32 @@ def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Pat
     """Write the facts as JSON, whole or not at all."""
     from ccdfx.io.atomic import atomic_path
 
-    text = json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=True)
     with atomic_path(path, overwrite) as temporary:
-        Path(temporary).write_text(text + "\n", encoding="utf-8")
+        Path(temporary).write_text(json_text(facts) + "\n", encoding="utf-8")
     return path
+
+
+def json_text(facts: object) -> str:
+    """Facts as JSON that any reader takes: what is not finite becomes null.
+
+    >>> print(json_text({"low": float("inf"), "good": 2.5}))
+    {
+     "low": null,
+     "good": 2.5
+    }
+    """
+    return json.dumps(_of_json(facts), indent=1, allow_nan=False)
+
+
+def _of_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _of_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_of_json(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value  # numpy scalars
+    if isinstance(value, float):
+        return plain(value)
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def left_over(output: Path, files: Collection[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
-from ccdfx.night.conditions import Condition, conditions_of
+from ccdfx.night.conditions import Condition, conditions_of, keyword_of
 from ccdfx.night.instruments import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.sections import sections_of
 from ccdfx.records.range import Range
@@ -183,24 +183,20 @@ def _lookup(value: Any, where: str, numbers: bool = False) -> Lookup:
         if not isinstance(item, str) or not item.strip():
             rule = "must be header keywords or positive numbers" if numbers else "must be header keywords"
             raise ArgumentError(where, rule, value=item, remedy='write "KEYWORD" or ["FIRST", "SECOND"]')
-    return tuple(_keyword(item) if isinstance(item, str) else float(item) for item in items)
-
-
-def _keyword(text: str) -> str:
-    return text.strip().upper().removeprefix("HIERARCH ").strip()
+    return tuple(keyword_of(item) if isinstance(item, str) else float(item) for item in items)
 
 
 def _binning(value: Any) -> tuple[Binning, ...]:
     found: list[Binning] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str) and item.strip():
-            found.append(_keyword(item))
+            found.append(keyword_of(item))
         elif (
             isinstance(item, Mapping)
             and set(item) == {"x", "y"}
             and all(isinstance(v, str) for v in item.values())
         ):
-            found.append((_keyword(item["x"]), _keyword(item["y"])))
+            found.append((keyword_of(item["x"]), keyword_of(item["y"])))
         else:
             remedy = 'write "CCDSUM" or { x = "XBINNING", y = "YBINNING" }'
             raise ArgumentError(

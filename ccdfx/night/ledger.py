@@ -14,7 +14,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Ledger:
-    """Frames that failed, frames that were used, masters that were made, and what the observer should know.
+    """Frames and products that failed, frames that were used, masters that were made, and what to know.
 
     `progress` is called with a label, the number of things done and their total.
     """
@@ -33,6 +33,11 @@ class Ledger:
         for name in (str(frame.path), frame.path.name, frame.file):
             text = text.removeprefix(f"{name}: ")
         self.failed.setdefault(frame.file, text)
+
+    def lose(self, file: str, error: Exception) -> None:
+        """A product cannot be made of its frames."""
+        self.failed[file] = str(error)
+        self.warn(f"{file} could not be made: {error}")
 
     def warn(self, text: str) -> None:
         """Something that the observer should know, said once."""

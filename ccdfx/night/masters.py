@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night import stacking
 from ccdfx.night.facts import flags_of, plain
 from ccdfx.night.matching import Use
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.preparation import calibrated
-from ccdfx.night.recipe import DarkChoice, FlatChoice, StackChoice
+from ccdfx.night.recipe import FlatChoice
 from ccdfx.night.shelf import shelf
-from ccdfx.night.stacking import average_of, combined_header, rejected_total, rejection_of, told_rule
 from ccdfx.night.workshop import Workshop
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
-Choice = StackChoice | DarkChoice | FlatChoice
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, besides their noise
 
 
@@ -30,13 +29,10 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
     levels, as photon noise demands. Inputs that fail are left out and said.
     """
     from ccdfx.io import read_master
-    from ccdfx.operations.combine import stack
 
     recipe, ledger = shop.recipe, shop.ledger
-    choices: dict[str, Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
-    choice = choices[plan.kind]
+    choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
-    reject = rejection_of(choice.reject, shop.noise, sensitivity=sensitivity)
     with shelf(shop.output) as store:
         frames, names, levels = [], [], []
         for use in plan.inputs:
@@ -50,17 +46,17 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
             ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
             return None
         scale = levels if plan.kind == "flat" else None
-        weights = scale if choice.average == "mean" else None
-        average = average_of(choice.average)
-        result = stack(frames, average=average, reject=reject, scale=scale, weights=weights)
+        result, how = stacking.stacked(
+            frames, choices[plan.kind], shop.noise, sensitivity=sensitivity, scale=scale, weights=scale
+        )
     if len(frames) == 1:
         ledger.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
-    told = f"combine {plan.kind} average={choice.average} reject={told_rule(reject)}"
+    told = f"combine {plan.kind} {how}"
     told += f" scale=level response={recipe.flat.response:g}" if scale else ""
     image = _finished(result.image, plan, names, told, recipe.flat.response)
     ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # applied is what the file holds
     ledger.used.update(names)
-    return _facts(plan, image, names, levels, rejected_total(result)) | _provenance(plan, shop)
+    return _facts(plan, image, names, levels, stacking.rejected_total(result)) | _provenance(plan, shop)
 
 
 def _input(use: Use, plan: MasterPlan, shop: Workshop) -> Image | None:
@@ -116,7 +112,7 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, respo
     if plan.kind == "flat":
         image = _normalised(image, response)
         values |= {"FILTER": plan.filter, "BUNIT": None}
-    return image.replace(header=combined_header(image.header, names, values, told))
+    return image.replace(header=stacking.combined_header(image.header, names, values, told))
 
 
 def _facts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from ccdfx.records.numbers import real, whole
 from ccdfx.records.parameters import check_names
 
 Rule = str | Mapping[str, Any]
-AVERAGES = ("mean", "median")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +209,7 @@ def _is_fraction(where: str, value: Any) -> None:
 
 
 def _is_level(where: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ArgumentError(
-            where, "must be a level in ADU, 0 or more", value=value, remedy="give such as 100"
-        )
+    real(where, value, least=0, remedy="give ADU, such as 100")
 
 
 def _is_limit(where: str, value: Any) -> None:
@@ -224,15 +220,12 @@ def _is_number_of_frames(where: str, value: Any) -> None:
     whole(where, value, least=1, remedy="give such as 3")
 
 
-def _is_kind_of_medians(where: str, value: Any) -> None:
-    kinds = ("exact", "separable")
-    if value not in kinds:
-        raise ArgumentError(where, f"must be one of {', '.join(kinds)}", value=value, remedy="choose one")
+def _is_one_of(*known: str) -> Callable[[str, Any], None]:
+    def check(where: str, value: Any) -> None:
+        if value not in known:
+            raise ArgumentError(where, f"must be one of {', '.join(known)}", value=value, remedy="choose one")
 
-
-def _is_average(where: str, value: Any) -> None:
-    if value not in AVERAGES:
-        raise ArgumentError(where, f"must be one of {', '.join(AVERAGES)}", value=value, remedy="choose one")
+    return check
 
 
 def _is_fit(where: str, value: Any) -> None:
@@ -247,12 +240,6 @@ def _is_fit(where: str, value: Any) -> None:
 
     check_names(where, [item.name for item in fields(OverscanFit)], value)
     OverscanFit(**value)
-
-
-def _is_method(where: str, value: Any) -> None:
-    methods = ("mean", "median", "min", "max")
-    if value not in methods:
-        raise ArgumentError(where, f"must be one of {', '.join(methods)}", value=value, remedy="choose one")
 
 
 def _is_rule(where: str, value: Any) -> None:
@@ -274,9 +261,9 @@ _CHECKS = {
     "scale": _is_bool,
     "electrons": _is_bool,
     "steps": _is_text,
-    "method": _is_method,
+    "method": _is_one_of("mean", "median", "min", "max"),
     "fit": _is_fit,
-    "average": _is_average,
+    "average": _is_one_of("mean", "median"),
     "reject": _is_rule,
     "tolerance": _is_fraction,
     "good": _is_fraction,
@@ -287,5 +274,5 @@ _CHECKS = {
     "sigma_limit": _is_limit,
     "neighbour_fraction": _is_fraction,
     "object_limit": _is_limit,
-    "medians": _is_kind_of_medians,
+    "medians": _is_one_of("exact", "separable"),
 }

@@ -15,6 +15,7 @@ from ccdfx.errors import CcdfxError, printable
 from ccdfx.io import read
 from ccdfx.io.atomic import atomic_path
 from ccdfx.night.report_words import fixed, flags, number, seconds
+from ccdfx.night.wording import made
 
 MAX_PICTURES = 24  # of each sort: a page of some MB however long the night
 EXCESS = 1.15  # measured over expected noise from which a frame is marked
@@ -156,19 +157,10 @@ def _status(
         return "✕ nothing", "No frames were found."
     if not any(products.values()):
         return "✕ nothing", f"None of {len(frames)} frames could be used."
-    made = ", ".join(
-        f"{len(products[sort])} {name}{'' if len(products[sort]) == 1 else 's'}"
-        for sort, name in (
-            ("masters", "master"),
-            ("calibrated", "calibrated frame"),
-            ("combined", "combined image"),
-        )
-    )
     if broken:
-        return "△ incomplete", f"{broken} of {len(frames)} frames have a problem; made {made}."
-    if facts.get("warnings"):
-        return "△ see warnings", f"Made {made} from {len(frames)} frames."
-    return "✓ complete", f"Made {made} from {len(frames)} frames."
+        return "△ incomplete", f"{broken} of {len(frames)} frames have a problem; made {made(products)}."
+    mark = "△ see warnings" if facts.get("warnings") else "✓ complete"
+    return mark, f"Made {made(products)} from {len(frames)} frames."
 
 
 def _unused(frame: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Night:
     facts : mapping
         What night.json holds; empty after a dry run.
     status : int
-        0 all went well, 1 some frames failed, 3 nothing was usable.
+        0 all went well, 1 some frames or products failed, 3 nothing was usable.
     """
 
     directory: Path
@@ -114,7 +115,7 @@ def reduce_night(
     """
     source, target = Path(directory), Path(output)
     choices = load_night_recipe(recipe)
-    further_steps(choices)
+    further = further_steps(choices)
     _check_folders(source, target)
     frames = scan(source, instrument=instrument, exclude=target)
     plan = plan_night(frames, recipe=choices)
@@ -127,8 +128,6 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    for file in left_over(target, plan.files):
-        ledger.warn(f"{file} is of an earlier run and no product of this one")
     shops = {
         setup: Workshop(
             recipe=choices,
@@ -136,10 +135,13 @@ def reduce_night(
             ledger=ledger,
             output=target,
             overwrite=overwrite,
+            further=further,
         )
         for setup in plan.setups
     }
     products = _made(plan, shops, ledger)
+    for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
+        ledger.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
         "ccdfx": _version(),
         "directory": str(source),
@@ -162,18 +164,28 @@ def reduce_night(
 
 def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
     """Make all products and give their facts."""
-    masters = [build_master(master, shops[master.setup]) for master in plan.masters]
+    masters = [_unless_lost(build_master, master, shops[master.setup]) for master in plan.masters]
     calibrated = []
     for item in plan.science:
         _warn_of_lost_masters(item.use.masters, item.use.frame.file, ledger)
         calibrated.append(calibrate_frame(item, shops[item.setup]))
     made = {fact["file"]: fact for fact in calibrated if fact}
-    combined = [combine_object(group, made, shops[group.setup]) for group in plan.combined]
+    combine = partial(combine_object, made)
+    combined = [_unless_lost(combine, group, shops[group.setup]) for group in plan.combined]
     return {
         "masters": [fact for fact in masters if fact],
         "calibrated": list(made.values()),
         "combined": [fact for fact in combined if fact],
     }
+
+
+def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: Any, shop: Workshop) -> Any:
+    """The facts of a product; None where its frames or the choices do not let it be made, as the ledger then knows."""
+    try:
+        return make(plan, shop)
+    except ArgumentError as error:
+        shop.ledger.lose(plan.file, error)
+        return None
 
 
 def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:

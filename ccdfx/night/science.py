@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import CcdfxError
+from ccdfx.errors import ArgumentError
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.facts import sky_facts
 from ccdfx.night.frames import Frame
@@ -13,7 +13,7 @@ from ccdfx.night.plan import SciencePlan
 from ccdfx.night.preparation import calibrated
 from ccdfx.night.recipe import NightRecipe
 from ccdfx.night.workshop import Workshop
-from ccdfx.pipelines import Pipeline, pipeline, step
+from ccdfx.pipelines import Gather, Pipeline, pipeline, step
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
@@ -25,11 +25,11 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
         image = calibrated(use, shop, electrons=shop.recipe.science.electrons)
         if plan.cosmic_rays and shop.noise.model is not None:
             image = _without_rays(image, shop.recipe)
-        image = further_steps(shop.recipe)(image)
+        image = shop.further(image)
         header = noise_header(image.header, shop.noise, electrons=image.unit == "electron")
         image = image.replace(header=header)
         facts = sky_facts(image)
-    except (CcdfxError, OSError) as error:
+    except Exception as error:  # a step of a plugin may raise anything; one frame never stops a night
         ledger.fail(use.frame, error)
         return None
     finally:
@@ -48,12 +48,22 @@ def _without_rays(image: Image, recipe: NightRecipe) -> Image:
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:
-    """The pipeline that a recipe adds after the calibration; the identity where it adds none."""
+    """The pipeline that a recipe adds after the calibration; the identity where it adds none.
+
+    Raises
+    ------
+    CcdfxError
+        What `read_recipe` raises; `ArgumentError` for steps that gather frames.
+    """
     if recipe.science.steps is None:
         return pipeline()
     from ccdfx.recipes import read_recipe
 
-    return read_recipe(Path(recipe.science.steps))
+    found = read_recipe(Path(recipe.science.steps))
+    if any(isinstance(one, Gather) for one in found.steps):
+        remedy = "leave gathering to the table [combine]"
+        raise ArgumentError("science.steps", "must be steps of single frames", value=found, remedy=remedy)
+    return found
 
 
 def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:

@@ -9,24 +9,18 @@ import numpy as np
 
 from ccdfx import registry
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.recipe import Rule
+from ccdfx.night.recipe import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.records.header import Header
 
+Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
 _MOST_NAMES = 999  # IMCMB001 ... IMCMB999
-
-
-def average_of(name: str) -> Any:
-    """The `Average` that a recipe names."""
-    from ccdfx.operations.average import mean, median
-
-    return {"mean": mean, "median": median}[name]()
 
 
 def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
     """The `Rejection` that a recipe names, or None.
 
     "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
-    A `ccd_clip` that says nothing of gain or read noise gets those of the camera.
+    A `ccd_clip` or `cr_reject` that says nothing of gain or read noise gets those of the camera.
     """
     if rule == "none":
         return None
@@ -39,9 +33,29 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) ->
         options = {"low": 4.0, "high": 4.0}
         if known:
             options["sensitivity"] = sensitivity
-    if name == "ccd_clip" and known:
+    if name in ("ccd_clip", "cr_reject") and known:
         options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
     return registry.lookup("rejection", name).configure(**options)
+
+
+def stacked(
+    frames: Sequence[Any],
+    choice: Choice,
+    noise: CameraNoise,
+    *,
+    sensitivity: float,
+    weights: Any,
+    **levels: Any,
+) -> tuple[Any, str]:
+    """The `Stack` of frames, and how it was made in words; only a mean has weights."""
+    from ccdfx.operations.average import mean, median
+    from ccdfx.operations.combine import stack
+
+    average = {"mean": mean, "median": median}[choice.average]()
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
+    weights = weights if choice.average == "mean" else None
+    told = f"average={choice.average} reject={told_rule(reject)}"
+    return stack(frames, average=average, reject=reject, weights=weights, **levels), told
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def counted(count: int, thing: str) -> str:
@@ -12,6 +13,16 @@ def counted(count: int, thing: str) -> str:
     ('1 bias frame', '3 flats', '0 masters')
     """
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def made(products: Mapping[str, Sequence[Any]]) -> str:
+    """How many products of each sort there are.
+
+    >>> made({"masters": [1], "calibrated": [1, 2], "combined": []})
+    '1 master, 2 calibrated frames, 0 combined images'
+    """
+    things = {"masters": "master", "calibrated": "calibrated frame", "combined": "combined image"}
+    return ", ".join(counted(len(products[sort]), thing) for sort, thing in things.items())
 
 
 def listed(names: Sequence[str], shown: int = 5) -> str:

@@ -9,18 +9,23 @@ from ccdfx.errors import FileError
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.ledger import Ledger
 from ccdfx.night.recipe import NightRecipe
+from ccdfx.pipelines import Pipeline
 from ccdfx.records.image import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Where the products of one setup are made: the choices, the noise of its camera, the ledger, the output."""
+    """Where the products of one setup are made: the choices, the noise of its camera, the ledger, the output.
+
+    `further` are the steps that the recipe adds after the calibration.
+    """
 
     recipe: NightRecipe
     noise: CameraNoise
     ledger: Ledger
     output: Path
     overwrite: bool
+    further: Pipeline
 
     def save(self, image: Image, file: str) -> Path:
         """Write a product, whole or not at all; `file` is relative to the output."""

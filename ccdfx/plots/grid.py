@@ -133,7 +133,6 @@ def _places(rows: Any, count: int) -> tuple[list[tuple[int, int]], tuple[int, in
     """(row, column) of every image, and the shape of the grid."""
     if rows is None:
         rows = max(1, round(math.sqrt(count)))
-        rows = next(n for n in range(rows, count + 1) if n * math.ceil(count / n) >= count)
     if isinstance(rows, Sequence | np.ndarray) and not isinstance(rows, str):
         return _places_in_rows(rows, count)
     height = min(whole("rows", rows, least=1, remedy=_PLACES), count)

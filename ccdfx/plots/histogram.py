@@ -122,7 +122,9 @@ def histogram(
     if counts.any():
         _mark(axes, values, edges, marks or Marks())
     else:
-        axes.text(0.5, 0.5, "no good pixels", transform=axes.transAxes, ha="center", va="center")
+        axes.text(
+            0.5, 0.5, "no good pixels between the limits", transform=axes.transAxes, ha="center", va="center"
+        )
     _label(axes, counts, log, picture.unit, title)
     return axes
 

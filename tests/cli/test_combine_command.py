@@ -9,7 +9,9 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
+from ccdfx.cli import stacks
 from ccdfx.cli.options import name_and_options
+from ccdfx.operations.average import AVERAGES
 
 
 def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
@@ -173,6 +175,32 @@ def test_an_output_that_is_an_input_is_refused(run, frames: list[Path], tmp_path
 
 
 @pytest.mark.parametrize(
+    ("output", "options", "words"),
+    [
+        ("o.fits", ("--maps", "sub/../o.fits"), "two files"),
+        ("o.fits", ("--maps", "none/m.fits"), "make the folder first"),
+        ("none/o.fits", (), "make the folder first"),
+        ("s.fits", ("--shared", "s.fits", "--overwrite"), "must not be one of the inputs"),
+        (
+            "o.fits",
+            ("--shared", "s.fits", "--maps", "s.fits", "--overwrite"),
+            "must not be one of the inputs",
+        ),
+    ],
+)
+def test_nothing_is_written_where_a_place_is_wrong(
+    run, frames: list[Path], tmp_path: Path, monkeypatch, output: str, options: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    Path("s.fits").write_bytes(frames[0].read_bytes())
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.fits")}
+    result = run("combine", *frames, "-o", output, *options)
+    assert result.exit_code in (1, 2) and words in result.stderr
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.fits")} == before
+
+
+@pytest.mark.parametrize(
     ("options", "status", "words"),
     [
         (("--reject", "sigma_clop"), 2, "did you mean 'sigma_clip'"),
@@ -250,6 +278,10 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 
     unaligned = run("combine", *paths, "-o", tmp_path / "bad.fits", "--average", "median")
     assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800
+
+
+def test_all_averages_are_named() -> None:
+    assert tuple(AVERAGES) == stacks.AVERAGES
 
 
 @pytest.mark.parametrize(
@@ -332,6 +364,8 @@ def test_planes_of_a_cube_and_all_extensions(run, tmp_path: Path) -> None:
     fits.writeto(cube, np.stack([np.full((4, 5), level, "f4") for level in (1, 2, 6)]))
     result = run("combine", cube, "-o", tmp_path / "o.fits", "--planes", "--reject", "none")
     assert result.exit_code == 0 and (ccdfx.read(tmp_path / "o.fits").array == 3).all()
+    result = run("combine", cube, "-o", tmp_path / "p.fits", "--planes", "--align")
+    assert result.exit_code == 1 and f"error: {cube}: cannot be aligned" in result.stderr
     paths = []
     for level in (1, 2, 6):
         hdus = [
@@ -353,14 +387,23 @@ def test_an_average_in_python_and_flags(run, frames: list[Path], tmp_path: Path)
     assert "combine flags=12" in ccdfx.read(tmp_path / "a.fits").header.history
 
 
+def test_a_module_that_cannot_be_imported(run, frames: list[Path], tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "broken_average.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--average", "broken_average:mean")
+    assert result.exit_code == 2 and "cannot be imported: division by zero" in result.stderr
+
+
 def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
     paths = [
         ccdfx.write(ccdfx.Image(np.full((4, 5), 9.0), variance=np.full((4, 5), 30.0)), tmp_path / f"{i}.fits")
         for i in range(4)
     ]
-    shared = ccdfx.write(ccdfx.Image(np.full((4, 5), 10.0)), tmp_path / "shared.fits")
+    shared = ccdfx.write(ccdfx.Image(np.full((4, 5), 10.0)), tmp_path / "shar\u00e9d.fits")
     run("combine", *paths, "-o", tmp_path / "o.fits", "--shared", shared, "--reject", "none")
-    assert ccdfx.read(tmp_path / "o.fits").variance == pytest.approx(np.full((4, 5), 20 / 4 + 10))
+    image = ccdfx.read(tmp_path / "o.fits")
+    assert image.variance == pytest.approx(np.full((4, 5), 20 / 4 + 10))
+    assert any(line.endswith("shar\\xe9d.fits") for line in image.header.history)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +428,13 @@ def test_wrong_choices(run, frames: list[Path], tmp_path: Path, options: tuple[s
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[combine]\nrejekt = 1", "unknown rejekt"), ("[other]\na = 1", "one table"), ("combine = [", "TOML")],
+    [
+        ("[combine]\nrejekt = 1", "unknown rejekt"),
+        ("[combine]\nthreads = 2026-01-01", "2026-01-01"),
+        ("[combine]\nlimits = { low = 1 }", "not numbers"),
+        ("[other]\na = 1", "one table"),
+        ("combine = [", "TOML"),
+    ],
 )
 def test_wrong_recipes(run, frames: list[Path], tmp_path: Path, text: str, words: str) -> None:
     recipe = tmp_path / "how.toml"

@@ -45,6 +45,27 @@ def test_show_writes_a_picture(run, image: Path, tmp_path: Path, options) -> Non
     assert is_png(tmp_path / "out.png")
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        (("--grid",), 2, "--grid goes with --axes sky"),
+        (("--range", "[1:5"), 2, "not a FITS section"),
+        (("-o", "none/out.png"), 1, "make the folder first"),
+    ],
+)
+def test_show_says_what_is_wrong(run, image: Path, tmp_path: Path, options, status: int, words: str) -> None:
+    result = run("show", image, "-o", tmp_path / "out.png", *options)
+    assert result.exit_code == status and words in result.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_format_that_needs_more_than_matplotlib(run, image: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # where no TeX is
+    result = run("hist", image, "-o", tmp_path / "out.pgf")
+    assert result.exit_code == 1 and "cannot be drawn" in result.stderr
+    assert not (tmp_path / "out.pgf").exists()
+
+
 def test_show_draws_what_its_options_say(run, image: Path, tmp_path: Path, monkeypatch) -> None:
     seen = {}
     drawn = plots.image

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 import ccdfx
 
@@ -105,6 +106,20 @@ def test_info_as_json(run, masked: Path) -> None:
     assert facts["format"] == "fits" and first["axes"] == [4, 3] and first["flags"] == {"SATURATED": 1}
     assert ["OBJECT", "M 51", ""] in first["header"]
     assert "no known instrument" in facts["says"]["problem"]
+
+
+@pytest.mark.parametrize("command", ["info", "stats", "inspect", "show", "hist"])
+def test_all_images_are_too_many(run, masked: Path, command: str) -> None:
+    result = run(command, masked, "--hdu", "all")
+    assert result.exit_code == 2 and "name one image" in result.stderr
+
+
+def test_info_of_a_cube(run, tmp_path: Path) -> None:
+    fits.writeto(tmp_path / "cube.fits", np.zeros((4, 2, 5), "u2"))
+    for options in ((), ("--hdu", "0")):
+        result = run("info", tmp_path / "cube.fits", *options)
+        assert result.exit_code == 0 and "uint16" in result.stdout, result.stderr
+    assert "0: image 5 x 2 x 4 uint16" in run("info", tmp_path / "cube.fits").stdout
 
 
 def test_info_of_another_format(run, tmp_path: Path) -> None:

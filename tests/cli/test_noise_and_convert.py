@@ -45,6 +45,26 @@ def test_it_prints_a_table(run, camera: Path) -> None:
     assert all(word in result.stdout for word in ("gain", "e-/ADU", "sensitivity noise", "photon"))
 
 
+def test_a_directory_may_have_brackets(run, camera: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / f"night [{kind}]" for kind in ("flat", "bias")]
+    for folder, kind in zip(folders, ("flat", "bias"), strict=True):
+        folder.mkdir()
+        for path in camera.glob(f"{kind}*"):
+            (folder / path.name).symlink_to(path)
+    assert run("noise", *folders, *SECTIONS).exit_code == 0
+
+
+def test_a_frame_of_another_shape_is_named(run, camera: Path, tmp_path: Path) -> None:
+    for kind in ("flat", "bias"):
+        (tmp_path / kind).mkdir()
+        odd = ccdfx.write(np.zeros((3, 4), np.uint16), tmp_path / kind / "odd.fits")
+        (tmp_path / kind / "a.fits").symlink_to(camera / f"{kind}0.fits")
+        other = "bias" if kind == "flat" else "flat"
+        patterns = {kind: tmp_path / kind, other: camera / f"{other}*.fits"}
+        result = run("noise", patterns["flat"], patterns["bias"])
+        assert result.exit_code == 1 and str(odd) in result.stderr
+
+
 def test_it_needs_frames(run, camera: Path) -> None:
     result = run("noise", camera / "flat0.fits", camera / "bias*.fits")
     assert result.exit_code == 2 and "has 1 files" in result.stderr

@@ -65,6 +65,8 @@ def test_a_file_that_is_no_truth_is_refused(tmp_path, text):
     (tmp_path / "truth.json").write_text(text)
     with pytest.raises(FormatError, match=r"truth\.json"):
         read_truth(tmp_path / "truth.json")
+    with pytest.raises(FormatError, match=r"none\.json"):
+        read_truth(tmp_path / "none.json")
 
 
 def test_truth_is_asked_for_frames_by_name(night):
@@ -274,6 +276,10 @@ def test_counts_and_filters_are_obeyed(tmp_path):
         {"shape": (64, 512)},
         {"shape": (512,)},
         {"shape": (512.0, 512)},
+        {"shape": 512},
+        {"fwhm": 0},
+        {"fwhm": "wide"},
+        {"counts": 3},
         {"filters": ()},
         {"filters": ("V", "V")},
         {"filters": ("Z",)},

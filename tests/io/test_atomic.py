@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -38,6 +39,18 @@ def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path, suffix: st
     assert write(NEW, path, overwrite=True) == path
     assert read(path).array[0, 0] == 2
     assert names(tmp_path) == [path.name]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure(tmp_path: Path, monkeypatch) -> None:
+    sync = os.fsync
+
+    def no_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", no_folders)
+    assert write(NEW, tmp_path / "a.fits").exists() and names(tmp_path) == ["a.fits"]
 
 
 def test_refusal_comes_before_anything_is_written(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def test_files_of_unlike_extensions(tmp_path):
         ccdfx.open_extensions([one, other])
 
 
-def test_one_path_is_no_list(tmp_path):
+@pytest.mark.parametrize("several", [ccdfx.open_frames, ccdfx.open_extensions])
+@pytest.mark.parametrize("single", ["a.fits", b"a.fits", 3, None])
+def test_one_path_is_no_list(several, single):
     with pytest.raises(ccdfx.ArgumentTypeError, match="single path"):
-        ccdfx.open_frames(str(tmp_path / "a.fits"))
+        several(single)

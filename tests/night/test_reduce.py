@@ -9,9 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError, FileError, FormatError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, OutputExistsError
 from ccdfx.io import read
 from ccdfx.night.run import reduce_night
+from ccdfx.pipelines import pipeline, step
 from ccdfx.records.flags import Flag
 
 # What night.json must hold; other programs rely on it.
@@ -289,6 +290,48 @@ def test_read_noise_alone_is_measured_from_biases(camera, out):
     assert noise["readnoise"] == pytest.approx(6.0, rel=0.06)
 
 
+def test_a_number_of_the_header_has_no_measured_error(camera, out):
+    camera.biases(3, GAIN=None)
+    camera.flats(3, GAIN=None)
+    camera.science("s.fits", GAIN=None)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    assert (noise["gain_source"], noise["readnoise_source"]) == ("measured", "header")
+    assert noise["gain_error"] > 0 and noise["readnoise"] == 6.0 and noise["readnoise_error"] is None
+
+
+def test_read_noise_is_measured_from_integers(camera, out):
+    none = {"RDNOISE": None, "BIASSEC": None, "TRIMSEC": None}
+    camera.structure = camera.structure * 0
+    camera.biases(4, **none)
+    camera.science("s.fits", **none)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    assert noise["readnoise"] == pytest.approx(6.0, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "lost", "kept"),
+    [
+        ({"combine": {"reject": {"name": "minmax", "low": 2, "high": 1}}}, "combined/field_V.fits", 3),
+        ({"dark": {"reject": {"name": "minmax", "low": 2, "high": 1}}}, "masters/dark_2s.fits", 3),
+    ],
+)
+def test_a_rule_that_does_not_suit_one_product_does_not_cost_the_others(camera, out, recipe, lost, kept):
+    camera.night()
+    night = reduce_night(camera.folder, out, recipe=recipe)
+    assert night.status == 1 and not (out / lost).exists()
+    assert any(text.startswith(f"{lost} could not be made: minmax") for text in night.facts["warnings"])
+    assert len(night.facts["calibrated"]) == kept and (out / "report.html").exists()
+
+
+def test_infinite_limits_are_null_in_json(camera, out):
+    camera.night()
+    rule = {"name": "mad_clip", "low": float("inf"), "high": 3.0}
+    assert reduce_night(camera.folder, out, recipe={"combine": {"reject": rule}}).status == 0
+    told = json.loads((out / "night.json").read_text())["recipe"]["combine"]["reject"]
+    assert told == {"name": "mad_clip", "low": None, "high": 3.0}
+    assert "infinite" in (out / "report.html").read_text()
+
+
 def test_without_gain_there_is_no_prediction_and_that_is_said(camera, out):
     camera.biases(3, GAIN=None, RDNOISE=None)
     camera.science("s.fits", GAIN=None, RDNOISE=None)
@@ -308,6 +351,22 @@ def test_electrons_when_asked(camera, out):
     assert facts["combined"][0]["unit"] == "electron"
 
 
+@pytest.mark.parametrize("rule", ["auto", "cr_reject"])
+def test_the_unit_does_not_change_what_is_rejected(camera, out, rule):
+    camera.night()
+    adu, electrons = (
+        reduce_night(
+            camera.folder,
+            out / str(unit),
+            recipe={"science": {"electrons": unit}, "combine": {"sensitivity": 0.0, "reject": rule}},
+        )
+        for unit in (False, True)
+    )
+    rejected = [night.facts["combined"][0]["rejected"] for night in (adu, electrons)]
+    assert rejected[1] == pytest.approx(rejected[0], abs=3)
+    assert rejected[0] < 0.02 * 3 * 120 * 96
+
+
 def test_electrons_without_a_gain_are_not_pretended(camera, out):
     camera.biases(GAIN=None)
     camera.science("s.fits", GAIN=None)
@@ -322,10 +381,26 @@ def test_steps_of_a_recipe_are_applied(camera, out, tmp_path):
     (tmp_path / "night.toml").write_text('[science]\nsteps = "more.toml"\n[combine]\nuse = false\n')
     reduce_night(camera.folder, out, recipe=tmp_path / "night.toml")
     assert read(out / "calibrated/s0.fits").shape == (76, 100)
-    (tmp_path / "more.toml").write_text('[[step]]\nuse = "trimm"\n')
-    with pytest.raises(Exception, match="trimm"):
-        reduce_night(camera.folder, tmp_path / "other", recipe=tmp_path / "night.toml")
+    for wrong, words in (('use = "trimm"', "trimm"), ('gather = "combine"', "single frames")):
+        (tmp_path / "more.toml").write_text(f"[[step]]\n{wrong}\n")
+        with pytest.raises(CcdfxError, match=words):
+            reduce_night(camera.folder, tmp_path / "other", recipe=tmp_path / "night.toml")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_step_that_raises_anything_costs_one_frame(camera, out, monkeypatch):
+    camera.night()
+
+    def broken(image):
+        if image.header["DATE-OBS"].endswith("1"):
+            raise ZeroDivisionError("of a plugin")
+        return image
+
+    camera.science("odd.fits", **{"DATE-OBS": "2020-01-01T00:00:01"})
+    monkeypatch.setattr("ccdfx.night.run.further_steps", lambda recipe: pipeline(step(broken)))
+    night = reduce_night(camera.folder, out)
+    problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
+    assert problems == {"odd.fits": "of a plugin"} and len(night.facts["calibrated"]) == 3
 
 
 def test_dark_scaling_when_asked(camera, out):
@@ -527,9 +602,11 @@ def test_what_an_earlier_run_left_is_said_and_kept(camera, out):
     camera.night()
     reduce_night(camera.folder, out)
     (camera.folder / "s2.fits").unlink()
-    night = reduce_night(camera.folder, out, overwrite=True)
-    assert (out / "calibrated/s2.fits").exists()
-    assert "calibrated/s2.fits is of an earlier run and no product of this one" in night.facts["warnings"]
+    rule = {"name": "minmax", "low": 1, "high": 1}  # leaves nothing of two frames
+    night = reduce_night(camera.folder, out, overwrite=True, recipe={"combine": {"reject": rule}})
+    for old in ("calibrated/s2.fits", "combined/field_V.fits"):
+        assert (out / old).exists()
+        assert f"{old} is of an earlier run and no product of this one" in night.facts["warnings"]
 
 
 def test_dead_pixels_are_flagged_by_the_flat(camera, out):

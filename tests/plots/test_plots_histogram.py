@@ -29,7 +29,7 @@ def test_masked_and_not_finite_pixels_are_not_counted():
 
 def test_an_image_without_good_pixels_says_so():
     axes = plots.histogram(np.full((3, 3), np.nan))
-    assert [text.get_text() for text in axes.texts] == ["no good pixels"]
+    assert [text.get_text() for text in axes.texts] == ["no good pixels between the limits"]
     axes.figure.canvas.draw()
 
 
