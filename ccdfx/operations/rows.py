@@ -7,21 +7,19 @@ its pixels lie in its file (`raw`), the bytes are read as they are and decoded b
 from __future__ import annotations
 
 import dataclasses
-import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import FileError, MismatchError
+from ccdfx.errors import MismatchError
 from ccdfx.operations.frames import CASTS, Frame, is_plain
+from ccdfx.operations.raw_files import Part, RawFiles
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
 UNSIGNED = ">u2"  # what FITS stores as int16 with BZERO = 32768
-_local = threading.local()
 
 
 def decoding(frames: Sequence[Frame], factors: np.ndarray) -> None:
@@ -81,9 +79,13 @@ class Window:
 
 
 def read_tile(
-    frames: Sequence[Frame], window: Window, counted: int = 255, shared: np.ndarray | None = None
+    frames: Sequence[Frame],
+    files: RawFiles,
+    window: Window,
+    counted: int = 255,
+    shared: np.ndarray | None = None,
 ) -> Tile:
-    """The rows of all frames that lie in a window.
+    """The rows of all frames that lie in a window; `files` are those of the frames.
 
     `counted` are the flags that make a value bad, `shared` (ny, nx) is what is taken off the variance of every frame.
     Where a frame has no pixel, it gets one that is flagged as NO_DATA.
@@ -91,22 +93,36 @@ def read_tile(
     from ccdfx.kernels import gather
 
     tile = Tile(np.zeros((len(frames), gather.FRAME_COLUMNS), np.int64), [])
-    raw = [frame for frame in frames if frame.raw is not None]
-    buffer = _raw_buffer(sum(_raw_size(frame, window) for frame in raw)) if raw else None
-    place = 0
+    raw = []
     for j, frame in enumerate(frames):
         lower, upper = window.rows_of(frame)
         if upper <= lower:
             _place(tile, j, _no_rows(frame), frame, window)
         elif frame.raw is not None:
-            size = _raw_size(frame, window)
-            part = buffer[place : place + size]  # type: ignore[index]
-            _place(tile, j, _read_raw(frame, lower, upper, part), frame, window)
-            place += size
+            raw.append((j, lower, upper))
         else:
             rows = _plain_rows(frame, lower, upper, counted)
             _place(tile, j, rows if shared is None else _less(rows, shared[lower:upper]), frame, window)
+    if raw:
+        _place_raw(tile, frames, window, *files.read(raw))
     return tile
+
+
+def _place_raw(
+    tile: Tile, frames: Sequence[Frame], window: Window, buffer: np.ndarray, parts: Sequence[Part]
+) -> None:
+    from ccdfx.kernels import decode, gather
+
+    address = buffer.ctypes.data
+    for j, start, size in parts:
+        frame = frames[j]
+        kind = UNSIGNED if _is_unsigned(frame.raw) else frame.raw.dtype.replace(">u1", "|u1")
+        if window.filled_by(frame):
+            tile.table[j, gather.DATA] = address + start
+            tile.table[j, gather.KIND] = decode.BIG_U2 if kind == UNSIGNED else decode.KINDS[kind]
+            continue
+        stored = buffer[start : start + size].view(np.dtype(frame.raw.dtype)).reshape(-1, frame.shape[1])
+        _place(tile, j, Rows(stored, kind), frame, window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,64 +222,3 @@ def _read_rows(frame: Frame, lower: int, upper: int) -> Image:
             frame.name, "must have a variance for all of its rows or for none", remedy="correct the source"
         )
     return image
-
-
-def _raw_size(frame: Frame, window: Window) -> int:
-    """The bytes of its rows, rounded up so that the next frame starts on a cache line."""
-    lower, upper = window.rows_of(frame)
-    size = max(upper - lower, 0) * frame.bytes_per_row
-    return -(-size // 64) * 64
-
-
-def _raw_buffer(size: int) -> np.ndarray:
-    """A buffer of this thread, used again for every tile."""
-    buffer = getattr(_local, "buffer", None)
-    if buffer is None or buffer.size < size:
-        _local.buffer = buffer = np.empty(size, np.uint8)
-    return buffer
-
-
-def release_buffer() -> None:
-    """Give the buffer of this thread back."""
-    _local.buffer = None
-
-
-def _read_raw(frame: Frame, lower: int, upper: int, part: np.ndarray) -> Rows:
-    """Some rows as their bytes are; a file that has changed or become shorter is an error."""
-    path, stamp = frame.raw.path, getattr(frame.raw, "stamp", None)
-    wanted = (upper - lower) * frame.bytes_per_row
-    try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            found = os.fstat(file)
-            now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            changed = stamp and stamp != now[-len(stamp) :]
-            got = (
-                0
-                if changed
-                else _read_into(file, part[:wanted], frame.raw.offset + lower * frame.bytes_per_row)
-            )
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise FileError(
-            path, f"cannot be read: {error.strerror or error}", remedy="check the file"
-        ) from error
-    if changed or got < wanted:
-        raise FileError(
-            path, "was replaced, changed or cut since it was opened", value=f"{found.st_size} bytes now",
-            remedy="open it again when it is complete",
-        )  # fmt: skip
-    stored = part[:wanted].view(np.dtype(frame.raw.dtype)).reshape(upper - lower, frame.shape[1])
-    return Rows(stored, UNSIGNED if _is_unsigned(frame.raw) else frame.raw.dtype.replace(">u1", "|u1"))
-
-
-def _read_into(file: int, part: np.ndarray, offset: int) -> int:
-    """Fill the part from the offset on; how many bytes there were."""
-    got = 0
-    while got < part.size:
-        count = os.preadv(file, [part[got:].data], offset + got)
-        if count == 0:
-            break
-        got += count
-    return got

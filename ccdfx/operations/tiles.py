@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -15,7 +16,8 @@ from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.fates import averaged, decided, needs_fates, packed, tallied
 from ccdfx.operations.launch import MAPS, launch
-from ccdfx.operations.rows import Tile, Window, read_tile, release_buffer
+from ccdfx.operations.raw_files import RawFiles, release_buffer
+from ccdfx.operations.rows import Tile, Window, read_tile
 from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, arranged, call_of
 from ccdfx.records.header import Header
 
@@ -38,10 +40,11 @@ def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
     tiles = list(_tiles(job, engine))
     work = _Work(job, wanted, maps if engine.shares_memory else None)
     _ = work.call  # compiles or loads the kernel once, before threads ask for it
-    for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
-        for name, array in part.items():
-            if array.size:
-                maps[name][..., lower:upper, :] = array
+    with work.files.opened() if engine.shares_memory else contextlib.nullcontext():
+        for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
+            for name, array in part.items():
+                if array.size:
+                    maps[name][..., lower:upper, :] = array
     release_buffer()
     if job.shared is not None:
         _add_shared(job, maps)
@@ -70,6 +73,11 @@ class _Work:
         """The kernel and its arguments, of this process."""
         return call_of(self.job)
 
+    @functools.cached_property
+    def files(self) -> RawFiles:
+        """The files of the frames."""
+        return RawFiles(self.job.frames)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _arrived, (_sent(self.job), self.wanted)
 
@@ -84,9 +92,9 @@ class _Work:
             }
         window = Window(lower, upper, self.job.shape[1])
         if needs_fates(self.job):
-            _in_two_passes(self.job, window, part)
+            _in_two_passes(self.job, self.files, window, part)
         else:
-            _in_one_pass(self.job, self.call, window, part)
+            _in_one_pass(self.job, self.call, self.files, window, part)
         return own
 
 
@@ -109,8 +117,8 @@ def _arrived(job: Job, wanted: Wanted) -> _Work:
     return _Work(dataclasses.replace(job, arrangement=None if job.reject is None else arranged(job)), wanted)
 
 
-def _in_one_pass(job: Job, call: Call, window: Window, part: dict[str, np.ndarray]) -> None:
-    tile = read_tile(job.frames, window, job.counted, job.shared)
+def _in_one_pass(job: Job, call: Call, files: RawFiles, window: Window, part: dict[str, np.ndarray]) -> None:
+    tile = read_tile(job.frames, files, window, job.counted, job.shared)
     fates = np.empty((len(job.frames) if job.follows else 0, window.pixels), np.uint8)
     launch(call, tile, window.width, {name: part[name] for name in MAPS}, fates)
     if job.follows:
@@ -120,11 +128,11 @@ def _in_one_pass(job: Job, call: Call, window: Window, part: dict[str, np.ndarra
     _keep_ignored_flags(job, tile, 0, part["flags"])
 
 
-def _in_two_passes(job: Job, window: Window, part: dict[str, np.ndarray]) -> None:
+def _in_two_passes(job: Job, files: RawFiles, window: Window, part: dict[str, np.ndarray]) -> None:
     """What is rejected is settled for all values, in the rows around too, before any is averaged."""
     reach = math.floor(job.grow)
     wide = Window(max(window.lower - reach, 0), min(window.upper + reach, job.shape[0]), window.width)
-    tile = read_tile(job.frames, wide, job.counted, job.shared)
+    tile = read_tile(job.frames, files, wide, job.counted, job.shared)
     start = window.lower - wide.lower
     fates = decided(job, tile, wide)[:, start : start + window.upper - window.lower]
     averaged(job, tile, start, fates, part)
