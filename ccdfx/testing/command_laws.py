@@ -24,9 +24,11 @@ def it_loads_a_click_command_that_explains_itself(command: Command, trial: Trial
 
     loaded: Any = command.load()
     require(isinstance(loaded, click.Command), f"load() gives a {type(loaded).__name__}, no click command")
-    result = CliRunner().invoke(loaded, ["--help"])
+    # As the group does: click remembers in a command which words asked for help at its first call.
+    settings: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+    result = CliRunner().invoke(loaded, ["--help"], **settings)
     require(result.exit_code == 0 and "Usage" in result.output, f"--help ends with {result.exit_code}")
-    wrong = CliRunner().invoke(loaded, ["--no-such-option-of-any-command"])
+    wrong = CliRunner().invoke(loaded, ["--no-such-option-of-any-command"], **settings)
     require(wrong.exit_code == 2, f"an unknown option ends with {wrong.exit_code}, and must with 2")
 
 
