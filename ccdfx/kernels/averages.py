@@ -61,10 +61,10 @@ def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
         for i in range(width):
             value[i] = kind(sums[PIVOT, i] * (high[i] - low[i]) + sums[SUM, i])
     elif value.itemsize == 4:
-        # Sums of float32 are exact in float64 but for extreme ranges: one rounding, whatever the order.
+        # Sums of float32 are exact in float64 but for extreme ranges: the order of the frames changes nothing.
         for i in range(width):
             n = np.float64(high[i] - low[i])
-            mean = (sums[PIVOT, i] * n + sums[SUM, i]) / n
+            mean = (sums[PIVOT, i] * n + sums[SUM, i]) * (1.0 / n)
             value[i] = kind(mean) if n > 0.0 else kind(0)
     else:
         for i in range(width):
@@ -82,8 +82,8 @@ def _scatter(sums, low, high, width, spread):
     """Empirical: sum (x - mean)^2 / (m (m - 1)); infinite (unknown) where one value survives."""
     for i in range(width):
         m = np.float64(high[i] - low[i])
-        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] / m
-        v = max(residual, 0.0) / (m * (m - 1.0))
+        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] * (1.0 / m)
+        v = max(residual, 0.0) * (1.0 / (m * (m - 1.0)))
         spread[i] = v if m > 1.0 else np.inf
 
 
@@ -146,11 +146,13 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
 def store_whole(plan, tile, sums, efficiency, value, variance):
     """`store_values` and `store_variances` for lanes in which nothing is missing, rejected or weighted.
 
-    The operations are the same one by one, so that the bytes do not depend on what is missing in a neighbouring lane.
+    The operations are the same one by one, so that the bytes do not depend on what is missing in a neighbouring lane;
+    that they multiply by inverses pays here, where those are the same for all lanes.
     """
     rows = tile.shape[0]
     kind = value.dtype.type
     n = np.float64(rows)
+    share, scale = 1.0 / n, 1.0 / (n * (n - 1.0))
     if plan[AVERAGE] == MEDIAN:
         half = np.float64(0.5)
         first, last = picked(plan[PICK], rows)
@@ -162,8 +164,8 @@ def store_whole(plan, tile, sums, efficiency, value, variance):
             value[i] = kind(sums[PIVOT, i] * n + sums[SUM, i])
     else:
         for i in range(value.size):
-            value[i] = kind((sums[PIVOT, i] * n + sums[SUM, i]) / n)
+            value[i] = kind((sums[PIVOT, i] * n + sums[SUM, i]) * share)
     factor = efficiency if plan[AVERAGE] == MEDIAN else n * n if plan[AVERAGE] == TOTAL else 1.0
     for i in range(variance.size):
-        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] / n
-        variance[i] = kind(max(residual, 0.0) / (n * (n - 1.0)) * factor)
+        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] * share
+        variance[i] = kind(max(residual, 0.0) * scale * factor)

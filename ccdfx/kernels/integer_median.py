@@ -189,11 +189,12 @@ def _select(tile, order, sort, picks, state):
 
 @kernel
 def _store_variance(sums, n, factor, variance):
+    share, scale = 1.0 / n, 1.0 / (n * (n - 1.0))
     for i in range(variance.size):
         total = np.float64(np.int32(sums[i]))
         squares = np.float64(sums[_HIGH + i]) * 65536.0 + np.float64(sums[_LOW + i])
-        residual = squares - total * total / n
-        variance[i] = max(residual, 0.0) / (n * (n - 1.0)) * factor
+        residual = squares - total * total * share
+        variance[i] = max(residual, 0.0) * scale * factor
 
 
 @kernel
@@ -210,9 +211,10 @@ def _integer_medians(
     """`picks`: the two ranks of which a median is the mean; `factor`: n Var(median) / sigma^2; the rest as in `_stack`."""
     rows, n = frames.shape[0], np.float64(frames.shape[0])
     of_values, of_sums = aligned(rows, lanes, np.uint16), np.zeros(3 * MOST_LANES, np.uint32)
-    order = np.empty((0, 0), np.int32)
+    of_frames = np.empty((0, 0), np.int32)
     of_ranks = np.zeros(5 * MOST_LANES, np.uint16)
     tile, sums, state = borrowed(of_values), borrowed(of_sums), borrowed(of_ranks)
+    order = borrowed(of_frames)
     frames = borrowed(frames)
     value, variance, flags = borrowed(value), borrowed(variance), borrowed(flags)
     for start in range(0, value.size, lanes):
@@ -232,7 +234,7 @@ def _integer_medians(
     fill(count, np.uint16(rows))
     fill(rejected_low, np.uint16(0))
     fill(rejected_high, np.uint16(0))
-    hold((of_values, of_sums, of_ranks))
+    hold((of_values, of_sums, of_ranks, of_frames))
 
 
 @functools.cache
