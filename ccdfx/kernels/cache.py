@@ -173,6 +173,17 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _name_apart(function: Callable[..., Any]) -> None:
+    """Give functions that one definition makes of different values different names.
+
+    Machine code is linked by name, and what comes from the cache bears the name that it got in another process: without
+    this, one such function would be called for the other.
+    """
+    if function.__closure__:
+        values = repr([cell.cell_contents for cell in function.__closure__])
+        function.__qualname__ += "_" + hashlib.sha256(values.encode()).hexdigest()[:16]
+
+
 def kernel(
     function: Callable[..., Any] | None = None, *, signature: Any = None, fastmath: Any = False
 ) -> Any:
@@ -192,6 +203,7 @@ def kernel(
         return functools.partial(kernel, signature=signature, fastmath=fastmath)
     if Path(function.__code__.co_filename).is_file():
         _digest(function.__code__.co_filename)  # now: the file may be edited before the function is compiled
+    _name_apart(function)
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     dispatcher = njit(**options)(function)
     inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)

@@ -40,11 +40,10 @@ from ccdfx.kernels.gather import (
     following,
 )
 from ccdfx.kernels.gather import LOWEST as LEAST
-from ccdfx.kernels.lanes import MOST_LANES, aligned, block_lanes, borrowed, copy, fill, hold
+from ccdfx.kernels.lanes import MOST_LANES, aligned, block_lanes, borrowed, fill, hold
 from ccdfx.kernels.sorters import sorter, sorter_type
 from ccdfx.kernels.stack import stack_kernel
 
-MANY_FRAMES = 160
 MOST_FRAMES = 2**15  # a sum of 16-bit differences fits 32 bits
 # Rows of the sums: of the differences from the first frame, and of the low and the high halves of their squares.
 _LOW, _HIGH = MOST_LANES, 2 * MOST_LANES
@@ -98,95 +97,6 @@ def _sum(tile, sums):
             _add(sums, i, _difference(tile[j, i], tile[0, i]), none, none, none)
 
 
-# For many frames, the value of a rank by bisection: at most sixteen passes over the values, however many there are, while
-# a network grows as n log^2 n. Rows of the state: the value tried and in the end found, the number below it, the best.
-_BELOW, _BEST = MOST_LANES, 2 * MOST_LANES
-
-
-@kernel
-def _is_less(x, y):
-    return np.uint16(1) if x < y else np.uint16(0)
-
-
-@kernel
-def _count_below(tile, state):
-    rows, lanes = tile.shape
-    none = np.uint16(0)
-    fill(state[_BELOW:_BEST], none)
-    for j in range(0, rows - 3, 4):
-        for i in range(lanes):
-            y = state[i]
-            a = np.uint16(_is_less(tile[j, i], y) + _is_less(tile[j + 1, i], y))
-            b = np.uint16(_is_less(tile[j + 2, i], y) + _is_less(tile[j + 3, i], y))
-            state[_BELOW + i] += np.uint16(a + b)
-    for j in range(rows - rows % 4, rows):
-        for i in range(lanes):
-            state[_BELOW + i] += _is_less(tile[j, i], state[i])
-
-
-@kernel
-def _differing_bits(tile):
-    """How many of the last bits tell the values of a lane apart."""
-    found = np.uint16(0)
-    for j in range(1, tile.shape[0]):
-        for i in range(tile.shape[1]):
-            found = np.uint16(found | np.uint16(tile[j, i] ^ tile[0, i]))
-    bits = 0
-    while found >> bits:
-        bits += 1
-    return bits
-
-
-@kernel
-def _bisect(tile, rank, state, found):
-    """The value of this rank, counted from 0, of each lane: the greatest y of which at most `rank` values are less."""
-    lanes = tile.shape[1]
-    bits = _differing_bits(tile)
-    for i in range(lanes):
-        state[_BEST + i] = np.uint16(tile[0, i] >> np.uint16(bits) << np.uint16(bits))
-    for bit in range(bits - 1, -1, -1):
-        for i in range(lanes):
-            state[i] = state[_BEST + i] | np.uint16(1 << bit)
-        _count_below(tile, state)
-        for i in range(lanes):
-            state[_BEST + i] = state[i] if state[_BELOW + i] <= rank else state[_BEST + i]
-    copy(state[_BEST : _BEST + lanes], found)
-
-
-@kernel
-def _next(tile, rank, state, found, after):
-    """The value of the rank after `rank`, whose own was found."""
-    lanes = tile.shape[1]
-    fill(after, np.uint16(65535))
-    fill(state[_BELOW:_BEST], np.uint16(0))
-    for j in range(tile.shape[0]):
-        for i in range(lanes):
-            x, y = tile[j, i], found[i]
-            above = x > y
-            after[i] = min(after[i], x) if above else after[i]
-            state[_BELOW + i] += np.uint16(0) if above else np.uint16(1)
-    for i in range(lanes):
-        after[i] = found[i] if state[_BELOW + i] > rank + 1 else after[i]
-
-
-@kernel
-def _select(tile, order, sort, picks, state):
-    """Bring the values of the picked ranks, neighbours at most, into their rows of the tile."""
-    first, last = picks
-    if tile.shape[0] < MANY_FRAMES:
-        sort(tile, order)
-        return
-    lanes = tile.shape[1]
-    low, high = state[3 * MOST_LANES : 3 * MOST_LANES + lanes], state[4 * MOST_LANES : 4 * MOST_LANES + lanes]
-    _bisect(tile, np.uint16(first), state, low)
-    if first == last:
-        copy(low, tile[first])
-    else:
-        _next(tile, np.uint16(first), state, low, high)
-        copy(low, tile[first])
-        copy(high, tile[last])
-
-
 @kernel
 def _store_variance(sums, n, factor, variance):
     share, scale = 1.0 / n, 1.0 / (n * (n - 1.0))
@@ -212,9 +122,7 @@ def _integer_medians(
     rows, n = frames.shape[0], np.float64(frames.shape[0])
     of_values, of_sums = aligned(rows, lanes, np.uint16), np.zeros(3 * MOST_LANES, np.uint32)
     of_frames = np.empty((0, 0), np.int32)
-    of_ranks = np.zeros(5 * MOST_LANES, np.uint16)
-    tile, sums, state = borrowed(of_values), borrowed(of_sums), borrowed(of_ranks)
-    order = borrowed(of_frames)
+    tile, sums, order = borrowed(of_values), borrowed(of_sums), borrowed(of_frames)
     frames = borrowed(frames)
     value, variance, flags = borrowed(value), borrowed(variance), borrowed(flags)
     for start in range(0, value.size, lanes):
@@ -229,12 +137,12 @@ def _integer_medians(
         if variance.size:
             _sum(tile, sums)
             _store_variance(sums, n, factor, variance[start:end])
-        _select(tile, order, sort, picks, state)
+        sort(tile, order)
         _store(tile[picks[0]], tile[picks[1]], value[start:end], flags[start:end])
     fill(count, np.uint16(rows))
     fill(rejected_low, np.uint16(0))
     fill(rejected_high, np.uint16(0))
-    hold((of_values, of_sums, of_ranks, of_frames))
+    hold((of_values, of_sums, of_frames))
 
 
 @functools.cache

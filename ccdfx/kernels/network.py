@@ -6,7 +6,8 @@ Batcher's odd-even merge sort for any number of values (Knuth, The Art of Comput
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 Comparators = tuple[tuple[int, int], ...]
 
@@ -25,13 +26,95 @@ def _sort(rows: Sequence[int]) -> list[tuple[int, int]]:
     """Sort every other row, and the others, and merge them."""
     if len(rows) < 2:
         return []
-    found = _sort(rows[::2]) + _sort(rows[1::2])
-    found += zip(rows[::2], rows[1::2], strict=False)
+    return _sort(rows[::2]) + _sort(rows[1::2]) + _merge(rows)
+
+
+def _merge(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Merge every other row with the others."""
+    found = list(zip(rows[::2], rows[1::2], strict=False))
     ahead = 1 << (len(rows) - 1).bit_length()
     while ahead > 2:
         ahead //= 2
         found += zip(rows[1::2], rows[ahead::2], strict=False)
     return found
+
+
+class Block(NamedTuple):
+    """Comparators of a few rows that are used again and again.
+
+    Their row k stands for the row ``first + k // 2 * far + k % 2 * near``, and then for those that lie further on by each
+    combination of the `loops`, (step, times).
+    """
+
+    comparators: Comparators
+    near: int
+    far: int
+    first: int = 0
+    loops: tuple[tuple[int, int], ...] = ()
+
+
+GROUP, STEPS = 8, 16
+
+
+def sorting_blocks(count: int, most: int) -> Iterator[Block]:
+    """The `sorting_network` of many values in blocks of not much more than `most` rows.
+
+    Classes of rows, each `classes` apart, are sorted; then two at a time are merged. The first comparators of a merge
+    join rows of the same remainder by twice GROUP, the others rows that lie near one another.
+    """
+    classes = 1
+    while -(-count // classes) > most:
+        classes *= 2
+    for size, first, times in _sizes(count, classes):
+        yield Block(sorting_network(size), classes, 2 * classes, first, ((1, times),))
+    while classes > 1:
+        classes //= 2
+        for size, first, times in _sizes(count, classes):
+            yield from _merging_blocks(size, classes, first, times)
+
+
+def _sizes(count: int, classes: int) -> list[tuple[int, int, int]]:
+    """How many rows classes have, the first such class, and how many there are."""
+    size, more = divmod(count, classes)
+    return [(size + 1, 0, more), (size, more, classes - more)] if more else [(size, 0, classes)]
+
+
+def _merging_blocks(size: int, apart: int, first: int, times: int) -> Iterator[Block]:
+    pairs = size // 2
+    each, more = divmod(pairs, GROUP)
+    for rows, group, groups in (
+        (2 * each + 2, 0, more),
+        (2 * each + size % 2, more, 1),
+        (2 * each, more + 1, GROUP - more - 1),
+    ):
+        yield Block(
+            tuple(_merge(range(rows))), apart, 2 * apart * GROUP, first + 2 * apart * group,
+            ((1, times), (2 * apart, groups)),
+        )  # fmt: skip
+    last = size - pairs  # there are that many rows to be compared with
+    windows = max(min(pairs, last - GROUP // 2), 0) // STEPS
+    yield Block(
+        _near(STEPS, STEPS + GROUP),
+        apart,
+        2 * apart,
+        first + apart,
+        ((1, times), (2 * apart * STEPS, windows)),
+    )
+    done = windows * STEPS
+    yield Block(
+        _near(pairs - done, last - done), apart, 2 * apart, first + apart * (2 * done + 1), ((1, times),)
+    )
+
+
+def _near(steps: int, last: int) -> Comparators:
+    """The last comparators of a merge, row by row, which reach less than GROUP rows ahead."""
+    reaches = [GROUP >> n for n in range(1, GROUP.bit_length())]
+    return tuple(
+        (2 * step, 2 * (step + reach) - 1)
+        for step in range(steps)
+        for reach in reaches
+        if step + reach < last
+    )
 
 
 def middle_ranks(count: int) -> tuple[int, ...]:

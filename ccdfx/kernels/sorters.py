@@ -2,7 +2,7 @@
 
 A sorter is compiled for one number of rows: its comparators are instructions, and neighbouring lanes lie in one vector
 register. Rows are loaded and stored once, not once for each comparator, which makes it about three times as fast as a
-network that is read as data. More rows than that can serve are sorted in classes, which are then merged.
+network that is read as data. Networks of many rows are such code for blocks of rows, in loops.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.network import in_order_of_use, middle_network, sorting_network
+from ccdfx.kernels.network import Block, in_order_of_use, middle_network, sorting_blocks
 from ccdfx.kernels.vectors import call, load, store, vector_bytes
 
 MOST_STRAIGHT = 128
-"""More rows than that are sorted in classes: their code would not fit the cache of instructions."""
+"""More rows than that are sorted in blocks: their code would not fit the cache of instructions."""
 
 LANE_STEP = 64
 """Tiles have a multiple of that many lanes."""
@@ -68,9 +69,7 @@ def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -
     >>> tile[:, 0]
     array([1., 2., 3.], dtype=float32)
     """
-    step = vector_bytes() // np.dtype(kind).itemsize
-    make = _straight if count <= MOST_STRAIGHT else _in_classes
-    return Sorter(kernel(make(count, ordered, middle, step), signature=_signature(kind)), kind)
+    return Sorter(kernel(_sorting(count, ordered, middle), signature=_signature(kind)), kind)
 
 
 @kernel
@@ -81,95 +80,90 @@ def number_rows(order):
             order[j, i] = j
 
 
-def _straight(count: int, ordered: bool, middle: bool, step: int) -> Callable[..., None]:
+def _sorting(count: int, ordered: bool, middle: bool) -> Callable[..., None]:
     def sort(tile, order):
-        lanes = tile.shape[1]
         number_rows(order)
-        for start in range(0, lanes, step):
-            _exchange(tile, order, start, lanes, count, ordered, middle)
+        _sort_rows(tile, order, count, ordered, middle)
 
     return sort
 
 
-def _in_classes(count: int, ordered: bool, middle: bool, step: int) -> Callable[..., None]:
-    """Batcher's merge exchange, its first phases as straight-line code: those sort the rows r, r + classes, ..."""
-    half = 1 << (count - 1).bit_length() - 1
-    classes = half
-    while -(-2 * count // classes) <= MOST_STRAIGHT:
-        classes //= 2
-    size, more = divmod(count, classes)
-    larger = size + 1
-
-    def sort(tile, order):
-        lanes = tile.shape[1]
-        number_rows(order)
-        for r in range(classes):
-            for start in range(r * lanes, (r + 1) * lanes, step):
-                if r < more:
-                    _exchange(tile, order, start, classes * lanes, larger, ordered, False)
-                else:
-                    _exchange(tile, order, start, classes * lanes, size, ordered, False)
-        p = classes // 2
-        while p > 0:
-            q, r, d = half, 0, p
-            while d > 0:
-                for i in range(count - d):
-                    if i & p == r:
-                        for start in range(i * lanes, (i + 1) * lanes, step):
-                            _exchange(tile, order, start, d * lanes, 2, ordered, False)
-                d, q, r = q - p, q // 2, p
-            p //= 2
-
-    return sort
+def _blocks(count: int, middle: bool) -> list[Block]:
+    if middle and count <= MOST_STRAIGHT:
+        return [Block(middle_network(count), 1, 2)]
+    return list(sorting_blocks(count, MOST_STRAIGHT))
 
 
 @intrinsic(prefer_literal=True)
-def _exchange(typingctx, tile, order, start, step, count, ordered, middle):
-    """Sort `count` vectors of lanes that begin at start, start + step, ...; of `middle` ranks only those."""
+def _sort_rows(typingctx, tile, order, count, ordered, middle):
+    """Sort the rows of a tile, as many as `count` says."""
     if not all(isinstance(kind, types.Literal) for kind in (count, ordered, middle)):
         return None
-    rows = count.literal_value
-    network = middle_network(rows) if middle.literal_value else sorting_network(rows)
-    comparators = in_order_of_use(network)
+    blocks = _blocks(count.literal_value, middle.literal_value)
 
     def codegen(context, builder, signature, args):
-        columns = [_Column(context, builder, signature.args[0], args[0], args[2:4])]
+        columns = [_Column(context, builder, signature.args[0], args[0])]
         if ordered.literal_value:
-            columns.append(_Column(context, builder, signature.args[1], args[1], args[2:4], columns[0].lanes))
-        left = collections.Counter(row for pair in comparators for row in pair)
-        held: dict[int, list[Any]] = {}
-        for pair in comparators:
-            for row in pair:
-                if row not in held:
-                    held[row] = [column.load(row) for column in columns]
-            held[pair[0]], held[pair[1]] = _exchanged(columns, held[pair[0]], held[pair[1]])
-            left.subtract(pair)
-            for row in pair:
-                if not left[row]:
-                    for column, vector in zip(columns, held.pop(row), strict=True):
-                        column.store(row, vector)
+            columns.append(_Column(context, builder, signature.args[1], args[1], columns[0].lanes))
+        for block in blocks:
+            _write_loops(builder, columns, block, columns[0].width.type(block.first), block.loops)
         return context.get_dummy_value()
 
-    return types.void(tile, order, start, step, count, ordered, middle), codegen
+    return types.void(tile, order, count, ordered, middle), codegen
+
+
+def _write_loops(
+    builder: Any, columns: list[_Column], block: Block, row: Any, loops: tuple[tuple[int, int], ...]
+) -> None:
+    """Run a block from a row on, and from the rows on that lie further by the loops."""
+    width = columns[0].width
+    if loops:
+        (step, times), *inner = loops
+        with cgutils.for_range(builder, width.type(times)) as loop:
+            further = builder.add(row, builder.mul(loop.index, width.type(step)))
+            _write_loops(builder, columns, block, further, tuple(inner))
+        return
+    number = width.type(columns[0].lanes)
+    with cgutils.for_range_slice(builder, width.type(0), width, number, width.type) as (lane, _):
+        start = builder.add(builder.mul(row, width), lane)
+        _write_block(columns, block, start)
+
+
+def _write_block(columns: list[_Column], block: Block, start: Any) -> None:
+    """The comparators as instructions: a row is loaded before its first use and stored after its last."""
+    comparators = in_order_of_use(block.comparators)
+    left = collections.Counter(row for pair in comparators for row in pair)
+    held: dict[int, list[Any]] = {}
+    for pair in comparators:
+        for row in pair:
+            if row not in held:
+                held[row] = [column.load(start, block, row) for column in columns]
+        held[pair[0]], held[pair[1]] = _exchanged(columns, held[pair[0]], held[pair[1]])
+        left.subtract(pair)
+        for row in pair:
+            if not left[row]:
+                for column, vector in zip(columns, held.pop(row), strict=True):
+                    column.store(start, block, row, vector)
 
 
 class _Column:
-    """Vectors of neighbouring lanes of the rows of an array, `place` = (start, step)."""
+    """Vectors of neighbouring lanes of the rows of an array."""
 
-    def __init__(self, context, builder, kind, array, place, lanes=None) -> None:
+    def __init__(self, context, builder, kind, array, lanes=None) -> None:
         item = context.get_value_type(kind.dtype)
-        self.builder, self.place = builder, place
-        self.data = context.make_array(kind)(context, builder, value=array).data
+        self.builder = builder
+        found = context.make_array(kind)(context, builder, value=array)
+        self.data, self.width = found.data, cgutils.unpack_tuple(builder, found.shape)[1]
         self.size = kind.dtype.bitwidth // 8
         self.lanes = lanes or vector_bytes() // self.size
         self.type = ir.VectorType(item, self.lanes)
         self.real = isinstance(kind.dtype, types.Float)
 
-    def load(self, row: int) -> Any:
-        return load(self.builder, self._pointer(row), self.type, self.size)
+    def load(self, start: Any, block: Block, row: int) -> Any:
+        return load(self.builder, self._pointer(start, block, row), self.type, self.size)
 
-    def store(self, row: int, vector: Any) -> None:
-        store(self.builder, vector, self._pointer(row), self.size)
+    def store(self, start: Any, block: Block, row: int, vector: Any) -> None:
+        store(self.builder, vector, self._pointer(start, block, row), self.size)
 
     def extreme(self, name: str, a: Any, b: Any) -> Any:
         """The vector minimum or maximum (`name` is min or max) of floats that are not NaN, or of integers."""
@@ -180,10 +174,9 @@ class _Column:
     def is_less(self, a, b):
         return self.builder.fcmp_ordered("<", a, b) if self.real else self.builder.icmp_unsigned("<", a, b)
 
-    def _pointer(self, row: int):
-        start, step = self.place
-        index = self.builder.add(start, self.builder.mul(step, ir.Constant(step.type, row)))
-        return self.builder.gep(self.data, [index])
+    def _pointer(self, start: Any, block: Block, row: int) -> Any:
+        further = self.width.type(row // 2 * block.far + row % 2 * block.near)
+        return self.builder.gep(self.data, [self.builder.add(start, self.builder.mul(self.width, further))])
 
 
 def _exchanged(

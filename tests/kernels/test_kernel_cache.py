@@ -83,7 +83,7 @@ def test_a_kernel_is_stale_when_what_writes_its_instructions_changes(monkeypatch
     from ccdfx.kernels import cache, sorters
 
     digest = cache._digest
-    made = sorters._straight(5, False, False, 16)
+    made = sorters._sorting(5, False, False)
     before = cache._stamp(made)
     for name in ("sorters.py", "network.py", "vectors.py"):
         monkeypatch.setattr(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx.kernels.network import in_order_of_use, middle_network, middle_ranks, sorting_network
+from ccdfx.kernels.network import (
+    in_order_of_use,
+    middle_network,
+    middle_ranks,
+    sorting_blocks,
+    sorting_network,
+)
 from ccdfx.kernels.sorters import LANE_STEP, MOST_STRAIGHT, sorter
 
 NO_ORDER = np.empty((0, 0), np.int32)
@@ -46,6 +53,32 @@ def test_the_middle_network_finds_the_middle_ranks(count: int, data: st.DataObje
     assert [line[rank] for rank in middle_ranks(count)] == expected
 
 
+def in_blocks(count: int, most: int) -> list[tuple[int, int]]:
+    """The comparators of all blocks, in their turn."""
+    found = []
+    for block in sorting_blocks(count, most):
+        for steps in itertools.product(*(range(0, step * times, step) for step, times in block.loops)):
+            start = block.first + sum(steps)
+            found += [
+                tuple(start + k // 2 * block.far + k % 2 * block.near for k in pair)
+                for pair in block.comparators
+            ]
+    return found
+
+
+@given(st.integers(1, 300), st.integers(4, 40), st.data())
+def test_blocks_sort_zeros_and_ones_by_the_same_comparators(
+    count: int, most: int, data: st.DataObject
+) -> None:
+    comparators = in_blocks(count, most)
+    assert sorted(comparators) == sorted(sorting_network(count))
+    ones = data.draw(st.sets(st.integers(0, count - 1)))
+    line = [int(row in ones) for row in range(count)]
+    for i, j in comparators:
+        line[i], line[j] = min(line[i], line[j]), max(line[i], line[j])
+    assert line == sorted(line)
+
+
 @given(st.integers(1, 150))
 def test_an_order_of_use_keeps_every_comparator_in_its_turn(count: int) -> None:
     comparators, ordered = sorting_network(count), in_order_of_use(sorting_network(count))
@@ -54,7 +87,7 @@ def test_an_order_of_use_keeps_every_comparator_in_its_turn(count: int) -> None:
         assert [pair for pair in comparators if row in pair] == [pair for pair in ordered if row in pair]
 
 
-COUNTS = [1, 2, 3, 5, 16, 25, MOST_STRAIGHT, MOST_STRAIGHT + 1, 255, 300]
+COUNTS = [1, 2, 3, 5, 16, 25, MOST_STRAIGHT, MOST_STRAIGHT + 1, 255, 300, 530]
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "u2"])
@@ -86,6 +119,30 @@ def test_a_sorter_of_the_middle_brings_the_middle_ranks_into_place(kind: str, co
     expected = np.sort(tile, axis=0)[ranks]
     sorter(kind, count, middle=True)(tile, NO_ORDER)
     assert np.array_equal(tile[ranks], expected)
+
+
+ALONE = """
+import sys
+import numpy as np
+from ccdfx.kernels.sorters import sorter
+from ccdfx.kernels.medians import median_rows
+sorters = {count: sorter("f4", count) for count in map(int, sys.argv[1:])}
+plane = np.random.default_rng(0).random((40, 50), np.float32)
+for count, made in sorters.items():
+    out = np.empty_like(plane)
+    median_rows(plane, 1, count, made, False, out, 0, 40)
+    middle = np.median([plane[:, x : x + count] for x in range(50 - count)], axis=2)
+    assert np.array_equal(out[:, count // 2 : 50 - count + count // 2], middle.T), count
+"""
+
+
+@pytest.mark.slow
+def test_sorters_that_other_processes_compiled_are_not_confused(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    for counts in (["5"], ["9"], ["5", "9"], ["9", "5"]):
+        subprocess.run([sys.executable, "-c", ALONE, *counts], check=True)
 
 
 SCRIPT = """
