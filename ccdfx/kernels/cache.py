@@ -168,13 +168,19 @@ def _without_collection() -> Iterator[None]:
 
 
 def kernel(
-    function: Callable[..., Any] | None = None, *, signature: Any = None, fastmath: Any = False
+    function: Callable[..., Any] | None = None,
+    *,
+    signature: Any = None,
+    fastmath: Any = False,
+    inline: bool = False,
 ) -> Any:
     """Compile a function as a kernel: no GIL, no branch at a division, cached safely.
 
     Use it in place of ``numba.njit``. With a signature the function is compiled at once, else at its first call.
     A kernel that calls another one takes it in as a part, without the wrappers for calls from Python, and without files
     of its own in the cache: they would be half of the time that a kernel of many small functions takes to compile.
+    One to `inline` becomes part of the code wherever it is called: what a call for one lane needs, as it hands over
+    seven numbers for each array.
 
     >>> @kernel
     ... def twice(x):
@@ -183,8 +189,8 @@ def kernel(
     4
     """
     if function is None:
-        return functools.partial(kernel, signature=signature, fastmath=fastmath)
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+        return functools.partial(kernel, signature=signature, fastmath=fastmath, inline=inline)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
     dispatcher = njit(**options)(function)
     inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
     dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
