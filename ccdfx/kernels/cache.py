@@ -23,6 +23,7 @@ from numba import njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from ccdfx.errors import CcdfxWarning
+from ccdfx.kernels.linking import LinkedCompiler
 
 _DIGEST = 32
 
@@ -185,13 +186,19 @@ def _name_apart(function: Callable[..., Any]) -> None:
 
 
 def kernel(
-    function: Callable[..., Any] | None = None, *, signature: Any = None, fastmath: Any = False
+    function: Callable[..., Any] | None = None,
+    *,
+    signature: Any = None,
+    fastmath: Any = False,
+    inline: bool = False,
 ) -> Any:
     """Compile a function as a kernel: no GIL, no branch at a division, cached safely.
 
     Use it in place of ``numba.njit``. With a signature the function is compiled at once, else at its first call.
     A kernel that calls another one takes it in as a part, without the wrappers for calls from Python, and without files
     of its own in the cache: they would be half of the time that a kernel of many small functions takes to compile.
+    One to `inline` becomes part of the code wherever it is called: what a call for one lane needs, as it hands over
+    seven numbers for each array.
 
     >>> @kernel
     ... def twice(x):
@@ -200,13 +207,15 @@ def kernel(
     4
     """
     if function is None:
-        return functools.partial(kernel, signature=signature, fastmath=fastmath)
+        return functools.partial(kernel, signature=signature, fastmath=fastmath, inline=inline)
     if Path(function.__code__.co_filename).is_file():
         _digest(function.__code__.co_filename)  # now: the file may be edited before the function is compiled
     _name_apart(function)
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
     dispatcher = njit(**options)(function)
-    inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+    inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=LinkedCompiler, **options)(
+        function
+    )
     dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
     try:
         dispatcher._cache = _GuardedCache(function)

@@ -7,7 +7,7 @@ moves the lanes that need another look to the front of a smaller block, their su
     x, left = lanes, counts
     while left.size:
         medians(x, left, center)
-        ...                                              # sigma[0, k] of each lane
+        ...                                              # sigma[k] of each lane
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
@@ -23,15 +23,21 @@ from collections import namedtuple
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.lanes import borrowed, greatest
+from ccdfx.kernels.lanes import least as fewest
 
 TIE = 0.001  # residuals (in sigma) that are equal for `keep`
 MEDIAN, MEAN, TRIMMED = 0, 1, 2  # centers
 LOW, HIGH, KEEP = 0, 1, 2  # the first three parameters of a clipping rule
 
 # Of each lane of the tile: `counts`; the ranks of the survivors `low`, `high`, and those before the last pass that
-# dropped something, `floor`, `ceiling`; `residual` in sigma of what was dropped, [lane][rank]. Of each lane of the
-# block: how many are `left`, from which `lane` of the tile they are.
-Work = namedtuple("Work", "counts parameters low high floor ceiling residual block left lane found")
+# dropped something, `floor`, `ceiling`; `residual` in sigma of what was dropped, [lane][rank], where values may have to
+# come back. Of each lane of the block: how many are `left`, from which `lane` of the tile they are. `found`: the lanes of
+# a block that may lose a value; `place`: where their survivors begin; `marked` is scratch. The arrays are borrowed from
+# the `owners`, which live as long as the work is used.
+Work = namedtuple(
+    "Work", "counts parameters low high floor ceiling residual block left lane found place marked owners"
+)
 
 
 @kernel
@@ -51,54 +57,142 @@ def column(lanes, lane, count, x):
 def begin(lanes, counts, parameters, low, high):
     """All values survive, and every lane is to be looked at."""
     rows, width = lanes.shape
-    floor, ceiling = np.empty(width, np.int32), np.empty(width, np.int32)
-    left, lane = np.empty(width, np.int32), np.empty(width, np.int32)
+    integers, place, block = np.empty((5, width), np.int32), np.empty(width, np.int64), np.empty_like(lanes)
+    marked = np.empty(width, np.bool_)
+    residual = np.empty((width if parameters[KEEP] != 0 else 0, rows))
+    floor, ceiling, left = borrowed(integers[0]), borrowed(integers[1]), borrowed(integers[2])
+    lane, found = borrowed(integers[3]), borrowed(integers[4])
     for i in range(width):
         low[i] = floor[i] = 0
         high[i] = ceiling[i] = counts[i]
         lane[i] = i
-    residual, block, found = np.empty((width, rows)), np.empty_like(lanes), np.empty(width, np.bool_)
-    return Work(counts, parameters, low, high, floor, ceiling, residual, block, left, lane, found)
+    return Work(
+        borrowed(counts), borrowed(parameters), borrowed(low), borrowed(high), floor, ceiling,
+        borrowed(residual), borrowed(block), left, lane, found, borrowed(place), borrowed(marked),
+        (integers, place, block, residual, marked),
+    )  # fmt: skip
 
 
 @kernel
 def clip_pass(x, left, work, center, sigma, least):
     """Drop what lies beyond the limits; the numbers of values left in the lanes that need another pass.
 
-    x[rank, k]: the survivors of lane work.lane[k], left[k] of them. sigma[0, k] is that of lane k; or sigma[rank, k]
-    that of each value, and the lanes to look at are already marked. A pass needs at least so many values.
+    x[rank, k]: the survivors of lane work.lane[k], left[k] of them; center[k], sigma[k]: theirs. A pass needs at least
+    so many values.
+    """
+    number = list_beyond(x, left, work, center, sigma)
+    left = _drop(x, left, work, number, center, sigma, least)
+    gather(x, work.place, left, work.block)
+    return left
+
+
+@kernel
+def list_beyond(x, left, work, center, sigma):
+    """List the lanes of a block with an end beyond its limit in work.found; how many."""
+    low_limit, high_limit = work.parameters[LOW], work.parameters[HIGH]
+    beyond, n = work.marked[: left.size], greatest(left)
+    if fewest(left) == n:
+        for k in range(left.size if n > 0 else 0):
+            below = center[k] - x[0, k] > low_limit * sigma[k]
+            above = x[n - 1, k] - center[k] > high_limit * sigma[k]
+            beyond[k] = (below | above) & (sigma[k] > 0)
+    else:
+        for k in range(left.size):
+            below = center[k] - x[0, k] > low_limit * sigma[k]
+            above = x[max(left[k] - 1, 0), k] - center[k] > high_limit * sigma[k]
+            beyond[k] = (below | above) & (sigma[k] > 0)
+    return list_marked(beyond, work.found) if n > 0 else 0
+
+
+@kernel
+def list_marked(marked, found):
+    """Where a vector of bool is true; how many places."""
+    m = 0
+    for k in range(marked.size):
+        found[m] = k
+        m += marked[k]
+    return m
+
+
+@kernel(inline=True)
+def value(lanes, r, i):
+    """The value of a rank of a lane; an index without a sign is not looked at for being negative."""
+    return np.float64(lanes[np.uint64(r), np.uint64(i)])
+
+
+@kernel
+def _drop(x, left, work, number, center, sigma, least):
+    """Drop from the listed lanes what lies beyond the limits; what is left in those that need another pass.
+
+    Few branches depend on the values: to guess one of them wrong costs more than the work on a lane.
+    """
+    low_limit, high_limit, keeps = work.parameters[LOW], work.parameters[HIGH], work.parameters[KEEP] != 0
+    again, needed = 0, np.int64(least)
+    for j in range(number):
+        k = np.uint64(work.found[j])
+        c, s, n, i = center[k], sigma[k], np.int64(left[k]), np.uint64(work.lane[k])
+        if keeps:
+            needed = max(least, least_kept(work.parameters, work.counts[i]) + 1)
+        if n < needed:
+            continue
+        below, above = low_limit * s, high_limit * s
+        lowest, highest = c - value(x, 0, k) > below, value(x, n - 1, k) - c > above
+        first = np.int64(lowest) + np.int64(lowest & (c - value(x, 1, k) > below))
+        last = n - np.int64(highest) - np.int64(highest & (value(x, n - 2, k) - c > above))
+        while first < last and c - value(x, first, k) > below:
+            first += 1
+        while last > first and value(x, last - 1, k) - c > above:
+            last -= 1
+        floor = np.int64(work.low[i])
+        if keeps:
+            for r in range(first):
+                work.residual[i, floor + r] = (c - x[r, k]) / s
+            for r in range(last, n):
+                work.residual[i, floor + r] = (x[r, k] - c) / s
+        work.floor[i], work.ceiling[i] = floor, floor + n
+        work.low[i], work.high[i] = floor + first, floor + last
+        place, to = np.int64(first * x.shape[1] + np.int64(k)), np.uint64(again)
+        work.place[to], work.left[to], work.lane[to] = place, last - first, i
+        again += np.int64(last - first >= needed)
+    return work.left[:again]
+
+
+@kernel
+def gather(x, place, left, block):
+    """To the front of a block, values of lanes of another block or the same, as many as left[k] from place[k] on."""
+    width, flat, most = x.shape[1], x.reshape(x.size), x.size - 1
+    if left.size > 0:
+        for r in range(greatest(left)):
+            for k in range(left.size):
+                block[np.uint64(r), np.uint64(k)] = flat[np.uint64(min(place[k] + r * width, most))]
+
+
+@kernel
+def drop_each(lanes, i, work, center, sigma, least):
+    """As `drop`, of lane i, where the value of each rank has a sigma of its own: both ends move inwards, as IRAF does it.
+
+    Whether another pass is needed.
     """
     low_limit, high_limit = work.parameters[LOW], work.parameters[HIGH]
-    own = np.int64(sigma.shape[0] > 1)
-    if not own:
-        for k in range(left.size):
-            below = center[k] - x[0, k] > low_limit * sigma[0, k]
-            above = x[max(left[k] - 1, 0), k] - center[k] > high_limit * sigma[0, k]
-            work.found[k] = (below | above) & (sigma[0, k] > 0)
-    again = 0
-    for k in range(left.size):
-        if not work.found[k]:
-            continue
-        i, n = work.lane[k], np.int64(left[k])
-        keep = least_kept(work.parameters, work.counts[i])
-        if n < max(least, keep + 1):
-            continue
-        residual, floor, first, last = work.residual, work.low[i], 0, n
-        while first < last and center[k] - x[first, k] > low_limit * sigma[own * first, k]:
-            residual[i, floor + first] = (center[k] - x[first, k]) / sigma[own * first, k]
-            first += 1
-        while last > first and x[last - 1, k] - center[k] > high_limit * sigma[own * (last - 1), k]:
-            last -= 1
-            residual[i, floor + last] = (x[last, k] - center[k]) / sigma[own * last, k]
-        if last - first < n:
-            work.floor[i], work.ceiling[i] = floor, work.high[i]
-            work.low[i], work.high[i] = floor + first, floor + last
-            if last - first >= max(least, keep + 1):
-                for r in range(last - first):
-                    work.block[r, again] = x[first + r, k]
-                work.left[again], work.lane[again] = last - first, i
-                again += 1
-    return work.left[:again]
+    floor, ceiling = np.int64(work.low[i]), np.int64(work.high[i])
+    if work.parameters[KEEP] != 0:
+        least = max(least, least_kept(work.parameters, work.counts[i]) + 1)
+    if ceiling - floor < least:
+        return False
+    first, last = floor, ceiling
+    while first < last and center - lanes[first, i] > low_limit * sigma[first]:
+        first += 1
+    while last > first and lanes[last - 1, i] - center > high_limit * sigma[last - 1]:
+        last -= 1
+    if work.parameters[KEEP] != 0:
+        for r in range(floor, first):
+            work.residual[i, r] = (center - lanes[r, i]) / sigma[r]
+        for r in range(last, ceiling):
+            work.residual[i, r] = (lanes[r, i] - center) / sigma[r]
+    if last - first == ceiling - floor:
+        return False
+    work.low[i], work.high[i], work.floor[i], work.ceiling[i] = first, last, floor, ceiling
+    return last - first >= least
 
 
 @kernel

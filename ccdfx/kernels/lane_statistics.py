@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import MEDIAN, TRIMMED
-from ccdfx.kernels.lanes import greatest
+from ccdfx.kernels.clipping import MEDIAN, TRIMMED, value
+from ccdfx.kernels.lanes import greatest, least
 
 MAD_TO_SIGMA = 1.4826
 
@@ -47,14 +47,29 @@ def center_of(x, low, high, kind):
     return pivot + total / n
 
 
+# ---- some ranks of one lane ----
+
+
+@kernel(inline=True)
+def lane_median(lanes, i, low, high):
+    n = high - low
+    return 0.5 * (value(lanes, low + ((n - 1) >> 1), i) + value(lanes, low + (n >> 1), i))
+
+
 # ---- all lanes at once ----
 
 
 @kernel
 def medians(lanes, counts, center):
-    for i in range(counts.size):
-        n = max(counts[i], 1)
-        center[i] = 0.5 * (np.float64(lanes[(n - 1) // 2, i]) + np.float64(lanes[n // 2, i]))
+    n = greatest(counts)
+    if n > 0 and least(counts) == n:
+        lower, upper = (n - 1) // 2, n // 2
+        for i in range(counts.size):
+            center[i] = 0.5 * (np.float64(lanes[lower, i]) + np.float64(lanes[upper, i]))
+    else:
+        for i in range(counts.size):
+            n = max(counts[i], 1)
+            center[i] = 0.5 * (np.float64(lanes[(n - 1) // 2, i]) + np.float64(lanes[n // 2, i]))
 
 
 @kernel
@@ -97,45 +112,78 @@ def deviations(lanes, counts, center, divisor, sigma):
         sigma[i] = np.sqrt(sigma[i] / max(counts[i] - divisor, 1))
 
 
-@kernel
-def _nearest(lanes, lane, n, center, count):
-    """The count-th smallest distance from the center: the half-width of the nearest `count` neighbouring ranks."""
-    first, last = 0, n - count
-    while first < last:
-        r = (first + last) // 2
-        if center - lanes[r, lane] > lanes[r + count, lane] - center:
-            first = r + 1
-        else:
-            last = r
-    return max(center - lanes[first, lane], lanes[first + count - 1, lane] - center)
+@kernel(inline=True)
+def lane_mad_sigma(lanes, i, low, high, center, floor):
+    """1.4826 times the median absolute deviation from the center of these ranks of a lane, but at least the floor.
+
+    Half of the values, those nearest to the center, are neighbours: where they begin is found by bisection. There are
+    no branches that depend on the values.
+    """
+    n = high - low
+    count = (n + 1) >> 1
+    first, length = low, n - count
+    while length > 0:
+        half = (length + 1) >> 1
+        r = first + half
+        closer = center - value(lanes, r - 1, i) > value(lanes, r - 1 + count, i) - center
+        first += half * np.int64(closer)
+        length -= half
+    last = first + count
+    distance = max(center - value(lanes, first, i), value(lanes, last - 1, i) - center)
+    if n & 1 == 0:  # the next one is a neighbour of theirs
+        below = center - value(lanes, max(first - 1, low), i)
+        above = value(lanes, min(last, high - 1), i) - center
+        below = below if first > low else np.inf
+        above = above if last < high else np.inf
+        distance = 0.5 * (distance + min(below, above))
+    return max(MAD_TO_SIGMA * distance, floor)
 
 
 @kernel
-def _nearest_of_all(lanes, width, rows, center, count, distance):
-    """As `_nearest`, of lanes that are all full: the least half-width of `count` neighbouring ranks."""
+def _nearest_of_full(lanes, width, rows, center, count, distance):
+    """The count-th smallest distance in lanes that are all full: the least half-width of `count` neighbouring ranks.
+
+    Only runs about the middle are looked at, where it is in all but a few lanes: NaN in these.
+    """
+    middle, reach = (rows - count) // 2, 1 + np.int64(0.8 * np.sqrt(rows))
+    first, last = max(middle - reach, 0), min(middle + reach, rows - count)
+    before, after = max(first - 1, 0), min(last + count, rows - 1)
+    end = min(before + count, rows - 1)
     for i in range(width):
-        distance[i] = np.inf
-    for r in range(rows - count + 1):
+        above = (first > 0) & (center[i] - lanes[before, i] <= lanes[end, i] - center[i])
+        below = (last < rows - count) & (center[i] - lanes[last, i] > lanes[after, i] - center[i])
+        distance[i] = np.nan if above | below else np.inf
+    for r in range(first, last + 1):
         for i in range(width):
             d = max(center[i] - lanes[r, i], lanes[r + count - 1, i] - center[i])
             distance[i] = d if d < distance[i] else distance[i]
 
 
 @kernel
-def mad_sigmas(lanes, counts, center, floor, sigma):
+def mad_sigmas(lanes, counts, center, floor, sigma, scratch):
     """1.4826 times the median absolute deviation from the center of every lane, but at least the floor."""
-    rows, width = greatest(counts), counts.size
-    _nearest_of_all(lanes, width, rows, center, (rows + 1) // 2, sigma)
-    if rows % 2 == 0:
-        further = np.empty(width)
-        _nearest_of_all(lanes, width, rows, center, rows // 2 + 1, further)
+    rows, width = np.int64(greatest(counts)), counts.size
+    with_count, nearest, further = np.zeros(rows + 1, np.int64), scratch[0], scratch[1]
+    with_count[rows] = width
+    if least(counts) != rows:
+        with_count[rows] = 0
         for i in range(width):
-            sigma[i] = 0.5 * (sigma[i] + further[i])
+            with_count[np.uint64(counts[i])] += 1
     for i in range(width):
-        n = counts[i]
-        if n < rows:
-            sigma[i] = _nearest(lanes, i, n, center[i], (n + 1) // 2) if n > 0 else 0.0
-            if n % 2 == 0 and n > 0:
-                sigma[i] = 0.5 * (sigma[i] + _nearest(lanes, i, n, center[i], n // 2 + 1))
+        sigma[i] = np.nan
+    for n in range(1, rows + 1):
+        if with_count[n] * 8 < width:  # they cost less one by one
+            continue
+        _nearest_of_full(lanes, width, n, center, (n + 1) >> 1, nearest)
+        if n & 1 == 0:
+            _nearest_of_full(lanes, width, n, center, (n >> 1) + 1, further)
+            for i in range(width):
+                nearest[i] = 0.5 * (nearest[i] + further[i])
+        for i in range(width):
+            found = MAD_TO_SIGMA * nearest[i]
+            found = floor if found < floor else found
+            sigma[i] = found if counts[i] == n else sigma[i]
     for i in range(width):
-        sigma[i] = max(MAD_TO_SIGMA * sigma[i], floor)
+        if not sigma[i] >= 0:
+            n = np.int64(counts[i])
+            sigma[i] = lane_mad_sigma(lanes, i, 0, n, center[i], floor) if n > 0 else 0.0

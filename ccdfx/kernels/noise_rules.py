@@ -12,17 +12,19 @@ from ccdfx.kernels.clipping import (
     TRIMMED,
     begin,
     clip_pass,
+    drop_each,
     least_kept,
+    list_beyond,
     restore_last,
     restore_neighbours,
 )
-from ccdfx.kernels.lane_statistics import center_of, means, medians
+from ccdfx.kernels.lane_statistics import center_of, lane_median, means, medians
 from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 SCALE, ZERO, CONSTANT, LINEAR, QUADRATIC = range(5)  # columns of the noise
 
 
-@kernel
+@kernel(inline=True)
 def _detector_sigma(noise, row, center):
     scale = noise[row, SCALE]
     level = max(0.0, scale * (center + noise[row, ZERO]))
@@ -31,83 +33,80 @@ def _detector_sigma(noise, row, center):
 
 
 @kernel
-def _own_sigmas(x, left, work, frames, noise, center, sigma):
-    """Mark the lanes with an end beyond its limit, and find sigma of each of their values.
+def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
+    """Whether an end of lane i lies beyond its limit; if so, sigma of each survivor.
 
     A value whose sigma is 0 stays, which an infinite one brings about.
     """
-    for k in range(left.size):
-        i, floor, n = work.lane[k], work.low[work.lane[k]], left[k]
-        work.found[k] = False
-        if n > 0:
-            lowest = _detector_sigma(noise, frames[floor, i], center[k])
-            highest = _detector_sigma(noise, frames[floor + n - 1, i], center[k])
-            below = lowest > 0 and center[k] - x[0, k] > work.parameters[LOW] * lowest
-            above = highest > 0 and x[n - 1, k] - center[k] > work.parameters[HIGH] * highest
-            work.found[k] = below or above
-        if work.found[k]:
-            for r in range(n):
-                found = _detector_sigma(noise, frames[floor + r, i], center[k])
-                sigma[r, k] = found if found > 0 else np.inf
-
-
-@kernel
-def _by_frame(lanes, frames, counts, noise, parameters, low, high):
-    """About the median, where frames differ: both ends move inwards, as IRAF does it."""
-    work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty(lanes.shape)
-    x, left = lanes, counts
-    while left.size:
-        medians(x, left, center)
-        _own_sigmas(x, left, work, frames, noise, center, sigma)
-        left = clip_pass(x, left, work, center, sigma, 2)
-        x = work.block
-    restore_neighbours(work)
+    low, high = work.low[i], work.high[i]
+    if low == high:
+        return False
+    lowest = _detector_sigma(noise, frames[low, i], center)
+    highest = _detector_sigma(noise, frames[high - 1, i], center)
+    below = lowest > 0 and center - lanes[low, i] > work.parameters[LOW] * lowest
+    above = highest > 0 and lanes[high - 1, i] - center > work.parameters[HIGH] * highest
+    if below or above:
+        for r in range(low, high):
+            found = _detector_sigma(noise, frames[r, i], center)
+            sigma[r] = found if found > 0 else np.inf
+    return below or above
 
 
 @kernel
 def ccd_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; one row of noise for all frames, or one each (then `frames` is needed)."""
-    if noise.shape[0] > 1:
-        _by_frame(lanes, frames, counts, noise, parameters, low, high)
-        return
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
-    x, left = lanes, counts
-    while left.size:
-        medians(x, left, center)
-        for k in range(left.size):
-            sigma[0, k] = _detector_sigma(noise, 0, center[k])
-        left = clip_pass(x, left, work, center, sigma, 2)
-        x = work.block
+    center, sigma = np.empty(counts.size), np.empty(counts.size)
+    medians(lanes, counts, center)
+    if noise.shape[0] > 1:
+        own = np.empty(lanes.shape[0])
+        for i in range(counts.size):
+            c = center[i]
+            while _own_sigmas(lanes, frames, i, work, noise, c, own) and drop_each(lanes, i, work, c, own, 2):
+                c = lane_median(lanes, i, low[i], high[i])
+    else:
+        for i in range(counts.size):
+            sigma[i] = _detector_sigma(noise, 0, center[i])
+        x, left = lanes, counts
+        while left.size:
+            medians(x, left, center)
+            for k in range(left.size):
+                sigma[k] = _detector_sigma(noise, 0, center[k])
+            left = clip_pass(x, left, work, center, sigma, 2)
+            x = work.block
     restore_neighbours(work)
 
 
 @kernel
 def ccd_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; one row of noise for all frames, or one each (then `frames` is needed)."""
-    if noise.shape[0] > 1:
-        _each_clip(lanes, frames, counts, noise, parameters, low, high, (TRIMMED, False))
-        return
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    if noise.shape[0] > 1:
+        for i in range(counts.size):
+            work.found[i] = i
+        _each_clip(lanes, frames, work, counts.size, noise, (TRIMMED, False))
+        return
+    center, sigma = np.empty(counts.size), np.empty(counts.size)
     x, left = lanes, counts
     while left.size:
         means(x, left, True, center)
         for k in range(left.size):
-            sigma[0, k] = _detector_sigma(noise, 0, center[k])
+            sigma[k] = _detector_sigma(noise, 0, center[k])
         left = clip_pass(x, left, work, center, sigma, 2)
         x = work.block
     restore_last(work)
 
 
 @kernel
-def _each_clip(lanes, frames, counts, noise, parameters, low, high, kinds):
-    """Every value by its own noise; kinds: the center, and whether the noise is the variance of each value."""
+def _each_clip(lanes, frames, work, number, noise, kinds):
+    """Clip the first `number` lanes that work.found lists, every value by its own noise.
+
+    kinds: the center, and whether the noise is the variance of each value.
+    """
     kind, measured = kinds
-    lane = lane_of(lanes.shape[0])
-    for i in range(counts.size):
-        n = m = counts[i]
+    lane, parameters = lane_of(lanes.shape[0]), work.parameters
+    for i in work.found[:number]:
+        n = m = np.int64(work.counts[i])
         read_lane(lanes, frames, i, n, lane)
         keep = least_kept(parameters, n)
         number = 0
@@ -125,16 +124,37 @@ def _each_clip(lanes, frames, counts, noise, parameters, low, high, kinds):
                 break
         if m < keep:
             take_back(lane, 1 if kind == MEDIAN else number, n, keep)
-        low[i], high[i] = part_lane(lanes, frames, i, n, lane)
+        work.low[i], work.high[i] = part_lane(lanes, frames, i, n, lane)
+
+
+@kernel
+def _least_sigmas(noise, sigma):
+    """Of each lane the least sigma of its values that is not 0; noise[frame, lane] is their variance."""
+    for i in range(sigma.size):
+        sigma[i] = np.inf
+    for j in range(noise.shape[0]):
+        for i in range(sigma.size):
+            v = noise[j, i]
+            sigma[i] = v if (v > 0) & (v < sigma[i]) else sigma[i]
+    for i in range(sigma.size):
+        sigma[i] = np.sqrt(sigma[i])
 
 
 @kernel
 def variance_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
-    _each_clip(lanes, frames, counts, noise, parameters, low, high, (MEDIAN, True))
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty(counts.size)
+    medians(lanes, counts, center)
+    _least_sigmas(noise, sigma)
+    _each_clip(lanes, frames, work, list_beyond(lanes, counts, work, center, sigma), noise, (MEDIAN, True))
 
 
 @kernel
 def variance_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
-    _each_clip(lanes, frames, counts, noise, parameters, low, high, (TRIMMED, True))
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma = np.empty(counts.size), np.empty(counts.size)
+    means(lanes, counts, True, center)
+    _least_sigmas(noise, sigma)
+    _each_clip(lanes, frames, work, list_beyond(lanes, counts, work, center, sigma), noise, (TRIMMED, True))

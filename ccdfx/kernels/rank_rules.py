@@ -5,48 +5,77 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import begin, clip_pass, column, least_kept, restore, restore_neighbours
-from ccdfx.kernels.lane_statistics import medians, middle
+from ccdfx.kernels.clipping import HIGH, LOW, begin, clip_pass, least_kept, list_marked, restore_neighbours
+from ccdfx.kernels.lane_statistics import medians
+from ccdfx.kernels.lanes import greatest, least
+
+
+@kernel(inline=True)
+def _rank_away(n, steps):
+    """The rank so many steps from that of the median, downwards where negative, of n values."""
+    half = n // 2  # of the upper of the middle values
+    return max(0, half - (n % 2 == 0) + steps) if steps < 0 else min(n - 1, half + steps)
 
 
 @kernel
-def _percentile_lane(x, residual, n, parameters):
-    keep = least_kept(parameters, n)
-    if n < max(3, keep + 1):
-        return 0, n
-    center = middle(x, 0, n)
-    steps = np.int64(parameters[3])
-    half = n // 2  # rank, from 0, of the upper of the middle values
-    rank = max(0, half - (n % 2 == 0) + steps) if steps < 0 else min(n - 1, half + steps)
-    sigma = abs(x[rank] - center)
-    if not sigma > 0:
-        return 0, n
+def _list_touched(lanes, work, center, sigma):
+    """As `list_beyond`, where a value just at its limit lies beyond it."""
+    low_limit, high_limit, counts = work.parameters[LOW], work.parameters[HIGH], work.counts
+    beyond = work.marked
+    for i in range(counts.size):
+        below = center[i] - lanes[0, i] >= low_limit * sigma[i]
+        above = lanes[max(counts[i] - 1, 0), i] - center[i] >= high_limit * sigma[i]
+        beyond[i] = (below | above) & (sigma[i] > 0)
+    return list_marked(beyond, work.found)
+
+
+@kernel(inline=True)
+def _clip_touched(lanes, i, work, center, sigma):
+    low_limit, high_limit = work.parameters[LOW] * sigma, work.parameters[HIGH] * sigma
+    n = np.int64(work.counts[i])
+    if n < max(3, least_kept(work.parameters, n) + 1):
+        return
     low, high = 0, n
-    while low < n and center - x[low] > 0 and center - x[low] >= parameters[0] * sigma:
-        residual[low] = (center - x[low]) / sigma
+    while low < n and center - lanes[low, i] > 0 and center - lanes[low, i] >= low_limit:
         low += 1
-    while high > low and x[high - 1] - center > 0 and x[high - 1] - center >= parameters[1] * sigma:
-        residual[high - 1] = (x[high - 1] - center) / sigma
+    while high > low and lanes[high - 1, i] - center > 0 and lanes[high - 1, i] - center >= high_limit:
         high -= 1
-    return restore(residual, low, high, 0, n, keep)
+    if work.residual.size:
+        for r in range(low):
+            work.residual[i, r] = (center - lanes[r, i]) / sigma
+        for r in range(high, n):
+            work.residual[i, r] = (lanes[r, i] - center) / sigma
+    work.low[i], work.high[i] = low, high
 
 
 @kernel
 def percentile_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, ranks from the median to the value whose distance is the unit."""
-    x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
-    for i in range(counts.size):
-        column(lanes, i, counts[i], x)
-        low[i], high[i] = _percentile_lane(x, residual, counts[i], parameters)
+    work = begin(lanes, counts, parameters, low, high)
+    center, sigma, steps = np.empty(counts.size), np.empty(counts.size), np.int64(parameters[3])
+    medians(lanes, counts, center)
+    n = np.int64(greatest(counts))
+    if n > 0 and least(counts) == n:
+        rank = _rank_away(n, steps)
+        for i in range(counts.size):
+            sigma[i] = abs(lanes[rank, i] - center[i])
+    else:
+        for i in range(counts.size):
+            rank = _rank_away(max(np.int64(counts[i]), 1), steps)
+            sigma[i] = abs(lanes[rank, i] - center[i]) if counts[i] > 0 else 0.0
+    for j in range(_list_touched(lanes, work, center, sigma)):
+        i = work.found[j]
+        _clip_touched(lanes, i, work, center[i], sigma[i])
+    restore_neighbours(work)
 
 
 @kernel
 def relative_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    center, sigma = np.empty(counts.size), np.empty(counts.size)
     medians(lanes, counts, center)
     for i in range(counts.size):
-        sigma[0, i] = abs(center[i])
+        sigma[i] = abs(center[i])
     clip_pass(lanes, counts, work, center, sigma, 3)
     restore_neighbours(work)

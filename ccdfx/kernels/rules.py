@@ -5,6 +5,7 @@ A rule is a compiled function of one fixed signature::
     rule(lanes, frames, counts, noise, parameters, low, high) -> None
 
 - ``lanes[rank, lane]``: the values of each lane, ascending; only the first ``counts[lane]`` are valid, +inf follows;
+  there are at most `ccdfx.kernels.lanes.MOST_LANES` lanes;
 - ``frames[rank, lane]``: the frame that each value comes from, or an array without rows where the order was not kept;
 - ``noise[frame]``: (scale, zero, constant, linear, quadratic) of each frame, or one row when all frames are alike:
   the variance of a value at level c is (constant + linear L + quadratic L^2) / scale^2, L = max(0, scale (c + zero));
@@ -25,6 +26,7 @@ from numba import types
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.clipping import begin, clip_pass, restore_last, restore_neighbours
 from ccdfx.kernels.lane_statistics import deviations, mad_sigmas, means, medians
+from ccdfx.kernels.lanes import borrowed, hold
 
 
 def rule_type(real: types.Float) -> types.FunctionType:
@@ -55,56 +57,69 @@ def minmax_rule(lanes, frames, counts, noise, parameters, low, high):
 def sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    sums = np.empty((2, counts.size))
+    center, sigma = borrowed(sums[0]), borrowed(sums[1])
     x, left = lanes, counts
     while left.size:
         medians(x, left, center)
-        deviations(x, left, center, 1, sigma[0])
+        deviations(x, left, center, 1, sigma)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
+    hold((sums,))
 
 
 @kernel
 def sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    sums = np.empty((2, counts.size))
+    center, sigma = borrowed(sums[0]), borrowed(sums[1])
     x, left, first = lanes, counts, True
     while left.size:
         means(x, left, first, center)
-        deviations(x, left, center, 1, sigma[0])
+        deviations(x, left, center, 1, sigma)
         left = clip_pass(x, left, work, center, sigma, 3)
         x, first = work.block, False
     restore_last(work)
+    hold((sums,))
 
 
 @kernel
 def mad_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, least sigma, passes at most."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    sums = np.empty((4, counts.size))
+    center, sigma, scratch = borrowed(sums[0]), borrowed(sums[1]), borrowed(sums[2:])
     x, left, passes = lanes, counts, parameters[4]
     while left.size and passes > 0:
         passes -= 1
         medians(x, left, center)
-        mad_sigmas(x, left, center, parameters[3], sigma[0])
+        mad_sigmas(x, left, center, parameters[3], sigma, scratch)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
+    hold((sums,))
 
 
 @kernel
 def mad_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, least sigma, passes at most; the deviation remains that from the median."""
     work = begin(lanes, counts, parameters, low, high)
-    median, center, sigma = np.empty(counts.size), np.empty(counts.size), np.empty((1, counts.size))
+    sums = np.empty((5, counts.size))
+    median, center, sigma, scratch = (
+        borrowed(sums[0]),
+        borrowed(sums[1]),
+        borrowed(sums[2]),
+        borrowed(sums[3:]),
+    )
     x, left, passes = lanes, counts, parameters[4]
     while left.size and passes > 0:
         passes -= 1
         medians(x, left, median)
-        mad_sigmas(x, left, median, parameters[3], sigma[0])
+        mad_sigmas(x, left, median, parameters[3], sigma, scratch)
         means(x, left, False, center)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_last(work)
+    hold((sums,))

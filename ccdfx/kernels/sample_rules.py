@@ -13,13 +13,13 @@ from ccdfx.kernels.lane_statistics import deviations, means, medians
 def sample_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, what is taken from n in the divisor, passes at most."""
     work = begin(lanes, counts, parameters, low, high)
-    center, mean, sigma = np.empty(counts.size), np.empty(counts.size), np.empty((1, counts.size))
+    center, mean, sigma = np.empty(counts.size), np.empty(counts.size), np.empty(counts.size)
     x, left, passes = lanes, counts, parameters[4]
     while left.size and passes > 0:
         passes -= 1
         medians(x, left, center)
         means(x, left, False, mean)
-        deviations(x, left, mean, np.int64(parameters[3]), sigma[0])
+        deviations(x, left, mean, np.int64(parameters[3]), sigma)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
@@ -29,12 +29,12 @@ def sample_clip_median_rule(lanes, frames, counts, noise, parameters, low, high)
 def sample_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, what is taken from n in the divisor, passes at most."""
     work = begin(lanes, counts, parameters, low, high)
-    mean, sigma = np.empty(counts.size), np.empty((1, counts.size))
+    mean, sigma = np.empty(counts.size), np.empty(counts.size)
     x, left, passes = lanes, counts, parameters[4]
     while left.size and passes > 0:
         passes -= 1
         means(x, left, False, mean)
-        deviations(x, left, mean, np.int64(parameters[3]), sigma[0])
+        deviations(x, left, mean, np.int64(parameters[3]), sigma)
         left = clip_pass(x, left, work, mean, sigma, 3)
         x = work.block
     restore_last(work)

@@ -13,63 +13,97 @@ from ccdfx.kernels.clipping import (
     HIGH,
     LOW,
     MEAN,
-    MEDIAN,
     TRIMMED,
     begin,
-    clip_pass,
-    column,
+    drop_each,
     least_kept,
+    list_beyond,
     restore_neighbours,
 )
-from ccdfx.kernels.lane_statistics import center_of, medians
+from ccdfx.kernels.lane_statistics import center_of, lane_median, means, medians
+from ccdfx.kernels.lanes import greatest
 from ccdfx.kernels.noise_rules import CONSTANT, SCALE, ZERO
 from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 
-@kernel
+@kernel(inline=True)
+def _level(noise, row, center):
+    """The square of the noise of a frame at the center, but for a factor that all share: its raw level, scaled."""
+    return max(1.0, (center + noise[row, ZERO]) / noise[row, SCALE])
+
+
+@kernel(inline=True)
 def _weight(noise, row, center):
-    """The noise of a frame at the center, but for a factor that all share: the root of its raw level, scaled."""
-    return np.sqrt(max(1.0, (center + noise[row, ZERO]) / noise[row, SCALE]))
+    return np.sqrt(_level(noise, row, center))
 
 
 @kernel
-def _own_sigmas(x, left, work, frames, noise, center, sigma):
-    """Mark the lanes with an end beyond its limit; sigma of each value."""
-    for k in range(left.size):
-        i, floor, n = work.lane[k], work.low[work.lane[k]], left[k]
+def _alike(noise):
+    """Whether all frames have the same scale and zero."""
+    alike = True
+    for j in range(noise.shape[0]):
+        alike &= noise[j, SCALE] == noise[0, SCALE] and noise[j, ZERO] == noise[0, ZERO]
+    return alike
+
+
+@kernel
+def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
+    """Whether an end of lane i lies beyond its limit; if so, sigma of each survivor."""
+    low, high, common = work.low[i], work.high[i], noise[0, CONSTANT]
+    if low == high or common < 0:
+        return False
+    if common == 0:
         square = 0.0
-        for r in range(n):
-            sigma[r, k] = _weight(noise, frames[floor + r, i], center[k])
-            square += ((x[r, k] - center[k]) / sigma[r, k]) ** 2
-        common = noise[0, CONSTANT] if noise[0, CONSTANT] != 0 else np.sqrt(square / max(n - 1, 1))
-        for r in range(n):
-            sigma[r, k] *= common
-        work.found[k] = common > 0 and n > 0
-        if work.found[k]:
-            below = center[k] - x[0, k] > work.parameters[LOW] * sigma[0, k]
-            work.found[k] = below or x[n - 1, k] - center[k] > work.parameters[HIGH] * sigma[n - 1, k]
+        for r in range(low, high):
+            square += ((lanes[r, i] - center) / _weight(noise, frames[r, i], center)) ** 2
+        common = np.sqrt(square / max(high - low - 1, 1))
+    lowest = _weight(noise, frames[low, i], center) * common
+    highest = _weight(noise, frames[high - 1, i], center) * common
+    below = center - lanes[low, i] > work.parameters[LOW] * lowest
+    above = lanes[high - 1, i] - center > work.parameters[HIGH] * highest
+    if not common > 0 or not (below or above):
+        return False
+    for r in range(low, high):
+        sigma[r] = _weight(noise, frames[r, i], center) * common
+    return True
+
+
+@kernel
+def _list_doubtful(lanes, work, noise, center):
+    """List the lanes that may lose a value in work.found; how many."""
+    if noise[0, CONSTANT] != 0 and _alike(noise):
+        sigma = np.empty(center.size)
+        for i in range(center.size):
+            sigma[i] = noise[0, CONSTANT] * _weight(noise, 0, center[i])
+        return list_beyond(lanes, work.counts, work, center, sigma)
+    for i in range(center.size):
+        work.found[i] = i
+    return center.size
 
 
 @kernel
 def scaled_sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
     work = begin(lanes, counts, parameters, low, high)
-    center, sigma = np.empty(counts.size), np.empty(lanes.shape)
-    x, left = lanes, counts
-    while left.size:
-        medians(x, left, center)
-        _own_sigmas(x, left, work, frames, noise, center, sigma)
-        left = clip_pass(x, left, work, center, sigma, 3)
-        x = work.block
+    center, own = np.empty(counts.size), np.empty(lanes.shape[0])
+    medians(lanes, counts, center)
+    for j in range(_list_doubtful(lanes, work, noise, center)):
+        i = work.found[j]
+        c = center[i]
+        while _own_sigmas(lanes, frames, i, work, noise, c, own) and drop_each(lanes, i, work, c, own, 3):
+            c = lane_median(lanes, i, low[i], high[i])
     restore_neighbours(work)
 
 
 @kernel
 def scaled_sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
-    lane = lane_of(lanes.shape[0])
-    for i in range(counts.size):
-        n = m = counts[i]
+    work, lane = begin(lanes, counts, parameters, low, high), lane_of(lanes.shape[0])
+    centers = np.empty(counts.size)
+    means(lanes, counts, True, centers)
+    for j in range(_list_doubtful(lanes, work, noise, centers)):
+        i = work.found[j]
+        n = m = np.int64(counts[i])
         read_lane(lanes, frames, i, n, lane)
         keep = least_kept(parameters, n)
         number = 0
@@ -98,31 +132,34 @@ def scaled_sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, h
 
 
 @kernel
-def _scatter(lanes, frames, counts, noise, low, high, kind):
-    x = np.empty(lanes.shape[0])
+def _scatter(lanes, frames, counts, noise, center, low, high):
+    square, most = np.empty(counts.size), greatest(counts)
     for i in range(counts.size):
-        n = counts[i]
-        low[i] = high[i] = 0
-        if n < 3:
-            continue
-        column(lanes, i, n, x)
-        center = center_of(x, 0, n, kind)
-        square = 0.0
-        for r in range(n):
-            d = (x[r] - center) / _weight(noise, frames[r, i], center)
-            square += d * d
-        for r in range(n):
-            lanes[r, i] = min(square, 1e38)
-        high[i] = n
+        square[i] = 0.0
+        low[i], high[i] = 0, counts[i] if counts[i] >= 3 else 0
+    alike = _alike(noise)
+    for r in range(most):
+        for i in range(counts.size):
+            d = lanes[r, i] - center[i] if r < counts[i] else 0.0
+            square[i] += d * d if alike else d * d / _level(noise, frames[r, i], center[i])
+    for i in range(counts.size):
+        square[i] = min(square[i] / _level(noise, 0, center[i]) if alike else square[i], 1e38)
+    for r in range(most):
+        for i in range(counts.size):
+            lanes[r, i] = square[i] if r < counts[i] else lanes[r, i]
 
 
 @kernel
 def median_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
     """Turns every value of a lane into the lane's sum of squared deviations, in units of the noise; none below 3."""
-    _scatter(lanes, frames, counts, noise, low, high, MEDIAN)
+    center = np.empty(counts.size)
+    medians(lanes, counts, center)
+    _scatter(lanes, frames, counts, noise, center, low, high)
 
 
 @kernel
 def mean_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
     """As `median_scatter_rule`, about the mean without one minimum and one maximum."""
-    _scatter(lanes, frames, counts, noise, low, high, TRIMMED)
+    center = np.empty(counts.size)
+    means(lanes, counts, True, center)
+    _scatter(lanes, frames, counts, noise, center, low, high)

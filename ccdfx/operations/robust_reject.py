@@ -132,7 +132,7 @@ def gesd_limits(count: int, significance: float) -> np.ndarray:
 
 
 def _arrange_winsorized_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
-    from ccdfx.kernels.robust_rules import winsorized_clip_rule
+    from ccdfx.kernels.winsorized_rule import winsorized_clip_rule
 
     caution = too_few("winsorized_clip", facts, 3)
     return Arrangement(winsorized_clip_rule, clip_numbers(parameters), caution=caution)

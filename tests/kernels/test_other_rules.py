@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ccdfx
-from ccdfx.kernels import robust_rules
+from ccdfx.kernels import winsorized_rule
 from ccdfx.operations.reject import REJECTIONS, default_rejection
 from ccdfx.operations.sample_reject import _furthest
 
@@ -424,9 +424,9 @@ def test_bounds_decide_as_the_winsorized_iteration_would(values, low, high):
     d = np.sort(np.array(values, float))
     d -= np.median(d)
     start = d.std(ddof=1)
-    bounded = robust_rules._decided(d, len(d), start, np.array([low, high, 0.0]))
+    bounded = winsorized_rule._decided(d, len(d), start, np.array([low, high, 0.0]))
     if bounded > 0:
-        sigma = robust_rules._winsorized_sigma(d, len(d))
+        sigma = winsorized_rule._winsorized_sigma(d, len(d))
         dropped = (-d > low * sigma) | (d > high * sigma)
         assert ((-d > low * bounded) | (d > high * bounded)).tolist() == dropped.tolist()
         assert dropped.any()
@@ -437,7 +437,7 @@ def test_bounds_decide_about_most_lanes_of_noise_with_hits():
     for _ in range(400):
         d = np.sort(np.append(rng.normal(size=9), 200.0))
         d -= np.median(d)
-        decided += robust_rules._decided(d, 10, d.std(ddof=1), np.array([3.0, 3.0, 0.0])) > 0
+        decided += winsorized_rule._decided(d, 10, d.std(ddof=1), np.array([3.0, 3.0, 0.0])) > 0
     assert decided > 360
 
 

@@ -1,0 +1,53 @@
+"""Functions that only kernels call: compiled as far as linking needs it, without machine code of their own.
+
+numba optimises every function that it compiles, and makes machine code of it, and does so again where that is linked into
+its caller: for kernels of many small functions that is a good part of the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+
+
+class _Codegen:
+    """What a library that is never run may ask of the code generator."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def set_env(self, env_name: str, env: Any) -> None:
+        """Nothing: the environment is that of code that runs."""
+
+
+class LinkedLibrary(JITCodeLibrary):
+    """A library that is only linked into others."""
+
+    @property
+    def codegen(self) -> Any:
+        return _Codegen(self._codegen)
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+    def _optimize_final_module(self) -> None:
+        """Nothing: what they are linked into is optimised as a whole."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+class LinkedCompiler(Compiler):
+    """numba's compiler for functions that are only called by others."""
+
+    def compile_extra(self, func: Any) -> Any:
+        self.state.library = LinkedLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        return super().compile_extra(func)
