@@ -128,7 +128,7 @@ def _stamp(function: Callable[..., Any]) -> str:
     of them has changed."""
     package = function.__module__.partition(".")[0]
     found: dict[str, dict[str, Any]] = {}
-    waiting = [function.__globals__]
+    waiting = [function.__globals__, LinkedCompiler.compile_extra.__globals__]
     while waiting:
         names = waiting.pop()
         file = names.get("__file__")

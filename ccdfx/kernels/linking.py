@@ -1,7 +1,8 @@
 """Functions that only kernels call: compiled as far as linking needs it, without machine code of their own.
 
-numba optimises every function that it compiles, and makes machine code of it, and does so again where that is linked into
-its caller: for kernels of many small functions that is a good part of the time.
+numba makes machine code of every function that it compiles, and again where that is linked into its caller: for kernels of
+many small functions that is a good part of the time. That each is optimised by itself must stay: loops that are only
+optimised together with all others are not all vectorised.
 """
 
 from __future__ import annotations
@@ -35,9 +36,6 @@ class LinkedLibrary(JITCodeLibrary):
     def get_pointer_to_function(self, name: str) -> int:
         self._ensure_finalized()
         return 0
-
-    def _optimize_final_module(self) -> None:
-        """Nothing: what they are linked into is optimised as a whole."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()

@@ -35,17 +35,18 @@ class Sorter(types.WrapperAddressProtocol):
     """A compiled sorter, which kernels take as a value: all of one type of pixels have one type."""
 
     def __init__(self, compiled: Any, kind: str) -> None:
-        self._compiled, self._kind = compiled, kind
+        self._compiled, self._signature = compiled, _signature(kind)
+        found = compiled.get_compile_result(self._signature)
+        self._address = int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
 
     def __call__(self, tile: np.ndarray, order: np.ndarray) -> None:
         self._compiled(tile, order)
 
     def __wrapper_address__(self) -> int:
-        found = self._compiled.get_compile_result(self.signature())
-        return int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
+        return self._address
 
     def signature(self) -> Any:
-        return _signature(self._kind)
+        return self._signature
 
 
 def sorter_type(kind: str) -> types.FunctionType:
