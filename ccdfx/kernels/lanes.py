@@ -80,7 +80,7 @@ def hold(typingctx, arrays):
 
 @intrinsic
 def _address(typingctx, array):
-    """Where the elements of an array begin. (Its attribute `ctypes` gives up a reference too many.)"""
+    """Where the elements of an array begin."""
 
     def codegen(context, builder, signature, args):
         found = context.make_array(signature.args[0])(context, builder, value=args[0])
