@@ -26,7 +26,7 @@ from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rows import decoding
 from ccdfx.operations.weights import combined_number, require_mean
-from ccdfx.records.header import Header
+from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.numbers import whole
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, moved
@@ -176,7 +176,7 @@ def _placed(
 def _exposures(frames: tuple[Frame, ...]) -> tuple[float, ...]:
     """The exposure times in s; none where a frame does not say it."""
     for keyword in EXPOSURES:
-        times = [_lenient(frame.header, keyword) for frame in frames]
+        times = [lenient_number(frame.header, keyword) for frame in frames]
         if not any(time is None for time in times):
             return tuple(float(time or 0.0) for time in times)
     return ()
@@ -190,20 +190,13 @@ def _header(frames: tuple[Frame, ...], average: Average) -> Header:
         combined += combined_number(frame.header)
     header = header.set("NCOMBINE", combined, "number of frames combined")
     for keyword in EXPOSURES:
-        times = [_lenient(frame.header, keyword) for frame in frames]
+        times = [lenient_number(frame.header, keyword) for frame in frames]
         if any(time is None for time in times):
             continue
         seconds = math.fsum(times) if average.name == "total" else math.fsum(times) / len(times)  # type: ignore[arg-type]
         if seconds != times[0]:
             header = header.set(keyword, seconds)
     return header
-
-
-def _lenient(header: Header, keyword: str) -> float | None:
-    try:
-        return header.number(keyword)
-    except ArgumentError:
-        return None
 
 
 def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
