@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.lanes import PIVOT, SQUARES, SUM, WINSOR_SQUARES, WINSOR_SUM
 
+NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
 # Places in the plan, a vector of int64.
 AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES, PICK, OWN_NOISE = range(9)
 PLAN = 9
@@ -27,11 +28,9 @@ def knows_frames(plan: np.ndarray) -> bool:
     return bool(plan[[WEIGHTED, ORDERED, OWN_NOISE]].any()) or int(plan[VARIANCES]) == PROPAGATED
 
 
-@kernel
-def needs_ranks(plan, itemsize):
+def needs_ranks(plan: np.ndarray, itemsize: int) -> bool:
     """Whether all values of a lane must be sorted: sums of float64 go by rank, so that no order of frames changes them."""
-    needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
-    return plan[REJECTS] != 0 or plan[ORDERED] != 0 or needs_raw or itemsize == 8 or plan[PICK] >= LOWEST
+    return bool(knows_frames(plan) or plan[REJECTS] or plan[PICK] >= LOWEST or itemsize == 8)
 
 
 @kernel
@@ -140,32 +139,3 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
     kind = variance.dtype.type
     for i in range(width):
         variance[i] = kind(spread[i]) if low[i] < high[i] else kind(0)
-
-
-@kernel
-def store_whole(plan, tile, sums, efficiency, value, variance):
-    """`store_values` and `store_variances` for lanes in which nothing is missing, rejected or weighted.
-
-    The operations are the same one by one, so that the bytes do not depend on what is missing in a neighbouring lane;
-    that they multiply by inverses pays here, where those are the same for all lanes.
-    """
-    rows = tile.shape[0]
-    kind = value.dtype.type
-    n = np.float64(rows)
-    share, scale = 1.0 / n, 1.0 / (n * (n - 1.0))
-    if plan[AVERAGE] == MEDIAN:
-        half = np.float64(0.5)
-        first, last = picked(plan[PICK], rows)
-        a, b = tile[first], tile[last]
-        for i in range(value.size):
-            value[i] = kind(half * a[i] + half * b[i])
-    elif plan[AVERAGE] == TOTAL:
-        for i in range(value.size):
-            value[i] = kind(sums[PIVOT, i] * n + sums[SUM, i])
-    else:
-        for i in range(value.size):
-            value[i] = kind((sums[PIVOT, i] * n + sums[SUM, i]) * share)
-    factor = efficiency if plan[AVERAGE] == MEDIAN else n * n if plan[AVERAGE] == TOTAL else 1.0
-    for i in range(variance.size):
-        residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] * share
-        variance[i] = kind(max(residual, 0.0) * scale * factor)

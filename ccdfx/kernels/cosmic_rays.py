@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.lanes import copy, fill, upper
 from ccdfx.kernels.medians import cut_reflected, window_medians, window_sorter, workspace
-from ccdfx.kernels.sorters import Sorter
+from ccdfx.kernels.passing import PassedKernel
 
 GROWTH = 2  # pixels by which a ray may grow: twice to its neighbours
 LEAST_STRUCTURE = 0.01  # of the noise: the fine structure that is divided by
@@ -35,10 +35,10 @@ class Windows(NamedTuple):
     large: int
     fine: int
     coarse: int
-    find_noise: Sorter
-    find_large: Sorter
-    find_fine: Sorter
-    find_coarse: Sorter
+    find_noise: PassedKernel
+    find_large: PassedKernel
+    find_fine: PassedKernel
+    find_coarse: PassedKernel
 
     @property
     def margin(self) -> int:

@@ -25,7 +25,7 @@ KINDS = {
 ITEMSIZES = np.array((1, 2, 2, 4, 4, 8, 2, 4, 4, 8, 2))
 _BIG = (BIG_I2, BIG_I4, BIG_F4, BIG_F8, BIG_U2)
 _UNSIGNED = (U1, U2, BIG_U2)
-_FLOATS = {F4: ir.FloatType(), BIG_F4: ir.FloatType(), F8: ir.DoubleType(), BIG_F8: ir.DoubleType()}
+FLOATS = {F4: ir.FloatType(), BIG_F4: ir.FloatType(), F8: ir.DoubleType(), BIG_F8: ir.DoubleType()}
 
 
 @intrinsic(prefer_literal=True)
@@ -46,7 +46,7 @@ def decode_run(typingctx, kind, address, tile, row, width, ahead):
             for step in range(0, lanes * int(ITEMSIZES[kind.literal_value]), 64):
                 line = builder.add(builder.add(place, distance), place.type(step))
                 prefetch(builder, builder.inttoptr(line, cgutils.voidptr_t))
-            return _decoded(builder, kind.literal_value, place, target.vector(lanes))
+            return decoded(builder, kind.literal_value, place, target.vector(lanes))
 
         target = _Target(context, builder, signature.args[2], args[2:5])
         return target.fill(work)
@@ -60,11 +60,8 @@ def cover_run(typingctx, mask, tile, row, width):
 
     def codegen(context, builder, signature, args):
         def work(index, lanes):
-            flags = ir.VectorType(ir.IntType(8), lanes)
-            place = builder.inttoptr(builder.add(args[0], index), cgutils.voidptr_t)
-            found = builder.icmp_unsigned("!=", load(builder, place, flags, 1), splat(flags, 0))
             values = load(builder, target.pointer(index), target.vector(lanes), target.size)
-            return builder.select(found, splat(values.type, np.inf), values), found
+            return covered(builder, values, builder.add(args[0], index))
 
         target = _Target(context, builder, signature.args[1], args[1:4])
         return target.fill(work)
@@ -106,7 +103,15 @@ class _Target:
         return builder.load(bad)
 
 
-def _decoded(builder: Any, kind: int, address: Any, target: ir.VectorType) -> tuple[Any, Any]:
+def covered(builder: Any, values: Any, mask: Any) -> tuple[Any, Any]:
+    """The values with +inf where the bytes at the address of a mask are not 0, and where that is."""
+    flags = ir.VectorType(ir.IntType(8), values.type.count)
+    found = load(builder, builder.inttoptr(mask, cgutils.voidptr_t), flags, 1)
+    hidden = builder.icmp_unsigned("!=", found, splat(flags, 0))
+    return builder.select(hidden, splat(values.type, np.inf), values), hidden
+
+
+def decoded(builder: Any, kind: int, address: Any, target: ir.VectorType) -> tuple[Any, Any]:
     """The values of the pixels at an address, and which of them are missing; None where that cannot be."""
     size, lanes = int(ITEMSIZES[kind]), target.count
     stored = ir.VectorType(ir.IntType(8 * size), lanes)
@@ -115,11 +120,11 @@ def _decoded(builder: Any, kind: int, address: Any, target: ir.VectorType) -> tu
         bits = call(builder, "bswap", bits)
     if kind == BIG_U2:  # BZERO = 32768: the sign bit is turned over
         bits = builder.xor(bits, splat(stored, 0x8000))
-    if kind not in _FLOATS:
+    if kind not in FLOATS:
         if target == stored:
             return bits, None
         return (builder.uitofp if kind in _UNSIGNED else builder.sitofp)(bits, target), None
-    values = builder.bitcast(bits, ir.VectorType(_FLOATS[kind], lanes))
+    values = builder.bitcast(bits, ir.VectorType(FLOATS[kind], lanes))
     if values.type != target:
         values = (builder.fptrunc if size == 8 else builder.fpext)(values, target)
     infinity = splat(target, np.inf)

@@ -17,13 +17,17 @@ from ccdfx.kernels.cache import kernel
 TILE_BYTES = 2**18
 
 
-def block_lanes(count: int, itemsize: int) -> int:
+# Sums of a block lie so many lanes apart.
+MOST_LANES = 7 * 64
+
+
+def block_lanes(count: int, itemsize: int, most: int = MOST_LANES) -> int:
     """How many neighbouring pixels of `count` frames make a block: what fits the caches; results do not depend on it.
 
-    An odd multiple of 64: with a power of two, all rows of a tile would compete for the same few lines of the cache.
+    An odd multiple of 64, as `most` is: with a power of two, all rows of a tile would compete for the same few lines of the cache.
     """
     wanted = TILE_BYTES // (count * itemsize * 64)
-    return min(64 * max((wanted - 1) // 2 * 2 + 1, 1), MOST_LANES)
+    return min(64 * max((wanted - 1) // 2 * 2 + 1, 1), most)
 
 
 def _extreme(name, unsigned):
@@ -79,7 +83,7 @@ def hold(typingctx, arrays):
 
 
 @intrinsic
-def _address(typingctx, array):
+def address(typingctx, array):
     """Where the elements of an array begin."""
 
     def codegen(context, builder, signature, args):
@@ -93,7 +97,7 @@ def _address(typingctx, array):
 def aligned(rows, lanes, kind):
     """An empty array [row][lane] that begins where a line of the cache does, for one that is written in full vectors."""
     whole = np.empty(rows * lanes + 64, kind)
-    first = -_address(whole) % 64 // whole.itemsize
+    first = -address(whole) % 64 // whole.itemsize
     return whole[first : first + rows * lanes].reshape(rows, lanes)
 
 
@@ -169,7 +173,6 @@ def balance_lanes(tile, sign):
 # vector: with a distance known to the compiler, a loop over four rows of a tile and the sums still vectorises.
 PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
 SUMS = 5
-MOST_LANES = 7 * 64
 _T, _S = SUM * MOST_LANES, SQUARES * MOST_LANES  # the pivots are at 0
 
 
@@ -186,44 +189,6 @@ def _clear(sums, lanes):
         sums[_S + i] = 0.0
 
 
-# Sums go by fours of rows, by the same fours whatever is missing: what a lane gives does not depend on its neighbours.
-# Rows of which nothing is left for the last four are taken one by one.
-
-
-@kernel
-def sum_all(tile, sums):
-    """Sums of x - pivot and of its square over the finite values of each lane."""
-    inf = tile.dtype.type(np.inf)
-    rows, lanes = tile.shape
-    _clear(sums, lanes)
-    for j in range(0, rows - 3, 4):
-        for i in range(lanes):
-            w, x, y, z, p = tile[j, i], tile[j + 1, i], tile[j + 2, i], tile[j + 3, i], sums[i]
-            a = np.float64(w) - p if abs(w) < inf else 0.0
-            b = np.float64(x) - p if abs(x) < inf else 0.0
-            c = np.float64(y) - p if abs(y) < inf else 0.0
-            d = np.float64(z) - p if abs(z) < inf else 0.0
-            _add(sums, i, a, b, c, d)
-    for j in range(rows - rows % 4, rows):
-        for i in range(lanes):
-            x = tile[j, i]
-            _add(sums, i, np.float64(x) - sums[i] if abs(x) < inf else 0.0, 0.0, 0.0, 0.0)
-
-
-@kernel
-def sum_whole(tile, sums):
-    """As `sum_all`, where no value is missing."""
-    rows, lanes = tile.shape
-    _clear(sums, lanes)
-    for j in range(0, rows - 3, 4):
-        for i in range(lanes):
-            p = sums[i]
-            _add(sums, i, tile[j, i] - p, tile[j + 1, i] - p, tile[j + 2, i] - p, tile[j + 3, i] - p)
-    for j in range(rows - rows % 4, rows):
-        for i in range(lanes):
-            _add(sums, i, tile[j, i] - sums[i], 0.0, 0.0, 0.0)
-
-
 @kernel
 def _inside(tile, r, i, low, high, p):
     return tile[r, i] - p if (r >= low) & (r < high) else 0.0
@@ -231,7 +196,11 @@ def _inside(tile, r, i, low, high, p):
 
 @kernel
 def sum_ranks(tile, low, high, sums):
-    """Sums of x - pivot and of its square over the ranks ``low <= rank < high`` of each sorted lane."""
+    """Sums of x - pivot and of its square over the ranks ``low <= rank < high`` of each sorted lane.
+
+    They go by fours of ranks, by the same fours whatever survives: what a lane gives does not depend on its neighbours.
+    Ranks of which nothing is left for the last four are taken one by one.
+    """
     rows, lanes = tile.shape
     _clear(sums, lanes)
     first, last, most = greatest(low), least(high), greatest(high)

@@ -11,12 +11,13 @@ import numpy as np
 
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.lanes import aligned, balance_lanes, copy, fill
-from ccdfx.kernels.sorters import LANE_STEP, Sorter, sorter
+from ccdfx.kernels.passing import PassedKernel
+from ccdfx.kernels.sorters import LANE_STEP, sorter
 
 LANES = 5 * LANE_STEP
 
 
-def window_sorter(kind: np.dtype, count: int) -> Sorter:
+def window_sorter(kind: np.dtype, count: int) -> PassedKernel:
     """What finds the median of windows of `count` pixels."""
     return sorter(kind.str[1:], count, middle=True)
 

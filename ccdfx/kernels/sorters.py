@@ -12,7 +12,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -20,6 +19,7 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.network import Block, in_order_of_use, middle_network, sorting_blocks
+from ccdfx.kernels.passing import PassedKernel
 from ccdfx.kernels.vectors import call, load, store, vector_bytes
 
 MOST_STRAIGHT = 128
@@ -29,24 +29,6 @@ LANE_STEP = 64
 """Tiles have a multiple of that many lanes."""
 
 REALS = {"f4": types.float32, "f8": types.float64, "u2": types.uint16}
-
-
-class Sorter(types.WrapperAddressProtocol):
-    """A compiled sorter, which kernels take as a value: all of one type of pixels have one type."""
-
-    def __init__(self, compiled: Any, kind: str) -> None:
-        self._compiled, self._signature = compiled, _signature(kind)
-        found = compiled.get_compile_result(self._signature)
-        self._address = int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
-
-    def __call__(self, tile: np.ndarray, order: np.ndarray) -> None:
-        self._compiled(tile, order)
-
-    def __wrapper_address__(self) -> int:
-        return self._address
-
-    def signature(self) -> Any:
-        return self._signature
 
 
 def sorter_type(kind: str) -> types.FunctionType:
@@ -59,18 +41,19 @@ def _signature(kind: str) -> Any:
 
 
 @functools.cache
-def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -> Sorter:
+def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -> PassedKernel:
     """A kernel that sorts the rows of tiles [row][lane] of `count` rows; loaded from the cache or compiled.
 
     It takes the tile, and the frames [row][lane] that the values come from, which it fills where it is `ordered` (else
     they have no rows). With `middle` only the `middle_ranks` are sure to come to their places. Values must not be NaN.
 
+    >>> import numpy as np
     >>> tile = np.array([[3.0] * 64, [1.0] * 64, [2.0] * 64], np.float32)
     >>> sorter("f4", 3)(tile, np.empty((0, 0), np.int32))
     >>> tile[:, 0]
     array([1., 2., 3.], dtype=float32)
     """
-    return Sorter(kernel(_sorting(count, ordered, middle), signature=_signature(kind)), kind)
+    return PassedKernel(_sorting(count, ordered, middle), _signature(kind))
 
 
 @kernel
@@ -89,7 +72,8 @@ def _sorting(count: int, ordered: bool, middle: bool) -> Callable[..., None]:
     return sort
 
 
-def _blocks(count: int, middle: bool) -> list[Block]:
+def blocks_of(count: int, middle: bool) -> list[Block]:
+    """The comparators that sort `count` rows, or with `middle` bring the `middle_ranks` to their places."""
     if middle and count <= MOST_STRAIGHT:
         return [Block(middle_network(count), 1, 2)]
     return list(sorting_blocks(count, MOST_STRAIGHT))
@@ -100,37 +84,47 @@ def _sort_rows(typingctx, tile, order, count, ordered, middle):
     """Sort the rows of a tile, as many as `count` says."""
     if not all(isinstance(kind, types.Literal) for kind in (count, ordered, middle)):
         return None
-    blocks = _blocks(count.literal_value, middle.literal_value)
+    blocks = blocks_of(count.literal_value, middle.literal_value)
 
     def codegen(context, builder, signature, args):
-        columns = [_Column(context, builder, signature.args[0], args[0])]
-        if ordered.literal_value:
-            columns.append(_Column(context, builder, signature.args[1], args[1], columns[0].lanes))
-        for block in blocks:
-            _write_loops(builder, columns, block, columns[0].width.type(block.first), block.loops)
+        lanes = vector_bytes() * 8 // signature.args[0].dtype.bitwidth
+        arrays = [
+            context.make_array(kind)(context, builder, value=array)
+            for kind, array in zip(signature.args[: 1 + ordered.literal_value], args, strict=False)
+        ]
+        width = cgutils.unpack_tuple(builder, arrays[0].shape)[1]
+        with cgutils.for_range_slice(builder, width.type(0), width, width.type(lanes), width.type) as (
+            lane,
+            _,
+        ):
+            columns = [Column(builder, builder.gep(array.data, [lane]), width, lanes) for array in arrays]
+            write_sort(builder, columns, blocks)
         return context.get_dummy_value()
 
     return types.void(tile, order, count, ordered, middle), codegen
 
 
+def write_sort(builder: Any, columns: list[Column], blocks: Sequence[Block]) -> None:
+    """Write the code that sorts the rows of the first column; the others follow."""
+    for block in blocks:
+        _write_loops(builder, columns, block, columns[0].width.type(block.first), block.loops)
+
+
 def _write_loops(
-    builder: Any, columns: list[_Column], block: Block, row: Any, loops: tuple[tuple[int, int], ...]
+    builder: Any, columns: list[Column], block: Block, row: Any, loops: tuple[tuple[int, int], ...]
 ) -> None:
     """Run a block from a row on, and from the rows on that lie further by the loops."""
     width = columns[0].width
-    if loops:
-        (step, times), *inner = loops
-        with cgutils.for_range(builder, width.type(times)) as loop:
-            further = builder.add(row, builder.mul(loop.index, width.type(step)))
-            _write_loops(builder, columns, block, further, tuple(inner))
+    if not loops:
+        _write_block(columns, block, builder.mul(row, width))
         return
-    number = width.type(columns[0].lanes)
-    with cgutils.for_range_slice(builder, width.type(0), width, number, width.type) as (lane, _):
-        start = builder.add(builder.mul(row, width), lane)
-        _write_block(columns, block, start)
+    (step, times), *inner = loops
+    with cgutils.for_range(builder, width.type(times)) as loop:
+        further = builder.add(row, builder.mul(loop.index, width.type(step)))
+        _write_loops(builder, columns, block, further, tuple(inner))
 
 
-def _write_block(columns: list[_Column], block: Block, start: Any) -> None:
+def _write_block(columns: list[Column], block: Block, start: Any) -> None:
     """The comparators as instructions: a row is loaded before its first use and stored after its last."""
     comparators = in_order_of_use(block.comparators)
     left = collections.Counter(row for pair in comparators for row in pair)
@@ -147,18 +141,15 @@ def _write_block(columns: list[_Column], block: Block, start: Any) -> None:
                     column.store(start, block, row, vector)
 
 
-class _Column:
-    """Vectors of neighbouring lanes of the rows of an array."""
+class Column:
+    """A vector of neighbouring lanes of each row; the first is at `data`, and `width` lanes lie from one to the next."""
 
-    def __init__(self, context, builder, kind, array, lanes=None) -> None:
-        item = context.get_value_type(kind.dtype)
-        self.builder = builder
-        found = context.make_array(kind)(context, builder, value=array)
-        self.data, self.width = found.data, cgutils.unpack_tuple(builder, found.shape)[1]
-        self.size = kind.dtype.bitwidth // 8
-        self.lanes = lanes or vector_bytes() // self.size
-        self.type = ir.VectorType(item, self.lanes)
-        self.real = isinstance(kind.dtype, types.Float)
+    def __init__(self, builder: Any, data: Any, width: Any, lanes: int) -> None:
+        self.builder, self.data, self.width, self.lanes = builder, data, width, lanes
+        item = data.type.pointee
+        self.type = ir.VectorType(item, lanes)
+        self.real = not isinstance(item, ir.IntType)
+        self.size = item.width // 8 if not self.real else 4 if item == ir.FloatType() else 8
 
     def load(self, start: Any, block: Block, row: int) -> Any:
         return load(self.builder, self._pointer(start, block, row), self.type, self.size)
@@ -180,9 +171,7 @@ class _Column:
         return self.builder.gep(self.data, [self.builder.add(start, self.builder.mul(self.width, further))])
 
 
-def _exchanged(
-    columns: Sequence[_Column], first: list[Any], second: list[Any]
-) -> tuple[list[Any], list[Any]]:
+def _exchanged(columns: Sequence[Column], first: list[Any], second: list[Any]) -> tuple[list[Any], list[Any]]:
     """The smaller values and the greater; what else goes with them changes places where they do."""
     values, more = columns[0], columns[1:]
     low, high = [values.extreme(name, first[0], second[0]) for name in ("min", "max")]

@@ -20,6 +20,7 @@ from ccdfx.kernels.averages import (
     EMPIRICAL,
     LANES,
     MEDIAN,
+    NO_DATA,
     ORDERED,
     OWN_NOISE,
     PROPAGATED,
@@ -27,10 +28,8 @@ from ccdfx.kernels.averages import (
     TRIMS,
     VARIANCES,
     WEIGHTED,
-    needs_ranks,
     store_values,
     store_variances,
-    store_whole,
 )
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.gather import MASK, gather, pointer
@@ -39,16 +38,12 @@ from ccdfx.kernels.lanes import (
     PIVOT,
     SUMS,
     aligned,
-    balance_lanes,
     borrowed,
     copy,
     count_lanes,
     fill,
     hold,
-    least,
-    sum_all,
     sum_ranks,
-    sum_whole,
     winsorize,
 )
 from ccdfx.kernels.rules import rule_type
@@ -64,7 +59,6 @@ from ccdfx.kernels.weighted_sums import (
     sum_weights,
 )
 
-NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
 # What becomes of a value: it survives, the rule rejects it below or above, or it was not there.
 KEPT, LOW, HIGH, MISSING = range(4)
 
@@ -74,26 +68,6 @@ def _pivots(tile, low, high, pivot):
     """A value inside the survivors of each lane, about which sums lose nothing."""
     for i in range(low.size):
         pivot[i] = tile[(low[i] + high[i]) // 2, i] if low[i] < high[i] else 0.0
-
-
-@kernel
-def _first_values(tile, pivot):
-    """Of each lane the first value that is there, or 0: two or three rows tell, as a rule."""
-    rows, lanes = tile.shape
-    for i in range(lanes):
-        pivot[i] = tile[0, i]
-    for j in range(1, rows):
-        missing = 0
-        for i in range(lanes):
-            p, x = pivot[i], np.float64(tile[j, i])
-            p = p if p < np.inf else x
-            pivot[i] = p
-            missing |= 0 if p < np.inf else 1
-        if missing == 0:
-            return
-    for i in range(lanes):
-        p = pivot[i]
-        pivot[i] = p if p < np.inf else 0.0
 
 
 @kernel
@@ -113,35 +87,26 @@ def _store_fates(order, low, high, counts, start, width, fates):
 
 
 @kernel
+def add_reasons(frames, start, flags):
+    """To the flags of pixels without a value add those of all frames; `start` is the first of the pixels."""
+    for i in range(flags.size):
+        if flags[i] != 0:
+            for j in range(frames.shape[0]):
+                if frames[j, MASK] != 0:
+                    flags[i] |= carray(pointer(frames[j, MASK] + start + i), (1,), np.uint8)[0]
+
+
+@kernel
 def _store_flags(frames, low, high, start, width, flags):
     """0 where something survives; else NO_DATA and the flags of all frames, which say why."""
     missing = False
     for i in range(width):
-        flags[i] = 0
-        missing |= low[i] >= high[i]
+        empty = low[i] >= high[i]
+        flags[i] = NO_DATA if empty else np.uint8(0)
+        missing |= empty
     if missing:
-        for i in range(width):
-            if low[i] >= high[i]:
-                bits = NO_DATA
-                for j in range(frames.shape[0]):
-                    if frames[j, MASK] != 0:
-                        bits |= carray(pointer(frames[j, MASK] + start + i), (1,), np.uint8)[0]
-                flags[i] = bits
+        add_reasons(frames, start, flags)
     return missing
-
-
-@kernel
-def _select_median(tile, order, counts, sorter, sign, low, high):
-    """Bring the middle ranks of each lane into place; low and high become the ranks of what is there."""
-    rows = tile.shape[0]
-    if least(counts) == rows:
-        sorter(tile, order)
-        return
-    balance_lanes(tile, sign)
-    sorter(tile, order)
-    for i in range(low.size):
-        low[i] = (rows - counts[i]) // 2
-        high[i] = low[i] + counts[i]
 
 
 @kernel
@@ -194,25 +159,6 @@ def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
         winsorize(tile, low, high, counts, sums)
 
 
-@kernel
-def _sum_unsorted(plan, tile, order, sorter, counts, sign, ranks, sums):
-    """The sums over all that is there, in the order of the frames; then the middle ranks, where a median is wanted.
-
-    True where nothing is missing in the whole block.
-    """
-    whole = least(counts) == tile.shape[0]
-    needs_sums = plan[AVERAGE] != MEDIAN or plan[VARIANCES] == EMPIRICAL
-    if needs_sums and whole:
-        copy(tile[0], sums)
-        sum_whole(tile, sums)
-    elif needs_sums:
-        _first_values(tile, sums)
-        sum_all(tile, sums)
-    if plan[AVERAGE] == MEDIAN:
-        _select_median(tile, order, counts, sorter, sign, ranks[0], ranks[1])
-    return whole
-
-
 def _stack(
     frames, factors, sorter, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
@@ -220,7 +166,7 @@ def _stack(
     """Combine a run of pixels; True where some pixel is left without a value.
 
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
-    sorter: as in `sorters`, of all ranks where the plan `needs_ranks`, else of the middle ones.
+    sorter: as in `sorters`, of all ranks.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
     by_frame: None where it matters to nothing in the plan which frame a value comes from, else True. It is the type
     that counts: what stands under ``by_frame is not None`` is not even compiled for None.
@@ -229,16 +175,15 @@ def _stack(
     """
     rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
     needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
-    sorts = needs_ranks(plan, value.itemsize)
     of_values = aligned(rows, lanes, kind), aligned(rows if needs_raw else 0, lanes, kind)
     of_variances = np.zeros((rows if plan[VARIANCES] == PROPAGATED else 0, lanes), kind)
     of_frames = aligned(rows if plan[ORDERED] else 0, lanes, np.int32)
     of_noise = np.zeros((rows if plan[OWN_NOISE] else 0, lanes))
     of_ranks, of_sums = np.empty((3, lanes), np.int32), np.zeros(SUMS * MOST_LANES)
-    of_weights, of_lanes, of_signs = np.zeros((4, lanes)), np.zeros(lanes), np.empty(lanes, kind)
+    of_weights, of_lanes = np.zeros((4, lanes)), np.zeros(lanes)
     tile, raw, variances = borrowed(of_values[0]), borrowed(of_values[1]), borrowed(of_variances)
     order, own, flat = borrowed(of_frames), borrowed(of_noise), borrowed(of_sums)
-    weighted, spread, scratch = borrowed(of_weights), borrowed(of_lanes), borrowed(of_signs)
+    weighted, spread = borrowed(of_weights), borrowed(of_lanes)
     counts, low, high = borrowed(of_ranks[0]), borrowed(of_ranks[1]), borrowed(of_ranks[2])
     sums = flat.reshape(SUMS, MOST_LANES)
     frames, factors, plan = borrowed(frames), borrowed(factors), borrowed(plan)
@@ -257,28 +202,16 @@ def _stack(
         copy(counts, high)
         if by_frame is not None:
             _keep_frames(frames, factors, start, width, tile, raw, variances, own)
-        whole = False
-        if sorts:
-            sorter(tile, order)
-            known = own if plan[OWN_NOISE] else noise
-            _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
-        else:
-            whole = _sum_unsorted(plan, tile, order, sorter, counts, scratch, (low, high), flat)
+        sorter(tile, order)
+        known = own if plan[OWN_NOISE] else noise
+        _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
         if by_frame is not None and needs_raw:
             _weigh(
                 plan, tile, raw, order, low, high, counts, factors, sums[PIVOT], weighted, variances, spread
             )
-        if whole:
-            store_whole(plan, tile, sums, tables[0, rows], values, errors)
-        else:
-            store_values(plan, tile, low, high, width, sums, weighted, values, by_frame)
-            if variance.size:
-                store_variances(
-                    plan, low, high, counts, width, sums, weighted, spread, tables, errors, by_frame
-                )
-        if not sorts:  # the ranks were those of lanes with infinities at both ends
-            fill(low, np.int32(0))
-            copy(counts, high)
+        store_values(plan, tile, low, high, width, sums, weighted, values, by_frame)
+        if variance.size:
+            store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, errors, by_frame)
         missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
         if by_frame is not None and fates.size:
             _store_fates(order, low, high, counts, start, width, fates)
@@ -287,7 +220,7 @@ def _stack(
                 low, high, counts, width, _part(count, start, width),
                 _part(rejected_low, start, width), _part(rejected_high, start, width),
             )  # fmt: skip
-    hold((of_values, of_variances, of_frames, of_noise, of_ranks, of_sums, of_weights, of_lanes, of_signs))
+    hold((of_values, of_variances, of_frames, of_noise, of_ranks, of_sums, of_weights, of_lanes))
     return missing
 
 

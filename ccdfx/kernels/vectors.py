@@ -46,6 +46,24 @@ def splat(kind: ir.VectorType, value: Any) -> ir.Constant:
     return ir.Constant(kind, [value] * kind.count)
 
 
+def broadcast(builder: Any, value: Any, lanes: int) -> Any:
+    """The vector that has one value in all lanes."""
+    kind = ir.VectorType(value.type, lanes)
+    nothing, first = ir.Constant(kind, ir.Undefined), ir.IntType(32)(0)
+    one = builder.insert_element(nothing, value, first)
+    return builder.shuffle_vector(one, nothing, splat(ir.VectorType(first.type, lanes), 0))
+
+
+def looked_up(builder: Any, table: Any, places: Any) -> Any:
+    """The elements of a table, from a pointer on, at the places in a vector."""
+    count, number = places.type.count, ir.IntType(32)
+    found = ir.Constant(ir.VectorType(table.type.pointee, count), ir.Undefined)
+    for lane in range(count):
+        place = builder.gep(table, [builder.extract_element(places, number(lane))])
+        found = builder.insert_element(found, builder.load(place), number(lane))
+    return found
+
+
 def prefetch(builder: Any, address: Any) -> None:
     """Ask for the cache line at an address (a pointer); a wrong address does no harm."""
     number = ir.IntType(32)

@@ -10,7 +10,7 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.medians import median_rows, window_sorter
-from ccdfx.kernels.sorters import Sorter
+from ccdfx.kernels.passing import PassedKernel
 from ccdfx.operations.average import median_efficiency
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
@@ -84,7 +84,7 @@ def _filtered(values: np.ndarray, size: int, good: np.ndarray | None) -> np.ndar
 def _filter_rows(
     source: np.ndarray,
     size: int,
-    sort: Sorter,
+    sort: PassedKernel,
     good_only: bool,
     out: np.ndarray,
     rows: tuple[int, int],

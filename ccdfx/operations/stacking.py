@@ -247,7 +247,7 @@ class Call:
 
 def call_of(job: Job) -> Call:
     from ccdfx.kernels import averages
-    from ccdfx.kernels.integer_median import can_be_integers, integer_medians
+    from ccdfx.kernels.plain import plain_average
     from ccdfx.kernels.sorters import sorter
     from ccdfx.kernels.stack import stack_kernel
 
@@ -262,14 +262,11 @@ def call_of(job: Job) -> Call:
     noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
     by_frame = averages.knows_frames(plan)
-    integers = all(f.dtype.kind + str(f.dtype.itemsize) == "u2" and not f.flagged for f in job.frames)
-    if integers and can_be_integers(plan, job.factors):
-        kernel, sort = integer_medians(count), None
+    kind = job.kind.str[1:]
+    if averages.needs_ranks(plan, job.kind.itemsize):
+        kernel, sort = stack_kernel(kind, by_frame), sorter(kind, count, bool(plan[averages.ORDERED]))
     else:
-        kind = job.kind.str[1:]
-        middle = not averages.needs_ranks.py_func(plan, job.kind.itemsize)
-        kernel = stack_kernel(kind, by_frame)
-        sort = sorter(kind, count, bool(plan[averages.ORDERED]), middle)
+        kernel, sort = plain_average, None
     arguments = (
         job.factors, sort, plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
     )  # fmt: skip

@@ -540,14 +540,14 @@ def test_a_source_of_integers_that_brings_a_mask_late():
 
 
 def test_a_median_of_raw_fits_integers_needs_no_other_kernel(tmp_path, monkeypatch):
-    from ccdfx.kernels import integer_median
+    from ccdfx.kernels import stack as kernels
 
     rng = np.random.default_rng(6)
     frames = [rng.integers(0, 65536, (5, 64), np.uint16) for _ in range(4)]
     for j, frame in enumerate(frames):
         ccdfx.write(ccdfx.Image(frame), tmp_path / f"{j}.fits")
     expected = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
-    monkeypatch.setattr(integer_median, "stack_kernel", None)
+    monkeypatch.setattr(kernels, "stack_kernel", None)
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(ccdfx.open_source(tmp_path / f"{j}.fits")) for j in range(4)]
         got = ccdfx.combine(sources, average=ccdfx.median(), reject=None)
@@ -572,3 +572,61 @@ def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
     frames = [rng.normal(30000, scatter, (2, 90)).astype("u2") for _ in range(170)]
     got = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
     np.testing.assert_array_equal(got.array, np.median(frames, axis=0))
+
+
+@pytest.mark.parametrize(
+    "average", [ccdfx.mean(), ccdfx.total(), ccdfx.median(), ccdfx.median(even="lower of two")], ids=str
+)
+@pytest.mark.parametrize("kind", ["u1", "i2", "u2", "f4", "masked u2", "masked f4", "masked one f4"])
+@pytest.mark.parametrize("count", [1, 2, 6, 21])
+def test_frames_averaged_where_they_lie_give_what_gathered_ones_do(count, kind, average, monkeypatch):
+    from ccdfx.kernels import plain
+
+    rng = np.random.default_rng(count)
+    *masked, stored = kind.split()
+    frames = []
+    for j in range(count):
+        array = rng.normal(100, 20, (5, 67)).astype(stored)
+        mask = (
+            rng.choice([0, 1, 2], array.shape, p=[0.7, 0.2, 0.1])
+            if masked == ["masked"] or (masked and not j)
+            else None
+        )
+        if stored == "f4":
+            array[rng.random(array.shape) < 0.1] = np.nan
+            array[0] = 7.0
+        if mask is not None:
+            mask[:, 5] = 4
+        frames.append(ccdfx.Image(array, mask=mask))
+    expected = combined(frames, average)
+    monkeypatch.setattr(plain, "MOST_IN_PLACE", 0)
+    assert combined(frames, average) == expected
+    monkeypatch.setattr(plain, "block_lanes", lambda count, itemsize, most: 64)
+    assert combined(frames, average) == expected
+    if masked == ["masked"]:
+        assert ccdfx.stack(frames, reject=None, average=average).flags[0, 5] == 16 | 4
+
+
+@pytest.mark.parametrize("pixels", [1, 31, 63, 64, 65, 100])
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_plain_averages_of_images_of_few_pixels(kind, pixels):
+    rng = np.random.default_rng(pixels)
+    frames = rng.integers(0, 1000, (4, 1, pixels)).astype(kind)
+    for average, expected in ((ccdfx.mean(), np.mean), (ccdfx.median(), np.median)):
+        got = ccdfx.stack(list(frames), reject=None, average=average)
+        np.testing.assert_array_equal(got.value, expected(frames.astype("f8"), axis=0).astype("f4"))
+        assert (got.count == 4).all() and not got.flags.any()
+
+
+def test_a_value_that_is_missing_changes_nothing_in_its_neighbours():
+    rng = np.random.default_rng(9)
+    frames = rng.normal(1000, 30, (9, 3, 200)).astype("f4")
+    for average in (ccdfx.mean(), ccdfx.median()):
+        whole = ccdfx.stack(list(frames), reject=None, average=average)
+        holed = frames.copy()
+        holed[:, :, ::16] = np.nan
+        got = ccdfx.stack(list(holed), reject=None, average=average)
+        others = np.arange(200) % 16 != 0
+        for name in ("value", "variance", "count"):
+            assert getattr(got, name)[:, others].tobytes() == getattr(whole, name)[:, others].tobytes()
+        assert (got.flags[:, ::16] == 16).all() and (got.value[:, ::16] == 0).all()

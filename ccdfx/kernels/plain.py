@@ -1,0 +1,168 @@
+"""Plain averages of a stack: of all that is there, each value counting alike, so that nothing need be ranked.
+
+Few frames are averaged where they lie. Of more, or where values are scaled or limited on the way, blocks of pixels are
+gathered first: as many frames at once would drive one another out of the caches.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core.compiler_lock import global_compiler_lock
+
+from ccdfx.kernels.averages import AVERAGE, PICK
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.decode import BIG_U2, F4, U2, decode_run
+from ccdfx.kernels.gather import (
+    BLANK,
+    BSCALE,
+    BZERO,
+    DATA,
+    FRAME_COLUMNS,
+    HIGHEST,
+    KIND,
+    LOWEST,
+    MASK,
+    SCALE,
+    ZERO,
+    following,
+    gather,
+)
+from ccdfx.kernels.lanes import MOST_LANES, address, aligned, block_lanes, hold
+from ccdfx.kernels.sorters import LANE_STEP
+from ccdfx.kernels.stack import add_reasons
+from ccdfx.kernels.strip_rows import MOST_INTEGERS, Strips
+from ccdfx.kernels.strips import combining, strips_type
+
+MOST_IN_PLACE = 40
+MOST_INTEGER_LANES = 13 * 64
+
+
+@kernel
+def _rows_of(tile):
+    """The table of frames whose pixels are the rows of a tile."""
+    table = np.zeros((tile.shape[0], FRAME_COLUMNS), np.int64)
+    for j in range(tile.shape[0]):
+        table[j, DATA] = address(tile) + j * tile.shape[1] * tile.itemsize
+    return table
+
+
+@kernel
+def _parts(value, variance, numbers, flags, start, width):
+    """The outputs of a block, those that are not wanted empty."""
+    end = start + width
+    return value[start:end], variance[start:end], numbers[start:end], flags[start:end]
+
+
+def _average_gathered(frames, factors, average, tables, lanes, pixels, value, variance, numbers, flags):
+    """Average blocks of values as they are combined; the last block may do pixels of the one before again.
+
+    `average` is of `combining`. There are `pixels` pixels, but all outputs have `lanes` elements or more.
+    """
+    tile = aligned(frames.shape[0], lanes, np.float32)
+    rows, width = _rows_of(tile), min(lanes, pixels)
+    empty = 0
+    for block in range(0, pixels, lanes):
+        start = min(block, pixels - width)
+        gather(frames, factors, start, tile, width)
+        empty |= average(rows, tables, *_parts(value, variance, numbers, flags, start, lanes))
+    hold((tile,))
+    return empty
+
+
+def _average_integers(frames, factors, average, tables, lanes, pixels, value, variance, numbers, flags):
+    """As `_average_gathered`, of unsigned 16-bit integers as they are."""
+    tile = aligned(frames.shape[0], lanes, np.uint16)
+    rows, width = _rows_of(tile), min(lanes, pixels)
+    for j in range(tile.shape[0]):
+        tile[j, width:] = 0
+    for block in range(0, pixels, lanes):
+        start = min(block, pixels - width)
+        for j in range(frames.shape[0]):
+            place, ahead = frames[j, DATA] + 2 * start, following(frames, j, start, width)
+            if frames[j, KIND] == BIG_U2:
+                decode_run(BIG_U2, place, tile, j, width, ahead - place)
+            else:
+                decode_run(U2, place, tile, j, width, ahead - place)
+        average(rows, tables, *_parts(value, variance, numbers, flags, start, lanes))
+    hold((tile,))
+    return 0
+
+
+@functools.cache
+def _blocks_kernel(function: Callable[..., int]) -> Callable[..., int]:
+    floats, table = types.Array(types.float32, 1, "C"), types.Array(types.float64, 2, "C")
+    signature = types.int64(
+        types.Array(types.int64, 2, "C"), table, strips_type(), table, types.int64, types.int64,
+        floats, floats, types.Array(types.uint16, 1, "C"), types.Array(types.uint8, 1, "C"),
+    )  # fmt: skip
+    return kernel(function, signature=signature)
+
+
+def plain_average(frames: np.ndarray, *arguments: Any) -> bool:
+    """A stand-in for the stack kernel where the plan does not need ranks, and values are float32."""
+    factors, _, plan, _, _, _, tables, _, value, variance, count, low, high, flags, _ = arguments
+    low.fill(0)
+    high.fill(0)
+    kind, masked = _kind_as_stored(frames, factors), bool(frames[:, MASK].any())
+    strips = Strips(len(frames), F4, int(plan[AVERAGE]), int(plan[PICK]))
+    outputs = value, variance, count, flags
+    if kind is not None and len(frames) <= MOST_IN_PLACE and value.size >= LANE_STEP:
+        empty = _average_in_place(frames, strips._replace(kind=kind, masked=masked), tables, outputs)
+    else:
+        stays = kind in (U2, BIG_U2) and not masked and len(frames) <= MOST_INTEGERS
+        strips = strips._replace(kind=U2 if stays else F4, gathered=True)
+        empty = _average_by_blocks(frames, factors, strips, tables, outputs)
+    if empty:
+        add_reasons(frames, 0, flags)
+    return empty
+
+
+def _average_in_place(
+    frames: np.ndarray, strips: Strips, tables: np.ndarray, outputs: tuple[np.ndarray, ...]
+) -> bool:
+    if strips.masked:
+        blank = np.zeros(outputs[0].size, np.uint8)
+        frames = frames.copy()
+        frames[frames[:, MASK] == 0, MASK] = blank.ctypes.data
+    return bool(_compiled(combining, strips)(frames, tables, *outputs))
+
+
+def _average_by_blocks(
+    frames: np.ndarray,
+    factors: np.ndarray,
+    strips: Strips,
+    tables: np.ndarray,
+    outputs: tuple[np.ndarray, ...],
+) -> bool:
+    lanes = block_lanes(strips.count, *((2, MOST_INTEGER_LANES) if strips.integers else (4, MOST_LANES)))
+    work = _compiled(_blocks_kernel, _average_integers if strips.integers else _average_gathered)
+    whole = [  # of a whole block at least
+        array if array.size >= lanes else np.empty(min(array.size, 1) * lanes, array.dtype)
+        for array in outputs
+    ]
+    empty = work(frames, factors, _compiled(combining, strips), tables, lanes, outputs[0].size, *whole)
+    for array, found in zip(outputs, whole, strict=True):
+        if found is not array:
+            array[:] = found[: array.size]
+    return bool(empty)
+
+
+def _compiled(make: Callable[[Any], Any], what: Any) -> Any:
+    """What `make` compiles or loads: one thread does, others wait for it."""
+    with global_compiler_lock:
+        return make(what)
+
+
+def _kind_as_stored(frames: np.ndarray, factors: np.ndarray) -> int | None:
+    """The kind of the pixels, where that is one, and they are averaged as they are stored."""
+    moved = (factors[:, [SCALE, BSCALE]] != 1).any() or (factors[:, [ZERO, BZERO]] != 0).any()
+    limited = (factors[:, LOWEST] > -np.inf).any() or (factors[:, HIGHEST] < np.inf).any()
+    blank = not np.isnan(factors[:, BLANK]).all()
+    if moved or limited or blank or (frames[:, KIND] != frames[0, KIND]).any():
+        return None
+    return int(frames[0, KIND])
