@@ -7,7 +7,7 @@ So one compiled kernel serves any number of frames of any mixture of types, and 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
+from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -92,6 +92,16 @@ def following(frames, j, start, width):
     ahead = j + ROWS_AHEAD
     k = ahead % frames.shape[0]
     return frames[k, DATA] + (start + ahead // frames.shape[0] * width) * ITEMSIZES[frames[k, KIND]]
+
+
+@kernel
+def add_reasons(frames, start, flags):
+    """To the flags of pixels without a value add those of all frames; `start` is the first of the pixels."""
+    for i in range(flags.size):
+        if flags[i] != 0:
+            for j in range(frames.shape[0]):
+                if frames[j, MASK] != 0:
+                    flags[i] |= carray(pointer(frames[j, MASK] + start + i), (1,), np.uint8)[0]
 
 
 @kernel

@@ -14,7 +14,6 @@ import numpy as np
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
 
-from ccdfx.kernels.averages import AVERAGE, PICK
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.decode import BIG_U2, F4, U2, decode_run
 from ccdfx.kernels.gather import (
@@ -29,12 +28,12 @@ from ccdfx.kernels.gather import (
     MASK,
     SCALE,
     ZERO,
+    add_reasons,
     following,
     gather,
 )
 from ccdfx.kernels.lanes import MOST_LANES, address, aligned, block_lanes, hold
 from ccdfx.kernels.sorters import LANE_STEP
-from ccdfx.kernels.stack import add_reasons
 from ccdfx.kernels.strip_rows import MOST_INTEGERS, Strips
 from ccdfx.kernels.strips import combining, strips_type
 
@@ -103,13 +102,17 @@ def _blocks_kernel(function: Callable[..., int]) -> Callable[..., int]:
     return kernel(function, signature=signature)
 
 
-def plain_average(frames: np.ndarray, *arguments: Any) -> bool:
-    """A stand-in for the stack kernel where the plan does not need ranks, and values are float32."""
-    factors, _, plan, _, _, _, tables, _, value, variance, count, low, high, flags, _ = arguments
-    low.fill(0)
-    high.fill(0)
+def plain_average(
+    frames, factors, tables, average, pick, value, variance, count, rejected_low, rejected_high, flags, fates
+):  # fmt: skip
+    """What the stack kernel does, where the plan does not need ranks and values are float32.
+
+    average, pick: those of the plan; fates: empty; the rest as in the stack kernel.
+    """
+    rejected_low.fill(0)
+    rejected_high.fill(0)
     kind, masked = _kind_as_stored(frames, factors), bool(frames[:, MASK].any())
-    strips = Strips(len(frames), F4, int(plan[AVERAGE]), int(plan[PICK]))
+    strips = Strips(len(frames), F4, average, pick)
     outputs = value, variance, count, flags
     if kind is not None and len(frames) <= MOST_IN_PLACE and value.size >= LANE_STEP:
         empty = _average_in_place(frames, strips._replace(kind=kind, masked=masked), tables, outputs)

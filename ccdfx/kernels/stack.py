@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-from numba import carray, types
+from numba import types
 
 from ccdfx.kernels.averages import (
     AVERAGE,
@@ -32,7 +32,7 @@ from ccdfx.kernels.averages import (
     store_variances,
 )
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.gather import MASK, gather, pointer
+from ccdfx.kernels.gather import add_reasons, gather
 from ccdfx.kernels.lanes import (
     MOST_LANES,
     PIVOT,
@@ -84,16 +84,6 @@ def _store_fates(order, low, high, counts, start, width, fates):
         for i in range(width):
             fate = KEPT if r < high[i] else HIGH if r < counts[i] else MISSING
             fates[order[r, i], start + i] = LOW if r < low[i] else fate
-
-
-@kernel
-def add_reasons(frames, start, flags):
-    """To the flags of pixels without a value add those of all frames; `start` is the first of the pixels."""
-    for i in range(flags.size):
-        if flags[i] != 0:
-            for j in range(frames.shape[0]):
-                if frames[j, MASK] != 0:
-                    flags[i] |= carray(pointer(frames[j, MASK] + start + i), (1,), np.uint8)[0]
 
 
 @kernel

@@ -22,7 +22,13 @@ from ccdfx.records.flags import Flag
 
 def needs_fates(job: Job) -> bool:
     """Whether all values must have their fates before any is averaged."""
-    return job.grow >= 1 or job.average.function is not None or arranged(job).select is not None
+    return job.grow >= 1 or job.average.function is not None or _selecting(job) is not None
+
+
+def _selecting(job: Job) -> Callable[..., Any] | None:
+    """The Python function that rejects, or None where a kernel does or nothing is rejected."""
+    arrangement = arranged(job)
+    return None if arrangement is None else arrangement.select
 
 
 def decided(job: Job, tile: Tile, window: Window) -> np.ndarray:
@@ -30,7 +36,7 @@ def decided(job: Job, tile: Tile, window: Window) -> np.ndarray:
     from ccdfx.kernels import averages
     from ccdfx.kernels.grow import grown
 
-    select = arranged(job).select
+    select = _selecting(job)
     if select is None:
         fates: np.ndarray = np.empty((len(job.frames), window.pixels), np.uint8)
         variances = averages.PROPAGATED if job.facts.variances else averages.NOTHING

@@ -199,7 +199,7 @@ def _header(frames: tuple[Frame, ...], average: Average) -> Header:
     return header
 
 
-def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
+def _plan(job: Job, trims: bool, arrangement: Arrangement | None) -> np.ndarray:
     from ccdfx.kernels import averages
     from ccdfx.kernels.lanes import block_lanes
 
@@ -219,7 +219,7 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     plan[averages.WEIGHTED] = averages.BY_FRAME if job.weighted else 0
     if job.average.name == "inverse_variance_mean":
         plan[averages.WEIGHTED] = averages.BY_VARIANCE
-    if job.reject is not None:
+    if arrangement is not None:
         own = arrangement.variances
         plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
         plan[averages.OWN_NOISE] = own
@@ -228,12 +228,13 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     return plan
 
 
-def arranged(job: Job) -> Arrangement:
-    """The rule made ready; that of a rule which is never called where nothing is rejected."""
-    if job.reject is None:
-        rule = minmax()
-        return rule.arrange(rule.parameters, StackFacts(3, (1.0,), (0.0,), False))
-    return job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)
+def arranged(job: Job) -> Arrangement | None:
+    """The rule made ready, or None where nothing is rejected."""
+    return (
+        None
+        if job.reject is None
+        else job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,26 +249,33 @@ class Call:
 def call_of(job: Job) -> Call:
     from ccdfx.kernels import averages
     from ccdfx.kernels.plain import plain_average
-    from ccdfx.kernels.sorters import sorter
-    from ccdfx.kernels.stack import stack_kernel
 
-    count = len(job.frames)
-    arrangement = arranged(job)
+    count, arrangement = len(job.frames), arranged(job)
     tables = np.ones((2, count + 1))
     tables[0] = efficiency_table(job.average, count)
     # An end of the survivors says nothing of the values that were dropped beyond it.
-    trims = arrangement.trims if job.reject and job.average.name not in ("minimum", "maximum") else None
+    extreme = job.average.name in ("minimum", "maximum")
+    trims = None if arrangement is None or extreme else arrangement.trims
     tables[1] = trimmed_efficiency(*(trims or (0.0, 0.0)))
-    numbers = np.array([float(number) for number in arrangement.numbers])
-    noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
-    by_frame = averages.knows_frames(plan)
-    kind = job.kind.str[1:]
-    if averages.needs_ranks(plan, job.kind.itemsize):
-        kernel, sort = stack_kernel(kind, by_frame), sorter(kind, count, bool(plan[averages.ORDERED]))
-    else:
-        kernel, sort = plain_average, None
+    if not averages.needs_ranks(plan, job.kind.itemsize):
+        average, pick = int(plan[averages.AVERAGE]), int(plan[averages.PICK])
+        return Call(plain_average, (job.factors, tables, average, pick), None)
+    return _ranking_call(job, plan, arrangement, tables)
+
+
+def _ranking_call(job: Job, plan: np.ndarray, arrangement: Arrangement | None, tables: np.ndarray) -> Call:
+    from ccdfx.kernels import averages
+    from ccdfx.kernels.sorters import sorter
+    from ccdfx.kernels.stack import stack_kernel
+
+    if arrangement is None:  # the kernel takes a rule, which it never calls
+        idle = minmax()
+        arrangement = idle.arrange(idle.parameters, StackFacts(3, (1.0,), (0.0,), False))
+    kind, by_frame = job.kind.str[1:], averages.knows_frames(plan)
     arguments = (
-        job.factors, sort, plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
+        job.factors, sorter(kind, len(job.frames), bool(plan[averages.ORDERED])), plan,
+        np.array([float(number) for number in arrangement.numbers]), np.array(arrangement.noise, dtype=np.float64),
+        arrangement.rule, tables, True if by_frame else None,
     )  # fmt: skip
-    return Call(kernel, arguments, arrangement.scatter if job.reject else None)
+    return Call(stack_kernel(kind, by_frame), arguments, arrangement.scatter)

@@ -114,7 +114,7 @@ def _sent(job: Job) -> Job:
 
 
 def _arrived(job: Job, wanted: Wanted) -> _Work:
-    return _Work(dataclasses.replace(job, arrangement=None if job.reject is None else arranged(job)), wanted)
+    return _Work(dataclasses.replace(job, arrangement=arranged(job)), wanted)
 
 
 def _in_one_pass(job: Job, call: Call, files: RawFiles, window: Window, part: dict[str, np.ndarray]) -> None:
