@@ -18,6 +18,7 @@ MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick a
 MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
 BY_FRAME, BY_VARIANCE = 1, 2  # what the weights of a mean are, where it has any
+FOR_RULE, FOR_FATES = 1, 2  # what the order of the frames is kept for, where it is
 # Rows of the weighted sums.
 W, W2, WX, WXX = range(4)
 

@@ -196,10 +196,14 @@ def stack(
     """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
 
     Parameters and errors are those of `combine`; with `follow`, the result tells which frames were rejected where.
+    Of equal values of which a rule by ranks rejects some, it may tell of any.
 
     Returns
     -------
     Stack
+        The image is that of `combine`, byte for byte, whatever is followed; but where nothing can be rejected
+        (``reject=None``), float32 sums are added up in another order when frames are followed, and the last bit of an
+        empirical variance may differ.
 
     Examples
     --------

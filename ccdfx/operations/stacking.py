@@ -219,11 +219,12 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement) -> np.ndarray:
     plan[averages.WEIGHTED] = averages.BY_FRAME if job.weighted else 0
     if job.average.name == "inverse_variance_mean":
         plan[averages.WEIGHTED] = averages.BY_VARIANCE
+    plan[averages.ORDERED] = averages.FOR_FATES if job.follows else 0
     if job.reject is not None:
         own = arrangement.variances
-        plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
+        if arrangement.ordered or own or len(arrangement.noise) > 1:
+            plan[averages.ORDERED] = averages.FOR_RULE
         plan[averages.OWN_NOISE] = own
-    plan[averages.ORDERED] |= job.follows
     plan[averages.LANES] = block_lanes(len(job.frames), job.kind.itemsize)
     return plan
 

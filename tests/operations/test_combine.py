@@ -218,6 +218,38 @@ def test_stack_and_combine_agree():
             assert image.mask is other.mask is None
 
 
+def stacks_to_follow():
+    """Frames with flags and variances, and plain ones; of many equal values, and of few."""
+    rng = np.random.default_rng(5)
+    for dtype, step in (("f4", 0.0), ("f8", 0.0), ("f4", 5.0), ("f8", 5.0)):
+        arrays = rng.normal(1000, 10, (9, 30, 37))
+        arrays = np.round(arrays / step) * step if step else arrays
+        yield [
+            ccdfx.Image(array.astype(dtype), mask=rng.random(array.shape) < 0.05,
+                        variance=rng.uniform(50, 200, array.shape).astype(dtype))
+            for array in arrays
+        ]  # fmt: skip
+        yield [ccdfx.Image(array.astype(dtype)) for array in arrays]
+
+
+@pytest.mark.parametrize(
+    "reject", [ccdfx.minmax(low=1, high=2), ccdfx.mad_clip(), ccdfx.ccd_clip(readnoise=9)]
+)
+@pytest.mark.parametrize("average", AVERAGES)
+def test_following_the_frames_changes_no_byte(average, reject):
+    scaled = {"scale": list(np.linspace(0.9, 1.1, 9)), "zero": list(np.linspace(-5, 5, 9))}
+    for frames in stacks_to_follow():
+        for options in ({}, scaled):
+            if average == "inverse_variance_mean" and frames[0].variance is None:
+                continue
+            if average == "mean":
+                options = {**options, "weights": [1, 3, 2, 1.5, 0, 1, 0.7, 2, 1]}
+            options = {**options, "average": AVERAGES[average](), "reject": reject}
+            followed, expected = ccdfx.stack(frames, **options, follow=True), ccdfx.combine(frames, **options)
+            assert followed.value.tobytes() == expected.array.tobytes()
+            assert followed.variance.tobytes() == expected.variance.tobytes()
+
+
 # ---- values ----
 
 
