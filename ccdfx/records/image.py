@@ -35,7 +35,8 @@ class Image:
     range : Range or what `Range` accepts, optional
         Where the array lies in its parent frame, half-open and 0-based; the whole frame by default.
     variance : array_like, shape (ny, nx), optional
-        In the unit of the array squared; None when nothing is known.
+        In the unit of the array squared, infinite where it is not known; None when nothing is known. An operation
+        in float32 makes infinite what float32 cannot hold.
 
     Examples
     --------
