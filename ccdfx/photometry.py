@@ -19,7 +19,7 @@ from ccdfx.kernels.sources import ring_level, windowed
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.numbers import pair, real, whole
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
 SOURCE = np.dtype(
@@ -216,7 +216,7 @@ def aperture_photometry(
     if image.variance is None:
         variance = np.ones(image.shape, dtype)
     else:
-        variance = filled(image.variance.astype(dtype), good & np.isfinite(image.variance))
+        variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
     sums = np.zeros((len(places), 8))
     aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
     return _table(places, sums, radius, outer > 0, image.variance is not None)

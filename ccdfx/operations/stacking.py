@@ -28,6 +28,7 @@ from ccdfx.operations.rows import decoding
 from ccdfx.operations.weights import combined_number, require_mean
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.numbers import whole
+from ccdfx.records.pixels import as_array
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, moved
 
@@ -151,7 +152,7 @@ def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndar
             "needs a variance of every frame",
             remedy="give it by ccdfx.add_variance, or leave it out",
         )
-    found = np.asarray(getattr(choices.shared, "array", choices.shared))
+    found = as_array("shared", getattr(choices.shared, "array", choices.shared))
     if found.dtype.kind not in "biuf" or found.shape not in ((), shape):
         raise ArgumentError(
             "shared",
