@@ -155,7 +155,7 @@ def combine(
     ArgumentError, ArgumentTypeError
         No frames, a number of weights or factors that is not that of the frames, a level that a frame does not have
         or that is not above 0 for a scale, weights with a median or total, frames without the variance that is needed,
-        limits that are nonsense, a rule that leaves nothing, memory too small for one row.
+        limits that are nonsense, a rule that leaves nothing, a function given that raises, memory too small for one row.
     MismatchError
         Frames that differ in shape, window, unit or binning.
     FileError

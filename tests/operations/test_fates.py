@@ -175,6 +175,26 @@ def test_an_average_that_gives_something_else(wrong):
         ccdfx.combine(noisy(3), average=wrong)
 
 
+def broken(values):
+    raise KeyError("no such thing")
+
+
+def test_what_a_function_raises_names_it():
+    for options, words in (
+        ({"average": broken}, "average broken: raised KeyError: 'no such thing'; correct the function"),
+        ({"reject": rule(broken)}, "rule mine: function broken: raised KeyError"),
+        ({"scale": broken}, r"scale of frames\[0\]: function broken: raised KeyError"),
+    ):
+        with pytest.raises(ccdfx.ArgumentError, match=words) as caught:
+            ccdfx.combine(noisy(3), **options)
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_an_error_of_ccdfx_in_a_function_stays_what_it_is():
+    with pytest.raises(ccdfx.FileError, match="no/such"):
+        ccdfx.combine(noisy(3), average=lambda values: ccdfx.read("no/such.fits"))
+
+
 # ---- growth ----
 
 
