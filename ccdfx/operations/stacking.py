@@ -19,7 +19,7 @@ from ccdfx.operations.average import (
     require_variances,
     trimmed_efficiency,
 )
-from ccdfx.operations.frames import Frame, as_frames, working_type
+from ccdfx.operations.frames import Frame, as_frames
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
 from ccdfx.operations.placement import Placement, as_placement, place
 from ccdfx.operations.reject import minmax
@@ -28,7 +28,7 @@ from ccdfx.operations.rows import decoding
 from ccdfx.operations.weights import combined_number, require_mean
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.numbers import whole
-from ccdfx.records.pixels import as_array
+from ccdfx.records.pixels import as_array, working_dtype
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, moved
 
@@ -127,7 +127,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
         found, shape, header, window = _placed(found, placement, header)
     decoding(found, factors)
     return Job(
-        found, shape, working_type(found), average, reject, facts, factors, weights is not None, variances, header,
+        found, shape, working_dtype(*found), average, reject, facts, factors, weights is not None, variances, header,
         window, counted, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
 
