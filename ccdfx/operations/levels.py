@@ -14,11 +14,10 @@ from ccdfx.operations.frames import Frame
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real
-from ccdfx.records.range import Range
+from ccdfx.records.range import ANYWHERE, Range
 from ccdfx.records.words import yes
 
 SAMPLED = ("mean", "median", "mode")
-_ANYWHERE = Range(0, 2**31, 0, 2**31)
 EXPOSURES = ("EXPTIME", "EXPOSURE")
 
 Limits = tuple[float, float] | None
@@ -201,7 +200,7 @@ def _window(section: Any) -> str | Range | None:
         return section
     try:
         if isinstance(section, str):
-            Range.of(section, _ANYWHERE)
+            Range.of(section, ANYWHERE)
             return section.strip()
         return Range(*section)
     except ArgumentError as error:
