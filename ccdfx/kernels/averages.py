@@ -140,7 +140,8 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])
     kind = variance.dtype.type
     for i in range(width):
-        variance[i] = kind(spread[i]) if low[i] < high[i] else kind(0)
+        v = spread[i] if spread[i] >= 0.0 else np.inf  # the difference of two infinite sums is not known
+        variance[i] = kind(v) if low[i] < high[i] else kind(0)
 
 
 @kernel

@@ -382,6 +382,29 @@ def test_variance_where_nothing_or_one_value_is_left():
     assert result.image.mask.tolist() == result.flags.tolist()
 
 
+@pytest.mark.parametrize("reject", [None, ccdfx.variance_clip(), ccdfx.minmax()], ids=str)
+def test_an_unknown_variance_leaves_that_of_the_pixel_unknown(reject):
+    """And not NaN, even where the value weighs nothing."""
+    frames = [
+        ccdfx.Image(np.full((1, 3), level), variance=[[1.0, np.nan, np.inf]]) for level in (1.0, 2.0, 3.0)
+    ]
+    for average in AVERAGES.values():
+        variance = ccdfx.combine(frames, average=average(), reject=reject).variance
+        assert 0 < variance[0, 0] < 10 and (variance[0, 1:] == np.inf).all()
+    frames[0] = frames[0].replace(array=np.full((1, 3), 2.0))
+    frames[1] = frames[1].replace(variance=np.ones((1, 3)))
+    if reject is None or reject.name == "variance_clip":
+        weighted = ccdfx.combine(frames, weights=[0, 1, 0], reject=reject)
+        assert weighted.variance.tolist() == [[1.0, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize("reject", [None, ccdfx.minmax(), ccdfx.mad_clip()], ids=str)
+def test_the_scatter_of_values_whose_squares_are_no_numbers_is_unknown(reject):
+    frames = [np.full((1, 2), level) for level in (1e300, 2e300, 4e300, 3e300)]
+    for average in (ccdfx.mean(), ccdfx.median(), ccdfx.total(), ccdfx.minimum()):
+        assert (ccdfx.combine(frames, average=average, reject=reject).variance == np.inf).all()
+
+
 def test_one_frame():
     frame = noisy(1)[0]
     known = ccdfx.Image(frame, variance=np.full(SHAPE, 3.0))
