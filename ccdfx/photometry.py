@@ -227,9 +227,10 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     table = np.zeros(len(places), PHOTOMETRY)
     table["x"], table["y"] = places.T
     table["background"] = np.where(count > 0, level, np.nan) if ring else 0.0
-    table["flux"] = total - area * table["background"]
-    own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
-    table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # sums and squares that are no numbers
+        table["flux"] = total - area * table["background"]
+        own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
+        table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
     table["area"], table["masked_area"], table["flags"] = area, masked, flags
     table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
     nothing = (area - masked <= 1e-9) | (ring & (count == 0))

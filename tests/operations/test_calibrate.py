@@ -253,3 +253,13 @@ def test_a_variance_that_float32_cannot_hold_is_not_known():
     for result in results:
         assert result.variance.dtype == np.float32
         assert np.array_equal(np.isinf(result.variance), np.eye(3, 4) > 0)
+
+
+def test_a_flat_without_variance_adds_none_however_large_the_value() -> None:
+    image = Image(np.array([[3e19, -1e38, 5.0]], np.float32), variance=np.ones((1, 3)))
+    ones = np.ones((1, 3), np.float32)
+    assert subtract_bias(image, bias=np.zeros_like(ones)).variance.tolist() == [[1, 1, 1]]
+    assert divide_flat(image, flat=ones).variance.tolist() == [[1, 1, 1]]
+    unknown = Image(ones, variance=np.full((1, 3), np.inf))
+    zero = Image(np.array([[0.0, 2.0, 0.0]], np.float32), variance=np.ones((1, 3)))
+    assert divide_flat(zero, flat=unknown).variance.tolist() == [[1, np.inf, 1]]
