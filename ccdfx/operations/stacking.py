@@ -96,7 +96,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
             remedy="give such as ccdfx.sigma_clip(low=3, high=3)",
         )
     placement = as_placement(choices.offsets)
-    counted = whole("flags", choices.flags, least=0, remedy="give Flags joined by |") & ALL_FLAGS
+    counted = _counted(choices.flags)
     found = as_frames(frames, placement is not None)
     count = len(found)
     factors = np.zeros((count, gather.FACTOR_COLUMNS))
@@ -130,6 +130,15 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
         found, shape, working_dtype(*found), average, reject, facts, factors, weights is not None, variances, header,
         window, counted, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
+
+
+def _counted(flags: Any) -> int:
+    """The flags that make a value bad, checked."""
+    remedy = "give Flags joined by |"
+    bits = whole("flags", flags, least=0, remedy=remedy)
+    if bits > ALL_FLAGS:
+        raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
+    return bits
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:

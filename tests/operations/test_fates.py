@@ -90,6 +90,8 @@ def test_flags_must_be_flags():
         ccdfx.combine(noisy(3), flags=-1)
     with pytest.raises(ccdfx.CcdfxError, match="flags"):
         ccdfx.combine(noisy(3), flags="SATURATED")
+    with pytest.raises(ccdfx.ArgumentError, match="flags: must be at most 255"):
+        ccdfx.combine(noisy(3), flags=256)
 
 
 # ---- rules in Python ----
