@@ -135,6 +135,7 @@ def combine(
         as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
     flags : int
         The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the result.
+        NO_DATA always does: there is no value.
     offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
         Where the frames lie on the result, see `placed`: their union, rounded to whole pixels, unless a
         `placed` record says otherwise. Statistics are those of the whole frames. The result's window is its own.

@@ -26,6 +26,7 @@ from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rows import decoding
 from ccdfx.operations.weights import combined_number, require_mean
+from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.numbers import whole
 from ccdfx.records.pixels import as_array, working_dtype
@@ -133,12 +134,12 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
 
 
 def _counted(flags: Any) -> int:
-    """The flags that make a value bad, checked."""
+    """The flags that make a value bad, checked. Where there is no data there is no value to be had."""
     remedy = "give Flags joined by |"
     bits = whole("flags", flags, least=0, remedy=remedy)
     if bits > ALL_FLAGS:
         raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
-    return bits
+    return bits | Flag.NO_DATA
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,20 @@ def test_flags_that_do_not_count_leave_values_in_and_stay():
     assert result.flags[0, 0] == ccdfx.Flag.NONLINEAR and result.flags[1, 1] == ccdfx.Flag.NONLINEAR
     assert not result.flags[2:].any()
     assert ccdfx.stack(frames, reject=None).count[0, 0] == 2
+
+
+def test_where_there_is_no_data_there_is_no_value_whatever_flags_count(tmp_path):
+    """In memory a pixel without data holds some number, which is not in the file."""
+    paths = []
+    for level in (10, 30):
+        hdu = fits.PrimaryHDU(np.array([[level, level, 7]], "i2"))
+        hdu.header["BLANK"] = 7 if level == 30 else 10
+        paths.append(tmp_path / f"{level}.fits")
+        hdu.writeto(paths[-1])
+    for frames in (ccdfx.open_frames(paths), [ccdfx.read(path) for path in paths]):
+        result = ccdfx.stack(frames, reject=None, flags=ccdfx.Flag.SATURATED)
+        assert result.value.tolist() == [[30, 30, 7]] and result.count.tolist() == [[1, 1, 1]]
+        assert not result.flags.any()
 
 
 def test_flags_must_be_flags():
