@@ -5,6 +5,8 @@ Each error names its subject (a file or an argument), the value, the rule that t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _ABSENT: Any = type(
@@ -122,3 +124,24 @@ class CheckFailedError(CcdfxError):
 
 class CcdfxWarning(UserWarning):
     """A result that is still right, but that the user should know something about."""
+
+
+@contextmanager
+def errors_of(subject: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Make what a function of the user raises an error that names it; one of ccdfx, and want of memory, stay.
+
+    >>> def broken(values):
+    ...     return 1 / 0
+    >>> with errors_of("average", broken):
+    ...     broken([])
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: average broken: raised ZeroDivisionError: division by zero; correct the function
+    """
+    try:
+        yield
+    except (CcdfxError, MemoryError):
+        raise
+    except Exception as error:
+        name = getattr(function, "__qualname__", type(function).__name__)
+        rule = f"raised {type(error).__name__}: {printable(error)}"
+        raise ArgumentError(f"{subject} {name}", rule, remedy="correct the function") from error

@@ -19,7 +19,7 @@ from ccdfx.kernels.sources import ring_level, windowed
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.numbers import pair, real, whole
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
 SOURCE = np.dtype(
@@ -216,7 +216,7 @@ def aperture_photometry(
     if image.variance is None:
         variance = np.ones(image.shape, dtype)
     else:
-        variance = filled(image.variance.astype(dtype), good & np.isfinite(image.variance))
+        variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
     sums = np.zeros((len(places), 8))
     aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
     return _table(places, sums, radius, outer > 0, image.variance is not None)
@@ -227,9 +227,10 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     table = np.zeros(len(places), PHOTOMETRY)
     table["x"], table["y"] = places.T
     table["background"] = np.where(count > 0, level, np.nan) if ring else 0.0
-    table["flux"] = total - area * table["background"]
-    own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
-    table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # sums and squares that are no numbers
+        table["flux"] = total - area * table["background"]
+        own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
+        table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
     table["area"], table["masked_area"], table["flags"] = area, masked, flags
     table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
     nothing = (area - masked <= 1e-9) | (ring & (count == 0))

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+import ccdfx
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
 from ccdfx.noise import (
     MODELS,
@@ -367,3 +368,12 @@ def test_the_nickel_camera(shared) -> None:
     for corner in (np.s_[:512, :512], np.s_[:512, 512:], np.s_[512:, :512], np.s_[512:, 512:]):
         part = fit_noise([flat[corner] for flat in flats], [bias[corner] for bias in biases])
         assert abs(part.gain - fit.gain) < 3.5 * part.gain_error
+
+
+def test_what_the_type_cannot_hold_is_infinite() -> None:
+    """Without a warning, which would be an error here."""
+    noisy = add_noise(np.array([[1e308, 3.0]]), model=ccd_noise(2.0, 3.0), rng=1)
+    assert noisy.array[0, 0] == np.inf and np.isfinite(noisy.array[0, 1])
+    image = Image(np.full((1, 1), 3e38, np.float32), variance=np.full((1, 1), 3e38, np.float32))
+    assert add_noise(image, model=ccd_noise(1.0, 1.0), rng=1).variance[0, 0] == np.inf
+    assert ccdfx.add_variance(image, noise=ccd_noise(1.0, 1.0)).variance[0, 0] == np.inf

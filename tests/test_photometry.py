@@ -346,3 +346,9 @@ def test_aperture_equals_its_twin() -> None:
     )
     assert area == pytest.approx(weights.sum()) and masked == pytest.approx(weights[mask != 0].sum())
     assert flags == (9 if (weights[mask != 0] > 0).any() else 0)
+
+
+def test_values_whose_sums_are_no_numbers_give_no_warning() -> None:
+    array = np.array([[1e308, 25.0, 1e308, 1e308, 40.0, 57.0]])
+    assert not np.isfinite(aperture_photometry(array, [(1, 1)], radius=1.5, annulus=(2, 3))["flux"]).any()
+    assert len(find_sources(np.full((1, 1), 2**62))) == 0

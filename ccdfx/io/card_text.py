@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ccdfx.errors import ArgumentError
 from ccdfx.io.cards import CARD
-from ccdfx.records.header import COMMENTARY, Card, Value, plain_ascii
+from ccdfx.records.card import COMMENTARY, Card, Value, plain_ascii
 
 BLOCK = 2880
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ccdfx.records.header import COMMENTARY, Card, Value
+from ccdfx.records.card import COMMENTARY, Card, Value
 
 CARD = 80
 _VALUE = re.compile(r"= *(?:'((?:[^']|'')*)' *|([^'/]*))(?:/(.*))?\Z", re.DOTALL).match

@@ -17,8 +17,9 @@ from ccdfx.io.inflate import InflatedContent, is_compressed
 from ccdfx.io.pixels import Pixels
 from ccdfx.io.source import Format, RawLayout
 from ccdfx.io.tiles import image_header
+from ccdfx.records.card import COMMENTARY
 from ccdfx.records.flags import Flag
-from ccdfx.records.header import COMMENTARY, Header
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import range_of, windowed

@@ -15,7 +15,8 @@ from ccdfx.io.checksum import encode, ones_sum
 from ccdfx.io.fits import STRUCTURAL
 from ccdfx.io.groups import MASK, UNCERTAINTY, VARIANCES, bit_cards
 from ccdfx.io.tiles import OF_TABLE
-from ccdfx.records.header import Card, Header
+from ccdfx.records.card import Card
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.wcs import range_of, with_range
 

@@ -12,8 +12,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError, FormatError
 from ccdfx.io.content import Content
 from ccdfx.io.hdus import Hdu, refusal
+from ccdfx.records.card import Card
 from ccdfx.records.flags import Flag
-from ccdfx.records.header import Card
 
 MASK, UNCERTAINTY = "MASK", "UNCERT"
 BIT_CARD = "MASKBIT"  # MASKBIT0 = 'BAD_PIXEL' ...: what a bit of the mask means

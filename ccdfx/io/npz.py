@@ -22,8 +22,9 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FormatErr
 from ccdfx.io.content import FileContent, MemoryContent, opened
 from ccdfx.io.encode import fitted
 from ccdfx.io.source import Format, ImageSource
+from ccdfx.records.card import Card
 from ccdfx.records.flags import Flag
-from ccdfx.records.header import Card, Header
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.matching import require_part
 from ccdfx.records.range import Range

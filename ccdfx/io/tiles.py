@@ -15,7 +15,8 @@ from ccdfx.io.content import Content, FileContent
 from ccdfx.io.hdus import Hdu, refusal
 from ccdfx.io.inflate import INFLATED_MINIMUM, INFLATED_RATIO
 from ccdfx.io.tile_streams import HEAD_BYTES, stream_checker, tile_sizes
-from ccdfx.records.header import Card, Header
+from ccdfx.records.card import Card
+from ccdfx.records.header import Header
 
 _METHODS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "HCOMPRESS_1", "NOCOMPRESS")
 OF_TABLE = re.compile(

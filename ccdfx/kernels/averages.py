@@ -19,6 +19,7 @@ MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick a
 MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
 BY_FRAME, BY_VARIANCE = 1, 2  # what the weights of a mean are, where it has any
+FOR_RULE, FOR_FATES = 1, 2  # what the order of the frames is kept for, where it is
 # Rows of the weighted sums.
 W, W2, WX, WXX = range(4)
 
@@ -138,4 +139,5 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])
     kind = variance.dtype.type
     for i in range(width):
-        variance[i] = kind(spread[i]) if low[i] < high[i] else kind(0)
+        v = spread[i] if spread[i] >= 0.0 else np.inf  # the difference of two infinite sums is not known
+        variance[i] = kind(v) if low[i] < high[i] else kind(0)

@@ -120,14 +120,18 @@ def _add_noise(raw, bias, parameters, v):
 
 @kernel
 def _divide_variance(flat, flat_variance, x, parameters, v):
-    """var(G y / f) = (G^2 var(y) + x^2 var(f)) / f^2 with x = G y / f already in place."""
+    """var(G y / f) = (G^2 var(y) + x^2 var(f)) / f^2 with x = G y / f already in place.
+
+    A flat without variance adds nothing even where x^2 is no number, and one of unknown variance nothing where x is 0.
+    """
     kind = v.dtype.type
     zero, inf, darkest = kind(0), kind(np.inf), kind(DARKEST_FLAT)
     per_level, square = kind(1.0 / parameters[FLAT_LEVEL]), kind(1.0 / parameters[FLAT_LEVEL] ** 2)
     gain_square = kind(parameters[GAIN] ** 2)
     for i in range(v.size):
         f, value, total = flat[i] * per_level, x[i], gain_square * v[i]
-        spread = value * value * (square * flat_variance[i]) if abs(value) < inf else zero
+        spread = value * (value * (square * flat_variance[i]))
+        spread = spread if (abs(value) < inf) & (value != zero) else zero
         v[i] = (total + spread) / (f * f) if (f >= darkest) & (f < inf) else total
 
 

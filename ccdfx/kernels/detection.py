@@ -139,7 +139,8 @@ def _excess(filtered: np.ndarray, noise: np.ndarray, level: int) -> float:
     block = _STEP >> level
     stride = max(2 * block // _SAMPLES, 1)
     y, x = (np.arange(0, size, stride) for size in filtered.shape)
-    ratio = filtered[np.ix_(y, x)] / noise[np.ix_(y // block, x // block)]
+    with np.errstate(over="ignore"):  # next to no noise
+        ratio = np.clip(filtered[np.ix_(y, x)] / noise[np.ix_(y // block, x // block)], -1e30, 1e30)
     ny, nx = (max(size // _SAMPLES, 1) for size in ratio.shape)
     my, mx = (min(size, _SAMPLES) for size in ratio.shape)
     squares = ratio[: ny * my, : nx * mx].reshape(ny, my, nx, mx)

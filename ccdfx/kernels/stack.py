@@ -18,6 +18,7 @@ from ccdfx.kernels.averages import (
     BY_FRAME,
     BY_VARIANCE,
     EMPIRICAL,
+    FOR_RULE,
     LANES,
     MEDIAN,
     NO_DATA,
@@ -101,8 +102,11 @@ def _store_flags(frames, low, high, start, width, flags):
 
 @kernel
 def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, variances, spread):
-    """Weighted sums, and the propagated variance, over the survivors."""
-    if plan[ORDERED]:
+    """Weighted sums, and the propagated variance, over the survivors.
+
+    They go by the frames of the survivors only where the rule does: to follow the fates must not change the sums.
+    """
+    if plan[ORDERED] == FOR_RULE:
         if plan[WEIGHTED] == BY_FRAME:
             sum_ordered_weights(tile, order, low, high, factors, pivot, weighted)
         if variances.shape[0]:

@@ -88,7 +88,7 @@ def sum_weights(raw, factors, edges, pivot, weighted):
 
 @kernel
 def read_variances(frames, factors, start, width, variances):
-    """The variances of all frames, ``variances[frame, :width]``, scaled as the values were."""
+    """The variances of all frames, ``variances[frame, :width]``, scaled as the values were; infinite where unknown."""
     kind = variances.dtype.type
     # Unsigned as in `gather`: one compiled `decode` serves both.
     for j in range(np.uint64(variances.shape[0])):
@@ -139,7 +139,7 @@ def sum_ordered_variances(order, low, high, factors, weighted, variances, spread
             if low[i] <= r < high[i]:
                 w = factors[order[r, i], WEIGHT] if weighted[W, i] > 0.0 else 1.0
                 norm[i] += w
-                spread[i] += w * w * variances[order[r, i], i]
+                spread[i] += w * w * variances[order[r, i], i] if w > 0.0 else 0.0
     for i in range(spread.size):
         spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
 

@@ -111,7 +111,8 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
     noisy = _draw(values, model, _generator(rng))
     variance = np.nan_to_num(variance_of(image, model=model), copy=False, nan=0.0)
     if image.variance is not None:
-        variance = variance + image.variance
+        with np.errstate(over="ignore"):
+            variance = variance + image.variance
     finite = np.isfinite(values)
     if not finite.all():
         noisy = np.where(finite, noisy, values)
@@ -166,7 +167,8 @@ def _draw_band(model: NoiseModel, band: tuple[np.ndarray, np.random.SeedSequence
     finite = np.isfinite(values)
     clean = values if finite.all() else np.where(finite, values, values.dtype.type(0))
     rng = np.random.Generator(np.random.SFC64(seed))
-    result = _of_shape(model, model.sample(clean, rng, **model.parameters), clean)
+    with np.errstate(over="ignore"):  # what the type cannot hold is infinite
+        result = _of_shape(model, model.sample(clean, rng, **model.parameters), clean)
     if model.floor is None and model.ceiling is None:
         return result
     return np.clip(result, model.floor, model.ceiling)

@@ -13,7 +13,7 @@ from ccdfx.operations.correlation import NEEDED, correlated
 from ccdfx.operations.displacement import SHARE, Shift, index_of, measure_shift, measure_shifts
 from ccdfx.operations.shift import check_kernel
 from ccdfx.operations.star_match import match_stars
-from ccdfx.operations.transform import AlignmentError, Transform
+from ccdfx.operations.transform import AlignmentError, Transform, tried
 from ccdfx.operations.warp import warp
 from ccdfx.photometry import find_sources, usable
 from ccdfx.records.image import Image, as_image, as_images
@@ -121,16 +121,12 @@ def measure_transforms(
     frames = as_images(images)
     base = index_of(reference, len(frames))
     one_of("by", by, MEASURED, UnknownNameError)
-    found: list[Transform | AlignmentError] = []
-    for i, frame in enumerate(frames):
-        try:
-            if i == base:
-                found.append(Transform(method="reference"))
-            else:
-                found.append(_measured(frame, frames[base], by, model, f"images[{i}]"))
-        except AlignmentError as error:
-            found.append(error)
-    return tuple(found)
+    return tuple(
+        Transform(method="reference")
+        if i == base
+        else tried(_measured, frame, frames[base], by, model, f"images[{i}]")
+        for i, frame in enumerate(frames)
+    )
 
 
 def align(

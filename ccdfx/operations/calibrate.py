@@ -202,7 +202,8 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
             "noise", "must give variances of at least 0", value=noise.name, remedy="mend the model"
         )
     if image.variance is not None:
-        variance += image.variance
+        with np.errstate(over="ignore"):  # what the type cannot hold is infinite
+            variance += image.variance
     return adopt(image.array, image.header, image.mask, image.range, variance)
 
 

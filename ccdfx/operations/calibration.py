@@ -12,7 +12,7 @@ from ccdfx.engines import map_here
 from ccdfx.kernels import calibrate as pixels
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 
 # Fewer pixels than this are not worth a thread of their own.
 TILE_PIXELS = 1 << 20
@@ -60,7 +60,7 @@ def run(image: Image, calibration: Calibration, header: Header | None = None) ->
         _raw(image.array, kind),
         tuple(_plane(a, kind, absent) for a, absent in zip(masters, _NEUTRAL, strict=True)),
         tuple(pixels.NO_MASK if mask is None else _flat(mask) for mask in masks),
-        tuple(_plane(variance, kind, pixels.ZEROS) for variance in variances),
+        tuple(_plane(None if v is None else variance_as(v, kind), kind, pixels.ZEROS) for v in variances),
         _parameters(calibration),
     )
     out = np.empty(image.shape, kind)

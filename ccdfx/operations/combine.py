@@ -135,6 +135,7 @@ def combine(
         as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
     flags : int
         The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the result.
+        NO_DATA always does: there is no value.
     offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
         Where the frames lie on the result, see `placed`: their union, rounded to whole pixels, unless a
         `placed` record says otherwise. Statistics are those of the whole frames. The result's window is its own.
@@ -155,7 +156,7 @@ def combine(
     ArgumentError, ArgumentTypeError
         No frames, a number of weights or factors that is not that of the frames, a level that a frame does not have
         or that is not above 0 for a scale, weights with a median or total, frames without the variance that is needed,
-        limits that are nonsense, a rule that leaves nothing, memory too small for one row.
+        limits that are nonsense, a rule that leaves nothing, a function given that raises, memory too small for one row.
     MismatchError
         Frames that differ in shape, window, unit or binning.
     FileError
@@ -196,10 +197,14 @@ def stack(
     """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
 
     Parameters and errors are those of `combine`; with `follow`, the result tells which frames were rejected where.
+    Of equal values of which a rule by ranks rejects some, it may tell of any.
 
     Returns
     -------
     Stack
+        The image is that of `combine`, byte for byte, whatever is followed; but where nothing can be rejected
+        (``reject=None``), float32 sums are added up in another order when frames are followed, and the last bit of an
+        empirical variance may differ.
 
     Examples
     --------

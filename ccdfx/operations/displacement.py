@@ -14,7 +14,7 @@ from ccdfx.kernels import detection
 from ccdfx.operations.correlation import NEEDED, correlated
 from ccdfx.operations.matching import CERTAIN, Stars, matched
 from ccdfx.operations.refinement import refined
-from ccdfx.operations.transform import AlignmentError
+from ccdfx.operations.transform import AlignmentError, tried
 from ccdfx.photometry import sources_in, usable
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.matching import require_match
@@ -96,11 +96,9 @@ def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
     (-3.5, 0.0, 5, 'stars')
     """
     image, reference = as_image(image), as_image(reference, "reference")
-    require_match(reference, image, name)
-    view, target = _view(image), _view(reference)
-    found = [Shift(0.0, 0.0, 0.0, len(target.stars.snr), "reference"), _measured(view, target, name)]
-    step = _together(found, [target.plane.array, view.plane.array], target.stars.fwhm, 0)[1]
-    assert isinstance(step, Shift)
+    step = _steps([reference, image], ["reference", name], 0)[1]
+    if isinstance(step, AlignmentError):
+        raise step
     return step
 
 
@@ -133,23 +131,22 @@ def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift 
     """
     frames = as_images(images)
     base = index_of(reference, len(frames))
-    for i, frame in enumerate(frames):
-        require_match(frames[base], frame, f"images[{i}]")
-    target = _view(frames[base])
-    found: list[Shift | AlignmentError] = []
-    planes: list[np.ndarray] = []
-    for i, frame in enumerate(frames):
-        if i == base:
-            found.append(Shift(0.0, 0.0, 0.0, len(target.stars.snr), "reference"))
-            planes.append(target.plane.array)
-            continue
-        view = _view(frame)
-        planes.append(view.plane.array)
-        try:
-            found.append(_measured(view, target, f"images[{i}]"))
-        except AlignmentError as error:
-            found.append(error)
-    return tuple(_together(found, planes, target.stars.fwhm, base))
+    return tuple(_steps(frames, [f"images[{i}]" for i in range(len(frames))], base))
+
+
+def _steps(images: Sequence[Image], names: Sequence[str], base: int) -> list[Shift | AlignmentError]:
+    """The step of each image onto one of them, or the reason why there is none."""
+    for image, name in zip(images, names, strict=True):
+        require_match(images[base], image, name)
+    views = [_view(image) for image in images]
+    target = views[base]
+    found = [
+        Shift(0.0, 0.0, 0.0, len(target.stars.snr), "reference")
+        if view is target
+        else tried(_measured, view, target, name)
+        for view, name in zip(views, names, strict=True)
+    ]
+    return _together(found, [view.plane.array for view in views], target.stars.fwhm, base)
 
 
 def _view(image: Image) -> _View:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, errors_of
 from ccdfx.operations.average import mean
 from ccdfx.operations.launch import MAPS, launch, scaled_values
 from ccdfx.operations.lines import moved_table
@@ -37,14 +37,14 @@ def decided(job: Job, tile: Tile, window: Window) -> np.ndarray:
     from ccdfx.kernels.grow import grown
 
     select = _selecting(job)
-    if select is None:
+    if job.reject is None or select is None:
         fates: np.ndarray = np.empty((len(job.frames), window.pixels), np.uint8)
         variances = averages.PROPAGATED if job.facts.variances else averages.NOTHING
         first = dataclasses.replace(job, average=mean(), weighted=False, variances=variances, follows=True)
         call = call_of(first)
         launch(call, tile, window.width, {"value": np.empty(window.shape, job.kind)}, fates)
     else:
-        fates = _by_function(select, scaled_values(job, tile, window.pixels))
+        fates = _by_function(job.reject.name, select, scaled_values(job, tile, window.pixels))
     fates = fates.reshape(-1, *window.shape)
     return grown(fates, job.grow) if job.grow >= 1 else fates
 
@@ -74,7 +74,8 @@ def _by_average(
     values = scaled_values(job, tile, value.size).reshape(gone.shape)
     given = np.ma.MaskedArray(np.where(gone, 0, values), gone)
     given.flags.writeable = False
-    found = np.ma.asarray(function(given))
+    with errors_of("average", function):
+        found = np.ma.asarray(function(given))
     if found.shape != value.shape or found.dtype.kind not in "biuf":
         raise ArgumentError(
             "average",
@@ -97,13 +98,14 @@ def tell_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> 
             np.bitwise_or(flags, rows.flags[start : start + len(flags)], out=flags, where=where)
 
 
-def _by_function(select: Callable[[Any], Any], values: np.ndarray) -> np.ndarray:
+def _by_function(rule: str, select: Callable[[Any], Any], values: np.ndarray) -> np.ndarray:
     from ccdfx.kernels.stack import HIGH, KEPT, LOW, MISSING
 
     missing = ~np.isfinite(values)
     given = np.ma.MaskedArray(values, missing)
     given.flags.writeable = False
-    rejected = np.ma.getdata(np.ma.filled(select(given), False))
+    with errors_of(f"rule {rule}: function", select):
+        rejected = np.ma.getdata(np.ma.filled(select(given), False))
     if rejected.shape != values.shape or rejected.dtype != bool:
         raise ArgumentError(
             "reject",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from ccdfx.records.facts import text_of
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.matching import require_alike, require_match
-from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
 
 CASTS = {"b1": "u1", "i1": "i2", "f2": "f4", "u4": "f8", "i8": "f8", "u8": "f8"}
@@ -127,11 +125,6 @@ def _source_frame(source: Any, name: str) -> Frame:
 def _readable_raw(raw: Any, dtype: np.dtype) -> bool:
     # 32-bit integers that a scale turns into float32 would lose digits before they are scaled.
     return raw.dtype in _RAW_KINDS and not (raw.dtype == ">i4" and dtype.itemsize < 8 and dtype.kind == "f")
-
-
-def working_type(frames: Sequence[Frame]) -> np.dtype:
-    """float32, unless float64 or integers that float32 would lose take part."""
-    return working_dtype(*frames)
 
 
 def is_plain(dtype: np.dtype) -> bool:

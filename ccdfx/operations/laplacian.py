@@ -77,8 +77,9 @@ class Plane:
         if image.mask is not None:
             bad |= (image.mask & ~_BRIGHT) != 0
         level, typical = (_median(values, ~bad) for values in (image.array, variance))
-        # At most 2**511, the square of which is a number.
-        scale = 2.0 ** min(round(0.5 * math.log2(typical)), 511) if typical > 0 else 1.0
+        # The square of the scale, and its inverse, must be numbers of the types of both.
+        most = 60 if np.float32 in (image.dtype, variance.dtype) else 511
+        scale = 2.0 ** max(min(round(0.5 * math.log2(typical)), most), -most) if typical > 0 else 1.0
         with np.errstate(over="ignore"):
             array = _filled((np.where(bad, level, image.array) - level) / scale, bad, 0.0)
             spread = _filled(np.where(bad, typical, variance) / scale**2, bad, typical / scale**2)

@@ -13,7 +13,7 @@ from ccdfx.operations.overscan import sample_levels
 from ccdfx.operations.replacement import full_frame
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 from ccdfx.records.range import Range
 
 # Name: whether the minimum is that of the full frame, and what the lowest value becomes.
@@ -109,7 +109,7 @@ def subtract_level(
     level, error = float(found.values[0]), float(found.errors[0])
     with np.errstate(over="ignore"):
         variance = error if image.variance is None else image.variance + error
-        variance = np.broadcast_to(variance, image.shape).astype(working_dtype(image.array))
+    variance = variance_as(np.broadcast_to(variance, image.shape), working_dtype(image.array), copy=True)
     return _minus(image, level, variance)
 
 

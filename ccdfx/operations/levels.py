@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, errors_of
 from ccdfx.operations.frames import Frame
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.numbers import real
-from ccdfx.records.range import Range
+from ccdfx.records.range import ANYWHERE, Range
 from ccdfx.records.words import yes
 
 SAMPLED = ("mean", "median", "mode")
-_ANYWHERE = Range(0, 2**31, 0, 2**31)
 EXPOSURES = ("EXPTIME", "EXPOSURE")
 
 Limits = tuple[float, float] | None
@@ -201,7 +200,7 @@ def _window(section: Any) -> str | Range | None:
         return section
     try:
         if isinstance(section, str):
-            Range.of(section, _ANYWHERE)
+            Range.of(section, ANYWHERE)
             return section.strip()
         return Range(*section)
     except ArgumentError as error:
@@ -245,7 +244,9 @@ def _statistic(image: Image, which: Level, subject: str) -> float:
             remedy="leave the frame out, or choose other limits or another section",
         )  # fmt: skip
     if callable(which.statistic):
-        return real(subject, which.statistic(image), remedy="mend the function, or leave the frame out")
+        with errors_of(f"{subject}: function", which.statistic):
+            value = which.statistic(image)
+        return real(subject, value, remedy="mend the function, or leave the frame out")
     if which.statistic == "variance" and image.variance is None:
         raise ArgumentError(
             subject, "needs the variance of the frame", value=None, remedy="start it with add_variance"

@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.overscan_fit import Levels, OverscanFit, as_fit, fitted
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 from ccdfx.records.range import Range
 from ccdfx.records.words import one_of
 
@@ -75,7 +75,11 @@ def subtract_overscan(
     levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
-    variance = np.zeros(image.shape, kind) if image.variance is None else image.variance.astype(kind)
+    variance = (
+        np.zeros(image.shape, kind)
+        if image.variance is None
+        else variance_as(image.variance, kind, copy=True)
+    )
     with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite, and so is bad
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)

@@ -68,7 +68,7 @@ def _usual(frame: Frame) -> tuple[float, float]:
         image = frame.rows(int(row), int(row) + 1)
         values.append(image.array[image.good])
         if image.variance is not None:
-            variances.append(image.variance[image.good])
+            variances.append(image.variance[image.good & np.isfinite(image.variance)])
     return _median(values), _median(variances)
 
 

@@ -14,7 +14,7 @@ from ccdfx.kernels.shift import filled, spread_flags
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.numbers import real
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.pixels import variance_as, working_dtype
 from ccdfx.records.wcs import moved
 from ccdfx.records.words import one_of
 
@@ -57,8 +57,9 @@ def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
         Same shape and range; float32, or float64 where the input needs it. Bad pixels (flagged or not finite)
         are replaced by the mean of their neighbours before resampling, and their flags go to every pixel in which
         their weight is `NOTABLE` = 0.05 or more. What lies outside the input counts as NO_DATA by the same rule,
-        and is 0 where nothing is known. Variance is resampled with the squared weights; that neighbouring pixels
-        are correlated afterwards is not recorded. The reference pixel of the WCS moves along, so that sky
+        and is 0 where nothing is known. Variance is resampled with the squared weights; where a good pixel of unknown
+        (infinite) variance weighs `NOTABLE` or more it is infinite. That neighbouring pixels are correlated
+        afterwards is not recorded. The reference pixel of the WCS moves along, so that sky
         positions stay; BIASSEC, TRIMSEC and DATASEC, which name places in the raw frame, leave the header.
 
     Raises
@@ -115,8 +116,11 @@ def resampled(
         flags[lost] |= np.uint8(Flag.NO_DATA)
     variance = None
     if image.variance is not None:
-        values = filled(_finite_variance(image.variance, dtype), good, usual[1])
-        variance = _without(_filtered(values, across, down, power=2), *outside)
+        values, unknown = variances_of(image, dtype, usual[1])
+        variance = _filtered(values, across, down, power=2)
+        if unknown.any():
+            variance[_spread(unknown.view(np.uint8), across, down) != 0] = np.inf
+        variance = _without(variance, *outside)
     return adopt(array, image.header, flags, image.range, variance)
 
 
@@ -175,18 +179,29 @@ def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
         flags = put(own_flags(image.mask, image.good), np.full(image.shape, np.uint8(Flag.NO_DATA)))
     variance = None
     if image.variance is not None:
-        variance = put(image.variance, np.zeros(image.shape, dtype))
+        variance = put(variance_as(image.variance, dtype), np.zeros(image.shape, dtype))
     return adopt(array, header, flags, image.range, variance)
+
+
+def _notable_steps(across: Taps, down: Taps) -> tuple[np.ndarray, np.ndarray]:
+    """From a pixel of the result to the pixels that weigh at least `NOTABLE` in it, in y and in x."""
+    weight = np.abs(np.outer(down.weights, across.weights))
+    j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
+    return j + down.first, i + across.first
+
+
+def _spread(flags: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
+    """The flags of each pixel, wherever its weight is notable."""
+    steps_y, steps_x = _notable_steps(across, down)
+    out = np.zeros(flags.shape, np.uint8)
+    spread_flags(flags, -steps_y, -steps_x, out)
+    return out
 
 
 def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
     """The flags after resampling: those of bad pixels where they count, NO_DATA where the outside counts."""
-    weight = np.abs(np.outer(down.weights, across.weights))
-    j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
-    out = np.zeros(good.shape, np.uint8)
-    if not good.all():
-        spread_flags(own_flags(mask, good), -(j + down.first), -(i + across.first), out)
-    for axis, steps in ((0, j + down.first), (1, i + across.first)):
+    out = np.zeros(good.shape, np.uint8) if good.all() else _spread(own_flags(mask, good), across, down)
+    for axis, steps in enumerate(_notable_steps(across, down)):
         outside = np.zeros(good.shape[axis], bool)
         n = np.arange(good.shape[axis])
         for step in np.unique(steps):
@@ -208,10 +223,11 @@ def _without(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
     return values
 
 
-def _finite_variance(variance: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    values = variance.astype(dtype)
-    values[~np.isfinite(values)] = 0
-    return values
+def variances_of(image: Image, dtype: np.dtype, usual: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The variances with something plausible where they are bad or unknown, and where good pixels have an unknown one."""
+    variance = variance_as(image.variance, dtype, copy=True)  # type: ignore[arg-type]
+    known, good = np.isfinite(variance), image.good
+    return filled(variance, known & good, usual), good & ~known
 
 
 def _filtered(values: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:

@@ -19,15 +19,17 @@ from ccdfx.operations.average import (
     require_variances,
     trimmed_efficiency,
 )
-from ccdfx.operations.frames import Frame, as_frames, working_type
+from ccdfx.operations.frames import Frame, as_frames
 from ccdfx.operations.normalise import Factor, factors_of, value_limits
 from ccdfx.operations.placement import Placement, as_placement, place
 from ccdfx.operations.reject import minmax
 from ccdfx.operations.rejection import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rows import decoding
 from ccdfx.operations.weights import combined_number, require_mean
+from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.numbers import whole
+from ccdfx.records.pixels import as_array, working_dtype
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import SECTIONS, moved
 
@@ -95,7 +97,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
             remedy="give such as ccdfx.sigma_clip(low=3, high=3)",
         )
     placement = as_placement(choices.offsets)
-    counted = whole("flags", choices.flags, least=0, remedy="give Flags joined by |") & ALL_FLAGS
+    counted = _counted(choices.flags)
     found = as_frames(frames, placement is not None)
     count = len(found)
     factors = np.zeros((count, gather.FACTOR_COLUMNS))
@@ -126,9 +128,18 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
         found, shape, header, window = _placed(found, placement, header)
     decoding(found, factors)
     return Job(
-        found, shape, working_type(found), average, reject, facts, factors, weights is not None, variances, header,
+        found, shape, working_dtype(*found), average, reject, facts, factors, weights is not None, variances, header,
         window, counted, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
+
+
+def _counted(flags: Any) -> int:
+    """The flags that make a value bad, checked. Where there is no data there is no value to be had."""
+    remedy = "give Flags joined by |"
+    bits = whole("flags", flags, least=0, remedy=remedy)
+    if bits > ALL_FLAGS:
+        raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
+    return bits | Flag.NO_DATA
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:
@@ -151,7 +162,7 @@ def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndar
             "needs a variance of every frame",
             remedy="give it by ccdfx.add_variance, or leave it out",
         )
-    found = np.asarray(getattr(choices.shared, "array", choices.shared))
+    found = as_array("shared", getattr(choices.shared, "array", choices.shared))
     if found.dtype.kind not in "biuf" or found.shape not in ((), shape):
         raise ArgumentError(
             "shared",
@@ -219,11 +230,12 @@ def _plan(job: Job, trims: bool, arrangement: Arrangement | None) -> np.ndarray:
     plan[averages.WEIGHTED] = averages.BY_FRAME if job.weighted else 0
     if job.average.name == "inverse_variance_mean":
         plan[averages.WEIGHTED] = averages.BY_VARIANCE
+    plan[averages.ORDERED] = averages.FOR_FATES if job.follows else 0
     if arrangement is not None:
         own = arrangement.variances
-        plan[averages.ORDERED] = arrangement.ordered or own or len(arrangement.noise) > 1
+        if arrangement.ordered or own or len(arrangement.noise) > 1:
+            plan[averages.ORDERED] = averages.FOR_RULE
         plan[averages.OWN_NOISE] = own
-    plan[averages.ORDERED] |= job.follows
     plan[averages.LANES] = block_lanes(len(job.frames), job.kind.itemsize)
     return plan
 

@@ -20,6 +20,7 @@ from ccdfx.operations.raw_files import RawFiles, release_buffer
 from ccdfx.operations.rows import Tile, Window, read_tile
 from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, arranged, call_of
 from ccdfx.records.header import Header
+from ccdfx.records.pixels import variance_as
 
 TILE_PIXELS = 2**18
 
@@ -57,7 +58,8 @@ def _add_shared(job: Job, maps: dict[str, np.ndarray]) -> None:
 
     factor = np.mean(1.0 / job.factors[:, SCALE])
     number = maps["count"] if job.average.name == "total" else np.minimum(maps["count"], 1)
-    maps["variance"] += (job.shared * (factor * number) ** 2).astype(job.kind)
+    with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
+        maps["variance"] += variance_as(job.shared * (factor * number) ** 2, job.kind)
 
 
 @dataclass(frozen=True)

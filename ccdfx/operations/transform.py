@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,11 +13,20 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 from ccdfx.records.numbers import real
 from ccdfx.records.words import yes
 
+Found = TypeVar("Found")
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
 
 class AlignmentError(CcdfxError):
     """Nothing in two images proves how far they are displaced."""
+
+
+def tried(measure: Callable[..., Found], *arguments: Any) -> Found | AlignmentError:
+    """What is measured, or the error that says why it cannot be."""
+    try:
+        return measure(*arguments)
+    except AlignmentError as error:
+        return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from ccdfx.kernels.affine import gather_flags, resample
 from ccdfx.kernels.separable import separable
 from ccdfx.kernels.shift import filled
-from ccdfx.operations.shift import NOTABLE, POLE, cardinal, check_kernel, lanczos, shift
+from ccdfx.operations.shift import NOTABLE, POLE, cardinal, check_kernel, lanczos, shift, variances_of
 from ccdfx.operations.transform import Transform, as_transform
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, adopt, as_image
@@ -50,7 +50,8 @@ def warp(
         float32, or float64 where the input needs it. As with `shift`, bad pixels take the mean of their neighbours
         before, and their flags go to every pixel in which they weigh 0.05 or more; what lies outside counts as
         NO_DATA by the same rule, and is 0. Variance is resampled with the squared weights, and multiplied by the square
-        of the area; neighbouring pixels are correlated afterwards. The WCS (CRPIX, CD, SIP, alternates) follows, so
+        of the area; where a good pixel of unknown (infinite) variance weighs 0.05 or more it is infinite. Neighbouring
+        pixels are correlated afterwards. The WCS (CRPIX, CD, SIP, alternates) follows, so
         that sky positions stay, and so do PIXSCAL1, PIXSCAL2 and PIXSCALE; sections of the raw frame leave the header.
 
     Raises
@@ -94,11 +95,16 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
     array = _resampled(plane, transform, shape, tables[0], steps, area)
     variance = None
     if image.variance is not None:
-        known = np.isfinite(image.variance)
-        plane = filled(np.where(known, image.variance, 0).astype(dtype), image.good)
+        plane, unknown = variances_of(image, dtype)
         steps = _LOBES if kernel == "lanczos" else _WIDE
         variance = _resampled(plane, transform, shape, tables[1], steps, area**2)
-    flags = _flags(image, transform, shape, tables[2])
+        if unknown.any():
+            inside = _resampled(np.ones_like(plane), transform, shape, tables[1], steps, 1) > 0
+            reached = _spread(unknown.view(np.uint8), np.uint8(0), transform, shape, tables[2]) != 0
+            variance[inside & reached] = np.inf
+    # What lies outside counts as a pixel without data.
+    own = own_flags(image.mask, image.good)
+    flags = _spread(own, np.uint8(Flag.NO_DATA), transform, shape, tables[2])
     mask = None if image.mask is None and not flags.any() else flags
     header = transformed(image.header, transform.matrix, transform.offset)
     window = image.range if shape == image.shape else Range.whole(shape)
@@ -119,9 +125,11 @@ def _resampled(
     return out
 
 
-def _flags(image: Image, transform: Transform, shape: tuple[int, int], table: np.ndarray) -> np.ndarray:
-    """The flags after resampling: those of bad pixels where they count, NO_DATA where the outside counts."""
-    own = np.pad(own_flags(image.mask, image.good), _MARGIN, constant_values=np.uint8(Flag.NO_DATA))
+def _spread(
+    flags: np.ndarray, outside: np.uint8, transform: Transform, shape: tuple[int, int], table: np.ndarray
+) -> np.ndarray:
+    """The flags of each pixel, and of the outside, wherever their weight is notable."""
+    own = np.pad(flags, _MARGIN, constant_values=outside)
     rows = own[:-3] | own[1:-2] | own[2:-1] | own[3:]
     near = rows[:, :-3] | rows[:, 1:-2] | rows[:, 2:-1] | rows[:, 3:]
     out = np.zeros(shape, np.uint8)

@@ -9,7 +9,8 @@ from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
 from ccdfx.plots.inspection import Inspected
 from ccdfx.plots.inspector import Inspector, inspect, inspector
-from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.intervals import display_limits
+from ccdfx.plots.limits import Limits
 from ccdfx.plots.overscan import draw_overscan
 from ccdfx.plots.overscan_edit import OverscanEdit
 from ccdfx.plots.places import Place, look_at

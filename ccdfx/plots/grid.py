@@ -11,7 +11,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.plots.colours import Colours
 from ccdfx.plots.image import image
-from ccdfx.plots.limits import Interval, Limits, interval_of, shown_values
+from ccdfx.plots.intervals import interval_of, shown_values
+from ccdfx.plots.limits import Interval, Limits
 from ccdfx.plots.sheet import add_axes, new_figure
 from ccdfx.plots.stretch import domain_of
 from ccdfx.records.image import as_images

@@ -10,7 +10,8 @@ import numpy as np
 
 from ccdfx.plots.blocks import block_means
 from ccdfx.plots.colours import MASKED_COLOUR
-from ccdfx.plots.limits import Interval, Limits, interval_of
+from ccdfx.plots.intervals import interval_of
+from ccdfx.plots.limits import Interval, Limits
 from ccdfx.records.image import as_image
 from ccdfx.records.numbers import whole
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
-
-COMMENTARY = frozenset({"HISTORY", "COMMENT", ""})
-_CARD = "give tuples of a str, a value and a comment"
-Value = str | int | float | bool | complex | None
-
-
-class Card(NamedTuple):
-    """One line of a header: keyword, value and comment. The value None is FITS's undefined."""
-
-    keyword: str
-    value: Value = None
-    comment: str = ""
+from ccdfx.records.card import (
+    COMMENTARY,
+    Card,
+    Value,
+    as_card,
+    as_keyword,
+    for_astropy,
+    from_astropy,
+    same_cards,
+)
 
 
 class Header(Mapping[str, Value]):
@@ -74,12 +71,12 @@ class Header(Mapping[str, Value]):
         return len(self._index)
 
     def __contains__(self, keyword: object) -> bool:
-        return isinstance(keyword, str) and _keyword(keyword) in self._index
+        return isinstance(keyword, str) and as_keyword(keyword) in self._index
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Header)
-            and all(map(_same, self._cards, other._cards))
+            and all(map(same_cards, self._cards, other._cards))
             and len(self._cards) == len(other._cards)
         )
 
@@ -108,11 +105,11 @@ class Header(Mapping[str, Value]):
             near = difflib.get_close_matches(str(keyword).upper(), self._index, 1)
             remedy = f"did you mean {near[0]}?" if near else "ask with header.get(keyword)"
             raise UnknownNameError("keyword", "must be in the header", value=keyword, remedy=remedy)
-        return self._cards[self._index[_keyword(keyword)]]
+        return self._cards[self._index[as_keyword(keyword)]]
 
     def all(self, keyword: str) -> tuple[Any, ...]:
         """The values of every card of that keyword, in order."""
-        key = _keyword(keyword)
+        key = as_keyword(keyword)
         return tuple(card.value for card in self._cards if card.keyword == key)
 
     def number(self, keyword: str) -> float | None:
@@ -146,15 +143,15 @@ class Header(Mapping[str, Value]):
 
         Without a comment, the old one stays.
         """
-        key = _keyword(keyword)
+        key = as_keyword(keyword)
         if key in COMMENTARY:
             raise ArgumentError(
                 "keyword", "HISTORY and COMMENT are added, not set", value=key, remedy="use add_history"
             )
         if key not in self._index:
-            return Header._of((*self._cards, _card((key, value, comment or ""))))
+            return Header._of((*self._cards, as_card((key, value, comment or ""))))
         i = self._index[key]
-        new = _card((key, value, self._cards[i].comment if comment is None else comment))
+        new = as_card((key, value, self._cards[i].comment if comment is None else comment))
         return Header._of((*self._cards[:i], new, *self._cards[i + 1 :]))
 
     def update(self, values: Mapping[str, Value]) -> Header:
@@ -170,20 +167,20 @@ class Header(Mapping[str, Value]):
 
     def remove(self, *keywords: str) -> Header:
         """A header without any card of these keywords; absent ones do not matter."""
-        gone = {_keyword(keyword) for keyword in keywords}
+        gone = {as_keyword(keyword) for keyword in keywords}
         if gone.isdisjoint(self._index):
             return self
         return Header._of(tuple(card for card in self._cards if card.keyword not in gone))
 
     def add_history(self, *lines: str) -> Header:
         """A header with these lines added to its HISTORY."""
-        return Header._of(self._cards + tuple(_card(("HISTORY", line)) for line in lines))
+        return Header._of(self._cards + tuple(as_card(("HISTORY", line)) for line in lines))
 
     def to_astropy(self) -> Any:
         """An `astropy.io.fits.Header` with the same cards; what FITS cannot hold is made to fit, as in a file."""
         from astropy.io import fits
 
-        return fits.Header([fits.Card(*_for_astropy(card)) for card in self._cards])
+        return fits.Header([fits.Card(*for_astropy(card)) for card in self._cards])
 
     @classmethod
     def _of(cls, cards: tuple[Card, ...]) -> Header:
@@ -216,9 +213,9 @@ def _cards_of(source: Any) -> tuple[Card, ...]:
         return source.cards
     astropy_cards = getattr(source, "cards", None)
     if astropy_cards is not None:
-        return tuple(_from_astropy(card) for card in astropy_cards)
+        return tuple(from_astropy(card) for card in astropy_cards)
     if isinstance(source, Mapping):
-        return tuple(_card((key, *(v if isinstance(v, tuple) else (v,)))) for key, v in source.items())
+        return tuple(as_card((key, *(v if isinstance(v, tuple) else (v,)))) for key, v in source.items())
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise ArgumentTypeError(
             "header",
@@ -226,76 +223,7 @@ def _cards_of(source: Any) -> tuple[Card, ...]:
             value=type(source).__name__,
             remedy="give a dict, or tuples (keyword, value, comment)",
         )
-    return tuple(_card(item) for item in source)
-
-
-def _from_astropy(card: Any) -> Card:
-    from astropy.io.fits.card import Undefined
-    from astropy.io.fits.verify import VerifyError
-
-    try:
-        value = card.value
-    except VerifyError:
-        value = card.image[10:].strip()
-    return _card((card.keyword, None if isinstance(value, Undefined) else value, card.comment))
-
-
-def _for_astropy(card: Card) -> tuple[Any, ...]:
-    value = plain_ascii(card.value) if isinstance(card.value, str) else card.value
-    if isinstance(value, float) and not math.isfinite(value):
-        value = str(value)
-    if card.keyword in COMMENTARY:
-        return card.keyword, value
-    keyword = plain_ascii(card.keyword)
-    keyword = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
-    return keyword, value, plain_ascii(card.comment)
-
-
-def plain_ascii(text: str) -> str:
-    """Printable ASCII, all that FITS can hold: letters lose their accents, other characters become '?'.
-
-    >>> plain_ascii("Höhe\\t5 m")
-    'Hohe?5 m'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    letters = unicodedata.normalize("NFKD", text)
-    kept = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return "".join(c if " " <= c <= "~" else "?" for c in kept)
-
-
-def _card(item: Any) -> Card:
-    try:
-        keyword, *rest = item
-    except (TypeError, ValueError):
-        raise ArgumentTypeError(
-            "header", "cards must be (keyword, value, comment)", value=item, remedy=_CARD
-        ) from None
-    if not isinstance(keyword, str) or len(rest) > 2 or isinstance(item, str):
-        raise ArgumentTypeError("header", "cards must be (keyword, value, comment)", value=item, remedy=_CARD)
-    value = rest[0] if rest else None
-    comment = rest[1] if len(rest) == 2 and rest[1] is not None else ""
-    return Card(_keyword(keyword), _value(keyword, value), str(comment))
-
-
-def _value(keyword: str, value: Any) -> Value:
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        value = value.item()
-    if value is not None and not isinstance(value, str | bool | int | float | complex):
-        raise ArgumentTypeError(
-            f"header keyword {keyword}",
-            "must be a string, number, bool or None",
-            value=type(value).__name__,
-            remedy="give its text",
-        )
-    return value
-
-
-def _keyword(keyword: Any) -> str:
-    if not isinstance(keyword, str):
-        raise ArgumentTypeError("keyword", "must be a str", value=keyword, remedy="give its name")
-    key = keyword.strip().upper()
-    return key[9:].strip() if key.startswith("HIERARCH ") else key
+    return tuple(as_card(item) for item in source)
 
 
 def _decimal(value: str | int | float) -> str | int | float:
@@ -304,10 +232,3 @@ def _decimal(value: str | int | float) -> str | int | float:
         if isinstance(value, str)
         else value
     )
-
-
-def _same(one: Card, two: Card) -> bool:
-    """Equality in which NaN equals NaN and True is not 1."""
-    if one.keyword != two.keyword or one.comment != two.comment or type(one.value) is not type(two.value):
-        return False
-    return one.value == two.value or (one.value != one.value and two.value != two.value)

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, MismatchError
+from ccdfx.errors import ArgumentTypeError, CcdfxError, MismatchError
 from ccdfx.records import wcs as sky
 from ccdfx.records.facts import text_of, told
 from ccdfx.records.flags import as_mask
 from ccdfx.records.header import Header
 from ccdfx.records.pixels import as_pixels, as_shape, as_variance
-from ccdfx.records.range import Range
-
-_ANY_FRAME = Range(0, 2**31, 0, 2**31)
+from ccdfx.records.range import Range, window_of
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -35,7 +33,8 @@ class Image:
     range : Range or what `Range` accepts, optional
         Where the array lies in its parent frame, half-open and 0-based; the whole frame by default.
     variance : array_like, shape (ny, nx), optional
-        In the unit of the array squared; None when nothing is known.
+        In the unit of the array squared, infinite where it is not known; None when nothing is known. An operation
+        in float32 makes infinite what float32 cannot hold.
 
     Examples
     --------
@@ -57,14 +56,8 @@ class Image:
         array = as_pixels(self.array)
         shape = array.shape
         header = self.header if isinstance(self.header, Header) else Header(self.header)
-        _fill(
-            self,
-            array,
-            header,
-            as_mask(self.mask, shape),
-            _window(self.range, shape),
-            as_variance(self.variance, array),
-        )
+        mask, window = as_mask(self.mask, shape), window_of(self.range, shape)
+        _fill(self, array, header, mask, window, as_variance(self.variance, array))
 
     @classmethod
     def filled(cls, shape: tuple[int, int], value: float = 0.0, **fields: Any) -> Image:
@@ -164,7 +157,7 @@ class Image:
             )
         mask = as_mask(fields["mask"], array.shape) if "mask" in fields else self.mask
         variance = as_variance(fields["variance"], array) if "variance" in fields else self.variance
-        window = _window(fields["range"], array.shape) if "range" in fields else self.range
+        window = window_of(fields["range"], array.shape) if "range" in fields else self.range
         return adopt(array, header, mask, window, variance)
 
     def select(self, range: Any = None) -> Image:
@@ -302,17 +295,3 @@ def _fill(
         if isinstance(value, np.ndarray):
             value.flags.writeable = False
         object.__setattr__(image, name, value)
-
-
-def _window(range: Any, shape: tuple[int, int]) -> Range:
-    if range is None:
-        return Range.whole(shape)
-    window = Range.of(range, _ANY_FRAME)
-    if window.shape != shape:
-        raise ArgumentError(
-            "range",
-            f"must be a window of the array's shape {shape}",
-            value=tuple(window),
-            remedy="cut pixels out with select(image, range=...)",
-        )
-    return window

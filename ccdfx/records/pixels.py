@@ -22,6 +22,16 @@ def working_dtype(*arrays: Any) -> np.dtype:
     return np.dtype(np.float64 if wide else np.float32)
 
 
+def variance_as(variance: np.ndarray, dtype: np.dtype, *, copy: bool = False) -> np.ndarray:
+    """The variance in a working type; what that cannot hold is infinite, and so unknown.
+
+    >>> variance_as(np.array([4.0, 1e300]), np.dtype(np.float32))
+    array([ 4., inf], dtype=float32)
+    """
+    with np.errstate(over="ignore"):
+        return variance.astype(dtype, copy=copy)
+
+
 def as_array(name: str, data: Any) -> np.ndarray:
     """What numpy makes of the data; rows of different lengths are an error that speaks of `name`."""
     try:

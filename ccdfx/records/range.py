@@ -188,3 +188,22 @@ def _from_text(text: str, frame: Range | None) -> Range:
 def _ends(part: str) -> tuple[int, int]:
     ends = [int(number) for number in part.split(":")]
     return min(ends) - 1, max(ends)
+
+
+ANYWHERE = Range(0, 2**31, 0, 2**31)
+"""The largest frame there is: a window in it lies anywhere."""
+
+
+def window_of(range: Any, shape: tuple[int, int]) -> Range:
+    """Where an array of that shape lies: from None the whole frame, else a window that must have the shape."""
+    if range is None:
+        return Range.whole(shape)
+    window = Range.of(range, ANYWHERE)
+    if window.shape != shape:
+        raise ArgumentError(
+            "range",
+            f"must be a window of the array's shape {shape}",
+            value=tuple(window),
+            remedy="cut pixels out with select(image, range=...)",
+        )
+    return window

@@ -6,7 +6,8 @@ import string
 
 from hypothesis import strategies as st
 
-from ccdfx.records.header import Card, Header, Value
+from ccdfx.records.card import Card, Value
+from ccdfx.records.header import Header
 
 # What a file says of its own layout, and EXTNAME, which says what belongs together.
 _LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END"

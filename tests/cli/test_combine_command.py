@@ -394,6 +394,14 @@ def test_a_module_that_cannot_be_imported(run, frames: list[Path], tmp_path: Pat
     assert result.exit_code == 2 and "cannot be imported: division by zero" in result.stderr
 
 
+def test_an_average_that_raises_is_one_line(run, frames: list[Path], tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "raising.py").write_text("def mine(values):\n    return values[1000]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--average", "raising:mine")
+    assert result.exit_code == 1 and "error: average mine: raised IndexError" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
     paths = [
         ccdfx.write(ccdfx.Image(np.full((4, 5), 9.0), variance=np.full((4, 5), 30.0)), tmp_path / f"{i}.fits")

@@ -6,7 +6,8 @@ import pytest
 
 from ccdfx.io.card_text import format_card, header_bytes
 from ccdfx.io.cards import parse_cards
-from ccdfx.records.header import Card, Header
+from ccdfx.records.card import Card
+from ccdfx.records.header import Header
 
 MEANINGS = {
     "SIMPLE  =                    T / conforms": ("SIMPLE", True, "conforms"),

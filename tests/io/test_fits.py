@@ -17,8 +17,9 @@ from astropy.io import fits
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning, FileError, FormatError
 from ccdfx.io import RawLayout, open_source, read, read_header, write
+from ccdfx.records.card import Card
 from ccdfx.records.flags import Flag
-from ccdfx.records.header import Card, Header
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 

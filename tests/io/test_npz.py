@@ -13,7 +13,8 @@ import pytest
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, FormatError
 from ccdfx.io import open_source, read, read_header, write
-from ccdfx.records.header import Card, Header
+from ccdfx.records.card import Card
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ccdfx import subtract_level, subtract_overscan
 from ccdfx.engines import engine
 from ccdfx.noise import ccd_noise, gaussian_noise, poisson_noise
 from ccdfx.operations.calibrate import (
@@ -234,3 +235,31 @@ def test_an_engine_elsewhere_does_not_get_pixels_in_memory(monkeypatch):
     monkeypatch.setattr(calibration, "TILE_PIXELS", 2)
     with engine(Engine("far", never)):
         assert (subtract_bias(ONES, bias=ONES).array == 0).all()
+
+
+def test_a_variance_that_float32_cannot_hold_is_not_known():
+    """That, and no warning, which would be an error here."""
+    array = np.full((3, 4), 100.0, np.float32)
+    image = Image(array, variance=np.where(np.eye(3, 4), 1e300, 4.0))
+    assert image.variance.dtype == np.float64
+    results = [
+        subtract_bias(image, bias=image),
+        subtract_bias(array, bias=image),
+        divide_flat(image, flat=array),
+        to_electrons(image, gain=2.0),
+        subtract_overscan(image, overscan=(3, 4, 0, 3)),
+        subtract_level(image, range=(3, 4, 0, 3)),
+    ]
+    for result in results:
+        assert result.variance.dtype == np.float32
+        assert np.array_equal(np.isinf(result.variance), np.eye(3, 4) > 0)
+
+
+def test_a_flat_without_variance_adds_none_however_large_the_value() -> None:
+    image = Image(np.array([[3e19, -1e38, 5.0]], np.float32), variance=np.ones((1, 3)))
+    ones = np.ones((1, 3), np.float32)
+    assert subtract_bias(image, bias=np.zeros_like(ones)).variance.tolist() == [[1, 1, 1]]
+    assert divide_flat(image, flat=ones).variance.tolist() == [[1, 1, 1]]
+    unknown = Image(ones, variance=np.full((1, 3), np.inf))
+    zero = Image(np.array([[0.0, 2.0, 0.0]], np.float32), variance=np.ones((1, 3)))
+    assert divide_flat(zero, flat=unknown).variance.tolist() == [[1, np.inf, 1]]

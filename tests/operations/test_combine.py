@@ -218,6 +218,38 @@ def test_stack_and_combine_agree():
             assert image.mask is other.mask is None
 
 
+def stacks_to_follow():
+    """Frames with flags and variances, and plain ones; of many equal values, and of few."""
+    rng = np.random.default_rng(5)
+    for dtype, step in (("f4", 0.0), ("f8", 0.0), ("f4", 5.0), ("f8", 5.0)):
+        arrays = rng.normal(1000, 10, (9, 30, 37))
+        arrays = np.round(arrays / step) * step if step else arrays
+        yield [
+            ccdfx.Image(array.astype(dtype), mask=rng.random(array.shape) < 0.05,
+                        variance=rng.uniform(50, 200, array.shape).astype(dtype))
+            for array in arrays
+        ]  # fmt: skip
+        yield [ccdfx.Image(array.astype(dtype)) for array in arrays]
+
+
+@pytest.mark.parametrize(
+    "reject", [ccdfx.minmax(low=1, high=2), ccdfx.mad_clip(), ccdfx.ccd_clip(readnoise=9)]
+)
+@pytest.mark.parametrize("average", AVERAGES)
+def test_following_the_frames_changes_no_byte(average, reject):
+    scaled = {"scale": list(np.linspace(0.9, 1.1, 9)), "zero": list(np.linspace(-5, 5, 9))}
+    for frames in stacks_to_follow():
+        for options in ({}, scaled):
+            if average == "inverse_variance_mean" and frames[0].variance is None:
+                continue
+            if average == "mean":
+                options = {**options, "weights": [1, 3, 2, 1.5, 0, 1, 0.7, 2, 1]}
+            options = {**options, "average": AVERAGES[average](), "reject": reject}
+            followed, expected = ccdfx.stack(frames, **options, follow=True), ccdfx.combine(frames, **options)
+            assert followed.value.tobytes() == expected.array.tobytes()
+            assert followed.variance.tobytes() == expected.variance.tobytes()
+
+
 # ---- values ----
 
 
@@ -348,6 +380,29 @@ def test_variance_where_nothing_or_one_value_is_left():
     assert result.value.tolist() == [[1.0, 0.0, 1.0]]
     assert result.flags.tolist() == [[0, 1 | 4 | 16, 0]]
     assert result.image.mask.tolist() == result.flags.tolist()
+
+
+@pytest.mark.parametrize("reject", [None, ccdfx.variance_clip(), ccdfx.minmax()], ids=str)
+def test_an_unknown_variance_leaves_that_of_the_pixel_unknown(reject):
+    """And not NaN, even where the value weighs nothing."""
+    frames = [
+        ccdfx.Image(np.full((1, 3), level), variance=[[1.0, np.nan, np.inf]]) for level in (1.0, 2.0, 3.0)
+    ]
+    for average in AVERAGES.values():
+        variance = ccdfx.combine(frames, average=average(), reject=reject).variance
+        assert 0 < variance[0, 0] < 10 and (variance[0, 1:] == np.inf).all()
+    frames[0] = frames[0].replace(array=np.full((1, 3), 2.0))
+    frames[1] = frames[1].replace(variance=np.ones((1, 3)))
+    if reject is None or reject.name == "variance_clip":
+        weighted = ccdfx.combine(frames, weights=[0, 1, 0], reject=reject)
+        assert weighted.variance.tolist() == [[1.0, 1.0, 1.0]]
+
+
+@pytest.mark.parametrize("reject", [None, ccdfx.minmax(), ccdfx.mad_clip()], ids=str)
+def test_the_scatter_of_values_whose_squares_are_no_numbers_is_unknown(reject):
+    frames = [np.full((1, 2), level) for level in (1e300, 2e300, 4e300, 3e300)]
+    for average in (ccdfx.mean(), ccdfx.median(), ccdfx.total(), ccdfx.minimum()):
+        assert (ccdfx.combine(frames, average=average, reject=reject).variance == np.inf).all()
 
 
 def test_one_frame():

@@ -252,3 +252,10 @@ def test_it_is_a_step(field: SimpleNamespace) -> None:
     assert "mask_cosmic_rays sigma_limit=5.0 noise=ccd(" in found.header.history[-1]
     again = ccdfx.read_recipe(ccdfx.to_recipe(ccdfx.pipeline(one)))
     assert np.array_equal(again(field.array).mask, found.mask)
+
+
+@pytest.mark.parametrize("variance", [1e-320, 3e38, 1e300])
+def test_a_variance_of_any_size_serves(variance: float) -> None:
+    """Without a warning, which would be an error here."""
+    image = Image(np.full((9, 9), 6.7, np.float32), variance=np.full((9, 9), variance))
+    assert mask_cosmic_rays(image).mask is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,11 +86,27 @@ def test_flags_that_do_not_count_leave_values_in_and_stay():
     assert ccdfx.stack(frames, reject=None).count[0, 0] == 2
 
 
+def test_where_there_is_no_data_there_is_no_value_whatever_flags_count(tmp_path):
+    """In memory a pixel without data holds some number, which is not in the file."""
+    paths = []
+    for level in (10, 30):
+        hdu = fits.PrimaryHDU(np.array([[level, level, 7]], "i2"))
+        hdu.header["BLANK"] = 7 if level == 30 else 10
+        paths.append(tmp_path / f"{level}.fits")
+        hdu.writeto(paths[-1])
+    for frames in (ccdfx.open_frames(paths), [ccdfx.read(path) for path in paths]):
+        result = ccdfx.stack(frames, reject=None, flags=ccdfx.Flag.SATURATED)
+        assert result.value.tolist() == [[30, 30, 7]] and result.count.tolist() == [[1, 1, 1]]
+        assert not result.flags.any()
+
+
 def test_flags_must_be_flags():
     with pytest.raises(ccdfx.CcdfxError, match="flags"):
         ccdfx.combine(noisy(3), flags=-1)
     with pytest.raises(ccdfx.CcdfxError, match="flags"):
         ccdfx.combine(noisy(3), flags="SATURATED")
+    with pytest.raises(ccdfx.ArgumentError, match="flags: must be at most 255"):
+        ccdfx.combine(noisy(3), flags=256)
 
 
 # ---- rules in Python ----
@@ -173,6 +190,26 @@ def test_where_an_average_gives_nothing_there_is_no_data():
 def test_an_average_that_gives_something_else(wrong):
     with pytest.raises(ccdfx.ArgumentError, match="one number a pixel"):
         ccdfx.combine(noisy(3), average=wrong)
+
+
+def broken(values):
+    raise KeyError("no such thing")
+
+
+def test_what_a_function_raises_names_it():
+    for options, words in (
+        ({"average": broken}, "average broken: raised KeyError: 'no such thing'; correct the function"),
+        ({"reject": rule(broken)}, "rule mine: function broken: raised KeyError"),
+        ({"scale": broken}, r"scale of frames\[0\]: function broken: raised KeyError"),
+    ):
+        with pytest.raises(ccdfx.ArgumentError, match=words) as caught:
+            ccdfx.combine(noisy(3), **options)
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_an_error_of_ccdfx_in_a_function_stays_what_it_is():
+    with pytest.raises(ccdfx.FileError, match="no/such"):
+        ccdfx.combine(noisy(3), average=lambda values: ccdfx.read("no/such.fits"))
 
 
 # ---- growth ----

@@ -59,11 +59,19 @@ def test_it_predicts_the_scatter_of_simulated_stacks():
         (np.nan, "finite"),
         (np.ones((2, 2)), r"\(ny, nx\) = \(6, 9\)"),
         ("much", "shared"),
+        ([[1.0], [2.0, 3.0]], "shared: must be an array of numbers"),
     ],
 )
 def test_nonsense(shared, words):
-    with pytest.raises(ccdfx.ArgumentError, match=words):
+    with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError), match=words):
         ccdfx.combine(frames(3), shared=shared)
+
+
+@pytest.mark.parametrize("average", [ccdfx.mean(), ccdfx.total()])
+def test_what_float32_cannot_hold_is_not_known(average):
+    single = [frame.replace(array=frame.array.astype("f4")) for frame in frames(3)]
+    assert (ccdfx.combine(single, average=average, shared=1e300).variance == np.inf).all()
+    assert (ccdfx.combine(frames(3), average=average, shared=1.7e308).variance > 1e300).all()
 
 
 def test_it_needs_variances_and_frames_in_place():

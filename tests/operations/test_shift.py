@@ -135,6 +135,26 @@ def test_infinite_variance_of_a_bad_pixel_stays_where_it_is() -> None:
     assert np.isfinite(moved.variance).all()
 
 
+@pytest.mark.parametrize("unknown", [np.inf, np.nan, 1e300])
+@pytest.mark.parametrize("kernel", ["spline", "lanczos"])
+def test_an_unknown_variance_reaches_as_far_as_a_flag(kernel: str, unknown: float) -> None:
+    variance = np.ones((20, 20))
+    variance[10, 12] = unknown
+    array = np.ones((20, 20), np.float32)
+    moved = shift(Image(array, variance=variance), dx=0.3, dy=-0.4, kernel=kernel)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[10, 12] = Flag.SATURATED
+    flagged = shift(Image(array, mask=mask), dx=0.3, dy=-0.4, kernel=kernel).mask & Flag.SATURATED != 0
+    assert 1 < flagged.sum() < 10
+    assert np.array_equal(np.isinf(moved.variance), flagged)
+    assert moved.variance[~flagged].max() <= 1 and not np.isnan(moved.variance).any()
+
+
+def test_what_lies_outside_has_no_unknown_variance() -> None:
+    moved = shift(Image(np.ones((9, 9)), variance=np.full((9, 9), np.inf)), dx=3.5, dy=0)
+    assert (moved.variance[:, :3] == 0).all() and (moved.variance[:, 3:] == np.inf).all()
+
+
 def test_the_reference_pixel_moves_along_and_the_range_stays() -> None:
     header = {"CRPIX1": 10.0, "CRPIX2": 20.0, "CRPIX1A": 1.0, "OBJECT": "x"}
     image = Image(sky(), header, range=(100, 183, 50, 111))

@@ -166,6 +166,19 @@ def test_variance_is_the_scatter_of_simulations(kernel: str) -> None:
     assert abs(ratio.mean() - 1) < 0.02 and ratio.min() > 0.6 and ratio.max() < 1.5
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_an_unknown_variance_reaches_as_far_as_a_flag(kernel: str) -> None:
+    place, array = (slice(20, 21), slice(25, 27)), np.ones((40, 40), np.float32)
+    variance, mask = np.ones((40, 40)), np.zeros((40, 40), np.uint8)
+    variance[place], mask[place] = [np.inf, 1e300], Flag.SATURATED
+    turned = similarity(rotation=20, offset=(6.0, -7.0))
+    moved = warp(Image(array, variance=variance), transform=turned, kernel=kernel)
+    flagged = warp(Image(array, mask=mask), transform=turned, kernel=kernel).mask & Flag.SATURATED != 0
+    assert flagged.any() and np.array_equal(np.isinf(moved.variance), flagged)
+    nothing = warp(Image(array, variance=np.full((40, 40), np.inf)), transform=turned, kernel=kernel)
+    assert np.array_equal(nothing.variance == np.inf, nothing.array != 0)
+
+
 SKY = {
     "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 250.4, "CRVAL2": 36.5, "CRPIX1": 40.0, "CRPIX2": 30.0,
 }  # fmt: skip

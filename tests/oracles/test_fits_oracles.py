@@ -281,7 +281,7 @@ def test_long_strings_mean_what_they_mean_to_astropy(text: str, comment: str) ->
 )
 def test_astropy_reads_our_long_strings(text: str, comment: str, key: str) -> None:
     from ccdfx.io.card_text import format_card
-    from ccdfx.records.header import Card
+    from ccdfx.records.card import Card
 
     text = text.rstrip(" &")
     theirs = fits.Header.fromstring(format_card(Card(key, text, comment.strip())))

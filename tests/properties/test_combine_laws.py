@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import ccdfx
@@ -224,6 +224,10 @@ def test_the_layout_in_memory_does_not_matter(rule, order):
 @given(frames=stacks(least=2, dtypes=("f4", "f8")), factor=st.sampled_from([0.25, 2.0, 8.0]))
 def test_variance_goes_with_the_square_of_a_factor(rule, frames, factor):
     scaled = [frame.replace(array=frame.array * frame.dtype.type(factor)) for frame in frames]
+    exact = (
+        np.array_equal(s.array / factor, f.array, equal_nan=True) for s, f in zip(scaled, frames, strict=True)
+    )
+    assume(all(exact))  # the least numbers have no quarter
     expected, got = stack(frames, reject=rule), stack(scaled, reject=rule)
     same(got, expected, "count")
     np.testing.assert_allclose(got.variance, expected.variance * factor**2, rtol=1e-5)
