@@ -205,6 +205,39 @@ def test_only_the_wanted_plugins_are_loaded(install: Install, monkeypatch: pytes
     assert "greet" in registry.records("command")
 
 
+def test_a_wanted_plugin_that_is_not_installed_is_an_error(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("ccdfx-good", GOOD)
+    for text, unknown, remedy in (
+        ("ccdfx-godo", "ccdfx-godo", "did you mean 'ccdfx-good'?"),
+        ("ccdfx-good, xyz", "xyz", "name these, or none for no plugin"),
+        ("none,ccdfx-good", "none", "name these, or none for no plugin"),
+    ):
+        monkeypatch.setenv("CCDFX_PLUGINS", text)
+        registry.reset()
+        for ask in (registry.plugins, lambda: registry.records("scaling")):
+            with pytest.raises(UnknownNameError) as caught:
+                ask()
+            told = str(caught.value)
+            assert told.startswith("environment variable CCDFX_PLUGINS: must name installed plugins: ")
+            assert "ccdfx-good" in told and f"(got {unknown!r})" in told and told.endswith(remedy)
+        for command in (("plugins",), ("greet",)):
+            result = run(*command)
+            assert result.exit_code == 1 and "CCDFX_PLUGINS" in result.stderr
+        assert run("--help").exit_code == 0 and "CCDFX_PLUGINS" in run("--help").stderr
+
+
+@pytest.mark.parametrize("text", ["", " , ", " ccdfx-good , "])
+def test_blanks_among_the_wanted_plugins_do_not_matter(
+    install: Install, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    install("ccdfx-good", GOOD)
+    monkeypatch.setenv("CCDFX_PLUGINS", text)
+    registry.reset()
+    assert "greet" in everything()["command"]
+
+
 def everything() -> dict[str, tuple[str, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)
