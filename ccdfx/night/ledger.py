@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ccdfx.errors import printable
@@ -43,6 +43,11 @@ class Ledger:
         """Something that the observer should know, said once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def caution(self, file: str, texts: Iterable[str]) -> None:
+        """What was said while a product was made, which is there all the same."""
+        for text in texts:
+            self.warn(f"{file}: {text}")
 
     def step(self, label: str) -> None:
         """One more thing is done."""

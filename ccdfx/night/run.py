@@ -11,6 +11,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.cautions import heard
 from ccdfx.night.coadd import combine_object
 from ccdfx.night.facts import left_over, write_facts
 from ccdfx.night.frames import FACTS, Frame, scan
@@ -128,18 +129,19 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    shops = {
-        setup: Workshop(
-            recipe=choices,
-            noise=_noise_of(setup, plan, choices, ledger),
-            ledger=ledger,
-            output=target,
-            overwrite=overwrite,
-            further=further,
-        )
-        for setup in plan.setups
-    }
-    products = _made(plan, shops, ledger)
+    with heard(ledger.warn):
+        shops = {
+            setup: Workshop(
+                recipe=choices,
+                noise=_noise_of(setup, plan, choices, ledger),
+                ledger=ledger,
+                output=target,
+                overwrite=overwrite,
+                further=further,
+            )
+            for setup in plan.setups
+        }
+        products = _made(plan, shops, ledger)
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         ledger.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
