@@ -24,11 +24,11 @@ def heard(tell: Callable[[str], object]) -> Iterator[None]:
         warnings.simplefilter("always", CcdfxWarning)
         show: Callable[..., Any] = warnings.showwarning
 
-        def hear(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def hear(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if issubclass(category, CcdfxWarning):
                 tell(str(message))
             else:
-                show(message, category, *place)
+                show(message, category, *place, **more)
 
         warnings.showwarning = hear  # put back by catch_warnings
         yield
