@@ -23,7 +23,7 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
 )
-@options("range", "overwrite")
+@options("plane", "range", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
@@ -39,7 +39,7 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        image = ccdfx.read(source, hdu=hdu, range=part["window"])
+        image = ccdfx.read(source, hdu=hdu, plane=part["plane"], range=part["window"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

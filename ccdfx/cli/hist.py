@@ -19,7 +19,7 @@ from ccdfx.cli.terminal import talks
 @click.option("--step", is_flag=True, help="Only the outline.")
 @click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@options("title", "range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""
@@ -27,7 +27,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
 
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, choices["hdu"], choices["window"])
+    full, part = read_part(file, choices["hdu"], choices["plane"], choices["window"])
     drawing: dict[str, Any] = {
         "bins": choices["bins"] or "auto",
         "limits": choices["limits"] or "robust",

@@ -30,7 +30,7 @@ from ccdfx.cli.terminal import talks
 )
 @options("limits", "scaling", "colours", "invert", "bar")
 @click.option("--together", is_flag=True, help="One interval of values for all.")
-@options("hdu", "dpi", "overwrite")
+@options("hdu", "plane", "dpi", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
@@ -39,7 +39,7 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
-    images = [read_part(name, choices["hdu"], None)[0] for name in files]
+    images = [read_part(name, choices["hdu"], choices["plane"])[0] for name in files]
     parts, titles = _parts(images, choices)
     names = [Path(name).name for name in files]
     labelled = len(parts) > len(files) or titles

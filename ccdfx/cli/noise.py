@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.options import section_of, which_image
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
 from ccdfx.errors import MismatchError
@@ -23,7 +23,7 @@ from ccdfx.errors import MismatchError
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@options("hdu")
+@options("hdu", "plane")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
 def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
@@ -71,14 +71,21 @@ def _files(name: str, text: str) -> list[str]:
 
 
 def _prepared(
-    paths: list[str], *, hdu: str | None, saturation: float | None, overscan: str | None, trim: str | None
+    paths: list[str],
+    *,
+    hdu: str | None,
+    plane: int | None,
+    saturation: float | None,
+    overscan: str | None,
+    trim: str | None,
 ) -> list[Any]:
     """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
+    which = which_image(hdu, plane)
     for path in paths:
-        image = ccdfx.read(path, hdu=hdu_of(hdu))
+        image = ccdfx.read(path, **which)
         if saturation is not None:
             image = ccdfx.mask_saturated(image, saturation=saturation)
         if overscan:

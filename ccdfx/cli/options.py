@@ -74,6 +74,15 @@ def hdu_of(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
 
+def which_image(hdu: str | None, plane: int | None) -> dict[str, Any]:
+    """The options of `read` that name one image of a file.
+
+    >>> which_image("SCI", 3)
+    {'hdu': 'SCI', 'plane': 3}
+    """
+    return {"hdu": hdu_of(hdu), "plane": plane}
+
+
 def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """A section in FITS text as it is; another text is a usage error."""
     from ccdfx.records.range import Range

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import numbers, refuse_place, section_of
+from ccdfx.cli.options import numbers, refuse_place, section_of, which_image
 from ccdfx.errors import ArgumentError, CcdfxError, FileError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _OPTIONS = {
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
     "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
+    "plane": click.option("--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
 }  # fmt: skip
@@ -70,12 +71,13 @@ def options(*names: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def read_part(name: str, hdu: str | None, window: str | None) -> tuple[Image, Image]:
+def read_part(
+    name: str, hdu: str | None, plane: int | None, window: str | None = None
+) -> tuple[Image, Image]:
     """The image of a file, and the part of it that is wanted."""
     import ccdfx
-    from ccdfx.cli.options import hdu_of
 
-    full = ccdfx.read(name, hdu=hdu_of(hdu))
+    full = ccdfx.read(name, **which_image(hdu, plane))
     return full, full if window is None else full.select(window)
 
 
