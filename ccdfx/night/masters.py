@@ -43,7 +43,7 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
                 names.append(use.frame.file)
                 levels.append(_level(image))
         if not frames:
-            ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
+            ledger.lose(plan.file, f"no frame of {len(plan.inputs)} is usable")
             return None
         scale = levels if plan.kind == "flat" else None
         made = stacking.stacked(

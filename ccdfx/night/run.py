@@ -153,6 +153,7 @@ def reduce_night(
         "noise": [_noise_facts(setup, shop.noise) for setup, shop in shops.items()],
         "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
         **products,
+        "lost": [{"file": file, "problem": problem} for file, problem in ledger.lost.items()],
         "warnings": ledger.warnings,
     }
     write_facts(facts, target / FACTS, overwrite=overwrite)
@@ -160,7 +161,11 @@ def reduce_night(
 
     write_report(facts, target)
     ledger.step(REPORT)
-    status = _status(plan, ledger.failed) if facts["masters"] or facts["calibrated"] else NOTHING
+    status = (
+        _status(plan, {**ledger.failed, **ledger.lost})
+        if facts["masters"] or facts["calibrated"]
+        else NOTHING
+    )
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 

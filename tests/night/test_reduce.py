@@ -285,6 +285,9 @@ def test_a_flat_without_light_is_left_out_whatever_the_recipe(camera, out):
     (flat,) = [entry for entry in night.facts["frames"] if entry["kind"] == "flat"]
     assert night.status == 1
     assert not flat["used"] and "must hold light" in flat["problem"]
+    assert night.facts["lost"] == [
+        {"file": "masters/flat_V.fits", "problem": "no frame of 1 is usable"},
+    ]
 
 
 def test_nothing_usable(camera, out):
