@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, refuse_output
+from ccdfx.cli.options import hdu_of, naming, refuse_output
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import say, talks
 
@@ -39,7 +39,8 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        image = ccdfx.read(source, hdu=hdu, plane=part["plane"], range=part["window"])
+        with naming(source):
+            image = ccdfx.read(source, hdu=hdu, plane=part["plane"], range=part["window"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

@@ -80,7 +80,9 @@ def failures() -> Iterator[None]:
         say("ccdfx: interrupted", always=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     except MemoryError as error:
-        raise Failure("not enough memory; --memory lowers what combining may use") from error
+        raise Failure(
+            "not enough memory; ask for less at once, or give combine less with --memory"
+        ) from error
     except OSError as error:
         if error.errno == errno.EPIPE:
             _forget_stdout()

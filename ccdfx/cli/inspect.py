@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.pictures import options, read_part
+from ccdfx.cli.pictures import label_of, options, read_part
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def command(
     from ccdfx import plots
 
     images = [read_part(name, hdu, plane)[0] for name in files]
-    names = [Path(name).name for name in files]
+    names = [label_of(name) for name in files]
     found = plots.inspect(images, limits=limits or "zscale", scaling=scaling, radius=radius, titles=names)
     rows = [row_of(place, files) for place in found.places]
     regions = [{"file": files[region.image], "range": region.range.to_fits()} for region in found.regions]

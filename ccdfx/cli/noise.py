@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import section_of, which_image
+from ccdfx.cli.options import naming, section_of, which_image
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
 from ccdfx.errors import MismatchError
@@ -63,10 +63,12 @@ def _files(name: str, text: str) -> list[str]:
     from glob import escape, glob
     from pathlib import Path
 
+    from ccdfx.night.wording import counted
+
     pattern = str(Path(escape(text)) / "*") if Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())
     if len(found) < 2:
-        raise click.UsageError(f"{name}: {text!r} has {len(found)} files, and two are needed")
+        raise click.UsageError(f"{name}: {text!r} finds {counted(len(found), 'file')}, and two are needed")
     return found
 
 
@@ -85,12 +87,13 @@ def _prepared(
     frames = []
     which = which_image(hdu, plane)
     for path in paths:
-        image = ccdfx.read(path, **which)
-        if saturation is not None:
-            image = ccdfx.mask_saturated(image, saturation=saturation)
-        if overscan:
-            image = ccdfx.subtract_overscan(image, overscan=overscan)
-        frames.append(ccdfx.trim(image, section=trim) if trim else image)
+        with naming(path):
+            image = ccdfx.read(path, **which)
+            if saturation is not None:
+                image = ccdfx.mask_saturated(image, saturation=saturation)
+            if overscan:
+                image = ccdfx.subtract_overscan(image, overscan=overscan)
+            frames.append(ccdfx.trim(image, section=trim) if trim else image)
         if frames[-1].shape != frames[0].shape:
             rule = f"must have the shape {frames[0].shape} of {paths[0]}"
             remedy = "give frames of one camera and setting"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
 
 
 def on_an_engine(command: Callable) -> Callable:
@@ -83,6 +84,17 @@ def which_image(hdu: str | None, plane: int | None) -> dict[str, Any]:
     return {"hdu": hdu_of(hdu), "plane": plane}
 
 
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Add the file to an error that does not name it."""
+    try:
+        yield
+    except CcdfxError as error:
+        if printable(file) in str(error):
+            raise
+        raise error.about(f"{file}: {error.subject}") from error
+
+
 def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """A section in FITS text as it is; another text is a usage error."""
     from ccdfx.records.range import Range
@@ -91,7 +103,8 @@ def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | Non
         if text is not None:
             Range.from_fits(text)
     except CcdfxError as error:
-        raise click.BadParameter(str(error)) from error
+        rule = "is not a FITS section: write [x1:x2,y1:y2], 1-based and inclusive, such as [1:100,1:50]"
+        raise click.BadParameter(f"{text!r} {rule}") from error
     return text
 
 

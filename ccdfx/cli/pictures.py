@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import numbers, refuse_place, section_of, which_image
-from ccdfx.errors import ArgumentError, CcdfxError, FileError
+from ccdfx.cli.options import naming, numbers, refuse_place, section_of, which_image
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
 
 if TYPE_CHECKING:
     from ccdfx import Image
@@ -32,6 +32,11 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
     return record if ":" in text else record.name
 
 
+def _title(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """The text without what is no character: bytes that the terminal could not decode are written out."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
 def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
     """Two numbers joined by a comma each; another text is a usage error."""
     found = [numbers(ctx, parameter, text) or [] for text in texts]
@@ -44,7 +49,7 @@ _OPTIONS = {
     "output": click.option(
         "-o", "--output", "--save", "output", metavar="FILE", help="Write a picture (png, pdf, svg...); else a window."
     ),
-    "title": click.option("--title", metavar="TEXT", help="Default: file and object."),
+    "title": click.option("--title", metavar="TEXT", callback=_title, help="Default: file and object."),
     "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
     "scaling": click.option(
         "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
@@ -77,16 +82,21 @@ def read_part(
     """The image of a file, and the part of it that is wanted."""
     import ccdfx
 
-    full = ccdfx.read(name, **which_image(hdu, plane))
-    return full, full if window is None else full.select(window)
+    which = which_image(hdu, plane)
+    with naming(name):
+        full = ccdfx.read(name, **which)
+        return full, full if window is None else full.select(window)
+
+
+def label_of(name: str) -> str:
+    """The name of a file as a picture can hold it."""
+    return printable(Path(name).name)
 
 
 def title_of(name: str, image: Image) -> str:
     """The file, and its object where the header says one."""
-    from ccdfx.errors import printable
-
     target = image.header.get("OBJECT")
-    return Path(name).name + (f": {printable(target, 40)}" if target not in (None, "") else "")
+    return label_of(name) + (f": {printable(target, 40)}" if target not in (None, "") else "")
 
 
 def check_output(output: str, overwrite: bool) -> None:

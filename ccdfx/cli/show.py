@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.options import naming
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
@@ -38,7 +39,9 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
     title = choices.pop("title")
     title = title_of(file, full) if title is None else title
     if output is not None:
-        save(draw(part, full, title=title, **choices).figure, output, dpi, overwrite)
+        with naming(file):
+            figure = draw(part, full, title=title, **choices).figure
+        save(figure, output, dpi, overwrite)
         return
     from ccdfx.plots.image import size_for
     from ccdfx.plots.sheet import add_axes

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import which_image
+from ccdfx.cli.options import naming, which_image
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
@@ -42,10 +42,11 @@ def command(
     failed = False
     for name in files:
         try:
-            rows.append({"file": name, **of_file(name, which, window)})
+            with naming(name):
+                rows.append({"file": name, **of_file(name, which, window)})
         except CcdfxError as error:
             failed = True
-            say(f"ccdfx: error: {'' if name in str(error) else f'{name}: '}{error}", always=True)
+            say(f"ccdfx: error: {error}", always=True)
     if as_json:
         print_json(rows)
     elif rows:

@@ -68,7 +68,13 @@ def _by_average(
     values = scaled_values(job, tile, value.size).reshape(gone.shape)
     given = np.ma.MaskedArray(np.where(gone, 0, values), gone)
     given.flags.writeable = False
-    found = np.ma.asarray(function(given))
+    try:
+        found = np.ma.asarray(function(given))
+    except Exception as error:  # the user's function may raise anything
+        raise ArgumentError(
+            "average", f"raised {type(error).__name__}: {error}", value=function,
+            remedy="it is given a masked array (frames, rows, columns) and reduces the first axis",
+        ) from error  # fmt: skip
     if found.shape != value.shape or found.dtype.kind not in "biuf":
         raise ArgumentError(
             "average",

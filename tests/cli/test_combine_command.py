@@ -359,6 +359,12 @@ def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> 
     assert "combine average=mean" in ccdfx.read(tmp_path / "b.fits").header.history
 
 
+def test_a_function_that_raises_is_no_traceback(run, frames: list[Path], tmp_path: Path) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "o.fits", "--average", "os:getcwd")
+    assert result.exit_code == 1 and not (tmp_path / "o.fits").exists()
+    assert "average: raised TypeError" in result.stderr and "masked array (frames, rows" in result.stderr
+
+
 def test_planes_of_a_cube_and_all_extensions(run, tmp_path: Path) -> None:
     cube = tmp_path / "cube.fits"
     fits.writeto(cube, np.stack([np.full((4, 5), level, "f4") for level in (1, 2, 6)]))

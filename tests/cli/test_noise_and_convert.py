@@ -67,7 +67,7 @@ def test_a_frame_of_another_shape_is_named(run, camera: Path, tmp_path: Path) ->
 
 def test_it_needs_frames(run, camera: Path) -> None:
     result = run("noise", camera / "flat0.fits", camera / "bias*.fits")
-    assert result.exit_code == 2 and "has 1 files" in result.stderr
+    assert result.exit_code == 2 and "finds 1 file," in result.stderr
     result = run("noise", camera / "flat*.fits", camera / "bias*.fits", "--trim", "all")
     assert result.exit_code == 2 and "trim" in result.stderr
 
