@@ -127,6 +127,7 @@ def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
         "inputs": names,
+        "unit": image.unit,
         "level": plain(numbers.median),
         "rms": plain(numbers.mad_std),
         "levels": [plain(level) for level in levels],
