@@ -65,7 +65,7 @@ def _files(name: str, text: str) -> list[str]:
 
     from ccdfx.night.wording import counted
 
-    pattern = str(Path(escape(text)) / "*") if Path(text).is_dir() else text
+    pattern = str(Path(escape(text)) / "*") if text and Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())
     if len(found) < 2:
         raise click.UsageError(f"{name}: {text!r} finds {counted(len(found), 'file')}, and two are needed")

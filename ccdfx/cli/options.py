@@ -56,6 +56,13 @@ def refuse_place(output: str | Path, overwrite: bool) -> None:
         raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
 
 
+def named(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """The name of an output as it is; an empty one, as of a shell variable that is not set, is a usage error."""
+    if text is not None and not text.strip():
+        raise click.BadParameter(f"{text!r} is no name")
+    return text
+
+
 def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
     """Numbers joined by commas as a list, or None; another text is a usage error."""
     try:

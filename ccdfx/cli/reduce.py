@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import engine_of, on_an_engine
+from ccdfx.cli.options import engine_of, named, on_an_engine
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -24,7 +24,12 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @click.command("reduce")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(file_okay=False), help="Directory of the results."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    callback=named,
+    help="Directory of the results.",
 )
 @click.option(
     "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."

@@ -267,7 +267,7 @@ def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overw
             )
     existing = [path for path in products if os.path.lexists(path)]
     if existing and not overwrite:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputExistsError(
             existing[0], f"exists already{more}", remedy="give another output, or overwrite (--overwrite)"
         )

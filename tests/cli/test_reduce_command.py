@@ -93,6 +93,24 @@ def test_a_night_of_nothing_is_said_however_quiet(run, tmp_path: Path) -> None:
     assert (planned.exit_code, planned.stderr) == (3, result.stderr)
 
 
+@pytest.mark.parametrize("command", ["reduce", "demo"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_output_without_a_name_is_refused(
+    run, night: Path, tmp_path: Path, monkeypatch, command: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*(("reduce", night) if command == "reduce" else ("demo",)), "-o", name)
+    assert result.exit_code == 2 and f"{name!r} is no name" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_demo_that_has_no_place_is_said_with_what_to_do(run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    result = run("demo", "-o", tmp_path / "file" / "demo")
+    assert result.exit_code == 1 and "file/demo/night: cannot be made: " in result.stderr
+    assert "give an output that can be written" in result.stderr
+
+
 def test_nothing_usable_is_status_3(run, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.fits").write_bytes(b"nothing")
