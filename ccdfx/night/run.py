@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.cautions import heard
 from ccdfx.night.coadd import combine_object
@@ -190,7 +190,7 @@ def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: A
     """The facts of a product; None where its frames or the choices do not let it be made, as the ledger then knows."""
     try:
         return make(plan, shop)
-    except ArgumentError as error:
+    except (ArgumentError, PluginError) as error:
         shop.ledger.lose(plan.file, error)
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
 from ccdfx.operations.average import (
     Average,
     as_average,
@@ -111,7 +111,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     require_variances(found, average)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     # What is wrong with the rule is said before anything is read.
-    arrangement = None if reject is None else reject.arrange(reject.parameters, facts)
+    arrangement = None if reject is None else _arranged(reject, facts)
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
@@ -129,6 +129,17 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
         found, shape, working_type(found), average, reject, facts, factors, weights is not None, variances, header,
         window, counted, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
+
+
+def _arranged(reject: Rejection, facts: StackFacts) -> Arrangement:
+    try:
+        return reject.arrange(reject.parameters, facts)
+    except CcdfxError:
+        raise
+    except Exception as error:  # the rule of a plugin may raise anything
+        rule = f"its plugin raised {type(error).__name__}: {error}"
+        remedy = "'ccdfx plugins' names the package; tell its author"
+        raise PluginError(f"rejection {reject.name!r}", rule, remedy=remedy) from error
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:
