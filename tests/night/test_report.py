@@ -196,6 +196,16 @@ def test_numbers_have_units_and_words_their_plurals(night):
     assert "1 of 1 frame has a problem; made 1 master" in page(facts, output).text
 
 
+def test_a_lost_product_makes_a_night_incomplete(night):
+    facts, output = night
+    facts["lost"] = [{"file": "masters/dark_60s.fits", "problem": "no frame of 3 is usable"}]
+    told = "△ incomplete 1 product could not be made; made 1 master, 3 calibrated frames, 1 combined image."
+    assert told in page(facts, output).text
+    facts["frames"][0]["problem"] = "cut"
+    told = "1 of 13 frames has a problem; 1 product could not be made; made 1 master"
+    assert told in page(facts, output).text
+
+
 def test_too_much_and_too_little_noise_are_marked_in_words(night):
     facts, output = night
     text = page(facts, output).text
