@@ -74,7 +74,7 @@ def reduce_night(
     cosmic rays are masked in those of objects that have fewer than three.
     Frames of one object and filter are registered on the first one by their stars and combined. A frame that
     turns out to be broken is listed and the rest goes on. Every product is written whole or not at all, and
-    carries its history.
+    carries its history. What a rejection rule or a reader warns of goes into the facts, not to `warnings`.
 
     Parameters
     ----------
