@@ -34,6 +34,8 @@ _KINDS = {
 KINDS = tuple(_KINDS)
 GROUP = "ccdfx"
 BUILTIN = "ccdfx"
+VARIABLE = "CCDFX_PLUGINS"
+_NO_PLUGIN = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def records(kind: str) -> Mapping[str, Any]:
     ------
     PluginError
         When two plugins claim one name, or a plugin implements a hook that does not exist.
+    UnknownNameError
+        For a kind, or a plugin in the environment variable CCDFX_PLUGINS, that does not exist.
     """
     found, problems = _collected(_known_kind(kind))
     for name, problem in problems.items():
@@ -127,10 +131,7 @@ def _loaded() -> _Loaded:
     manager.add_hookspecs(hookspecs)
     manager.register(importlib.import_module("ccdfx._builtins"), name=BUILTIN)
     versions, problems = {BUILTIN: version()}, {}
-    wanted = os.environ.get("CCDFX_PLUGINS", "")
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        if wanted and entry.name not in wanted.replace(" ", "").split(","):
-            continue
+    for entry in _wanted(sorted(entry_points(group=GROUP), key=lambda entry: entry.name)):
         package = entry.dist.name if entry.dist else entry.name
         label = entry.name if entry.name == package else f"{entry.name} ({package})"
         versions[label] = entry.dist.version if entry.dist else "unknown"
@@ -139,6 +140,22 @@ def _loaded() -> _Loaded:
         except (Exception, SystemExit) as error:  # a foreign package may fail in any way
             problems[label] = _cause(error)
     return _Loaded(manager, MappingProxyType(versions), MappingProxyType(problems))
+
+
+def _wanted(entries: list[Any]) -> list[Any]:
+    """The entry points that the environment asks for: all where it says nothing, none for "none"."""
+    text = os.environ.get(VARIABLE, "").strip()
+    names = [name for part in text.split(",") if (name := part.strip())]
+    if not names or names == [_NO_PLUGIN]:
+        return [] if names else entries
+    known = list(dict.fromkeys(entry.name for entry in entries))
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"name these, or {_NO_PLUGIN} for no plugin"
+            rule = f"must name installed plugins: {', '.join(known) or 'there are none'}"
+            raise UnknownNameError(f"environment variable {VARIABLE}", rule, value=name, remedy=remedy)
+    return [entry for entry in entries if entry.name in names]
 
 
 def version() -> str:
@@ -166,7 +183,7 @@ def _collected(kind: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
                 raise PluginError(
                     f"{kind} {item.name!r}",
                     f"is provided by two plugins, {owner[item.name]} and {plugin}",
-                    remedy=f"uninstall one, or name the wanted ones in CCDFX_PLUGINS ({plugin} can be left out)",
+                    remedy=f"uninstall one, or name the wanted ones in {VARIABLE} ({plugin} can be left out)",
                 )
             found[item.name], owner[item.name] = item, plugin
     return MappingProxyType(found), MappingProxyType(problems)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, refuse_output
+from ccdfx.cli.options import hdu_of, naming, refuse_output
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import say, talks
 
@@ -23,7 +23,7 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
 )
-@options("range", "overwrite")
+@options("plane", "range", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
@@ -39,7 +39,8 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        image = ccdfx.read(source, hdu=hdu, range=part["window"])
+        with naming(source):
+            image = ccdfx.read(source, hdu=hdu, plane=part["plane"], range=part["window"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from ccdfx.cli.options import named
 from ccdfx.cli.terminal import print_json, print_table, progress_bar, say, talks
 
 TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
@@ -14,7 +15,11 @@ TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
 
 @click.command("demo")
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False), help="Keep everything in this new directory."
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False),
+    callback=named,
+    help="Keep everything in this new directory.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides every random number."

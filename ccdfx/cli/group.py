@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
@@ -60,10 +61,15 @@ class Commands(click.Group):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(escape(name), escape(foreign[name].help)) for name in sorted(foreign)])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with failures():  # help and version are printed here already
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         with failures():
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a closed pipe must show here, not while the interpreter goes down
+            if sys.stdout is not None:  # None where the caller has closed it
+                sys.stdout.flush()  # a closed pipe must show here, not while the interpreter goes down
         return result
 
 
@@ -80,7 +86,9 @@ def failures() -> Iterator[None]:
         say("ccdfx: interrupted", always=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     except MemoryError as error:
-        raise Failure("not enough memory; --memory lowers what combining may use") from error
+        raise Failure(
+            "not enough memory; ask for less at once, or give combine less with --memory"
+        ) from error
     except OSError as error:
         if error.errno == errno.EPIPE:
             _forget_stdout()

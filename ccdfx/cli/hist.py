@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import numbers
+from ccdfx.cli.options import naming, numbers
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
@@ -19,7 +19,7 @@ from ccdfx.cli.terminal import talks
 @click.option("--step", is_flag=True, help="Only the outline.")
 @click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@options("title", "range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""
@@ -27,7 +27,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
 
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, choices["hdu"], choices["window"])
+    full, part = read_part(file, choices["hdu"], choices["plane"], choices["window"])
     drawing: dict[str, Any] = {
         "bins": choices["bins"] or "auto",
         "limits": choices["limits"] or "robust",
@@ -38,11 +38,13 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         "title": title_of(file, full) if choices["title"] is None else choices["title"],
     }
     if output is not None:
-        save(plots.histogram(part, **drawing).figure, output, dpi, overwrite)
+        with naming(file):
+            figure = plots.histogram(part, **drawing).figure
+        save(figure, output, dpi, overwrite)
         return
     from ccdfx.plots.window import open_window, wait
 
-    figure = open_window((6.4, 4.0))
-    figure.set_layout_engine("constrained")
-    plots.histogram(part, ax=figure.add_subplot(), **drawing)
-    wait(figure)
+    window = open_window((6.4, 4.0))
+    window.set_layout_engine("constrained")
+    plots.histogram(part, ax=window.add_subplot(), **drawing)
+    wait(window)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.pictures import options, read_part
+from ccdfx.cli.pictures import label_of, options, read_part
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 if TYPE_CHECKING:
@@ -36,10 +35,16 @@ TITLES = (
     "--radius", type=click.FloatRange(1), default=10.0, show_default=True, help="Of a star, in pixels."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@options("hdu")
+@options("hdu", "plane")
 @talks
 def command(
-    files: tuple[str, ...], limits: Any, scaling: Any, radius: float, as_json: bool, hdu: str | None
+    files: tuple[str, ...],
+    limits: Any,
+    scaling: Any,
+    radius: float,
+    as_json: bool,
+    hdu: str | None,
+    plane: int | None,
 ) -> None:
     """Open a window on images; click for values, cuts and the width of stars; press h there for the keys.
 
@@ -47,8 +52,8 @@ def command(
     """
     from ccdfx import plots
 
-    images = [read_part(name, hdu, None)[0] for name in files]
-    names = [Path(name).name for name in files]
+    images = [read_part(name, hdu, plane)[0] for name in files]
+    names = [label_of(name) for name in files]
     found = plots.inspect(images, limits=limits or "zscale", scaling=scaling, radius=radius, titles=names)
     rows = [row_of(place, files) for place in found.places]
     regions = [{"file": files[region.image], "range": region.range.to_fits()} for region in found.regions]

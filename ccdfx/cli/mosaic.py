@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ccdfx.cli.pictures import check_output, options, pairs, read_part, save
+from ccdfx.cli.options import naming
+from ccdfx.cli.pictures import check_output, label_of, options, pairs, read_part, save
 from ccdfx.cli.terminal import talks
 
 
@@ -30,7 +30,7 @@ from ccdfx.cli.terminal import talks
 )
 @options("limits", "scaling", "colours", "invert", "bar")
 @click.option("--together", is_flag=True, help="One interval of values for all.")
-@options("hdu", "dpi", "overwrite")
+@options("hdu", "plane", "dpi", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
@@ -39,9 +39,9 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
-    images = [read_part(name, choices["hdu"], None)[0] for name in files]
-    parts, titles = _parts(images, choices)
-    names = [Path(name).name for name in files]
+    images = [read_part(name, choices["hdu"], choices["plane"])[0] for name in files]
+    parts, titles = _parts(files, images, choices)
+    names = [label_of(name) for name in files]
     labelled = len(parts) > len(files) or titles
     figure = plots.mosaic(
         parts,
@@ -56,21 +56,26 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     save(figure, output, choices["dpi"], choices["overwrite"])
 
 
-def _parts(images: list[Any], choices: dict[str, Any]) -> tuple[list[Any], list[str]]:
+def _parts(files: tuple[str, ...], images: list[Any], choices: dict[str, Any]) -> tuple[list[Any], list[str]]:
     """The cut-outs, and the titles of one row of them."""
     import ccdfx
     from ccdfx.errors import ArgumentError
 
+    def cut(**places: Any) -> list[Any]:
+        found = []
+        for name, image in zip(files, images, strict=True):
+            with naming(name):
+                found += ccdfx.cutouts([image], size=choices["size"], **places)
+        return found
+
     if choices["sky"]:
-        titles = [f"{ra:.4f}, {dec:+.4f}" for ra, dec in choices["sky"]]
-        return ccdfx.cutouts(images, sky=choices["sky"], size=choices["size"]), titles
+        return cut(sky=choices["sky"]), [f"{ra:.4f}, {dec:+.4f}" for ra, dec in choices["sky"]]
     places = choices["at"]
     if choices["stars"]:
         found = ccdfx.find_sources(images[0])[: choices["stars"]]
         places = [(float(star["x"]), float(star["y"])) for star in found]
         if not places:
-            raise ArgumentError("--stars", "found none in the first image", remedy="give positions with --at")
+            raise ArgumentError("--stars", f"found none in {files[0]}", remedy="give positions with --at")
     if not places:
         return images, []
-    titles = [f"{x:.0f}, {y:.0f}" for x, y in places]
-    return ccdfx.cutouts(images, positions=places, size=choices["size"]), titles
+    return cut(positions=places), [f"{x:.0f}, {y:.0f}" for x, y in places]

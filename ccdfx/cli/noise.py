@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, section_of
+from ccdfx.cli.options import naming, section_of, which_image
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, talks
 from ccdfx.errors import MismatchError
@@ -23,7 +23,7 @@ from ccdfx.errors import MismatchError
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@options("hdu")
+@options("hdu", "plane")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
 def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
@@ -63,27 +63,37 @@ def _files(name: str, text: str) -> list[str]:
     from glob import escape, glob
     from pathlib import Path
 
-    pattern = str(Path(escape(text)) / "*") if Path(text).is_dir() else text
+    from ccdfx.night.wording import counted
+
+    pattern = str(Path(escape(text)) / "*") if text and Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())
     if len(found) < 2:
-        raise click.UsageError(f"{name}: {text!r} has {len(found)} files, and two are needed")
+        raise click.UsageError(f"{name}: {text!r} finds {counted(len(found), 'file')}, and two are needed")
     return found
 
 
 def _prepared(
-    paths: list[str], *, hdu: str | None, saturation: float | None, overscan: str | None, trim: str | None
+    paths: list[str],
+    *,
+    hdu: str | None,
+    plane: int | None,
+    saturation: float | None,
+    overscan: str | None,
+    trim: str | None,
 ) -> list[Any]:
     """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
+    which = which_image(hdu, plane)
     for path in paths:
-        image = ccdfx.read(path, hdu=hdu_of(hdu))
-        if saturation is not None:
-            image = ccdfx.mask_saturated(image, saturation=saturation)
-        if overscan:
-            image = ccdfx.subtract_overscan(image, overscan=overscan)
-        frames.append(ccdfx.trim(image, section=trim) if trim else image)
+        with naming(path):
+            image = ccdfx.read(path, **which)
+            if saturation is not None:
+                image = ccdfx.mask_saturated(image, saturation=saturation)
+            if overscan:
+                image = ccdfx.subtract_overscan(image, overscan=overscan)
+            frames.append(ccdfx.trim(image, section=trim) if trim else image)
         if frames[-1].shape != frames[0].shape:
             rule = f"must have the shape {frames[0].shape} of {paths[0]}"
             remedy = "give frames of one camera and setting"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
 
 
 def on_an_engine(command: Callable) -> Callable:
@@ -55,6 +56,13 @@ def refuse_place(output: str | Path, overwrite: bool) -> None:
         raise OutputExistsError(output, "exists already", remedy="--overwrite replaces it")
 
 
+def named(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """The name of an output as it is; an empty one, as of a shell variable that is not set, is a usage error."""
+    if text is not None and not text.strip():
+        raise click.BadParameter(f"{text!r} is no name")
+    return text
+
+
 def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
     """Numbers joined by commas as a list, or None; another text is a usage error."""
     try:
@@ -74,6 +82,26 @@ def hdu_of(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
 
+def which_image(hdu: str | None, plane: int | None) -> dict[str, Any]:
+    """The options of `read` that name one image of a file.
+
+    >>> which_image("SCI", 3)
+    {'hdu': 'SCI', 'plane': 3}
+    """
+    return {"hdu": hdu_of(hdu), "plane": plane}
+
+
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Add the file to an error that does not name it."""
+    try:
+        yield
+    except CcdfxError as error:
+        if printable(file) in str(error):
+            raise
+        raise error.about(f"{file}: {error.subject}") from error
+
+
 def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
     """A section in FITS text as it is; another text is a usage error."""
     from ccdfx.records.range import Range
@@ -82,7 +110,8 @@ def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | Non
         if text is not None:
             Range.from_fits(text)
     except CcdfxError as error:
-        raise click.BadParameter(str(error)) from error
+        rule = "is not a FITS section: write [x1:x2,y1:y2], 1-based and inclusive, such as [1:100,1:50]"
+        raise click.BadParameter(f"{text!r} {rule}") from error
     return text
 
 

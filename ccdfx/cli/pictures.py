@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import numbers, refuse_place, section_of
-from ccdfx.errors import ArgumentError, CcdfxError, FileError
+from ccdfx.cli.options import naming, numbers, refuse_place, section_of, which_image
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
 
 if TYPE_CHECKING:
     from ccdfx import Image
@@ -32,6 +32,11 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
     return record if ":" in text else record.name
 
 
+def _title(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """The text without what is no character: bytes that the terminal could not decode are written out."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
 def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
     """Two numbers joined by a comma each; another text is a usage error."""
     found = [numbers(ctx, parameter, text) or [] for text in texts]
@@ -44,7 +49,7 @@ _OPTIONS = {
     "output": click.option(
         "-o", "--output", "--save", "output", metavar="FILE", help="Write a picture (png, pdf, svg...); else a window."
     ),
-    "title": click.option("--title", metavar="TEXT", help="Default: file and object."),
+    "title": click.option("--title", metavar="TEXT", callback=_title, help="Default: file and object."),
     "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
     "scaling": click.option(
         "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
@@ -54,6 +59,7 @@ _OPTIONS = {
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
     "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
+    "plane": click.option("--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
 }  # fmt: skip
@@ -70,21 +76,27 @@ def options(*names: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def read_part(name: str, hdu: str | None, window: str | None) -> tuple[Image, Image]:
+def read_part(
+    name: str, hdu: str | None, plane: int | None, window: str | None = None
+) -> tuple[Image, Image]:
     """The image of a file, and the part of it that is wanted."""
     import ccdfx
-    from ccdfx.cli.options import hdu_of
 
-    full = ccdfx.read(name, hdu=hdu_of(hdu))
-    return full, full if window is None else full.select(window)
+    which = which_image(hdu, plane)
+    with naming(name):
+        full = ccdfx.read(name, **which)
+        return full, full if window is None else full.select(window)
+
+
+def label_of(name: str) -> str:
+    """The name of a file as a picture can hold it."""
+    return printable(Path(name).name)
 
 
 def title_of(name: str, image: Image) -> str:
     """The file, and its object where the header says one."""
-    from ccdfx.errors import printable
-
     target = image.header.get("OBJECT")
-    return Path(name).name + (f": {printable(target, 40)}" if target not in (None, "") else "")
+    return label_of(name) + (f": {printable(target, 40)}" if target not in (None, "") else "")
 
 
 def check_output(output: str, overwrite: bool) -> None:

@@ -38,7 +38,7 @@ def command(context: click.Context, as_json: bool) -> None:
         say(f"{broken} of {len(reports)} plugins broken; the others work")
 
 
-@command.command("new")
+@command.command("new", short_help="Write a plugin to begin with.")
 @click.argument("name")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @talks

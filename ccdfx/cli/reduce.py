@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import engine_of, on_an_engine
+from ccdfx.cli.options import engine_of, named, on_an_engine
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -24,7 +24,12 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @click.command("reduce")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(file_okay=False), help="Directory of the results."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    callback=named,
+    help="Directory of the results.",
 )
 @click.option(
     "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
@@ -66,6 +71,7 @@ def command(
             )
         else:
             show_plan(planned.plan, err=False)
+        _say_nothing(planned)
         ctx.exit(planned.status)
     import ccdfx
 
@@ -110,7 +116,7 @@ def _shown(plan: Any) -> None:
 
 def tell(night: Any) -> None:
     """Say what failed, what to know, and where the results are."""
-    from ccdfx.night.wording import counted, listed, made
+    from ccdfx.night.wording import counted, listed, made, not_made
 
     facts = night.facts
     for frame in facts["frames"]:
@@ -118,14 +124,27 @@ def tell(night: Any) -> None:
             say(f"failed: {frame['file']}: {frame['problem']}", always=True)
     for reason, files in _left_out(facts["frames"]).items():
         say(f"not used: {listed(files)}: {reason}", always=True)
+    lost = [not_made(product["file"], product["problem"]) for product in facts["lost"]]
+    for text in lost:
+        say(f"failed: {text}", always=True)
     for warning in facts["warnings"]:
-        say(f"note: {warning}")
+        if warning not in lost:
+            say(f"note: {warning}")
     for camera in facts["noise"]:
         if camera["gain"] or camera["readnoise"]:  # where nothing is known, a warning has said so
             say(_noise_told(camera))
     used = sum(frame["used"] for frame in facts["frames"])
     say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
+    _say_nothing(night)
     say(f"report: {night.output / 'report.html'}")
+
+
+def _say_nothing(night: Any) -> None:
+    """That nothing was usable, if that is so."""
+    from ccdfx.night.run import NOTHING
+
+    if night.status == NOTHING:
+        say(f"ccdfx: error: {night.directory}: holds no frame that can be reduced", always=True)
 
 
 def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:

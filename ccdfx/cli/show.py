@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.options import naming
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
@@ -23,7 +24,7 @@ from ccdfx.cli.terminal import talks
     type=click.Choice(["auto", "arcsec", "arcmin", "deg", "pixel"]),
     help="A bar of a round length in this unit.",
 )
-@options("title", "range", "hdu", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw an image: into a file with -o, else into a window.
@@ -34,11 +35,13 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         raise click.UsageError("--grid goes with --axes sky")
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, choices.pop("hdu"), choices.pop("window"))
+    full, part = read_part(file, *(choices.pop(name) for name in ("hdu", "plane", "window")))
     title = choices.pop("title")
     title = title_of(file, full) if title is None else title
     if output is not None:
-        save(draw(part, full, title=title, **choices).figure, output, dpi, overwrite)
+        with naming(file):
+            figure = draw(part, full, title=title, **choices).figure
+        save(figure, output, dpi, overwrite)
         return
     from ccdfx.plots.image import size_for
     from ccdfx.plots.sheet import add_axes

@@ -22,10 +22,23 @@ def average_of(_ctx: click.Context, _parameter: click.Parameter, text: str) -> A
     name = text.partition(":")[0]
     try:
         if name in AVERAGES:
-            return getattr(ccdfx, name)(**name_and_options(text)[1])
+            return _made(getattr(ccdfx, name), text)
         return ccdfx.custom(_function(text))
-    except (CcdfxError, TypeError) as error:
+    except CcdfxError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def _made(function: Any, text: str) -> Any:
+    """What the function makes of `NAME:option=value,...`; options that it does not have, or that it needs, are said."""
+    from inspect import signature
+
+    name, given = name_and_options(text)
+    try:
+        signature(function).bind(**given)
+    except TypeError as error:
+        takes = ", ".join(signature(function).parameters) or "no options"
+        raise click.BadParameter(f"{text!r}: {error}; {name} takes {takes}") from error
+    return function(**given)
 
 
 def _function(text: str) -> Any:
@@ -87,7 +100,7 @@ def placement_of(options: Mapping[str, Any]) -> Any:
 
     try:
         return ccdfx.placed(_by(offsets), extent=extent or "union", resample=resample)
-    except (CcdfxError, TypeError) as error:
+    except CcdfxError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -97,7 +110,7 @@ def _by(text: str) -> Any:
     if text in ("wcs", "stars"):
         return text
     if text.startswith("grid:"):
-        return ccdfx.grid(**name_and_options(text)[1])
+        return _made(ccdfx.grid, text)
     return _pairs_in(Path(text))
 
 

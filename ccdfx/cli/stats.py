@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import hdu_of
+from ccdfx.cli.options import naming, which_image
 from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
@@ -17,12 +18,17 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options("range", "hdu")
+@options("range", "hdu", "plane")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 @talks
 def command(
-    ctx: click.Context, files: tuple[str, ...], window: str | None, hdu: str | None, as_json: bool
+    ctx: click.Context,
+    files: tuple[str, ...],
+    window: str | None,
+    hdu: str | None,
+    plane: int | None,
+    as_json: bool,
 ) -> None:
     """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
 
@@ -31,14 +37,16 @@ def command(
     """
     from ccdfx.errors import CcdfxError
 
+    which = which_image(hdu, plane)
     rows: list[dict] = []
     failed = False
     for name in files:
         try:
-            rows.append({"file": name, **of_file(name, hdu_of(hdu), window)})
+            with naming(name):
+                rows.append({"file": name, **of_file(name, which, window)})
         except CcdfxError as error:
             failed = True
-            say(f"ccdfx: error: {'' if name in str(error) else f'{name}: '}{error}", always=True)
+            say(f"ccdfx: error: {error}", always=True)
     if as_json:
         print_json(rows)
     elif rows:
@@ -47,8 +55,8 @@ def command(
         ctx.exit(FAILED)
 
 
-def of_file(name: str, hdu: int | str | None, window: str | None) -> dict:
+def of_file(name: str, which: dict[str, Any], window: str | None) -> dict:
     """The statistics of one file as plain values."""
     import ccdfx
 
-    return asdict(ccdfx.statistics(ccdfx.read(name, hdu=hdu), range=window))
+    return asdict(ccdfx.statistics(ccdfx.read(name, **which), range=window))

@@ -74,15 +74,19 @@ def run_demo(
     ------
     OutputExistsError
         The directory holds something already.
+    FileError
+        It cannot be made.
     CheckFailedError
         A result disagrees with the truth, or is missing.
     """
     from ccdfx.night.run import reduce_night
+    from ccdfx.night.workshop import made_folder
 
     target = Path(output)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise OutputExistsError(target, "must be a new or an empty directory", remedy="choose another one")
     raw, reduced = target / "night", target / "reduced"
+    made_folder(raw)
     truth = simulate_night(raw, seed=seed, shape=shape)
     reduce_night(raw, reduced, progress=progress)
     facts = json.loads((reduced / "night.json").read_text(encoding="utf-8"))

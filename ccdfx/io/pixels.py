@@ -111,7 +111,7 @@ def _plane(content: Content, hdu: Hdu, plane: Any) -> int:
     if plane is None:
         if count > 1:
             raise refusal(content, hdu.index, f"is a cube of {count} planes", value=shape,
-                          remedy=f"choose one with plane=0 to plane={count - 1}")  # fmt: skip
+                          remedy=f"choose one with plane=0 to plane={count - 1} (--plane; combine takes all with --planes)")  # fmt: skip
         return 0
     if isinstance(plane, bool) or not isinstance(plane, int | np.integer) or not 0 <= plane < count:
         raise ArgumentError(

@@ -9,7 +9,7 @@ from typing import Any
 from ccdfx.errors import FormatError
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.reading import find_format, refuse_options
-from ccdfx.io.writing import as_path
+from ccdfx.io.writing import as_path, faults_of
 from ccdfx.records.image import as_image
 
 
@@ -75,6 +75,6 @@ def update(
                           remedy="read the file, paste the part, and write the result")  # fmt: skip
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     refuse_options(found, found.update, options)
-    with atomic_path(target, overwrite=True) as temporary:
+    with atomic_path(target, overwrite=True) as temporary, faults_of(found, target):
         found.update(target, part, temporary, hdu=hdu, **options)
     return target

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, printable
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.reading import by_suffix, formats
 from ccdfx.io.source import Format
@@ -52,9 +53,23 @@ def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False)
     found = format_to_write(target)
     frames = _images(images)
     assert found.write is not None
-    with atomic_path(target, overwrite) as temporary:
+    with atomic_path(target, overwrite) as temporary, faults_of(found, target):
         found.write(frames, temporary)
     return target
+
+
+@contextmanager
+def faults_of(found: Format, path: Path) -> Iterator[None]:
+    """Whatever a format raises while it writes becomes an error of ccdfx that names file and format."""
+    try:
+        yield
+    except (CcdfxError, OSError):  # what the system refuses is said by `atomic_path`
+        raise
+    except Exception as error:
+        rule = f"cannot be written as {found.name}: {printable(f'{type(error).__name__}: {error}')}"
+        raise FileError(
+            path, rule, remedy="choose another format, and tell the author of this one"
+        ) from error
 
 
 def format_to_write(path: str | os.PathLike[str]) -> Format:

@@ -39,10 +39,13 @@ def combine_object(
         ledger.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
         return None
     names = list(found.steps)
-    result, told = _stacked(found, made, shop)
+    result = _stacked(found, made, shop)
+    ledger.caution(plan.file, result.cautions)
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
-    image = result.image.replace(header=stacking.combined_header(result.image.header, names, values, told))
+    told = f"combine {result.told} align={choice.align}"
+    image = result.stack.image
+    image = image.replace(header=stacking.combined_header(image.header, names, values, told))
     shop.save(image, plan.file)
     return {
         "file": plan.file,
@@ -51,7 +54,7 @@ def combine_object(
         "inputs": names,
         "shifts": [{"source": file, **_step_facts(step)} for file, step in found.steps.items()],
         "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
-        "rejected": stacking.rejected_total(result),
+        **stacking.rejection_facts(result),
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
         "resampled": sum(step.resamples for step in found.steps.values()),
@@ -63,16 +66,15 @@ def _step_facts(step: Step) -> dict[str, float | None]:
     return {"dx": plain(step.dx), "dy": plain(step.dy), "error": plain(step.error)}
 
 
-def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop) -> tuple[Any, str]:
-    """The `Stack` of the registered frames, and how it was made in words."""
+def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop) -> stacking.Stacked:
+    """The registered frames, stacked."""
     choice = shop.recipe.combine
     facts = [made[name] for name in found.steps]
     noise = replace(shop.noise, gain=1.0) if facts[0]["unit"] == "electron" else shop.noise
     with shelf(shop.output) as store:
-        result, how = stacking.stacked(
+        return stacking.stacked(
             _moved(found, shop, store), choice, noise, sensitivity=choice.sensitivity, **_levels(facts)
         )
-    return result, f"combine {how} align={choice.align}"
 
 
 def _moved(found: Registration, shop: Workshop, store: Shelf) -> list[Any]:

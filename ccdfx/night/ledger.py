@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ccdfx.errors import printable
 from ccdfx.night.frames import Frame
+from ccdfx.night.wording import not_made
 from ccdfx.records.master import Master
 
 Progress = Callable[[str, int, int], None]
@@ -14,7 +15,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Ledger:
-    """Frames and products that failed, frames that were used, masters that were made, and what to know.
+    """Frames that failed, products that were lost, frames used, masters made, and what to know.
 
     `progress` is called with a label, the number of things done and their total.
     """
@@ -23,6 +24,7 @@ class Ledger:
     progress: Progress | None = None
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     masters: dict[str, Master] = field(default_factory=dict)
@@ -34,15 +36,20 @@ class Ledger:
             text = text.removeprefix(f"{name}: ")
         self.failed.setdefault(frame.file, text)
 
-    def lose(self, file: str, error: Exception) -> None:
+    def lose(self, file: str, problem: object) -> None:
         """A product cannot be made of its frames."""
-        self.failed[file] = str(error)
-        self.warn(f"{file} could not be made: {error}")
+        self.lost[file] = str(problem)
+        self.warn(not_made(file, str(problem)))
 
     def warn(self, text: str) -> None:
         """Something that the observer should know, said once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def caution(self, file: str, texts: Iterable[str]) -> None:
+        """What was said while a product was made, which is there all the same."""
+        for text in texts:
+            self.warn(f"{file}: {text}")
 
     def step(self, label: str) -> None:
         """One more thing is done."""

@@ -43,20 +43,21 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
                 names.append(use.frame.file)
                 levels.append(_level(image))
         if not frames:
-            ledger.warn(f"{plan.file} could not be made: none of its {len(plan.inputs)} frames is usable")
+            ledger.lose(plan.file, f"no frame of {len(plan.inputs)} is usable")
             return None
         scale = levels if plan.kind == "flat" else None
-        result, how = stacking.stacked(
+        made = stacking.stacked(
             frames, choices[plan.kind], shop.noise, sensitivity=sensitivity, scale=scale, weights=scale
         )
     if len(frames) == 1:
         ledger.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
-    told = f"combine {plan.kind} {how}"
+    ledger.caution(plan.file, made.cautions)
+    told = f"combine {plan.kind} {made.told}"
     told += f" scale=level response={recipe.flat.response:g}" if scale else ""
-    image = _finished(result.image, plan, names, told, recipe.flat.response)
+    image = _finished(made.stack.image, plan, names, told, recipe.flat.response)
     ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # applied is what the file holds
     ledger.used.update(names)
-    return _facts(plan, image, names, levels, stacking.rejected_total(result)) | _provenance(plan, shop)
+    return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, shop)
 
 
 def _input(use: Use, plan: MasterPlan, shop: Workshop) -> Image | None:
@@ -115,9 +116,7 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, respo
     return image.replace(header=stacking.combined_header(image.header, names, values, told))
 
 
-def _facts(
-    plan: MasterPlan, image: Image, names: list[str], levels: list[float], rejected: int
-) -> dict[str, Any]:
+def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]) -> dict[str, Any]:
     from ccdfx.estimators import statistics
 
     numbers = statistics(image)
@@ -128,10 +127,10 @@ def _facts(
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
         "inputs": names,
+        "unit": image.unit,
         "level": plain(numbers.median),
         "rms": plain(numbers.mad_std),
         "levels": [plain(level) for level in levels],
-        "rejected": rejected,
         "flags": flags_of(image),
     }
 

@@ -15,11 +15,12 @@ from ccdfx.errors import CcdfxError, printable
 from ccdfx.io import read
 from ccdfx.io.atomic import atomic_path
 from ccdfx.night.report_words import fixed, flags, number, seconds
-from ccdfx.night.wording import made
+from ccdfx.night.wording import counted, made
 
 MAX_PICTURES = 24  # of each sort: a page of some MB however long the night
 EXCESS = 1.15  # measured over expected noise from which a frame is marked
 _THUMBNAIL = 300  # pixels
+_LETTERS, _TICKS = 8, 5  # points and number of a histogram's labels, such that long numbers do not touch
 _LEAVES = 3  # of one branch of the plan
 _KINDS = ("bias", "dark", "flat", "science")
 _LONGEST = 2000  # characters of one text
@@ -88,6 +89,7 @@ def _template() -> Any:
     environment.filters["fixed"] = fixed
     environment.filters["seconds"] = seconds
     environment.filters["flags"] = flags
+    environment.filters["counted"] = counted
     return environment.get_template("report.html.j2")
 
 
@@ -127,7 +129,8 @@ def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
         return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
     if recipe is None or recipe == "":
         return []
-    return [({"": "recipe", "source": "recipe"}.get(path, path), number(recipe))]
+    shown = f"{recipe:g}" if isinstance(recipe, float) and math.isfinite(recipe) else number(recipe)
+    return [({"": "recipe", "source": "recipe"}.get(path, path), shown)]
 
 
 def _branches(nodes: Any) -> list[dict[str, Any]]:
@@ -156,11 +159,17 @@ def _status(
     if not frames:
         return "✕ nothing", "No frames were found."
     if not any(products.values()):
-        return "✕ nothing", f"None of {len(frames)} frames could be used."
+        return "✕ nothing", f"None of {counted(len(frames), 'frame')} could be used."
+    lost = len(_records(facts, "lost"))
+    told = []
     if broken:
-        return "△ incomplete", f"{broken} of {len(frames)} frames have a problem; made {made(products)}."
+        told = [f"{broken} of {counted(len(frames), 'frame')} {'has' if broken == 1 else 'have'} a problem"]
+    if lost:
+        told += [f"{counted(lost, 'product')} could not be made"]
+    if told:
+        return "△ incomplete", f"{'; '.join(told)}; made {made(products)}."
     mark = "△ see warnings" if facts.get("warnings") else "✓ complete"
-    return mark, f"Made {made(products)} from {len(frames)} frames."
+    return mark, f"Made {made(products)} from {counted(len(frames), 'frame')}."
 
 
 def _unused(frame: Mapping[str, Any]) -> bool:
@@ -229,12 +238,13 @@ def _histogram(image: Any) -> bytes:
     from matplotlib.figure import Figure
 
     # Twice the size it is shown at, so that it stays sharp on paper.
-    figure = Figure(figsize=(3.0, 1.05), dpi=200, layout="constrained")
+    figure = Figure(figsize=(3.0, 1.2), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = plots.histogram(image, ax=figure.add_subplot(), bins=100)
     axes.set(ylabel="")
-    axes.tick_params(labelsize=6)
-    axes.xaxis.label.set_fontsize(6)
+    axes.tick_params(labelsize=_LETTERS)
+    axes.xaxis.label.set_fontsize(_LETTERS)
+    axes.locator_params(axis="x", nbins=_TICKS)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     buffer = io.BytesIO()

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.cautions import heard
 from ccdfx.night.coadd import combine_object
 from ccdfx.night.facts import left_over, write_facts
 from ccdfx.night.frames import FACTS, Frame, scan
@@ -73,7 +74,7 @@ def reduce_night(
     cosmic rays are masked in those of objects that have fewer than three.
     Frames of one object and filter are registered on the first one by their stars and combined. A frame that
     turns out to be broken is listed and the rest goes on. Every product is written whole or not at all, and
-    carries its history.
+    carries its history. What a rejection rule or a reader warns of goes into the facts, not to `warnings`.
 
     Parameters
     ----------
@@ -128,18 +129,19 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    shops = {
-        setup: Workshop(
-            recipe=choices,
-            noise=_noise_of(setup, plan, choices, ledger),
-            ledger=ledger,
-            output=target,
-            overwrite=overwrite,
-            further=further,
-        )
-        for setup in plan.setups
-    }
-    products = _made(plan, shops, ledger)
+    with heard(ledger.warn):
+        shops = {
+            setup: Workshop(
+                recipe=choices,
+                noise=_noise_of(setup, plan, choices, ledger),
+                ledger=ledger,
+                output=target,
+                overwrite=overwrite,
+                further=further,
+            )
+            for setup in plan.setups
+        }
+        products = _made(plan, shops, ledger)
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         ledger.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
@@ -151,6 +153,7 @@ def reduce_night(
         "noise": [_noise_facts(setup, shop.noise) for setup, shop in shops.items()],
         "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
         **products,
+        "lost": [{"file": file, "problem": problem} for file, problem in ledger.lost.items()],
         "warnings": ledger.warnings,
     }
     write_facts(facts, target / FACTS, overwrite=overwrite)
@@ -158,7 +161,11 @@ def reduce_night(
 
     write_report(facts, target)
     ledger.step(REPORT)
-    status = _status(plan, ledger.failed) if facts["masters"] or facts["calibrated"] else NOTHING
+    status = (
+        _status(plan, {**ledger.failed, **ledger.lost})
+        if facts["masters"] or facts["calibrated"]
+        else NOTHING
+    )
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 
@@ -183,7 +190,7 @@ def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: A
     """The facts of a product; None where its frames or the choices do not let it be made, as the ledger then knows."""
     try:
         return make(plan, shop)
-    except ArgumentError as error:
+    except (ArgumentError, PluginError) as error:
         shop.ledger.lose(plan.file, error)
         return None
 
@@ -260,7 +267,7 @@ def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overw
             )
     existing = [path for path in products if os.path.lexists(path)]
     if existing and not overwrite:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputExistsError(
             existing[0], f"exists already{more}", remedy="give another output, or overwrite (--overwrite)"
         )

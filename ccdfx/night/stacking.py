@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ccdfx import registry
 from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cautions import heard
 from ccdfx.night.recipe import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.records.header import Header
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
 _MOST_NAMES = 999  # IMCMB001 ... IMCMB999
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """The `Stack` of some frames, how it was made in words, and what its rejection rule warned of."""
+
+    stack: Any
+    told: str
+    cautions: tuple[str, ...]
 
 
 def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
@@ -46,8 +57,8 @@ def stacked(
     sensitivity: float,
     weights: Any,
     **levels: Any,
-) -> tuple[Any, str]:
-    """The `Stack` of frames, and how it was made in words; only a mean has weights."""
+) -> Stacked:
+    """Frames stacked as the recipe says; only a mean has weights."""
     from ccdfx.operations.average import mean, median
     from ccdfx.operations.combine import stack
 
@@ -55,7 +66,10 @@ def stacked(
     reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
     weights = weights if choice.average == "mean" else None
     told = f"average={choice.average} reject={told_rule(reject)}"
-    return stack(frames, average=average, reject=reject, weights=weights, **levels), told
+    cautions: list[str] = []
+    with heard(cautions.append):
+        made = stack(frames, average=average, reject=reject, weights=weights, **levels)
+    return Stacked(made, told, tuple(dict.fromkeys(cautions)))
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
@@ -69,13 +83,11 @@ def combined_header(header: Header, names: Sequence[str], values: Mapping[str, A
     return header.add_history(f"ccdfx {registry.version()} {told}")
 
 
-def rejected_total(stack: Any) -> int:
-    """How many pixel values of all frames together the rule rejected."""
-    return sum(
-        int(np.sum(counts, dtype=np.int64))
-        for counts in (stack.rejected_low, stack.rejected_high)
-        if counts is not None
-    )
+def rejection_facts(made: Stacked) -> dict[str, Any]:
+    """How many pixel values of all frames together the rule rejected, and what it warned of."""
+    maps = (made.stack.rejected_low, made.stack.rejected_high)
+    total = sum(int(np.sum(counts, dtype=np.int64)) for counts in maps if counts is not None)
+    return {"rejected": total, "cautions": list(made.cautions)}
 
 
 def told_rule(reject: Any) -> str:

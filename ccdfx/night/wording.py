@@ -25,6 +25,15 @@ def made(products: Mapping[str, Sequence[Any]]) -> str:
     return ", ".join(counted(len(products[sort]), thing) for sort, thing in things.items())
 
 
+def not_made(file: str, problem: str) -> str:
+    """That a product is not there, and why.
+
+    >>> not_made("masters/bias.fits", "no frame of 3 is usable")
+    'masters/bias.fits could not be made: no frame of 3 is usable'
+    """
+    return f"{file} could not be made: {problem}"
+
+
 def listed(names: Sequence[str], shown: int = 5) -> str:
     """The first names, and how many more there are.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
 from ccdfx.operations.average import (
     Average,
     as_average,
@@ -113,7 +113,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     require_variances(found, average)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
     # What is wrong with the rule is said before anything is read.
-    arrangement = None if reject is None else reject.arrange(reject.parameters, facts)
+    arrangement = None if reject is None else _made_ready(reject, facts)
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = averages.PROPAGATED if propagated else averages.EMPIRICAL if count > 1 else averages.NOTHING
@@ -140,6 +140,17 @@ def _counted(flags: Any) -> int:
     if bits > ALL_FLAGS:
         raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
     return bits | Flag.NO_DATA
+
+
+def _made_ready(reject: Rejection, facts: StackFacts) -> Arrangement:
+    try:
+        return reject.arrange(reject.parameters, facts)
+    except CcdfxError:
+        raise
+    except Exception as error:  # the rule of a plugin may raise anything
+        rule = f"its plugin raised {type(error).__name__}: {error}"
+        remedy = "'ccdfx plugins' names the package; tell its author"
+        raise PluginError(f"rejection {reject.name!r}", rule, remedy=remedy) from error
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,10 +14,15 @@ from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
-from ccdfx.testing.laws import Trial, broken, require, require_speed, same_bytes, same_image, shown
+from ccdfx.testing.format_files import any_images, file_of, read_one, read_own, write_one
+from ccdfx.testing.laws import Trial, require, require_speed, same_bytes, same_image, shown
 from ccdfx.testing.record_laws import it_can_be_pickled
 from ccdfx.testing.resources import open_files
-from ccdfx.testing.strategies import images, ranges
+from ccdfx.testing.strategies import ranges
+from ccdfx.testing.update_laws import (
+    an_update_changes_its_window_and_nothing_else,
+    an_update_that_cannot_be_is_refused_and_leaves_the_file,
+)
 
 _FIRST = 2880
 _FOREIGN = {
@@ -36,7 +39,7 @@ def it_has_suffixes_in_lower_case(form: Format, trial: Trial) -> None:
 
 def it_recognises_its_own_files_and_no_others(form: Format, trial: Trial) -> None:
     if form.write is not None or trial.options.get("files"):
-        first = _file(form, trial)[0].read_bytes()[:_FIRST]
+        first = file_of(form, trial)[0].read_bytes()[:_FIRST]
         require(form.recognises(first), f"it does not recognise a file that begins with {first[:16]!r}")
     claimed = [name for name, content in _FOREIGN.items() if form.recognises(content)]
     right = len(claimed) <= 1 and not set(claimed) & {"an empty file", "text", "noise"}
@@ -45,26 +48,26 @@ def it_recognises_its_own_files_and_no_others(form: Format, trial: Trial) -> Non
 
 def what_is_written_is_read_back(form: Format, trial: Trial) -> None:
     kept = _kept_fields(form, trial)
-    path, image = _file(form, trial)
-    _require_kept(image, _read_own(form, path), kept)
+    path, image = file_of(form, trial)
+    _require_kept(image, read_own(form, path), kept)
 
 
 def writing_changes_no_image_and_equal_images_make_equal_files(form: Format, trial: Trial) -> None:
     if form.write is None:
         return
-    image = trial.draw("image", _images())
+    image = trial.draw("image", any_images())
     copy = pickle.loads(pickle.dumps(image))
     one, two = (trial.folder / f"{name}{form.suffixes[0]}" for name in ("one", "two"))
-    _write(form, image, one)
+    write_one(form, image, one)
     require(same_image(image, copy), "the image that was written has changed")
-    _write(form, copy, two)
+    write_one(form, copy, two)
     require(one.read_bytes() == two.read_bytes(), "two files of one image differ")
 
 
 def several_images_come_back_or_are_refused(form: Format, trial: Trial) -> None:
     if form.write is None:
         return
-    frames = trial.draw("images", st.lists(_images(), min_size=2, max_size=3))
+    frames = trial.draw("images", st.lists(any_images(), min_size=2, max_size=3))
     path = trial.folder / f"many{form.suffixes[0]}"
     try:
         form.write(frames, path)
@@ -79,7 +82,7 @@ def several_images_come_back_or_are_refused(form: Format, trial: Trial) -> None:
 
 
 def an_open_file_says_what_it_holds(form: Format, trial: Trial) -> None:
-    path, _ = _file(form, trial)
+    path, _ = file_of(form, trial)
     with form.open(path, None) as source:
         require(
             isinstance(source, Source), "what it opens lacks a part of a source (ccdfx.Source lists them)"
@@ -94,7 +97,7 @@ def an_open_file_says_what_it_holds(form: Format, trial: Trial) -> None:
 
 
 def a_window_of_the_file_is_a_window_of_the_image(form: Format, trial: Trial) -> None:
-    path, _ = _file(form, trial)
+    path, _ = file_of(form, trial)
     with form.open(path, None) as source:
         whole = source.select(None)
         part = trial.draw("window", ranges(whole.shape))
@@ -105,11 +108,11 @@ def a_window_of_the_file_is_a_window_of_the_image(form: Format, trial: Trial) ->
 
 
 def path_bytes_and_file_object_give_the_same(form: Format, trial: Trial) -> None:
-    path, _ = _file(form, trial)
-    content, expected = path.read_bytes(), _read(form, path)
-    require(same_image(_read(form, str(path)), expected), "the path as text gives another image")
-    require(same_image(_read(form, content), expected), "its bytes give another image")
-    require(same_image(_read(form, io.BytesIO(content)), expected), "a file object gives another image")
+    path, _ = file_of(form, trial)
+    content, expected = path.read_bytes(), read_one(form, path)
+    require(same_image(read_one(form, str(path)), expected), "the path as text gives another image")
+    require(same_image(read_one(form, content), expected), "its bytes give another image")
+    require(same_image(read_one(form, io.BytesIO(content)), expected), "a file object gives another image")
     if form.read is not None:
         read = form.read(path, None, range=None, plane=None, checksum=True)
         require(same_image(read, expected), "read gives another image than open and select")
@@ -118,7 +121,7 @@ def path_bytes_and_file_object_give_the_same(form: Format, trial: Trial) -> None
 
 
 def an_image_that_is_not_there_is_a_typed_error(form: Format, trial: Trial) -> None:
-    path, _ = _file(form, trial)
+    path, _ = file_of(form, trial)
     for hdu in (99, "no such image"):
         try:
             form.open(path, hdu)
@@ -128,11 +131,11 @@ def an_image_that_is_not_there_is_a_typed_error(form: Format, trial: Trial) -> N
 
 
 def a_file_that_was_cut_is_refused(form: Format, trial: Trial) -> None:
-    path, _ = _file(form, trial)
-    content, expected = path.read_bytes(), _read(form, path)
+    path, _ = file_of(form, trial)
+    content, expected = path.read_bytes(), read_one(form, path)
     end = trial.draw("bytes left", st.integers(0, len(content) - 1))
     try:
-        found = _read(form, content[:end])
+        found = read_one(form, content[:end])
     except Exception:  # `ccdfx.read` makes a FormatError of it
         return
     require(same_image(found, expected), f"{end} of {len(content)} bytes are read as {shown(found)}")
@@ -141,12 +144,12 @@ def a_file_that_was_cut_is_refused(form: Format, trial: Trial) -> None:
 def no_file_stays_open(form: Format, trial: Trial) -> None:
     path = trial.folder / f"plain{form.suffixes[0]}"
     if form.write is None:
-        path, _ = _file(form, trial)
+        path, _ = file_of(form, trial)
     else:
         form.write([Image(np.ones((2, 3), np.uint16))], path)
     damaged = trial.folder / f"bad{form.suffixes[0]}"
     damaged.write_bytes(path.read_bytes()[:40])
-    _read(form, path)  # libraries may open something at first use
+    read_one(form, path)  # libraries may open something at first use
     before, sources = open_files(), []
     for name in (path, damaged):
         with suppress(Exception):  # the damaged one may raise anything
@@ -167,7 +170,7 @@ def it_is_fast(form: Format, trial: Trial) -> None:
         path.unlink(missing_ok=True)
         assert form.write is not None
         form.write([image], path)
-        _read(form, path)
+        read_one(form, path)
 
     require_speed(there_and_back, trial.seconds, "writing and reading a frame of 512 x 512 pixels")
 
@@ -177,45 +180,10 @@ LAWS = (
     what_is_written_is_read_back, writing_changes_no_image_and_equal_images_make_equal_files,
     several_images_come_back_or_are_refused, an_open_file_says_what_it_holds,
     a_window_of_the_file_is_a_window_of_the_image, path_bytes_and_file_object_give_the_same,
-    an_image_that_is_not_there_is_a_typed_error, a_file_that_was_cut_is_refused, no_file_stays_open, it_is_fast,
+    an_image_that_is_not_there_is_a_typed_error, a_file_that_was_cut_is_refused,
+    an_update_changes_its_window_and_nothing_else, an_update_that_cannot_be_is_refused_and_leaves_the_file,
+    no_file_stays_open, it_is_fast,
 )  # fmt: skip
-
-
-def _images() -> st.SearchStrategy[Image]:
-    """Half of them of the kind that even a simple format can hold."""
-    plain = images(dtypes=("u1", "u2"), masked=False, variance=False)
-    return plain | images()
-
-
-def _file(form: Format, trial: Trial) -> tuple[Path, Image | None]:
-    """A file of the format and the image that it was made of; one of the author's for a format that only reads."""
-    if form.write is None:
-        files = trial.options.get("files", ())
-        require(files, "it writes nothing, so the laws need files to read: give the option files=(path, ...)")
-        return Path(trial.draw("file", st.sampled_from(tuple(map(str, files))))), None
-    image = trial.draw("image", _images())
-    path = trial.folder / f"one{form.suffixes[0]}"
-    _write(form, image, path)
-    return path, image
-
-
-def _write(form: Format, image: Image, path: Path) -> None:
-    assert form.write is not None
-    form.write([image], path)
-    require(path.is_file(), "write made no file at the path that it was given")
-
-
-def _read_own(form: Format, path: Path) -> Image:
-    """What the format has just written; here a typed error is a failure too."""
-    try:
-        return _read(form, path)
-    except Exception as error:  # whatever a foreign reader raises
-        raise broken(f"what it wrote cannot be read: {type(error).__name__}: {error}") from error
-
-
-def _read(form: Format, file: Any) -> Image:
-    with form.open(file, None) as source:
-        return source.select(None)
 
 
 def _kept_fields(form: Format, trial: Trial) -> set[str]:
@@ -226,10 +194,10 @@ def _kept_fields(form: Format, trial: Trial) -> set[str]:
     probe = Image(array, Header({"OBJECT": "M 13"}), array % 2, Range(5, 8, 7, 9), array * 2.0)
     path = trial.folder / f"probe{form.suffixes[0]}"
     try:
-        _write(form, probe, path)
+        write_one(form, probe, path)
     except CcdfxError:
         return set()
-    back = _read_own(form, path)
+    back = read_own(form, path)
     return {name for name in ("header", "mask", "range", "variance") if _same_field(probe, back, name)}
 
 

@@ -359,6 +359,22 @@ def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> 
     assert "combine average=mean" in ccdfx.read(tmp_path / "b.fits").header.history
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            ("--average", "median:x=1"),
+            "'median:x=1': got an unexpected keyword argument 'x'; median takes even",
+        ),
+        (("--average", "mean:even=lower"), "mean takes no options"),
+        (("--offsets", "grid:columns=2"), "'grid:columns=2': missing a required argument: 'rows'"),
+    ],
+)
+def test_options_of_a_name_are_checked(run, frames: list[Path], tmp_path: Path, options, words: str) -> None:
+    result = run("combine", *frames, "-o", tmp_path / "o.fits", *options)
+    assert result.exit_code == 2 and words in " ".join(result.stderr.split())
+
+
 def test_planes_of_a_cube_and_all_extensions(run, tmp_path: Path) -> None:
     cube = tmp_path / "cube.fits"
     fits.writeto(cube, np.stack([np.full((4, 5), level, "f4") for level in (1, 2, 6)]))

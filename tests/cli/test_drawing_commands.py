@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +137,59 @@ def test_what_is_wrong_is_said(run, image: Path, tmp_path: Path, monkeypatch, wo
     result = run(*words, image)
     assert result.exit_code == status and said in " ".join(result.stderr.split())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frame.fits"]
+
+
+@pytest.mark.parametrize("name", ["show", "hist", "mosaic"])
+def test_a_name_that_no_font_can_write_is_drawn_all_the_same(
+    run, image: Path, tmp_path: Path, name: str
+) -> None:
+    odd = tmp_path / os.fsdecode(b"no \xff utf-8\n.fits")
+    try:
+        shutil.copy(image, odd)
+    except OSError:
+        pytest.skip("this system has no such names")
+    result = run(name, odd, "-o", tmp_path / "out.png")
+    assert (result.exit_code, result.output) == (0, "") and is_png(tmp_path / "out.png")
+
+
+def test_a_title_that_is_no_text_is_drawn_all_the_same(run, image: Path, tmp_path: Path) -> None:
+    title = os.fsdecode(b"M\xff13")
+    assert run("show", image, "-o", tmp_path / "out.png", "--title", title).exit_code == 0
+    assert run("hist", image, "-o", tmp_path / "out2.png", "--title", title).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "{bare}", "-o", "out.png", "--axes", "sky"),
+        ("show", "{bare}", "-o", "out.png", "--range", "[1:900,1:2]"),
+        ("hist", "{bare}", "-o", "out.png", "--range", "[1:900,1:2]"),
+        ("mosaic", "{image}", "{bare}", "-o", "out.png", "--sky", "150.0,2.0"),
+        ("mosaic", "{bare}", "{image}", "-o", "out.png", "--stars", "3"),
+        ("convert", "{bare}", "-o", "out.npz", "--range", "[1:900,1:2]"),
+        ("stats", "{image}", "{bare}", "--range", "[1:40,1:30]"),
+        ("noise", "{bare}", "{bare}", "--overscan", "[1:900,1:2]"),
+    ],
+)
+def test_what_is_wrong_with_an_image_names_its_file(
+    run, image: Path, tmp_path: Path, monkeypatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bare = ccdfx.write(np.ones((20, 30)), tmp_path / "bare1.fits")
+    pattern = tmp_path / "bare?.fits" if words[0] == "noise" else bare
+    ccdfx.write(np.ones((20, 30)), tmp_path / "bare2.fits")
+    result = run(*(word.format(bare=pattern, image=image) for word in words))
+    assert result.exit_code == 1 and result.stderr.count(str(bare)) == 1
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_section_that_cannot_be_is_said_as_it_was_typed(run, image: Path, tmp_path: Path) -> None:
+    result = run("show", image, "-o", tmp_path / "out.png", "--range", "[0:5,1:5]")
+    assert (
+        result.exit_code == 2
+        and "'[0:5,1:5]' is not a FITS section" in result.stderr
+        and "-1" not in result.stderr
+    )
 
 
 def test_inspect_prints_what_was_clicked(run, image: Path, monkeypatch) -> None:

@@ -53,6 +53,53 @@ def test_scan_names_what_is_broken_and_goes_on(run, tmp_path: Path, frames: list
     )
 
 
+@pytest.fixture
+def cube(tmp_path: Path) -> Path:
+    """Three planes of 40 x 60 pixels, of levels 1, 2 and 6."""
+    fits.writeto(tmp_path / "cube.fits", np.stack([np.full((40, 60), level, "f4") for level in (1, 2, 6)]))
+    return tmp_path / "cube.fits"
+
+
+LOOKING = {
+    "stats": ("stats", "{cube}"),
+    "show": ("show", "{cube}", "-o", "{out}.png", "--limits", "0,9"),
+    "hist": ("hist", "{cube}", "-o", "{out}.png"),
+    "mosaic": ("mosaic", "{cube}", "-o", "{out}.png", "--limits", "0,9"),
+    "convert": ("convert", "{cube}", "-o", "{out}.npz"),
+}
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_plane_of_a_cube_is_chosen_as_its_image_would_be_shown(
+    run, cube: Path, tmp_path: Path, name: str
+) -> None:
+    def ask(file: Path, out: str, *more: str):
+        words = [word.format(cube=file, out=tmp_path / out) for word in LOOKING[name]]
+        return run(*words, *(("--title", "") if name in ("show", "hist") else ()), *more)
+
+    plain = ccdfx.write(ccdfx.read(cube, plane=2), tmp_path / "plain.fits")
+    (tmp_path / "one").mkdir()
+    plain = plain.rename(tmp_path / "one" / "cube.fits")
+    for result in (ask(cube, "a", "--plane", "2"), ask(plain, "b")):
+        assert result.exit_code == 0, result.stderr
+    if name == "stats":
+        assert ask(cube, "a", "--plane", "2").stdout.split()[12:] == ask(plain, "b").stdout.split()[12:]
+    elif name == "convert":
+        one, two = (ccdfx.read(tmp_path / f"{out}.npz") for out in "ab")
+        assert np.array_equal(one.array, two.array) and (one.array == 6).all()
+    else:
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    for more, status, words in (
+        ((), 1, "is a cube of 3 planes"),
+        (("--plane", "3"), 1, f"plane: must be 0 to 2 in {cube} (got 3)"),
+        (("--plane", "-1"), 2, "--plane"),
+        (("--plane", "last"), 2, "--plane"),
+    ):
+        result = ask(cube, "c", *more)
+        assert result.exit_code == status and words in result.stderr
+        assert not list(tmp_path.glob("c.*"))
+
+
 def test_scan_of_nothing(run, tmp_path: Path) -> None:
     assert run("scan", tmp_path).stderr == "0 frames\n"
     assert run("scan", tmp_path, "--json").stdout == "[]\n"

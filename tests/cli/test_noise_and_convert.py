@@ -65,9 +65,17 @@ def test_a_frame_of_another_shape_is_named(run, camera: Path, tmp_path: Path) ->
         assert result.exit_code == 1 and str(odd) in result.stderr
 
 
+def test_noise_of_no_name_is_not_that_of_the_current_directory(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        ccdfx.write(np.ones((20, 30)), tmp_path / f"{number}.fits")
+    result = run("noise", "", "")
+    assert result.exit_code == 2 and "'' finds 0 files" in result.stderr
+
+
 def test_it_needs_frames(run, camera: Path) -> None:
     result = run("noise", camera / "flat0.fits", camera / "bias*.fits")
-    assert result.exit_code == 2 and "has 1 files" in result.stderr
+    assert result.exit_code == 2 and "finds 1 file," in result.stderr
     result = run("noise", camera / "flat*.fits", camera / "bias*.fits", "--trim", "all")
     assert result.exit_code == 2 and "trim" in result.stderr
 

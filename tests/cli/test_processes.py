@@ -67,6 +67,23 @@ def test_a_full_disk_is_one_line(frames: list[Path]) -> None:
     assert done.returncode != 0 and "No space left" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("stats", "--help")])
+def test_help_on_a_full_disk_is_one_line(words: tuple[str, ...]) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*CCDFX, *words], check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_no_stdout_at_all_is_no_traceback(frames: list[Path]) -> None:
+    command = [*CCDFX, "stats", str(frames[0])]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command], check=False, stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0 and done.stderr == ""
+
+
 @pytest.fixture(scope="module")
 def long_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """So many science frames that a signal after the first comes long before the end."""

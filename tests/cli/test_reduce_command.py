@@ -70,6 +70,47 @@ def test_a_broken_frame_is_listed_and_the_rest_goes_on(run, damaged: Path, tmp_p
     assert len(facts["calibrated"]) == 2
 
 
+def test_a_lost_product_is_said_however_quiet(run, night: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[bias]\nreject = { name = "minmax", low = 3, high = 3 }\n')
+    reason = "masters/bias.fits could not be made: minmax: must leave at least one of 4 frames"
+    quiet = run("reduce", night, "-o", tmp_path / "quiet", "--recipe", recipe, "-q")
+    assert quiet.exit_code == 1 and quiet.stderr.startswith(f"failed: {reason}") and quiet.stdout == ""
+    assert quiet.stderr.count("\n") == 1
+    loud = run("reduce", night, "-o", tmp_path / "loud", "--recipe", recipe)
+    assert loud.exit_code == 1 and loud.stderr.count(reason) == 1
+    facts = json.loads((tmp_path / "quiet" / "night.json").read_text())
+    (lost,) = facts["lost"]
+    assert lost["file"] == "masters/bias.fits" and lost["problem"].startswith("minmax: must leave")
+
+
+def test_a_night_of_nothing_is_said_however_quiet(run, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    result = run("reduce", tmp_path / "raw", "-o", tmp_path / "out", "-q")
+    assert result.exit_code == 3
+    assert result.stderr == f"ccdfx: error: {tmp_path / 'raw'}: holds no frame that can be reduced\n"
+    planned = run("reduce", tmp_path / "raw", "-o", tmp_path / "dry", "-q", "--dry-run")
+    assert (planned.exit_code, planned.stderr) == (3, result.stderr)
+
+
+@pytest.mark.parametrize("command", ["reduce", "demo"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_output_without_a_name_is_refused(
+    run, night: Path, tmp_path: Path, monkeypatch, command: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*(("reduce", night) if command == "reduce" else ("demo",)), "-o", name)
+    assert result.exit_code == 2 and f"{name!r} is no name" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_demo_that_has_no_place_is_said_with_what_to_do(run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    result = run("demo", "-o", tmp_path / "file" / "demo")
+    assert result.exit_code == 1 and "file/demo/night: cannot be made: " in result.stderr
+    assert "give an output that can be written" in result.stderr
+
+
 def test_nothing_usable_is_status_3(run, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.fits").write_bytes(b"nothing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 
@@ -177,6 +178,34 @@ def test_a_master_of_one_frame_is_said(camera, out):
     )
 
 
+def test_what_a_rule_warns_of_is_recorded_with_its_product(camera, out):
+    camera.biases(2)
+    camera.flats(3)
+    camera.science("s1.fits")
+    camera.science("s2.fits", dx=2.0)
+    recipe = {name: {"reject": {"name": "sigma_clip", "low": 3, "high": 3}} for name in ("bias", "combine")}
+    facts = reduce_night(camera.folder, out, recipe=recipe).facts
+    few = "sigma_clip rejects nothing: it needs 3 frames or more (got 2)"
+    cautions = {made["file"]: made["cautions"] for made in (*facts["masters"], *facts["combined"])}
+    assert cautions["masters/flat_V.fits"] == []
+    page = html.unescape((out / "report.html").read_text())
+    for file in ("masters/bias.fits", "combined/field_V.fits"):
+        (caution,) = cautions[file]
+        assert caution.startswith(few)
+        assert f"{file}: {caution}" in facts["warnings"]
+        assert page.count(f"△ {caution}") == 2
+    assert json.loads((out / "night.json").read_text()) == facts
+
+
+def test_what_a_reader_warns_of_is_recorded(camera, out):
+    camera.biases(3)
+    path = camera.folder / "b1.fits"
+    path.write_bytes(path.read_bytes()[:-100])  # ends in its padding
+    facts = reduce_night(camera.folder, out).facts
+    assert [text for text in facts["warnings"] if "b1.fits: ends before the padding" in text]
+    assert facts["masters"][0]["inputs"] == ["b0.fits", "b1.fits", "b2.fits"]
+
+
 def test_an_output_that_cannot_be_made_is_said(camera, tmp_path):
     camera.biases()
     (tmp_path / "file").write_text("mine")
@@ -256,6 +285,9 @@ def test_a_flat_without_light_is_left_out_whatever_the_recipe(camera, out):
     (flat,) = [entry for entry in night.facts["frames"] if entry["kind"] == "flat"]
     assert night.status == 1
     assert not flat["used"] and "must hold light" in flat["problem"]
+    assert night.facts["lost"] == [
+        {"file": "masters/flat_V.fits", "problem": "no frame of 1 is usable"},
+    ]
 
 
 def test_nothing_usable(camera, out):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import math
 import re
 from html.parser import HTMLParser
 
@@ -94,7 +95,14 @@ def night(tmp_path):
         ],
         "masters": [
             {"file": "masters/bias.fits", "kind": "bias", "filter": None, "exptime": 0.0}
-            | {"inputs": ["a"] * 9, "level": 0.01, "rms": 1.05, "rejected": 1234, "flags": {"SATURATED": 60}}
+            | {
+                "inputs": ["a"] * 9,
+                "unit": "adu",
+                "level": 0.01,
+                "rms": 1.05,
+                "rejected": 1234,
+                "flags": {"SATURATED": 60},
+            }
         ],
         "calibrated": [
             {"file": f"calibrated/{i}.fits", "source": f"{i:02d}.fits", "masters": ["masters/bias.fits"]}
@@ -173,6 +181,31 @@ def test_it_says_what_there_was(night):
         assert words in text, words
 
 
+def test_numbers_have_units_and_words_their_plurals(night):
+    facts, output = night
+    facts["masters"][0]["inputs"] = ["a"]
+    facts["recipe"] = {"cosmic_rays": {"sigma_limit": 4.5, "object_limit": 5.0, "low": math.inf}}
+    text = page(facts, output).text
+    for words in ("Unit Level", "adu 0.01", "bias of 1 frame ", "Rejected values", "combined/field.fits"):
+        assert words in text, words
+    assert "field, filter V, 2 frames" in text
+    assert "sigma_limit 4.5 " in text and "object_limit 5 " in text and "low infinite" in text
+    facts["frames"] = facts["frames"][:1]
+    assert "from 1 frame." in page(facts, output).text
+    facts["frames"][0]["problem"] = "cut"
+    assert "1 of 1 frame has a problem; made 1 master" in page(facts, output).text
+
+
+def test_a_lost_product_makes_a_night_incomplete(night):
+    facts, output = night
+    facts["lost"] = [{"file": "masters/dark_60s.fits", "problem": "no frame of 3 is usable"}]
+    told = "△ incomplete 1 product could not be made; made 1 master, 3 calibrated frames, 1 combined image."
+    assert told in page(facts, output).text
+    facts["frames"][0]["problem"] = "cut"
+    told = "1 of 13 frames has a problem; 1 product could not be made; made 1 master"
+    assert told in page(facts, output).text
+
+
 def test_too_much_and_too_little_noise_are_marked_in_words(night):
     facts, output = night
     text = page(facts, output).text
@@ -217,7 +250,7 @@ def test_unused_frames_and_why(night):
     facts["frames"][3] |= {"used": False, "problem": "is cut short"}
     facts["frames"][4] |= {"used": False, "left_out": "no science frame needs it"}
     text = page(facts, output).text
-    assert "△ incomplete 1 of 13 frames have a problem" in text
+    assert "△ incomplete 1 of 13 frames has a problem" in text
     assert "03.fits bias – no is cut short" in text
     assert "04.fits bias – no no science frame needs it" in text
 
@@ -266,7 +299,7 @@ def test_an_empty_night(tmp_path, facts):
 def test_a_night_in_which_nothing_worked(tmp_path):
     frames = [{"file": "a.fits", "kind": None, "used": False, "problem": "is no FITS file"}]
     made = page({"frames": frames, "warnings": ["nothing is usable"]}, tmp_path)
-    assert "None of 1 frames could be used." in made.text
+    assert "None of 1 frame could be used." in made.text
     assert "is no FITS file" in made.text
     assert "nothing is usable" in made.text
     assert not made.tags("img")

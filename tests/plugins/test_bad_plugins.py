@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import ccdfx
 from ccdfx import registry
 from ccdfx.cli.group import commands
 from ccdfx.errors import CcdfxWarning, PluginError, UnknownNameError
@@ -191,6 +192,53 @@ def test_the_help_of_a_plugin_cannot_steer_the_terminal(install: Install) -> Non
     assert "\\x1b[31mhello" in shown and "\x1b" not in shown
 
 
+CLUMSY = """
+from ccdfx import Format, Rejection, hookimpl
+
+def clumsy(*anything, **more):
+    raise KeyError("film")
+
+@hookimpl
+def ccdfx_formats():
+    return [Format("clumsy", (".clumsy",), lambda first: False, clumsy, clumsy)]
+
+@hookimpl
+def ccdfx_rejections():
+    return [rule()]
+
+def rule():
+    return Rejection("clumsy", rule, clumsy, {})
+"""
+
+
+def test_what_the_objects_of_a_plugin_raise_at_work_is_one_line(install: Install, tmp_path: Path) -> None:
+    install("ccdfx-clumsy", CLUMSY)
+    frame = str(ccdfx.write([[1.0, 2.0]], tmp_path / "frame.fits"))
+    for words, told in (
+        (("convert", frame, "-o", str(tmp_path / "o.clumsy")), "o.clumsy: cannot be written as clumsy: KeyError"),
+        (("combine", frame, frame, "-o", str(tmp_path / "o.fits"), "--reject", "clumsy"),
+         "rejection 'clumsy': its plugin raised KeyError"),
+    ):  # fmt: skip
+        result = run(*words)
+        assert result.exit_code == 1 and told in result.stderr and result.stderr.count("\n") == 1
+        assert isinstance(result.exception, SystemExit)
+    assert not list(tmp_path.glob("*o.*"))
+
+
+def test_a_rule_that_raises_costs_a_night_its_products_alone(install: Install, tmp_path: Path) -> None:
+    from ccdfx.demo.simulate import simulate_night
+
+    install("ccdfx-clumsy", CLUMSY)
+    simulate_night(tmp_path / "raw", shape=(128, 160), filters=("V",), counts=(3, 2, 2, 1))
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[dark]\nreject = "clumsy"\n')
+    result = run("reduce", str(tmp_path / "raw"), "-o", str(tmp_path / "out"), "--recipe", str(recipe), "-q")
+    assert result.exit_code == 1 and "rejection 'clumsy': its plugin raised KeyError: 'film'" in result.stderr
+    facts = json.loads((tmp_path / "out" / "night.json").read_text())
+    assert facts["lost"] and {lost["file"].split("_")[0] for lost in facts["lost"]} == {"masters/dark"}
+    assert {made["kind"] for made in facts["masters"]} == {"bias", "flat"} and facts["calibrated"]
+
+
 def test_an_unknown_name_lists_the_known_ones(install: Install) -> None:
     with pytest.raises(UnknownNameError, match=r"must be one of: .*scan") as caught:
         registry.lookup("command", "scam")
@@ -203,6 +251,39 @@ def test_only_the_wanted_plugins_are_loaded(install: Install, monkeypatch: pytes
     monkeypatch.setenv("CCDFX_PLUGINS", "ccdfx-twin")
     registry.reset()
     assert "greet" in registry.records("command")
+
+
+def test_a_wanted_plugin_that_is_not_installed_is_an_error(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("ccdfx-good", GOOD)
+    for text, unknown, remedy in (
+        ("ccdfx-godo", "ccdfx-godo", "did you mean 'ccdfx-good'?"),
+        ("ccdfx-good, xyz", "xyz", "name these, or none for no plugin"),
+        ("none,ccdfx-good", "none", "name these, or none for no plugin"),
+    ):
+        monkeypatch.setenv("CCDFX_PLUGINS", text)
+        registry.reset()
+        for ask in (registry.plugins, lambda: registry.records("scaling")):
+            with pytest.raises(UnknownNameError) as caught:
+                ask()
+            told = str(caught.value)
+            assert told.startswith("environment variable CCDFX_PLUGINS: must name installed plugins: ")
+            assert "ccdfx-good" in told and f"(got {unknown!r})" in told and told.endswith(remedy)
+        for command in (("plugins",), ("greet",)):
+            result = run(*command)
+            assert result.exit_code == 1 and "CCDFX_PLUGINS" in result.stderr
+        assert run("--help").exit_code == 0 and "CCDFX_PLUGINS" in run("--help").stderr
+
+
+@pytest.mark.parametrize("text", ["", " , ", " ccdfx-good , "])
+def test_blanks_among_the_wanted_plugins_do_not_matter(
+    install: Install, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    install("ccdfx-good", GOOD)
+    monkeypatch.setenv("CCDFX_PLUGINS", text)
+    registry.reset()
+    assert "greet" in everything()["command"]
 
 
 def everything() -> dict[str, tuple[str, ...]]:

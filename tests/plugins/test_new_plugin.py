@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_it_is_found_with_names_of_its_own_and_works(tmp_path: Path) -> None:
     # beside another of the same make, and beside the template where that is installed
     other = write_plugin("ccdfx-other", tmp_path / "ccdfx-other").folder
     second = installed(other, tmp_path / "site")
-    both = {**environment, "CCDFX_PLUGINS": "mycam,other,template"}
+    template = [entry.name for entry in entry_points(group="ccdfx", name="template")]
+    both = {**environment, "CCDFX_PLUGINS": ",".join(["mycam", "other", *template])}
     both["PYTHONPATH"] += os.pathsep + second["PYTHONPATH"]
     listed = python(both, "-m", "ccdfx", "plugins").stdout
     assert "mycam_flip" in listed and "other_flip" in listed and "broken" not in listed

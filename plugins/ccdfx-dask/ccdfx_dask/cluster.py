@@ -65,6 +65,7 @@ def _processes(workers: int | None) -> Iterator[Any]:
 def _client(scheduler: Any, options: Options) -> Iterator[Client]:
     from distributed import Client
 
+    _require_address(scheduler)
     try:
         client = Client(scheduler, timeout=options.timeout, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
@@ -74,6 +75,20 @@ def _client(scheduler: Any, options: Options) -> Iterator[Client]:
         ) from error  # fmt: skip
     with client:
         yield client
+
+
+def _require_address(scheduler: Any) -> None:
+    """Refuse what is no address: a client of it would be given up only after a minute, and not in silence."""
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        if isinstance(scheduler, str) and not scheduler.startswith("inproc://"):
+            get_address_host_port(scheduler)
+    except ValueError as error:
+        remedy = "give one such as tcp://host:8786"
+        raise ClusterError(
+            "scheduler", f"must be an address: {error}", value=scheduler, remedy=remedy
+        ) from error
 
 
 def _address(scheduler: Any) -> str:

@@ -117,6 +117,17 @@ def test_what_does_not_pass_is_not_tried_again(dask: ccdfx.Engine, tmp_path: Pat
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("address", ["foo", "", "ftp://host:1", "tcp://host"])
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(ClusterError, match="must be an address") as caught,
+        ccdfx.engine("dask", scheduler=address),
+    ):
+        pass
+    assert time.monotonic() - began < 10 and "tcp://host:8786" in str(caught.value)
+
+
 def test_no_scheduler_and_no_workers() -> None:
     from distributed import LocalCluster
 

@@ -1,0 +1,52 @@
+"""Files for the laws of formats, written and read by the record on trial itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ccdfx.io.source import Format
+from ccdfx.records.image import Image
+from ccdfx.testing.laws import Trial, broken, require
+from ccdfx.testing.strategies import images
+
+
+def any_images() -> st.SearchStrategy[Image]:
+    """Half of them of the kind that even a simple format can hold."""
+    plain = images(dtypes=("u1", "u2"), masked=False, variance=False)
+    return plain | images()
+
+
+def file_of(form: Format, trial: Trial) -> tuple[Path, Image | None]:
+    """A file of the format and the image that it was made of; one of the author's for a format that only reads."""
+    if form.write is None:
+        files = trial.options.get("files", ())
+        require(files, "it writes nothing, so the laws need files to read: give the option files=(path, ...)")
+        return Path(trial.draw("file", st.sampled_from(tuple(map(str, files))))), None
+    image = trial.draw("image", any_images())
+    path = trial.folder / f"one{form.suffixes[0]}"
+    write_one(form, image, path)
+    return path, image
+
+
+def write_one(form: Format, image: Image, path: Path) -> None:
+    """Write one image; no file at the path breaks the law on trial."""
+    assert form.write is not None
+    form.write([image], path)
+    require(path.is_file(), "write made no file at the path that it was given")
+
+
+def read_own(form: Format, path: Path) -> Image:
+    """What the format has just written; here a typed error is a failure too."""
+    try:
+        return read_one(form, path)
+    except Exception as error:  # whatever a foreign reader raises
+        raise broken(f"what it wrote cannot be read: {type(error).__name__}: {error}") from error
+
+
+def read_one(form: Format, file: Any) -> Image:
+    """The first image of a file."""
+    with form.open(file, None) as source:
+        return source.select(None)
