@@ -11,8 +11,6 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.operations.frames import Frame
-from ccdfx.operations.resampled import Resampled
-from ccdfx.operations.shift import check_kernel
 from ccdfx.records.numbers import real, whole
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.positions import FARTHEST
@@ -79,6 +77,8 @@ def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Pl
         by = _pairs(by)
     one_of("extent", extent, EXTENTS)
     if resample is not None:
+        from ccdfx.operations.shift import check_kernel
+
         check_kernel(resample)
     return Placement(by, extent, resample)
 
@@ -239,6 +239,8 @@ def _require_overlap(
 
 def _moved(frame: Frame, dx: float, dy: float, kernel: str) -> Frame:
     """The frame with its content moved by a fraction of a pixel, row by row as it is read."""
+    from ccdfx.operations.resampled import Resampled
+
     frame = dataclasses.replace(frame, raw=None)
     data = Resampled.of(frame, dx, dy, kernel)
     return dataclasses.replace(frame, data=data, dtype=working_dtype(frame), flagged=True)

@@ -180,10 +180,12 @@ def _swarp(stack: Stack, task: str) -> list[str]:
 
 def run(command: list[str], text: str | None, folder: Path) -> tuple[float, float]:
     """Wall seconds and peak megabytes of a program and its children."""
+    # Programs in Python keep their bytecode from the round that warms up, as they do where they are installed.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "USER": "observer"},
+        env={**environment, "USER": "observer"},
     )  # fmt: skip
     assert process.stdin is not None
     process.stdin.write((text or "").encode())
