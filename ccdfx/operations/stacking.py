@@ -238,11 +238,15 @@ def arranged(job: Job) -> Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The kernel, its arguments between the table of frames and the outputs, and the rule that goes first or None."""
+    """The kernel and its arguments between the table of frames and the outputs.
+
+    For a rule that needs a sigma of each line: the rule that measures it, and the kernel that goes line by line.
+    """
 
     kernel: Callable[..., bool]
     arguments: tuple[Any, ...]
-    scatter: Any
+    scatter: Any = None
+    by_line: Any = None
 
 
 def call_of(job: Job) -> Call:
@@ -262,15 +266,19 @@ def call_of(job: Job) -> Call:
     noise = np.array(arrangement.noise, dtype=np.float64)
     plan = _plan(job, trims is not None, arrangement)
     by_frame = averages.knows_frames(plan)
+    kind = job.kind.str[1:]
     integers = all(f.dtype.kind + str(f.dtype.itemsize) == "u2" and not f.flagged for f in job.frames)
     if integers and can_be_integers(plan, job.factors):
         kernel, sort = integer_medians(count), None
     else:
-        kind = job.kind.str[1:]
         middle = not averages.needs_ranks.py_func(plan, job.kind.itemsize)
         kernel = stack_kernel(kind, by_frame)
         sort = sorter(kind, count, bool(plan[averages.ORDERED]), middle)
     arguments = (
         job.factors, sort, plan, numbers, noise, arrangement.rule, tables, True if by_frame else None
     )  # fmt: skip
-    return Call(kernel, arguments, arrangement.scatter if job.reject else None)
+    if job.reject is None or arrangement.scatter is None:
+        return Call(kernel, arguments)
+    from ccdfx.kernels.lines import lines_kernel
+
+    return Call(kernel, arguments, arrangement.scatter, lines_kernel(kind, by_frame))
