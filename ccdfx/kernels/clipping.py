@@ -44,7 +44,8 @@ Work = namedtuple(
 def least_kept(parameters, n):
     """How many of n values must survive; a negative number is that many fewer than there are."""
     keep = np.int64(parameters[KEEP])
-    return min(keep, n) if keep >= 0 else max(n + keep, 0)
+    found = keep if keep >= 0 else n + keep
+    return 0 if found < 0 else n if found > n else found
 
 
 @kernel
@@ -57,19 +58,18 @@ def column(lanes, lane, count, x):
 def begin(lanes, counts, parameters, low, high):
     """All values survive, and every lane is to be looked at."""
     rows, width = lanes.shape
-    integers, place, block = np.empty((5, width), np.int32), np.empty(width, np.int64), np.empty_like(lanes)
-    marked = np.empty(width, np.bool_)
+    integers, block = np.empty((7, width), np.int32), np.empty(lanes.shape, lanes.dtype)
     residual = np.empty((width if parameters[KEEP] != 0 else 0, rows))
     floor, ceiling, left = borrowed(integers[0]), borrowed(integers[1]), borrowed(integers[2])
-    lane, found = borrowed(integers[3]), borrowed(integers[4])
+    lane, found, place = borrowed(integers[3]), borrowed(integers[4]), borrowed(integers[5])
     for i in range(width):
         low[i] = floor[i] = 0
         high[i] = ceiling[i] = counts[i]
         lane[i] = i
     return Work(
         borrowed(counts), borrowed(parameters), borrowed(low), borrowed(high), floor, ceiling,
-        borrowed(residual), borrowed(block), left, lane, found, borrowed(place), borrowed(marked),
-        (integers, place, block, residual, marked),
+        borrowed(residual), borrowed(block), left, lane, found, place, borrowed(integers[6]),
+        (integers, block, residual),
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def list_beyond(x, left, work, center, sigma):
     else:
         for k in range(left.size):
             below = center[k] - x[0, k] > low_limit * sigma[k]
-            above = x[max(left[k] - 1, 0), k] - center[k] > high_limit * sigma[k]
+            above = x[left[k] - 1 if left[k] > 0 else 0, k] - center[k] > high_limit * sigma[k]
             beyond[k] = (below | above) & (sigma[k] > 0)
     return list_marked(beyond, work.found) if n > 0 else 0
 
@@ -132,7 +132,8 @@ def _drop(x, left, work, number, center, sigma, least):
         k = np.uint64(work.found[j])
         c, s, n, i = center[k], sigma[k], np.int64(left[k]), np.uint64(work.lane[k])
         if keeps:
-            needed = max(least, least_kept(work.parameters, work.counts[i]) + 1)
+            keep = least_kept(work.parameters, work.counts[i])
+            needed = keep + 1 if keep >= least else np.int64(least)
         if n < needed:
             continue
         below, above = low_limit * s, high_limit * s
@@ -164,7 +165,8 @@ def gather(x, place, left, block):
     if left.size > 0:
         for r in range(greatest(left)):
             for k in range(left.size):
-                block[np.uint64(r), np.uint64(k)] = flat[np.uint64(min(place[k] + r * width, most))]
+                p = place[k] + r * width
+                block[np.uint64(r), np.uint64(k)] = flat[np.uint64(p if p < most else most)]
 
 
 @kernel

@@ -10,7 +10,7 @@ import numpy as np
 
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.clipping import MEDIAN, TRIMMED, value
-from ccdfx.kernels.lanes import greatest, least
+from ccdfx.kernels.lanes import fill, greatest, least
 
 MAD_TO_SIGMA = 1.4826
 
@@ -68,7 +68,7 @@ def medians(lanes, counts, center):
             center[i] = 0.5 * (np.float64(lanes[lower, i]) + np.float64(lanes[upper, i]))
     else:
         for i in range(counts.size):
-            n = max(counts[i], 1)
+            n = counts[i] if counts[i] > 1 else 1
             center[i] = 0.5 * (np.float64(lanes[(n - 1) // 2, i]) + np.float64(lanes[n // 2, i]))
 
 
@@ -109,7 +109,7 @@ def deviations(lanes, counts, center, divisor, sigma):
                 d = lanes[r, i] - center[i] if r < counts[i] else 0.0
                 sigma[i] += d * d
     for i in range(counts.size):
-        sigma[i] = np.sqrt(sigma[i] / max(counts[i] - divisor, 1))
+        sigma[i] = np.sqrt(sigma[i] / (counts[i] - divisor if counts[i] > divisor else 1))
 
 
 @kernel(inline=True)
@@ -129,14 +129,16 @@ def lane_mad_sigma(lanes, i, low, high, center, floor):
         first += half * np.int64(closer)
         length -= half
     last = first + count
-    distance = max(center - value(lanes, first, i), value(lanes, last - 1, i) - center)
+    below, above = center - value(lanes, first, i), value(lanes, last - 1, i) - center
+    distance = below if below > above else above
     if n & 1 == 0:  # the next one is a neighbour of theirs
-        below = center - value(lanes, max(first - 1, low), i)
-        above = value(lanes, min(last, high - 1), i) - center
+        below = center - value(lanes, first - np.int64(first > low), i)
+        above = value(lanes, last - np.int64(last == high), i) - center
         below = below if first > low else np.inf
         above = above if last < high else np.inf
-        distance = 0.5 * (distance + min(below, above))
-    return max(MAD_TO_SIGMA * distance, floor)
+        distance = 0.5 * (distance + (below if below < above else above))
+    sigma = MAD_TO_SIGMA * distance
+    return floor if sigma < floor else sigma
 
 
 @kernel
@@ -146,16 +148,18 @@ def _nearest_of_full(lanes, width, rows, center, count, distance):
     Only runs about the middle are looked at, where it is in all but a few lanes: NaN in these.
     """
     middle, reach = (rows - count) // 2, 1 + np.int64(0.8 * np.sqrt(rows))
-    first, last = max(middle - reach, 0), min(middle + reach, rows - count)
-    before, after = max(first - 1, 0), min(last + count, rows - 1)
-    end = min(before + count, rows - 1)
+    first = middle - reach if middle > reach else 0
+    last = middle + reach if middle + reach < rows - count else rows - count
+    before, after = first - np.int64(first > 0), last + count - np.int64(last + count == rows)
+    end = before + count - np.int64(before + count == rows)
     for i in range(width):
         above = (first > 0) & (center[i] - lanes[before, i] <= lanes[end, i] - center[i])
         below = (last < rows - count) & (center[i] - lanes[last, i] > lanes[after, i] - center[i])
         distance[i] = np.nan if above | below else np.inf
     for r in range(first, last + 1):
         for i in range(width):
-            d = max(center[i] - lanes[r, i], lanes[r + count - 1, i] - center[i])
+            d, e = center[i] - lanes[r, i], lanes[r + count - 1, i] - center[i]
+            d = d if d > e else e
             distance[i] = d if d < distance[i] else distance[i]
 
 
@@ -163,7 +167,8 @@ def _nearest_of_full(lanes, width, rows, center, count, distance):
 def mad_sigmas(lanes, counts, center, floor, sigma, scratch):
     """1.4826 times the median absolute deviation from the center of every lane, but at least the floor."""
     rows, width = np.int64(greatest(counts)), counts.size
-    with_count, nearest, further = np.zeros(rows + 1, np.int64), scratch[0], scratch[1]
+    with_count, nearest, further = np.empty(rows + 1), scratch[0], scratch[1]
+    fill(with_count, 0.0)
     with_count[rows] = width
     if least(counts) != rows:
         with_count[rows] = 0

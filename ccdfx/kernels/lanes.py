@@ -101,7 +101,8 @@ def aligned(rows, lanes, kind):
     return whole[first : first + rows * lanes].reshape(rows, lanes)
 
 
-# Whole-array expressions (a[:] = b, a.min()) are loops here: numba takes seconds to compile each of them.
+# Whole-array expressions (a[:] = b, a.min()) are loops here: numba takes seconds to compile each of them. The inner loops of
+# the rules have conditions in the place of min and max, of which numba compiles a function for each pair of types.
 
 
 @kernel
@@ -123,7 +124,7 @@ def least(array):
     """The smallest element of a vector of int32."""
     found = array[0]
     for i in range(1, array.size):
-        found = min(found, array[i])
+        found = array[i] if array[i] < found else found
     return found
 
 
@@ -132,7 +133,7 @@ def greatest(array):
     """The greatest element of a vector of int32."""
     found = array[0]
     for i in range(1, array.size):
-        found = max(found, array[i])
+        found = array[i] if array[i] > found else found
     return found
 
 

@@ -8,11 +8,24 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import MEAN, column, least_kept, restore
-from ccdfx.kernels.lane_statistics import center_of, squares
+from ccdfx.kernels.clipping import HIGH, KEEP, LOW, MEAN, begin, column, gather, least_kept, restore, value
+from ccdfx.kernels.lane_statistics import center_of, medians, squares
+from ccdfx.kernels.lanes import MOST_LANES, fill, greatest, upper
 from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
 ROUNDING = 1e-12  # deviations from a line below this, in units of the range, are none
+# Lanes are looked at together first. Sums from which values were taken are not exact: where a comparison comes out closer
+# than this in units of its sides, or less than this part of the squares is left, the lane is done again by itself.
+NEAR, LITTLE = 1e-7, 1e-4
+
+# Sums lie MOST_LANES apart in one vector, so that loops vectorise: see `ccdfx.kernels.lanes`. They are about the median.
+# Of gesd: of what is left, squares of it, squares of all, whether a comparison was near.
+_CENTER, _NEAR, _SUM, _SQUARES, _ALL = range(0, 5 * MOST_LANES, MOST_LANES)
+# Of a line: those of products with the rank; the line at rank 0, its slope and sigma; the bounds about it, how many values
+# lie within them for certain, and at most.
+_PRODUCTS, _START, _SLOPE, _SIGMA, _BOTTOM, _TOP, _WITHIN, _MAY_BE = range(
+    3 * MOST_LANES, 11 * MOST_LANES, MOST_LANES
+)
 
 
 # ---- about a line through the sorted values ----
@@ -31,9 +44,9 @@ def _fit_line(y, n):
 
 
 @kernel
-def _line_lane(lane, n, parameters):
-    """Mark what survives; how many values, and how many must."""
-    m, number = n, 0
+def _line_lane(lane, n, m, parameters):
+    """Mark what survives, of n values of which m do so far; how many values, and how many must."""
+    number = 0
     keep = least_kept(parameters, n)
     y = lane.kept_x
     while m >= max(3, keep + 1):
@@ -62,29 +75,126 @@ def _line_lane(lane, n, parameters):
 
 
 @kernel
-def _order_ties(lane, n, variance):
+def _order_ties(lanes, frames, counts, variance):
     """Sort equal values by their variance: each rank has a residual of its own, and no order of frames decides."""
-    for r in range(1, n):
-        frame, q = lane.frame[r], r
-        while q > 0 and lane.x[q - 1] == lane.x[r] and variance[lane.frame[q - 1]] > variance[frame]:
-            lane.frame[q] = lane.frame[q - 1]
-            q -= 1
-        lane.frame[q] = frame
+    for r in range(1, greatest(counts)):
+        for i in range(counts.size):
+            if r < counts[i] and lanes[r - 1, i] == lanes[r, i]:
+                frame, q = frames[r, i], r
+                while (
+                    q > 0
+                    and lanes[q - 1, i] == lanes[r, i]
+                    and variance[frames[q - 1, i], i] > variance[frame, i]
+                ):
+                    frames[q, i] = frames[q - 1, i]
+                    q -= 1
+                frames[q, i] = frame
+
+
+@kernel
+def _fit_lines(x, left, sums):
+    """As `_fit_line`, of all lanes: the value at rank 0, less the center, and the slope; then sigma."""
+    for k in range(left.size):
+        sums[_SUM + k] = sums[_PRODUCTS + k] = sums[_SIGMA + k] = 0.0
+    for r in range(greatest(left)):
+        for k in range(left.size):
+            d = x[r, k] - sums[_CENTER + k] if r < left[k] else 0.0
+            sums[_SUM + k] += d
+            sums[_PRODUCTS + k] += r * d
+    for k in range(left.size):
+        n = np.float64(max(left[k], 2))
+        middle_rank = 0.5 * (n - 1.0)
+        slope = (sums[_PRODUCTS + k] - middle_rank * sums[_SUM + k]) * 12.0 / (n * (n * n - 1.0))
+        sums[_SLOPE + k], sums[_START + k] = slope, sums[_SUM + k] / n - slope * middle_rank
+    for r in range(greatest(left)):
+        for k in range(left.size):
+            sums[_SIGMA + k] += abs(_above_line(x, r, k, sums) - sums[_START + k]) if r < left[k] else 0.0
+    for k in range(left.size):
+        sums[_SIGMA + k] /= max(left[k], 1)
+
+
+@kernel(inline=True)
+def _above_line(x, r, k, sums):
+    """The residual of a value, plus the line at rank 0."""
+    return x[r, k] - sums[_CENTER + k] - sums[_SLOPE + k] * r
+
+
+@kernel
+def _count_within(x, left, parameters, sums):
+    """Of every lane the bounds, how many values lie within them for certain, and how many at most."""
+    rows = greatest(left)
+    for k in range(left.size):
+        sigma = sums[_SIGMA + k]
+        sums[_BOTTOM + k] = sums[_START + k] - parameters[LOW] * sigma
+        sums[_TOP + k] = sums[_START + k] + parameters[HIGH] * sigma
+        sums[_NEAR + k] = NEAR * left[k] * sigma  # the sum of all residuals: none is more than half of that
+        sums[_WITHIN + k] = sums[_MAY_BE + k] = left[k] - rows
+    for r in range(rows):
+        for k in range(left.size):
+            y = _above_line(x, r, k, sums) if r < left[k] else sums[_START + k]
+            beyond, near = upper(sums[_BOTTOM + k] - y, y - sums[_TOP + k]), sums[_NEAR + k]
+            sums[_WITHIN + k] += 1.0 if beyond < -near else 0.0
+            sums[_MAY_BE + k] += 1.0 if beyond <= near else 0.0
+
+
+@kernel
+def _line_pass(x, left, work, sums):
+    """Drop what lies beyond the limits, of the lanes that need another pass the rest.
+
+    Lanes of which the sums are not sure, or which lose values between others, are marked.
+    """
+    _fit_lines(x, left, sums)
+    _count_within(x, left, work.parameters, sums)
+    again = 0
+    for k in range(left.size):
+        i, n, within = work.lane[k], np.int64(left[k]), np.int64(sums[_WITHIN + k])
+        if n < 3 or within == n:
+            continue
+        first, last = 0, n
+        while first < n and _above_line(x, first, k, sums) < sums[_BOTTOM + k]:
+            first += 1
+        while last > first and _above_line(x, last - 1, k, sums) > sums[_TOP + k]:
+            last -= 1
+        extent = value(x, n - 1, k) - value(x, 0, k)
+        sure = (sums[_MAY_BE + k] == within) & (sums[_SIGMA + k] > NEAR * extent)
+        if within == 0 or last - first != within or not sure:
+            work.marked[i] = True
+            continue
+        work.low[i] += first
+        work.high[i] = work.low[i] + within
+        work.place[again], work.left[again], work.lane[again] = first * x.shape[1] + k, within, i
+        again += np.int64(within >= 3)
+    left = work.left[:again]
+    gather(x, work.place, left, work.block)
+    return left
 
 
 @kernel
 def linear_fit_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep, whether ``noise[frame, lane]`` is the variance of each value; it needs the order."""
-    lane = lane_of(lanes.shape[0])
+    if parameters[3] != 0:
+        _order_ties(lanes, frames, counts, noise)
+    work, lane, sums = (
+        begin(lanes, counts, parameters, low, high),
+        lane_of(lanes.shape[0]),
+        np.empty(11 * MOST_LANES),
+    )
+    fill(work.marked, parameters[KEEP] != 0)  # values come back by their residuals
+    x, left = lanes, counts if parameters[KEEP] == 0 else work.left[:0]
+    while left.size:
+        medians(x, left, sums[_CENTER : _CENTER + MOST_LANES])
+        left = _line_pass(x, left, work, sums)
+        x = work.block
     for i in range(counts.size):
-        n = counts[i]
-        read_lane(lanes, frames, i, n, lane)
-        if parameters[3] != 0:
-            _order_ties(lane, n, noise[:, i])
-        m, keep = _line_lane(lane, n, parameters)
-        if m < keep:
-            take_back(lane, 1, n, keep)
-        low[i], high[i] = part_lane(lanes, frames, i, n, lane)
+        if work.marked[i]:
+            n = counts[i]
+            read_lane(lanes, frames, i, n, lane)
+            for r in range(n):
+                lane.kept[r] = low[i] <= r < high[i]
+            m, keep = _line_lane(lane, n, high[i] - low[i], parameters)
+            if m < keep:
+                take_back(lane, 1, n, keep)
+            low[i], high[i] = part_lane(lanes, frames, i, n, lane)
 
 
 # ---- generalised extreme studentised deviate ----
@@ -116,9 +226,61 @@ def _gesd_lane(x, residual, n, parameters):
 
 
 @kernel
+def _sum_distances(lanes, counts, sums):
+    for i in range(counts.size):
+        sums[_SUM + i] = sums[_SQUARES + i] = sums[_NEAR + i] = 0.0
+    for r in range(greatest(counts)):
+        for i in range(counts.size):
+            d = lanes[r, i] - sums[_CENTER + i] if r < counts[i] else 0.0
+            sums[_SUM + i] += d
+            sums[_SQUARES + i] += d * d
+    for i in range(counts.size):
+        sums[_ALL + i] = sums[_SQUARES + i]
+
+
+@kernel
+def _set_aside(lanes, counts, parameters, step, sums, first, last, low, high):
+    """Take the furthest value out of the sums of every lane; where it is an outlier, the survivors are what is left."""
+    for i in range(counts.size):
+        n, m = np.float64(counts[i]), np.float64(counts[i] - step)
+        taken = (m >= 3.0) & (step < np.int64(parameters[0] * n + 1e-9))
+        mean = sums[_SUM + i] / max(m, 1.0)
+        square = sums[_SQUARES + i] - mean * sums[_SUM + i]
+        lowest = value(lanes, first[i], i) - sums[_CENTER + i]
+        highest = value(lanes, max(last[i] - 1, 0), i) - sums[_CENTER + i]
+        below, above = mean - lowest, highest - mean
+        furthest, limit = max(below, above), parameters[3 + max(counts[i] - step, 0)]
+        beyond, within = furthest * furthest * (m - 1.0), limit * limit * square
+        near = abs(beyond - within) <= NEAR * within
+        near |= abs(above - below) <= NEAR * (above + below)
+        near |= not (square > LITTLE * sums[_ALL + i])
+        sums[_NEAR + i] = 1.0 if near & taken else sums[_NEAR + i]
+        at_top = above >= below
+        gone = highest if at_top else lowest
+        sums[_SUM + i] -= gone if taken else 0.0
+        sums[_SQUARES + i] -= gone * gone if taken else 0.0
+        first[i] += np.int32(taken & (not at_top))
+        last[i] -= np.int32(taken & at_top)
+        outlier = taken & (beyond > within)
+        low[i] = first[i] if outlier else low[i]
+        high[i] = last[i] if outlier else high[i]
+
+
+@kernel
 def gesd_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: greatest fraction of outliers, significance, keep, then the critical value for m = 0, 1 ... values."""
+    sums, ends = np.empty(5 * MOST_LANES), np.empty((2, counts.size), np.int32)
     x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
+    first, last = ends[0], ends[1]
+    medians(lanes, counts, sums[_CENTER : _CENTER + MOST_LANES])
+    _sum_distances(lanes, counts, sums)
     for i in range(counts.size):
-        column(lanes, i, counts[i], x)
-        low[i], high[i] = _gesd_lane(x, residual, counts[i], parameters)
+        first[i], last[i] = 0, counts[i]
+        low[i], high[i] = 0, counts[i]
+    for step in range(np.int64(parameters[0] * greatest(counts) + 1e-9)):
+        _set_aside(lanes, counts, parameters, step, sums, first, last, low, high)
+    for i in range(counts.size):
+        n = np.int64(counts[i])
+        if sums[_NEAR + i] > 0 or high[i] - low[i] < least_kept(parameters, n):
+            column(lanes, i, n, x)
+            low[i], high[i] = _gesd_lane(x, residual, n, parameters)

@@ -143,15 +143,12 @@ def _scatter(lanes, frames, counts, noise, center, low, high):
             d = lanes[r, i] - center[i] if r < counts[i] else 0.0
             square[i] += d * d if alike else d * d / _level(noise, frames[r, i], center[i])
     for i in range(counts.size):
-        square[i] = min(square[i] / _level(noise, 0, center[i]) if alike else square[i], 1e38)
-    for r in range(most):
-        for i in range(counts.size):
-            lanes[r, i] = square[i] if r < counts[i] else lanes[r, i]
+        lanes[0, i] = min(square[i] / _level(noise, 0, center[i]) if alike else square[i], 1e38)
 
 
 @kernel
 def median_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
-    """Turns every value of a lane into the lane's sum of squared deviations, in units of the noise; none below 3."""
+    """Turns the lowest value of a lane into the sum of squared deviations, in units of the noise; none below 3."""
     center = np.empty(counts.size)
     medians(lanes, counts, center)
     _scatter(lanes, frames, counts, noise, center, low, high)

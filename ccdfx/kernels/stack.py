@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -218,18 +219,22 @@ def _stack(
     return missing
 
 
+def stack_signature(kind: str, by_frame: bool) -> Any:
+    """The signature of the stack kernel for a working type, 'f4' or 'f8'."""
+    real = {"f4": types.float32, "f8": types.float64}[kind]
+    floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
+    table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
+    return types.boolean(
+        types.Array(types.int64, 2, "C"), table, sorter_type(kind), types.Array(types.int64, 1, "C"),
+        vector, table, rule_type(real), table, types.boolean if by_frame else types.none,
+        floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 2, "A"),
+    )  # fmt: skip
+
+
 @functools.cache
 def stack_kernel(kind: str, by_frame: bool) -> Callable[..., bool]:
     """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call.
 
     With `by_frame` it is the one that knows weights, variances of the frames and the order of the values.
     """
-    real = {"f4": types.float32, "f8": types.float64}[kind]
-    floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
-    table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
-    signature = types.boolean(
-        types.Array(types.int64, 2, "C"), table, sorter_type(kind), types.Array(types.int64, 1, "C"),
-        vector, table, rule_type(real), table, types.boolean if by_frame else types.none,
-        floats, floats, counts, counts, counts, types.Array(types.uint8, 1, "C"), types.Array(types.uint8, 2, "A"),
-    )  # fmt: skip
-    return kernel(_stack, signature=signature)
+    return kernel(_stack, signature=stack_signature(kind, by_frame))

@@ -8,7 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.clipping import HIGH, KEEP, LOW, begin, clip_pass, gather, list_marked, restore_neighbours
+from ccdfx.kernels.clipping import (
+    HIGH,
+    KEEP,
+    LOW,
+    begin,
+    clip_pass,
+    gather,
+    list_marked,
+    restore_neighbours,
+    value,
+)
 from ccdfx.kernels.lane_statistics import medians
 from ccdfx.kernels.lanes import MOST_LANES, borrowed, greatest, hold, least, lower, upper
 
@@ -47,204 +57,202 @@ def _winsorized_sigma(d, n):
 
 # Whether a lane loses a value, and which, follows from bounds, and few lanes need the iteration. A step of it from s gives
 # f dev(s), the deviation of the values where those beyond 1.5 s count as that far. Moving values closer together never
-# widens their spread, so dev grows with s: if the start and the step from s are more than s, so are all later sigmas.
+# widens their spread, so dev grows with s: if the start and the step from s are more than s, so are all later sigmas. If
+# every step from s or more gives less than it starts from, the last sigma is below s.
 
-
-@kernel(fastmath={"reassoc", "nsz"})
-def _shrinks(d, n, s):
-    """Whether every step of the iteration from s or more certainly gives less than it starts from.
-
-    As sigma grows, each moved value in units of it goes to 0; and the sum of squares about any number c is no less than
-    that about the mean. A square about c is greatest at either end of that way; about 0, at its start.
-    """
-    reach, enough = WINSOR_LIMIT * s, (SHRINKS * s / WINSOR_FACTOR) ** 2 * (n - 1)
-    total = square = most = 0.0
-    for r in range(n):
-        within = lower(upper(d[r], -reach), reach)
-        total += within
-        square += within * within
-    if square < enough:
-        return True
-    c = total / n
-    for r in range(n):
-        away = lower(upper(d[r], -reach), reach) - c
-        most += upper(away * away, c * c)
-    return most < enough
+# What is known of lane k lies MOST_LANES apart in a vector of reals, so that loops vectorise (see `ccdfx.kernels.lanes`):
+# how far its values may lie, 1.5 s; sums of its distances from the center and of their squares, as they are (then n times
+# the squares about their mean), and moved to that limit; what is above s; center and sigma.
+_REACH, _TOTAL, _SQUARE, _MOVED_TOTAL, _MOVED_SQUARE, _ABOVE, _CENTER, _SIGMA = range(
+    0, 8 * MOST_LANES, MOST_LANES
+)
+# Of the lanes that may lose a value, in a vector of whole numbers: which lane of the block, how many values it has, and the
+# ranks of those that lie no further than s.
+_LANE, _COUNT, _FIRST, _LAST = range(0, 4 * MOST_LANES, MOST_LANES)
 
 
 @kernel
-def _decided(d, n, start, parameters):
-    """A sigma that parts the n distances as the final one does, or 0 where the bounds do not tell.
-
-    The further end may lie beyond its limit; start: the sigma before the first step.
-    """
-    first, last = 0, n
-    s = max(-d[0] / parameters[LOW], d[n - 1] / parameters[HIGH])
-    while s > 0 and _shrinks(d, n, s):
-        if -d[first] / parameters[LOW] >= s:
-            first += 1
-        else:
-            last -= 1
-        above, s = s, max(-d[first] / parameters[LOW], d[last - 1] / parameters[HIGH])
-        reach = WINSOR_LIMIT * s
-        if s > 0 and min(start, WINSOR_FACTOR * _deviation_within(d, n, -reach, reach)) > MORE * s:
-            return 0.5 * (s + above)
-    return 0.0
-
-
-# Sums lie MOST_LANES apart in one vector, so that loops vectorise: see `ccdfx.kernels.lanes`.
-_TOTAL, _SQUARE, _MOVED_TOTAL, _MOVED_SQUARE = (k * MOST_LANES for k in range(1, 5))
+def _add_distance(reals, k, d):
+    within = lower(upper(d, -reals[k]), reals[k])
+    reals[_TOTAL + k] += d
+    reals[_SQUARE + k] += d * d
+    reals[_MOVED_TOTAL + k] += within
+    reals[_MOVED_SQUARE + k] += within * within
 
 
 @kernel
-def _add_distance(sums, k, d):
-    """sums[k]: as far as a value of lane k may lie."""
-    within = lower(upper(d, -sums[k]), sums[k])
-    sums[_TOTAL + k] += d
-    sums[_SQUARE + k] += d * d
-    sums[_MOVED_TOTAL + k] += within
-    sums[_MOVED_SQUARE + k] += within * within
+def _sum_distances(x, left, per_low, per_high, reals):
+    """How far the values of every lane of a block may lie if the further end is just at its limit, and all sums."""
+    rows = greatest(left)
+    whole = least(left) == rows
+    for k in range(left.size):
+        c = reals[_CENTER + k]
+        last = x[rows - 1, k] if whole else x[max(left[k] - 1, 0), k]
+        reals[k] = max((c - x[0, k]) * per_low, (last - c) * per_high)
+        reals[_TOTAL + k] = reals[_SQUARE + k] = reals[_MOVED_TOTAL + k] = reals[_MOVED_SQUARE + k] = 0.0
+    by_fours = rows // 4 * 4 if whole else 0
+    for r in range(0, by_fours, 4):
+        for k in range(left.size):
+            c = reals[_CENTER + k]
+            p, q, s, t = x[r, k] - c, x[r + 1, k] - c, x[r + 2, k] - c, x[r + 3, k] - c
+            _add_distance(reals, k, p)
+            _add_distance(reals, k, q)
+            _add_distance(reals, k, s)
+            _add_distance(reals, k, t)
+    for r in range(by_fours, rows):
+        for k in range(left.size):
+            _add_distance(reals, k, x[r, k] - reals[_CENTER + k] if r < left[k] else 0.0)
 
 
 @kernel
-def _list_doubtful(x, left, work, center, sums):
+def _list_doubtful(x, left, work, reals):
     """List the lanes of a block that may lose a value in work.found; how many.
 
     The others need no sigma: it stays above that at which the further end lies just at its limit.
     """
-    rows, doubtful = greatest(left), work.marked[: left.size]
-    per_low, per_high = WINSOR_LIMIT / work.parameters[LOW], WINSOR_LIMIT / work.parameters[HIGH]
+    doubtful, parameters = work.marked, work.parameters
+    _sum_distances(x, left, WINSOR_LIMIT / parameters[LOW], WINSOR_LIMIT / parameters[HIGH], reals)
     for k in range(left.size):
-        sums[k] = max((center[k] - x[0, k]) * per_low, (x[max(left[k] - 1, 0), k] - center[k]) * per_high)
-        sums[_TOTAL + k] = sums[_SQUARE + k] = sums[_MOVED_TOTAL + k] = sums[_MOVED_SQUARE + k] = 0.0
-    if least(left) == rows:
-        for r in range(rows):
-            for k in range(left.size):
-                _add_distance(sums, k, x[r, k] - center[k])
-    else:
-        for r in range(rows):
-            for k in range(left.size):
-                _add_distance(sums, k, x[r, k] - center[k] if r < left[k] else 0.0)
-    for k in range(left.size):
-        s, n = MORE / WINSOR_LIMIT * sums[k], np.float64(left[k])
-        start = sums[_SQUARE + k] - sums[_TOTAL + k] * sums[_TOTAL + k] / n
-        step = sums[_MOVED_SQUARE + k] - sums[_MOVED_TOTAL + k] * sums[_MOVED_TOTAL + k] / n
-        enough = s * s * (n - 1.0)
+        s, n = MORE / WINSOR_LIMIT * reals[k], np.float64(left[k])
+        start = n * reals[_SQUARE + k] - reals[_TOTAL + k] * reals[_TOTAL + k]
+        step = n * reals[_MOVED_SQUARE + k] - reals[_MOVED_TOTAL + k] * reals[_MOVED_TOTAL + k]
+        enough = s * s * n * (n - 1.0)
         short = (start < enough) | (WINSOR_FACTOR * WINSOR_FACTOR * step < enough)
         doubtful[k] = (n > 2.0) & (s > 0.0) & short
-    return list_marked(doubtful, work.found)
+        reals[_SQUARE + k] = start
+    return list_marked(doubtful[: left.size], work.found)
 
 
 @kernel
-def _sums_within(d, left, s, total, square):
-    """Of every lane the sums of its distances and their squares, where those beyond 1.5 s count as that far."""
+def _sum_moved(d, left, reals):
+    """The sums of every lane that are of values moved to their limit."""
     for j in range(left.size):
-        total[j] = square[j] = 0.0
+        reals[_MOVED_TOTAL + j] = reals[_MOVED_SQUARE + j] = 0.0
     for r in range(greatest(left)):
         for j in range(left.size):
-            reach = WINSOR_LIMIT * s[j]
-            within = lower(upper(d[r, j], -reach), reach)
-            total[j] += within
-            square[j] += within * within
+            within = lower(upper(d[r, j], -reals[j]), reals[j])
+            reals[_MOVED_TOTAL + j] += within
+            reals[_MOVED_SQUARE + j] += within * within
 
 
 @kernel
-def _most_squares(d, left, s, mean, most):
-    """Of every lane a bound of the sum of squares of its distances as a step from s moves them, in units of s, for all s.
+def _shrinks(most, reach, n):
+    """Whether every step from s or more certainly gives less than it starts from; most: as `_bound_squares` says."""
+    least = SHRINKS / WINSOR_LIMIT * reach
+    return WINSOR_FACTOR * WINSOR_FACTOR * most < least * least * (n - 1)
+
+
+@kernel
+def _bound_squares(d, left, reals):
+    """Of every lane, a bound of the sum of squares of its distances as steps from s or more move them, in units of s.
 
     As sigma grows, each moved value in units of it goes to 0; and the sum of squares about any number c is no less than
-    that about the mean. A square about c is greatest at either end of that way; about 0, at its start.
+    that about the mean. A square about c is greatest at either end of that way; about 0, at its start: that is the sum
+    of moved squares, and enough where it is little for most lanes.
     """
+    unclear = 0
     for j in range(left.size):
-        most[j] = 0.0
+        reals[_ABOVE + j] = reals[_MOVED_SQUARE + j]
+        unclear += not _shrinks(reals[_MOVED_SQUARE + j], reals[j], left[j])
+    if unclear * 8 <= left.size:
+        return
+    for j in range(left.size):
+        reals[_MOVED_TOTAL + j], reals[_ABOVE + j] = reals[_MOVED_TOTAL + j] / left[j], 0.0
     for r in range(greatest(left)):
         for j in range(left.size):
-            reach, c = WINSOR_LIMIT * s[j], mean[j]
-            away = lower(upper(d[r, j], -reach), reach) - c
-            most[j] += upper(away * away, c * c) if r < left[j] else 0.0
+            c = reals[_MOVED_TOTAL + j]
+            away = lower(upper(d[r, j], -reals[j]), reals[j]) - c
+            reals[_ABOVE + j] += upper(away * away, c * c) if r < left[j] else 0.0
 
 
 @kernel
-def _bounded_sigmas(d, left, parameters, sigma, scratch):
-    """As `_decided`, for all lanes at once: of every lane that loses just its furthest value, as most do; 0 of others.
+def _take_furthest(d, parameters, reals, whole, left):
+    """Lower s of every lane to where the furthest value lies just beyond its limit; above is 0 where it may be needed."""
+    per_low, per_high = WINSOR_LIMIT / parameters[LOW], WINSOR_LIMIT / parameters[HIGH]
+    _bound_squares(d, left, reals)
+    for j in range(left.size):
+        reach, first, last = reals[j], whole[_FIRST + j], whole[_LAST + j]
+        shrinks = _shrinks(reals[_ABOVE + j], reach, left[j]) & (reach > 0)
+        low = np.int32(-d[first, j] * per_low >= reach)
+        first, last = first + low, last - 1 + low
+        whole[_FIRST + j], whole[_LAST + j] = first, last
+        reals[_ABOVE + j] = reach if shrinks else 0.0
+        reals[j] = max(-d[first, j] * per_low, d[last - 1, j] * per_high)
 
-    d[rank, j]: left[j] ascending distances from the median, 0 follows.
+
+@kernel
+def _bounded_sigmas(d, work, reals, whole, number):
+    """Of every lane a sigma that parts its values as the final one does, or 0 where the bounds do not tell.
+
+    d[rank, j]: ascending distances from the median, 0 follows.
     """
-    per_low, per_high = 1.0 / parameters[LOW], 1.0 / parameters[HIGH]
-    total, square, most, start, s = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
-    width, unclear = left.size, 0
-    for j in range(width):
-        s[j] = np.inf
-    _sums_within(d, left, s, total, square)
-    for j in range(width):
-        start[j] = square[j] - total[j] * total[j] / left[j]
-        s[j] = max(-d[0, j] * per_low, d[left[j] - 1, j] * per_high)
-    _sums_within(d, left, s, total, square)
-    for j in range(width):
-        most[j], total[j] = square[j], total[j] / left[j]
-        unclear += WINSOR_FACTOR * WINSOR_FACTOR * square[j] >= SHRINKS * SHRINKS * s[j] * s[j] * (
-            left[j] - 1
-        )
-    if unclear * 8 > width:
-        _most_squares(d, left, s, total, most)
-    for j in range(width):
-        shrinks = WINSOR_FACTOR * WINSOR_FACTOR * most[j] < SHRINKS * SHRINKS * s[j] * s[j] * (left[j] - 1)
-        first = np.int64(-d[0, j] * per_low >= s[j])
-        sigma[j] = s[j] if shrinks and s[j] > 0 else 0.0
-        s[j] = max(-d[first, j] * per_low, d[left[j] - 2 + first, j] * per_high)
-    _sums_within(d, left, s, total, square)
-    for j in range(width):
-        step = WINSOR_FACTOR * WINSOR_FACTOR * (square[j] - total[j] * total[j] / left[j])
-        stays = min(start[j], step) > MORE * MORE * s[j] * s[j] * (left[j] - 1) and s[j] > 0
-        sigma[j] = 0.5 * (s[j] + sigma[j]) if stays and sigma[j] > 0 else 0.0
+    while number > 0:
+        left, again = whole[_COUNT : _COUNT + number], 0
+        _take_furthest(d, work.parameters, reals, whole, left)
+        _sum_moved(d, left, reals)
+        for j in range(number):
+            reach, above, n = reals[j], reals[_ABOVE + j], np.float64(left[j])
+            step = n * reals[_MOVED_SQUARE + j] - reals[_MOVED_TOTAL + j] * reals[_MOVED_TOTAL + j]
+            least = MORE / WINSOR_LIMIT * reach
+            enough = least * least * n * (n - 1.0)
+            stays = min(reals[_SQUARE + j], WINSOR_FACTOR * WINSOR_FACTOR * step) > enough
+            known = (above > 0) & (reach > 0)
+            reals[_SIGMA + whole[j]] = 0.5 / WINSOR_LIMIT * (reach + above) if known & stays else 0.0
+            _move(reals, whole, j, again)
+            work.place[again] = j
+            again += np.int64(known & (not stays))
+        number = again
+        gather(d, work.place, whole[_COUNT : _COUNT + number], d)
 
 
 @kernel
-def _find_sigmas(x, left, work, center, sigma, scratch):
+def _move(reals, whole, k, j):
+    """What is known of lane k is what is known of lane j."""
+    for row in (_REACH, _SQUARE, _MOVED_TOTAL, _MOVED_SQUARE):
+        reals[row + j] = reals[row + k]
+    for row in (_LANE, _COUNT, _FIRST, _LAST):
+        whole[row + j] = whole[row + k]
+
+
+@kernel
+def _find_sigmas(x, left, work, d, reals, whole):
     """Of every lane of a block a sigma that drops what the final one does: infinite where nothing drops."""
-    d, reals, counts = scratch
     for k in range(left.size):
-        sigma[k] = np.inf
-    number = _list_doubtful(x, left, work, center, reals.reshape(reals.size))
+        reals[_SIGMA + k] = np.inf
+        whole[_LANE + k], whole[_COUNT + k], whole[_FIRST + k], whole[_LAST + k] = k, left[k], 0, left[k]
+    number = _list_doubtful(x, left, work, reals)
     if number == 0:
         return
-    one, some, counts = np.empty(x.shape[0]), reals[5], counts[:number]
     for j in range(number):
         k = work.found[j]
-        work.place[j], counts[j], some[j] = k, left[k], center[k]
-    gather(x, work.place, counts, d)
-    for r in range(greatest(counts)):
-        for j in range(number):
-            d[r, j] = d[r, j] - some[j] if r < counts[j] else 0.0
-    for j in range(number):
-        some[j] = 0.0
+        _move(reals, whole, k, j)
+        reals[_ABOVE + j], reals[_SIGMA + k] = reals[_CENTER + k], 0.0
     if work.parameters[KEEP] == 0:  # else values come back by their sigma
-        _bounded_sigmas(d, counts, work.parameters, some, reals)
-    for j in range(number):
-        if some[j] == 0:
-            n = np.int64(counts[j])
-            for r in range(n):
-                one[r] = d[r, j]
-            if work.parameters[KEEP] == 0:
-                start = np.sqrt(max(reals[3, j], 0.0) / (n - 1))
-                some[j] = _decided(one, n, start, work.parameters)
-            if some[j] == 0:
-                some[j] = _winsorized_sigma(one, n)
-        sigma[work.found[j]] = some[j]
+        for r in range(greatest(whole[_COUNT : _COUNT + number])):
+            for j in range(number):
+                there = r < whole[_COUNT + j]
+                d[r, j] = value(x, r, work.found[j]) - reals[_ABOVE + j] if there else 0.0
+        _bounded_sigmas(d, work, reals, whole, number)
+    one = d.reshape(d.size)
+    for k in work.found[:number]:
+        if reals[_SIGMA + k] == 0:
+            for r in range(left[k]):
+                one[r] = x[r, k] - reals[_CENTER + k]
+            reals[_SIGMA + k] = _winsorized_sigma(one, np.int64(left[k]))
 
 
 @kernel
 def winsorized_clip_rule(lanes, frames, counts, noise, parameters, low, high):
     """parameters: low, high, keep."""
     work, of_distances = begin(lanes, counts, parameters, low, high), np.empty(lanes.shape)
-    of_reals, of_counts = np.empty((8, MOST_LANES)), np.empty(MOST_LANES, np.int32)
-    d, reals, some = borrowed(of_distances), borrowed(of_reals), borrowed(of_counts)
-    center, sigma = reals[6], reals[7]
+    of_reals, of_integers = np.empty(_SIGMA + MOST_LANES), np.empty(_LAST + MOST_LANES, np.int32)
+    d, reals, whole = borrowed(of_distances), borrowed(of_reals), borrowed(of_integers)
+    center, sigma = reals[_CENTER:_SIGMA], reals[_SIGMA:]
     x, left = lanes, counts
     while left.size:
         medians(x, left, center)
-        _find_sigmas(x, left, work, center, sigma, (d, reals, some))
+        _find_sigmas(x, left, work, d, reals, whole)
         left = clip_pass(x, left, work, center, sigma, 3)
         x = work.block
     restore_neighbours(work)
-    hold((of_distances, of_reals, of_counts))
+    hold((of_distances, of_reals, of_integers))

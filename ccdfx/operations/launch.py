@@ -28,7 +28,7 @@ def launch(
     if call.scatter is None:
         call.kernel(tile.table, *call.arguments, *flat.values(), fates)
     else:
-        stack_lines(call.kernel, call.arguments, call.scatter, tile.table, width, flat, fates)
+        stack_lines(call, tile.table, width, flat, fates)
 
 
 def scaled_values(job: Job, tile: Tile, pixels: int) -> np.ndarray:

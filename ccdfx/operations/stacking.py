@@ -262,11 +262,15 @@ def arranged(job: Job) -> Arrangement | None:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The kernel, its arguments between the table of frames and the outputs, and the rule that goes first or None."""
+    """The kernel and its arguments between the table of frames and the outputs.
+
+    For a rule that needs a sigma of each line: the rule that measures it, and the kernel that goes line by line.
+    """
 
     kernel: Callable[..., bool]
     arguments: tuple[Any, ...]
-    scatter: Any
+    scatter: Any = None
+    by_line: Any = None
 
 
 def call_of(job: Job) -> Call:
@@ -283,7 +287,7 @@ def call_of(job: Job) -> Call:
     plan = _plan(job, trims is not None, arrangement)
     if not averages.needs_ranks(plan, job.kind.itemsize):
         average, pick = int(plan[averages.AVERAGE]), int(plan[averages.PICK])
-        return Call(plain_average, (job.factors, tables, average, pick), None)
+        return Call(plain_average, (job.factors, tables, average, pick))
     return _ranking_call(job, plan, arrangement, tables)
 
 
@@ -301,4 +305,9 @@ def _ranking_call(job: Job, plan: np.ndarray, arrangement: Arrangement | None, t
         np.array([float(number) for number in arrangement.numbers]), np.array(arrangement.noise, dtype=np.float64),
         arrangement.rule, tables, True if by_frame else None,
     )  # fmt: skip
-    return Call(stack_kernel(kind, by_frame), arguments, arrangement.scatter)
+    kernel = stack_kernel(kind, by_frame)
+    if arrangement.scatter is None:
+        return Call(kernel, arguments)
+    from ccdfx.kernels.lines import lines_kernel
+
+    return Call(kernel, arguments, arrangement.scatter, lines_kernel(kind, by_frame))

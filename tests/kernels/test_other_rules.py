@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ccdfx
-from ccdfx.kernels import winsorized_rule
+from ccdfx.kernels import clipping, winsorized_rule
+from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.lanes import MOST_LANES
 from ccdfx.operations.reject import REJECTIONS, default_rejection
 from ccdfx.operations.sample_reject import _furthest
 
@@ -413,6 +415,20 @@ def test_winsorized_sigma_of_mostly_equal_values_vanishes(values):
     assert ccdfx.stack(frames, reject=ccdfx.winsorized_clip()).count.tolist() == [[len(values)] * 3]
 
 
+@kernel
+def bounded_sigma(d, low, high):
+    """What bounds tell of one lane of distances: infinite where nothing drops, 0 where they tell nothing."""
+    ranks, counts = np.zeros((2, 1), np.int32), np.full(1, d.size, np.int32)
+    lane, parameters = d.copy().reshape(d.size, 1), np.array([low, high, 0.0])
+    work = clipping.begin(lane, counts, parameters, ranks[0], ranks[1])
+    reals, whole = np.zeros(8 * MOST_LANES), np.zeros(4 * MOST_LANES, np.int32)
+    if winsorized_rule._list_doubtful(lane, counts, work, reals) == 0:
+        return np.inf
+    whole[winsorized_rule._COUNT] = whole[winsorized_rule._LAST] = d.size
+    winsorized_rule._bounded_sigmas(lane, work, reals, whole, 1)
+    return reals[winsorized_rule._SIGMA]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.integers(-30, 30) | st.floats(-1e4, 1e4), min_size=3, max_size=30),
@@ -423,22 +439,22 @@ def test_bounds_decide_as_the_winsorized_iteration_would(values, low, high):
     """Where the bounds tell which values drop, the iteration drops the same."""
     d = np.sort(np.array(values, float))
     d -= np.median(d)
-    start = d.std(ddof=1)
-    bounded = winsorized_rule._decided(d, len(d), start, np.array([low, high, 0.0]))
+    bounded = bounded_sigma(d, low, high)
     if bounded > 0:
-        sigma = winsorized_rule._winsorized_sigma(d, len(d))
+        sigma = winsorized_rule._winsorized_sigma(d, len(d)) or np.inf
         dropped = (-d > low * sigma) | (d > high * sigma)
         assert ((-d > low * bounded) | (d > high * bounded)).tolist() == dropped.tolist()
-        assert dropped.any()
+        assert dropped.any() == np.isfinite(bounded)
 
 
 def test_bounds_decide_about_most_lanes_of_noise_with_hits():
     rng, decided = np.random.default_rng(3), 0
-    for _ in range(400):
-        d = np.sort(np.append(rng.normal(size=9), 200.0))
-        d -= np.median(d)
-        decided += winsorized_rule._decided(d, 10, d.std(ddof=1), np.array([3.0, 3.0, 0.0])) > 0
-    assert decided > 360
+    for hits in ([200.0], [200.0, 300.0]):
+        for _ in range(400):
+            d = np.sort(np.append(rng.normal(size=12), hits))
+            d -= np.median(d)
+            decided += 0 < bounded_sigma(d, 3.0, 3.0) < 150
+    assert decided > 720
 
 
 @pytest.mark.filterwarnings("error")
