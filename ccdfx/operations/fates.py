@@ -13,10 +13,11 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, errors_of
 from ccdfx.operations.average import mean
+from ccdfx.operations.calls import call_of
 from ccdfx.operations.launch import MAPS, launch, scaled_values
 from ccdfx.operations.lines import moved_table
 from ccdfx.operations.rows import Tile, Window
-from ccdfx.operations.stacking import Job, arranged, call_of
+from ccdfx.operations.stacking import Job, arranged
 from ccdfx.records.flags import Flag
 
 

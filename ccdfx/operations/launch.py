@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ccdfx.operations.calls import Call
 from ccdfx.operations.lines import stack_lines
 from ccdfx.operations.rows import Tile
-from ccdfx.operations.stacking import Call, Job
+from ccdfx.operations.stacking import Job
 
 MAPS = ("value", "variance", "count", "rejected_low", "rejected_high", "flags")
 """What the kernel gives, in its order."""

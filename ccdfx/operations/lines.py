@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ccdfx.operations.stacking import Call
+from ccdfx.operations.calls import Call
 
 
 def stack_lines(

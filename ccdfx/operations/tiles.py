@@ -14,11 +14,12 @@ import numpy as np
 
 from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError
+from ccdfx.operations.calls import Call, call_of
 from ccdfx.operations.fates import averaged, decided, needs_fates, packed, tallied
 from ccdfx.operations.launch import MAPS, launch
 from ccdfx.operations.raw_files import RawFiles, release_buffer
 from ccdfx.operations.rows import Tile, Window, read_tile
-from ccdfx.operations.stacking import ALL_FLAGS, Call, Job, arranged, call_of
+from ccdfx.operations.stacking import ALL_FLAGS, Job, arranged
 from ccdfx.records.header import Header
 from ccdfx.records.pixels import variance_as
 
