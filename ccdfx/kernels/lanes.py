@@ -14,20 +14,20 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 
-TILE_BYTES = 2**18
-
-
-# Sums of a block lie so many lanes apart.
+TILE_BYTES = 3 * 2**17
 MOST_LANES = 7 * 64
+"""Sums of a block lie so many lanes apart."""
+_LINE = 64  # bytes of a line of the cache
+_LEAST_LINES = 5  # shorter runs of each frame are read slowly
 
 
 def block_lanes(count: int, itemsize: int, most: int = MOST_LANES) -> int:
     """How many neighbouring pixels of `count` frames make a block: what fits the caches; results do not depend on it.
 
-    An odd multiple of 64, as `most` is: with a power of two, all rows of a tile would compete for the same few lines of the cache.
+    An odd number of lines of the cache: with an even one, the rows of a tile would compete for half of its places or fewer.
     """
-    wanted = TILE_BYTES // (count * itemsize * 64)
-    return min(64 * max((wanted - 1) // 2 * 2 + 1, 1), most)
+    lines = min(TILE_BYTES // (count * _LINE), most * itemsize // _LINE)
+    return max((lines - 1) // 2 * 2 + 1, _LEAST_LINES) * _LINE // itemsize
 
 
 def _extreme(name, unsigned):

@@ -38,7 +38,7 @@ from ccdfx.kernels.strip_rows import MOST_INTEGERS, Strips
 from ccdfx.kernels.strips import combining, strips_type
 
 MOST_IN_PLACE = 40
-MOST_INTEGER_LANES = 13 * 64
+MOST_INTEGER_LANES = 2 * MOST_LANES
 
 
 @kernel
