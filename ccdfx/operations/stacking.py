@@ -219,8 +219,6 @@ def _header(frames: tuple[Frame, ...], average: Average) -> Header:
 
 def arranged(job: Job) -> Arrangement | None:
     """The rule made ready, or None where nothing is rejected."""
-    return (
-        None
-        if job.reject is None
-        else job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)
-    )
+    if job.reject is None:
+        return None
+    return job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)
