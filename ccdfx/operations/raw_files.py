@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.errors import FileError
 from ccdfx.operations.frames import Frame
 
-LINE = 64  # bytes of a line of the cache, on which the rows of every frame begin
+LINE = 64  # bytes of a line of the cache: rows of every frame begin on one, an odd number of them from those of the next
 _local = threading.local()
 
 
@@ -62,7 +62,7 @@ class RawFiles:
         for j, lower, upper in rows:
             size = (upper - lower) * self._sizes[j]
             parts.append(Part(j, place, size))
-            place += -(-size // LINE) * LINE
+            place += (-(-size // LINE) | 1) * LINE
         buffer = _buffer(place)
         view = buffer.data
         for (j, lower, _), (_, start, size) in zip(rows, parts, strict=True):
@@ -136,10 +136,11 @@ def _changed(raw: Any, size: int) -> FileError:
 
 
 def _buffer(size: int) -> np.ndarray:
-    """A buffer of this thread, used again for every tile."""
+    """A buffer of this thread, used again for every tile; it begins on a line of the cache."""
     buffer: np.ndarray | None = getattr(_local, "buffer", None)
     if buffer is None or buffer.size < size:
-        _local.buffer = buffer = np.empty(size, np.uint8)
+        whole = np.empty(size + LINE, np.uint8)
+        _local.buffer = buffer = whole[-whole.ctypes.data % LINE :]
     return buffer
 
 
