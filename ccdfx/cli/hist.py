@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, numbers
+from ccdfx.cli.options import naming, numbers, which_image
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
@@ -19,7 +19,7 @@ from ccdfx.cli.terminal import talks
 @click.option("--step", is_flag=True, help="Only the outline.")
 @click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@options("title", "range", "hdu", "plane", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""
@@ -27,7 +27,8 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
 
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, choices["hdu"], choices["plane"], choices["window"])
+    which = which_image(choices["hdu"], choices["plane"], choices["no_checksum"])
+    full, part = read_part(file, which, choices["window"])
     drawing: dict[str, Any] = {
         "bins": choices["bins"] or "auto",
         "limits": choices["limits"] or "robust",

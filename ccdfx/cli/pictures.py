@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import naming, numbers, refuse_place, section_of, which_image
+from ccdfx.cli.options import naming, numbers, refuse_place, section_of
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _OPTIONS = {
     "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
     "plane": click.option("--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."),
+    "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
 }  # fmt: skip
@@ -76,13 +77,10 @@ def options(*names: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def read_part(
-    name: str, hdu: str | None, plane: int | None, window: str | None = None
-) -> tuple[Image, Image]:
-    """The image of a file, and the part of it that is wanted."""
+def read_part(name: str, which: Mapping[str, Any], window: str | None = None) -> tuple[Image, Image]:
+    """The image of a file that `which_image` names, and the part of it that is wanted."""
     import ccdfx
 
-    which = which_image(hdu, plane)
     with naming(name):
         full = ccdfx.read(name, **which)
         return full, full if window is None else full.select(window)
