@@ -9,6 +9,17 @@ import click
 from ccdfx.cli.options import naming, numbers, which_image
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
+from ccdfx.errors import CcdfxError
+
+
+def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Numbers from 0 to 100; others are a usage error."""
+    from ccdfx.plots import Marks
+
+    try:
+        return Marks(tuple(numbers(ctx, parameter, text) or ())).percentiles
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command("hist")
@@ -17,7 +28,7 @@ from ccdfx.cli.terminal import talks
 @click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
 @click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
 @click.option("--step", is_flag=True, help="Only the outline.")
-@click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
+@click.option("--percentiles", callback=_percentiles, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
 @options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
@@ -35,7 +46,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         "full": full,
         "log": not choices["linear"],
         "step": choices["step"],
-        "marks": plots.Marks(choices["percentiles"] or (), choices["gaussian"]),
+        "marks": plots.Marks(choices["percentiles"], choices["gaussian"]),
         "title": title_of(file, full) if choices["title"] is None else choices["title"],
     }
     if output is not None:
