@@ -86,6 +86,32 @@ def test_what_cannot_be_is_refused(make) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: gaussian_noise(1e308), r"sigma: must be below 1.34e\+154.*; give the standard deviation"),
+        (lambda: uniform_noise(-1e308, 1e308), r"upper - lower: must be below 1.34e\+154.*; give limits"),
+        (lambda: uniform_noise(0, 1e200, fraction=True), "upper - lower: must be below"),
+        (lambda: ccd_noise(1e-300, 1.0), r"readnoise / gain: must be below .*; give e- rms and e-/ADU"),
+        (lambda: ccd_noise(np.float64(5e-324), np.float64(1.0)), "readnoise / gain: must be below"),
+    ],
+)
+def test_noise_without_a_finite_variance_is_refused(make, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        make()
+
+
+def test_noise_wider_than_the_type_of_the_image_needs_a_wider_type() -> None:
+    model = uniform_noise(-1e40, 1e40)
+    image = np.zeros((2, 2), np.float32)
+    assert np.isposinf(variance_of(image, model=model)).all()
+    with pytest.raises(ArgumentError, match="lower, upper: must be limits that float32 can hold"):
+        add_noise(image, model=model, rng=1)
+    assert np.isfinite(add_noise(image.astype(np.float64), model=model, rng=1).array).all()
+    largest = gaussian_noise(1.3e154)
+    assert np.isfinite(variance_of([[0.0]], model=largest)).all()
+
+
 def test_configure_gives_another_model_of_the_kind() -> None:
     model = ccd_noise(1.0, 0.0)
     other = model.configure(gain=2.5)

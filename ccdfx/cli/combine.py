@@ -15,6 +15,7 @@ import click
 
 from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
 from ccdfx.cli.options import engine_of, numbers, on_an_engine, refuse_output
+from ccdfx.cli.pictures import options as shared_options
 from ccdfx.cli.stacks import (
     AVERAGES,
     average_of,
@@ -102,6 +103,7 @@ from ccdfx.errors import CcdfxError
     "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
 )
 @click.option("--planes", is_flag=True, help="Take each plane of a cube as a frame.")
+@shared_options("no_checksum")
 @click.option(
     "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
 )
@@ -198,7 +200,7 @@ def choices(
     )
     given = {
         "limits": options["limits"], "flags": flags, "offsets": placement_of(options),
-        "shared": shared_variance(shared) if shared else None,
+        "shared": shared_variance(shared, not options["no_checksum"]) if shared else None,
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value is not None}
     return {"average": average, "reject": rule, **levels(options), **asked}
@@ -209,12 +211,12 @@ def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
     import ccdfx
     from ccdfx.cli.options import hdu_of
 
-    hdu, planes = options["hdu"], options["planes"]
+    hdu, planes, checksum = options["hdu"], options["planes"], not options["no_checksum"]
     if hdu != "all":
-        return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes)]
+        return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes, checksum=checksum)]
     if planes:
         raise click.UsageError("--planes takes one extension, not --hdu all")
-    return ccdfx.open_extensions(paths)
+    return ccdfx.open_extensions(paths, checksum=checksum)
 
 
 def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align: bool | str) -> Any:
@@ -264,7 +266,7 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
         "reject": how["reject"] or "none",
         "shared": options["shared"],
     }
-    told |= {name: options[name] or None for name in ("align", "hdu", "planes")}
+    told |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}
     lines = [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",
         *(f"combine {name}={value}" for name, value in told.items() if value is not None),

@@ -23,7 +23,7 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
 )
-@options("plane", "range", "overwrite")
+@options("plane", "range", "no_checksum", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
@@ -40,7 +40,9 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
         with naming(source):
-            image = ccdfx.read(source, hdu=hdu, plane=part["plane"], range=part["window"])
+            image = ccdfx.read(
+                source, hdu=hdu, plane=part["plane"], range=part["window"], checksum=not part["no_checksum"]
+            )
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 

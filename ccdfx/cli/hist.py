@@ -6,9 +6,20 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, numbers
+from ccdfx.cli.options import naming, numbers, which_image
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
+from ccdfx.errors import CcdfxError
+
+
+def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Numbers from 0 to 100; others are a usage error."""
+    from ccdfx.plots import Marks
+
+    try:
+        return Marks(tuple(numbers(ctx, parameter, text) or ())).percentiles
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command("hist")
@@ -17,9 +28,9 @@ from ccdfx.cli.terminal import talks
 @click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
 @click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
 @click.option("--step", is_flag=True, help="Only the outline.")
-@click.option("--percentiles", callback=numbers, metavar="P,P,...", help="Lines at these percentiles.")
+@click.option("--percentiles", callback=_percentiles, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@options("title", "range", "hdu", "plane", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw how often each value occurs: into a file with -o, else into a window."""
@@ -27,14 +38,15 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
 
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, choices["hdu"], choices["plane"], choices["window"])
+    which = which_image(choices["hdu"], choices["plane"], choices["no_checksum"])
+    full, part = read_part(file, which, choices["window"])
     drawing: dict[str, Any] = {
         "bins": choices["bins"] or "auto",
         "limits": choices["limits"] or "robust",
         "full": full,
         "log": not choices["linear"],
         "step": choices["step"],
-        "marks": plots.Marks(choices["percentiles"] or (), choices["gaussian"]),
+        "marks": plots.Marks(choices["percentiles"], choices["gaussian"]),
         "title": title_of(file, full) if choices["title"] is None else choices["title"],
     }
     if output is not None:

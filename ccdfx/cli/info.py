@@ -10,6 +10,7 @@ import click
 
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import hdu_of
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import escape, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
@@ -21,10 +22,18 @@ ELSEWHERE = ("file", "shape", "problem")  # these facts of the header are shown 
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--header", is_flag=True, help="Print the header cards of every image too.")
 @click.option("--hdu", metavar="HDU", help="Only this image, by number or name (default: all of them).")
+@options("no_checksum")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 @talks
-def command(ctx: click.Context, files: tuple[str, ...], header: bool, hdu: str | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    header: bool,
+    hdu: str | None,
+    no_checksum: bool,
+    as_json: bool,
+) -> None:
     """Show what files hold: their images with shape, type and flags (of cubes the first plane), and what the
     header says.
 
@@ -33,7 +42,7 @@ def command(ctx: click.Context, files: tuple[str, ...], header: bool, hdu: str |
     shown: list[dict] = []
     for name in files:
         try:
-            facts = of_file(Path(name), hdu_of(hdu), header)
+            facts = of_file(Path(name), hdu_of(hdu), header, checksum=not no_checksum)
         except CcdfxError as error:
             facts = {"file": name, "problem": str(error), "contents": []}
         shown.append(facts)
@@ -53,7 +62,7 @@ def problems(facts: dict[str, Any]) -> list[str]:
     return [part["problem"] for part in found if part.get("problem")]
 
 
-def of_file(path: Path, hdu: int | str | None, header: bool) -> dict[str, Any]:
+def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) -> dict[str, Any]:
     """Everything that is shown of one file, as plain values."""
     from ccdfx.io.reading import find_format
     from ccdfx.night.frames import frame_of
@@ -61,10 +70,10 @@ def of_file(path: Path, hdu: int | str | None, header: bool) -> dict[str, Any]:
 
     kind = find_format(path).name
     if hdu is not None:
-        plane = {"plane": 0} if kind == "fits" else {}
-        contents = [{"number": hdu, "kind": "image"} | _of_image(path, header, hdu=hdu, **plane)]
+        first = {"plane": 0, "checksum": checksum} if kind == "fits" else {}
+        contents = [{"number": hdu, "kind": "image"} | _of_image(path, header, hdu=hdu, **first)]
     elif kind == "fits":
-        contents = list(_of_fits(path, header))
+        contents = list(_of_fits(path, header, checksum))
     else:
         contents = list(_of_others(path, header))
     frame = frame_of(path, root=path.parent, instruments=known_instruments())
@@ -72,7 +81,7 @@ def of_file(path: Path, hdu: int | str | None, header: bool) -> dict[str, Any]:
     return {"file": str(path), "format": kind, "contents": contents, "says": says}
 
 
-def _of_fits(path: Path, header: bool) -> Iterator[dict[str, Any]]:
+def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any]]:
     """The HDUs of a FITS file in order, also those that are no images."""
     from ccdfx.io.content import content_of
     from ccdfx.io.groups import grouped
@@ -89,7 +98,8 @@ def _of_fits(path: Path, header: bool) -> Iterator[dict[str, Any]]:
     }
     for hdu in hdus:
         kind = "empty" if not hdu.axes else belongs.get(hdu.index, "image" if hdu.is_image else hdu.kind)
-        read = _of_image(path, header, hdu=hdu.index, plane=0) if hdu.index in groups else {}
+        which = {"hdu": hdu.index, "plane": 0, "checksum": checksum}
+        read = _of_image(path, header, **which) if hdu.index in groups else {}
         facts = {"number": hdu.index, "name": hdu.name or None, "kind": kind}
         yield facts | read | {"axes": list(hdu.axes[::-1])}
 
@@ -111,7 +121,7 @@ def _of_image(path: Path, header: bool, **which: Any) -> dict[str, Any]:
     except FormatError as error:
         problem = {"problem": str(error)}
         try:
-            return _described(ccdfx.read(path, checksum=False, **which), header) | problem
+            return _described(ccdfx.read(path, **{**which, "checksum": False}), header) | problem
         except CcdfxError:
             return problem
     except CcdfxError as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccdfx.cli.options import which_image
 from ccdfx.cli.pictures import label_of, options, read_part
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
@@ -35,7 +36,7 @@ TITLES = (
     "--radius", type=click.FloatRange(1), default=10.0, show_default=True, help="Of a star, in pixels."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@options("hdu", "plane")
+@options("hdu", "plane", "no_checksum")
 @talks
 def command(
     files: tuple[str, ...],
@@ -43,8 +44,7 @@ def command(
     scaling: Any,
     radius: float,
     as_json: bool,
-    hdu: str | None,
-    plane: int | None,
+    **which: Any,
 ) -> None:
     """Open a window on images; click for values, cuts and the width of stars; press h there for the keys.
 
@@ -52,7 +52,7 @@ def command(
     """
     from ccdfx import plots
 
-    images = [read_part(name, hdu, plane)[0] for name in files]
+    images = [read_part(name, which_image(**which))[0] for name in files]
     names = [label_of(name) for name in files]
     found = plots.inspect(images, limits=limits or "zscale", scaling=scaling, radius=radius, titles=names)
     rows = [row_of(place, files) for place in found.places]

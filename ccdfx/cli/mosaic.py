@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming
+from ccdfx.cli.options import naming, which_image
 from ccdfx.cli.pictures import check_output, label_of, options, pairs, read_part, save
 from ccdfx.cli.terminal import talks
 
@@ -30,7 +30,7 @@ from ccdfx.cli.terminal import talks
 )
 @options("limits", "scaling", "colours", "invert", "bar")
 @click.option("--together", is_flag=True, help="One interval of values for all.")
-@options("hdu", "plane", "dpi", "overwrite")
+@options("hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
@@ -39,7 +39,8 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
-    images = [read_part(name, choices["hdu"], choices["plane"])[0] for name in files]
+    which = which_image(choices["hdu"], choices["plane"], choices["no_checksum"])
+    images = [read_part(name, which)[0] for name in files]
     parts, titles = _parts(files, images, choices)
     names = [label_of(name) for name in files]
     labelled = len(parts) > len(files) or titles

@@ -23,7 +23,7 @@ from ccdfx.errors import MismatchError
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@options("hdu", "plane")
+@options("hdu", "plane", "no_checksum")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @talks
 def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
@@ -75,25 +75,24 @@ def _files(name: str, text: str) -> list[str]:
 def _prepared(
     paths: list[str],
     *,
-    hdu: str | None,
-    plane: int | None,
     saturation: float | None,
     overscan: str | None,
     trim: str | None,
+    **image: Any,
 ) -> list[Any]:
     """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
     import ccdfx
 
     frames = []
-    which = which_image(hdu, plane)
+    which = which_image(**image)
     for path in paths:
         with naming(path):
-            image = ccdfx.read(path, **which)
+            frame = ccdfx.read(path, **which)
             if saturation is not None:
-                image = ccdfx.mask_saturated(image, saturation=saturation)
+                frame = ccdfx.mask_saturated(frame, saturation=saturation)
             if overscan:
-                image = ccdfx.subtract_overscan(image, overscan=overscan)
-            frames.append(ccdfx.trim(image, section=trim) if trim else image)
+                frame = ccdfx.subtract_overscan(frame, overscan=overscan)
+            frames.append(ccdfx.trim(frame, section=trim) if trim else frame)
         if frames[-1].shape != frames[0].shape:
             rule = f"must have the shape {frames[0].shape} of {paths[0]}"
             remedy = "give frames of one camera and setting"

@@ -82,13 +82,13 @@ def hdu_of(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
 
-def which_image(hdu: str | None, plane: int | None) -> dict[str, Any]:
-    """The options of `read` that name one image of a file.
+def which_image(hdu: str | None, plane: int | None, no_checksum: bool) -> dict[str, Any]:
+    """The options of `read` that name one image of a file, and say whether it is verified.
 
-    >>> which_image("SCI", 3)
-    {'hdu': 'SCI', 'plane': 3}
+    >>> which_image("SCI", 3, False)
+    {'hdu': 'SCI', 'plane': 3, 'checksum': True}
     """
-    return {"hdu": hdu_of(hdu), "plane": plane}
+    return {"hdu": hdu_of(hdu), "plane": plane, "checksum": not no_checksum}
 
 
 @contextmanager

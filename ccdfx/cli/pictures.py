@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import naming, numbers, refuse_place, section_of, which_image
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
+from ccdfx.cli.options import naming, numbers, refuse_place, section_of
+from ccdfx.errors import CcdfxError, FileError, printable
 
 if TYPE_CHECKING:
     from ccdfx import Image
@@ -30,6 +30,17 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
 
     record = looked_up("scaling", text)
     return record if ":" in text else record.name
+
+
+def _colours(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """The name of a colour map that matplotlib has; another is a usage error."""
+    from ccdfx.plots import Colours
+
+    try:
+        Colours(text).colour_map()
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
 
 
 def _title(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
@@ -54,12 +65,15 @@ _OPTIONS = {
     "scaling": click.option(
         "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
     ),
-    "colours": click.option("--colours", default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."),
+    "colours": click.option(
+        "--colours", callback=_colours, default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."
+    ),
     "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
     "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
     "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
     "plane": click.option("--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."),
+    "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
     "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
 }  # fmt: skip
@@ -76,13 +90,10 @@ def options(*names: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def read_part(
-    name: str, hdu: str | None, plane: int | None, window: str | None = None
-) -> tuple[Image, Image]:
-    """The image of a file, and the part of it that is wanted."""
+def read_part(name: str, which: Mapping[str, Any], window: str | None = None) -> tuple[Image, Image]:
+    """The image of a file that `which_image` names, and the part of it that is wanted."""
     import ccdfx
 
-    which = which_image(hdu, plane)
     with naming(name):
         full = ccdfx.read(name, **which)
         return full, full if window is None else full.select(window)
@@ -105,10 +116,8 @@ def check_output(output: str, overwrite: bool) -> None:
 
     known = FigureCanvasAgg.get_supported_filetypes()
     if Path(output).suffix[1:].lower() not in known:
-        raise ArgumentError(
-            output, "must have the suffix of a picture", value=Path(output).suffix,
-            remedy=f"one of {', '.join(sorted(known))}",
-        )  # fmt: skip
+        rule = f"must have the suffix of a picture, one of {', '.join(sorted(known))}"
+        raise click.UsageError(f"{printable(output)}: {rule}")
     refuse_place(output, overwrite)
 
 

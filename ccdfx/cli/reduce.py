@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from ccdfx.cli.options import engine_of, named, on_an_engine
+from ccdfx.cli.pictures import options
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -35,6 +37,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
     "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
 )
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@options("no_checksum")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
@@ -47,7 +50,7 @@ def command(
     output: str,
     instrument: str | None,
     recipe: str | None,
-    **options: Any,
+    **given: Any,
 ) -> None:
     """Reduce a night: masters, calibrated and combined frames, a report.
 
@@ -56,9 +59,10 @@ def command(
     Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
     3 nothing was usable, 4 results are there already and --overwrite was not given.
     """
-    dry_run, overwrite, as_json = options["dry_run"], options["overwrite"], options["as_json"]
-    engine = engine_of(options["engine"], options["scheduler"])
-    night = _night(directory, output, instrument, recipe, overwrite)
+    dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
+    engine = engine_of(given["engine"], given["scheduler"])
+    choices = _choices(recipe, given["no_checksum"])
+    night = _night(directory, output, instrument, choices, overwrite)
     if dry_run:
         planned = night(dry_run=True)
         if as_json:
@@ -83,21 +87,27 @@ def command(
     ctx.exit(reduced.status)
 
 
-def _night(
-    directory: str, output: str, instrument: str | None, recipe: str | None, overwrite: bool
-) -> Callable[..., Any]:
-    """`reduce_night` with what the user chose; a wrong choice is a usage error, before anything is read."""
-    import ccdfx
-    from ccdfx.cli.options import instrument_of
-    from ccdfx.night.recipe import load_night_recipe
+def _choices(recipe: str | None, no_checksum: bool) -> Any:
+    """The night recipe, and what an option says besides; a wrong one is a usage error, before anything is read."""
+    from ccdfx.night.recipe import ReadChoice, load_night_recipe
     from ccdfx.night.science import further_steps
 
-    camera = instrument_of(instrument)
     try:
         choices = load_night_recipe(recipe)
         further_steps(choices)
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
+    return replace(choices, read=ReadChoice(checksum=False)) if no_checksum else choices
+
+
+def _night(
+    directory: str, output: str, instrument: str | None, choices: Any, overwrite: bool
+) -> Callable[..., Any]:
+    """`reduce_night` with what the user chose; a wrong choice is a usage error, before anything is read."""
+    import ccdfx
+    from ccdfx.cli.options import instrument_of
+
+    camera = instrument_of(instrument)
 
     def run(**options: Any) -> Any:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming
+from ccdfx.cli.options import naming, which_image
 from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 
@@ -24,7 +24,7 @@ from ccdfx.cli.terminal import talks
     type=click.Choice(["auto", "arcsec", "arcmin", "deg", "pixel"]),
     help="A bar of a round length in this unit.",
 )
-@options("title", "range", "hdu", "plane", "dpi", "overwrite")
+@options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw an image: into a file with -o, else into a window.
@@ -35,7 +35,8 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         raise click.UsageError("--grid goes with --axes sky")
     if output is not None:
         check_output(output, overwrite)
-    full, part = read_part(file, *(choices.pop(name) for name in ("hdu", "plane", "window")))
+    which = which_image(*(choices.pop(name) for name in ("hdu", "plane", "no_checksum")))
+    full, part = read_part(file, which, choices.pop("window"))
     title = choices.pop("title")
     title = title_of(file, full) if title is None else title
     if output is not None:

@@ -132,11 +132,11 @@ def _pairs_in(path: Path) -> list[tuple[float, float]]:
     return pairs
 
 
-def shared_variance(path: str) -> Any:
-    """The pixels of a variance image."""
+def shared_variance(path: str, checksum: bool) -> Any:
+    """The pixels of a variance image, verified if `checksum` says so."""
     import ccdfx
 
-    return ccdfx.read(path).array
+    return ccdfx.read(path, checksum=checksum).array
 
 
 def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:

@@ -18,7 +18,7 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options("range", "hdu", "plane")
+@options("range", "hdu", "plane", "no_checksum")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 @talks
@@ -26,9 +26,8 @@ def command(
     ctx: click.Context,
     files: tuple[str, ...],
     window: str | None,
-    hdu: str | None,
-    plane: int | None,
     as_json: bool,
+    **image: Any,
 ) -> None:
     """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
 
@@ -37,7 +36,7 @@ def command(
     """
     from ccdfx.errors import CcdfxError
 
-    which = which_image(hdu, plane)
+    which = which_image(**image)
     rows: list[dict] = []
     failed = False
     for name in files:

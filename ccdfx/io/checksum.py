@@ -113,7 +113,10 @@ def _datasum(hdu: Hdu) -> int | None:
 
 
 def _damaged(content: Content, hdu: Hdu, keyword: str, value: str) -> FormatError:
-    remedy = "copy the file again; if a program changed it on purpose, read it with checksum=False"
+    remedy = (
+        "copy the file again; if a program changed it on purpose, read it with checksum=False, "
+        "or --no-checksum in a command"
+    )
     return refusal(
         content, hdu.index, f"{keyword} disagrees with the bytes of the file", value=value, remedy=remedy
     )

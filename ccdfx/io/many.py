@@ -12,7 +12,9 @@ from ccdfx.io.reading import open_every_image, open_source, read_header
 from ccdfx.io.source import Source
 
 
-def open_frames(inputs: Iterable[Any], *, hdu: int | str | None = None, planes: bool = False) -> list[Any]:
+def open_frames(
+    inputs: Iterable[Any], *, hdu: int | str | None = None, planes: bool = False, checksum: bool = True
+) -> list[Any]:
     """What `combine` takes, from paths mixed with images, arrays and sources; only headers are read now.
 
     Parameters
@@ -22,6 +24,8 @@ def open_frames(inputs: Iterable[Any], *, hdu: int | str | None = None, planes: 
         The image of every file: a number from 0 or a name; the first by default.
     planes : bool
         Whether a cube gives each of its planes as a frame.
+    checksum : bool
+        As `read` takes it: False for files whose checksums are wrong, and whose pixels are sound.
 
     Returns
     -------
@@ -44,29 +48,31 @@ def open_frames(inputs: Iterable[Any], *, hdu: int | str | None = None, planes: 
         if not isinstance(item, str | os.PathLike):
             found.append(item)
         elif planes:
-            found += open_planes(item, hdu=hdu)
+            found += open_planes(item, hdu=hdu, checksum=checksum)
         else:
-            found.append(open_source(item, hdu=hdu))
+            found.append(open_source(item, hdu=hdu, checksum=checksum))
     return found
 
 
-def open_planes(path: Any, *, hdu: int | str | None = None) -> list[Source]:
+def open_planes(path: Any, *, hdu: int | str | None = None, checksum: bool = True) -> list[Source]:
     """A source for every plane of a cube, the last axis slowest; one for an image of two axes."""
     header = read_header(path, hdu=hdu)
     axes = int(header.number("NAXIS") or 2)
     count = math.prod(int(header.number(f"NAXIS{axis}") or 1) for axis in range(3, axes + 1))
     if count == 1:
-        return [open_source(path, hdu=hdu)]
-    return [open_source(path, hdu=hdu, plane=plane) for plane in range(count)]
+        return [open_source(path, hdu=hdu, checksum=checksum)]
+    return [open_source(path, hdu=hdu, plane=plane, checksum=checksum) for plane in range(count)]
 
 
-def open_extensions(paths: Iterable[Any]) -> list[list[Source]]:
+def open_extensions(paths: Iterable[Any], *, checksum: bool = True) -> list[list[Source]]:
     """The images of several files, extension by extension: the frames of the first image of each file, and so on.
 
     Parameters
     ----------
     paths : iterable of path
         Files with the same number of images, of the same names.
+    checksum : bool
+        As `read` takes it: False for files whose checksums are wrong, and whose pixels are sound.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def open_extensions(paths: Iterable[Any]) -> list[list[Source]]:
         A file with another number of images than the first, or with an image of another name.
     """
     names = _several("paths", paths)
-    files = [open_every_image(path) for path in names]
+    files = [open_every_image(path, checksum=checksum) for path in names]
     for path, sources in zip(names, files, strict=True):
         here, there = ([source.header.get("EXTNAME") for source in f] for f in (sources, files[0]))
         if here != there:

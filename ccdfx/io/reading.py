@@ -112,11 +112,11 @@ def open_source(
         return _open(found, path, hdu, plane, checksum)
 
 
-def open_every_image(path: Any) -> list[Source]:
+def open_every_image(path: Any, *, checksum: bool = True) -> list[Source]:
     """A source for every image of a file; only headers are read now."""
     found = find_format(path)
     with _guarded(found, path):
-        return list(_open(found, path, "all"))
+        return list(_open(found, path, "all", checksum=checksum))
 
 
 def read_header(path: Any, *, hdu: int | str | None = None) -> Header:

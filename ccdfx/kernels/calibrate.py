@@ -123,16 +123,18 @@ def _divide_variance(flat, flat_variance, x, parameters, v):
     """var(G y / f) = (G^2 var(y) + x^2 var(f)) / f^2 with x = G y / f already in place.
 
     A flat without variance adds nothing even where x^2 is no number, and one of unknown variance nothing where x is 0.
+    An infinite variance, which is one that is not known, stays infinite under any flat.
     """
     kind = v.dtype.type
-    zero, inf, darkest = kind(0), kind(np.inf), kind(DARKEST_FLAT)
+    zero, inf, darkest, largest = kind(0), kind(np.inf), kind(DARKEST_FLAT), np.finfo(v.dtype).max
     per_level, square = kind(1.0 / parameters[FLAT_LEVEL]), kind(1.0 / parameters[FLAT_LEVEL] ** 2)
     gain_square = kind(parameters[GAIN] ** 2)
     for i in range(v.size):
         f, value, total = flat[i] * per_level, x[i], gain_square * v[i]
         spread = value * (value * (square * flat_variance[i]))
         spread = spread if (abs(value) < inf) & (value != zero) else zero
-        v[i] = (total + spread) / (f * f) if (f >= darkest) & (f < inf) else total
+        divisor = min(f * f, largest)  # an infinite variance over an infinite square would be no number
+        v[i] = (total + spread) / divisor if (f >= darkest) & (f < inf) else total
 
 
 @kernel

@@ -30,7 +30,7 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         When its size is not what the header said.
     """
-    raw = _read(frame)
+    raw = _read(frame, checksum=recipe.read.checksum)
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
@@ -38,13 +38,13 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     return preparation(frame, raw.shape, recipe)(raw)
 
 
-def _read(frame: Frame) -> Image:
+def _read(frame: Frame, *, checksum: bool) -> Image:
     from ccdfx.io import read
 
     try:
         if frame.hdu is not None:
-            return read(frame.path, hdu=frame.hdu)
-        images = read(frame.path, hdu="all")
+            return read(frame.path, hdu=frame.hdu, checksum=checksum)
+        images = read(frame.path, hdu="all", checksum=checksum)
     except CcdfxError:
         raise
     except Exception as problem:  # the reader of a plugin may raise anything; one file never stops a night

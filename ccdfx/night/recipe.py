@@ -16,6 +16,13 @@ Rule = str | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChoice:
+    """How raw frames are read; `checksum` false takes files whose DATASUM or CHECKSUM is wrong."""
+
+    checksum: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanChoice:
     """How the overscan is subtracted: `method` per line (mean, median, min, max), perhaps a smooth `fit`.
 
@@ -115,6 +122,7 @@ class NightRecipe:
     False
     """
 
+    read: ReadChoice = field(default_factory=ReadChoice)
     overscan: OverscanChoice = field(default_factory=OverscanChoice)
     bias: StackChoice = field(default_factory=StackChoice)
     dark: DarkChoice = field(default_factory=DarkChoice)
@@ -130,6 +138,7 @@ class NightRecipe:
 
 
 _TABLES: dict[str, type] = {
+    "read": ReadChoice,
     "overscan": OverscanChoice,
     "bias": StackChoice,
     "dark": DarkChoice,
@@ -256,6 +265,7 @@ def _is_rule(where: str, value: Any) -> None:
 
 
 _CHECKS = {
+    "checksum": _is_bool,
     "use": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,

@@ -11,6 +11,8 @@ from ccdfx.noise.model import NoiseModel
 from ccdfx.records.numbers import real
 from ccdfx.records.words import yes
 
+_LARGEST_SPREAD = math.sqrt(np.finfo(np.float64).max)
+
 
 def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseModel:
     """The noise of a CCD, in ADU: photons, read-out, and sensitivity that differs from pixel to pixel.
@@ -95,19 +97,34 @@ def uniform_noise(lower: float, upper: float, fraction: bool = False) -> NoiseMo
 
 
 def _check_ccd(gain: float, readnoise: float, sensitivity: float) -> None:
-    real("gain", gain, above=0, remedy="give e-/ADU")
-    real("readnoise", readnoise, least=0, remedy="give e- rms")
+    per_count = real("gain", gain, above=0, remedy="give e-/ADU")
+    electrons = real("readnoise", readnoise, least=0, remedy="give e- rms")
+    _check_spread("readnoise / gain", electrons / per_count, "give e- rms and e-/ADU")
     real("sensitivity", sensitivity, least=0, remedy="give a fraction of the signal")
 
 
 def _check_gaussian(sigma: float) -> None:
-    real("sigma", sigma, least=0, remedy="give the standard deviation in the unit of the image")
+    remedy = "give the standard deviation in the unit of the image"
+    _check_spread("sigma", real("sigma", sigma, least=0, remedy=remedy), remedy)
 
 
 def _check_uniform(lower: float, upper: float, fraction: bool) -> None:
     yes("fraction", fraction)
-    if real("lower", lower, remedy="give a limit") > real("upper", upper, remedy="give a limit"):
+    low, high = real("lower", lower, remedy="give a limit"), real("upper", upper, remedy="give a limit")
+    if low > high:
         raise ArgumentError("lower, upper", "must be in order", value=(lower, upper), remedy="exchange them")
+    _check_spread("upper - lower", high - low, "give limits in the unit of the image, or fractions")
+
+
+def _check_spread(name: str, spread: float, remedy: str) -> None:
+    """Refuse a spread whose square, as the variance has it, is infinite."""
+    if not spread < _LARGEST_SPREAD:
+        raise ArgumentError(
+            name,
+            f"must be below {_LARGEST_SPREAD:.3g}, so that its square is finite",
+            value=spread,
+            remedy=remedy,
+        )
 
 
 def _ccd_variance(array: np.ndarray, gain: float, readnoise: float, sensitivity: float) -> np.ndarray:
@@ -181,6 +198,13 @@ def _uniform_variance(array: np.ndarray, lower: float, upper: float, fraction: b
 def _uniform_sample(
     array: np.ndarray, rng: np.random.Generator, lower: float, upper: float, fraction: bool
 ) -> np.ndarray:
+    if (
+        not max(-float(lower), float(upper), float(upper) - float(lower)) <= np.finfo(array.dtype).max
+    ):  # infinities of both signs would meet
+        raise ArgumentError(
+            "lower, upper", f"must be limits that {array.dtype} can hold", value=(lower, upper),
+            remedy="give the image as float64",
+        )  # fmt: skip
     spread = lower + (upper - lower) * rng.random(array.shape, dtype=array.dtype)
     return array + array * spread if fraction else array + spread
 

@@ -119,7 +119,7 @@ def divide_flat(
         Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
         pixel stays undivided and is flagged BAD_PIXEL, besides the flags of the flat; a result is never
         infinite for it. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4`` with f of level
-        one. The header stays.
+        one; an infinite one stays infinite. The header stays.
 
     Raises
     ------

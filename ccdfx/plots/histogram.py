@@ -34,7 +34,7 @@ class Marks:
     Parameters
     ----------
     percentiles : tuple of float
-        A line at each of these percentiles of all good pixels.
+        A line at each of these percentiles of all good pixels; the legend says which lie beyond the axis.
     gaussian : bool
         The normal distribution of the pixels that survive clipping at 3 sigma, as a curve.
     """
@@ -143,10 +143,10 @@ def _label(axes: Axes, counts: np.ndarray, log: bool, unit: str | None, title: s
 def _mark(axes: Axes, values: np.ndarray, edges: np.ndarray, marks: Marks) -> None:
     found = percentiles(values, marks.percentiles) if marks.percentiles else []
     lines = ("--", "-.", ":")
+    first, last = axes.get_xlim()
     for number, (percent, place) in enumerate(zip(marks.percentiles, found, strict=True)):
-        axes.axvline(
-            place, color="C0", linestyle=lines[number % 3], linewidth=1.2, label=f"{percent:g} %: {place:.5g}"
-        )
+        label = f"{percent:g} %: {place:.5g}{'' if first <= place <= last else ' (beyond the axis)'}"
+        axes.axvline(place, color="C0", linestyle=lines[number % 3], linewidth=1.2, label=label)
     if marks.gaussian:
         _add_gaussian(axes, values, edges)
     if axes.get_legend_handles_labels()[0]:

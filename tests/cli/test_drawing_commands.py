@@ -119,12 +119,14 @@ def test_other_formats_than_png(run, image: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("show", "-o", "out.fits"), 1, "must have the suffix of a picture"),
+        (("show", "-o", "out.fits"), 2, "must have the suffix of a picture"),
         (("show", "-o", "out.png", "--limits", "best"), 2, "is no text of limits"),
         (("show", "-o", "out.png", "--scaling", "asinhh"), 2, "did you mean 'asinh'"),
-        (("show", "-o", "out.png", "--colours", "greyish"), 1, "no colour map"),
+        (("show", "-o", "out.png", "--colours", "greyish"), 2, "no colour map"),
         (("show", "-o", "out.png", "--range", "[1:900,1:2]"), 1, "range"),
         (("hist", "-o", "out.png", "--percentiles", "a,b"), 2, "not numbers joined by commas"),
+        (("hist", "-o", "out.png", "--percentiles", "50,101"), 2, "must be at most 100"),
+        (("hist", "-o", "out.png", "--percentiles=-1"), 2, "at least 0"),
         (("mosaic", "-o", "out.png", "--at", "3"), 2, "not two numbers"),
         (("mosaic", "-o", "out.png", "--at", "3,4", "--stars", "3"), 2, "one of --at, --sky and --stars"),
         (("show",), 1, "MPLBACKEND"),

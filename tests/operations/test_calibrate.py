@@ -263,3 +263,10 @@ def test_a_flat_without_variance_adds_none_however_large_the_value() -> None:
     unknown = Image(ones, variance=np.full((1, 3), np.inf))
     zero = Image(np.array([[0.0, 2.0, 0.0]], np.float32), variance=np.ones((1, 3)))
     assert divide_flat(zero, flat=unknown).variance.tolist() == [[1, np.inf, 1]]
+
+
+def test_an_unknown_variance_stays_unknown_under_the_brightest_flat() -> None:
+    image = Image(np.ones((1, 3), np.float32), variance=np.array([[np.inf, 4.0, np.inf]]))
+    flat = np.array([[1e20, 1e20, 1.8e19]], np.float32)
+    variance = divide_flat(image, flat=flat, normalise=None).variance
+    assert np.isposinf(variance[0, [0, 2]]).all() and 0 <= variance[0, 1] < 1e-37

@@ -103,6 +103,14 @@ def test_lines_at_percentiles_of_all_good_pixels():
     assert "50 %" in axes.get_legend().get_texts()[1].get_text()
 
 
+def test_the_legend_says_which_percentiles_lie_beyond_the_axis():
+    array = np.arange(1001.0).reshape(7, 143)
+    axes = plots.histogram(array, limits=(0, 500), marks=plots.Marks(percentiles=(0, 50, 90)))
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["0 %: 0", "50 %: 500", "90 %: 900 (beyond the axis)"]
+    assert axes.get_xlim() == (0, 500)
+
+
 def test_the_gaussian_is_that_of_the_core():
     rng = np.random.default_rng(4)
     array = rng.normal(100.0, 5.0, (400, 400))
