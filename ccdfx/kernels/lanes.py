@@ -30,8 +30,8 @@ def block_lanes(count: int, itemsize: int, most: int = MOST_LANES) -> int:
     return max((lines - 1) // 2 * 2 + 1, _LEAST_LINES) * _LINE // itemsize
 
 
-def _extreme(name, unsigned):
-    """The LLVM intrinsic `name` for floats that are never NaN, or for integers: a plain vector minimum or maximum.
+def _extreme(name):
+    """The LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
 
     A minimum written as a comparison becomes a masked store in a loop that puts both into place, many times slower.
     """
@@ -40,21 +40,18 @@ def _extreme(name, unsigned):
     def extreme(typingctx, a, b):
         def codegen(context, builder, signature, args):
             kind = context.get_value_type(signature.return_type)
-            real = isinstance(signature.return_type, types.Float)
             function = builder.module.declare_intrinsic(
-                f"llvm.{name if real else unsigned}", (kind,), ir.FunctionType(kind, (kind, kind))
+                f"llvm.{name}", (kind,), ir.FunctionType(kind, (kind, kind))
             )
-            return builder.call(function, args, fastmath=("nnan", "nsz") if real else ())
+            return builder.call(function, args, fastmath=("nnan", "nsz"))
 
-        if (isinstance(a, types.Float) or a == types.uint16) and a == b:
-            return a(a, b), codegen
-        return None
+        return (a(a, b), codegen) if isinstance(a, types.Float) and a == b else None
 
     return extreme
 
 
-lower = _extreme("minnum", "umin")
-upper = _extreme("maxnum", "umax")
+lower = _extreme("minnum")
+upper = _extreme("maxnum")
 
 
 @intrinsic
@@ -155,19 +152,6 @@ def count_lanes(tile, counts):
     for j in range(rows - rows % 4, rows):
         for i in range(lanes):
             counts[i] += _is_there(tile[j, i])
-
-
-@kernel
-def balance_lanes(tile, sign):
-    """Make the missing values of each lane +inf, -inf, +inf ... in turn, so that the median stays in the middle."""
-    kind = tile.dtype.type
-    inf, one = kind(np.inf), kind(1)
-    fill(sign, one)
-    for j in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
-            missing = tile[j, i] == inf
-            tile[j, i] = sign[i] * inf if missing else tile[j, i]
-            sign[i] = -sign[i] if missing else sign[i]
 
 
 # Rows of the sums of a block: about the pivot, and the same with winsorized ends. They lie MOST_LANES apart in one

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.lanes import aligned, balance_lanes, copy, fill
+from ccdfx.kernels.lanes import aligned, copy, fill
 from ccdfx.kernels.passing import PassedKernel
 from ccdfx.kernels.sorters import LANE_STEP, sorter
 
@@ -81,6 +81,19 @@ def window_medians(source, height, width, sort, out):
 
 
 @kernel
+def _balance(tile, sign):
+    """Make the missing values of each lane +inf, -inf, +inf ... in turn, so that the median stays in the middle."""
+    kind = tile.dtype.type
+    inf, one = kind(np.inf), kind(1)
+    fill(sign, one)
+    for j in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            missing = tile[j, i] == inf
+            tile[j, i] = sign[i] * inf if missing else tile[j, i]
+            sign[i] = -sign[i] if missing else sign[i]
+
+
+@kernel
 def window_medians_of_good(source, height, width, sort, out):
     """As `window_medians` of the values that are not +inf; the mean of the middle two of an even number, else NaN."""
     rows, columns = out.shape
@@ -93,9 +106,9 @@ def window_medians_of_good(source, height, width, sort, out):
         for start in range(0, columns, lanes):
             x = min(start, columns - lanes)
             gather_window(source, y, x, height, width, tile, lanes)
-            balance_lanes(tile, sign)
+            _balance(tile, sign)
             sort(tile, order)
-            # balance_lanes leaves -1 behind where an odd number is missing, so that an even number is there.
+            # _balance leaves -1 behind where an odd number is missing, so that an even number is there.
             for i in range(lanes):
                 below, above = tile[max(middle - 1, 0), i], tile[middle, i]
                 found = above if sign[i] > 0 else below + half * (above - below)

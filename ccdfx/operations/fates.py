@@ -15,7 +15,6 @@ from ccdfx.errors import ArgumentError, errors_of
 from ccdfx.operations.average import mean
 from ccdfx.operations.calls import call_of
 from ccdfx.operations.launch import MAPS, launch, scaled_values
-from ccdfx.operations.lines import moved_table
 from ccdfx.operations.rows import Tile, Window
 from ccdfx.operations.stacking import Job, arranged
 from ccdfx.records.flags import Flag
@@ -57,7 +56,7 @@ def averaged(job: Job, tile: Tile, start: int, fates: np.ndarray, part: dict[str
 
     width = fates.shape[2]
     gone = np.ascontiguousarray(fates != KEPT)
-    table = moved_table(tile.table, start * width)
+    table = _moved_table(tile.table, start * width)
     table[:, MASK] = [mask.ctypes.data for mask in gone]
     inner = Tile(table, tile.rows)
     if job.average.function is not None:
@@ -66,6 +65,20 @@ def averaged(job: Job, tile: Tile, start: int, fates: np.ndarray, part: dict[str
     call = call_of(dataclasses.replace(job, reject=None, arrangement=None, follows=False))
     launch(call, inner, width, {name: part[name] for name in MAPS})
     tell_flags(tile, start, part["flags"], part["flags"] != 0)
+
+
+def _moved_table(table: np.ndarray, start: int) -> np.ndarray:
+    """The table of frames for the pixels from `start` on."""
+    from ccdfx.kernels import decode, gather
+
+    moved = table.copy()
+    moved[:, gather.DATA] += start * decode.ITEMSIZES[table[:, gather.KIND]]
+    for column, size in (
+        (gather.MASK, 1),
+        (gather.VARIANCE, decode.ITEMSIZES[table[:, gather.VARIANCE_KIND]]),
+    ):
+        moved[:, column] += np.where(table[:, column] != 0, start * size, 0)
+    return moved
 
 
 def _by_average(

@@ -23,20 +23,6 @@ def stack_lines(
     call.by_line(call.kernel, constants, *own, *outputs.values(), fates)
 
 
-def moved_table(table: np.ndarray, start: int) -> np.ndarray:
-    """The table of frames for the pixels from `start` on."""
-    from ccdfx.kernels import decode, gather
-
-    moved = table.copy()
-    moved[:, gather.DATA] += start * decode.ITEMSIZES[table[:, gather.KIND]]
-    for column, size in (
-        (gather.MASK, 1),
-        (gather.VARIANCE, decode.ITEMSIZES[table[:, gather.VARIANCE_KIND]]),
-    ):
-        moved[:, column] += np.where(table[:, column] != 0, start * size, 0)
-    return moved
-
-
 def _measuring(plan: np.ndarray) -> np.ndarray:
     """The plan of the lowest values without variance."""
     from ccdfx.kernels import averages
