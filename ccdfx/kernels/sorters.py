@@ -26,7 +26,7 @@ MOST_STRAIGHT = 128
 """More rows than that are sorted in blocks: their code would not fit the cache of instructions."""
 
 LANE_STEP = 64
-"""Tiles have a multiple of that many lanes."""
+"""So many lanes fill whole vector registers, whatever the type; tiles have whole lines of the cache, which do so too."""
 
 REALS = {"f4": types.float32, "f8": types.float64, "u2": types.uint16}
 

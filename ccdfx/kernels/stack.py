@@ -1,4 +1,6 @@
-"""The one kernel that combines a stack: gather, sort, reject, average, for a run of pixels.
+"""The kernel that combines a stack by ranks: gather, sort, reject, average, for a run of pixels.
+
+What needs no ranks is done by `ccdfx.kernels.plain`.
 
 It works on blocks of neighbouring pixels, one pixel a lane. Lanes know nothing of each other, so neither the length
 of a block nor the run that a pixel falls into changes a result. Missing values (masked, blank or not finite) take no

@@ -1,4 +1,4 @@
-"""The stack kernel run on the rows of a tile."""
+"""The kernel of a job run on the rows of a tile."""
 
 from __future__ import annotations
 
