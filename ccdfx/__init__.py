@@ -1,4 +1,4 @@
-"""ccdfx reduces CCD images: pure functions over immutable records, with numba in the hot loops.
+"""CCD image reduction: pure functions on immutable records, with numba in the hot loops.
 
 The public names are listed in ``ccdfx.__all__``; each is imported when it is first used.
 """

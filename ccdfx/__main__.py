@@ -1,4 +1,4 @@
-"""`python -m ccdfx` is the `ccdfx` command."""
+"""Entry point of `python -m ccdfx`, the same as the `ccdfx` command."""
 
 from ccdfx.cli import main
 

@@ -1,6 +1,6 @@
-"""The built-in plugin: what ccdfx itself brings, through the hooks that every plugin uses.
+"""Built-in plugin: the objects of ccdfx itself, provided through the hooks that every plugin uses.
 
-Everything is imported when it is asked for, so that looking up a file format does not load numba.
+Modules are imported on request, so that looking up a file format does not load numba.
 """
 
 from __future__ import annotations

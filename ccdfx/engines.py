@@ -1,7 +1,8 @@
-"""Where tiles run, how many at a time, and how much memory they may take.
+"""Engines: where tiles are computed, how many at a time, and with how much memory.
 
-Algorithms cut their work into tiles and hand them to the current engine; they never ask for threads themselves. The
-built-in engine is a pool of threads of this process (kernels release the GIL). Others come as plugins.
+Algorithms divide their work into tiles and pass them to the current engine; they never start threads
+themselves. The built-in engine is a pool of threads in this process (kernels release the GIL). Plugins
+provide others.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from ccdfx.records.parameters import frozen, merged
 
 MEGABYTE = 2**20
 DEFAULT_MEMORY = 512 * MEGABYTE
-DEFAULT_TILE = 16 * MEGABYTE  # more than this in flight a thread gains nothing
+DEFAULT_TILE = 16 * MEGABYTE  # larger tiles do not make a thread faster
 MOST_THREADS = 16
 
 
 def map_serially(function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
-    """The results of the tiles, one after the other, in this thread."""
+    """Compute the tiles one after the other, in this thread."""
     return map(function, tiles)
 
 
@@ -41,26 +42,26 @@ class Engine:
     ----------
     name : str
     map : callable
-        ``map(function, tiles)`` gives an iterator over ``function(tile)`` in the order of the tiles. Function and
-        tiles can be pickled.
+        ``map(function, tiles)`` returns an iterator over ``function(tile)`` in the order of the tiles.
+        Function and tiles can be pickled.
     threads : int
-        How many tiles run at a time.
+        Number of tiles that run at a time.
     memory : int
         Bytes that all tiles in flight may take together, besides the result.
     shares_memory : bool
         Whether tiles run in this process, so that they may write into its arrays.
     resize : callable, optional
-        ``resize(engine, threads)`` gives the engine with another number of threads; None when that is not its affair.
+        ``resize(engine, threads)`` returns the engine with another number of threads; None if impossible.
     tile : int
-        Bytes that a tile of a stack is not to exceed even where memory allows more; larger tiles pay where it costs time
-        to open a file or to send a task.
+        Upper limit in bytes for a tile of a stack, even where memory allows more; larger tiles are useful
+        where it takes time to open a file or to send a task.
     parameters : mapping
         The options of the engine by name, with their values.
     factory : callable, optional
-        ``factory(**options)`` gives the engine with other options; `configure` calls it.
+        ``factory(**options)`` returns the engine with other options; `configure` calls it.
     open : callable, optional
-        ``open()`` gives a context manager that makes the engine ready, such as by a connection, and yields the one that
-        runs tiles, without `open`. `ccdfx.engine` enters it and leaves it at the end of its block.
+        ``open()`` returns a context manager that prepares the engine, for example connects it, and yields the
+        engine that runs tiles, without `open`. `ccdfx.engine` enters it, and exits it at its end.
 
     Examples
     --------
@@ -83,14 +84,14 @@ class Engine:
         object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Engine:
-        """The engine with other options; an unknown option or a value out of bounds is an error."""
+        """Return the engine with other options; an unknown option or a value out of range is an error."""
         chosen = merged(f"engine {self.name}", self.parameters, options)
         return self if self.factory is None else self.factory(**chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class _ThreadMap:
-    """Runs tiles in threads; at most two more than are running are waiting, so that memory stays bounded."""
+    """A `map` in threads, with at most two more tiles in flight than threads, so that memory is bounded."""
 
     threads: int
 
@@ -100,7 +101,7 @@ class _ThreadMap:
         return self._in_order(function, iter(tiles))
 
     def _in_order(self, function: Callable[[Any], Any], tiles: Iterator[Any]) -> Iterator[Any]:
-        # A pool a call: nothing lives on after a fork, and an error or Ctrl-C leaves no thread behind.
+        # One pool per call: no pool is inherited by a fork, and no thread is left after an error or Ctrl-C.
         with ThreadPoolExecutor(self.threads, thread_name_prefix="ccdfx") as pool:
             running = deque(pool.submit(function, tile) for tile in itertools.islice(tiles, self.threads + 1))
             try:
@@ -118,13 +119,13 @@ def _resized(engine: Engine, threads: int) -> Engine:
 
 
 def threads_engine(threads: int | None = None, memory: int = DEFAULT_MEMORY) -> Engine:
-    """The engine of threads in this process; by default one for each usable processor, at most 16."""
+    """Create the engine of threads in this process; by default one for each usable processor, at most 16."""
     count = min(usable_processors(), MOST_THREADS) if threads is None else threads
     return Engine("threads", _ThreadMap(count), count, memory, shares_memory=True, resize=_resized)
 
 
 def usable_processors() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
@@ -135,14 +136,14 @@ _current: ContextVar[Engine | None] = ContextVar("ccdfx_engine", default=None)
 
 
 def current_engine() -> Engine:
-    """The engine that operations use here: that of the innermost `engine` block, else threads."""
+    """Return the engine that operations use here: that of the innermost `engine` block, else threads."""
     return _current.get() or ENGINES[0]
 
 
 def map_here(function: Callable[[Any], Any], tiles: Collection[Any]) -> Iterator[Any]:
-    """The results of tiles of arrays in memory, on the threads of the current engine if it runs them in this process.
+    """Compute tiles of arrays in memory, on the current engine if it runs in this process, else in threads.
 
-    Arrays in memory are never sent elsewhere: in the place of other engines there are threads.
+    Arrays in memory are never sent to another process.
 
     >>> list(map_here(abs, [-1, 2]))
     [1, 2]
@@ -156,18 +157,18 @@ def map_here(function: Callable[[Any], Any], tiles: Collection[Any]) -> Iterator
 def engine(
     name: str | Engine | None = None, *, threads: int | None = None, memory: int | None = None, **options: Any
 ) -> Iterator[Engine]:
-    """Run tiles in another way within a ``with`` block; results are the same to the last bit.
+    """Set the engine that runs tiles within a ``with`` block; results are the same to the last bit.
 
     Parameters
     ----------
     name : str or Engine, optional
         "threads" or the name of an engine that a plugin provides; the current one by default.
     threads : int, optional
-        How many tiles run at a time; one for each usable processor by default.
+        Number of tiles that run at a time; one for each usable processor by default.
     memory : int, optional
         Bytes that the tiles in flight may take together besides the result; 512 MiB by default for threads.
     **options
-        Those of the engine, as its `configure` takes them; "threads" has none.
+        Options of the engine, as its `configure` takes them; "threads" has none.
 
     Yields
     ------

@@ -1,6 +1,7 @@
-"""The few kinds of failure a user can cause.
+"""Error classes, one for each kind of failure that a user can cause.
 
-Each error names its subject (a file or an argument), the value, the rule that the value breaks, and the remedy.
+Each error names its subject (a file or an argument), the value, the rule that the value breaks, and the
+remedy.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _ABSENT: Any = type(
 
 
 def printable(text: object, limit: int = 200) -> str:
-    """Text that is safe on a terminal: control characters are escaped, long text is cut.
+    """Return text that is safe on a terminal: control characters are escaped, long text is cut.
 
     >>> printable("a\\x1b[31mb")
     'a\\\\x1b[31mb'
@@ -25,7 +26,7 @@ def printable(text: object, limit: int = 200) -> str:
 
 
 class CcdfxError(Exception):
-    """The root of every error that ccdfx raises on purpose.
+    """The base class of all errors that ccdfx raises on purpose.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class CcdfxError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def about(self, subject: object) -> CcdfxError:
-        """The same failure with another subject, for a function that calls the argument by its own name."""
+        """Return the same error with another subject, such as the name of the argument in the caller."""
         return _rebuild(type(self), str(subject), self.rule, self.value, self.remedy)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -89,7 +90,7 @@ class FileError(CcdfxError, OSError):
 
 
 class FormatError(FileError, ValueError):
-    """The content of a file is not what its format demands."""
+    """The content of a file does not conform to its format."""
 
     def __init__(
         self,
@@ -103,11 +104,11 @@ class FormatError(FileError, ValueError):
 
 
 class OutputExistsError(FileError, FileExistsError):
-    """An output is already there and overwriting was not asked for."""
+    """An output exists already and overwriting was not requested."""
 
 
 class UnknownNameError(CcdfxError, KeyError):
-    """A name that nobody has registered, or a keyword that a header does not have."""
+    """A name that is not registered, or a keyword that a header does not have."""
 
 
 class PluginError(CcdfxError):
@@ -123,12 +124,12 @@ class CheckFailedError(CcdfxError):
 
 
 class CcdfxWarning(UserWarning):
-    """A result that is still right, but that the user should know something about."""
+    """A problem that leaves the results valid, but that the user should know."""
 
 
 @contextmanager
 def errors_of(subject: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Make what a function of the user raises an error that names it; one of ccdfx, and want of memory, stay.
+    """Turn an exception of a user's function into an error that names it, except CcdfxError and MemoryError.
 
     >>> def broken(values):
     ...     return 1 / 0

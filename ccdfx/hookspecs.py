@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement. Each returns a list of records; `docs/plugins.md` shows every one in use."""
+"""Hooks that a plugin may implement; each returns a list of records. `docs/plugins.md` shows examples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the command line; `load` gives the click command and is called only when it is needed."""
+    """A command of the command line; `load` returns the click command and is called on demand."""
 
     name: str
     help: str
@@ -33,39 +33,39 @@ class Command:
 
 @hookspec
 def ccdfx_formats() -> list[Format]:  # type: ignore[empty-body]
-    """File formats: readers and writers."""
+    """Return file formats: readers and writers."""
 
 
 @hookspec
 def ccdfx_scalings() -> list[Scaling]:  # type: ignore[empty-body]
-    """Scalings of pixel values, with their inverses."""
+    """Return scalings of pixel values, with their inverses."""
 
 
 @hookspec
 def ccdfx_noise_models() -> list[NoiseModel]:  # type: ignore[empty-body]
-    """Noise models."""
+    """Return noise models."""
 
 
 @hookspec
 def ccdfx_rejections() -> list[Rejection]:  # type: ignore[empty-body]
-    """Rejection rules for combining."""
+    """Return rejection rules for combining."""
 
 
 @hookspec
 def ccdfx_steps() -> list[Step]:  # type: ignore[empty-body]
-    """Reduction steps for pipelines and recipes."""
+    """Return reduction steps for pipelines and recipes."""
 
 
 @hookspec
 def ccdfx_instruments() -> list[Instrument]:  # type: ignore[empty-body]
-    """Instruments: how to read their headers."""
+    """Return instruments, which define how to read headers."""
 
 
 @hookspec
 def ccdfx_engines() -> list[Engine]:  # type: ignore[empty-body]
-    """Engines: where tiles run."""
+    """Return engines, which run tiles."""
 
 
 @hookspec
 def ccdfx_commands() -> list[Command]:  # type: ignore[empty-body]
-    """Commands of the command line."""
+    """Return commands of the command line."""

@@ -1,4 +1,4 @@
-"""Sources in an image: where they are, and how bright.
+"""Detection of sources, centroids and aperture photometry.
 
 Positions are 0-based pixel coordinates of the array: (0, 0) is the centre of its first pixel.
 """
@@ -35,31 +35,32 @@ PHOTOMETRY = np.dtype(
 
 
 class Position(NamedTuple):
-    """A place in an array, in pixels; NaN where there is none."""
+    """A position in an array, in pixels; NaN where none was found."""
 
     x: float
     y: float
 
 
 def centroid(array: Any, x: float, y: float, radius: float) -> Position:
-    """The centre of the source near (x, y).
+    """Measure the windowed centroid of the source near (x, y), as SExtractor does.
 
-    The first moment of the pixels above their surroundings (the median of the ring between 1 and 1.6 radii) under a
-    Gaussian window with sigma = radius / 3, moved until it stays: the windowed centroid of SExtractor.
+    It is the first moment of the pixels above the background (the median of the ring between 1 and 1.6 radii)
+    under a Gaussian window with sigma = radius / 3, iterated until it converges.
 
     Parameters
     ----------
     array : Image or 2-D array
-        Bad pixels take the mean of their neighbours.
+        Bad pixels are replaced by the mean of their neighbours.
     x, y : float
-        Where to start.
+        Start position.
     radius : float
-        Of the window, in pixels; 1.3 FWHM is a good choice.
+        Radius of the window, in pixels; 1.3 FWHM is a good choice.
 
     Returns
     -------
     Position
-        (NaN, NaN) where nothing is brighter than its surroundings or the centre wanders off by more than `radius`.
+        (NaN, NaN) where nothing is brighter than the background or the centre moves away by more than
+        `radius`.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def centroid(array: Any, x: float, y: float, radius: float) -> Position:
     image = as_image(array, "array")
     radius = real("radius", radius, least=1, remedy="give pixels; 1.3 FWHM is a good choice")
     x, y = _inside(x, "x", image.shape[1]), _inside(y, "y", image.shape[0])
-    # Only the neighbourhood counts, however large the frame.
+    # Only the neighbourhood is copied, so that the time does not depend on the size of the frame.
     reach = math.ceil(3 * radius) + 2
     x0, y0 = max(round(x) - reach, 0), max(round(y) - reach, 0)
     window = slice(y0, round(y) + reach + 1), slice(x0, round(x) + reach + 1)
@@ -99,40 +100,39 @@ def centroid(array: Any, x: float, y: float, radius: float) -> Position:
 def find_sources(
     image: Any, *, threshold: float = 5.0, fwhm: float | None = None, border: int | None = None
 ) -> np.ndarray:
-    """The stars of an image, brightest first.
+    """Find the stars of an image, brightest first.
 
-    The image is cleaned of single hot pixels and filtered with the difference of two Gaussians matched to `fwhm`;
-    peaks that stand out of the local noise are measured, and those that are sharper than stars (hot pixels, cosmic
-    rays), drawn out to a line (trails, bad columns) or made of bad pixels (saturated cores) are left out.
+    Single hot pixels are replaced, and the image is filtered with the difference of two Gaussians matched to
+    `fwhm`. Peaks above the local noise are measured. Those that are sharper than stars (hot pixels, cosmic
+    rays), elongated (trails, bad columns) or made of bad pixels (saturated cores) are left out.
 
     Parameters
     ----------
     image : Image or 2-D array
-        Needs no subtraction of its background. Flagged and non-finite pixels are bad.
+        The background need not be subtracted. Flagged and non-finite pixels are bad.
     threshold : float
-        In units of the noise of the filtered image, which is measured.
+        In units of the measured noise of the filtered image.
     fwhm : float, optional
-        Of the stars, in pixels. Measured, between about 1.5 and 30, when not given.
+        FWHM of the stars, in pixels. By default it is measured, between about 1.5 and 30.
     border : int, optional
         Sources closer than this to an edge are left out; one FWHM by default.
 
     Returns
     -------
     numpy.ndarray, structured
-        `x`, `y` (windowed centroid), `peak` (central pixel above `background`), `flux` (of the Gaussian of `fwhm` that
-        the pixels match best), `fwhm` (from the second moments), `roundness` (minor over major axis of the windowed
-        second moments, squared), `sharpness` (central pixel above its neighbours, over the amplitude of that Gaussian),
-        `background`, `snr` (height over noise of the filtered image); in pixels and the unit of the image.
+        `x`, `y` (windowed centroid), `peak` (central pixel above `background`), `flux` (of the Gaussian of
+        `fwhm` that fits the pixels best), `fwhm` (from the second moments), `roundness` (minor over major
+        axis of the windowed second moments, squared), `sharpness` (central pixel above its neighbours, over
+        the amplitude of that Gaussian), `background`, `snr` (height over noise of the filtered image); in
+        pixels and the unit of the image.
 
     Raises
     ------
     ArgumentError
         A parameter that is not positive.
 
-    Notes
-    -----
-    After Stetson 1987 (PASP 99, 191) with the windowed moments of Bertin's SExtractor. A star of FWHM below 1.4
-    pixels cannot be told from a cosmic ray.
+    Notes ----- After Stetson 1987 (PASP 99, 191) with the windowed moments of Bertin's SExtractor. A star of
+    FWHM below 1.4 pixels cannot be distinguished from a cosmic ray.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def find_sources(
 
 
 def sources_in(plane: detection.Plane, *, fwhm: float, threshold: float, border: int) -> np.ndarray:
-    """The sources of a prepared plane, as `find_sources` returns them."""
+    """Find the sources of a prepared plane; the table is that of `find_sources`."""
     shapes = detection.measured(plane, detection.detected(plane, fwhm, threshold, border), fwhm)
     shapes = detection.without_twins(shapes.taken(detection.point_like(shapes, fwhm)), 0.7 * fwhm)
     table = np.empty(shapes.x.size, SOURCE)
@@ -171,26 +171,27 @@ def sources_in(plane: detection.Plane, *, fwhm: float, threshold: float, border:
 def aperture_photometry(
     image: Any, positions: Any, *, radius: float, annulus: Sequence[float] | None = None
 ) -> np.ndarray:
-    """Fluxes in circular apertures, each pixel weighted with exactly the area that lies inside.
+    """Measure fluxes in circular apertures, each pixel weighted with exactly its area inside the circle.
 
     Parameters
     ----------
     image : Image or 2-D array
     positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`
     radius : float
-        Of the aperture, in pixels.
+        Radius of the aperture, in pixels.
     annulus : (inner, outer), optional
         Radii of a ring around each position; its median, clipped at 3 sigma, is subtracted as background.
 
     Returns
     -------
     numpy.ndarray, structured, in the order of the positions
-        `x`, `y`, `flux`, `variance`, `background` (per pixel), `area` (pixels of the aperture inside the frame),
-        `masked_area` (of which bad), `flags` (OR over the aperture, NO_DATA where it leaves the frame).
-        A bad pixel counts with the mean of its nearest good neighbours and raises its flag: drop flagged sources
-        where that does not do. Without a good pixel in the aperture, or in the ring, flux and variance are NaN.
-        `variance` is the sum of squared weights times the image's variance (that of the ring's scatter where the
-        image has none: the sky's noise alone), plus that of the background: area^2 pi/2 scatter^2 / n for a median of n.
+        `x`, `y`, `flux`, `variance`, `background` (per pixel), `area` (pixels of the aperture inside the
+        frame), `masked_area` (of which bad), `flags` (OR over the aperture, NO_DATA where it leaves the
+        frame). A bad pixel is replaced by the mean of its nearest good neighbours, and its flag is set: drop
+        flagged sources where that is not sufficient. Without a good pixel in the aperture, or in the ring,
+        flux and variance are NaN. `variance` is the sum of squared weights times the variance of the image
+        (where it has none, that of the scatter in the ring: the noise of the sky alone), plus that of the
+        background: area^2 pi/2 scatter^2 / n for a median of n.
 
     Raises
     ------
@@ -227,7 +228,7 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     table = np.zeros(len(places), PHOTOMETRY)
     table["x"], table["y"] = places.T
     table["background"] = np.where(count > 0, level, np.nan) if ring else 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # sums and squares that are no numbers
+    with np.errstate(over="ignore", invalid="ignore"):  # sums and squares may overflow or be NaN
         table["flux"] = total - area * table["background"]
         own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
         table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
@@ -239,7 +240,7 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
 
 
 def usable(image: Image) -> np.ndarray:
-    """Good pixels whose values also fit into float32."""
+    """Return the mask of good pixels whose values fit into float32."""
     return image.good & (np.abs(image.array) < 1e30) if image.dtype.kind == "f" else image.good
 
 
@@ -249,7 +250,7 @@ def _good(image: Image, window: tuple[slice, slice]) -> np.ndarray:
 
 
 def _near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
-    """Which sources have a pixel of the mask within `radius`."""
+    """Flag the sources that have a pixel of the mask within `radius`."""
     sums = np.zeros((len(table), 8))
     places = np.column_stack([table["x"], table["y"]])
     flat = mask.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Composing operations: a step binds options, a pipeline joins steps, and both are values."""
+"""Pipelines of operations: a step binds options, a pipeline joins steps, and both are immutable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Step:
     Parameters
     ----------
     name : str
-        What recipes and the HISTORY call it.
+        Name of the step in recipes and in the HISTORY.
     function : callable
         ``function(image, **options) -> Image``.
     options : mapping
@@ -37,7 +37,7 @@ class Step:
 
     @property
     def parameters(self) -> Parameters:
-        """Every option with the value that it has, bound or by default; unbound ones without default are left out."""
+        """The options with their values, bound or default; unbound ones without a default are left out."""
         defaults = {
             name: parameter.default
             for name, parameter in _keywords(self.function).items()
@@ -46,7 +46,7 @@ class Step:
         return frozen({**defaults, **self.options})
 
     def configure(self, **options: Any) -> Step:
-        """The step with these options bound; a misspelt or missing one is an error now, not when it runs."""
+        """Return the step with these options bound; a misspelt or missing option is an error at once."""
         known = _keywords(self.function)
         check_names(self.name, known, options)
         bound = {**self.options, **{name: _bindable(value) for name, value in options.items()}}
@@ -58,7 +58,7 @@ class Step:
         return replace(self, options=frozen(bound))
 
     def __call__(self, image: Any) -> Image:
-        """The operation's result, with one HISTORY line added."""
+        """Apply the operation, and add one HISTORY line to the result."""
         return self._applied(as_image(image), self.history_line())
 
     def _applied(self, data: Any, line: str) -> Image:
@@ -74,7 +74,7 @@ class Step:
         return result.replace(header=result.header.add_history(line))
 
     def history_line(self) -> str:
-        """What the step writes into the HISTORY: version, name, options, and hashes of master frames."""
+        """Return the HISTORY line of the step: version, name, options, and hashes of master frames."""
         options = " ".join(f"{name}={history_text(value)}" for name, value in self.options.items())
         return f"ccdfx {registry.version()} {self.name} {options}".rstrip()
 
@@ -87,14 +87,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """A step that makes one image of each group of images; made by `gather`.
+    """A step that makes one image of each group of images; `gather` creates it.
 
     Parameters
     ----------
     step : Step
         The function ``function(images, **options) -> Image`` with its options.
     by : tuple of str, or callable
-        The header keywords, or the function of an image, whose values tell the groups apart.
+        The header keywords, or the function of an image, whose values define the groups.
     """
 
     step: Step
@@ -106,11 +106,11 @@ class Gather:
         return self.step.name
 
     def key(self, image: Image) -> Any:
-        """What the images of one group have in common; a keyword that the header lacks is an error."""
+        """Return the values that define the group of an image; a missing keyword is an error."""
         return self.by(image) if callable(self.by) else tuple(image.header[keyword] for keyword in self.by)
 
     def label(self, key: Any) -> str:
-        """A group in words.
+        """Return the label of a group.
 
         >>> gather("combine", by="FILTER").label(("V",))
         'combine FILTER=V'
@@ -121,7 +121,7 @@ class Gather:
         return " ".join([self.name, *facts])
 
     def __call__(self, images: Iterable[Any]) -> Image:
-        """One image of all of these, with one HISTORY line added."""
+        """Apply the function to these images, and add one HISTORY line to the result."""
         frames = as_images(images)
         return self.step._applied(frames, f"{self.step.history_line()} of {len(frames)} frames")
 
@@ -138,14 +138,13 @@ class Gather:
 class Pipeline:
     """Steps that are applied one after the other. Joining is associative; ``pipeline()`` is the identity.
 
-    Called on an image it gives the image after every step; `run` puts many frames through it, which steps that
-    gather need.
+    A call with an image applies every step to it. Steps that gather need many frames: use `run`.
     """
 
     steps: tuple[Step | Gather, ...] = ()
 
     def __call__(self, image: Any) -> Image:
-        """The image after every step."""
+        """Apply every step to the image."""
         for one in self.steps:
             if isinstance(one, Gather):
                 raise ArgumentTypeError(
@@ -177,17 +176,17 @@ def step(function: Callable[..., Image] | str, **options: Any) -> Step:
     Parameters
     ----------
     function : callable or str
-        ``function(image, *, option=...) -> Image``, or a name that a built-in or a plugin has registered.
+        ``function(image, *, option=...) -> Image``, or the name of a registered step.
     **options
-        Checked against the signature now. An Image or a 2-D array is bound as a master frame with the SHA-256 of its
-        pixels, which the function gets as an Image; lists and dicts are copied.
+        Checked against the signature at once. An Image or a 2-D array is bound as a master frame with the
+        SHA-256 of its pixels, and passed to the function as an Image; lists and dicts are copied.
 
     Raises
     ------
     ArgumentTypeError
         For an unknown or a missing option.
     UnknownNameError
-        For a name that nobody registered.
+        For a name that is not registered.
 
     Examples
     --------
@@ -213,22 +212,22 @@ def gather(
     by: str | Iterable[str] | Callable[[Image], Any] = (),
     **options: Any,
 ) -> Gather:
-    """A step that makes one image of many, for a pipeline that `run` puts many frames through.
+    """Create a step that makes one image of each group of frames, for a pipeline used with `run`.
 
     Parameters
     ----------
     function : callable or "combine"
         ``function(images, *, option=...) -> Image``.
     by : keyword, keywords, or function
-        The images of a group agree in these header keywords, or in what the function says of them. By default all
-        images are one group.
+        The images of a group have equal values of these header keywords, or of this function of an image. By
+        default all images are one group.
     **options
-        Of the function, checked now.
+        Options of the function, checked at once.
 
     Raises
     ------
     ArgumentTypeError
-        For an unknown or a missing option, or groups by something else.
+        For an unknown or a missing option, or for another type of `by`.
     UnknownNameError
         For a name other than "combine".
 
@@ -282,7 +281,7 @@ def pipeline(*steps: Step | Gather | Pipeline) -> Pipeline:
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The options of an operation: its keyword-only parameters, or else all after the first."""
+    """Return the options of an operation: its keyword-only parameters, else all after the first."""
     parameters = list(inspect.signature(function).parameters.values())
     named = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     if not named:
@@ -291,7 +290,7 @@ def _keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _bindable(value: Any) -> Any:
-    """The value as one that nobody else can change; frames become masters with the SHA-256 of their pixels."""
+    """Return an immutable form of a value; frames become masters with the SHA-256 of their pixels."""
     if isinstance(value, Image) or getattr(value, "ndim", 0) == 2:
         image = as_image(value)
         return Master(image, IN_MEMORY, pixel_sha256(image))

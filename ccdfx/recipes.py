@@ -1,4 +1,4 @@
-"""The text form of a pipeline: a recipe in TOML."""
+"""Recipes: pipelines as TOML text."""
 
 from __future__ import annotations
 
@@ -34,18 +34,19 @@ _AVERAGE = "average"
 
 
 def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
-    """The recipe of a pipeline, as TOML text.
+    """Convert a pipeline to a recipe, as TOML text.
 
     Parameters
     ----------
     pipe : Pipeline
     folder : Path, optional
-        Where the recipe will lie: master frames in or below it are named relative to it, others by their full path.
+        Folder of the recipe: master frames in or below it have relative paths in the recipe, others full
+        paths.
 
     Raises
     ------
     ArgumentError
-        For what has no text form: a function that nobody registered, or a master frame that is in no file.
+        For an object without a text form: an unregistered function, or a master frame that is not in a file.
 
     Examples
     --------
@@ -63,14 +64,14 @@ def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
 
 
 def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = None) -> Pipeline:
-    """The pipeline of a recipe.
+    """Read a pipeline from a recipe.
 
     Parameters
     ----------
     source : path, or text with at least one line break
         Names of files in a recipe are relative to the recipe.
     read_master : callable, optional
-        How a master frame is read; by default ``ccdfx.read_master``.
+        Function that reads a master frame; by default ``ccdfx.read_master``.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = N
 
 
 def write_recipe(pipe: Pipeline, path: Any, *, overwrite: bool = False) -> Path:
-    """Write the recipe of a pipeline into a file, atomically."""
+    """Write the recipe of a pipeline to a file, atomically."""
     from ccdfx.io.atomic import atomic_path
 
     path = _path(path)
@@ -166,7 +167,7 @@ def _option_lines(one: Step, defaults: Mapping[str, Any], folder: Path | None) -
 
 
 def _encoded(value: Any, where: str, folder: Path | None) -> Any:
-    """A value as strings, numbers, lists and tables."""
+    """Convert a value to strings, numbers, lists and tables."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, str | bool | int | float):
@@ -258,7 +259,7 @@ def _text(source: Any) -> tuple[str, Path, str]:
     path = _path(source)
     try:
         return path.read_text(encoding="utf-8"), path.parent, str(path)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name, or no UTF-8
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name, or text that is not UTF-8
         raise FileError(
             path, f"cannot be read as a recipe: {error}", remedy="give the path of a TOML file"
         ) from None

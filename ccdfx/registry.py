@@ -1,7 +1,8 @@
-"""Which formats, scalings, rules, steps... there are: the built-in ones and those of installed plugins.
+"""Registry of formats, scalings, rejection rules, steps etc., built-in ones and those of installed plugins.
 
-A plugin that cannot be imported, that raises or that returns something else than records is one warning, and the
-rest works. Two plugins that claim one name, and a hook that does not exist, are errors that name both.
+A plugin that cannot be imported, that raises an error or that does not return records causes one warning, and
+the others work. Two plugins that provide the same name, or a hook that does not exist, are errors that name
+the plugins.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _NO_PLUGIN = "none"
 
 @dataclass(frozen=True, slots=True)
 class PluginReport:
-    """What `plugins` says of one plugin: what it provides by kind, or why it is broken."""
+    """The report of `plugins` on one plugin: what it provides by kind, or why it is broken."""
 
     name: str
     version: str
@@ -58,7 +59,7 @@ class _Loaded:
 
 
 def records(kind: str) -> Mapping[str, Any]:
-    """All records of one kind by name, built-in ones first.
+    """Collect all records of one kind by name, built-in ones first.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def records(kind: str) -> Mapping[str, Any]:
     Raises
     ------
     PluginError
-        When two plugins claim one name, or a plugin implements a hook that does not exist.
+        When two plugins provide the same name, or a plugin implements a hook that does not exist.
     UnknownNameError
         For a kind, or a plugin in the environment variable CCDFX_PLUGINS, that does not exist.
     """
@@ -78,7 +79,7 @@ def records(kind: str) -> Mapping[str, Any]:
 
 
 def lookup(kind: str, name: str) -> Any:
-    """The record of that kind and name; an unknown name is an error that lists the known ones."""
+    """Look up a record by kind and name; an unknown name is an error that lists the known ones."""
     found = records(kind)
     if not isinstance(name, str) or name not in found:
         near = difflib.get_close_matches(str(name), found, 1)
@@ -89,7 +90,7 @@ def lookup(kind: str, name: str) -> Any:
 
 
 def plugins() -> tuple[PluginReport, ...]:
-    """Every installed plugin, the built-in one first, with what it provides or why it is broken."""
+    """List the installed plugins, the built-in one first, with what they provide or why they are broken."""
     loaded = _loaded()
     reports = []
     for name in loaded.versions:
@@ -106,7 +107,7 @@ def plugins() -> tuple[PluginReport, ...]:
 
 
 def reset() -> None:
-    """Forget what was found, so that the next question looks at the installed plugins again."""
+    """Clear the caches, so that the next call searches the installed plugins again."""
     for cached in (_loaded, _collected, _warn_once):
         cached.cache_clear()
 
@@ -137,13 +138,13 @@ def _loaded() -> _Loaded:
         versions[label] = entry.dist.version if entry.dist else "unknown"
         try:
             manager.register(entry.load(), name=label)
-        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way
             problems[label] = _cause(error)
     return _Loaded(manager, MappingProxyType(versions), MappingProxyType(problems))
 
 
 def _wanted(entries: list[Any]) -> list[Any]:
-    """The entry points that the environment asks for: all where it says nothing, none for "none"."""
+    """Select the entry points that the environment variable names: all if it is empty, none for "none"."""
     text = os.environ.get(VARIABLE, "").strip()
     names = [name for part in text.split(",") if (name := part.strip())]
     if not names or names == [_NO_PLUGIN]:
@@ -159,7 +160,7 @@ def _wanted(entries: list[Any]) -> list[Any]:
 
 
 def version() -> str:
-    """The version of ccdfx that is installed."""
+    """Return the version of ccdfx that is installed."""
     from importlib.metadata import version as installed
 
     return installed("ccdfx")
@@ -190,7 +191,7 @@ def _collected(kind: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
 
 
 def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None]:
-    """The records of one kind that one plugin returns, or why it could not be asked."""
+    """Call a hook of one plugin; return its records, and the reason if the call failed."""
     hook, path = _KINDS[kind]
     caller = getattr(loaded.manager.hook, hook)
     items: list[Any] = []
@@ -199,7 +200,7 @@ def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None
             continue
         try:
             answer = implementation.function()
-        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way
             return [], f"{hook} raised {_cause(error)}"
         module, name = path.split(":")
         record = getattr(importlib.import_module(module), name)
@@ -242,7 +243,7 @@ def _warn_once(plugin: str, problem: str) -> None:
 def _shown(answer: Any) -> str:
     try:
         return repr(answer)[:80]
-    except Exception:  # a foreign class may fail in any way
+    except Exception:  # the repr of a class of a plugin may fail in any way
         return f"a {type(answer).__name__}"
 
 

@@ -1,4 +1,4 @@
-"""Many frames through a pipeline: lazily, in order, several at a time, and one bad frame does not stop the others."""
+"""Execution of a pipeline on many frames: lazy, ordered, parallel; a bad frame does not stop the others."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ccdfx.records.image import Image, as_image
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What became of one frame, or of one group of frames that a pipeline gathers.
+    """The result or the failure of one frame, or of one group of frames that a pipeline gathers.
 
     Parameters
     ----------
     index : int
-        Of the frame among those that were given, or of the group, from 0.
+        Number of the frame in the input, or of the group, from 0.
     name : str
-        The path of the frame or the name of its source, else ``frames[index]``; of a group, what is common to it.
+        The path of the frame or the name of its source, else ``frames[index]``; for a group, its label.
     image : Image or None
-        The result; its HISTORY says which steps made it. None where a step failed.
+        The result, with its steps in the HISTORY. None where a step failed.
     failure : PipelineError or None
-        Which step failed, and why.
+        The error, which names the step that failed and the cause.
     """
 
     index: int
@@ -43,20 +43,20 @@ def run(
     *,
     failed: Callable[[Outcome], Any] | None = None,
 ) -> Iterator[Image]:
-    """Put frames through a pipeline, and give the results one by one, in the order of the frames.
+    """Run a pipeline on many frames, and yield the results one by one, in the order of the frames.
 
-    Frames are read and worked on by the current engine, a few ahead of the one that is asked for, and no more; the
-    results are those of ``map(pipe, frames)`` for any number of threads. Steps made by `gather` wait for all frames,
-    which stay in memory until then.
+    The current engine reads and processes the frames, only a few ahead of the one that is requested; the
+    results are those of ``map(pipe, frames)`` for any number of threads. Steps made by `gather` wait for all
+    frames, which stay in memory until then.
 
     Parameters
     ----------
     pipe : Pipeline, Step or Gather
     frames : iterable of paths, Image, 2-D array or Source
-        Drawn one by one; it may be a generator. Sources are not closed.
+        Taken one by one; it may be a generator. Sources are not closed.
     failed : callable, optional
-        Is told the `Outcome` of a frame that fails, which is then left out: ``failed=failures.append`` collects them.
-        By default the first failure is raised.
+        Called with the `Outcome` of a frame that fails, which is then left out: ``failed=failures.append``
+        collects them. By default the first failure is raised.
 
     Yields
     ------
@@ -83,7 +83,7 @@ def run(
 
 
 def outcomes(pipe: Pipeline | Step | Gather, frames: Iterable[Any]) -> Iterator[Outcome]:
-    """What becomes of each frame in a pipeline, as `run` does it: the result, or the failure, with the name.
+    """Run a pipeline as `run` does, and yield the result or the failure of each frame, with its name.
 
     >>> from ccdfx import step
     >>> for outcome in outcomes(step("trim", section="[1:2,1:1]"), [[[1.0, 2.0, 3.0]], [[1.0]]]):
@@ -119,14 +119,14 @@ def _images(stream: Iterator[Outcome], failed: Callable[[Outcome], Any] | None) 
 def _mapped(
     using: Engine, begin: Callable[[Any, Any], Outcome], stream: Iterable[Any], pipe: Pipeline, first: int
 ) -> Iterator[Outcome]:
-    """The stream through the steps from number `first` to the next one that gathers, on the engine."""
+    """Apply the steps from number `first` up to the next one that gathers to the stream, on the engine."""
     here = tuple(itertools.takewhile(lambda one: not isinstance(one, Gather), pipe.steps[first:]))
     work = partial(begin, (here, first + 1, len(pipe.steps)))
     return using.map(work, stream)
 
 
 def _loaded(memory: int, steps: Any, item: tuple[int, Any]) -> Outcome:
-    """A frame, read if it must be, after the steps."""
+    """Read a frame if necessary, and apply the steps."""
     index, frame = item
     outcome = Outcome(index, _name(frame, index))
     try:
@@ -137,7 +137,7 @@ def _loaded(memory: int, steps: Any, item: tuple[int, Any]) -> Outcome:
 
 
 def _inside(memory: int, steps: Any, outcome: Outcome) -> Outcome:
-    """An image after the steps. Frames run side by side, so that nothing in a frame asks for more threads."""
+    """Apply the steps to an image, with one thread, because the frames themselves run in parallel."""
     those, first, total = steps
     image = outcome.image
     if image is None:
@@ -153,7 +153,7 @@ def _inside(memory: int, steps: Any, outcome: Outcome) -> Outcome:
 
 
 def _gathered(using: Engine, one: Gather, where: str, stream: Iterator[Outcome]) -> Iterator[Outcome]:
-    """Failures as they come; then one image of each group, in the order in which the groups were first seen."""
+    """Yield failures at once, then one image of each group, in the order in which the groups first occur."""
     groups: dict[Any, list[Image]] = {}
     for outcome in stream:
         if outcome.image is None:

@@ -1,7 +1,7 @@
-"""The command line: one file a command.
+"""Command line, with one module per command.
 
-`TABLE` is all that `ccdfx --help` needs to know of the built-in commands; a command's own module is imported
-when that command runs, so the help of the whole costs no more than starting Python and click.
+`TABLE` holds all that `ccdfx --help` needs about the built-in commands. The module of a command is imported
+only when that command runs, so that the general help takes no longer than starting Python and click.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ TABLE: dict[str, str] = {
 
 
 def load(name: str):
-    """The click command of the built-in `name` (a key of `TABLE`)."""
+    """Return the click command of the built-in `name` (a key of `TABLE`)."""
     from importlib import import_module
 
     return import_module(f"ccdfx.cli.{name}").command
 
 
 def main() -> None:
-    """Entry point of the `ccdfx` script and of `python -m ccdfx`; never returns."""
+    """Run the command line and exit; the entry point of the `ccdfx` script and of `python -m ccdfx`."""
     import sys
 
     try:
         from ccdfx.cli.group import start
 
         start()
-    except KeyboardInterrupt:  # so early that click was not there to see it
+    except KeyboardInterrupt:  # before click can handle it
         sys.exit(130)

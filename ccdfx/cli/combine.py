@@ -1,4 +1,4 @@
-"""`ccdfx combine`: many frames into one."""
+"""`ccdfx combine`: combination of frames into one image, with rejection and alignment."""
 
 from __future__ import annotations
 
@@ -120,8 +120,9 @@ def command(
 ) -> None:
     """Combine frames into one, with rejection and alignment.
 
-    Frames are read by rows, so their number is not bounded by memory (--align and --offsets stars read them whole).
-    The result's header is the first frame's, with HISTORY lines that name the options and the inputs.
+    Frames are read by rows, so their number is not limited by memory (--align and --offsets stars read them
+    whole). The header of the result is that of the first frame, with HISTORY lines that name the options and
+    the inputs.
     """
     options["align"] = options.pop("align_by") or options["align"]
     paths = [Path(frame) for frame in frames]
@@ -150,7 +151,7 @@ def command(
 
 
 def chosen_engine(options: dict[str, Any]) -> Any:
-    """The engine that was asked for, or None; frames that are aligned lie in memory, where others do not reach."""
+    """Return the chosen engine, or None; refuse --align with an engine that does not share memory."""
     engine = engine_of(options["engine"], options["scheduler"])
     if options["align"] and engine is not None and not engine.shares_memory:
         raise click.UsageError(
@@ -161,7 +162,7 @@ def chosen_engine(options: dict[str, Any]) -> Any:
 
 @contextmanager
 def work(threads: int | None, memory: int | None, engine: Any = None) -> Iterator[None]:
-    """Compute with that engine, threads and megabytes, and with a bar that counts tiles on a terminal."""
+    """Set the engine, its threads and memory (MB) within a block, with a progress bar of tiles."""
     import ccdfx
 
     with (
@@ -173,7 +174,7 @@ def work(threads: int | None, memory: int | None, engine: Any = None) -> Iterato
 
 
 def counting(engine: Any, update: Callable[[str, int, int], None]) -> Any:
-    """The engine, telling `update` of every tile that is done."""
+    """Return the engine with a `map` that reports every finished tile to `update`."""
 
     def counted(function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
         tiles = list(tiles)  # a tile is a few numbers, not pixels
@@ -187,7 +188,7 @@ def counting(engine: Any, update: Callable[[str, int, int], None]) -> Any:
 def choices(
     *, average: Any, reject: str | None, flags: int | None, shared: str | None, **options: Any
 ) -> dict[str, Any]:
-    """The options of `ccdfx.combine` that were asked for, with the default rule spelt out."""
+    """Return the given options of `ccdfx.combine`, with the default rejection rule made explicit."""
     from ccdfx.cli.options import looked_up
     from ccdfx.operations.reject import default_rejection
 
@@ -207,7 +208,7 @@ def choices(
 
 
 def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
-    """The frames of each result: one list, or with every extension wanted one for each of them."""
+    """Open the frames of each result: one list, or with ``--hdu all`` one list for each extension."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
 
@@ -220,7 +221,7 @@ def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
 
 
 def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align: bool | str) -> Any:
-    """What `make` makes of open frames, aligned if asked for; an error says the file of an image."""
+    """Apply `make` to open frames, aligned on request, and close them; an error names the file."""
     import ccdfx
 
     with ExitStack() as closing:
@@ -239,7 +240,7 @@ def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align:
 
 
 def map_images(stacks: Sequence[Any]) -> list[Any]:
-    """The maps of all results as images, named by what they are."""
+    """Convert the maps of all results to images, named by EXTNAME."""
     import ccdfx
 
     images = []
@@ -257,7 +258,7 @@ def map_images(stacks: Sequence[Any]) -> list[Any]:
 
 
 def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any]) -> list[str]:
-    """The lines of provenance: version, options, and the inputs by name, in the ASCII of a FITS header."""
+    """Return the HISTORY lines: version, options and names of the inputs, in the ASCII of a FITS header."""
     import ccdfx
 
     told = {

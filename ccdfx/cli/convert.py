@@ -1,4 +1,4 @@
-"""`ccdfx convert`: images written in another format."""
+"""`ccdfx convert`: conversion of images to another format."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from ccdfx.cli.terminal import say, talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
 
-    The suffix of the output decides the format; `ccdfx plugins` lists those that can be written. Pixels keep their
-    values and their type.
+    The suffix of the output decides the format; `ccdfx plugins` lists the formats. Pixels keep their values
+    and their type.
     """
     import ccdfx
 
@@ -48,7 +48,7 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
 
 
 def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path]:
-    """The new file of each: the output itself, or in it when it is a directory."""
+    """Return the output file of each source: `output` itself, or a file in the directory `output`."""
     if suffix is None:
         if len(sources) > 1 or output.is_dir():
             raise click.UsageError("--to says the format of files in a directory, such as --to .npz")
@@ -64,7 +64,7 @@ def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path
 
 
 def _stem(path: Path) -> str:
-    """The name without the suffixes of a compressed file: image.fits.gz is image."""
+    """Return the file name without its suffixes, also those of compression: image.fits.gz gives image."""
     name = path.name
     for ending in (".gz", ".bz2", ".fz"):
         name = name.removesuffix(ending)

@@ -1,4 +1,4 @@
-"""`ccdfx demo`: a simulated night, reduced and compared with its truth."""
+"""`ccdfx demo`: a simulated night, reduced and compared with the known truth."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def command(output: str | None, seed: int, as_json: bool) -> None:
 
 
 def row(check) -> list:
-    """One line of the table, in the order of `TITLES`."""
+    """Return one row of the table, in the order of `TITLES`."""
     verdict = "agrees" if check.passed else "DISAGREES"
     return [check.quantity, check.unit, check.truth, check.result, check.tolerance, verdict]

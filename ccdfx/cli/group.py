@@ -1,4 +1,4 @@
-"""The `ccdfx` command group: built-in commands by a static table, those of plugins through the registry."""
+"""The `ccdfx` command group: built-in commands from a static table, those of plugins from the registry."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WOULD_OVERWRITE = 4
 
 
 class Failure(click.ClickException):
-    """A failure that a user can mend: one line on stderr and an exit status."""
+    """An error that the user can correct: one line on stderr and an exit status."""
 
     def __init__(self, message: str, status: int = FAILED) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class Failure(click.ClickException):
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]  # click has a class variable here
-        """What click ends the process with."""
+        """The exit status of the process."""
         return self.status
 
     def show(self, file: object = None) -> None:
@@ -41,7 +41,7 @@ class Failure(click.ClickException):
 
 
 class Commands(click.Group):
-    """A click group that imports a command's module only when the command is asked for."""
+    """A click group that imports a command's module only when the command is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*TABLE, *sorted(_foreign_or_none())]
@@ -62,20 +62,20 @@ class Commands(click.Group):
                 formatter.write_dl([(escape(name), escape(foreign[name].help)) for name in sorted(foreign)])
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with failures():  # help and version are printed here already
+        with failures():  # help and version are printed in here
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         with failures():
             result = super().invoke(ctx)
-            if sys.stdout is not None:  # None where the caller has closed it
-                sys.stdout.flush()  # a closed pipe must show here, not while the interpreter goes down
+            if sys.stdout is not None:  # None if the caller has closed it
+                sys.stdout.flush()  # a closed pipe must raise here, not while the interpreter exits
         return result
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn what can go wrong on the user's side into one line and an exit status, never a traceback."""
+    """Turn errors that the user can cause into one line and an exit status, without a traceback."""
     try:
         yield
     except OutputExistsError as error:
@@ -97,10 +97,10 @@ def failures() -> Iterator[None]:
 
 
 def _foreign() -> dict:
-    """Command records of installed plugins by name, without the built-in ones."""
+    """Return the command records of installed plugins by name, without the built-in ones."""
     from importlib.metadata import entry_points
 
-    if not entry_points(group="ccdfx"):  # spares `--help` the registry where no plugin is installed
+    if not entry_points(group="ccdfx"):  # without plugins `--help` need not load the registry
         return {}
     from ccdfx import registry
 
@@ -108,7 +108,7 @@ def _foreign() -> dict:
 
 
 def _foreign_or_none() -> dict:
-    """The same for help texts, which must come whatever two plugins quarrel about."""
+    """Return the same for help texts, which must not fail when two plugins clash."""
     try:
         return _foreign()
     except CcdfxError as error:
@@ -117,12 +117,12 @@ def _foreign_or_none() -> dict:
 
 
 def _loaded(record) -> click.Command:
-    """The click command of a plugin's record; a plugin that fails to give one is named."""
+    """Load the click command of a plugin's record; raise PluginError if the plugin fails to return one."""
     from ccdfx.errors import PluginError
 
     try:
         command = record.load()
-    except Exception as error:  # whatever a foreign package raises must not end in a traceback of ours
+    except Exception as error:  # an error of a plugin must not end in a traceback of ccdfx
         raise PluginError(
             f"command {record.name!r}",
             f"its plugin raised {type(error).__name__}: {error}",
@@ -139,7 +139,7 @@ def _loaded(record) -> click.Command:
 
 
 def _forget_stdout() -> None:
-    """Point stdout at nothing: the reader of the pipe is gone, and the last flush must not complain."""
+    """Redirect stdout to the null device, since the last flush into a closed pipe would raise."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -159,20 +159,20 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 def commands() -> None:
     """Reduce CCD images.
 
-    Data goes to stdout, talk to stderr. `ccdfx COMMAND --help` explains a command.
+    Data goes to stdout, messages to stderr. `ccdfx COMMAND --help` explains a command.
     """
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """Warnings as one line of talk instead of Python's two with a source line."""
+    """Print a warning as one line, without the source line that Python adds."""
     say(f"ccdfx: warning: {message}")
 
 
 def start() -> None:
     """Run the command line on `sys.argv` and exit."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show must not end the program
+        if hasattr(stream, "reconfigure"):  # a character that the terminal cannot show must not raise
             stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so temporary files go
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # cleans up temporary files on exit
     warnings.showwarning = _show_warning
     commands(prog_name="ccdfx")

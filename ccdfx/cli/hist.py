@@ -13,7 +13,7 @@ from ccdfx.errors import CcdfxError
 
 
 def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Numbers from 0 to 100; others are a usage error."""
+    """Parse percentiles, numbers from 0 to 100; others are a usage error."""
     from ccdfx.plots import Marks
 
     try:
@@ -33,7 +33,7 @@ def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | Non
 @options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
-    """Draw how often each value occurs: into a file with -o, else into a window."""
+    """Draw the histogram of the pixel values: into a file with -o, else into a window."""
     from ccdfx import plots
 
     if output is not None:

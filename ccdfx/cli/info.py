@@ -1,4 +1,4 @@
-"""`ccdfx info`: what a file holds."""
+"""`ccdfx info`: the content of files: images, types, flags and header values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccdfx.cli.terminal import escape, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
 UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
-ELSEWHERE = ("file", "shape", "problem")  # these facts of the header are shown in other places
+ELSEWHERE = ("file", "shape", "problem")  # these header values are shown in other places
 
 
 @click.command("info")
@@ -34,10 +34,10 @@ def command(
     no_checksum: bool,
     as_json: bool,
 ) -> None:
-    """Show what files hold: their images with shape, type and flags (of cubes the first plane), and what the
-    header says.
+    """Show the content of files: images with shape, type and flags (of cubes the first plane), header values.
 
-    A file or an image that cannot be read is named on stderr, the others are shown, and the exit status is 1.
+    A file or an image that cannot be read is reported on stderr, the others are shown, and the exit status is
+    1.
     """
     shown: list[dict] = []
     for name in files:
@@ -57,13 +57,13 @@ def command(
 
 
 def problems(facts: dict[str, Any]) -> list[str]:
-    """What is wrong with a file and its images."""
+    """List the problems of a file and its images."""
     found = [facts, *facts["contents"]]
     return [part["problem"] for part in found if part.get("problem")]
 
 
 def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) -> dict[str, Any]:
-    """Everything that is shown of one file, as plain values."""
+    """Collect everything that is shown of one file, as plain values."""
     from ccdfx.io.reading import find_format
     from ccdfx.night.frames import frame_of
     from ccdfx.night.instruments import known_instruments
@@ -82,7 +82,7 @@ def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) 
 
 
 def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any]]:
-    """The HDUs of a FITS file in order, also those that are no images."""
+    """Yield the HDUs of a FITS file in order, including those that are not images."""
     from ccdfx.io.content import content_of
     from ccdfx.io.groups import grouped
     from ccdfx.io.hdus import walk
@@ -105,7 +105,7 @@ def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any
 
 
 def _of_others(path: Path, header: bool) -> Iterator[dict[str, Any]]:
-    """The images of a file in another format."""
+    """Yield the images of a file in another format."""
     import ccdfx
 
     for number, image in enumerate(ccdfx.read(path, hdu="all")):
@@ -113,7 +113,7 @@ def _of_others(path: Path, header: bool) -> Iterator[dict[str, Any]]:
 
 
 def _of_image(path: Path, header: bool, **which: Any) -> dict[str, Any]:
-    """What reading the image tells; a wrong checksum is a problem, but the pixels are shown."""
+    """Describe one image; a wrong checksum is reported, but the image is described."""
     import ccdfx
 
     try:
@@ -145,7 +145,7 @@ def _described(image: Any, header: bool) -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> Iterator[str]:
-    """The lines that show the facts of one file."""
+    """Yield the lines that describe one file."""
     yield f"{escape(facts['file'])}: {facts['format']}"
     for part in facts["contents"]:
         yield from _part_lines(part)
@@ -178,7 +178,7 @@ def _fact_text(name: str, value: Any) -> str:
 
 
 def card_text(keyword: str, value: object, comment: str) -> str:
-    """One card on one line.
+    """Format one card as one line.
 
     >>> card_text("EXPTIME", 30.0, "s"), card_text("HISTORY", "flat divided", "")
     ('EXPTIME  = 30.0 / s', 'HISTORY  flat divided')

@@ -1,4 +1,4 @@
-"""`ccdfx inspect`: a window to click into, and a table of what was clicked."""
+"""`ccdfx inspect`: interactive measurements in a window, and a table of the clicked places."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def command(
     as_json: bool,
     **which: Any,
 ) -> None:
-    """Open a window on images; click for values, cuts and the width of stars; press h there for the keys.
+    """Show images in a window; click for values, cuts and the width of stars; press h there for the keys.
 
-    When it is closed, what was clicked is printed, and the regions that were masked.
+    When the window is closed, the clicked places and the masked regions are printed.
     """
     from ccdfx import plots
 
@@ -66,7 +66,7 @@ def command(
 
 
 def row_of(place: Place, files: tuple[str, ...]) -> dict[str, Any]:
-    """One click as plain values; what is not known is None."""
+    """Convert one clicked place to plain values; an unknown value is None."""
     sky, centre, profile = place.sky or (None, None), place.centroid or (None, None), place.profile
     values = (files[place.image], place.x, place.y, place.value, _known(place.sigma), " ".join(place.flags), *sky,
               *centre, _known(profile.fwhm), _known(profile.background))  # fmt: skip

@@ -1,4 +1,4 @@
-"""The options of a command that say how frames are scaled and weighted: numbers, words, keywords, a section."""
+"""Options for the scaling and weighting of frames: numbers, words, header keywords, a section."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("scale", "zero", "weights")
 
 
 def numbers_or_level(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
-    """One number a frame as a list, or the word or !KEY as it is; a word that is not known is a usage error."""
+    """Parse one number per frame into a list, or keep a word or !KEY; an unknown word is a usage error."""
     from ccdfx.operations.normalise import WORDS
 
     words = WORDS[str(parameter.name)]
@@ -29,9 +29,9 @@ def numbers_or_level(ctx: click.Context, parameter: click.Parameter, text: str |
 
 
 def levels(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Scale, zero and weights as `ccdfx.combine` takes them, where they were given.
+    """Return the given ones of `scale`, `zero` and `weights`, in the form that `ccdfx.combine` takes.
 
-    Statistics are taken over the section, and as imcombine samples them where that is asked for; either without a
+    Statistics are taken over the section, and sampled as in imcombine on request; either option without a
     statistic is a usage error.
     """
     given = {name: options[name] for name in NAMES if options[name] is not None}

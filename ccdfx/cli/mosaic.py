@@ -58,7 +58,7 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
 
 
 def _parts(files: tuple[str, ...], images: list[Any], choices: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """The cut-outs, and the titles of one row of them."""
+    """Cut out the parts; return them and the titles of one row."""
     import ccdfx
     from ccdfx.errors import ArgumentError
 

@@ -29,9 +29,9 @@ from ccdfx.errors import MismatchError
 def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.
 
-    FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of either are
-    needed, of one camera and setting; the flats may differ in level. The mean of the biases is subtracted from
-    the flats.
+    FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of
+    each are needed, from one camera with one setting; the flats may differ in level. The mean of the biases
+    is subtracted from the flats.
     """
     import ccdfx
 
@@ -59,7 +59,7 @@ def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
 
 
 def _files(name: str, text: str) -> list[str]:
-    """The files of a directory or a pattern, in the order of their names."""
+    """List the files of a directory or a pattern, sorted by name."""
     from glob import escape, glob
     from pathlib import Path
 
@@ -80,7 +80,7 @@ def _prepared(
     trim: str | None,
     **image: Any,
 ) -> list[Any]:
-    """Frames of one shape without what is not light: saturated pixels flagged, overscan subtracted, trimmed."""
+    """Read frames of one shape; flag saturated pixels, subtract the overscan and trim, on request."""
     import ccdfx
 
     frames = []

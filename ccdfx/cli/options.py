@@ -1,4 +1,4 @@
-"""Reading what a user typed: numbers, extension numbers, names with options, outputs."""
+"""Parsing of command-line values: numbers, extension numbers, names with options, outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def on_an_engine(command: Callable) -> Callable:
 
 
 def engine_of(text: str | None, scheduler: str | None) -> Any:
-    """The engine that `--engine` and `--scheduler` ask for, or None; what it cannot be is a usage error."""
+    """Return the engine of `--engine` and `--scheduler`, or None; a wrong choice is a usage error."""
     if text is None:
         if scheduler is not None:
             raise click.UsageError("--scheduler is for an engine that has one: --engine NAME")
@@ -37,7 +37,7 @@ def engine_of(text: str | None, scheduler: str | None) -> Any:
 
 
 def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Path]) -> None:
-    """Fail before anything is read when images cannot be written there: a wrong suffix, an input, no free place."""
+    """Refuse, before anything is read, an output that is an input or cannot be written."""
     from ccdfx.io.writing import format_to_write, refuse_same_file
 
     try:
@@ -49,7 +49,7 @@ def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Pa
 
 
 def refuse_place(output: str | Path, overwrite: bool) -> None:
-    """Fail when a file has no folder, or is there already and is not to be replaced."""
+    """Refuse an output whose folder is missing, or that exists and must not be replaced."""
     if not Path(output).parent.is_dir():
         raise FileError(output, "cannot be written: its folder is not there", remedy="make the folder first")
     if Path(output).exists() and not overwrite:
@@ -57,14 +57,14 @@ def refuse_place(output: str | Path, overwrite: bool) -> None:
 
 
 def named(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    """The name of an output as it is; an empty one, as of a shell variable that is not set, is a usage error."""
+    """Return the name of an output unchanged; an empty one (an unset shell variable) is a usage error."""
     if text is not None and not text.strip():
         raise click.BadParameter(f"{text!r} is no name")
     return text
 
 
 def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> list[float] | None:
-    """Numbers joined by commas as a list, or None; another text is a usage error."""
+    """Parse numbers joined by commas into a list; None stays None, other text is a usage error."""
     try:
         return None if text is None else [float(part) for part in text.split(",")]
     except ValueError:
@@ -72,7 +72,7 @@ def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) 
 
 
 def hdu_of(text: str | None) -> int | str | None:
-    """One extension as `read` wants it: a number, a name, or None; all of them is a usage error.
+    """Parse one extension into a number, a name or None, as `read` takes it; "all" is a usage error.
 
     >>> hdu_of("2"), hdu_of("SCI"), hdu_of(None)
     (2, 'SCI', None)
@@ -83,7 +83,7 @@ def hdu_of(text: str | None) -> int | str | None:
 
 
 def which_image(hdu: str | None, plane: int | None, no_checksum: bool) -> dict[str, Any]:
-    """The options of `read` that name one image of a file, and say whether it is verified.
+    """Return the options of `read` that choose one image of a file, and whether its checksum is verified.
 
     >>> which_image("SCI", 3, False)
     {'hdu': 'SCI', 'plane': 3, 'checksum': True}
@@ -93,7 +93,7 @@ def which_image(hdu: str | None, plane: int | None, no_checksum: bool) -> dict[s
 
 @contextmanager
 def naming(file: object) -> Iterator[None]:
-    """Add the file to an error that does not name it."""
+    """Add the file name to an error that lacks it."""
     try:
         yield
     except CcdfxError as error:
@@ -103,7 +103,7 @@ def naming(file: object) -> Iterator[None]:
 
 
 def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    """A section in FITS text as it is; another text is a usage error."""
+    """Check that a text is a FITS section and return it; other text is a usage error."""
     from ccdfx.records.range import Range
 
     try:
@@ -116,7 +116,7 @@ def section_of(_ctx: click.Context, _parameter: click.Parameter, text: str | Non
 
 
 def instrument_of(text: str | None) -> Any:
-    """The instrument of that name or file, or None; one that is not known or not valid is a usage error."""
+    """Load the instrument of that name or file, if any; an unknown or invalid one is a usage error."""
     if text is None:
         return None
     from ccdfx import load_instrument
@@ -157,7 +157,7 @@ def _value(text: str) -> Any:
 
 
 def looked_up(kind: str, text: str) -> Any:
-    """The record of `kind` that `name:option=value,...` asks for; a wrong name or option is a usage error."""
+    """Look up the record of `kind` for `name:option=value,...`; a wrong name or option is a usage error."""
     from ccdfx import registry
 
     name, options = name_and_options(text)

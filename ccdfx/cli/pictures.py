@@ -1,4 +1,4 @@
-"""What the commands that look at images share: options, reading one image, and where a picture goes."""
+"""Options that several commands share, reading of one image, and output of pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _limits(_ctx: click.Context, _parameter: click.Parameter, text: str | None) 
 
 
 def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any:
-    """A bare name spreads positions between the limits; one with options is of pixel values."""
+    """Return the name of a scaling between the limits or, with options, the scaling of pixel values."""
     from ccdfx.cli.options import looked_up
 
     record = looked_up("scaling", text)
@@ -33,7 +33,7 @@ def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any
 
 
 def _colours(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
-    """The name of a colour map that matplotlib has; another is a usage error."""
+    """Check that matplotlib has the colour map and return its name; an unknown one is a usage error."""
     from ccdfx.plots import Colours
 
     try:
@@ -44,12 +44,12 @@ def _colours(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str
 
 
 def _title(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    """The text without what is no character: bytes that the terminal could not decode are written out."""
+    """Replace bytes that the terminal could not decode by escape sequences."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
 def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
-    """Two numbers joined by a comma each; another text is a usage error."""
+    """Parse pairs of numbers joined by a comma; other text is a usage error."""
     found = [numbers(ctx, parameter, text) or [] for text in texts]
     if any(len(pair) != 2 for pair in found):
         raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
@@ -80,7 +80,7 @@ _OPTIONS = {
 
 
 def options(*names: str) -> Callable[[Callable], Callable]:
-    """The shared options of these names, as one decorator."""
+    """Return one decorator that adds the shared options of these names."""
 
     def add(command: Callable) -> Callable:
         for name in reversed(names):
@@ -91,7 +91,7 @@ def options(*names: str) -> Callable[[Callable], Callable]:
 
 
 def read_part(name: str, which: Mapping[str, Any], window: str | None = None) -> tuple[Image, Image]:
-    """The image of a file that `which_image` names, and the part of it that is wanted."""
+    """Read the image of a file that `which` chooses; return it and its part in `window`."""
     import ccdfx
 
     with naming(name):
@@ -100,18 +100,18 @@ def read_part(name: str, which: Mapping[str, Any], window: str | None = None) ->
 
 
 def label_of(name: str) -> str:
-    """The name of a file as a picture can hold it."""
+    """Return the file name in printable characters."""
     return printable(Path(name).name)
 
 
 def title_of(name: str, image: Image) -> str:
-    """The file, and its object where the header says one."""
+    """Return the file name, with the object if the header has one."""
     target = image.header.get("OBJECT")
     return label_of(name) + (f": {printable(target, 40)}" if target not in (None, "") else "")
 
 
 def check_output(output: str, overwrite: bool) -> None:
-    """Refuse before anything is drawn what cannot be written."""
+    """Refuse, before anything is drawn, an output that cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     known = FigureCanvasAgg.get_supported_filetypes()
@@ -122,7 +122,7 @@ def check_output(output: str, overwrite: bool) -> None:
 
 
 def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
-    """Write a picture whole or not at all, in the format of its suffix."""
+    """Write a picture atomically, in the format of its suffix."""
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(output, overwrite) as temporary:

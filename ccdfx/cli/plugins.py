@@ -1,4 +1,4 @@
-"""`ccdfx plugins`: what is installed, what it provides, what is broken and why; and a package to begin with."""
+"""`ccdfx plugins`: list of the installed plugins, their objects and errors; template of a new plugin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ccdfx.cli.terminal import escape, print_json, say, talks
 def command(context: click.Context, as_json: bool) -> None:
     """List all plugins, what they provide, and which are broken.
 
-    `ccdfx plugins new NAME` writes a plugin to begin with.
+    `ccdfx plugins new NAME` writes a template of a plugin.
     """
     if context.invoked_subcommand is not None:
         return
@@ -45,7 +45,7 @@ def command(context: click.Context, as_json: bool) -> None:
 def new(name: str, directory: Path | None) -> None:
     """Write a package with one object of each kind, ready to install and to test.
 
-    NAME is that of the package, such as ccdfx-mycamera; DIRECTORY, by default of the same name, must not exist.
+    NAME is the name of the package, such as ccdfx-mycamera; DIRECTORY (default: NAME) must not exist.
     """
     from ccdfx.cli.template import write_plugin
 
@@ -57,7 +57,7 @@ def new(name: str, directory: Path | None) -> None:
 
 
 def facts(report) -> dict:
-    """One plugin report as plain values."""
+    """Convert one plugin report to plain values."""
     return {
         "name": report.name,
         "version": report.version,

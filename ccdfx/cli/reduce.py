@@ -1,4 +1,4 @@
-"""`ccdfx reduce`: a directory of raw frames becomes a reduced night."""
+"""`ccdfx reduce`: reduction of a night, from a directory of raw frames."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def command(
     OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
     Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
-    3 nothing was usable, 4 results are there already and --overwrite was not given.
+    3 nothing was usable, 4 results exist already and --overwrite was not given.
     """
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
     engine = engine_of(given["engine"], given["scheduler"])
@@ -88,7 +88,7 @@ def command(
 
 
 def _choices(recipe: str | None, no_checksum: bool) -> Any:
-    """The night recipe, and what an option says besides; a wrong one is a usage error, before anything is read."""
+    """Load the night recipe and apply `no_checksum`; a wrong recipe is a usage error."""
     from ccdfx.night.recipe import ReadChoice, load_night_recipe
     from ccdfx.night.science import further_steps
 
@@ -103,7 +103,7 @@ def _choices(recipe: str | None, no_checksum: bool) -> Any:
 def _night(
     directory: str, output: str, instrument: str | None, choices: Any, overwrite: bool
 ) -> Callable[..., Any]:
-    """`reduce_night` with what the user chose; a wrong choice is a usage error, before anything is read."""
+    """Return `reduce_night` with the choices of the user bound; a wrong choice is a usage error."""
     import ccdfx
     from ccdfx.cli.options import instrument_of
 
@@ -125,7 +125,7 @@ def _shown(plan: Any) -> None:
 
 
 def tell(night: Any) -> None:
-    """Say what failed, what to know, and where the results are."""
+    """Print the failures, notes, noise values, and the place of the results."""
     from ccdfx.night.wording import counted, listed, made, not_made
 
     facts = night.facts
@@ -141,7 +141,7 @@ def tell(night: Any) -> None:
         if warning not in lost:
             say(f"note: {warning}")
     for camera in facts["noise"]:
-        if camera["gain"] or camera["readnoise"]:  # where nothing is known, a warning has said so
+        if camera["gain"] or camera["readnoise"]:  # otherwise a warning was printed above
             say(_noise_told(camera))
     used = sum(frame["used"] for frame in facts["frames"])
     say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
@@ -150,7 +150,7 @@ def tell(night: Any) -> None:
 
 
 def _say_nothing(night: Any) -> None:
-    """That nothing was usable, if that is so."""
+    """Print an error if no frame was usable."""
     from ccdfx.night.run import NOTHING
 
     if night.status == NOTHING:
@@ -158,7 +158,7 @@ def _say_nothing(night: Any) -> None:
 
 
 def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Science frames that could have been used, by the reason why they were not."""
+    """Group the science frames that were left out by the reason."""
     reasons: dict[str, list[str]] = {}
     for frame in frames:
         if frame["kind"] == "science" and frame["left_out"]:
@@ -167,7 +167,7 @@ def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _noise_told(camera: dict[str, Any]) -> str:
-    """Gain and read noise of a camera, and where they come from."""
+    """Format the gain and read noise of a camera, with their sources."""
     numbers = [
         f"{name} {camera[key]:.4g} {unit} ({camera[f'{key}_source']})"
         for name, key, unit in (("gain", "gain", "e-/ADU"), ("read noise", "readnoise", "e-"))

@@ -1,4 +1,4 @@
-"""`ccdfx scan`: what a directory holds, from headers alone."""
+"""`ccdfx scan`: list of the frames in a directory, from their headers alone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def command(directory: str, instrument: str | None, as_json: bool) -> None:
 
 
 def row(frame) -> list:
-    """One line of the table, in the order of `TITLES`."""
+    """Return one row of the table, in the order of `TITLES`."""
     return [
         frame.file,
         frame.kind,

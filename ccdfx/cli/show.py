@@ -1,4 +1,4 @@
-"""`ccdfx show`: an image as a picture."""
+"""`ccdfx show`: picture of an image."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def draw(
     title: str,
     ax: Any = None,
 ) -> Any:
-    """The picture that the options of the command line describe."""
+    """Draw the picture that the options of the command line describe."""
     from ccdfx import plots
 
     sky = axes == "sky"

@@ -1,4 +1,4 @@
-"""What the options of a stack mean: averages, flags, places, and a recipe that holds them all."""
+"""Parsing of the options of `ccdfx combine`: averages, flags, placement of frames, recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLE = "combine"
 
 
 def average_of(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any:
-    """An average by name, with options, or a function by its module."""
+    """Return the average of a name with options, or a custom one of MODULE:FUNCTION."""
     import ccdfx
 
     name = text.partition(":")[0]
@@ -29,7 +29,7 @@ def average_of(_ctx: click.Context, _parameter: click.Parameter, text: str) -> A
 
 
 def _made(function: Any, text: str) -> Any:
-    """What the function makes of `NAME:option=value,...`; options that it does not have, or that it needs, are said."""
+    """Call `function` with the options of `NAME:option=value,...`; wrong ones are a usage error."""
     from inspect import signature
 
     name, given = name_and_options(text)
@@ -54,7 +54,7 @@ def _function(text: str) -> Any:
 
 
 def told_average(average: Any) -> str:
-    """An average in words that `average_of` reads.
+    """Format an average as text that `average_of` reads.
 
     >>> import ccdfx
     >>> told_average(ccdfx.median(even="lower")), told_average(ccdfx.mean())
@@ -69,7 +69,7 @@ def told_average(average: Any) -> str:
 
 
 def flags_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    """The bits of flags by name."""
+    """Convert names of flags to bits."""
     if text is None:
         return None
     from ccdfx import Flag
@@ -85,7 +85,7 @@ def flags_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 
 
 def placement_of(options: Mapping[str, Any]) -> Any:
-    """Where the frames lie, as `ccdfx.combine` takes it, or None."""
+    """Return the placement of the frames, as `ccdfx.combine` takes it, or None."""
     offsets, extent, resample = options["offsets"], options["extent"], options["resample"]
     if offsets is None:
         for option, value in (("--extent", extent), ("--resample", resample)):
@@ -115,7 +115,7 @@ def _by(text: str) -> Any:
 
 
 def _pairs_in(path: Path) -> list[tuple[float, float]]:
-    """A pair of numbers from each line that is not empty and no comment."""
+    """Read a pair of numbers from each line that is neither empty nor a comment."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -133,14 +133,14 @@ def _pairs_in(path: Path) -> list[tuple[float, float]]:
 
 
 def shared_variance(path: str, checksum: bool) -> Any:
-    """The pixels of a variance image, verified if `checksum` says so."""
+    """Read the pixels of a variance image, with its checksum verified if `checksum` is true."""
     import ccdfx
 
     return ccdfx.read(path, checksum=checksum).array
 
 
 def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
-    """Take the options that a recipe gives as the defaults of this command."""
+    """Use the options in a recipe as the defaults of this command."""
     if path is None:
         return
     import tomllib
@@ -162,7 +162,7 @@ def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: s
 
 
 def _text(value: Any) -> Any:
-    """A value of a recipe as it would be typed."""
+    """Convert a value of a recipe to what the user would type."""
     if isinstance(value, list):
         return ",".join(map(str, value))
     return value if isinstance(value, bool) else str(value)

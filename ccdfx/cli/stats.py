@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
 
-    Masked and non-finite pixels are left out. A file that cannot be read is named on stderr, the others are
-    printed, and the exit status is 1.
+    Masked and non-finite pixels are left out. A file that cannot be read is reported on stderr, the others
+    are printed, and the exit status is 1.
     """
     from ccdfx.errors import CcdfxError
 
@@ -55,7 +55,7 @@ def command(
 
 
 def of_file(name: str, which: dict[str, Any], window: str | None) -> dict:
-    """The statistics of one file as plain values."""
+    """Compute the statistics of one file, as plain values."""
     import ccdfx
 
     return asdict(ccdfx.statistics(ccdfx.read(name, **which), range=window))

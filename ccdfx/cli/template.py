@@ -1,4 +1,4 @@
-"""A new plugin package, made of the template."""
+"""Creation of a plugin package from the template."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 
 from ccdfx.errors import ArgumentError, FileError, OutputExistsError
 
-_INSTALLED = "plugin_template"  # where the wheel has it, beside this package's modules
+_INSTALLED = "plugin_template"  # folder of the template in the installed package
 _SKIPPED = {"__pycache__", "build", "dist", ".pytest_cache", ".hypothesis"}
-# What the template calls its objects. Two plugins must not share a name, so the new package has its own.
+# Objects of the template; the new package renames them, because two plugins must not share a name.
 _OBJECTS = ("pgm", "softroot", "digitisation", "drop_brightest", "flip", "brightest")
 _REMEDY = "give letters, digits and dashes, such as ccdfx-mycamera"
 
 
 @dataclass(frozen=True, slots=True)
 class NewPlugin:
-    """Where a new package lies, and what it is called: distribution, module and entry point."""
+    """The folder of a new package and its names: distribution, module and entry point."""
 
     folder: Path
     distribution: str
@@ -34,19 +34,19 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
     Parameters
     ----------
     name : str
-        Of the package, such as ``ccdfx-mycamera``: its module is ``ccdfx_mycamera``, and its objects and entry point
-        begin with ``mycamera``.
+        Name of the package, such as ``ccdfx-mycamera``: its module is ``ccdfx_mycamera``, and the names of
+        its objects and of its entry point begin with ``mycamera``.
     folder : Path
         Must not exist.
 
     Raises
     ------
     ArgumentError
-        A name that no Python package can have, or that something else has.
+        The name is not valid for a Python package, or another package has it.
     OutputExistsError
         The folder exists.
     FileError
-        It cannot be written.
+        The package cannot be written.
     """
     plugin = _named(name, folder)
     if folder.exists() or folder.is_symlink():
@@ -54,7 +54,7 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     try:
         shutil.copytree(template_folder(), unfinished, ignore=shutil.ignore_patterns(*_SKIPPED))
-        for path in sorted(unfinished.rglob("*"), reverse=True):  # what is in a folder before the folder
+        for path in sorted(unfinished.rglob("*"), reverse=True):  # files before their folder
             if path.is_file():
                 path.write_text(_renamed(path.read_text(encoding="utf-8"), plugin), encoding="utf-8")
             path.rename(path.with_name(_renamed(path.name, plugin)))
@@ -69,7 +69,7 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
 
 
 def template_folder() -> Path:
-    """The template: in the package where ccdfx was installed, in the repository where it runs from there."""
+    """Return the folder of the template: in the installed package or, without one, in the repository."""
     import ccdfx
 
     home = Path(ccdfx.__file__).parent
@@ -92,7 +92,7 @@ def _named(name: str, folder: Path) -> NewPlugin:
 
 
 def _renamed(text: str, plugin: NewPlugin) -> str:
-    """The text with the names of the new package in the place of the template's."""
+    """Replace the names of the template by those of the new package."""
     for name in _OBJECTS:
         text = re.sub(rf'(["`]|ccdfx ){name}(["`:])', rf"\g<1>{plugin.entry_point}_{name}\g<2>", text)
     text = text.replace("ccdfx_template", plugin.module).replace("ccdfx-template", plugin.distribution)

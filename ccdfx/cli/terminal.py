@@ -1,4 +1,4 @@
-"""What is said on a terminal, and how: escaping, talk, tables, trees, progress."""
+"""Output on a terminal: escaping, messages, tables, trees, progress."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 from ccdfx.errors import printable
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
-_LEVEL = "ccdfx.talk"  # key in click's per-invocation store: no state outlives a command
+_LEVEL = "ccdfx.talk"  # key in `meta` of the click context: no state is kept after a command
 _PLAIN_LINES = str.maketrans("└├│─", "`||-")
 
 
 def escape(text: object) -> str:
-    r"""`text` whole, with every character that could steer or deceive a terminal written out.
+    r"""Return all of `text`, with characters that could control or deceive a terminal escaped.
 
     >>> escape("M 51\x1b[2J\n")
     'M 51\\x1b[2J\\n'
@@ -27,13 +27,13 @@ def escape(text: object) -> str:
 
 
 def level() -> int:
-    """How much to say: QUIET, NORMAL or VERBOSE."""
+    """Return the verbosity: QUIET, NORMAL or VERBOSE."""
     context = click.get_current_context(silent=True)
     return NORMAL if context is None else context.meta.get(_LEVEL, NORMAL)
 
 
 def say(text: str, *, verbose: bool = False, always: bool = False) -> None:
-    """One line of talk on stderr: not with `-q` unless `always`, and only with `-v` if `verbose`."""
+    """Print one line on stderr: not with `-q` unless `always`, and only with `-v` if `verbose`."""
     if always or level() >= (VERBOSE if verbose else NORMAL):
         click.echo(escape(text), err=True)
 
@@ -51,14 +51,14 @@ def talks(command: Callable) -> Callable:
 
 
 def print_json(facts: object) -> None:
-    """`facts` on stdout as JSON that any reader takes: what is not finite becomes null."""
+    """Print `facts` on stdout as standard JSON: numbers that are not finite become null."""
     from ccdfx.night.facts import json_text
 
     click.echo(json_text(facts))
 
 
 def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None:
-    """Rows on stdout as aligned columns; a column that is empty in every row is left out."""
+    """Print rows on stdout as aligned columns; a column that is empty in every row is left out."""
     cells = [[_cell(value) for value in row] for row in rows]
     keep = [i for i in range(len(titles)) if not cells or any(row[i] for row in cells)]
     right = {i for i in keep if cells and all(_is_number(row[i]) for row in rows)}
@@ -86,7 +86,7 @@ def _cell(value: object) -> str:
 
 
 def show_plan(plan: object, *, err: bool) -> None:
-    """Print a plan, which draws itself as a tree; plain signs stand in where the stream has no lines."""
+    """Print a plan as a tree, with ASCII characters where the stream cannot encode its lines."""
     stream = sys.stderr if err else sys.stdout
     for line in str(plan).split("\n"):
         try:
@@ -97,15 +97,15 @@ def show_plan(plan: object, *, err: bool) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether bars can be drawn on stderr."""
+    """Return whether stderr can show progress bars."""
     return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A function `(label, done, total)` that moves a bar on a terminal; elsewhere it says lines with `-v`.
+    """Yield `update(label, done, total)`, which moves a bar on a terminal, else prints lines with `-v`.
 
-    The bar is drawn on stderr with rich, which is imported only then; rich itself honours NO_COLOR.
+    The bar is drawn on stderr with rich, which is imported only then; rich itself respects NO_COLOR.
     """
     if level() == QUIET or not is_terminal():
         yield lambda label, done, total: say(f"{done}/{total} {label}", verbose=True)
@@ -119,7 +119,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     task = bars.add_task("", total=None)
 
     def update(label: str, done: int, total: int) -> None:
-        bars.start()  # not before there is something to show: what is said first stays whole
+        bars.start()  # not earlier: a running bar would disturb messages printed before
         bars.update(task, description=no_markup(escape(label)), completed=done, total=total)
 
     try:

@@ -1,4 +1,4 @@
-"""A reduced simulated night against the truth it was made from: levels, masters, flags and shifts."""
+"""Checks of a reduced simulated night against its truth: levels, masters, flags and shifts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ccdfx.demo.truth import TrueFrame, Truth
 from ccdfx.errors import CheckFailedError
 
 _BLOCK = 32  # pixels over which the large-scale error of a flat is averaged
-_HOT = 20.0  # e-/s from which a pixel tells the dark current precisely
-_FAR = 5.0  # standard deviations that hardly a pixel reaches by chance
+_HOT = 20.0  # e-/s; above it the dark current of a pixel is measured precisely
+_FAR = 5.0  # standard deviations that almost no pixel exceeds by chance
 
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the table: a quantity, its truth, what came out, and how far apart the two may lie."""
+    """One row of the table: a quantity, its true value, the result, and the largest difference allowed."""
 
     quantity: str
     unit: str
@@ -32,20 +32,20 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the result agrees with the truth; a result that is not a number does not."""
+        """Whether the result agrees with the truth; NaN does not."""
         return bool(abs(self.result - self.truth) <= self.tolerance)
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """A reduced night beside its truth: the facts of night.json, and the directory their files are in."""
+    """A reduced night and its truth: the content of night.json, and the directory of the products."""
 
     truth: Truth
     facts: Mapping[str, Any]
     directory: Path
 
     def image(self, product: Mapping[str, Any]) -> Any:
-        """The image of a product."""
+        """Read the image of a product; refuse one whose shape is not that of the data section."""
         from ccdfx.io import read
 
         image = read(self.directory / product["file"])
@@ -54,7 +54,7 @@ class Reduced:
         return image
 
     def master(self, kind: str, band: str | None = None) -> Mapping[str, Any]:
-        """The facts of the one master of a kind and filter."""
+        """Return the entry of the only master of a kind and filter."""
         found = [
             master
             for master in self.facts["masters"]
@@ -67,7 +67,7 @@ class Reduced:
         return found[0]
 
     def calibrated(self, band: str) -> list[tuple[Mapping[str, Any], TrueFrame]]:
-        """Facts and truth of the calibrated frames of a filter."""
+        """Return the entry and the truth of each calibrated frame of a filter."""
         pairs = [(product, self.truth.frame(product["source"])) for product in self.facts["calibrated"]]
         chosen = [pair for pair in pairs if pair[1].filter == band]
         expected = sum(1 for frame in self.truth.frames if frame.kind == "science" and frame.filter == band)
@@ -76,20 +76,20 @@ class Reduced:
         return chosen
 
     def raw_of(self, file: str) -> TrueFrame:
-        """The truth of the raw frame that a calibrated file was made from."""
+        """Return the truth of the raw frame from which a calibrated file was made."""
         for product in self.facts["calibrated"]:
             if product["file"] == file:
                 return self.truth.frame(product["source"])
         raise CheckFailedError(file, "must be among the calibrated frames")
 
     def per_electron(self, image: Any) -> float:
-        """Value of one electron in the unit of an image."""
+        """Return the value of one electron in the unit of an image."""
         unit = str(image.unit or "adu").lower()
         return 1.0 if unit.startswith("e") else 1.0 / self.truth.detector.gain
 
     @cached_property
     def exptime(self) -> float:
-        """Exposure of the science frames in s."""
+        """Exposure time of the science frames in s."""
         return max(frame.exptime for frame in self.truth.frames)
 
     @cached_property
@@ -98,19 +98,19 @@ class Reduced:
         return {band: flat_field(self.truth.detector, band) for band in self.truth.filters}
 
     def frames(self, kind: str, band: str | None = None) -> list[TrueFrame]:
-        """The true raw frames of a kind and filter; the darks are those of the science exposure."""
+        """Return the true raw frames of a kind and filter; darks are those with the science exposure time."""
         found = [frame for frame in self.truth.frames if frame.kind == kind and frame.filter == band]
         return [frame for frame in found if kind != "dark" or frame.exptime == self.exptime]
 
     def expected(self, frame: TrueFrame) -> np.ndarray:
-        """What a perfect reduction makes of a science frame, in e- per pixel: the sky and the stars."""
+        """Return a perfectly reduced science frame, in e- per pixel: the sky and the stars."""
         return frame.level + light(self.truth, str(frame.filter), frame.dx, frame.dy)
 
     def noise(self, frame: TrueFrame) -> float:
-        """Noise of the sky in a calibrated frame, e- rms in the middle of the pixels.
+        """Return the noise of the sky in a calibrated frame, e- rms, as the median over the pixels.
 
-        Photons, dark current, read-out and rounding of the frame itself, and those of the dark frames in
-        the master dark; the master bias is in both and cancels.
+        Included are photon noise, dark current, read noise and rounding of the frame itself, and those of the
+        dark frames in the master dark; the master bias is in both and cancels.
         """
         detector = self.truth.detector
         read2 = detector.readnoise**2 + detector.gain**2 / 12
@@ -123,19 +123,19 @@ class Reduced:
 
 
 def scatter(values: np.ndarray) -> float:
-    """Standard deviation of the bulk: 1.4826 times the median absolute deviation; NaN without values."""
+    """Return 1.4826 times the median absolute deviation: a robust standard deviation; NaN without values."""
     if values.size == 0:
         return float("nan")
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def percent(found: np.ndarray) -> float:
-    """How many of the answers are true; 100 of none, as nothing was missed."""
+    """Return the percentage of true values; 100 for an empty array, because nothing was missed."""
     return 100.0 * float(np.mean(found)) if found.size else 100.0
 
 
 def check_masters(night: Reduced) -> Iterator[Check]:
-    """Bias level and structure, dark current, hot pixels, flats."""
+    """Check bias level and structure, dark current, hot pixels and flats."""
     yield from _check_bias(night)
     yield from _check_dark(night)
     for band in night.truth.filters:
@@ -148,7 +148,7 @@ def _check_bias(night: Reduced) -> Iterator[Check]:
     error = (master.array - bias_structure(detector))[master.good]
     expected = np.hypot(detector.readnoise / detector.gain, 12**-0.5) / np.sqrt(len(night.frames("bias")))
     yield Check("bias level above the overscan", "ADU", 0.0, float(np.median(error)), 0.15)
-    # A median of nine is 20 % noisier than a mean; both are right.
+    # A median of nine is 20 % noisier than a mean; both are accepted.
     yield Check("bias structure, error rms", "ADU", float(expected), scatter(error), 0.35 * expected)
 
 
@@ -159,7 +159,7 @@ def _check_dark(night: Reduced) -> Iterator[Check]:
     rate = master.array / night.per_electron(master) / facts["exptime"]
     true = dark_rate(detector)
     middle = float(np.median(true[master.good]))
-    # Differences, because noise moves the median of a rate that has a tail of warm pixels.
+    # The median of the differences: noise shifts the median of a rate that has a tail of warm pixels.
     measured = middle + float(np.median((rate - true)[master.good]))
     yield Check("dark current", "e-/s", middle, measured, 0.002)
     hot = (true > _HOT) & master.good
@@ -183,7 +183,7 @@ def _check_flat(night: Reduced, band: str) -> Iterator[Check]:
 
 
 def check_flags(night: Reduced) -> Iterator[Check]:
-    """Bad column, dead, hot and saturated pixels of all calibrated frames, and good ones so flagged."""
+    """Check that defects and saturated pixels are flagged in all calibrated frames, and good ones are not."""
     detector = night.truth.detector
     column, dead, hot = (np.zeros(detector.shape, bool) for _ in range(3))
     column[:, list(detector.bad_columns)] = True
@@ -215,26 +215,26 @@ def check_flags(night: Reduced) -> Iterator[Check]:
 
 
 def _removed(night: Reduced, image: Any, frame: TrueFrame) -> np.ndarray:
-    """Pixels that are flagged, or that show the sky and the stars within their noise."""
+    """Find pixels that are flagged, or that agree with the sky and the stars within the noise."""
     detector = night.truth.detector
     error = image.array / night.per_electron(image) - night.expected(frame)
     flat = np.maximum(night.flats[str(frame.filter)], 1e-3)
     own = np.maximum(electrons(night.truth, frame), 0.0) + detector.readnoise**2
     dark = dark_rate(detector) * frame.exptime + detector.readnoise**2
-    # A median of the darks is a quarter noisier than their mean. The gain of the pixel is known to 0.3 %.
+    # A median of the darks is 25 % noisier than their mean. The gain of the pixel is known to 0.3 %.
     variance = (own + 1.5 * dark / max(1, len(night.frames("dark")))) / flat**2
     return ~image.good | (np.abs(error) < _FAR * np.sqrt(variance) + 0.01 * night.expected(frame))
 
 
 def check_shifts(night: Reduced) -> Iterator[Check]:
-    """Measured shifts of the combined frames against the dithers."""
+    """Check the measured shifts of the combined frames against the dithers."""
     for band in night.truth.filters:
         errors = []
         for product in combined(night, band):
             reference = reference_frame(night, product)
             for shift in product["shifts"]:
                 frame = night.raw_of(shift["source"])
-                # A frame is shifted by what brings its stars back onto the reference.
+                # The shift moves the stars of a frame back onto the reference.
                 errors.append(
                     np.hypot(shift["dx"] - (reference.dx - frame.dx), shift["dy"] - (reference.dy - frame.dy))
                 )
@@ -243,7 +243,7 @@ def check_shifts(night: Reduced) -> Iterator[Check]:
 
 
 def combined(night: Reduced, band: str) -> list[Mapping[str, Any]]:
-    """The facts of the combined images of a filter."""
+    """Return the entries of the combined images of a filter."""
     found = [product for product in night.facts["combined"] if product.get("filter") == band]
     if not found:
         raise CheckFailedError("combined", f"must hold an image in filter {band}", value=0)
@@ -251,7 +251,7 @@ def combined(night: Reduced, band: str) -> list[Mapping[str, Any]]:
 
 
 def reference_frame(night: Reduced, product: Mapping[str, Any]) -> TrueFrame:
-    """The frame that the others were shifted onto."""
+    """Return the frame to which the others were aligned."""
     for shift in product["shifts"]:
         if shift["dx"] == 0 and shift["dy"] == 0:
             return night.raw_of(shift["source"])

@@ -1,6 +1,6 @@
-"""The camera of the simulated night: what its detector adds to and takes from the light, as noiseless maps.
+"""The simulated detector: noiseless maps of bias, dark current, response and cosmic rays.
 
-Every map follows from the seed alone, so it can be made again to compare a reduced frame with it. Maps
+Every map depends only on the seed, so it can be computed again and compared with a reduced frame. Maps
 cover the data section, shape (ny, nx).
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 OVERSCAN = 32  # columns to the right of the data section
-MAXIMUM = 65535  # ADU, greatest number of the converter
+MAXIMUM = 65535  # ADU, largest value of the converter
 
 
 @dataclass(frozen=True)
 class Detector:
-    """Numbers of the simulated detector.
+    """Parameters of the simulated detector.
 
     `gain` in e-/ADU, `readnoise` in e- rms, `bias_level` in ADU, `dark_current` of an ordinary pixel in e-/s.
     `hot_pixels` are (x, y, e-/s), `dead_pixels` are (x, y), `bad_columns` are x: 0-based in the data section.
@@ -35,7 +35,7 @@ class Detector:
 
 
 def make_detector(seed: int, shape: tuple[int, int]) -> Detector:
-    """A detector with defects drawn from the seed: 0.1 % hot pixels, a few dead, one full column."""
+    """Make a detector with random defects: 0.1 % hot pixels, a few dead ones, one saturated column."""
     ny, nx = shape
     rng = stream(seed, 1)
     column = int(nx // 3 + rng.integers(nx // 3))
@@ -44,14 +44,14 @@ def make_detector(seed: int, shape: tuple[int, int]) -> Detector:
     ys, xs = np.divmod(places, nx)
     keep = np.flatnonzero(xs != column)[: n_hot + n_dead]
     pixels = [(int(xs[i]), int(ys[i])) for i in keep]
-    # From hardly visible to nearly full in a science exposure, equally many in every decade.
+    # From barely visible to almost saturated in a science exposure, equally many in every decade.
     rates = 10.0 ** rng.uniform(0.3, 2.7, n_hot)
     hot = tuple((x, y, round(float(rate), 3)) for (x, y), rate in zip(pixels[:n_hot], rates, strict=True))
     return Detector(seed, (ny, nx), hot_pixels=hot, dead_pixels=tuple(pixels[n_hot:]), bad_columns=(column,))
 
 
 def bias_structure(detector: Detector) -> np.ndarray:
-    """Fixed pattern of the bias in ADU, median 0: glow at the left edge, slope, column pattern, waves."""
+    """Return the bias pattern in ADU, median 0: glow at the left edge, gradient, column pattern, waves."""
     ny, nx = detector.shape
     x, y = np.arange(nx)[None, :], np.arange(ny)[:, None]
     pattern = (
@@ -64,7 +64,7 @@ def bias_structure(detector: Detector) -> np.ndarray:
 
 
 def dark_rate(detector: Detector) -> np.ndarray:
-    """Dark current in e-/s: even, a glow in one corner, and the hot pixels."""
+    """Return the dark current in e-/s: a uniform level, a glow in one corner, and the hot pixels."""
     ny, nx = detector.shape
     x, y = np.arange(nx)[None, :], np.arange(ny)[:, None]
     glow = 0.4 * np.exp(-((nx - x) ** 2 + y**2) / (2 * (0.15 * nx) ** 2))
@@ -75,7 +75,10 @@ def dark_rate(detector: Detector) -> np.ndarray:
 
 
 def flat_field(detector: Detector, band: str) -> np.ndarray:
-    """Relative response in a filter, median 1: vignetting, dust rings, 1 % pixel to pixel, dead pixels 0."""
+    """Return the relative response in a filter, median 1: vignetting, dust rings, 1 % pixel to pixel.
+
+    Dead pixels have response 0.
+    """
     ny, nx = detector.shape
     x, y = np.arange(nx)[None, :], np.arange(ny)[:, None]
     radius2 = ((x - 0.52 * nx) ** 2 + (y - 0.47 * ny) ** 2) / (0.25 * (nx**2 + ny**2))
@@ -86,7 +89,7 @@ def flat_field(detector: Detector, band: str) -> np.ndarray:
         flat *= _dust_ring(
             x - rng.uniform(0.1, 0.9) * nx, y - rng.uniform(0.1, 0.9) * ny, rng.uniform(8.0, 14.0), 0.05
         )
-    # The letters of the name, read as a number, tell the filters apart.
+    # The bytes of the name, read as an integer, give each filter its own random numbers.
     rng = stream(detector.seed, 3, int.from_bytes(band.encode(), "big"))
     for _ in range(2):  # dust on the filter itself
         flat *= _dust_ring(
@@ -105,7 +108,7 @@ def _dust_ring(x: np.ndarray, y: np.ndarray, radius: float, depth: float) -> np.
 def cosmic_rays(
     detector: Detector, exptime: float, rng: np.random.Generator
 ) -> Mapping[tuple[int, int], float]:
-    """Electrons of cosmic rays in one exposure, (x, y) -> e-: straight tracks of some pixels."""
+    """Draw the cosmic rays of one exposure, (x, y) -> e-: straight tracks of several pixels."""
     ny, nx = detector.shape
     charge: dict[tuple[int, int], float] = {}
     for _ in range(rng.poisson(1.6e-7 * ny * nx * exptime)):
@@ -121,5 +124,5 @@ def cosmic_rays(
 
 
 def stream(seed: int, *what: int) -> np.random.Generator:
-    """Random numbers for one thing: independent of every other thing, and of how many numbers those take."""
+    """Return the random generator of one component, independent of the generators of all others."""
     return np.random.default_rng([seed, *what])

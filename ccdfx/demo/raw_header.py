@@ -1,4 +1,4 @@
-"""Headers of the simulated raw frames, in the manner of IRAF's ccdred."""
+"""Headers of the simulated raw frames, with the keywords of IRAF's ccdred."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RA, _DEC = 201.25, -11.5  # degrees, the centre of the reference frame
 
 
 def raw_cards(truth: Truth, frame: TrueFrame, number: int) -> Iterator[tuple[str, Any, str]]:
-    """Header cards (keyword, value, comment) of raw frame `number`, counted from 0."""
+    """Yield the header cards (keyword, value, comment) of raw frame `number`, counted from 0."""
     ny, nx = truth.shape
     minutes = 17 * 60 + 20 * (number // 5) + 4 * (number % 5)
     day, minutes = divmod(minutes, 24 * 60)
@@ -44,7 +44,7 @@ def raw_cards(truth: Truth, frame: TrueFrame, number: int) -> Iterator[tuple[str
 
 
 def _wcs_cards(truth: Truth, frame: TrueFrame) -> Iterator[tuple[str, Any, str]]:
-    """A tangential projection, north up and east left, that moves with the dither."""
+    """Yield the WCS cards of a tangential projection, north up and east left, that moves with the dither."""
     ny, nx = truth.shape
     yield "AIRMASS", 1.18, "at the middle of the exposure"
     yield "CTYPE1", "RA---TAN", "right ascension, tangential"

@@ -1,4 +1,4 @@
-"""The demonstration: a simulated night, reduced as any night is, and compared with its truth."""
+"""The demonstration: a simulated night is reduced like any other night and compared with its truth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHECKS = (check_masters, check_flags, check_sky, check_shifts, check_stars, che
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demonstration made: raw frames, the reduced night, its report, pictures, and the table."""
+    """Result of the demonstration: raw frames, reduced night, report, pictures and the table of checks."""
 
     raw: Path
     reduced: Path
@@ -33,7 +33,7 @@ class DemoResult:
         return all(check.passed for check in self.checks)
 
     def require(self) -> None:
-        """Raise a `CheckFailedError` that names what disagrees, if anything does."""
+        """Raise a `CheckFailedError` that lists the results that disagree with the truth, if any."""
         failed = [check for check in self.checks if not check.passed]
         if failed:
             told = "; ".join(
@@ -62,20 +62,20 @@ def run_demo(
         Directory for everything, made if it is missing: ``night/`` (raw frames and truth.json), ``reduced/``
         (masters, calibrated and combined frames, night.json, report.html) and ``pictures/``.
     seed : int
-        Decides every random number of the simulation.
+        Seed of all random numbers of the simulation.
     shape : (int, int)
         Rows and columns of the detector.
     check : bool
-        Raise when a result disagrees with the truth; otherwise `DemoResult.passed` tells.
+        Raise when a result disagrees with the truth; otherwise see `DemoResult.passed`.
     progress : callable, optional
-        Handed on to `reduce_night`.
+        Passed to `reduce_night`.
 
     Raises
     ------
     OutputExistsError
-        The directory holds something already.
+        The directory is not empty, or `output` is a file.
     FileError
-        It cannot be made.
+        The directory cannot be made.
     CheckFailedError
         A result disagrees with the truth, or is missing.
     """
@@ -104,7 +104,7 @@ def check_night(truth: Truth, facts: dict[str, Any], reduced: str | Path) -> tup
     Parameters
     ----------
     truth : Truth
-        As `simulate_night` gave it.
+        As returned by `simulate_night`.
     facts : dict
         The content of night.json.
     reduced : path
@@ -113,14 +113,14 @@ def check_night(truth: Truth, facts: dict[str, Any], reduced: str | Path) -> tup
     Raises
     ------
     CheckFailedError
-        A product that there must be is missing.
+        A required product is missing.
     """
     night = Reduced(truth, facts, Path(reduced))
     return tuple(row for checks in _CHECKS for row in checks(night))
 
 
 def _draw(truth: Truth, facts: dict[str, Any], target: Path) -> Iterator[Path]:
-    """A raw frame, a flat, a calibrated and a combined image as pictures."""
+    """Draw a raw frame, a flat, a calibrated and a combined image, and yield the picture files."""
     from ccdfx import plots
     from ccdfx.io import read
     from ccdfx.io.atomic import atomic_path

@@ -1,4 +1,4 @@
-"""A simulated night: raw frames as a telescope writes them, and the truth they were made from."""
+"""A simulated night: raw frames as a telescope writes them, and the truth from which they were made."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ccdfx.demo.truth import Star, TrueFrame, Truth, write_truth
 from ccdfx.errors import ArgumentError
 from ccdfx.records.numbers import real, whole
 
-_SMALLEST = 128  # pixels; below, the stars do not find room
+_SMALLEST = 128  # pixels; a smaller detector has no room for the stars
 _STAR_SPACING = 30.0  # pixels between stars, so that the sky around each is empty
-_MARGIN = 26.0  # pixels between a star and the edge, more than the greatest dither and an aperture
+_MARGIN = 26.0  # pixels between a star and the edge, more than the largest dither and an aperture
 _SKY = {"V": 420.0, "R": 900.0}  # e- per pixel in one science exposure
 _EXPTIME = {"bias": 0.0, "flat": 4.0, "science": 180.0}  # s
 
@@ -42,22 +42,22 @@ def simulate_night(
 ) -> Truth:
     """Write the raw frames of a simulated night, and `truth.json` beside them.
 
-    Every raw pixel is round(bias + noise(dark + response x light + cosmic rays)), cut at 65535 ADU; photon
-    and read noise come from `ccdfx.ccd_noise`. The same arguments give the same bytes.
+    Every raw pixel is round(bias + noise(dark + response x light + cosmic rays)), clipped at 65535 ADU;
+    photon and read noise come from `ccdfx.ccd_noise`. The same arguments give the same bytes.
 
     Parameters
     ----------
     directory : path
         Where to write; made if it is missing.
     seed : int
-        Decides every random number. Not negative.
+        Seed of all random numbers, at least 0.
     shape : (int, int)
         Rows and columns of the data section, at least 128 each; 32 overscan columns are added.
     filters : tuple of str
-        Of "V" and "R".
+        Names among "V" and "R".
     counts : (int, int, int, int)
-        Number of bias frames, dark frames for the flats and again for the science frames, flats per filter,
-        and science frames per filter.
+        Numbers of bias frames, of dark frames (as many for the flats as for the science frames), of flats
+        per filter, and of science frames per filter.
     fwhm : float
         Width of the Gaussian star images in pixels.
 
@@ -68,9 +68,9 @@ def simulate_night(
     Raises
     ------
     ArgumentError
-        Arguments that make no night.
+        An argument is not valid.
     OutputExistsError
-        A frame is already there.
+        One of the files exists.
     """
     _check(seed, shape, filters, counts)
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels")
@@ -84,9 +84,9 @@ def simulate_night(
 
 
 def light(truth: Truth, band: str, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
-    """Electrons per pixel of the stars alone, shifted by (dx, dy), on a detector of even response.
+    """Return the electrons per pixel of the stars alone, shifted by (dx, dy), for a uniform response.
 
-    A Gaussian integrates over a pixel exactly: the product of two differences of error functions.
+    The integral of a Gaussian over a pixel is exact: the product of two differences of error functions.
     """
     ny, nx = truth.shape
     scene = np.zeros((ny, nx))
@@ -102,7 +102,7 @@ def light(truth: Truth, band: str, dx: float = 0.0, dy: float = 0.0) -> np.ndarr
 
 
 def _line(centre: float, scale: float, reach: int, length: int) -> tuple[int, np.ndarray]:
-    """Fractions of a Gaussian that fall in the pixels of one line, and the first of these pixels."""
+    """Return the first pixel that a Gaussian covers along one axis, and its fraction in each pixel."""
     first = max(0, round(centre) - reach)
     last = min(length, round(centre) + reach + 1)
     edges = [math.erf((edge - 0.5 - centre) / scale) for edge in range(first, max(first, last) + 1)]
@@ -110,7 +110,7 @@ def _line(centre: float, scale: float, reach: int, length: int) -> tuple[int, np
 
 
 def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
-    """Expected electrons in the data section of a raw frame, cosmic rays included, without noise."""
+    """Return the expected electrons in the data section of a raw frame, with cosmic rays, without noise."""
     signal = dark_rate(truth.detector) * frame.exptime
     if frame.filter is not None:
         scene = np.full(truth.shape, frame.level)
@@ -148,7 +148,7 @@ def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
 
 
 def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int, ...], fwhm: float) -> Truth:
-    """Everything about the night but the noise."""
+    """Draw all frames and stars of the night; noise is added when the frames are written."""
     n_bias, n_dark, n_flat, n_science = counts
     wanted: list[tuple[str, str | None, float]] = [("bias", None, 0.0)] * n_bias
     for kind in ("flat", "science"):
@@ -179,14 +179,14 @@ def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int,
 
 
 def _level(kind: str, band: str | None, rng: np.random.Generator) -> float:
-    """e- per pixel: twilight fades from flat to flat, the sky of the night stays."""
+    """Return e- per pixel: random for a twilight flat, constant in each filter for the night sky."""
     if kind == "flat":
         return round(float(rng.uniform(30_000.0, 52_000.0)), 1)
     return _SKY[band] if kind == "science" and band is not None else 0.0
 
 
 def _stars(detector: Detector, n_filters: int) -> tuple[Star, ...]:
-    """Stars apart from each other; two so bright that they saturate, the rest over five magnitudes."""
+    """Draw well separated stars: two are bright enough to saturate, the others cover five magnitudes."""
     ny, nx = detector.shape
     rng = stream(detector.seed, 6)
     wanted = min(60, max(8, ny * nx // 5000))
@@ -228,6 +228,6 @@ def _write_frames(truth: Truth, target: Path) -> None:
 
 
 def _drift(ny: int, rng: np.random.Generator) -> np.ndarray:
-    """How the bias level of one readout wanders from row to row in ADU; the overscan sees it too."""
+    """Return the change of the bias level from row to row of one readout in ADU, as in the overscan."""
     phase, cycles = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2.0)
     return rng.normal(0.0, 0.8) + 0.8 * np.sin(phase + 2 * np.pi * cycles * np.arange(ny) / ny)

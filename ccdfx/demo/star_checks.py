@@ -1,4 +1,4 @@
-"""A reduced simulated night against its truth: the sky, the known stars, and what cosmic rays left."""
+"""Checks of a reduced simulated night against its truth: the sky, the known stars, cosmic rays."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ccdfx.demo.detector import MAXIMUM
 from ccdfx.demo.simulate import electrons, light
 from ccdfx.demo.truth import TrueFrame
 
-APERTURE = 6.0  # pixels: at the width of these stars all but 1e-5 of the light
+APERTURE = 6.0  # pixels; contains all but 1e-5 of the light of these stars
 ANNULUS = (11.0, 18.0)  # pixels
-_FALSE_ALARM = 1e-5  # probability that a right reduction fails a statistical test
-_STRONG = 10.0  # standard deviations of the sky from which a cosmic ray must be found
-_OUTSHINES = 0.5  # fraction of a star that a cosmic ray on it must add: stars scatter by themselves
+_FALSE_ALARM = 1e-5  # probability that a correct reduction fails a statistical test
+_STRONG = 10.0  # standard deviations of the sky above which a cosmic ray must be found
+_OUTSHINES = 0.5  # least ratio of a cosmic ray to a star at its pixel: stars vary from frame to frame
 
 
 def check_sky(night: Reduced) -> Iterator[Check]:
-    """Level of the sky, its scatter, and the scatter that was predicted, in the middle of the frames."""
+    """Check the level of the sky, its measured noise and its predicted noise, as medians of the frames."""
     for band in night.truth.filters:
         pairs = night.calibrated(band)
         scale = np.array([night.per_electron(night.image(product)) for product, _ in pairs])
@@ -36,7 +36,7 @@ def check_sky(night: Reduced) -> Iterator[Check]:
 
 
 def check_stars(night: Reduced) -> Iterator[Check]:
-    """Fluxes of the known stars: scatter in units of their noise (chi2), and mean error."""
+    """Check the fluxes of the known stars: scatter in units of their noise (chi2), and mean error."""
     for band in night.truth.filters:
         flux, true, variance = (
             np.concatenate(part)
@@ -58,10 +58,10 @@ def check_stars(night: Reduced) -> Iterator[Check]:
 def photometry(
     night: Reduced, image: Any, frame: TrueFrame, sources: list[TrueFrame]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fluxes, true fluxes and variances in e- of the stars that can be measured.
+    """Measure the stars that can be used: return fluxes, true fluxes and variances in e-.
 
-    Left out are stars with a flagged pixel in the aperture, saturated ones, and of a single frame those that
-    a cosmic ray has hit.
+    Excluded are stars with a flagged pixel in the aperture, saturated ones, and in a single frame those hit
+    by a cosmic ray.
     """
     from ccdfx.photometry import aperture_photometry
 
@@ -75,7 +75,7 @@ def photometry(
 
 
 def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
-    """Stars of which some frame is spoilt: saturated, or (in a single frame) struck by a cosmic ray."""
+    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single frame."""
     spoilt = np.zeros(len(night.truth.stars), bool)
     detector = night.truth.detector
     for frame in sources:
@@ -92,7 +92,7 @@ def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
 
 
 def _chi2_tolerance(count: int) -> float:
-    """How far chi2 per star may be from 1 by chance."""
+    """Return the largest difference of chi2 per star from 1 that is expected by chance."""
     from scipy.stats import chi2
 
     if count == 0:
@@ -102,7 +102,7 @@ def _chi2_tolerance(count: int) -> float:
 
 
 def _mean_error(name: str, flux: np.ndarray, true: np.ndarray, variance: np.ndarray) -> Check:
-    """Mean relative error of the fluxes, weighted by their noise; the flat may add 0.1 %."""
+    """Check the mean relative error of the fluxes, weighted by their noise; the flat may add 0.1 %."""
     if flux.size == 0:
         return Check(name, "%", 0.0, float("nan"), 0.0)
     weight = true**2 / variance
@@ -111,7 +111,7 @@ def _mean_error(name: str, flux: np.ndarray, true: np.ndarray, variance: np.ndar
 
 
 def check_cosmic_rays(night: Reduced) -> Iterator[Check]:
-    """Cosmic rays gone from the combined images, and good pixels rejected with them."""
+    """Check that cosmic rays are removed from the combined images, and that few good pixels are rejected."""
     for band in night.truth.filters:
         clean, struck, rejected, total = [], 0, 0, 0
         for product in combined(night, band):
@@ -123,7 +123,7 @@ def check_cosmic_rays(night: Reduced) -> Iterator[Check]:
         yield Check(
             f"cosmic rays removed {band} ({struck} pixels)", "%", 100.0, percent(np.concatenate(clean)), 1.0
         )
-        # A resampled track is wider than the track: every pixel of it may take its eight neighbours along.
+        # A resampled track is wider: each of its pixels may cause its eight neighbours to be rejected.
         known = sum(len(frame.cosmic_rays) for frame in night.frames("science", band))
         known += len(night.truth.detector.hot_pixels)
         excess = max(0, rejected - 9 * known)
@@ -144,18 +144,18 @@ def _share(rejected: int, struck: int) -> float:
 def _shared(
     night: Reduced, frames: list[TrueFrame], reference: TrueFrame
 ) -> tuple[float, float, float, float]:
-    """Columns and rows (first, end, first, end) that every frame covers, in the pixels of the reference."""
+    """Return columns and rows (first, end, first, end) covered by all frames, in pixels of the reference."""
     ny, nx = night.truth.shape
     dx = [reference.dx - frame.dx for frame in frames]
     dy = [reference.dy - frame.dy for frame in frames]
-    edge = 3.0  # pixels: resampling reaches over the edge
+    edge = 3.0  # pixels: the resampling kernel extends beyond the edge
     return max(dx) + edge, nx + min(dx) - edge, max(dy) + edge, ny + min(dy) - edge
 
 
 def _struck(night: Reduced, product: Mapping[str, Any], band: str) -> tuple[np.ndarray, int]:
-    """Whether the pixels in and around strong cosmic rays show the sky again, and how many were hit.
+    """Check the pixels in and around strong cosmic rays against the true sky, and count the strong hits.
 
-    Looked at is the area that all frames share: where few overlap, none can be told from the others.
+    Only the area covered by all frames is used: where few overlap, a cosmic ray cannot be recognised.
     """
     image = night.image(product)
     reference = reference_frame(night, product)
@@ -175,7 +175,7 @@ def _struck(night: Reduced, product: Mapping[str, Any], band: str) -> tuple[np.n
     near = {(row + j, column + i) for row, column in struck for j in (-1, 0, 1) for i in (-1, 0, 1)}
     at = tuple(np.array(sorted(near), dtype=int).reshape(-1, 2).T)
     error = np.abs(image.array / night.per_electron(image) - reference.level - stars)[at]
-    # Where a frame is missing, the rest are noisier; under a star the star itself is.
+    # Noise is higher where one frame is rejected, and under a star because of the light of the star.
     limit = 5.0 * np.sqrt((noise**2 + stars[at]) / max(1, len(frames) - 1)) + 0.01 * stars[at]
     usable = image.good[at]
     return (error < limit)[usable], len(struck)

@@ -1,4 +1,4 @@
-"""What a simulated night was made from, as records and as truth.json."""
+"""The truth of a simulated night: its parameters, stars and frames, as records and as truth.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccdfx.errors import ArgumentError, FormatError
 
 @dataclass(frozen=True)
 class Star:
-    """A star at (x, y) of the reference frame, pixels from 0; `flux` in e- per exposure, one per filter."""
+    """A star at (x, y) of the reference frame, 0-based pixels; `flux` in e- per exposure, one per filter."""
 
     x: float
     y: float
@@ -22,7 +22,7 @@ class Star:
 
 @dataclass(frozen=True)
 class TrueFrame:
-    """One raw frame: what it holds, how far its stars lie from the reference (dx, dy), and its cosmic rays.
+    """One raw frame: its contents, the shift (dx, dy) of its stars from the reference, and its cosmic rays.
 
     `level` is the mean signal of the sky or the lamp in e- per pixel, `cosmic_rays` are (x, y, e-).
     """
@@ -39,7 +39,7 @@ class TrueFrame:
 
 @dataclass(frozen=True)
 class Truth:
-    """All that a simulated night was made from; `read_truth` gets it back from truth.json."""
+    """Everything from which a simulated night was made; `read_truth` reads it from truth.json."""
 
     seed: int
     shape: tuple[int, int]
@@ -50,7 +50,7 @@ class Truth:
     frames: tuple[TrueFrame, ...]
 
     def frame(self, file: str) -> TrueFrame:
-        """The frame with this file name (a path is cut to its last part)."""
+        """Return the frame with this file name; the directory of a path is ignored."""
         name = Path(file).name
         for frame in self.frames:
             if frame.file == name:
@@ -61,12 +61,12 @@ class Truth:
 
 
 def read_truth(path: str | Path) -> Truth:
-    """The truth of a simulated night from its truth.json.
+    """Read the truth of a simulated night from its truth.json.
 
     Raises
     ------
     FormatError
-        The file is no truth.json, or not there.
+        The file is missing or is not a valid truth.json.
     """
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -86,7 +86,7 @@ def read_truth(path: str | Path) -> Truth:
 
 
 def write_truth(truth: Truth, path: Path) -> None:
-    """Write the truth as JSON; an existing file is left alone and refused."""
+    """Write the truth as JSON; refuse to overwrite a file."""
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(path, False) as temporary:
@@ -94,7 +94,7 @@ def write_truth(truth: Truth, path: Path) -> None:
 
 
 def _tuples(value: Any) -> Any:
-    """JSON has lists where the records have tuples."""
+    """Convert lists of JSON to tuples, as the records have them."""
     if isinstance(value, dict):
         raise TypeError("a number or a list is expected")
     return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

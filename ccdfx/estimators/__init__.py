@@ -1,6 +1,6 @@
-"""Numbers that describe an image: exact and robust statistics, sky level and noise.
+"""Estimators of an image: exact and robust statistics, sky level and noise.
 
-Flagged pixels and non-finite values never take part. Nothing here changes an image.
+Flagged pixels and non-finite values are left out. Nothing here changes an image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exact statistics of images and arrays. Flagged pixels and non-finite values never take part."""
+"""Exact statistics of images and arrays; flagged pixels and non-finite values are left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribu
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What `statistics` found. Without a single good pixel all but the counts are NaN.
+    """The statistics that `statistics` returns. Without a good pixel all but the counts are NaN.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Statistics:
     mad_std : float
         1.4826 times the median of |x - median|.
     clipped_count : int
-        Pixels that survive clipping at 3 standard deviations about the median, repeated until none drops out.
+        Pixels kept by clipping at 3 standard deviations about the median, iterated until none is rejected.
     clipped_mean, clipped_median, clipped_std : float
-        Of those.
+        Of the pixels kept.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Clipped:
-    """What survives `sigma_clipped`: its statistics, inclusive limits, and passes that dropped something."""
+    """Statistics of the values kept by `sigma_clipped`, inclusive limits, and passes that rejected values."""
 
     count: int
     mean: float
@@ -65,12 +65,12 @@ class Clipped:
 
 
 def statistics(image: Any, *, range: Any = None) -> Statistics:
-    """Exact and robust statistics of the good pixels of an image.
+    """Compute exact and robust statistics of the good pixels of an image.
 
     Parameters
     ----------
     image : Image or 2-D array
-        Flagged and non-finite pixels are left out. Variance and header play no part.
+        Flagged and non-finite pixels are left out. Variance and header are not used.
     range : Range or what `Range.of` accepts, optional
         Only this window, in the coordinates of the image's parent frame.
 
@@ -87,8 +87,8 @@ def statistics(image: Any, *, range: Any = None) -> Statistics:
 
     Notes
     -----
-    16-bit integers are described exactly from their histogram. For floats a sample brackets the median, one
-    pass collects the bracket and a sort finishes it.
+    The statistics of 16-bit integers come from their histogram and are exact. For floats a sample brackets
+    the median, one pass collects the values inside the bracket, and these are sorted.
 
     Examples
     --------
@@ -124,13 +124,13 @@ def statistics(image: Any, *, range: Any = None) -> Statistics:
 
 
 def median_of(array: Any, good: Any = None) -> float:
-    """The exact median of an array of any shape; NaN when nothing is good.
+    """Return the exact median of an array of any shape; NaN when no value is good.
 
     Parameters
     ----------
     array : array_like of real numbers
     good : array_like of bool, optional
-        True where a value takes part. Non-finite values never do.
+        True where a value is used. Non-finite values are never used.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def median_of(array: Any, good: Any = None) -> float:
 
 
 def mad_std_of(array: Any, good: Any = None) -> float:
-    """1.4826 times the median of |x - median|: the standard deviation of normal values, deaf to outliers.
+    """Estimate the standard deviation of normal values robustly: 1.4826 times the median of |x - median|.
 
     Parameters and the treatment of bad values are those of `median_of`.
 
@@ -166,24 +166,24 @@ def sigma_clipped(
     iterations: int | None = None,
     center: str = "median",
 ) -> Clipped:
-    """Statistics of what is left when values far from the centre are dropped, again and again.
+    """Compute statistics of the values that are left after clipping those far from the centre iteratively.
 
     Parameters
     ----------
     array, good
         As for `median_of`.
     low, high : float
-        A value is dropped when it lies more than `low` standard deviations (ddof 0) below the centre or more
-        than `high` above it; infinity drops nothing on that side.
+        A value is rejected when it lies more than `low` standard deviations (ddof 0) below the centre or more
+        than `high` above it; infinity rejects nothing on that side.
     iterations : int, optional
-        At most so many passes; until nothing is dropped by default.
+        Largest number of passes; by default until no value is rejected.
     center : {"median", "mean"}
-        What the limits are centred on. The deviations are always about the mean.
+        The centre of the limits. The standard deviation is always about the mean.
 
     Raises
     ------
     ArgumentError
-        A limit that is not positive, a number of passes below 0, or another centre.
+        A limit that is not positive, a number of passes below 0, or an unknown centre.
 
     Notes
     -----
@@ -225,7 +225,7 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
 
 
 def checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """The array, and which of its values are bad or None, as the kernels take them."""
+    """Check an array and the mask of its good values; return the array and which values are bad, or None."""
     array = as_array("array", array)
     if array.dtype.kind not in "buif":
         raise ArgumentError("array", "must hold real numbers", value=str(array.dtype), remedy="give numbers")

@@ -12,18 +12,19 @@ from ccdfx.estimators.exact import checked
 from ccdfx.kernels.values import good_values, values_of
 
 SAMPLE_PIXELS = 100_000
-_COARSEST = 10  # imcombine goes no further than to every tenth pixel of every tenth line
-_FEW = 10  # below, the mode is the median
+_COARSEST = 10  # largest step: imcombine samples at least every tenth pixel of every tenth line
+_FEW = 10  # with fewer values the mode is the median
 _BLOCK = 2**16
 
 
 def location_of(array: Any, good: Any = None) -> float:
-    """Tukey's biweight location of the good values: a mean in which far values count little or nothing.
+    """Compute Tukey's biweight location of the good values: a mean with little or no weight for far values.
 
-    ``M + sum (x - M)(1 - u^2)^2 / sum (1 - u^2)^2`` over ``|u| < 1``, ``u = (x - M) / (6 MAD)``, with the median M and
-    the median absolute deviation MAD (Beers, Flynn & Gebhardt 1990, AJ 100, 32, one step). The median where MAD is 0.
+    ``M + sum (x - M)(1 - u^2)^2 / sum (1 - u^2)^2`` over ``|u| < 1``, ``u = (x - M) / (6 MAD)``, with the
+    median M and the median absolute deviation MAD (Beers, Flynn & Gebhardt 1990, AJ 100, 32, one step). The
+    median where MAD is 0.
 
-    Parameters and the treatment of bad values are those of `median_of`; NaN when nothing is good.
+    Parameters and the treatment of bad values are those of `median_of`; NaN when no value is good.
 
     Examples
     --------
@@ -42,12 +43,13 @@ def location_of(array: Any, good: Any = None) -> float:
 
 
 def spread_of(array: Any, good: Any = None) -> float:
-    """The biweight standard deviation of the good values, which far values do not raise.
+    """Compute the biweight standard deviation of the good values, robust against outliers.
 
-    ``sqrt(n sum (x - M)^2 (1 - u^2)^4) / |sum (1 - u^2)(1 - 5 u^2)|`` over ``|u| < 1``, ``u = (x - M) / (9 MAD)``, the
-    square root of the biweight midvariance (Beers, Flynn & Gebhardt 1990, AJ 100, 32). 0 where MAD is 0.
+    ``sqrt(n sum (x - M)^2 (1 - u^2)^4) / |sum (1 - u^2)(1 - 5 u^2)|`` over ``|u| < 1``,
+    ``u = (x - M) / (9 MAD)``, the square root of the biweight midvariance (Beers, Flynn & Gebhardt
+    1990, AJ 100, 32). 0 where MAD is 0.
 
-    Parameters and the treatment of bad values are those of `median_of`; NaN when nothing is good.
+    Parameters and the treatment of bad values are those of `median_of`; NaN when no value is good.
 
     Examples
     --------
@@ -66,13 +68,13 @@ def spread_of(array: Any, good: Any = None) -> float:
 
 
 def mode_of(array: Any, good: Any = None) -> float:
-    """The value about which most of the good values lie: the middle one in the fullest of overlapping bins.
+    """Estimate the mode of the good values: the middle value of the fullest of overlapping bins.
 
-    The bins have a tenth of the width of the range of the central 70 % of all values, and begin at each hundredth of
-    it; of bins as full the lowest counts. Among whole numbers they are at least 1 wide and 1 apart. The median of
-    fewer than 10 values.
+    The bins are a tenth as wide as the range of the central 70 % of all values, and begin at each hundredth
+    of that range; of equally full bins the lowest is taken. For whole numbers they are at least 1 wide and 1
+    apart. Of fewer than 10 values the median is returned.
 
-    Parameters and the treatment of bad values are those of `median_of`; NaN when nothing is good.
+    Parameters and the treatment of bad values are those of `median_of`; NaN when no value is good.
 
     Examples
     --------
@@ -87,7 +89,7 @@ def mode_of(array: Any, good: Any = None) -> float:
 
 
 def fullest_bin(ranked: np.ndarray, whole: bool) -> float:
-    """The middle value of the fullest bin of at least 10 sorted values; `whole` says that they are whole numbers."""
+    """Return the middle value of the fullest bin of 10 or more sorted values; `whole` marks whole numbers."""
     first, last = 3 * ranked.size // 20, 17 * ranked.size // 20
     lower, upper = float(ranked[first]), float(ranked[last])
     if lower == upper:
@@ -99,16 +101,16 @@ def fullest_bin(ranked: np.ndarray, whole: bool) -> float:
     inside = ranked[first:last]
     begin, end = np.searchsorted(inside, edges), np.searchsorted(inside, edges + width)
     fullest = int(np.argmax(end - begin))
-    # Ranks are counted from 1 where imcombine halves their sum.
+    # imcombine counts ranks from 1 and halves their sum.
     return float(ranked[(2 * first + 2 + begin[fullest] + end[fullest]) // 2 - 1])
 
 
 def sampled_statistic(array: np.ndarray, good: np.ndarray, statistic: str) -> float:
-    """The "mean", "median" or "mode" of an image as imcombine estimates it for scaling; NaN when nothing is good.
+    """Estimate the "mean", "median" or "mode" of an image as imcombine does for scaling; NaN if all are bad.
 
-    Fewer than 100,000 pixels on a grid take part: every s-th pixel of every s-th row from the first on, with the least s
-    that gives so few, at most 10. Of those that are good, the median is the value of rank n // 2, counted from 1 (the
-    lower middle one of an even number), and the mode that of `mode_of`.
+    Fewer than 100,000 pixels on a grid are used: every s-th pixel of every s-th row from the first on, with
+    the smallest s that gives so few, at most 10. Of the good ones, the median is the value of rank n // 2,
+    counted from 1 (the lower middle one of an even number), and the mode is that of `mode_of`.
     """
     array, good = (plane[_grid(array.shape)] for plane in (array, good))
     values = array[good]
@@ -138,7 +140,7 @@ def _good(array: Any, good: Any) -> np.ndarray:
 
 
 def _centred(array: Any, good: Any) -> tuple[np.ndarray, float, float]:
-    """The good values, their median and the median of the distances from it."""
+    """Return the good values, their median, and the median of their distances from it."""
     values = _good(array, good)
     if values.size == 0:
         return values, math.nan, math.nan
@@ -148,9 +150,9 @@ def _centred(array: Any, good: Any) -> tuple[np.ndarray, float, float]:
 
 
 def _reduced(values: np.ndarray, median: float, reach: float) -> Iterator[np.ndarray]:
-    """u: the distances from the median in units of the reach, 1 beyond it, where they weigh nothing.
+    """Yield u, the deviations from the median in units of the reach, cut at -1 and 1, where the weight is 0.
 
-    Some at a time, so that a large frame needs no second copy.
+    They come in blocks, so that a large frame needs no second copy.
     """
     for start in range(0, values.size, _BLOCK):
         with np.errstate(over="ignore"):

@@ -1,7 +1,7 @@
-"""The empty sky of an image: its level and noise, measured and predicted.
+"""Level and noise of the empty sky of an image, measured and predicted.
 
-Stars, galaxies and gradients do not raise what is measured, so that it can be compared with a
-noise model on real frames.
+The measurements are robust against stars, galaxies and gradients, so that they can be compared with a noise
+model on real frames.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ccdfx.records.pixels import working_dtype
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """The sky of an image, as `background` measures it.
+    """Level and noise of the sky of an image, as `background` measures them.
 
     Attributes
     ----------
     level : float
-        What an empty pixel holds.
+        Value of an empty pixel.
     noise : float
         Standard deviation of an empty pixel about its surroundings.
     predicted : float or None
-        The same from the variance plane over the same blocks; None without one.
+        The same, predicted by the variance plane in the same blocks; None without a variance.
     blocks, used : int
-        Blocks looked at, and blocks taken for sky.
+        Blocks examined, and blocks used as sky.
     """
 
     level: float
@@ -43,17 +43,17 @@ class Background:
 
     @property
     def excess(self) -> float | None:
-        """`noise` divided by `predicted`; None when there is nothing to divide by."""
+        """`noise` divided by `predicted`; None where `predicted` is None or 0."""
         return self.noise / self.predicted if self.predicted else None
 
 
 def background(image: Any) -> Background:
-    """Level and noise of the empty sky, measured and predicted, in blocks without sources.
+    """Measure level and noise of the empty sky in blocks without sources, and predict the noise there.
 
     Parameters
     ----------
     image : Image or 2-D array
-        Flagged and non-finite pixels are left out. The header plays no part.
+        Flagged and non-finite pixels are left out. The header is not used.
 
     Returns
     -------
@@ -63,14 +63,15 @@ def background(image: Any) -> Background:
 
     Notes
     -----
-    Blocks of 32 x 32 pixels (smaller ones in small images; at most 2048, spread evenly) count as sky when few
-    of their pixels stand out upwards and their level is like that of the others. Each result is the median
-    over them. The scatter of a block comes from the mixed differences
+    Blocks of 32 x 32 pixels (smaller ones in small images; at most 2048, spread evenly) are used as sky when
+    few of their pixels are bright outliers and their level is close to that of the others. Each result is the
+    median over them. The scatter of a block comes from the mixed differences
     ``v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s]``, s = 1, 2, 3 in turn, whose variance is four times that
-    of a pixel whatever plane or offset of a row or column lies beneath. They are clipped at 3 sigma with the
-    normal correction: sources in a part of a block do not inflate them, whole numbers do not quantise them.
-    Measured and predicted noise agree within 1 % on simulated frames with 2000 stars a megapixel and within
-    5 % with 10000. Noise must be independent from pixel to pixel: resampling lowers what is measured.
+    of a pixel; a plane or an offset of a row or column cancels in them. They are clipped at 3 sigma and the
+    result is corrected for normal noise: sources in a part of a block do not raise it, and whole numbers do
+    not quantise it. Measured and predicted noise agree within 1 % on simulated frames with 2000 stars per
+    megapixel and within 5 % with 10000. Noise must be independent from pixel to pixel: resampling lowers the
+    measured noise.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def background(image: Any) -> Background:
 
 
 def sky_level(image: Any) -> float:
-    """The level of the empty sky, which stars and galaxies do not raise; see `background`.
+    """Measure the level of the empty sky, robust against stars and galaxies; see `background`.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def sky_level(image: Any) -> float:
 
 
 def local_noise(image: Any) -> float:
-    """The measured standard deviation of an empty pixel about its surroundings; see `background`.
+    """Measure the standard deviation of an empty pixel about its surroundings; see `background`.
 
     Examples
     --------
@@ -124,7 +125,7 @@ def local_noise(image: Any) -> float:
 
 
 def predicted_noise(image: Any) -> float:
-    """What the variance plane predicts for `local_noise`, over the same blocks; see `background`.
+    """Predict `local_noise` from the variance plane in the same blocks; see `background`.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def predicted_noise(image: Any) -> float:
 
 
 def _sky_blocks(table: np.ndarray, size: int) -> np.ndarray:
-    """Which blocks hold sky: enough good pixels, few that stand out upwards, a level like the others'."""
+    """Return which blocks are sky: enough good pixels, few bright outliers, a level close to the others."""
     sky = (table[:, 0] >= size * size / 2) & (table[:, 4] >= size * size / 4)
     if not sky.any():
         return sky
@@ -161,5 +162,5 @@ def _sky_blocks(table: np.ndarray, size: int) -> np.ndarray:
 
 
 def _floats(array: np.ndarray) -> np.ndarray:
-    """float32 where that holds every value, else float64."""
+    """Convert to float32 where that holds every value, else to float64."""
     return np.ascontiguousarray(array, working_dtype(array))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files: a file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ _NAME_MAX = 255
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
-    """A temporary path in the folder of `path`; at the end of the block the file written there becomes
-    `path`.
+    """Yield a temporary path in the folder of `path`; after the block, the file written there becomes `path`.
 
-    The data is synced before the file gets its name. When the block raises, the temporary file is removed and
-    an existing file stays as it was; so it does when the process is killed. The temporary name begins with a
-    dot and ends with the name of `path`.
+    The data are synced before the file is renamed. When the block raises, the temporary file is removed and
+    an existing file is unchanged; it is also unchanged when the process is killed. The temporary name begins
+    with a dot and ends with the name of `path`.
 
     Parameters
     ----------
@@ -34,8 +33,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     Raises
     ------
     OutputExistsError
-        When the file exists and `overwrite` is false: before anything is written, or at the end if it came
-        meanwhile.
+        When the file exists and `overwrite` is false: before anything is written, or at the end if it was
+        created meanwhile.
     FileError
         When the folder is missing or not writable, the disk is full, or `path` is not a regular file.
 
@@ -65,7 +64,7 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         raise
     except OSError as error:
         if error.filename not in (None, str(temporary), str(target), str(target.parent)):
-            raise  # the trouble is with another file
+            raise  # the error concerns another file
         raise _named(error, path) from error
     finally:
         with suppress(OSError):
@@ -73,7 +72,7 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
 
 
 def _named(error: OSError, path: object) -> FileError:
-    """The failure as a `FileError` that names the output."""
+    """Convert an OSError to a `FileError` that names the output."""
     remedy = {
         errno.ENOSPC: "free some space; the old file is untouched",
         errno.EDQUOT: "free some space; the old file is untouched",
@@ -91,7 +90,7 @@ def _temporary_name(name: str) -> str:
 
 
 def _check_target(target: Path, path: object, overwrite: bool) -> int | None:
-    """The permissions of the file to replace, or None if there is none; refuses what cannot be replaced."""
+    """Return the permissions of the file to replace, or None if there is none; refuse other targets."""
     try:
         found = os.lstat(target)
     except FileNotFoundError:
@@ -129,7 +128,7 @@ def _give_name(temporary: Path, target: Path, path: object, overwrite: bool) -> 
         os.replace(temporary, target)
         return
     try:
-        os.link(temporary, target)  # unlike a rename, it never replaces what came meanwhile
+        os.link(temporary, target)  # unlike a rename, it never replaces a file created meanwhile
     except FileExistsError:
         raise OutputExistsError(
             path, "came into being while it was written", remedy="ask to overwrite it"

@@ -1,6 +1,6 @@
-"""From cards to the text of a FITS header.
+"""Text of a FITS header, made from cards.
 
-What the standard cannot hold is made to fit: letters lose their accents, other characters become '?', and a
+What the standard does not allow is converted: letters lose their accents, other characters become '?', and a
 long string continues on CONTINUE lines.
 """
 
@@ -19,7 +19,7 @@ _CHUNK = 67  # characters of a string on a CONTINUE line, with the ampersand
 
 
 def header_bytes(cards: Iterable[Card]) -> bytes:
-    """The text of a whole header: cards, END and blanks up to a multiple of 2880 bytes.
+    """Format a whole header: cards, END and blanks up to a multiple of 2880 bytes.
 
     >>> len(header_bytes([Card("SIMPLE", True, "")]))
     2880
@@ -29,7 +29,7 @@ def header_bytes(cards: Iterable[Card]) -> bytes:
 
 
 def format_card(card: Card) -> str:
-    """One card as one or more lines of 80 characters.
+    """Format a card as one or more lines of 80 characters.
 
     >>> format_card(Card("EXPTIME", 5.0, "seconds")).rstrip()
     'EXPTIME =                  5.0 / seconds'
@@ -42,7 +42,7 @@ def format_card(card: Card) -> str:
         return _string(start, plain_ascii(card.value), comment)
     number = _number(card.value)
     fixed = f"{start}{number:>20}" + (f" / {comment}" if comment else "")
-    if len(fixed) > CARD:  # the free format saves the comment where the fixed one would cut it
+    if len(fixed) > CARD:  # free format keeps a comment that fixed format would cut
         fixed = f"{start}{number}" + (f" / {comment}" if comment else "")
     if len(start) + len(number) > CARD:
         raise ArgumentError(
@@ -62,7 +62,7 @@ def _commentary(card: Card) -> str:
 
 
 def _start(keyword: str) -> str:
-    """The line up to where the value begins."""
+    """Return the part of the line before the value."""
     if len(keyword) <= 8 and _LETTERS.issuperset(keyword):
         return f"{keyword:<8}= "
     word = plain_ascii(keyword).replace("=", "?")
@@ -87,7 +87,7 @@ def _string(start: str, text: str, comment: str) -> str:
 
 
 def _continued(start: str, text: str, comment: str) -> str:
-    """A string on several lines; the comment follows on lines of its own where it must."""
+    """Format a string on CONTINUE lines; its comment follows on lines of its own."""
     lines, first = [], CARD - len(start) - 3
     pieces = _pieces(text, first, _CHUNK)
     for i, piece in enumerate(pieces):
@@ -101,7 +101,7 @@ def _continued(start: str, text: str, comment: str) -> str:
 
 
 def _rows(comment: str, width: int) -> list[str]:
-    """The comment in rows, broken at blanks where there are any."""
+    """Break a comment into rows, at blanks where there are any."""
     rows = []
     while len(comment) > width:
         cut = comment.rfind(" ", 1, width + 1)
@@ -112,7 +112,7 @@ def _rows(comment: str, width: int) -> list[str]:
 
 
 def _pieces(text: str, first: int, rest: int) -> list[str]:
-    """The quoted text cut into pieces, none of which ends within a doubled quote."""
+    """Cut the quoted text into pieces, none of which ends within a doubled quote."""
     pieces, piece, room = [], "", first
     for letter in text:
         quoted = "''" if letter == "'" else letter
@@ -137,7 +137,7 @@ def _number(value: Value) -> str:
 
 
 def _real(value: float) -> str:
-    if not math.isfinite(value):  # FITS has no such number: the value is there, as text
+    if not math.isfinite(value):  # FITS has no such number: it is written as text
         return f"'{value}'"
     text = repr(value).upper()
     return text if "." in text else text.replace("E", ".0E", 1)

@@ -1,6 +1,6 @@
-"""From the text of a FITS header to cards: fast, and lenient where files break the rules.
+"""Parsing of FITS header text into cards: fast, and lenient where files break the rules.
 
-A card that cannot be understood is kept as text; nothing here raises. Observatories write the same lines into
+A card that cannot be parsed is kept as text; nothing here raises. Observatories write the same lines into
 every frame of a night, so each distinct line is parsed once and its card is shared.
 """
 
@@ -25,7 +25,7 @@ _LOGICAL = {"T": True, "F": False, "": None}
 
 
 def parse_cards(text: str) -> tuple[Card, ...]:
-    """The cards of header text in lines of 80 characters; long strings are put together.
+    """Parse header text in lines of 80 characters into cards; CONTINUE lines are joined.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _value_card(keyword: str, line: str, start: int) -> Card:
 
 
 def _value(token: str) -> Value:
-    """The number, logical or undefined value of the token; the token itself if it is none of them."""
+    """Convert a token to a number, a logical or None (undefined); return any other token unchanged."""
     if token in _LOGICAL:
         return _LOGICAL[token]
     if _INTEGER(token):
@@ -96,12 +96,12 @@ def _real(token: str) -> float:
 
 
 def _finite(number: float | complex, token: str) -> Value:
-    """The number, or its text where no float can hold it."""
+    """Return the number, or its text where it exceeds the range of a float."""
     return number if abs(number) < float("inf") else token
 
 
 def _joined(cards: Iterable[Card]) -> list[Card]:
-    """The cards with each CONTINUE line added to the string before it that ends with an ampersand."""
+    """Join each CONTINUE line to the string before it, if that ends with an ampersand."""
     result: list[Card] = []
     for card in cards:
         more = _STRING(card.value) if card.keyword == "CONTINUE" and isinstance(card.value, str) else None

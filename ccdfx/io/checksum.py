@@ -20,7 +20,7 @@ _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 
 def ones_sum(data: Any, start: int = 0) -> int:
-    """The 32-bit ones'-complement sum of big-endian words, added to `start`. The data are padded with zeros.
+    """Sum big-endian 32-bit words in ones' complement, from `start`; the data are padded with zeros.
 
     >>> hex(ones_sum(bytes([0, 0, 0, 2]), start=0xFFFFFFFF))
     '0x2'
@@ -35,9 +35,9 @@ def ones_sum(data: Any, start: int = 0) -> int:
 
 
 def encode(total: int) -> str:
-    """The 16 characters of CHECKSUM that bring the sum of an HDU to all ones.
+    """Encode the CHECKSUM that brings the sum of an HDU to all ones, as 16 characters.
 
-    They replace sixteen '0' in a header whose sum (with them) is `total`.
+    They replace the sixteen '0' in a header whose sum (with them) is `total`.
 
     >>> encode(868229149)
     'hcHjjc9ghcEghc9g'
@@ -58,12 +58,12 @@ def encode(total: int) -> str:
 
 
 def verify(content: Content, hdu: Hdu) -> None:
-    """Compare DATASUM and CHECKSUM with the bytes; missing or empty ones say nothing.
+    """Compare DATASUM and CHECKSUM with the bytes; missing or empty ones are not checked.
 
     Raises
     ------
     FormatError
-        When they disagree: the file was damaged, or changed by a program that left the sums as they were.
+        When they disagree: the file was damaged, or changed by a program that did not update the sums.
     """
     wanted, total = _datasum(hdu), str(hdu.header.get("CHECKSUM") or "").strip()
     checked = total.strip("0") != ""
@@ -80,13 +80,12 @@ def verify(content: Content, hdu: Hdu) -> None:
 
 
 def with_sums(header: bytes, hdu: Hdu, data: int) -> bytes:
-    """The bytes of a header with DATASUM and CHECKSUM renewed where they are in use; `data` is the sum of
-    the data.
+    """Update DATASUM and CHECKSUM in header bytes, where present; `data` is the sum of the data.
 
     Parameters
     ----------
     header : bytes
-        Of that HDU, from its first card to its data.
+        The header of `hdu`, from its first card to its data.
     """
     renewed = bytearray(header)
     if _datasum(hdu) is not None:
@@ -98,7 +97,7 @@ def with_sums(header: bytes, hdu: Hdu, data: int) -> bytes:
 
 
 def _set_text(header: bytearray, keyword: bytes, text: str) -> None:
-    """Give every card of that keyword a string, keeping its comment."""
+    """Set every card of that keyword to a string and keep its comment."""
     for start in range(0, len(header), CARD):
         card = bytes(header[start : start + CARD])
         if card.startswith(keyword + b"="):

@@ -1,7 +1,7 @@
-"""The bytes of a file, wherever they are: on disk, in memory, or compressed by gzip or bzip2.
+"""Random access to the bytes of a file: on disk, in memory, or compressed by gzip or bzip2.
 
-Files on disk are opened for each read (or once, for a block), so thousands of sources need no more than a few
-handles; a file that was replaced in between is noticed.
+Files on disk are opened for each read (or once, for a block), so thousands of sources need only a few
+handles; a file that was replaced in between is an error.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
 
 
 class Content(Protocol):
-    """Random access to bytes; `name` is what errors call it."""
+    """Random access to bytes; `name` identifies them in error messages."""
 
     name: str
 
     def has(self, end: int) -> bool:
-        """Whether the content is at least `end` bytes long."""
+        """Return whether the content is at least `end` bytes long."""
 
     def read_at(self, offset: int, count: int) -> bytes | memoryview:
-        """Up to `count` bytes at `offset`, fewer only at the end."""
+        """Read `count` bytes at `offset`, fewer only at the end."""
 
 
 class MemoryContent:
@@ -48,9 +48,10 @@ class MemoryContent:
 
 
 class FileContent:
-    """A regular file. What it was when it was first seen, it must be at every later read.
+    """A regular file, which must not change between two reads.
 
-    To another process, perhaps on a machine that shares the file, go its path, size and time of change.
+    Of its stamp only size and time of change are pickled: device and inode may differ on another machine that
+    shares the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -91,7 +92,7 @@ class FileContent:
 
     @contextmanager
     def handle(self) -> Iterator[int]:
-        """A descriptor of the file that was first seen."""
+        """Yield a descriptor of the file; raise FileError if it was replaced since it was opened."""
         if self._held is not None:
             yield self._held
             return
@@ -126,29 +127,28 @@ class FileContent:
 
 @contextmanager
 def opened(file: Any, *, keep: bool = False) -> Iterator[Any]:
-    """The content of a file, on disk through one handle for the whole block. Parameters are those of `content_of`."""
+    """Yield the content of a file, which is opened once for the whole block; see `content_of`."""
     base, size = _plain_content(file)
     with held(base):
         yield _inflated(base, size, keep)
 
 
 def content_of(file: Any, *, keep: bool = False) -> Any:
-    """The content of a path, of bytes, or of a binary file object; gzip and bzip2 are recognised and
-    inflated.
+    """Return the content of a path, of bytes, or of a binary file object; inflate gzip and bzip2.
 
     Parameters
     ----------
     file : str, Path, bytes or binary file object
-        Bytes are the content itself. A file object is read from where it stands, up to 2 GiB.
+        Bytes are the content itself. A file object is read from its position, up to 2 GiB.
     keep : bool
-        Whether what is inflated stays in memory, for a file that is read whole.
+        Whether inflated bytes stay in memory, for a file that is read completely.
     """
     base, size = _plain_content(file)
     return _inflated(base, size, keep)
 
 
 def held(content: Any) -> AbstractContextManager[None]:
-    """Keep the file below `content` open for the block, if there is one."""
+    """Keep the file that underlies `content`, if any, open for the block."""
     base = getattr(content, "base", content)
     return base.held() if isinstance(base, FileContent) else nullcontext()
 

@@ -1,4 +1,4 @@
-"""From the numbers stored in a FITS file to pixel values and their flags."""
+"""Decoding of the numbers stored in a FITS file to pixel values and their flags."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_DATA = np.uint8(Flag.NO_DATA)
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How stored numbers stand for pixel values.
+    """The relation between stored numbers and pixel values.
 
     `stored` is the type in the file, `dtype` that of the pixels; the value is ``bscale * stored + bzero``;
     `blank` is the stored value of a pixel without data.
@@ -39,10 +39,10 @@ class Coding:
 
 
 def coding_of(content: Content, hdu: Hdu) -> Coding:
-    """The coding that BITPIX, BZERO, BSCALE and BLANK describe.
+    """Return the coding that BITPIX, BZERO, BSCALE and BLANK describe.
 
     Unsigned integers are recognised by their BZERO. Other scaled integers become float32, or float64 where
-    float32 could not tell neighbouring values apart or could not hold them.
+    float32 lacks the precision or the range.
     """
     stored = np.dtype(_STORED[hdu.bitpix])
     bscale, bzero = _factor(content, hdu, "BSCALE", 1), _factor(content, hdu, "BZERO", 0)
@@ -73,7 +73,7 @@ def decode(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | 
     Returns
     -------
     ndarray of bool or None
-        Where pixels have no data; None if all have.
+        True where pixels have no data; None if all pixels have data.
     """
     if not coding.is_plain:
         with np.errstate(all="ignore"):
@@ -99,7 +99,7 @@ def decode(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | 
 def flag(
     mask: np.ndarray | None, shape: tuple[int, int], rows: slice, bad: np.ndarray | None
 ) -> np.ndarray | None:
-    """The mask with NO_DATA where `bad` says so in these rows; it is made when the first flag needs it."""
+    """Set NO_DATA in the mask where `bad` is true in these rows; a mask is made for the first flag."""
     if bad is None:
         return mask
     mask = np.zeros(shape, np.uint8) if mask is None else mask
@@ -129,4 +129,4 @@ def _blank(content: Content, hdu: Hdu) -> int | None:
         )
     limit = 1 << (hdu.bitpix - 1)
     low, high = (0, 255) if hdu.bitpix == 8 else (-limit, limit - 1)
-    return int(value) if low <= value <= high else None  # no stored number can be equal to another
+    return int(value) if low <= value <= high else None  # a value outside the range matches no stored number

@@ -1,4 +1,4 @@
-"""From pixel values back to the numbers that a file stores, refusing what its type cannot hold."""
+"""Encoding of pixel values to the numbers that a file stores; values that do not fit its type are refused."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _REMEDY = "round or clip the values first, or write a new file with paste and wr
 
 
 def fitted(values: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
-    """The values in another type: the same numbers in integers, the nearest ones in floats.
+    """Convert values to another type: exactly for integers, to the nearest number for floats.
 
     Raises
     ------
     ArgumentError
-        For a value that is not whole, beyond the range of the type, or not finite where it has no such
-        number. It speaks of `name`.
+        For a value that is not whole, beyond the range of the type, or not finite where the type has no such
+        number. The message names `name`.
     """
     if values.dtype == dtype:
         return values
@@ -41,17 +41,17 @@ def fitted(values: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
 
 
 def encode(values: np.ndarray, coding: Coding, flagged: np.ndarray | None, name: str) -> np.ndarray:
-    """The stored numbers that `decode` makes these values of; NaN becomes BLANK where the file has one.
+    """Encode values so that `decode` restores them; NaN becomes BLANK where the file has one.
 
     Parameters
     ----------
     flagged : ndarray of bool or None
-        Where a value may be the one that the file uses for pixels without data.
+        Where a value may be equal to BLANK.
 
     Raises
     ------
     ArgumentError
-        When `decode` would not give them back, but for the rounding of floats.
+        When `decode` would not restore the values, apart from the rounding of floats.
     """
     missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     holes = missing if coding.blank is not None else np.zeros(values.shape, bool)
@@ -97,7 +97,7 @@ def _unscaled(values: np.ndarray, coding: Coding, name: str) -> np.ndarray:
 
 
 def _beyond(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Where integers lie outside; the limits are first brought into their own type."""
+    """Return where integers lie outside the limits; those that exceed the type of `values` are ignored."""
     info = np.iinfo(values.dtype)
     below = values < low if low > info.min else np.zeros(values.shape, bool)
     return below | (values > high) if high < info.max else below

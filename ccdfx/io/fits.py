@@ -1,4 +1,4 @@
-"""FITS: opening, and the record of the format."""
+"""FITS files: opening and reading, and the record of the format."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _OF_ONE_HDU = frozenset({"EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "LONGSTRN"}
 
 
 class FitsSource:
-    """An image in a FITS file, read by rows; its flags and variance come along.
+    """An image in a FITS file with its flags and variance, read by rows.
 
-    `raw` tells where uncompressed pixels lie in the file, for an image without flags and variance of its own;
-    else it is None. Checksums are verified at the first reading of pixels, or of `raw`.
+    `raw` is the layout of uncompressed pixels in the file, for an image without flags and variance; otherwise
+    it is None. Checksums are verified at the first reading of pixels, or of `raw`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class FitsSource:
 
     @property
     def header(self) -> Header:
-        """The header without the cards that only describe how the file is laid out."""
+        """The header without the cards that only describe the layout of the file."""
         return self._header
 
     @property
@@ -84,11 +84,11 @@ class FitsSource:
 
     @property
     def raw(self) -> RawLayout | None:
-        """Where the raw pixels lie, or None where the file must be read through `select`."""
+        """Layout of the raw pixels, or None where the file must be read through `select`."""
         return None if self._mask or self._uncertainty else self._pixels.raw()
 
     def select(self, range: Any = None) -> Image:
-        """The image of a window, in the coordinates of the parent frame."""
+        """Read the image in a window, given in coordinates of the parent frame."""
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices
         array, nodata = self._pixels.window(rows, columns)
@@ -98,7 +98,7 @@ class FitsSource:
         return adopt(array, header, mask, window, variance)
 
     def close(self) -> None:
-        """Nothing is open between two readings."""
+        """Do nothing: no file stays open between two readings."""
 
     def __enter__(self) -> FitsSource:
         return self
@@ -110,7 +110,7 @@ class FitsSource:
         return f"FitsSource({self.name!r}, shape={self.shape}, dtype={self.dtype})"
 
     def _flags(self, rows: slice, columns: slice, nodata: np.ndarray | None) -> np.ndarray | None:
-        """The flags of the MASK HDU; a pixel that has none and no data becomes NO_DATA."""
+        """Read the flags of the MASK HDU; a pixel without flags and without data becomes NO_DATA."""
         if self._mask is None:
             return nodata
         mask = flags_of(self._mask.window(rows, columns)[0], self._mask.hdu)
@@ -142,7 +142,7 @@ class FitsSource:
 
 
 def full_header(hdus: Sequence[Hdu], hdu: Hdu) -> Header:
-    """The header of an image as in the file, with what it inherits from a primary header without data."""
+    """Return the header of an image as in the file, with the cards that it inherits from the primary HDU."""
     header = image_header(hdu) if hdu.kind == "tiles" else hdu.header
     if not inherited(hdus, hdu):
         return header
@@ -159,12 +159,12 @@ def full_header(hdus: Sequence[Hdu], hdu: Hdu) -> Header:
 
 
 def clean(header: Header) -> Header:
-    """The header without the cards that describe the layout of the file."""
+    """Remove the cards that describe the layout of the file."""
     return Header._of(tuple(card for card in header.cards if not STRUCTURAL.match(card.keyword)))
 
 
 def open_fits(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
-    """A `FitsSource`, or for hdu="all" the list of those of all images. See `ccdfx.io.open_source`."""
+    """Open an image as a `FitsSource`; hdu="all" gives a list of all images. See `ccdfx.io.open_source`."""
     with opened(file) as content:
         return _sources(content, hdu, plane, checksum)
 
@@ -172,7 +172,7 @@ def open_fits(file: Any, hdu: Any = None, *, plane: int | None = None, checksum:
 def read_fits(
     file: Any, hdu: Any = None, *, range: Any = None, plane: int | None = None, checksum: bool = True
 ) -> Any:
-    """The image, or the list of all, read through one handle: never a mixture of two versions of a file."""
+    """Read one image, or a list of all, through one handle: two versions of a file are never mixed."""
     with opened(file, keep=True) as content:
         sources = _sources(content, hdu, plane, checksum)
         return [source.select(range) for source in sources] if hdu == "all" else sources.select(range)
@@ -185,13 +185,13 @@ def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> A
     if hdu == "all":
         groups = grouped(content, hdus)
         if not groups:
-            chosen(content, hdus, None)  # says what there is instead
+            chosen(content, hdus, None)  # raises: its message lists the HDUs
         return [FitsSource(content, hdus, group, plane, checksum) for group in groups]
     return FitsSource(content, hdus, chosen(content, hdus, hdu), plane, checksum)
 
 
 def read_fits_header(file: Any, hdu: int | str | None = None) -> Header:
-    """The header of an image as it is in the file, layout and all, reading no further than to that header."""
+    """Read the header of an image as it is in the file, layout cards included, and nothing behind it."""
     with opened(file) as content:
         hdus: list[Hdu] = []
         for found in walk(content):
@@ -202,19 +202,19 @@ def read_fits_header(file: Any, hdu: int | str | None = None) -> Header:
 
 
 def _is_wanted(found: Hdu, hdu: int | str | None) -> bool:
-    """Whether it is certain, without looking at the rest of the file, that `hdu` names this image."""
+    """Return whether `hdu` certainly names this image, without reading the rest of the file."""
     if not found.is_image or 0 in found.axes or isinstance(hdu, bool):
         return False
     return hdu is None or hdu == found.index or (isinstance(hdu, str) and hdu.strip().upper() == found.name)
 
 
 def recognises(first: bytes) -> bool:
-    """Whether a file that begins with these bytes is a FITS file, perhaps compressed."""
+    """Return whether a file that begins with these bytes is a FITS file, perhaps compressed."""
     if is_compressed(first):
         try:
             first = bytes(content_of(first).read_at(0, 9))
         except FormatError:
-            return True  # too little to tell, or broken: the reader says which
+            return True  # too short or damaged: the reader reports which
     return first.startswith((b"SIMPLE  =", b"XTENSION="))
 
 

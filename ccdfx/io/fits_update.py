@@ -1,4 +1,4 @@
-"""Rewriting a window of an image in a FITS file; all other bytes stay, but for the checksums."""
+"""Rewriting of a window of an image in a FITS file; all other bytes are kept, except the checksums."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WHOLE = "read the file, paste the part, and write the result to a file"
 
 @dataclass(frozen=True, slots=True)
 class _Patch:
-    """What is stored in the window of one plane of an HDU."""
+    """The numbers to store in the window of one plane of an HDU."""
 
     pixels: Pixels
     stored: np.ndarray
@@ -37,9 +37,9 @@ class _Patch:
 def update_fits(path: Path, part: Image, target: Path, *, hdu: Any = None, plane: int | None = None) -> None:
     """Write to `target` the file `path` with the window ``part.range`` of an image replaced.
 
-    Flags go into the MASK of the image, which is inserted behind it where there is none and the part has
-    flags; a variance goes into its UNCERT, VAR or IVAR, in the form of that. Checksums that are there are
-    renewed. Compressed files are refused.
+    Flags go into the MASK of the image; if there is none and the part has flags, one is inserted behind the
+    image. A variance goes into its UNCERT, VAR or IVAR, in the form of that HDU. Existing checksums are
+    updated. Compressed files are refused.
     """
     with opened(path) as content:
         if not isinstance(content, FileContent):
@@ -70,7 +70,7 @@ def update_fits(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
 def _patches(
     content: FileContent, group: Group, plane: int | None, part: Image, window: tuple[slice, slice]
 ) -> tuple[list[_Patch], np.ndarray | None]:
-    """What to write where, and the flags for which the file has no MASK yet."""
+    """Return the patches to write, and the flags if the file needs a new MASK for them."""
     image = Pixels(content, group.image, plane, checksum=False)
     stored = encode(part.array, image.coding, None if part.mask is None else part.mask != 0, "part")
     patches = [_Patch(image, stored)]
@@ -85,14 +85,14 @@ def _patches(
     if group.mask is not None:
         flags = Pixels(content, group.mask, plane, checksum=False)
         return [*patches, _Patch(flags, _stored_flags(flags, wanted, nodata, window))], None
-    implied = np.where(nodata, np.uint8(Flag.NO_DATA), np.uint8(0))  # what a reader flags by itself
+    implied = np.where(nodata, np.uint8(Flag.NO_DATA), np.uint8(0))  # flags that a reader sets without a MASK
     return patches, wanted if ((wanted != 0) & (wanted != implied)).any() else None
 
 
 def _stored_variance(
     pixels: Pixels, variance: np.ndarray, power: int, window: tuple[slice, slice]
 ) -> np.ndarray:
-    """The variance in the form of the file; what is there already stays as it is, to the last bit."""
+    """Encode the variance in the form of the file; unchanged values keep their stored bits."""
     old = pixels.window(*window)[0]
     wide = variance.astype(np.float64)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -108,13 +108,13 @@ def _stored_variance(
 def _stored_flags(
     pixels: Pixels, wanted: np.ndarray, nodata: np.ndarray, window: tuple[slice, slice]
 ) -> np.ndarray:
-    """The flags in the bits of the file's own mask; where they are there already it stays as it is."""
+    """Encode the flags in the bits of the file's own mask; unchanged flags keep their stored value."""
     old = pixels.window(*window)[0]
     flags = flags_of(old, pixels.hdu)
     keep = (flags == wanted) | ((flags == 0) & nodata & (wanted == Flag.NO_DATA))
     known = np.arange(256, dtype=np.uint8) if old.dtype == np.uint8 else np.array([0, 1], old.dtype)
     codes = np.full(256, -1)
-    codes[flags_of(known, pixels.hdu)[::-1]] = known[::-1]  # of several, the least
+    codes[flags_of(known, pixels.hdu)[::-1]] = known[::-1]  # of several codes, the smallest
     new = codes[wanted]
     lost = (new < 0) & ~keep
     if lost.any():
@@ -136,10 +136,10 @@ def _require_room_for_flags(path: Path, group: Group, groups: list[Group]) -> No
 
 
 def _copy(content: FileContent, file: BinaryIO, place: int, inserted: bytes) -> None:
-    """The bytes of a file, with some more put in at one place."""
+    """Copy the bytes of a file, with `inserted` added at one place."""
     _copy_bytes(content, file, 0, min(place, content.size))
     if inserted:
-        file.write(b"\0" * (place - file.tell()))  # a file may end without its last filling
+        file.write(b"\0" * (place - file.tell()))  # a file may end without its last padding
         file.write(inserted)
     _copy_bytes(content, file, place, content.size)
 
@@ -151,7 +151,7 @@ def _copy_bytes(content: FileContent, file: BinaryIO, start: int, stop: int) -> 
 
 def _put(file: BinaryIO, patch: _Patch, window: tuple[slice, slice], moved: int) -> None:
     layout = patch.pixels.raw()
-    assert layout is not None  # an image that is not compressed, on disk
+    assert layout is not None  # the image is uncompressed and on disk
     rows, columns = window
     nx, size = layout.shape[1], patch.stored.itemsize
     whole = columns.stop - columns.start == nx

@@ -1,4 +1,4 @@
-"""Writing FITS: image, MASK and UNCERT, each with its checksums."""
+"""Writing of FITS files: image, MASK and UNCERT, each with its checksums."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _LTM = ("LTM1_1", "LTM2_2")
 def write_fits(images: Sequence[Image], path: Path) -> None:
     """Write images to a new FITS file, with flags as MASK and variance as UNCERT behind each.
 
-    A name that ends with ``.gz`` or ``.bz2`` is compressed so, one that ends with ``.fz`` by tiles, without loss.
-    The caller makes it atomic.
+    The suffixes ``.gz`` and ``.bz2`` select that compression, ``.fz`` tile compression without loss.
+    The caller must make the writing atomic.
     """
     name = path.name.lower()
     if name.endswith(".fz"):
@@ -50,11 +50,11 @@ def write_fits(images: Sequence[Image], path: Path) -> None:
 
 
 def image_cards(image: Image) -> tuple[Card, ...]:
-    """The cards of an image that say nothing of the layout of the file; LTV1 and LTV2 give its window."""
+    """Return the cards of an image without those of the file layout; LTV1 and LTV2 give its window."""
     header = image.header
     if range_of(header, image.shape) != image.range:
         header = with_range(header, image.range)
-        if range_of(header, image.shape) != image.range:  # a scale would keep the reader from it
+        if range_of(header, image.shape) != image.range:  # with a scale in LTM, a reader ignores LTV
             header = header.remove(*_LTM)
     return tuple(card for card in header.cards if not STRUCTURAL.match(card.keyword))
 
@@ -65,7 +65,7 @@ def _write_hdus(images: Sequence[Image], stream: Any) -> None:
 
 
 def _planes(images: Sequence[Image]) -> Iterator[tuple[np.ndarray, list[Card]]]:
-    """Every array to write with its cards, in the order of the file."""
+    """Yield every array to write with its cards, in the order of the file."""
     for i, image in enumerate(images):
         yield image.array, [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
         if image.mask is not None:
@@ -79,7 +79,7 @@ def _planes(images: Sequence[Image]) -> Iterator[tuple[np.ndarray, list[Card]]]:
 
 
 def mask_hdu(mask: np.ndarray) -> bytes:
-    """The bytes of a MASK extension."""
+    """Encode a MASK extension as bytes."""
     stream = io.BytesIO()
     _write_hdu(stream, mask, _mask_cards(mask))
     return stream.getvalue()
@@ -90,14 +90,14 @@ def _mask_cards(mask: np.ndarray) -> list[Card]:
 
 
 def _own_cards(image: Image, first: bool) -> Iterator[Card]:
-    """The cards of an image; behind another one it must not have the name of a mask or of a variance."""
+    """Yield the cards of an image; an extension must not have the EXTNAME of a mask or of a variance."""
     for card in image_cards(image):
         if first or card.keyword != "EXTNAME" or str(card.value).strip().upper() not in (MASK, *VARIANCES):
             yield card
 
 
 def _layout(array: np.ndarray, first: bool = False) -> list[Card]:
-    """The mandatory cards of an image HDU."""
+    """Return the mandatory cards of an image HDU."""
     kind = array.dtype.str[1:]
     if kind not in _BITPIX:
         raise ArgumentTypeError("image", f"FITS holds the types {', '.join(_BITPIX)}", value=str(array.dtype),
@@ -122,14 +122,14 @@ def _layout(array: np.ndarray, first: bool = False) -> list[Card]:
 
 
 def _zero(dtype: np.dtype) -> int:
-    """BZERO of a type that FITS stores with the other sign."""
+    """Return the BZERO of a type; 0 where FITS stores the type itself."""
     if dtype == np.int8:
         return -128
     return 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" and dtype.itemsize > 1 else 0
 
 
 def _write_hdu(stream: BinaryIO, array: np.ndarray, cards: Iterable[Card]) -> None:
-    """The header needs the sum of the data: they are encoded twice rather than kept in memory."""
+    """Write an HDU; its data are encoded twice, as the header needs their sum, and not kept in memory."""
     data = 0
     for piece in _encoded(array):
         data = ones_sum(piece, data)
@@ -140,7 +140,7 @@ def _write_hdu(stream: BinaryIO, array: np.ndarray, cards: Iterable[Card]) -> No
 
 
 def _summed(cards: Iterable[Card], data: int) -> bytes:
-    """The header with DATASUM and CHECKSUM at its end."""
+    """Format the header, with DATASUM and CHECKSUM at its end."""
     blank = "0" * 16
     rest = [
         Card("DATASUM", str(data), "sum of the data"),
@@ -152,7 +152,7 @@ def _summed(cards: Iterable[Card], data: int) -> bytes:
 
 
 def _encoded(array: np.ndarray) -> Iterator[Any]:
-    """The pixels as they are stored, big-endian, in pieces of some megabytes."""
+    """Yield the pixels as they are stored, big-endian, in pieces of a few megabytes."""
     rows = max(4, _CHUNK // array[0].nbytes // 4 * 4)  # whole 32-bit words in each piece, for the sum
     unsigned = f"u{array.dtype.itemsize}"
     zero = _zero(array.dtype)
@@ -164,12 +164,12 @@ def _encoded(array: np.ndarray) -> Iterator[Any]:
 
 
 def _write_tiles(images: Sequence[Image], path: Path) -> None:
-    """Tile compression by astropy, without loss: Rice for integers up to 32 bits, gzip for the rest."""
+    """Write tile-compressed images with astropy, without loss: Rice for integers up to 32 bits, else gzip."""
     from astropy.io import fits
 
     hdus: list[Any] = [fits.PrimaryHDU()]
     for array, cards in _planes(images):
-        # Keywords that describe a table of tiles are not the image's to set.
+        # The image must not set keywords that describe the table of tiles.
         names = (STRUCTURAL, OF_TABLE)
         own = Header._of(tuple(card for card in cards if not any(name.match(card.keyword) for name in names)))
         header = fits.Header.fromstring(header_bytes(own.cards).decode("ascii"))

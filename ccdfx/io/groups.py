@@ -1,4 +1,4 @@
-"""Which HDUs of a FITS file are images, and which carry the flags and the variance of one."""
+"""Groups of HDUs in a FITS file: each image with the HDUs of its flags and its variance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ccdfx.records.card import Card
 from ccdfx.records.flags import Flag
 
 MASK, UNCERTAINTY = "MASK", "UNCERT"
-BIT_CARD = "MASKBIT"  # MASKBIT0 = 'BAD_PIXEL' ...: what a bit of the mask means
+BIT_CARD = "MASKBIT"  # MASKBIT0 = 'BAD_PIXEL' ...: the meaning of a bit of the mask
 _POWERS = {"StdDevUncertainty": 2, "VarianceUncertainty": 1, "InverseVariance": -1}
 VARIANCES = {UNCERTAINTY: None, "VAR": 1, "IVAR": -1}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An image HDU with those that belong to it; `power` says how `uncertainty` becomes a variance."""
+    """An image HDU with those that belong to it; `power` converts `uncertainty` to a variance."""
 
     image: Hdu
     mask: Hdu | None = None
@@ -32,7 +32,7 @@ class Group:
 
 
 def grouped(content: Content, hdus: Sequence[Hdu]) -> list[Group]:
-    """The images of a file in order; MASK, UNCERT, VAR and IVAR belong to the image before them."""
+    """Group the images of a file in order; MASK, UNCERT, VAR and IVAR belong to the image before them."""
     groups: list[Group] = []
     for hdu in hdus:
         if not hdu.is_image or 0 in hdu.axes:
@@ -48,7 +48,7 @@ def grouped(content: Content, hdus: Sequence[Hdu]) -> list[Group]:
 
 
 def chosen(content: Content, hdus: Sequence[Hdu], hdu: Any) -> Group:
-    """The image that `hdu` names: None (the first), a number from 0, EXTNAME or 'EXTNAME,EXTVER'."""
+    """Select the image that `hdu` names: None (the first), a number from 0, EXTNAME or 'EXTNAME,EXTVER'."""
     groups = grouped(content, hdus)
     if hdu is None:
         if not groups:
@@ -64,7 +64,7 @@ def chosen(content: Content, hdus: Sequence[Hdu], hdu: Any) -> Group:
 
 
 def bit_cards() -> list[Card]:
-    """The cards that say what the bits of a mask mean."""
+    """Return the cards that give the meaning of the bits of a mask."""
     return [
         Card(f"{BIT_CARD}{i}", flag.name, f"meaning of bit {i}, value {int(flag)}")
         for i, flag in enumerate(Flag)
@@ -72,7 +72,7 @@ def bit_cards() -> list[Card]:
 
 
 def flags_of(stored: np.ndarray, hdu: Hdu) -> np.ndarray:
-    """The flags of a mask HDU: by the names of its bits, or BAD_PIXEL wherever it is not 0."""
+    """Convert a mask HDU to flags: by the names of its bits, or to BAD_PIXEL wherever it is not 0."""
     names = {bit: hdu.header.get(f"{BIT_CARD}{bit}") for bit in range(8)}
     if stored.dtype != np.uint8 or not any(names.values()):
         return (stored != 0).astype(np.uint8)
@@ -85,7 +85,7 @@ def flags_of(stored: np.ndarray, hdu: Hdu) -> np.ndarray:
 
 
 def inherited(hdus: Sequence[Hdu], hdu: Hdu) -> bool:
-    """Whether the primary header, which has no data of its own, also speaks for this extension."""
+    """Return whether an extension inherits the cards of a primary header without data."""
     primary = hdus[0]
     return hdu.index > 0 and math.prod(primary.axes or (0,)) == 0 and hdu.header.get("INHERIT") is not False
 

@@ -1,6 +1,6 @@
-"""The HDUs of a FITS file: their headers checked, their sizes compared with what is there.
+"""HDUs of a FITS file, their headers checked and their sizes compared with the length of the file.
 
-Nothing is allocated for pixels here. Every refusal names the file, the HDU, the value, the rule and the
+No memory is allocated for pixels here. Every error names the file, the HDU, the value, the rule and the
 remedy.
 """
 
@@ -32,7 +32,7 @@ _COPY = "copy the file again from where it came"
 
 @dataclass(frozen=True, slots=True)
 class Hdu:
-    """One HDU: what its header says, and where its bytes are.
+    """One HDU: its header, its shape, and the offsets of its bytes.
 
     `kind` is "image", "tiles" (a tile-compressed image), "groups", "table" or "other". `axes` are the axes of
     the image in numpy's order (slowest first); for "tiles" those of the uncompressed image, whose table has
@@ -56,7 +56,7 @@ class Hdu:
 
     @property
     def end(self) -> int:
-        """Where the next HDU begins."""
+        """Offset of the next HDU."""
         return self.data_at + -(-self.size // BLOCK) * BLOCK
 
     @property
@@ -66,13 +66,13 @@ class Hdu:
 
 
 def walk(content: Content) -> Iterator[Hdu]:
-    """The HDUs of a file in order, each checked against the rules and against the size of the file.
+    """Yield the HDUs of a file in order, each checked against the rules and against the size of the file.
 
     Raises
     ------
     FormatError
-        For a mandatory keyword that is missing or wrong, a header without END, and data that are not all
-        there. A file that ends in its last padding holds all that it claims; it is read with a CcdfxWarning.
+        For a mandatory keyword that is missing or wrong, a header without END, and incomplete data. A file
+        that ends within its last padding has all its data; it is read with a CcdfxWarning.
     """
     position = 0
     for index in range(MAX_HDUS):
@@ -85,7 +85,7 @@ def walk(content: Content) -> Iterator[Hdu]:
 
 
 def refusal(content: Content, index: int, rule: str, **more: Any) -> FormatError:
-    """The error that says which rule an HDU breaks."""
+    """Return the error for a rule that an HDU breaks."""
     return FormatError(content.name, f"HDU {index}: {rule}", **more)
 
 
@@ -101,7 +101,7 @@ def _another(content: Content, position: int, index: int) -> bool:
             f"flags and variance, is lost: {_COPY}, or write it anew with ccdfx to be rid of this warning",
             CcdfxWarning, stacklevel=6,
         )  # fmt: skip
-    return False  # the end, or bytes that no rule gives a meaning
+    return False  # the end, or bytes that have no meaning in FITS
 
 
 def _hdu(content: Content, position: int, index: int) -> Hdu:
@@ -127,7 +127,7 @@ def _hdu(content: Content, position: int, index: int) -> Hdu:
 
 
 def _header_text(content: Content, position: int, index: int) -> tuple[str, int]:
-    """The cards before END as Latin-1 text, and where the data begin."""
+    """Read the cards before END as Latin-1 text, and find where the data begin."""
     data = bytes(content.read_at(position, _FIRST_READ))
     if index == 0 and data[:9] != b"SIMPLE  =":
         if not data:
@@ -156,7 +156,7 @@ def _find_end(data: bytes, start: int) -> int | None:
 
 
 def _refuse_contradictions(content: Content, header: Header, index: int) -> None:
-    """A keyword that decides how bytes are read must not come twice with two values."""
+    """Refuse a keyword that defines how bytes are read and occurs twice with different values."""
     if len(header) == len(header.cards):
         return
     for card in header.cards:
@@ -203,8 +203,8 @@ def _kind(content: Content, header: Header, index: int, axes: tuple[int, ...]) -
 def _data_size(
     content: Content, header: Header, index: int, kind: str, bitpix: int, axes: tuple[int, ...]
 ) -> int:
-    """The bytes of data that the header claims, by the formula of the standard."""
-    plain = kind == "image"  # PCOUNT and GCOUNT have only one value there, and old writers leave them out
+    """Compute the size in bytes of the data from the header, by the formula of the standard."""
+    plain = kind == "image"  # PCOUNT and GCOUNT are fixed for images, and old programs omit them
     extra = _whole(content, header, index, "PCOUNT", 0 if plain else None)
     groups = _whole(content, header, index, "GCOUNT", 1 if plain else None)
     if extra < 0 or groups < 0 or (kind != "groups" and kind != "other" and groups != 1) or (plain and extra):

@@ -1,4 +1,4 @@
-"""Bytes inside a gzip or bzip2 stream, inflated only as far as they are asked for, and never beyond a stated limit."""
+"""Inflating of gzip and bzip2 streams, only as far as needed and never beyond a limit."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 from ccdfx.errors import FormatError
 
-INFLATED_MINIMUM = 256 << 20  # bytes that any compressed file may hold
-INFLATED_RATIO = 1100  # beyond that: times the compressed size; gzip cannot exceed 1032
+INFLATED_MINIMUM = 256 << 20  # bytes to which any compressed file may inflate
+INFLATED_RATIO = 1100  # above that: a multiple of the compressed size; gzip cannot exceed 1032
 _GZIP, _BZIP2 = b"\x1f\x8b\x08", b"BZh"
 _STEP = 1 << 20
 _TRAILING = 1 << 20  # inflated bytes that may follow the last HDU
 
 
 def is_compressed(head: bytes | memoryview) -> bool:
-    """Whether bytes begin like a gzip or bzip2 stream."""
+    """Return whether bytes begin like a gzip or bzip2 stream."""
     head = bytes(head[:3])
     return head in (_GZIP, _BZIP2)
 
 
 class InflatedContent:
-    """Compressed bytes, inflated forwards; a step backwards starts again unless everything is kept.
+    """Compressed bytes, inflated in order; a step backwards starts again unless all bytes are kept.
 
     Parameters
     ----------
     base : FileContent or MemoryContent
         The compressed bytes.
     size : int
-        Of the compressed bytes.
+        Number of the compressed bytes.
     keep : bool
         Whether inflated bytes stay in memory.
     """
@@ -42,7 +42,7 @@ class InflatedContent:
         self._rewind()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A stream is not sent half inflated.
+        # The state of a half-inflated stream cannot be pickled.
         return _beginning, (self.base, self.limit, self._kept is not None)
 
     def has(self, end: int) -> bool:
@@ -70,7 +70,7 @@ class InflatedContent:
             return memoryview(data)
 
     def finish(self, end: int) -> None:
-        """Check that little follows `end`, and that the stream is sound to its last byte."""
+        """Check that at most 1 MiB follows `end`, and that the stream is valid to its last byte."""
         with self._lock:
             self.has(end)
             if self.has(min(end + _TRAILING, self.limit)):
@@ -84,7 +84,7 @@ class InflatedContent:
 
     def _rewind(self) -> None:
         self._position, self._read = 0, 0  # of the inflated and of the compressed bytes
-        self._pending = b""  # compressed bytes that are read and not yet used
+        self._pending = b""  # compressed bytes read but not yet used
         self._inflater: Any = None
 
     def _keep_until(self, end: int) -> None:
@@ -104,7 +104,7 @@ class InflatedContent:
         return True
 
     def _take(self, count: int) -> bytes:
-        """Up to `count` more inflated bytes; none at the end."""
+        """Inflate up to `count` more bytes; return none at the end."""
         if self._position > self.limit:
             raise self._bomb(self._position)
         while True:
@@ -116,7 +116,7 @@ class InflatedContent:
                 return piece
 
     def _start_member(self) -> bool:
-        """Begin the next compressed stream; false at the end, after which padding may follow."""
+        """Begin the next compressed stream; return False at the end, after which padding may follow."""
         if len(self._pending) < 3:
             more = bytes(self.base.read_at(self._read, _STEP))
             self._pending += more
@@ -150,7 +150,7 @@ class InflatedContent:
         return piece
 
     def _more(self) -> bytes:
-        """The next compressed bytes; their lack is an error, as the stream has not ended."""
+        """Read the next compressed bytes; raise FormatError if the file ends before its stream."""
         if not getattr(self._inflater, "needs_input", True):
             return b""
         data = bytes(self.base.read_at(self._read, _STEP))

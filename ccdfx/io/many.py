@@ -1,4 +1,4 @@
-"""Opening many images at once: those of one file, of a list of mixed things, and extension by extension."""
+"""Opening of many images at once: planes of a cube, a list of mixed inputs, or files by extension."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccdfx.io.source import Source
 def open_frames(
     inputs: Iterable[Any], *, hdu: int | str | None = None, planes: bool = False, checksum: bool = True
 ) -> list[Any]:
-    """What `combine` takes, from paths mixed with images, arrays and sources; only headers are read now.
+    """Open paths, mixed with images, arrays and sources, for `combine`; only headers are read now.
 
     Parameters
     ----------
@@ -23,19 +23,19 @@ def open_frames(
     hdu : int or str, optional
         The image of every file: a number from 0 or a name; the first by default.
     planes : bool
-        Whether a cube gives each of its planes as a frame.
+        Whether each plane of a cube becomes a frame.
     checksum : bool
-        As `read` takes it: False for files whose checksums are wrong, and whose pixels are sound.
+        As in `read`: False for files with wrong checksums but valid pixels.
 
     Returns
     -------
     list
-        A `Source` for every path (with `planes`, for every plane); anything else as it is.
+        A `Source` for every path (with `planes`, for every plane); other inputs unchanged.
 
     Raises
     ------
     FileError
-        A file that cannot be opened, or a cube where no planes are wanted.
+        When a file cannot be opened, or is a cube and `planes` is false.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def open_frames(
 
 
 def open_planes(path: Any, *, hdu: int | str | None = None, checksum: bool = True) -> list[Source]:
-    """A source for every plane of a cube, the last axis slowest; one for an image of two axes."""
+    """Open every plane of a cube as a source, the last axis slowest; an image of two axes gives one."""
     header = read_header(path, hdu=hdu)
     axes = int(header.number("NAXIS") or 2)
     count = math.prod(int(header.number(f"NAXIS{axis}") or 1) for axis in range(3, axes + 1))
@@ -65,24 +65,25 @@ def open_planes(path: Any, *, hdu: int | str | None = None, checksum: bool = Tru
 
 
 def open_extensions(paths: Iterable[Any], *, checksum: bool = True) -> list[list[Source]]:
-    """The images of several files, extension by extension: the frames of the first image of each file, and so on.
+    """Open the images of several files by extension: first the first image of each file, and so on.
 
     Parameters
     ----------
     paths : iterable of path
-        Files with the same number of images, of the same names.
+        Files with the same number of images and the same names of images.
     checksum : bool
-        As `read` takes it: False for files whose checksums are wrong, and whose pixels are sound.
+        As in `read`: False for files with wrong checksums but valid pixels.
 
     Returns
     -------
     list of list of Source
-        ``write([combine(frames) for frames in open_extensions(paths)], target)`` combines files of many extensions.
+        ``write([combine(frames) for frames in open_extensions(paths)], target)`` combines files of many
+        extensions.
 
     Raises
     ------
     MismatchError
-        A file with another number of images than the first, or with an image of another name.
+        When a file has another number of images than the first, or an image of another name.
     """
     names = _several("paths", paths)
     files = [open_every_image(path, checksum=checksum) for path in names]

@@ -1,6 +1,6 @@
-"""npz: images in a zip archive of numpy arrays and JSON; nothing in it is ever unpickled.
+"""npz: images in a zip archive of numpy arrays and JSON; nothing is unpickled.
 
-The member ``ccdfx.json`` says version and number of images. Image number i is ``i/array.npy``,
+The member ``ccdfx.json`` holds the version and the number of images. Image number i is ``i/array.npy``,
 ``i/header.json`` (cards as [keyword, value, comment], and the window) and, where there are any,
 ``i/mask.npy`` and ``i/variance.npy``.
 """
@@ -36,7 +36,7 @@ _TOC = "ccdfx.json"
 
 
 def open_npz(file: Any, hdu: int | str | None = None) -> Any:
-    """An `ImageSource`, or the list of all for hdu="all"; `hdu` counts images from 0."""
+    """Open an image as an `ImageSource`, or a list of all for hdu="all"; `hdu` counts images from 0."""
     with opened(file) as content, _archive(content) as archive:
         count = _count(archive, content.name)
         if hdu == "all":
@@ -46,7 +46,7 @@ def open_npz(file: Any, hdu: int | str | None = None) -> Any:
 
 
 def write_npz(images: Sequence[Image], path: Path) -> None:
-    """Write images to a new npz; the caller makes it atomic."""
+    """Write images to a new npz; the caller must make this atomic."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         _put_json(archive, _TOC, {"format": "ccdfx image", "version": _VERSION, "images": len(images)})
         for i, image in enumerate(images):
@@ -63,7 +63,7 @@ def write_npz(images: Sequence[Image], path: Path) -> None:
 
 
 def update_npz(path: Path, part: Image, target: Path, *, hdu: int | str | None = None) -> None:
-    """Write to `target` the images of the file `path`, with a part put into one; the caller makes it atomic."""
+    """Write the images of `path` to `target`, `part` pasted into one; the caller must make this atomic."""
     images = [source.select() for source in open_npz(path, "all")]
     number = _number(hdu, len(images), os.fspath(path))
     images[number] = _pasted(images[number], part)
@@ -71,7 +71,7 @@ def update_npz(path: Path, part: Image, target: Path, *, hdu: int | str | None =
 
 
 def _pasted(image: Image, part: Image) -> Image:
-    """The image with the part in its window, of the types that it has."""
+    """Paste the part into its window of the image, whose types are kept."""
     require_part(image, part)
     cut = part.range.relative_to(image.range).slices
     planes: dict[str, np.ndarray] = {"array": image.array.copy()}
@@ -97,7 +97,7 @@ def _number(hdu: int | str | None, count: int, name: str) -> int:
 
 
 def recognises(first: bytes) -> bool:
-    """Whether a file that begins with these bytes is an npz of ccdfx: its table of contents comes first."""
+    """Return whether a file that begins with these bytes is an npz of ccdfx: ``ccdfx.json`` comes first."""
     return first.startswith(b"PK\x03\x04") and first[30 : 30 + len(_TOC)] == _TOC.encode()
 
 
@@ -116,7 +116,7 @@ def _archive(content: Any) -> zipfile.ZipFile:
 
 
 class _Stream(io.RawIOBase):
-    """A checked file as a stream for zipfile, without a handle that stays open."""
+    """A `FileContent` as a stream for zipfile, with no handle that stays open."""
 
     def __init__(self, content: FileContent) -> None:
         self._content, self._position = content, 0
@@ -200,7 +200,7 @@ def _json(archive: zipfile.ZipFile, name: str, member: str) -> dict[str, Any]:
 
 
 def _array(archive: zipfile.ZipFile, name: str, member: str) -> np.ndarray:
-    """An array whose claimed size is that of its member; objects are refused before anything is read."""
+    """Read an array; refuse objects, and a size other than that of its member, before reading data."""
     info = _member(archive, name, member)
     try:
         with archive.open(info) as stream:
@@ -233,7 +233,7 @@ def _put_json(archive: zipfile.ZipFile, name: str, facts: Any) -> None:
 
 
 def _info(name: str) -> zipfile.ZipInfo:
-    """A member without the time of writing, so that equal images make equal files."""
+    """Return a member without the time of writing, so that equal images give equal files."""
     return zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""The pixels of one HDU, read by rows."""
+"""Pixels of one HDU, read by rows."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _CHUNK = 4 << 20  # bytes read at a time
 
 
 class Pixels:
-    """One plane of an image HDU. Nothing is read before `window` is called.
+    """One plane of an image HDU. No pixels are read before `window` is called.
 
     Parameters
     ----------
     content : Content
     hdu : Hdu
-        An image or a tile-compressed one.
+        A plain or a tile-compressed image.
     plane : int, optional
         Which plane of a cube; needed only where there are several.
     checksum : bool
-        Whether DATASUM and CHECKSUM are verified before the first pixels are given.
+        Whether DATASUM and CHECKSUM are verified before the first pixels are returned.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Pixels:
             self._verified = True
 
     def raw(self) -> RawLayout | None:
-        """Where the pixels lie in an uncompressed file on disk."""
+        """Return the layout of the pixels in an uncompressed file on disk; None for other files."""
         if self.hdu.kind != "image" or not isinstance(self.content, FileContent):
             return None
         self.verify()
@@ -65,7 +65,7 @@ class Pixels:
         return RawLayout(path, offset, kind, self.shape, coding.bzero, coding.bscale, coding.blank, stamp)
 
     def window(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
-        """Decoded pixels of a window, and NO_DATA flags or None."""
+        """Read and decode the pixels of a window; return them with NO_DATA flags or None."""
         self.verify()
         shape = rows.stop - rows.start, columns.stop - columns.start
         if self.hdu.kind == "tiles":

@@ -1,4 +1,4 @@
-"""Reading images, whatever the format."""
+"""Reading of images in any format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PICKLE_REMEDY = "open it with the program that wrote it and save FITS"
 
 
 def formats() -> tuple[Format, ...]:
-    """The known file formats: the built-in ones and those of plugins.
+    """Return the known file formats: the built-in ones and those of plugins.
 
     >>> [format.name for format in formats()][:2]
     ['fits', 'npz']
@@ -44,7 +44,7 @@ def read(
 ) -> Any:
     """Read an image from a file.
 
-    Flags (MASK), variance (UNCERT) and the window in the parent frame (LTV1, LTV2) come along. A pixel
+    Flags (MASK), variance (UNCERT) and the window in the parent frame (LTV1, LTV2) are read too. A pixel
     without data (BLANK, NaN) is flagged NO_DATA. Checksums are verified where the file has them. The header
     keeps the order, the comments and the duplicates of its cards; those that describe the layout of the file
     are left out.
@@ -62,7 +62,7 @@ def read(
         Which plane of a cube.
     checksum : bool
         Whether DATASUM and CHECKSUM must agree with the bytes; False for a file that a program has changed
-        without them, if you know that its pixels are sound.
+        without updating them, if its pixels are known to be valid.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def read(
     FileError
         When the file cannot be opened.
     FormatError
-        When its content is damaged, is no image, or is of no known format.
+        When its content is damaged, is no image, or has no known format.
 
     Examples
     --------
@@ -113,14 +113,14 @@ def open_source(
 
 
 def open_every_image(path: Any, *, checksum: bool = True) -> list[Source]:
-    """A source for every image of a file; only headers are read now."""
+    """Open a source for every image of a file; only headers are read now."""
     found = find_format(path)
     with _guarded(found, path):
         return list(_open(found, path, "all", checksum=checksum))
 
 
 def read_header(path: Any, *, hdu: int | str | None = None) -> Header:
-    """The header of an image as it is in the file, reading no pixels; NAXIS1 and NAXIS2 give its size.
+    """Read the header of an image as it is in the file, and no pixels; NAXIS1 and NAXIS2 give its size.
 
     Unlike the header of `read`, it keeps the cards that describe the layout of the file.
     """
@@ -136,7 +136,7 @@ def read_header(path: Any, *, hdu: int | str | None = None) -> Header:
 def read_master(path: str | os.PathLike[str], *, hdu: int | str | None = None) -> Master:
     """Read a master frame with the SHA-256 of its file, which a pipeline writes into the HISTORY.
 
-    The hash is that of the very bytes the image was read from.
+    The hash is that of the bytes from which the image was read.
     """
     if not isinstance(path, str | os.PathLike):
         raise ArgumentTypeError(
@@ -148,17 +148,17 @@ def read_master(path: str | os.PathLike[str], *, hdu: int | str | None = None) -
         for start in range(0, content.size, 1 << 20):
             digest.update(content.read_at(start, 1 << 20))
     image = read(path, hdu=hdu)
-    with content.handle():  # refuses a file that was replaced since
+    with content.handle():  # raises if the file was replaced since
         return Master(image, os.path.abspath(os.fsdecode(path)), digest.hexdigest())
 
 
 def find_format(file: Any) -> Format:
-    """The format of a file, by its content, then by its suffix.
+    """Find the format of a file by its content, then by its suffix.
 
     Raises
     ------
     FileError, FormatError
-        When it cannot be opened, is empty, or is of no known format: the known ones are listed.
+        When it cannot be opened, is empty, or has no known format; the message lists the known ones.
     """
     name, first = _beginning(file)
     suffix = Path(name).suffix.lower()
@@ -179,13 +179,13 @@ def find_format(file: Any) -> Format:
 
 
 def by_suffix(name: str, known: tuple[Format, ...]) -> Format | None:
-    """The format whose longest suffix fits the name, or None."""
+    """Return the format with the longest suffix that fits the name, or None."""
     fitting = [(len(s), found) for found in known for s in found.suffixes if name.lower().endswith(s)]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
 def _beginning(file: Any) -> tuple[str, bytes]:
-    """The name and the first bytes of what is to be read; a file object is put back to where it stood."""
+    """Read the name and the first bytes of an input; the position of a file object is restored."""
     if callable(getattr(file, "read", None)):
         seek, tell = getattr(file, "seek", None), getattr(file, "tell", None)
         if not (callable(seek) and callable(tell) and file.seekable()):
@@ -206,7 +206,7 @@ def _beginning(file: Any) -> tuple[str, bytes]:
 
 
 def _is_pickle(first: bytes) -> bool:
-    """Whether bytes begin like a pickle of protocol 2 to 5, or like an object of protocol 0."""
+    """Return whether bytes begin like a pickle of protocol 2 to 5, or like an object of protocol 0."""
     return (first[:1] == b"\x80" and first[1:2] in b"\x02\x03\x04\x05") or first.startswith(
         (b"ccopy_reg\n", b"(i", b"(dp")
     )
@@ -221,7 +221,7 @@ def _recognised(found: Format, first: bytes) -> bool:
 
 
 def _open(found: Format, file: Any, hdu: Any, plane: int | None = None, checksum: bool = True) -> Any:
-    """What the format opens; an option that it does not have may only be left at its default."""
+    """Open a file with a format; options that the format does not have must keep their default."""
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     options |= {} if checksum else {"checksum": checksum}
     refuse_options(found, found.open, options)
@@ -238,7 +238,7 @@ def refuse_options(found: Format, function: Callable[..., Any], options: dict[st
 
 @contextmanager
 def _guarded(found: Format, file: Any) -> Iterator[None]:
-    """Whatever a format raises becomes an error of ccdfx that names file and format."""
+    """Convert any error of a format to an error of ccdfx that names file and format."""
     try:
         yield
     except CcdfxError:

@@ -1,4 +1,4 @@
-"""What a reader is: the records that formats and their sources are made of."""
+"""Interface of readers: the records for file formats and for their sources."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ccdfx.records.range import Range
 class Source(Protocol):
     """An image that is read piece by piece.
 
-    `select(range)` gives the window `range` (what `ccdfx.Range` takes; None is all) as an `Image`, reading no
-    more than it must; `name` is what messages call it, `shape` (ny, nx) and `dtype` those of the image. A
-    source is a context manager; `close` may be called twice. A source whose image is a window of a larger
-    frame says so in `range`, a `ccdfx.Range`.
+    `select(range)` returns the window `range` (what `ccdfx.Range` accepts; None for all) as an `Image` and
+    reads no more than needed; `name` identifies it in messages, `shape` (ny, nx) and `dtype` are those of the
+    image. A source is a context manager; `close` may be called twice. A source whose image is a window of a
+    larger frame gives this window in `range`, a `ccdfx.Range`.
     """
 
     name: str
@@ -46,13 +46,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RawLayout:
-    """Where the pixels of an uncompressed image lie in its file, for engines that decode them themselves.
+    """Layout of the pixels of an uncompressed image in its file, for engines that decode them themselves.
 
-    The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (a numpy type
-    with its byte order, such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of `path`.
-    A stored value of `blank` is a pixel without data, and so is NaN. `stamp` is (device, inode, size, mtime
-    in ns) of the file that was opened: another one under the same path has another stamp. Machines that share a
-    file agree on size and mtime alone, so these are what goes to another process.
+    The pixel in row y and column x is ``bscale * stored + bzero``, where `stored` has the type `dtype` (of
+    numpy, with its byte order, such as ``">i2"``) and lies at byte ``offset + (y * nx + x) * itemsize`` of
+    `path`. A stored value of `blank` is a pixel without data, and so is NaN. `stamp` is (device, inode, size,
+    mtime in ns) of the file that was opened: another file under the same path has another stamp. Machines
+    that share a file agree only on size and mtime, so only these two are pickled for another process.
     """
 
     path: str
@@ -81,23 +81,23 @@ class Format:
     suffixes : tuple of str
         In lower case with the dot, such as ``(".fits", ".fits.gz")``; the longest one that fits decides.
     recognises : callable
-        ``recognises(first_bytes)`` says whether a file that begins with these bytes (up to 2880) is of this
+        ``recognises(first_bytes)`` returns whether a file that begins with these bytes (up to 2880) has this
         format.
     open : callable
-        ``open(file, hdu)`` gives a `Source`. `file` is a path, bytes or a binary file object; `hdu` is None
-        (the first image), a number from 0, a name, or "all", for which the answer is a list of sources. A
-        format that picks planes of cubes takes ``plane=`` besides, one that verifies checksums ``checksum=``.
+        ``open(file, hdu)`` returns a `Source`. `file` is a path, bytes or a binary file object; `hdu` is None
+        (the first image), a number from 0, a name, or "all", which gives a list of sources. A format that
+        selects planes of cubes also takes ``plane=``, one that verifies checksums ``checksum=``.
     write : callable, optional
-        ``write(images, path)`` writes a sequence of images to a new file; atomicity is the caller's work.
+        ``write(images, path)`` writes a sequence of images to a new file; the caller makes this atomic.
     description : str
     read_header : callable, optional
-        ``read_header(path, hdu)`` gives the header alone, where that is faster than `open`.
+        ``read_header(path, hdu)`` returns the header alone, where that is faster than `open`.
     read : callable, optional
-        ``read(file, hdu, range=..., plane=..., checksum=...)`` gives an `Image` (a list for "all") at once,
-        where that is better than to open and select.
+        ``read(file, hdu, range=..., plane=..., checksum=...)`` returns an `Image` (a list for "all") at once,
+        where that is better than `open` and `select`.
     update : callable, optional
-        ``update(path, part, target, hdu=...)`` writes to the empty file `target` the file `path` with the window
-        ``part.range`` of an image replaced by the Image `part`; atomicity is the caller's work. It takes
+        ``update(path, part, target, hdu=...)`` writes to the empty file `target` the file `path` with the
+        window ``part.range`` of an image replaced by the Image `part`; the caller makes this atomic. It takes
         ``plane=`` where `open` does.
     """
 
@@ -142,11 +142,11 @@ class ImageSource:
         return self._image.range
 
     def select(self, range: Any = None) -> Image:
-        """The image of a window."""
+        """Select a window of the image."""
         return self._image.select(range)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def __enter__(self) -> ImageSource:
         return self

@@ -1,7 +1,7 @@
-"""Whether a compressed tile is safe to decompress.
+"""Checks that a compressed tile is safe to decompress.
 
-The decoders of HCOMPRESS and PLIO believe the sizes that their streams claim, and write or read beyond their
-buffers when these lie: that ends the process. So the claims are compared with the tile here.
+The decoders of HCOMPRESS and PLIO trust the sizes in their streams; wrong sizes make them write or read
+beyond their buffers, which crashes the process. So these sizes are first compared with the tile here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HEAD_BYTES = 32
 
 
 def stream_checker(method: str) -> Callable[[bytes, int, int], str | None] | None:
-    """What looks at the head of a stream: ``check(head, length, pixels)`` says what is wrong, or None."""
+    """Return the check of streams, ``check(head, length, pixels)``, which returns a fault or None."""
     return {"HCOMPRESS_1": _hcompress, "PLIO_1": _plio}.get(method)
 
 
 def tile_sizes(axes: tuple[int, ...], tile: tuple[int, ...]) -> list[int]:
-    """The number of pixels of each tile, in the order of the table.
+    """Compute the number of pixels of each tile, in the order of the table.
 
     >>> tile_sizes((3, 4), (2, 4))
     [8, 4]

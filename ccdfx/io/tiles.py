@@ -1,4 +1,4 @@
-"""Tile-compressed images: their tables checked here, their tiles decompressed by astropy."""
+"""Tile-compressed images: their tables are checked here, their tiles are decompressed by astropy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ITEMS = {"B": 1, "I": 2, "J": 4, "E": 4, "D": 8}
 
 
 def image_header(hdu: Hdu) -> Header:
-    """The header of the image that the table holds: its BITPIX and NAXISn in place of those of the table."""
+    """Return the header of the compressed image, with BITPIX and NAXISn of the image, not of the table."""
     cards = [Card("XTENSION", "IMAGE", ""), Card("BITPIX", hdu.bitpix, ""), Card("NAXIS", len(hdu.axes), "")]
     cards += [Card(f"NAXIS{i}", n, "") for i, n in enumerate(reversed(hdu.axes), 1)]
     taken = {card.keyword for card in cards} | {"PCOUNT", "GCOUNT", "CHECKSUM", "DATASUM"}
@@ -43,13 +43,13 @@ def image_header(hdu: Hdu) -> Header:
 
 
 def check_tiles(content: Content, hdu: Hdu) -> None:
-    """Compare what the table claims with what it holds, before anything is allocated or decompressed.
+    """Check the table against its contents, before anything is allocated or decompressed.
 
     Raises
     ------
     FormatError
-        For an unknown method, impossible tiles, a row too few, a tile outside the heap, or an image that is
-        so much larger than its compressed bytes that it can only be a trap.
+        For an unknown method, impossible tiles, a wrong number of rows, a tile outside the heap, or an image
+        that is larger than its compressed bytes can give.
     """
     header = hdu.header
     method = str(header.get("ZCMPTYPE") or "").strip()
@@ -77,7 +77,7 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
 
 
 def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: slice) -> np.ndarray:
-    """Stored numbers of a window: no BZERO, BSCALE or BLANK applied; quantised floats are restored.
+    """Read the stored numbers of a window, without BZERO, BSCALE and BLANK; quantised floats are restored.
 
     Only the tiles that the window touches are decompressed.
     """
@@ -88,7 +88,7 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
             return _section(content, hdu.index, (*(int(i) for i in lead), rows, columns))
     except FormatError:
         raise
-    except Exception as error:  # broken tiles make astropy fail in any way
+    except Exception as error:  # broken tiles can make astropy raise any exception
         raise refusal(
             content, hdu.index, f"its tiles cannot be decompressed: {type(error).__name__}: {error}"
         ) from error
@@ -128,7 +128,7 @@ def _check_settings(content: Content, hdu: Hdu) -> None:
 
 
 def _check_descriptors(content: Content, hdu: Hdu, method: str, tile: tuple[int, ...]) -> None:
-    """Every tile must lie within the heap of the table, and its stream must be of its size."""
+    """Check that every tile lies within the heap of the table, and that its stream has the right size."""
     count, width = hdu.stored_axes
     heap = hdu.header.get("THEAP", width * count)
     if isinstance(heap, bool) or not isinstance(heap, int) or not width * count <= heap <= hdu.size:
@@ -158,7 +158,7 @@ def _check_descriptors(content: Content, hdu: Hdu, method: str, tile: tuple[int,
 def _check_streams(
     content: Content, hdu: Hdu, method: str, tile: tuple[int, ...], heap: int, places: np.ndarray
 ) -> None:
-    """Compare what the stream of each tile claims with the tile; `places` are (bytes, offset)."""
+    """Compare the sizes in the stream of each tile with the tile; `places` are (bytes, offset)."""
     check = stream_checker(method)
     if check is None:
         return
@@ -176,7 +176,7 @@ def _fields(content: Content, hdu: Hdu) -> int:
 
 
 def _column(content: Content, hdu: Hdu, number: int, form: str) -> tuple[int, int]:
-    """The bytes of a column in a row, and those of one element in the heap (0 for a column without one)."""
+    """Return the bytes of a column in a row, and of one element in the heap (0 for a column without heap)."""
     descriptor = _DESCRIPTOR.match(form)
     if descriptor and descriptor[2] in _ITEMS:
         return _WIDTHS[descriptor[1]], _ITEMS[descriptor[2]]

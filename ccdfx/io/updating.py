@@ -1,4 +1,4 @@
-"""Rewriting a part of an image in a file."""
+"""Rewriting of a part of an image in a file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from ccdfx.records.image import as_image
 def update(
     path: str | os.PathLike[str], part: Any, *, hdu: int | str | None = None, plane: int | None = None
 ) -> Path:
-    """Rewrite the window ``part.range`` of an image in a file: `paste` into the file.
+    """Rewrite the window ``part.range`` of an image in a file, as `paste` does in memory.
 
-    The old file stays whole until the new one, written under a temporary name in the same folder, is
-    renamed: a reader never sees a half. Reading it then gives ``paste(read(path), part=part)``, of the
-    file's own type.
+    The new file is written under a temporary name in the same folder and then renamed, so a reader never sees
+    an incomplete file. Reading it then gives ``paste(read(path), part=part)``, in the type of the file.
 
     Parameters
     ----------
     path : str or Path
-        A FITS file that is not compressed, an npz, or what a plugin can update.
+        A FITS file that is not compressed, an npz, or a file that a plugin can update.
     part : Image or 2-D array
-        Its `range` says where it goes; values, flags and variance there are replaced. Its header has no part.
+        Its `range` is the window whose values, flags and variance are replaced. Its header is not used.
     hdu : int or str, optional
         Which image, as in `read`.
     plane : int, optional
@@ -50,10 +49,10 @@ def update(
 
     Notes
     -----
-    In FITS all other bytes stay: other HDUs, other pixels, and all cards but DATASUM and CHECKSUM, which are
-    renewed where they are. BITPIX, BZERO, BSCALE and BLANK stay; NaN becomes BLANK. Flags are written in the
-    bits of the file's MASK. Where the image has no MASK and the part has flags, one is inserted behind the
-    image, and later HDUs count one more.
+    In FITS all other bytes are kept: other HDUs, other pixels, and all cards but DATASUM and CHECKSUM, which
+    are updated where present. BITPIX, BZERO, BSCALE and BLANK are kept; NaN becomes BLANK. Flags are written
+    in the bits of the file's MASK. Where the image has no MASK and the part has flags, one is inserted behind
+    the image, and the numbers of later HDUs increase by one.
 
     Examples
     --------

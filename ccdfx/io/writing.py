@@ -1,4 +1,4 @@
-"""Writing images, whatever the format."""
+"""Writing of images in any format."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ccdfx.records.image import Image, as_image
 def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write an image, or several, to a file; the suffix decides the format.
 
-    The file appears whole or not at all: it is written under a temporary name in the same folder, synced and
-    renamed. Flags, variance, window and header are written with the pixels; `read` gives them back.
+    The file appears complete or not at all: it is written under a temporary name in the same folder, synced
+    and renamed. Flags, variance, window and header are written with the pixels; `read` restores them.
 
     Parameters
     ----------
     images : Image, array, or sequence of them
-        Several make a file with several images, for ``read(path, hdu="all")``.
+        Several images are written to one file, for ``read(path, hdu="all")``.
     path : str or Path
-        ``.fits`` (also ``.fits.gz``, ``.fits.bz2``, ``.fits.fz``) or ``.npz``, or what a plugin knows.
+        ``.fits`` (also ``.fits.gz``, ``.fits.bz2``, ``.fits.fz``) or ``.npz``, or a suffix of a plugin.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -60,10 +60,10 @@ def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False)
 
 @contextmanager
 def faults_of(found: Format, path: Path) -> Iterator[None]:
-    """Whatever a format raises while it writes becomes an error of ccdfx that names file and format."""
+    """Convert any error of a format during writing to an error of ccdfx that names file and format."""
     try:
         yield
-    except (CcdfxError, OSError):  # what the system refuses is said by `atomic_path`
+    except (CcdfxError, OSError):  # `atomic_path` reports errors of the system
         raise
     except Exception as error:
         rule = f"cannot be written as {found.name}: {printable(f'{type(error).__name__}: {error}')}"
@@ -73,7 +73,7 @@ def faults_of(found: Format, path: Path) -> Iterator[None]:
 
 
 def format_to_write(path: str | os.PathLike[str]) -> Format:
-    """The format that the suffix of `path` asks for, if it can be written."""
+    """Return the format for the suffix of `path`; refuse one that cannot be written."""
     known = formats()
     name = as_path(path).name
     found = by_suffix(name, known)
@@ -85,7 +85,7 @@ def format_to_write(path: str | os.PathLike[str]) -> Format:
 
 
 def refuse_same_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> None:
-    """Raise `ArgumentError` when the output is also one of the inputs, under whatever name.
+    """Raise `ArgumentError` when the output is also one of the inputs, under any name.
 
     Call it before anything is read. Inputs that are no paths cannot be the output.
     """
@@ -115,7 +115,7 @@ def _images(images: Any) -> Sequence[Image]:
 
 
 def _is_image(item: Any) -> bool:
-    """Whether an item of a sequence is an image, and not a row of one."""
+    """Return whether an item of a sequence is an image and not a row of an image."""
     import numpy as np
 
     return (

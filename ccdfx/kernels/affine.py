@@ -1,7 +1,7 @@
-"""Resampling a plane under an affine transform.
+"""Resampling of a plane under an affine transform.
 
-Row p of a table of weights belongs to places that lie p / (rows - 1) of a pixel beyond one; between two rows the
-weights are interpolated. One table serves both axes.
+Row p of the table of weights is for positions p / (rows - 1) of a pixel beyond a pixel centre; between two
+rows the weights are interpolated. One table serves both axes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SUMS = {"contract", "reassoc", "nsz"}
 
 @kernel(fastmath=_SUMS)
 def _places(slope, start, index, fraction):
-    """The pixels before the places ``slope * x + start``, which lie above -1, and how far beyond them they lie."""
+    """Split the positions ``slope * x + start``, all above -1, into pixel index and fraction."""
     for x in range(index.size):
         place = slope * x + start + 1
         index[x] = np.int32(place) - 1
@@ -27,7 +27,7 @@ def _places(slope, start, index, fraction):
 
 @kernel
 def _span(slope, start, size, lower, upper):
-    """The part of ``lower <= x < upper`` with ``-0.5 <= slope * x + start <= size - 0.5``."""
+    """Limit ``lower <= x < upper`` to the part with ``-0.5 <= slope * x + start <= size - 0.5``."""
     if slope == 0:
         return (lower, upper) if -0.5 <= start <= size - 0.5 else (lower, lower)
     first, last = (-0.5 - start) / slope, (size - 0.5 - start) / slope
@@ -39,15 +39,15 @@ def _span(slope, start, size, lower, upper):
 
 @kernel(fastmath=_SUMS)
 def resample(source, margin, inverse, origin, table, steps, gain, out):
-    """Fill ``out[y, x]`` with `gain` times `source` at ``inverse @ (x, y) + origin``, and with 0 outside its pixels.
+    """Fill ``out[y, x]`` with `gain` times `source` at ``inverse @ (x, y) + origin``; 0 outside the source.
 
-    `source` has `margin` pixels around it that continue it. `steps`, a tuple because its length is then known to the
-    compiler, names the neighbours that the columns of `table` weigh, in ascending order.
+    `source` is extended by `margin` pixels on every side. `steps` are the offsets of the neighbours to which
+    the columns of `table` belong, in ascending order; it is a tuple so that the compiler knows its length.
     """
     width, taps = source.shape[1], len(steps)
     number = source.dtype.type
     phases = table.shape[0] - 1
-    # Flat views and unsigned indices: a signed one is asked first whether it counts from the end.
+    # Flat views and unsigned indices: for a signed index numba first checks whether it is negative.
     pixels, weights = source.reshape(-1), table.reshape(-1)
     i, j = np.empty(out.shape[1], np.int32), np.empty(out.shape[1], np.int32)
     u, v = np.empty(out.shape[1], source.dtype), np.empty(out.shape[1], source.dtype)
@@ -78,10 +78,11 @@ def resample(source, margin, inverse, origin, table, steps, gain, out):
 
 @kernel
 def gather_flags(flags, near, margin, inverse, origin, table, notable, out):
-    """OR into ``out[y, x]`` the flags of those 4 x 4 neighbours that weigh at least `notable` there.
+    """OR into ``out[y, x]`` the flags of the 4 x 4 neighbours with a weight of at least `notable`.
 
-    Geometry as in `resample`; what surrounds `flags` also stands for everything beyond. ``near[j, i]`` holds all flags
-    of the 16 neighbours of a place beyond (i + 1, j + 1); `table` has four columns.
+    The geometry is that of `resample`; ``flags[0, 0]`` stands for everything beyond the edges. ``near[j, i]``
+    is the OR of the flags of the 16 neighbours of a position in the pixel interval that begins at
+    (i + 1, j + 1); `table` has four columns.
     """
     ny, nx = flags.shape
     phases = table.shape[0] - 1

@@ -1,4 +1,4 @@
-"""Sums over circular apertures, each pixel weighted with the area that lies inside."""
+"""Sums over circular apertures, with each pixel weighted by its area inside the circle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccdfx.kernels.sources import ring_level
 
 @kernel
 def _corner(x, y, radius):
-    """Signed area of the part of a circle at the origin between the axes and (x, y)."""
+    """Compute the signed area of the part of a circle at the origin that lies between the axes and (x, y)."""
     sign = (1.0 if x >= 0 else -1.0) * (1.0 if y >= 0 else -1.0)
     x, y = min(abs(x), radius), min(abs(y), radius)
     if x * x + y * y <= radius * radius:
@@ -26,7 +26,7 @@ def _corner(x, y, radius):
 
 @kernel
 def overlap(dx, dy, radius):
-    """The area that a pixel whose centre lies at (dx, dy) shares with a circle about the origin."""
+    """Compute the area that a pixel centred at (dx, dy) shares with a circle about the origin."""
     x0, x1, y0, y1 = dx - 0.5, dx + 0.5, dy - 0.5, dy + 0.5
     far = max(abs(x0), abs(x1)) ** 2 + max(abs(y0), abs(y1)) ** 2
     if far <= radius * radius:
@@ -39,10 +39,10 @@ def overlap(dx, dy, radius):
 
 @kernel
 def aperture(array, variance, mask, x, y, radius):
-    """Sums over a circle with exact weights.
+    """Sum the pixels p in a circle, with their areas w inside it as weights.
 
-    Returns sum of w p, sum of w w variance, sum of w inside the frame, sum of w of flagged pixels, and the OR of the
-    flags.
+    Returns sum of w p, sum of w w variance, sum of w inside the frame, sum of w of flagged pixels, and the OR
+    of the flags.
     """
     ny, nx = array.shape
     total, noise, area, masked, flags = 0.0, 0.0, 0.0, 0.0, 0
@@ -62,9 +62,10 @@ def aperture(array, variance, mask, x, y, radius):
 
 @kernel
 def aperture_sums(array, variance, mask, positions, radius, inner, outer, out):
-    """`aperture` and `ring_level` at every position (x, y).
+    """Measure `aperture` and `ring_level` at every position (x, y).
 
-    A row of `out`: sum, noise, area, masked area, flags, background, its scatter, the pixels it is made of.
+    Columns of `out`: sum, its variance, area, masked area, flags, background, its scatter, number of its
+    pixels.
     """
     values = np.empty(int(math.pi * (outer + 1) ** 2) + 16, array.dtype)
     for k in range(positions.shape[0]):

@@ -1,6 +1,7 @@
-"""Averages and their variances, lane by lane, from sums over the survivors.
+"""Averages of lanes and their variances, from sums over the values kept by rejection.
 
-Sums are about a pivot inside the survivors, so that nothing is lost where the values are large against their scatter.
+Sums are taken about a pivot within the range of the values kept, so that no precision is lost where the
+values are large compared with their scatter.
 """
 
 from __future__ import annotations
@@ -10,33 +11,37 @@ import numpy as np
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.lanes import PIVOT, SQUARES, SUM, WINSOR_SQUARES, WINSOR_SUM
 
-NO_DATA = np.uint8(16)  # as in the records, which kernels do not know (a test compares)
-# Places in the plan, a vector of int64.
+NO_DATA = np.uint8(16)  # as in the records, which kernels do not import (a test compares them)
+# Indices into the plan, a vector of int64.
 AVERAGE, REJECTS, VARIANCES, TRIMS, WEIGHTED, ORDERED, LANES, PICK, OWN_NOISE = range(9)
 PLAN = 9
-MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians that pick another rank
-# Which of the sorted survivors a median picks: the middle two, the lower of them, the lower of two, an end.
+MEAN, MEDIAN, TOTAL = 0, 1, 2  # a minimum and a maximum are medians with another rank
+# Which of the sorted values a median takes: the mean of the middle two, the lower of them, the lower one only
+# if there are two values in all, the lowest, the highest.
 MIDDLE, LOWER, LOWER_OF_TWO, LOWEST, HIGHEST = range(5)
 NOTHING, EMPIRICAL, PROPAGATED = 0, 1, 2
-BY_FRAME, BY_VARIANCE = 1, 2  # what the weights of a mean are, where it has any
-FOR_RULE, FOR_FATES = 1, 2  # what the order of the frames is kept for, where it is
+BY_FRAME, BY_VARIANCE = 1, 2  # kinds of weights of a mean; 0 without weights
+FOR_RULE, FOR_FATES = 1, 2  # why the order of the frames is kept (rule, rejection mask); 0 if it is not
 # Rows of the weighted sums.
 W, W2, WX, WXX = range(4)
 
 
 def knows_frames(plan: np.ndarray) -> bool:
-    """Whether it matters to anything in a plan which frame a value comes from."""
+    """Return whether anything in a plan depends on which frame a value comes from."""
     return bool(plan[[WEIGHTED, ORDERED, OWN_NOISE]].any()) or int(plan[VARIANCES]) == PROPAGATED
 
 
 def needs_ranks(plan: np.ndarray, itemsize: int) -> bool:
-    """Whether all values of a lane must be sorted: sums of float64 go by rank, so that no order of frames changes them."""
+    """Return whether all values of a lane must be sorted.
+
+    Sums of float64 go by rank, so that they do not depend on the order of the frames.
+    """
     return bool(knows_frames(plan) or plan[REJECTS] or plan[PICK] >= LOWEST or itemsize == 8)
 
 
 @kernel
 def picked(pick, n):
-    """The first and the last rank of n survivors of which a median is the mean."""
+    """Return the two ranks, out of n, whose values are averaged to give the median."""
     first, last = (n - 1) // 2, n // 2
     if pick == LOWER or (pick == LOWER_OF_TWO and n == 2):
         last = first
@@ -49,7 +54,7 @@ def picked(pick, n):
 
 @kernel
 def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
-    """The average of each lane; 0 where nothing survives."""
+    """Store the average of each lane; 0 where no value is kept."""
     kind = value.dtype.type
     if plan[AVERAGE] == MEDIAN:
         half = np.float64(0.5)
@@ -61,7 +66,7 @@ def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
         for i in range(width):
             value[i] = kind(sums[PIVOT, i] * (high[i] - low[i]) + sums[SUM, i])
     elif value.itemsize == 4:
-        # Sums of float32 are exact in float64 but for extreme ranges: the order of the frames changes nothing.
+        # Sums of float32 are exact in float64 except for extreme ranges: the order of frames has no effect.
         for i in range(width):
             n = np.float64(high[i] - low[i])
             mean = (sums[PIVOT, i] * n + sums[SUM, i]) * (1.0 / n)
@@ -79,7 +84,7 @@ def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
 
 @kernel
 def _scatter(sums, low, high, width, spread):
-    """Empirical: sum (x - mean)^2 / (m (m - 1)); infinite (unknown) where one value survives."""
+    """Compute the empirical variance sum (x - mean)^2 / (m (m - 1)); infinite (unknown) for one value."""
     for i in range(width):
         m = np.float64(high[i] - low[i])
         residual = sums[SQUARES, i] - sums[SUM, i] * sums[SUM, i] * (1.0 / m)
@@ -89,7 +94,10 @@ def _scatter(sums, low, high, width, spread):
 
 @kernel
 def _trimmed_scatter(sums, low, high, counts, width, spread):
-    """Empirical, of a trimmed mean: winsorized sum of squares / (h (h - 1)) (Yuen 1974, Biometrika 61, 165)."""
+    """Compute the empirical variance of a trimmed mean (Yuen 1974, Biometrika 61, 165).
+
+    It is the winsorized sum of squares / (h (h - 1)) with h values kept.
+    """
     for i in range(width):
         m = np.float64(high[i] - low[i])
         residual = sums[WINSOR_SQUARES, i] - sums[WINSOR_SUM, i] * sums[WINSOR_SUM, i] / counts[i]
@@ -99,8 +107,10 @@ def _trimmed_scatter(sums, low, high, counts, width, spread):
 
 @kernel
 def _weighted_scatter(weighted, low, high, width, spread):
-    """Empirical, of a weighted mean of equally noisy values: s^2 q with q = sum w^2 / (sum w)^2 and
-    s^2 = (sum w (x - mean)^2 / sum w) / (1 - q)."""
+    """Compute the empirical variance of a weighted mean of equally noisy values.
+
+    It is s^2 q with q = sum w^2 / (sum w)^2 and s^2 = (sum w (x - mean)^2 / sum w) / (1 - q).
+    """
     for i in range(width):
         s = weighted[W, i]
         if s > 0.0:
@@ -111,9 +121,10 @@ def _weighted_scatter(weighted, low, high, width, spread):
 
 @kernel
 def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
-    """The variance of the average of each lane; 0 where nothing survives.
+    """Store the variance of the average of each lane; 0 where no value is kept.
 
-    `tables`: row 0, n Var(median) / sigma^2 by n; row 1, first element, n Var(trimmed mean) / sigma^2.
+    `tables`: row 0 is n Var(median) / sigma^2 as a function of n; the first element of row 1 is
+    n Var(trimmed mean) / sigma^2.
     """
     efficiency, trim = tables[0], tables[1, 0]
     median = plan[AVERAGE] == MEDIAN
@@ -139,5 +150,5 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])
     kind = variance.dtype.type
     for i in range(width):
-        v = spread[i] if spread[i] >= 0.0 else np.inf  # the difference of two infinite sums is not known
+        v = spread[i] if spread[i] >= 0.0 else np.inf  # unknown: NaN from the difference of two infinite sums
         variance[i] = kind(v) if low[i] < high[i] else kind(0)

@@ -1,4 +1,4 @@
-"""Level and scatter in small blocks of an image."""
+"""Level and scatter of small blocks of an image."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from ccdfx.kernels.cache import kernel
 
-# Licence to reorder sums, so that they vectorise; NaN and infinities keep their meaning.
+# Sums may be reordered, so that they vectorise; NaN and infinities are still respected.
 _SUMS = {"reassoc", "contract", "nsz"}
 
 
 @kernel
 def _pick(buffer, size, rank):
-    """The value of a rank among the first `size`; the buffer is reordered (Hoare's selection)."""
+    """Select the value of a rank among the first `size` (Hoare's selection); the buffer is reordered."""
     left = 0
     right = size - 1
     while left < right:
@@ -41,11 +41,12 @@ def _pick(buffer, size, rank):
 
 @kernel(fastmath=_SUMS)
 def _normal_scatter(deviations, scratch):
-    """Standard deviation of the normal core of deviations about 0; `scratch` is as long and is spoilt.
+    """Estimate the standard deviation of the normal core of deviations about 0.
 
-    It starts from the median absolute value and repeats the root mean square of what lies within 3 sigma,
-    divided by 0.98658, what that cut leaves of a normal deviation. The repeated mean, unlike a median,
-    is not quantised where the data are.
+    `scratch` has the same length and is overwritten. The first estimate is from the median absolute value;
+    then the root mean square of the deviations within 3 sigma is computed iteratively and divided by 0.98658,
+    its value for unit normal deviates after that cut. Unlike a median, it is not quantised where
+    the data are.
     """
     size = deviations.size
     mean = 0.0
@@ -73,7 +74,7 @@ def _normal_scatter(deviations, scratch):
 
 @kernel
 def _pixels(array, bad, out):
-    """Copy the good pixels of a block; how many there are is returned."""
+    """Copy the good pixels of a block and return their number."""
     count = 0
     for y in range(array.shape[0]):
         for x in range(array.shape[1]):
@@ -84,10 +85,10 @@ def _pixels(array, bad, out):
 
 @kernel
 def _differences(array, bad, out):
-    """v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s] where all four are good; their number is returned.
+    """Store v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s] where all four are good; return their number.
 
-    s is 1, 2 or 3 in turn from row to row: electronic interference has a wavelength of a few pixels, which
-    one separation would see doubled or not at all.
+    s is 1, 2 or 3 in turn from row to row: electronic interference has a wavelength of a few pixels, and a
+    single separation could double or cancel it.
     """
     count = 0
     for y in range(array.shape[0]):
@@ -104,7 +105,7 @@ def _differences(array, bad, out):
 
 @kernel(fastmath=_SUMS)
 def _core(deviations, limit):
-    """Mean and standard deviation of the deviations within the limit, and the fraction above it."""
+    """Compute mean and standard deviation of the deviations within the limit, and the fraction above it."""
     kept = 0.0
     above = 0.0
     total = 0.0
@@ -122,12 +123,12 @@ def _core(deviations, limit):
 
 @kernel
 def block_table(array, bad, size, blocks, table):
-    """Level and scatter of the listed blocks of size x size pixels (numbered by rows) of an array.
+    """Compute level and scatter of the listed blocks of size x size pixels (numbered row by row) of an array.
 
-    table[i] = number of good pixels, level (mean within 3 sigma of the median), standard deviation of
-    those, fraction of pixels above them, number of differences, scatter of one pixel from the differences
-    d = v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s], whose variance is four times that of a pixel. They do
-    not see any offset of rows or columns nor any plane.
+    table[i] = number of good pixels, level (mean within 3 sigma of the median), standard deviation of the
+    pixels within 3 sigma, fraction of pixels above them, number of differences, scatter of one pixel from the
+    differences d = v[y, x] - v[y, x+s] - v[y+s, x] + v[y+s, x+s], whose variance is four times that of a
+    pixel. Offsets of rows or columns and any plane cancel in d.
     """
     across = array.shape[1] // size
     values = np.empty(size * size + 1, np.float64)
@@ -159,12 +160,12 @@ def block_table(array, bad, size, blocks, table):
 
 
 def block_size(shape: tuple[int, int]) -> int:
-    """The side of a block: 32 pixels, less in arrays below 256 pixels, but not below 8."""
+    """Return the side of a block: 32 pixels, less in arrays below 256 pixels, but at least 8."""
     return min(32, max(8, min(shape) // 8))
 
 
 def spread_blocks(shape: tuple[int, int], size: int, most: int = 2048) -> np.ndarray:
-    """The numbers of at most so many blocks of an array, evenly spread but not at a regular distance."""
+    """Return the numbers of at most `most` blocks of an array, spread evenly but not at regular distances."""
     total = (shape[0] // size) * (shape[1] // size)
     if total <= most:
         return np.arange(total)

@@ -1,8 +1,9 @@
-"""Compiled kernels whose cache can be trusted, and can be lost.
+"""Compiled kernels with a cache on disk that is verified and may be lost.
 
-numba stores compiled code on disk. A cache that is cut, corrupted, unwritable, or written by two processes at once
-must cost a recompile and one warning, never a failure, and never the wrong code. So every entry carries its key and
-a checksum, the key covers the files of all kernels that it may call, any fault while loading or saving is caught here.
+numba stores compiled code on disk. A cache that is truncated, corrupted, unwritable, or written by two
+processes at once may cost a recompilation and one warning, but must never cause a failure or run the wrong
+code. So every entry carries its key and a checksum, the key covers the files of all kernels that it may call,
+and any error while loading or saving is caught here.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _DIGEST = 32
 
 
 def _spare_scipy() -> None:
-    """Let numba take for granted that scipy is there, which ccdfx requires.
+    """Let numba assume that scipy is installed, which ccdfx requires.
 
-    numba imports scipy.linalg (a fifth of the start of a small process) only to see that it could. Its linear
-    algebra checks again when it is compiled.
+    numba imports scipy.linalg (a fifth of the start-up time of a small process) only to check that it exists.
+    Its linear algebra checks again when it is compiled.
     """
     from numba.np import linalg
 
@@ -51,7 +52,7 @@ _spare_scipy()
 
 
 class _CheckedFile(IndexDataCacheFile):
-    """Index and data files whose data carry the key and a SHA-256."""
+    """Index and data files with a SHA-256 checksum; the data also carry their key."""
 
     def save(self, key: Any, data: Any) -> None:
         super().save(key, (repr(key), data))
@@ -60,7 +61,7 @@ class _CheckedFile(IndexDataCacheFile):
         found = super().load(key)
         if found is None:
             return None
-        # Two processes that compile two signatures at once may take the same data file.
+        # Two processes that compile two signatures at once may use the same data file.
         return found[1] if found[0] == repr(key) else None
 
     def _dump(self, obj: Any) -> bytes:
@@ -91,7 +92,7 @@ def _verified(data: bytes) -> bytes:
 
 
 class _GuardedCache(FunctionCache):
-    """numba's cache of one function, with every fault turned into a recompile and one warning a process."""
+    """numba's cache of one function; any error leads to a recompilation and one warning per process."""
 
     def __init__(self, py_func: Callable[..., Any]) -> None:
         super().__init__(py_func)
@@ -102,7 +103,7 @@ class _GuardedCache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except Exception as error:  # unpickling damaged data can raise anything
+        except Exception as error:  # unpickling damaged data can raise any exception
             _warn_once(f"cannot be read and is rebuilt ({error})", str(self._cache_path))
             self._discard()
             return None
@@ -124,8 +125,10 @@ class _GuardedCache(FunctionCache):
 
 
 def _stamp(function: Callable[..., Any]) -> str:
-    """A digest of the files of all that this kernel can reach in its package, and of all kernels: it is stale when any
-    of them has changed."""
+    """Return a digest of the files of all package functions, and of all kernels, that this kernel can reach.
+
+    Cached code is stale when any of these files has changed.
+    """
     package = function.__module__.partition(".")[0]
     found: dict[str, dict[str, Any]] = {}
     waiting = [function.__globals__, LinkedCompiler.compile_extra.__globals__]
@@ -136,7 +139,7 @@ def _stamp(function: Callable[..., Any]) -> str:
             continue
         found[file] = names
         for value in list(names.values()):
-            plain = getattr(value, "py_func", getattr(value, "_defn", value))  # of a kernel, of an intrinsic
+            plain = getattr(value, "py_func", getattr(value, "_defn", value))  # kernels, intrinsics
             near = str(getattr(plain, "__module__", "")).partition(".")[0] == package
             if hasattr(plain, "__globals__") and (near or hasattr(value, "py_func")):
                 waiting.append(plain.__globals__)
@@ -164,7 +167,7 @@ def _warn_once(problem: str, path: str) -> None:
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """No search for garbage among all that numba makes and keeps, which takes a twentieth of the time to compile."""
+    """Suspend garbage collection, which takes a twentieth of the compile time with all that numba keeps."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -175,10 +178,10 @@ def _without_collection() -> Iterator[None]:
 
 
 def _name_apart(function: Callable[..., Any]) -> None:
-    """Give functions that one definition makes of different values different names.
+    """Give different names to functions that one definition makes from different values.
 
-    Machine code is linked by name, and what comes from the cache bears the name that it got in another process: without
-    this, one such function would be called for the other.
+    Machine code is linked by name, and cached code keeps the name that it got in another process: without
+    this, one such function would be called in place of another.
     """
     if function.__closure__:
         values = repr([cell.cell_contents for cell in function.__closure__])
@@ -192,13 +195,13 @@ def kernel(
     fastmath: Any = False,
     inline: bool = False,
 ) -> Any:
-    """Compile a function as a kernel: no GIL, no branch at a division, cached safely.
+    """Compile a function as a kernel: without the GIL, without a branch at divisions, safely cached.
 
-    Use it in place of ``numba.njit``. With a signature the function is compiled at once, else at its first call.
-    A kernel that calls another one takes it in as a part, without the wrappers for calls from Python, and without files
-    of its own in the cache: they would be half of the time that a kernel of many small functions takes to compile.
-    One to `inline` becomes part of the code wherever it is called: what a call for one lane needs, as it hands over
-    seven numbers for each array.
+    Use it in place of ``numba.njit``. With a signature the function is compiled at once, otherwise at its
+    first call. A kernel that is called by another one is linked into it, without wrappers for calls from
+    Python and without its own cache files: these would take half of the compile time of a kernel of many
+    small functions. With `inline` the function becomes part of the code of each caller. Functions that are
+    called for each lane need this, because a call passes seven numbers for each array.
 
     >>> @kernel
     ... def twice(x):
@@ -209,7 +212,7 @@ def kernel(
     if function is None:
         return functools.partial(kernel, signature=signature, fastmath=fastmath, inline=inline)
     if Path(function.__code__.co_filename).is_file():
-        _digest(function.__code__.co_filename)  # now: the file may be edited before the function is compiled
+        _digest(function.__code__.co_filename)  # now: the file may be edited before compilation
     _name_apart(function)
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
     dispatcher = njit(**options)(function)
@@ -219,7 +222,7 @@ def kernel(
     dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
     try:
         dispatcher._cache = _GuardedCache(function)
-    except Exception as error:  # no place for a cache, or a function that is in no file
+    except Exception as error:  # no place for a cache, or a function that is not in a file
         file = Path(function.__code__.co_filename)
         if file.is_file():
             _warn_once(f"has no usable place ({error})", str(file.parent))

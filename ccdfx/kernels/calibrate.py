@@ -1,13 +1,13 @@
 """Pixelwise calibration of a run of pixels: flags, bias, noise, dark, flat and gain in one pass over memory.
 
-All arrays are one-dimensional and contiguous. The pixels go through a few loops in blocks that stay in the
+All arrays are one-dimensional and contiguous. A few loops process the pixels in blocks that stay in the
 nearest cache. Every loop writes one array, because LLVM stops vectorising when it would have to check more
-than eight pairs of a written and another array for overlap; and the first loop reads all the masters, because
-several streams from memory at once are faster than one after the other.
+than eight pairs of a written and another array for overlap. The first loop reads all the masters, because
+reading several streams from memory at once is faster than one after the other.
 
 A master or variance that is not given is the constant block `ZEROS` (or `ONES`, for the flat), which stays in
 the cache; a mask that is not given is `NO_MASK`. Inputs are read-only arrays, so that one compiled kernel
-serves them all.
+serves all cases.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from ccdfx.kernels.cache import kernel
 
 BLOCK = 8192
 PARAMETERS = 9
-# Places in the vector of parameters.
+# Indices into the vector of parameters.
 SATURATION, BIAS_SCALE, DARK_SCALE, FLAT_LEVEL, GAIN, NOISE, NOISE_GAIN, NOISE_READ, NOISE_SENSITIVITY = (
     range(9)
 )
-# A flat below this part of its level has seen no light.
+# A flat below this fraction of its level is taken as unexposed.
 DARKEST_FLAT = 1e-6
 
-# Flag bits as the records define them; kernels know no record, so the numbers are repeated (a test compares).
+# Flag bits as the records define them; kernels do not import records, so the numbers are repeated (a test
+# compares them).
 BAD_PIXEL = np.int32(1)
 SATURATED = np.int32(4)
 NO_DATA = np.int32(16)
@@ -45,13 +46,13 @@ NO_MASK = _constant(0, np.uint8, 0)
 
 @kernel
 def _part(array, start, stop, size):
-    """The block of an array, or of a constant block."""
+    """Return the block ``start:stop`` of an array, or as many pixels of a constant block."""
     return array[start:stop] if array.size == size else array[: stop - start]
 
 
 @kernel
 def _values(raw, bias, dark, flat, parameters, x):
-    """gain * (raw - bias - scale * dark) / flat, where a step that cannot be done is left out."""
+    """Compute gain * (raw - bias - scale * dark) / flat, leaving out steps where a master is not usable."""
     kind = x.dtype.type
     zero, inf, darkest = kind(0), kind(np.inf), kind(DARKEST_FLAT)
     bias_scale, dark_scale = kind(parameters[BIAS_SCALE]), kind(parameters[DARK_SCALE])
@@ -66,7 +67,7 @@ def _values(raw, bias, dark, flat, parameters, x):
 
 @kernel
 def _flags(raw, bias, dark, flat, parameters, x, k):
-    """The flags that follow from values; x only lends its type."""
+    """Set the flags that follow from the values; only the type of `x` is used."""
     kind = x.dtype.type
     inf, darkest = kind(np.inf), kind(DARKEST_FLAT)
     limit, per_level = kind(parameters[SATURATION]), kind(1.0 / parameters[FLAT_LEVEL])
@@ -104,7 +105,7 @@ def _sum_variances(variance, bias, bias_variance, dark, dark_variance, parameter
 
 @kernel
 def _add_noise(raw, bias, parameters, v):
-    """The CCD equation for the bias-subtracted signal, in the square of its unit."""
+    """Add the variance of the CCD equation for the bias-subtracted signal, in the square of its unit."""
     kind = v.dtype.type
     zero, inf = kind(0), kind(np.inf)
     bias_scale, per_count = kind(parameters[BIAS_SCALE]), kind(1.0 / parameters[NOISE_GAIN])
@@ -120,10 +121,10 @@ def _add_noise(raw, bias, parameters, v):
 
 @kernel
 def _divide_variance(flat, flat_variance, x, parameters, v):
-    """var(G y / f) = (G^2 var(y) + x^2 var(f)) / f^2 with x = G y / f already in place.
+    """Compute var(G y / f) = (G^2 var(y) + x^2 var(f)) / f^2 with x = G y / f already in place.
 
-    A flat without variance adds nothing even where x^2 is no number, and one of unknown variance nothing where x is 0.
-    An infinite variance, which is one that is not known, stays infinite under any flat.
+    A flat without variance adds nothing even where x^2 is not finite, and a flat of unknown variance adds
+    nothing where x is 0. An infinite (unknown) variance stays infinite for any flat.
     """
     kind = v.dtype.type
     zero, inf, darkest, largest = kind(0), kind(np.inf), kind(DARKEST_FLAT), np.finfo(v.dtype).max
@@ -133,13 +134,13 @@ def _divide_variance(flat, flat_variance, x, parameters, v):
         f, value, total = flat[i] * per_level, x[i], gain_square * v[i]
         spread = value * (value * (square * flat_variance[i]))
         spread = spread if (abs(value) < inf) & (value != zero) else zero
-        divisor = min(f * f, largest)  # an infinite variance over an infinite square would be no number
+        divisor = min(f * f, largest)  # an infinite variance over an infinite square would be NaN
         v[i] = (total + spread) / divisor if (f >= darkest) & (f < inf) else total
 
 
 @kernel
 def _usable(flat, mask, f):
-    """The flat, zero where it is masked."""
+    """Copy the flat, with zero where it is masked."""
     zero = f.dtype.type(0)
     if mask.size:
         for i in range(f.size):
@@ -151,7 +152,7 @@ def _usable(flat, mask, f):
 
 @kernel
 def calibrate_pixels(raw, masters, masks, variances, parameters, out, out_mask, out_variance):
-    """Calibrate a run of n pixels; returns the union of all flags.
+    """Calibrate a run of n pixels and return the union of all flags.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What clipping rules share: a block of sorted lanes shrinks from both ends, pass by pass.
+"""Functions shared by the clipping rules, which clip a block of sorted lanes from both ends, iteratively.
 
-A rule finds center and sigma of all lanes at once and calls `clip_pass`; that drops the values beyond the limits and
-moves the lanes that need another look to the front of a smaller block, their survivors first::
+A rule computes center and sigma of all lanes at once and calls `clip_pass`. This drops the values beyond the
+limits and moves the values kept in lanes that need another pass to the front of a smaller block::
 
     work = begin(lanes, counts, parameters, low, high)
     x, left = lanes, counts
@@ -12,8 +12,8 @@ moves the lanes that need another look to the front of a smaller block, their su
         x = work.block
     restore_neighbours(work)
 
-So the first pass costs little where nothing goes, and each later one only what is left.
-`ccdfx.kernels.lane_statistics` has the centers and deviations.
+So the first pass is cheap where nothing is dropped, and each later one only works on the lanes that are left.
+`ccdfx.kernels.lane_statistics` computes the centres and deviations.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.lanes import borrowed, greatest
 from ccdfx.kernels.lanes import least as fewest
 
-TIE = 0.001  # residuals (in sigma) that are equal for `keep`
-MEDIAN, MEAN, TRIMMED = 0, 1, 2  # centers
+TIE = 0.001  # residuals (in sigma) that differ by less are equal for `keep`
+MEDIAN, MEAN, TRIMMED = 0, 1, 2  # kinds of centre
 LOW, HIGH, KEEP = 0, 1, 2  # the first three parameters of a clipping rule
 
-# Of each lane of the tile: `counts`; the ranks of the survivors `low`, `high`, and those before the last pass that
-# dropped something, `floor`, `ceiling`; `residual` in sigma of what was dropped, [lane][rank], where values may have to
-# come back. Of each lane of the block: how many are `left`, from which `lane` of the tile they are. `found`: the lanes of
-# a block that may lose a value; `place`: where their survivors begin; `marked` is scratch. The arrays are borrowed from
-# the `owners`, which live as long as the work is used.
+# For each lane of the tile: `counts`; the limits `low`, `high` of the ranks kept, and `floor`, `ceiling`,
+# those before the last pass that dropped a value; `residual` of the dropped values in sigma, [lane][rank],
+# where values may have to be restored. For each lane of the block: how many values are `left`, and its `lane`
+# in the tile. `found`: the lanes of a block that may lose a value; `place`: where their values kept begin;
+# `marked`: scratch. The arrays are borrowed from the `owners`, which live as long as the work is used.
 Work = namedtuple(
     "Work", "counts parameters low high floor ceiling residual block left lane found place marked owners"
 )
@@ -42,7 +42,7 @@ Work = namedtuple(
 
 @kernel
 def least_kept(parameters, n):
-    """How many of n values must survive; a negative number is that many fewer than there are."""
+    """Return how many of n values must be kept; a negative parameter means that many fewer than n."""
     keep = np.int64(parameters[KEEP])
     found = keep if keep >= 0 else n + keep
     return 0 if found < 0 else n if found > n else found
@@ -56,7 +56,7 @@ def column(lanes, lane, count, x):
 
 @kernel
 def begin(lanes, counts, parameters, low, high):
-    """All values survive, and every lane is to be looked at."""
+    """Return the state before the first pass: all values are kept, and every lane is to be examined."""
     rows, width = lanes.shape
     integers, block = np.empty((7, width), np.int32), np.empty(lanes.shape, lanes.dtype)
     residual = np.empty((width if parameters[KEEP] != 0 else 0, rows))
@@ -75,10 +75,10 @@ def begin(lanes, counts, parameters, low, high):
 
 @kernel
 def clip_pass(x, left, work, center, sigma, least):
-    """Drop what lies beyond the limits; the numbers of values left in the lanes that need another pass.
+    """Drop the values beyond the limits; return the numbers of values left in lanes that need another pass.
 
-    x[rank, k]: the survivors of lane work.lane[k], left[k] of them; center[k], sigma[k]: theirs. A pass needs at least
-    so many values.
+    x[rank, k] are the left[k] values kept in lane work.lane[k]; center[k] and sigma[k] are theirs. A pass
+    needs at least `least` values.
     """
     number = list_beyond(x, left, work, center, sigma)
     left = _drop(x, left, work, number, center, sigma, least)
@@ -88,7 +88,7 @@ def clip_pass(x, left, work, center, sigma, least):
 
 @kernel
 def list_beyond(x, left, work, center, sigma):
-    """List the lanes of a block with an end beyond its limit in work.found; how many."""
+    """List in work.found the lanes of a block with an end beyond its limit; return their number."""
     low_limit, high_limit = work.parameters[LOW], work.parameters[HIGH]
     beyond, n = work.marked[: left.size], greatest(left)
     if fewest(left) == n:
@@ -106,7 +106,7 @@ def list_beyond(x, left, work, center, sigma):
 
 @kernel
 def list_marked(marked, found):
-    """Where a vector of bool is true; how many places."""
+    """List in `found` the places where a vector of bool is true; return their number."""
     m = 0
     for k in range(marked.size):
         found[m] = k
@@ -116,15 +116,15 @@ def list_marked(marked, found):
 
 @kernel(inline=True)
 def value(lanes, r, i):
-    """The value of a rank of a lane; an index without a sign is not looked at for being negative."""
+    """Return the value of a rank of a lane; unsigned indices need no check for negative values."""
     return np.float64(lanes[np.uint64(r), np.uint64(i)])
 
 
 @kernel
 def _drop(x, left, work, number, center, sigma, least):
-    """Drop from the listed lanes what lies beyond the limits; what is left in those that need another pass.
+    """Drop the values beyond the limits from the listed lanes; return as `clip_pass` does.
 
-    Few branches depend on the values: to guess one of them wrong costs more than the work on a lane.
+    Few branches depend on the values, because a wrong branch prediction costs more than the work on a lane.
     """
     low_limit, high_limit, keeps = work.parameters[LOW], work.parameters[HIGH], work.parameters[KEEP] != 0
     again, needed = 0, np.int64(least)
@@ -160,7 +160,7 @@ def _drop(x, left, work, number, center, sigma, least):
 
 @kernel
 def gather(x, place, left, block):
-    """To the front of a block, values of lanes of another block or the same, as many as left[k] from place[k] on."""
+    """Copy left[k] values from place[k] on of each lane to the front of a block, another one or the same."""
     width, flat, most = x.shape[1], x.reshape(x.size), x.size - 1
     if left.size > 0:
         for r in range(greatest(left)):
@@ -171,9 +171,9 @@ def gather(x, place, left, block):
 
 @kernel
 def drop_each(lanes, i, work, center, sigma, least):
-    """As `drop`, of lane i, where the value of each rank has a sigma of its own: both ends move inwards, as IRAF does it.
+    """Clip lane i with a separate sigma for each rank; return whether another pass is needed.
 
-    Whether another pass is needed.
+    Both ends move inwards, as in IRAF.
     """
     low_limit, high_limit = work.parameters[LOW], work.parameters[HIGH]
     floor, ceiling = np.int64(work.low[i]), np.int64(work.high[i])
@@ -199,7 +199,7 @@ def drop_each(lanes, i, work, center, sigma, least):
 
 @kernel
 def restore_neighbours(work):
-    """About a median: where fewer are left than must survive, take dropped values back."""
+    """Restore dropped values (about a median) where fewer values are left than must be kept."""
     if work.parameters[KEEP] == 0:
         return
     for i in range(work.low.size):
@@ -210,7 +210,7 @@ def restore_neighbours(work):
 
 @kernel
 def restore_last(work):
-    """About a mean: where fewer are left than must survive, take values of the last pass back."""
+    """Restore values dropped in the last pass (about a mean) where fewer are left than must be kept."""
     if work.parameters[KEEP] == 0:
         return
     for i in range(work.low.size):
@@ -223,10 +223,11 @@ def restore_last(work):
 
 @kernel
 def restore(residual, low, high, floor, ceiling, keep):
-    """About a median: take neighbours of the survivors back until there are `keep` of them.
+    """Restore neighbours of the values kept (about a median) until there are `keep` of them.
 
-    Where both sides have lost values, the end with the smaller residual goes first, and with it the other end and
-    the next value of its own side where these are equal within TIE; else one by one. This is what imcombine does.
+    Where both sides have lost values, the end with the smaller residual is restored first, together with the
+    other end and the next value of its own side where these are equal within TIE; otherwise values are
+    restored one by one. IRAF imcombine does the same.
     """
     while high - low < keep:
         if low == floor:
@@ -248,7 +249,7 @@ def restore(residual, low, high, floor, ceiling, keep):
 
 @kernel
 def restore_ties(residual, low, high, floor, ceiling, keep):
-    """About a mean: take values of the last pass back, the smallest residual first and all within TIE of it with it."""
+    """Restore values of the last pass (about a mean), smallest residual first, all within TIE at once."""
     while high - low < keep:
         below = residual[low - 1] if low > floor else np.inf
         above = residual[high] if high < ceiling else np.inf

@@ -1,7 +1,7 @@
-"""The search of L.A.Cosmic (van Dokkum 2001, PASP 113, 1420) in one block of a frame.
+"""Cosmic-ray detection by L.A.Cosmic (van Dokkum 2001, PASP 113, 1420) in one block of a frame.
 
-Arrays in, arrays out. The frame holds no gaps: what is not known has been filled. A block reaches `margin` pixels into
-its surroundings, so that every pixel's answer is the same in whatever block it lies.
+Arrays in, arrays out. The frame has no gaps: unknown pixels have been filled. A block is extended by `margin`
+pixels, so that the result for a pixel does not depend on the block that contains it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ccdfx.kernels.lanes import copy, fill, upper
 from ccdfx.kernels.medians import cut_reflected, window_medians, window_sorter, workspace
 from ccdfx.kernels.passing import PassedKernel
 
-GROWTH = 2  # pixels by which a ray may grow: twice to its neighbours
-LEAST_STRUCTURE = 0.01  # of the noise: the fine structure that is divided by
-CANDIDATES = 64  # lanes
+GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
+LEAST_STRUCTURE = 0.01  # least fine structure, in units of the noise
+CANDIDATES = 64  # most lanes of a tile of candidates
 OWN_NOISE = (
     2 / 3
-)  # of the limit: by how much a ray stands out of its own noise, which its own photons have raised
+)  # of the limit: required significance against the pixel's own noise, which the ray itself has raised
 
 
 class Windows(NamedTuple):
-    """The windows of the four medians, and what finds them.
+    """The windows of the four medians, and the sorters for them.
 
-    `noise` and `large` are those of the noise and of the Laplacian's large structures; `fine` and `coarse` those whose
-    difference is the fine structure of the frame.
+    `noise` and `large` are the windows for the noise and for the large structures of the Laplacian; the fine
+    structure of the frame is the difference of the medians in the windows `fine` and `coarse`.
     """
 
     square: bool
@@ -42,13 +42,13 @@ class Windows(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """How far around a pixel the search looks."""
+        """Greatest distance, in pixels along an axis, at which other pixels affect the result for a pixel."""
         detection = self.large // 2 + max(self.noise // 2, 1)
         return GROWTH + max(detection, self.fine // 2 + self.coarse // 2)
 
 
 def windows(square: bool) -> Windows:
-    """Square windows of the sizes of the paper, or rows and then columns of slightly longer ones."""
+    """Return square windows of the sizes of the paper, or slightly longer ones for rows and then columns."""
     sizes = (5, 5, 3, 7) if square else (7, 7, 5, 9)
     counts = [size * size if square else size for size in sizes]
     return Windows(square, *sizes, *(window_sorter(np.dtype(np.float32), count) for count in counts))
@@ -56,7 +56,7 @@ def windows(square: bool) -> Windows:
 
 @kernel
 def _medians(source, size, square, sort, out):
-    """Medians in square windows, or of the medians of rows in columns; out is smaller by the window."""
+    """Compute medians in square windows, or in rows and then in columns; `out` is smaller by the window."""
     if square:
         window_medians(source, size, size, sort, out)
     else:
@@ -67,7 +67,7 @@ def _medians(source, size, square, sort, out):
 
 @kernel
 def _medians_at(source, places, size, square, sort, out):
-    """`_medians` at a few places (y, x): the windows' first pixels."""
+    """Compute `_medians` at a few places (y, x), which are the first pixels of the windows."""
     kind = source.dtype.type
     lanes = min(CANDIDATES, places.shape[0])
     height = size if square else 1
@@ -90,10 +90,10 @@ def _medians_at(source, places, size, square, sort, out):
 
 @kernel
 def _clipped_curvature(above, here, below, out):
-    """The mean of the positive parts of the Laplacians of the four quarters of each pixel.
+    """Average the positive parts of the Laplacians of the four quarters of each pixel.
 
-    A quarter borders on two others of its pixel and on one pixel across and one along, so its Laplacian is twice
-    the pixel less these two: no subsampled image is needed.
+    A quarter is next to two other quarters of its pixel and to one pixel in each direction, so its Laplacian
+    is twice the pixel less these two: no subsampled image is needed.
     """
     quarter, zero = out.dtype.type(0.25), out.dtype.type(0)
     for x in range(out.size):
@@ -106,7 +106,7 @@ def _clipped_curvature(above, here, below, out):
 
 @kernel
 def _weigh(values, variances):
-    """Divide the values by twice the noise; 0 where there is no noise to compare with."""
+    """Divide the values by twice the noise; the result is 0 where the noise is 0."""
     half, zero = values.dtype.type(0.5), values.dtype.type(0)
     for x in range(values.size):
         v = variances[x]
@@ -115,9 +115,10 @@ def _weigh(values, variances):
 
 @kernel
 def _significance(pixels, variances, large, square, sort, out):
-    """The Laplacian over twice the noise, without its large structures.
+    """Compute the Laplacian over twice the noise, less its large structures.
 
-    `variances` extend `out` by half the window of the large structures, and `pixels` that by one more.
+    `variances` extends beyond `out` by half the window of the large structures, and `pixels` by one pixel
+    more.
     """
     reach = large // 2
     curved = np.empty(variances.shape, out.dtype)
@@ -132,7 +133,7 @@ def _significance(pixels, variances, large, square, sort, out):
 
 @kernel
 def _candidates(significance, good, limit):
-    """The places (y, x) of good pixels above a limit."""
+    """Return the positions (y, x) of good pixels above a limit."""
     count = 0
     for y in range(significance.shape[0]):
         for x in range(significance.shape[1]):
@@ -149,7 +150,7 @@ def _candidates(significance, good, limit):
 
 @kernel
 def _grown(marked, significance, good, limit):
-    """The good pixels above a limit that are marked or next to a marked one."""
+    """Mark the good pixels above a limit that are marked or next to a marked pixel."""
     ny, nx = marked.shape
     out = np.zeros((ny, nx), np.uint8)
     for y in range(ny):
@@ -164,7 +165,7 @@ def _grown(marked, significance, good, limit):
 
 @kernel
 def _reflected_block(plane, y_lower, x_lower, shape, reach):
-    """The part of a plane of this shape at (y_lower, x_lower), and `reach` pixels more on every side."""
+    """Copy the part of a plane of this shape at (y_lower, x_lower), plus `reach` pixels on every side."""
     block = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), plane.dtype)
     cut_reflected(plane, y_lower - reach, x_lower - reach, block)
     return block
@@ -172,9 +173,10 @@ def _reflected_block(plane, y_lower, x_lower, shape, reach):
 
 @kernel
 def _sharp(detail, raw, variances, significance, places, windows, limits):
-    """Marks at the places where the significance exceeds the limit times the fine structure over the noise.
+    """Mark the places where the significance exceeds the limit times the fine structure over the noise.
 
-    `raw` are the variances before their median was taken: a hot pixel that is within its own noise is no ray.
+    `raw` holds the variances before their median was taken: a hot pixel within its own noise is not a cosmic
+    ray.
     """
     square, own, large, _, coarse, _, _, _, find_coarse = windows
     kind = detail.dtype.type
@@ -194,11 +196,11 @@ def _sharp(detail, raw, variances, significance, places, windows, limits):
 
 @kernel
 def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
-    """Mark the cosmic rays of a tile with 1 in `out`; their number is returned.
+    """Mark the cosmic rays of a tile with 1 in `out` and return their number.
 
     array, variance (float32) and good (uint8) are whole planes; the tile has the shape of `out` and begins at
-    (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the significance of a ray, that of its
-    neighbours, and the contrast to the fine structure.
+    (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the limits of the significance of
+    a ray, of the significance of its neighbours, and of the contrast to the fine structure.
     """
     square, noise, large, fine, coarse, find_noise, find_large, find_fine, _ = windows
     for y in range(out.shape[0]):

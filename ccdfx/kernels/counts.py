@@ -9,17 +9,18 @@ from ccdfx.kernels.cache import kernel
 FEW = 16.0
 """Below this rate counts are found from a uniform deviate, above it from a normal one."""
 
-_MOST = 200  # no count of a rate below `FEW` comes near
-_INVERSE = 1.0 / np.arange(1, _MOST + 1)  # a product is several times faster than a division
+_MOST = 200  # far above any count of a rate below `FEW`
+_INVERSE = 1.0 / np.arange(1, _MOST + 1)  # a multiplication is several times faster than a division
 
 
 @kernel(fastmath={"contract"})
 def photons(rates, normals, uniforms, out):
-    """Counts around rates; a negative rate stays as it is. `uniforms` has one value for each rate in 0 ... `FEW`.
+    """Compute Poisson counts for given rates; a negative rate stays as it is.
 
-    Above `FEW` the count is the Poisson quantile of the normal deviate, by the first terms of its expansion in
-    1 / sqrt(rate) (M. B. Giles 2016, ACM Trans. Math. Softw. 42, 7): probabilities are right to 2e-5, the variance to
-    1e-4 at 16 and to 3e-6 at 100. Below, the distribution function is summed up to the uniform deviate.
+    `uniforms` has one value for each rate in 0 ... `FEW`. Above `FEW` the count is the Poisson quantile of
+    the normal deviate, from the first terms of its expansion in 1 / sqrt(rate) (M. B. Giles 2016, ACM Trans.
+    Math. Softw. 42, 7): probabilities are right to 2e-5, the variance to 1e-4 at 16 and to 3e-6 at 100.
+    Below, the distribution function is summed up to the uniform deviate.
     """
     for i in range(rates.size):
         rate = max(np.float64(rates[i]), FEW)

@@ -1,6 +1,7 @@
-"""Pixels as they are stored, decoded into rows of a tile of the working type.
+"""Decoding of stored pixels into rows of a tile of the working type.
 
-Raw FITS bytes are among the kinds: byte order, and the offset of unsigned integers, are undone on the way.
+Raw FITS bytes are among the kinds of pixels: byte order and the offset of unsigned integers are converted in
+the same pass.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba.extending import intrinsic
 from ccdfx.kernels.cache import kernel
 from ccdfx.kernels.vectors import call, load, prefetch, splat, store, vector_bytes
 
-# Kinds of pixels; the big-endian ones are what FITS holds.
+# Kinds of pixels; FITS files hold the big-endian ones.
 U1, I2, U2, I4, F4, F8, BIG_I2, BIG_I4, BIG_F4, BIG_F8, BIG_U2 = range(11)
 KINDS = {
     "|u1": U1, "<i2": I2, "<u2": U2, "<i4": I4, "<f4": F4, "<f8": F8,
@@ -30,9 +31,9 @@ FLOATS = {F4: ir.FloatType(), BIG_F4: ir.FloatType(), F8: ir.DoubleType(), BIG_F
 
 @intrinsic(prefer_literal=True)
 def decode_run(typingctx, kind, address, tile, row, width, ahead):
-    """Decode `width` pixels of a kind into ``tile[row, :width]``; not 0 where one was not finite: it is +inf then.
+    """Decode `width` pixels of a kind into ``tile[row, :width]``, with +inf where a pixel is not finite.
 
-    The memory `ahead` of each pixel, in bytes, is asked for.
+    Returns 0 if all pixels are finite. Memory is prefetched `ahead` bytes beyond each pixel.
     """
     if not isinstance(kind, types.Literal):
         return None
@@ -56,7 +57,7 @@ def decode_run(typingctx, kind, address, tile, row, width, ahead):
 
 @intrinsic
 def cover_run(typingctx, mask, tile, row, width):
-    """Make ``tile[row, :width]`` +inf where the bytes at the address of a mask are not 0; not 0 where that is anywhere."""
+    """Set ``tile[row, :width]`` to +inf where the mask bytes at an address are not 0; return 0 if none is."""
 
     def codegen(context, builder, signature, args):
         def work(index, lanes):
@@ -87,7 +88,7 @@ class _Target:
         return self.builder.gep(self.first, [index])
 
     def fill(self, work: Any) -> Any:
-        """Store what ``work(index, lanes)`` gives from each index on; not 0 where its second result holds anywhere."""
+        """Store the values of ``work(index, lanes)``; return 0 if its second result is never true."""
         builder, count = self.builder, self.width.type
         bad = cgutils.alloca_once_value(builder, count(0))
         lanes = vector_bytes() // self.size
@@ -104,7 +105,7 @@ class _Target:
 
 
 def covered(builder: Any, values: Any, mask: Any) -> tuple[Any, Any]:
-    """The values with +inf where the bytes at the address of a mask are not 0, and where that is."""
+    """Set values to +inf where the mask bytes at an address are not 0; return them and these places."""
     flags = ir.VectorType(ir.IntType(8), values.type.count)
     found = load(builder, builder.inttoptr(mask, cgutils.voidptr_t), flags, 1)
     hidden = builder.icmp_unsigned("!=", found, splat(flags, 0))
@@ -112,13 +113,13 @@ def covered(builder: Any, values: Any, mask: Any) -> tuple[Any, Any]:
 
 
 def decoded(builder: Any, kind: int, address: Any, target: ir.VectorType) -> tuple[Any, Any]:
-    """The values of the pixels at an address, and which of them are missing; None where that cannot be."""
+    """Return the values of the pixels at an address, and which are missing (None if none can be)."""
     size, lanes = int(ITEMSIZES[kind]), target.count
     stored = ir.VectorType(ir.IntType(8 * size), lanes)
     bits = load(builder, builder.inttoptr(address, cgutils.voidptr_t), stored, 1)
     if kind in _BIG:
         bits = call(builder, "bswap", bits)
-    if kind == BIG_U2:  # BZERO = 32768: the sign bit is turned over
+    if kind == BIG_U2:  # BZERO = 32768: invert the sign bit
         bits = builder.xor(bits, splat(stored, 0x8000))
     if kind not in FLOATS:
         if target == stored:
@@ -134,10 +135,10 @@ def decoded(builder: Any, kind: int, address: Any, target: ir.VectorType) -> tup
 
 @kernel
 def decode(address, kind, start, tile, row, width, blank, ahead=0):
-    """Put `width` pixels into ``tile[row]``; what is not finite, or blank, becomes +inf. True where there was such.
+    """Decode `width` pixels into ``tile[row]``, with +inf where not finite or blank; return whether any was.
 
-    `address` is that of pixel 0; `start` the first to be decoded; `blank` the raw integer that means "no value", or NaN;
-    `ahead` as in `decode_run`.
+    `address` is that of pixel 0; `start` is the first pixel to decode; `blank` is the raw integer that means
+    "no value", or NaN; `ahead` is that of `decode_run`.
     """
     place = address + start * ITEMSIZES[kind]
     if kind == U2:

@@ -1,8 +1,8 @@
-"""Finding sources of one size in noise: arrays in, arrays out.
+"""Detection of sources of one size in noise: arrays in, arrays out.
 
-A plane is cleaned of single hot pixels, binned until the sources are two to four pixels wide, and filtered with the
-difference of two Gaussians, which has no answer to a sky that is flat or slopes. The height of the result over
-the noise that such a filter leaves is the significance of a source.
+Single hot pixels are removed from a plane; it is binned until the sources are two to four pixels wide, and
+filtered with the difference of two Gaussians, which does not respond to a flat or sloping sky. The height of
+the result over the noise that such a filter leaves is the significance of a source.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _WIDER = 2.5
 _MOST = 1 << 16
 _LEVELS = 4
 _SAMPLES = 16
-_MOST_EXCESS = 3.0  # resampled noise stays below; wings of bright stars everywhere do not
-_NARROWEST = 1.15  # pixels: a track of one pixel's width shows at most this
+_MOST_EXCESS = 3.0  # resampled noise stays below this, the wings of bright stars everywhere do not
+_NARROWEST = 1.15  # pixels: upper limit of the width measured for a track that is one pixel wide
 
 
 class Plane(NamedTuple):
-    """Pixels without spikes and gaps, the bad ones, and the scatter of a pixel in blocks."""
+    """Pixels without spikes and gaps, the bad ones, the scatter of a pixel in blocks, and binned planes."""
 
     array: np.ndarray
     bad: np.ndarray
@@ -43,7 +43,7 @@ class Plane(NamedTuple):
 
 
 def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
-    """The plane of an array: bad pixels filled from their neighbours, spikes replaced and counted as bad."""
+    """Prepare an array for detection: fill bad pixels, replace spikes and count these as bad."""
     with np.errstate(over="ignore"):  # values beyond the largest float32 are bad
         filled, bad = array.astype(np.float32), ~good
     if bad.any():
@@ -73,7 +73,7 @@ def _noise(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _lines(array: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Where columns or rows, alone or in pairs, stand out over a stretch of 128 pixels as no star's image does."""
+    """Mark columns or rows, single or in pairs, that stand out over 128 pixels as no stellar image does."""
     ny, nx = array.shape
     stretch = 2 * _STEP
     columns = np.empty((-(-ny // stretch), nx), np.float32)
@@ -84,7 +84,7 @@ def _lines(array: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def _outstanding(excess: np.ndarray) -> np.ndarray:
-    """Which entries along the last axis differ from the usual by far more than their neighbours do."""
+    """Mark outliers along the last axis, single or in pairs, whose neighbours are much closer to 0."""
     scatter = 1.4826 * np.median(np.abs(excess)) + 1e-9
     padded = np.pad(excess, [(0, 0), (2, 2)])
     size = excess.shape[1]
@@ -108,7 +108,7 @@ def _gaussian(sigma: float, radius: int) -> np.ndarray:
 
 
 def smoothed(array: np.ndarray, sigma: float) -> np.ndarray:
-    """The array under a normalised Gaussian, mirrored at the edges."""
+    """Convolve the array with a normalised Gaussian; the edges are mirrored."""
     radius = max(1, math.ceil(3.5 * sigma))
     weights = _gaussian(sigma, radius)
     weights = np.pad(weights, (0, -weights.size % 3)).astype(array.dtype)
@@ -118,7 +118,7 @@ def smoothed(array: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def significance(plane: Plane, fwhm: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """The filtered plane, its noise in blocks, and how often it was halved, for sources of this FWHM."""
+    """Filter a plane for sources of this FWHM; return it, its noise in blocks, and the number of halvings."""
     level = min(max(0, math.floor(math.log2(fwhm / 1.9))), len(plane.pyramid) - 1)
     array = plane.pyramid[level]
     sigma = fwhm * SIGMA / 2**level
@@ -131,15 +131,15 @@ def significance(plane: Plane, fwhm: float) -> tuple[np.ndarray, np.ndarray, int
 
 
 def _excess(filtered: np.ndarray, noise: np.ndarray, level: int) -> float:
-    """The scatter of the filtered plane over the expected noise where it is calm: above 1 for correlated pixels.
+    """Compute the scatter of the filtered plane over the expected noise: above 1 for correlated pixels.
 
-    In squares of 128 pixels the lower half of the distribution counts, which sources do not lift, and of the squares
-    the calmest quarter, because bright sources leave trenches around them.
+    In squares of 128 pixels only the lower half of the distribution is used, which sources do not raise, and
+    of the squares the lower quartile, because bright sources leave negative rings around them.
     """
     block = _STEP >> level
     stride = max(2 * block // _SAMPLES, 1)
     y, x = (np.arange(0, size, stride) for size in filtered.shape)
-    with np.errstate(over="ignore"):  # next to no noise
+    with np.errstate(over="ignore"):  # where there is almost no noise
         ratio = np.clip(filtered[np.ix_(y, x)] / noise[np.ix_(y // block, x // block)], -1e30, 1e30)
     ny, nx = (max(size // _SAMPLES, 1) for size in ratio.shape)
     my, mx = (min(size, _SAMPLES) for size in ratio.shape)
@@ -149,7 +149,7 @@ def _excess(filtered: np.ndarray, noise: np.ndarray, level: int) -> float:
 
 
 def detected(plane: Plane, fwhm: float, threshold: float, border: int) -> np.ndarray:
-    """Rows (y, x, significance) of the peaks above `threshold`, at full resolution, most significant first."""
+    """Find peaks above `threshold`: rows (y, x, significance) at full resolution, most significant first."""
     filtered, noise, level = significance(plane, fwhm)
     limit = threshold * float(noise.min())
     found = np.empty((_MOST, 2), np.int64)
@@ -165,7 +165,7 @@ def detected(plane: Plane, fwhm: float, threshold: float, border: int) -> np.nda
 
 
 class Shapes(NamedTuple):
-    """Measured sources, one value each."""
+    """Measurements of sources, one value for each."""
 
     x: np.ndarray
     y: np.ndarray
@@ -180,20 +180,20 @@ class Shapes(NamedTuple):
     spoilt: np.ndarray
 
     def taken(self, which: np.ndarray) -> Shapes:
-        """The sources picked by an index or a bool array."""
+        """Select sources by an index or a bool array."""
         return Shapes(*(column[which] for column in self))
 
 
 def measured(plane: Plane, peaks: np.ndarray, fwhm: float) -> Shapes:
-    """The shapes of the peaks (y, x, significance) that have a centroid near themselves."""
-    # A narrower window sees too few pixels to centre on.
+    """Measure the shapes of the peaks (y, x, significance); keep those with a centroid near the peak."""
+    # A narrower window contains too few pixels for a centroid.
     sigma = max(fwhm, 2.0) * SIGMA
     out = np.empty((len(peaks), 13))
     measure_sources(plane.array, plane.bad, np.ascontiguousarray(peaks[:, :2]), sigma, out)
     strayed = np.hypot(out[:, 0] - peaks[:, 1], out[:, 1] - peaks[:, 0])
     ok = np.isfinite(out[:, 4]) & (strayed < 0.75 * fwhm + 1) & (out[:, 9] < 0.1 * fwhm)
     out, snr = out[ok], peaks[ok, 2]
-    # Under a window w a Gaussian of variance v shows w / (v + w) of its flux.
+    # Under a window of variance w, w / (v + w) of the flux of a Gaussian of variance v is measured.
     flux = out[:, 4] * (1 + (fwhm * SIGMA / sigma) ** 2)
     amplitude = flux / (2 * np.pi * (fwhm * SIGMA) ** 2)
     mxx, myy, mxy = out[:, 6], out[:, 7], out[:, 8]
@@ -216,15 +216,16 @@ def measured(plane: Plane, peaks: np.ndarray, fwhm: float) -> Shapes:
 
 
 def _width(shown: np.ndarray, sigma: float) -> np.ndarray:
-    """The FWHM of a Gaussian that shows this variance under a window of `sigma`: 1 / (1 / v + 1 / sigma^2)."""
+    """Compute the FWHM of a Gaussian from its variance in a window of `sigma`, 1 / (1 / v + 1 / sigma^2)."""
     return np.sqrt(1 / (1 / np.clip(shown, 1e-3, 0.94 * sigma**2) - 1 / sigma**2)) / SIGMA
 
 
 def point_like(shapes: Shapes, fwhm: float) -> np.ndarray:
-    """Which sources are neither narrower than the point spread function, in any direction, nor made of bad pixels.
+    """Return which sources are neither narrower than the point spread function nor made of bad pixels.
 
-    A cosmic ray is narrow across its track however long it is, and so are bad columns. The limits widen where a
-    source is faint: its width scatters with the inverse of its significance.
+    A source must not be too narrow in any direction: a cosmic ray is narrow across its track, however long it
+    is, and so are bad columns. The limits are wider for faint sources, because the scatter of the width
+    varies as the inverse of the significance.
     """
     slack = np.maximum(1 - 1.5 / shapes.snr, 0)
     narrow = shapes.minor < slack * max(_NARROWEST, 0.6 * fwhm)
@@ -233,7 +234,7 @@ def point_like(shapes: Shapes, fwhm: float) -> np.ndarray:
 
 
 def without_twins(shapes: Shapes, distance: float) -> Shapes:
-    """The most significant of sources that lie closer together than `distance`."""
+    """Keep the most significant of sources that lie closer together than `distance`."""
     shapes = shapes.taken(np.argsort(shapes.y, kind="stable"))
     keep = np.ones(shapes.x.size, bool)
     drop_twins(shapes.x, shapes.y, shapes.snr, distance, keep)
@@ -241,7 +242,11 @@ def without_twins(shapes: Shapes, distance: float) -> Shapes:
 
 
 def estimated_fwhm(plane: Plane, threshold: float) -> float:
-    """The FWHM at which the thirty most significant sources of that very size add up to most; 3 without any."""
+    """Estimate the FWHM of the sources of a plane; 3 without any.
+
+    The filter size is chosen for which the thirty most significant sources of that size have the greatest
+    total significance; their median FWHM is returned.
+    """
     best, found = 0.0, 3.0
     for step in range(2 * len(plane.pyramid)):
         fwhm = 2.0 * 2 ** (0.5 * step)

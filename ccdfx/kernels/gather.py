@@ -1,7 +1,8 @@
-"""From the pixels of many frames to a tile [frame][lane] of the working type.
+"""Tiles [frame][lane] of the working type, filled from the pixels of many frames.
 
-A frame is a row of integers: where its pixels are, of which kind they are, where its mask and variance are (0: none).
-So one compiled kernel serves any number of frames of any mixture of types, and raw FITS bytes are decoded on the way.
+A frame is a row of integers: the address and kind of its pixels, and the addresses of its mask and variance
+(0: none). So one compiled kernel serves any number of frames of any mixture of types, and raw FITS bytes are
+decoded in the same pass.
 """
 
 from __future__ import annotations
@@ -17,18 +18,16 @@ from ccdfx.kernels.decode import ITEMSIZES, cover_run, decode
 # Columns of the table of frames.
 DATA, KIND, MASK, VARIANCE, VARIANCE_KIND = range(5)
 FRAME_COLUMNS = 5
-# Columns of the table of factors: x' = (raw * bscale + bzero) / scale - zero; blank is NaN where there is none.
-# values with LOWEST <= raw * bscale + bzero <= HIGHEST take part.
+# Columns of the table of factors: x' = (raw * bscale + bzero) / scale - zero; blank is NaN if there is none.
+# Only values with LOWEST <= raw * bscale + bzero <= HIGHEST are used.
 SCALE, ZERO, BSCALE, BZERO, BLANK, WEIGHT, LOWEST, HIGHEST = range(8)
 FACTOR_COLUMNS = 8
-ROWS_AHEAD = (
-    4  # so many frames ahead memory is asked for: what is waited for meanwhile is the time it takes to come
-)
+ROWS_AHEAD = 4  # memory is prefetched so many frames ahead, because its latency limits the speed
 
 
 @intrinsic
 def pointer(typingctx, address):
-    """The address as a pointer that `carray` takes."""
+    """Convert an address to a pointer that `carray` accepts."""
 
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], cgutils.voidptr_t)
@@ -38,7 +37,7 @@ def pointer(typingctx, address):
 
 @kernel
 def _affine(tile, row, width, bscale, bzero, scale, zero):
-    """(x bscale + bzero) / scale - zero in float64; infinities and overflows become +inf."""
+    """Replace x by (x bscale + bzero) / scale - zero in float64; infinities and overflows become +inf."""
     kind = tile.dtype.type
     inf = kind(np.inf)
     for i in range(width):
@@ -48,7 +47,7 @@ def _affine(tile, row, width, bscale, bzero, scale, zero):
 
 @kernel
 def _limit(tile, row, width, bscale, bzero, lowest, highest):
-    """What lies outside the limits, as a value of the frame before it is scaled, becomes +inf."""
+    """Set pixels to +inf whose values, before the scaling of the frame, are outside the limits."""
     inf = tile.dtype.type(np.inf)
     for i in range(width):
         value = tile[row, i] * bscale + bzero
@@ -57,7 +56,7 @@ def _limit(tile, row, width, bscale, bzero, lowest, highest):
 
 @kernel
 def gather(frames, factors, start, tile, width):
-    """Fill ``tile[frame, :width]``; True where a value may be missing (it is +inf then)."""
+    """Fill ``tile[frame, :width]``, with +inf for missing values; return whether any may be missing."""
     inf = tile.dtype.type(np.inf)
     holes = False
     for j in range(np.uint64(frames.shape[0])):
@@ -88,7 +87,7 @@ def gather(frames, factors, start, tile, width):
 
 @kernel
 def following(frames, j, start, width):
-    """Where the pixels lie that are decoded `ROWS_AHEAD` frames after frame j."""
+    """Return the address of the pixels that are decoded `ROWS_AHEAD` frames after frame j."""
     ahead = j + ROWS_AHEAD
     k = ahead % frames.shape[0]
     return frames[k, DATA] + (start + ahead // frames.shape[0] * width) * ITEMSIZES[frames[k, KIND]]
@@ -96,7 +95,7 @@ def following(frames, j, start, width):
 
 @kernel
 def add_reasons(frames, start, flags):
-    """To the flags of pixels without a value add those of all frames; `start` is the first of the pixels."""
+    """Add the flags of all frames to those of pixels without a value; `start` is the first of the pixels."""
     for i in range(flags.size):
         if flags[i] != 0:
             for j in range(frames.shape[0]):
@@ -106,5 +105,5 @@ def add_reasons(frames, start, flags):
 
 @kernel
 def scaled(frames, factors, values):
-    """Put the values of all frames as they are combined into ``values[frame, pixel]``; +inf where there is none."""
+    """Store the scaled values of all frames in ``values[frame, pixel]``; +inf where there is none."""
     gather(frames, factors, 0, values, values.shape[1])

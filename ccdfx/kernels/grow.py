@@ -1,4 +1,4 @@
-"""Rejection that spreads to the neighbours of what a rule rejects."""
+"""Growth of rejection: the neighbours of pixels that a rule rejects are rejected too."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from ccdfx.kernels.stack import HIGH, KEPT, LOW
 
 
 def grown(fates: np.ndarray, radius: float) -> np.ndarray:
-    """The fates (n, rows, nx) after every pixel within the radius of one that the rule rejected is rejected too.
+    """Grow the rejection mask (n, rows, nx): reject pixels within the radius of one that the rule rejected.
 
-    Of the same frame only, and as low or high as that pixel. Where nothing would be left, nothing is added.
+    Only pixels of the same frame are rejected, as low or high like that pixel. Where no value would be left,
+    nothing is added.
     """
     out = fates.copy()
     steps = np.arange(-int(radius), int(radius) + 1)
@@ -38,7 +39,7 @@ def _spread(fates, disc, out):
 
 @kernel
 def _spare(fates, out):
-    """Take back what was added where nothing is left."""
+    """Undo the growth where it leaves no value."""
     count, ny, nx = fates.shape
     for y in range(ny):
         for x in range(nx):

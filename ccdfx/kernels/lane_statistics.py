@@ -1,7 +1,7 @@
-"""Centers and deviations of sorted values: of all lanes of a block at once, or of one contiguous lane.
+"""Centres and deviations of sorted values, for all lanes of a block at once or for one contiguous lane.
 
-``lanes[rank, lane]``, ascending; the first ``counts[lane]`` are valid. All sums are in float64, in the order of the
-ranks, about a value of the lane.
+The values ``lanes[rank, lane]`` are in ascending order; the first ``counts[lane]`` are valid. All sums are in
+float64, in the order of the ranks, about a value of the lane.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def medians(lanes, counts, center):
 
 @kernel
 def means(lanes, counts, trimmed, center):
-    """The mean of every lane; trimmed: that without one minimum and one maximum."""
+    """Compute the mean of every lane; if `trimmed`, without one minimum and one maximum."""
     pivot = np.empty(counts.size)
     for i in range(counts.size):
         pivot[i] = lanes[max(counts[i], 1) // 2, i] if counts[i] > 1 else lanes[0, i]
@@ -93,7 +93,7 @@ def means(lanes, counts, trimmed, center):
 
 @kernel
 def deviations(lanes, counts, center, divisor, sigma):
-    """Standard deviation about the center of every lane; the sum of squares is divided by n less `divisor`."""
+    """Compute the standard deviation of every lane about `center`; squares are divided by n - `divisor`."""
     rows = greatest(counts)
     whole = True
     for i in range(counts.size):
@@ -114,10 +114,10 @@ def deviations(lanes, counts, center, divisor, sigma):
 
 @kernel(inline=True)
 def lane_mad_sigma(lanes, i, low, high, center, floor):
-    """1.4826 times the median absolute deviation from the center of these ranks of a lane, but at least the floor.
+    """Compute 1.4826 times the median absolute deviation from `center` of ranks of a lane, at least `floor`.
 
-    Half of the values, those nearest to the center, are neighbours: where they begin is found by bisection. There are
-    no branches that depend on the values.
+    The half of the values that is nearest to the centre has neighbouring ranks; bisection finds the first of
+    them. No branch depends on the values.
     """
     n = high - low
     count = (n + 1) >> 1
@@ -131,7 +131,7 @@ def lane_mad_sigma(lanes, i, low, high, center, floor):
     last = first + count
     below, above = center - value(lanes, first, i), value(lanes, last - 1, i) - center
     distance = below if below > above else above
-    if n & 1 == 0:  # the next one is a neighbour of theirs
+    if n & 1 == 0:  # the next nearest value is next to these ranks
         below = center - value(lanes, first - np.int64(first > low), i)
         above = value(lanes, last - np.int64(last == high), i) - center
         below = below if first > low else np.inf
@@ -143,9 +143,10 @@ def lane_mad_sigma(lanes, i, low, high, center, floor):
 
 @kernel
 def _nearest_of_full(lanes, width, rows, center, count, distance):
-    """The count-th smallest distance in lanes that are all full: the least half-width of `count` neighbouring ranks.
+    """Compute the count-th smallest distance from the centre in lanes that are all full.
 
-    Only runs about the middle are looked at, where it is in all but a few lanes: NaN in these.
+    It is the least half-width of `count` neighbouring ranks. Only runs about the middle are searched, which
+    is enough in all but a few lanes: those get NaN.
     """
     middle, reach = (rows - count) // 2, 1 + np.int64(0.8 * np.sqrt(rows))
     first = middle - reach if middle > reach else 0
@@ -165,7 +166,7 @@ def _nearest_of_full(lanes, width, rows, center, count, distance):
 
 @kernel
 def mad_sigmas(lanes, counts, center, floor, sigma, scratch):
-    """1.4826 times the median absolute deviation from the center of every lane, but at least the floor."""
+    """Compute 1.4826 times the median absolute deviation from `center` of every lane, at least `floor`."""
     rows, width = np.int64(greatest(counts)), counts.size
     with_count, nearest, further = np.empty(rows + 1), scratch[0], scratch[1]
     fill(with_count, 0.0)
@@ -177,7 +178,7 @@ def mad_sigmas(lanes, counts, center, floor, sigma, scratch):
     for i in range(width):
         sigma[i] = np.nan
     for n in range(1, rows + 1):
-        if with_count[n] * 8 < width:  # they cost less one by one
+        if with_count[n] * 8 < width:  # so few lanes cost less one by one
             continue
         _nearest_of_full(lanes, width, n, center, (n + 1) >> 1, nearest)
         if n & 1 == 0:

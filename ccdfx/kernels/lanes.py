@@ -1,7 +1,7 @@
-"""Counting and summing over lanes: the inner loops of the stack kernel.
+"""Counts and sums over lanes: the inner loops of the stack kernel.
 
-A tile is ``[frame or rank][lane]``; every loop runs over neighbouring lanes, so that LLVM vectorises it. Missing values
-are +inf and sort to the end.
+A tile is ``[frame or rank][lane]``; every loop runs over neighbouring lanes, so that LLVM vectorises it.
+Missing values are +inf and are sorted to the end.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from ccdfx.kernels.cache import kernel
 TILE_BYTES = 3 * 2**17
 MOST_LANES = 7 * 64
 """Sums of a block lie so many lanes apart."""
-_LINE = 64  # bytes of a line of the cache
+_LINE = 64  # bytes of a cache line
 _LEAST_LINES = 5  # shorter runs of each frame are read slowly
 
 
 def block_lanes(count: int, itemsize: int, most: int = MOST_LANES) -> int:
-    """How many neighbouring pixels of `count` frames make a block: what fits the caches; results do not depend on it.
+    """Return how many neighbouring pixels of `count` frames make a block that fits the caches.
 
-    An odd number of lines of the cache: with an even one, the rows of a tile would compete for half of its places or fewer.
+    Results do not depend on it. The number of cache lines is odd: with an even one, the rows of a tile would
+    use at most half of the sets of the cache.
     """
     lines = min(TILE_BYTES // (count * _LINE), most * itemsize // _LINE)
     return max((lines - 1) // 2 * 2 + 1, _LEAST_LINES) * _LINE // itemsize
 
 
 def _extreme(name):
-    """The LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
+    """Return the LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
 
-    A minimum written as a comparison becomes a masked store in a loop that puts both into place, many times slower.
+    In a loop that stores both minimum and maximum, a comparison would become a masked store, which is many
+    times slower.
     """
 
     @intrinsic
@@ -56,9 +58,10 @@ upper = _extreme("maxnum")
 
 @intrinsic
 def borrowed(typingctx, array):
-    """The same array without its count of references, which is atomic and would cost as much as the work on a block.
+    """Return the same array without its reference count.
 
-    Its owner must outlive it: name that to `hold` when the work is done.
+    The count is atomic, and updating it would cost as much as the work on a block. The owner of the array
+    must outlive it: pass the owner to `hold` when the work is done.
     """
 
     def codegen(context, builder, signature, args):
@@ -71,7 +74,7 @@ def borrowed(typingctx, array):
 
 @intrinsic
 def hold(typingctx, arrays):
-    """A use of arrays (a tuple) up to here."""
+    """Keep arrays (a tuple) alive up to this call."""
 
     def codegen(context, builder, signature, args):
         return context.get_dummy_value()
@@ -81,7 +84,7 @@ def hold(typingctx, arrays):
 
 @intrinsic
 def address(typingctx, array):
-    """Where the elements of an array begin."""
+    """Return the address of the first element of an array."""
 
     def codegen(context, builder, signature, args):
         found = context.make_array(signature.args[0])(context, builder, value=args[0])
@@ -92,33 +95,34 @@ def address(typingctx, array):
 
 @kernel
 def aligned(rows, lanes, kind):
-    """An empty array [row][lane] that begins where a line of the cache does, for one that is written in full vectors."""
+    """Allocate an array [row][lane] that begins at a cache line, so that full vectors can be written."""
     whole = np.empty(rows * lanes + 64, kind)
     first = -address(whole) % 64 // whole.itemsize
     return whole[first : first + rows * lanes].reshape(rows, lanes)
 
 
-# Whole-array expressions (a[:] = b, a.min()) are loops here: numba takes seconds to compile each of them. The inner loops of
-# the rules have conditions in the place of min and max, of which numba compiles a function for each pair of types.
+# Loops replace whole-array expressions (a[:] = b, a.min()), because numba takes seconds to compile each of
+# these. The inner loops of the rules have conditions in place of min and max, for which numba would compile a
+# function for each pair of types.
 
 
 @kernel
 def fill(array, value):
-    """array[:] = value"""
+    """Set array[:] = value."""
     for i in range(array.size):
         array[i] = value
 
 
 @kernel
 def copy(source, target):
-    """target[:] = source"""
+    """Set target[:] = source."""
     for i in range(source.size):
         target[i] = source[i]
 
 
 @kernel
 def least(array):
-    """The smallest element of a vector of int32."""
+    """Return the smallest element of a vector of int32."""
     found = array[0]
     for i in range(1, array.size):
         found = array[i] if array[i] < found else found
@@ -127,7 +131,7 @@ def least(array):
 
 @kernel
 def greatest(array):
-    """The greatest element of a vector of int32."""
+    """Return the greatest element of a vector of int32."""
     found = array[0]
     for i in range(1, array.size):
         found = array[i] if array[i] > found else found
@@ -141,7 +145,7 @@ def _is_there(x):
 
 @kernel
 def count_lanes(tile, counts):
-    """How many values of each lane are there."""
+    """Count the values of each lane that are not missing."""
     rows, lanes = tile.shape
     fill(counts, np.int32(0))
     for j in range(0, rows - 3, 4):
@@ -154,8 +158,9 @@ def count_lanes(tile, counts):
             counts[i] += _is_there(tile[j, i])
 
 
-# Rows of the sums of a block: about the pivot, and the same with winsorized ends. They lie MOST_LANES apart in one
-# vector: with a distance known to the compiler, a loop over four rows of a tile and the sums still vectorises.
+# Rows of the sums of a block: about the pivot, and the same with winsorized ends. They lie MOST_LANES apart
+# in one vector: because the compiler knows this distance, a loop over four rows of a tile and the sums
+# vectorises.
 PIVOT, SUM, SQUARES, WINSOR_SUM, WINSOR_SQUARES = range(5)
 SUMS = 5
 _T, _S = SUM * MOST_LANES, SQUARES * MOST_LANES  # the pivots are at 0
@@ -181,10 +186,10 @@ def _inside(tile, r, i, low, high, p):
 
 @kernel
 def sum_ranks(tile, low, high, sums):
-    """Sums of x - pivot and of its square over the ranks ``low <= rank < high`` of each sorted lane.
+    """Sum x - pivot and its square over the ranks ``low <= rank < high`` of each sorted lane.
 
-    They go by fours of ranks, by the same fours whatever survives: what a lane gives does not depend on its neighbours.
-    Ranks of which nothing is left for the last four are taken one by one.
+    Ranks are added in fixed groups of four, whatever is rejected, so that the sums of a lane do not depend on
+    its neighbours. Ranks after the last whole group are added one by one.
     """
     rows, lanes = tile.shape
     _clear(sums, lanes)
@@ -208,7 +213,7 @@ def sum_ranks(tile, low, high, sums):
 
 @kernel
 def winsorize(tile, low, high, counts, sums):
-    """Beside sums over the survivors put sums in which each dropped value counts as the nearest survivor."""
+    """Store sums in which each rejected value is replaced by the nearest value kept."""
     for i in range(tile.shape[1]):
         total, squares = sums[_T + i], sums[_S + i]
         if low[i] < high[i]:

@@ -1,4 +1,4 @@
-"""The stack kernel run on the lines of the image one by one, each with a noise of its own."""
+"""Stacking of the image line by line, with a separate noise for each line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ccdfx.kernels.stack import stack_signature
 
 @kernel
 def _move(frames, width):
-    """The table of frames for the pixels that lie `width` further."""
+    """Move the table of frames to the pixels that lie `width` further on."""
     for j in range(frames.shape[0]):
         frames[j, DATA] += width * ITEMSIZES[frames[j, KIND]]
         if frames[j, MASK] != 0:
@@ -34,9 +34,9 @@ def _stack_lines(
     stack, constants, frames, factors, sorter, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
-    """Combine pixels that make as many whole lines as there are constants, the constant of the noise in each.
+    """Combine as many whole lines of pixels as there are constants, each with its own constant of the noise.
 
-    stack: the stack kernel; the rest is what it takes. The table of frames and the noise are changed.
+    stack: the stack kernel; the other parameters are its own. The table of frames and the noise are modified.
     """
     width = value.size // constants.size
     for line in range(constants.size):
@@ -53,7 +53,7 @@ def _stack_lines(
 
 @functools.cache
 def lines_kernel(kind: str, by_frame: bool) -> Callable[..., None]:
-    """The compiled kernel that goes with `stack_kernel` of the same arguments."""
+    """Return the compiled kernel that corresponds to `stack_kernel` with the same arguments."""
     stack = stack_signature(kind, by_frame)
     constants = types.Array(types.float64, 1, "C")
     return kernel(_stack_lines, signature=types.void(types.FunctionType(stack), constants, *stack.args))

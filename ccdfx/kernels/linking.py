@@ -1,8 +1,8 @@
-"""Functions that only kernels call: compiled as far as linking needs it, without machine code of their own.
+"""Compilation of functions that only kernels call: only as far as linking needs, without machine code.
 
-numba makes machine code of every function that it compiles, and again where that is linked into its caller: for kernels of
-many small functions that is a good part of the time. That each is optimised by itself must stay: loops that are only
-optimised together with all others are not all vectorised.
+numba generates machine code for every function that it compiles, and again where the function is linked into
+its caller; this takes a large part of the compile time of kernels of many small functions. Each function must
+still be optimised by itself: loops that are only optimised together with all others are not all vectorised.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba.core.compiler import Compiler
 
 
 class _Codegen:
-    """What a library that is never run may ask of the code generator."""
+    """The parts of the code generator that a library needs if it is never run."""
 
     def __init__(self, codegen: Any) -> None:
         self._codegen = codegen
@@ -23,7 +23,7 @@ class _Codegen:
         return getattr(self._codegen, name)
 
     def set_env(self, env_name: str, env: Any) -> None:
-        """Nothing: the environment is that of code that runs."""
+        """Do nothing: only code that is run needs an environment."""
 
 
 class LinkedLibrary(JITCodeLibrary):
@@ -44,7 +44,7 @@ class LinkedLibrary(JITCodeLibrary):
 
 
 class LinkedCompiler(Compiler):
-    """numba's compiler for functions that are only called by others."""
+    """numba's compiler for functions that are only called by other compiled functions."""
 
     def compile_extra(self, func: Any) -> Any:
         self.state.library = LinkedLibrary(self.state.targetctx.codegen(), func.__qualname__)

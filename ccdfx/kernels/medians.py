@@ -1,8 +1,8 @@
-"""Medians of a sliding window: the middle ranks of shifted slices of rows.
+"""Medians in a sliding window: the middle ranks of shifted slices of rows.
 
-Neighbouring pixels are the lanes of a tile ``[place in the window][lane]``, as in the stack kernel; what sorts its rows
-is a value (`ccdfx.kernels.sorters`), so that one compiled kernel serves every window. Windows lie wholly inside the source,
-which its owner extends.
+Neighbouring pixels are the lanes of a tile ``[place in the window][lane]``, as in the stack kernel. The
+function that sorts its rows is passed as a value (`ccdfx.kernels.sorters`), so that one compiled kernel
+serves every window. Windows lie wholly inside the source, which the caller extends at the edges.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ LANES = 5 * LANE_STEP
 
 
 def window_sorter(kind: np.dtype, count: int) -> PassedKernel:
-    """What finds the median of windows of `count` pixels."""
+    """Return the sorter that finds the median of windows of `count` pixels."""
     return sorter(kind.str[1:], count, middle=True)
 
 
 @kernel
 def reflected(index, size):
-    """The pixel in ``0 .. size - 1`` that a mirror on the outer edges of the plane shows at `index`."""
+    """Return the pixel in ``0 .. size - 1`` at `index` of a plane that is mirrored at its outer edges."""
     index = index % (2 * size)
     return 2 * size - 1 - index if index >= size else index
 
 
 @kernel
 def cut_reflected(plane, y_lower, x_lower, out):
-    """Copy the part of a plane at (y_lower, x_lower), which may lie beyond the edges: d c b a | a b c d | d c b a."""
+    """Copy the part of a plane at (y_lower, x_lower), mirrored beyond the edges.
+
+    The order of pixels is d c b a | a b c d | d c b a.
+    """
     ny, nx = plane.shape
     rows, columns = out.shape
     first = min(max(-x_lower, 0), columns)
@@ -48,7 +51,10 @@ def cut_reflected(plane, y_lower, x_lower, out):
 
 @kernel
 def gather_window(source, y, x, height, width, tile, lanes):
-    """The pixels of the windows whose first pixels are (y, x), (y, x + 1), ..., one place a row of the tile."""
+    """Copy the pixels of adjacent windows to a tile, one row for each place in the window.
+
+    The first pixels of the windows are (y, x), (y, x + 1), ...
+    """
     for j in range(height):
         for i in range(width):
             copy(source[y + j, x + i : x + i + lanes], tile[j * width + i])
@@ -56,7 +62,10 @@ def gather_window(source, y, x, height, width, tile, lanes):
 
 @kernel
 def workspace(size, columns, kind):
-    """A tile of `size` rows for windows side by side, the frames that its values do not come from, and its lanes in use."""
+    """Allocate a tile of `size` rows for adjacent windows; return it, an empty order, and its lanes in use.
+
+    The order is empty because the values do not come from different frames.
+    """
     tile = aligned(size, min(LANES, (columns + LANE_STEP - 1) // LANE_STEP * LANE_STEP), kind)
     for row in range(size):
         fill(tile[row], tile.dtype.type(0))
@@ -65,16 +74,17 @@ def workspace(size, columns, kind):
 
 @kernel
 def window_medians(source, height, width, sort, out):
-    """``out[y, x]``: the median of ``source[y : y + height, x : x + width]``, an odd number of values without NaN.
+    """Store in ``out[y, x]`` the median of ``source[y : y + height, x : x + width]``.
 
-    `sort` is a `window_sorter`; source is (rows + height - 1, columns + width - 1), out is (rows, columns).
+    The number of values is odd, and none is NaN. `sort` is a `window_sorter`; source is (rows + height - 1,
+    columns + width - 1), out is (rows, columns).
     """
     rows, columns = out.shape
     size = height * width
     tile, order, lanes = workspace(size, columns, out.dtype)
     for y in range(rows):
         for start in range(0, columns, lanes):
-            x = min(start, columns - lanes)  # whole tiles only: the last two may share lanes
+            x = min(start, columns - lanes)  # whole tiles only: the last two may overlap
             gather_window(source, y, x, height, width, tile, lanes)
             sort(tile, order)
             copy(tile[size // 2, :lanes], out[y, x : x + lanes])
@@ -82,7 +92,7 @@ def window_medians(source, height, width, sort, out):
 
 @kernel
 def _balance(tile, sign):
-    """Make the missing values of each lane +inf, -inf, +inf ... in turn, so that the median stays in the middle."""
+    """Set missing values of each lane to +inf, -inf, +inf ..., so that the median stays in the middle."""
     kind = tile.dtype.type
     inf, one = kind(np.inf), kind(1)
     fill(sign, one)
@@ -95,7 +105,10 @@ def _balance(tile, sign):
 
 @kernel
 def window_medians_of_good(source, height, width, sort, out):
-    """As `window_medians` of the values that are not +inf; the mean of the middle two of an even number, else NaN."""
+    """Compute `window_medians` of the values that are not +inf; NaN where there is none.
+
+    The median of an even number of values is the mean of the middle two.
+    """
     rows, columns = out.shape
     size = height * width
     tile, order, lanes = workspace(size, columns, out.dtype)
@@ -108,7 +121,7 @@ def window_medians_of_good(source, height, width, sort, out):
             gather_window(source, y, x, height, width, tile, lanes)
             _balance(tile, sign)
             sort(tile, order)
-            # _balance leaves -1 behind where an odd number is missing, so that an even number is there.
+            # The sign is -1 where an odd number of values is missing, so that an even number is there.
             for i in range(lanes):
                 below, above = tile[max(middle - 1, 0), i], tile[middle, i]
                 found = above if sign[i] > 0 else below + half * (above - below)
@@ -117,7 +130,7 @@ def window_medians_of_good(source, height, width, sort, out):
 
 @kernel
 def median_rows(plane, height, width, sort, good_only, out, y_lower, y_upper):
-    """Rows `y_lower` to `y_upper` of the median filter of a plane that is reflected at its edges."""
+    """Compute rows `y_lower` to `y_upper` of the median filter of a plane that is mirrored at its edges."""
     margin_y, margin_x = height // 2, width // 2
     source = np.empty((y_upper - y_lower + 2 * margin_y, plane.shape[1] + 2 * margin_x), plane.dtype)
     cut_reflected(plane, y_lower - margin_y, -margin_x, source)

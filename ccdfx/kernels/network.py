@@ -1,6 +1,7 @@
 """Sorting networks: lists of comparators (i, j), i < j, that put the smaller value at i.
 
-Batcher's odd-even merge sort for any number of values (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M).
+They are Batcher's odd-even merge sort for any number of values (Knuth, The Art of Computer Programming 3,
+algorithm 5.2.2M).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Comparators = tuple[tuple[int, int], ...]
 
 @functools.cache
 def sorting_network(count: int) -> Comparators:
-    """The comparators that sort `count` values.
+    """Return the comparators that sort `count` values.
 
     >>> sorting_network(3)
     ((0, 2), (0, 1), (1, 2))
@@ -23,14 +24,14 @@ def sorting_network(count: int) -> Comparators:
 
 
 def _sort(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Sort every other row, and the others, and merge them."""
+    """Sort the rows of even and of odd places, and merge them."""
     if len(rows) < 2:
         return []
     return _sort(rows[::2]) + _sort(rows[1::2]) + _merge(rows)
 
 
 def _merge(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Merge every other row with the others."""
+    """Merge the sorted rows of even and of odd places."""
     found = list(zip(rows[::2], rows[1::2], strict=False))
     ahead = 1 << (len(rows) - 1).bit_length()
     while ahead > 2:
@@ -40,10 +41,10 @@ def _merge(rows: Sequence[int]) -> list[tuple[int, int]]:
 
 
 class Block(NamedTuple):
-    """Comparators of a few rows that are used again and again.
+    """Comparators of a few rows that are repeated in loops.
 
-    Their row k stands for the row ``first + k // 2 * far + k % 2 * near``, and then for those that lie further on by each
-    combination of the `loops`, (step, times).
+    Their row k stands for the row ``first + k // 2 * far + k % 2 * near``, and then for the rows further on
+    by each combination of the `loops`, (step, times).
     """
 
     comparators: Comparators
@@ -57,10 +58,10 @@ GROUP, STEPS = 8, 16
 
 
 def sorting_blocks(count: int, most: int) -> Iterator[Block]:
-    """The `sorting_network` of many values in blocks of not much more than `most` rows.
+    """Yield the `sorting_network` of many values in blocks of not much more than `most` rows.
 
-    Classes of rows, each `classes` apart, are sorted; then two at a time are merged. The first comparators of a merge
-    join rows of the same remainder by twice GROUP, the others rows that lie near one another.
+    Classes of rows, each `classes` apart, are sorted; then two at a time are merged. The first comparators of
+    a merge join rows of the same remainder modulo twice GROUP, the others join rows close to each other.
     """
     classes = 1
     while -(-count // classes) > most:
@@ -74,7 +75,7 @@ def sorting_blocks(count: int, most: int) -> Iterator[Block]:
 
 
 def _sizes(count: int, classes: int) -> list[tuple[int, int, int]]:
-    """How many rows classes have, the first such class, and how many there are."""
+    """Return for each size of classes: the number of rows, the first such class, the number of classes."""
     size, more = divmod(count, classes)
     return [(size + 1, 0, more), (size, more, classes - more)] if more else [(size, 0, classes)]
 
@@ -91,7 +92,7 @@ def _merging_blocks(size: int, apart: int, first: int, times: int) -> Iterator[B
             tuple(_merge(range(rows))), apart, 2 * apart * GROUP, first + 2 * apart * group,
             ((1, times), (2 * apart, groups)),
         )  # fmt: skip
-    last = size - pairs  # there are that many rows to be compared with
+    last = size - pairs  # the number of rows to compare with
     windows = max(min(pairs, last - GROUP // 2), 0) // STEPS
     yield Block(
         _near(STEPS, STEPS + GROUP),
@@ -107,7 +108,7 @@ def _merging_blocks(size: int, apart: int, first: int, times: int) -> Iterator[B
 
 
 def _near(steps: int, last: int) -> Comparators:
-    """The last comparators of a merge, row by row, which reach less than GROUP rows ahead."""
+    """Return the last comparators of a merge, row by row; they reach less than GROUP rows ahead."""
     reaches = [GROUP >> n for n in range(1, GROUP.bit_length())]
     return tuple(
         (2 * step, 2 * (step + reach) - 1)
@@ -118,7 +119,7 @@ def _near(steps: int, last: int) -> Comparators:
 
 
 def middle_ranks(count: int) -> tuple[int, ...]:
-    """The ranks that the median of `count` values needs, and that of fewer whose missing ones are balanced.
+    """Return the ranks that a median of `count` values needs, also if missing ones are -inf and +inf in turn.
 
     With an odd number of values missing the middle ranks lie one lower.
 
@@ -130,7 +131,7 @@ def middle_ranks(count: int) -> tuple[int, ...]:
 
 @functools.cache
 def middle_network(count: int) -> Comparators:
-    """The comparators of `sorting_network` that the values at the `middle_ranks` depend on.
+    """Return the comparators of `sorting_network` that the values at the `middle_ranks` depend on.
 
     >>> len(middle_network(25)), len(sorting_network(25))
     (113, 138)
@@ -145,7 +146,7 @@ def middle_network(count: int) -> Comparators:
 
 
 def in_order_of_use(comparators: Comparators) -> Comparators:
-    """The same comparators in an order that comes back to a value soon, as long as it is still in a register.
+    """Reorder comparators so that a value is used again soon, while it is still in a register.
 
     >>> in_order_of_use(((0, 1), (2, 3), (4, 5), (1, 2)))
     ((0, 1), (2, 3), (1, 2), (4, 5))

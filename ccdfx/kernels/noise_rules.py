@@ -1,4 +1,4 @@
-"""Rules that clip by a noise known beforehand; `ccdfx.kernels.rules` says what a rule is."""
+"""Rules that clip by a noise known beforehand; `ccdfx.kernels.rules` defines a rule."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _detector_sigma(noise, row, center):
 
 @kernel
 def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
-    """Whether an end of lane i lies beyond its limit; if so, sigma of each survivor.
+    """Return whether an end of lane i lies beyond its limit; if so, store the sigma of each survivor.
 
-    A value whose sigma is 0 stays, which an infinite one brings about.
+    A sigma of 0 is replaced by infinity, so that the value is kept.
     """
     low, high = work.low[i], work.high[i]
     if low == high:
@@ -54,7 +54,10 @@ def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
 
 @kernel
 def ccd_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; one row of noise for all frames, or one each (then `frames` is needed)."""
+    """Clip about the median by the CCD noise; parameters: low, high, keep.
+
+    `noise` has one row for all frames, or one for each (then `frames` is needed).
+    """
     work = begin(lanes, counts, parameters, low, high)
     center, sigma = np.empty(counts.size), np.empty(counts.size)
     medians(lanes, counts, center)
@@ -79,7 +82,7 @@ def ccd_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def ccd_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; one row of noise for all frames, or one each (then `frames` is needed)."""
+    """Clip about the mean by the CCD noise, as `ccd_clip_median_rule` does about the median."""
     work = begin(lanes, counts, parameters, low, high)
     if noise.shape[0] > 1:
         for i in range(counts.size):
@@ -99,9 +102,9 @@ def ccd_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def _each_clip(lanes, frames, work, number, noise, kinds):
-    """Clip the first `number` lanes that work.found lists, every value by its own noise.
+    """Clip the first `number` lanes listed in work.found, every value by its own noise.
 
-    kinds: the center, and whether the noise is the variance of each value.
+    kinds: the kind of centre, and whether the noise is the variance of each value.
     """
     kind, measured = kinds
     lane, parameters = lane_of(lanes.shape[0]), work.parameters
@@ -129,7 +132,7 @@ def _each_clip(lanes, frames, work, number, noise, kinds):
 
 @kernel
 def _least_sigmas(noise, sigma):
-    """Of each lane the least sigma of its values that is not 0; noise[frame, lane] is their variance."""
+    """Store the least sigma other than 0 of each lane; noise[frame, lane] is the variance of each value."""
     for i in range(sigma.size):
         sigma[i] = np.inf
     for j in range(noise.shape[0]):
@@ -142,7 +145,7 @@ def _least_sigmas(noise, sigma):
 
 @kernel
 def variance_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
+    """Clip about the median; parameters: low, high, keep; ``noise[frame, lane]``: variance of each value."""
     work = begin(lanes, counts, parameters, low, high)
     center, sigma = np.empty(counts.size), np.empty(counts.size)
     medians(lanes, counts, center)
@@ -152,7 +155,7 @@ def variance_clip_median_rule(lanes, frames, counts, noise, parameters, low, hig
 
 @kernel
 def variance_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; ``noise[frame, lane]`` is the variance of each value."""
+    """Clip about the mean; parameters: low, high, keep; ``noise[frame, lane]``: variance of each value."""
     work = begin(lanes, counts, parameters, low, high)
     center, sigma = np.empty(counts.size), np.empty(counts.size)
     means(lanes, counts, True, center)

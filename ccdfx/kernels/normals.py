@@ -18,9 +18,9 @@ _MINUS_TWO, _ONE = np.float32(-2.0), np.float32(1.0)
 
 @kernel(fastmath={"contract"})
 def normals(bits, others, first, second):
-    """Two independent deviates from each pair of uint32: the polar angle and the radius of a point (Box & Muller 1958).
+    """Compute two independent deviates from each pair of uint32, by radius and angle (Box & Muller 1958).
 
-    The radius goes up to 6.7; a deviate further out has a probability of 1e-11.
+    The radius is at most 6.7; the probability of a deviate further out is 1e-11.
     """
     for i in range(bits.size):
         radius = np.sqrt(_MINUS_TWO * _log(np.float32(bits[i]) * _UNIT + _HALF_STEP))

@@ -1,4 +1,4 @@
-"""Compiled kernels that other kernels take as values."""
+"""Compiled kernels that other kernels take as arguments."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ccdfx.kernels.cache import kernel
 
 
 class PassedKernel(types.WrapperAddressProtocol):
-    """A function compiled for one signature, which kernels take as a value: all of one signature are of one type."""
+    """A function compiled for one signature that kernels take as an argument: one type for each signature."""
 
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self._compiled, self._signature = kernel(function, signature=signature), signature
         found = self._compiled.get_compile_result(signature)
-        # Asked for at every call: where it lies is found once.
+        # Needed at every call, therefore looked up once.
         self._address = int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
 
     def __call__(self, *arguments: Any) -> Any:

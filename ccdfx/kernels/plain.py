@@ -1,7 +1,7 @@
-"""Plain averages of a stack: of all that is there, each value counting alike, so that nothing need be ranked.
+"""Plain averages of a stack: of all values present, with equal weights and without rejection.
 
-Few frames are averaged where they lie. Of more, or where values are scaled or limited on the way, blocks of pixels are
-gathered first: as many frames at once would drive one another out of the caches.
+Few frames are averaged directly from their pixels. With more frames, or where values are scaled or limited,
+blocks of pixels are gathered first: that many frames at once do not fit into the caches.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOST_INTEGER_LANES = 2 * MOST_LANES
 
 @kernel
 def _rows_of(tile):
-    """The table of frames whose pixels are the rows of a tile."""
+    """Return the table of frames whose pixels are the rows of a tile."""
     table = np.zeros((tile.shape[0], FRAME_COLUMNS), np.int64)
     for j in range(tile.shape[0]):
         table[j, DATA] = address(tile) + j * tile.shape[1] * tile.itemsize
@@ -52,15 +52,15 @@ def _rows_of(tile):
 
 @kernel
 def _parts(value, variance, numbers, flags, start, width):
-    """The outputs of a block, those that are not wanted empty."""
+    """Return the outputs of a block; outputs that are not wanted are empty."""
     end = start + width
     return value[start:end], variance[start:end], numbers[start:end], flags[start:end]
 
 
 def _average_gathered(frames, factors, average, tables, lanes, pixels, value, variance, numbers, flags):
-    """Average blocks of values as they are combined; the last block may do pixels of the one before again.
+    """Average blocks of values, scaled and limited; the last block may repeat pixels of the one before.
 
-    `average` is of `combining`. There are `pixels` pixels, but all outputs have `lanes` elements or more.
+    `average` comes from `combining`. There are `pixels` pixels, but outputs have at least `lanes` elements.
     """
     tile = aligned(frames.shape[0], lanes, np.float32)
     rows, width = _rows_of(tile), min(lanes, pixels)
@@ -74,7 +74,7 @@ def _average_gathered(frames, factors, average, tables, lanes, pixels, value, va
 
 
 def _average_integers(frames, factors, average, tables, lanes, pixels, value, variance, numbers, flags):
-    """As `_average_gathered`, of unsigned 16-bit integers as they are."""
+    """Average blocks of unsigned 16-bit integers without scaling, otherwise as `_average_gathered`."""
     tile = aligned(frames.shape[0], lanes, np.uint16)
     rows, width = _rows_of(tile), min(lanes, pixels)
     for j in range(tile.shape[0]):
@@ -105,9 +105,9 @@ def _blocks_kernel(function: Callable[..., int]) -> Callable[..., int]:
 def plain_average(
     frames, factors, tables, average, pick, value, variance, count, rejected_low, rejected_high, flags, fates
 ):  # fmt: skip
-    """What the stack kernel does, where the plan does not need ranks and values are float32.
+    """Combine like the stack kernel, where the plan needs no ranks and values are float32.
 
-    average, pick: those of the plan; fates: empty; the rest as in the stack kernel.
+    average, pick: those of the plan; fates: empty; the other arguments as in the stack kernel.
     """
     rejected_low.fill(0)
     rejected_high.fill(0)
@@ -156,13 +156,13 @@ def _average_by_blocks(
 
 
 def _compiled(make: Callable[[Any], Any], what: Any) -> Any:
-    """What `make` compiles or loads: one thread does, others wait for it."""
+    """Compile or load by `make`: one thread does it, the others wait."""
     with global_compiler_lock:
         return make(what)
 
 
 def _kind_as_stored(frames: np.ndarray, factors: np.ndarray) -> int | None:
-    """The kind of the pixels, where that is one, and they are averaged as they are stored."""
+    """Return the kind of the pixels if all frames have one kind and are averaged as stored, else None."""
     moved = (factors[:, [SCALE, BSCALE]] != 1).any() or (factors[:, [ZERO, BZERO]] != 0).any()
     limited = (factors[:, LOWEST] > -np.inf).any() or (factors[:, HIGHEST] < np.inf).any()
     blank = not np.isnan(factors[:, BLANK]).all()

@@ -1,4 +1,4 @@
-"""Rules that take their unit from the sorted values of a lane; `ccdfx.kernels.rules` says what a rule is."""
+"""Rules that take their unit from the sorted values of a lane; `ccdfx.kernels.rules` defines a rule."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ccdfx.kernels.lanes import greatest, least
 
 @kernel(inline=True)
 def _rank_away(n, steps):
-    """The rank so many steps from that of the median, downwards where negative, of n values."""
-    half = n // 2  # of the upper of the middle values
+    """Return the rank that is `steps` above that of the median of n values, or below where negative."""
+    half = n // 2  # rank of the upper middle value
     return max(0, half - (n % 2 == 0) + steps) if steps < 0 else min(n - 1, half + steps)
 
 
 @kernel
 def _list_touched(lanes, work, center, sigma):
-    """As `list_beyond`, where a value just at its limit lies beyond it."""
+    """List lanes as `list_beyond` does, but a value exactly at its limit counts as beyond it."""
     low_limit, high_limit, counts = work.parameters[LOW], work.parameters[HIGH], work.counts
     beyond = work.marked
     for i in range(counts.size):
@@ -50,7 +50,10 @@ def _clip_touched(lanes, i, work, center, sigma):
 
 @kernel
 def percentile_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, ranks from the median to the value whose distance is the unit."""
+    """Clip about the median in units of the distance of the value `steps` ranks away.
+
+    parameters: low, high, keep, steps.
+    """
     work = begin(lanes, counts, parameters, low, high)
     center, sigma, steps = np.empty(counts.size), np.empty(counts.size), np.int64(parameters[3])
     medians(lanes, counts, center)
@@ -71,7 +74,7 @@ def percentile_clip_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def relative_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep."""
+    """Clip about the median in units of its absolute value; parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
     center, sigma = np.empty(counts.size), np.empty(counts.size)
     medians(lanes, counts, center)

@@ -1,4 +1,4 @@
-"""Values for bad pixels from the good ones around them."""
+"""Replacement values for bad pixels: medians of the good pixels around them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LARGEST_RADIUS = 16
 
 @kernel
 def fill_from_neighbours(values, bad, otherwise):
-    """For each bad pixel, in row order, the median of the good pixels of the box around it.
+    """Return the median of the good pixels in a box around each bad pixel, in row order.
 
-    The radius grows from 2 to 16 by doubling until the box holds at least three good pixels; then it is
-    `otherwise`. values is (ny, nx) float, bad is (ny, nx) bool; good values are finite.
+    The radius is doubled from 2 up to 16 until the box holds at least three good pixels; if it never does,
+    the value is `otherwise`. values is (ny, nx) float, bad is (ny, nx) bool; good values are finite.
     """
     ny, nx = values.shape
     count = 0
@@ -51,7 +51,7 @@ def _gather(values, bad, y, x, radius, box):
 
 @kernel
 def _median(box):
-    """Sorts the few values in place."""
+    """Return the median of a few values, which are sorted in place."""
     for i in range(1, box.size):
         value = box[i]
         j = i
@@ -60,13 +60,13 @@ def _median(box):
             j -= 1
         box[j] = value
     middle = box.size // 2
-    # Halves first: the sum of two large numbers may be none.
+    # Halves first: the sum of two large numbers may overflow.
     return box[middle] if box.size % 2 else box[middle - 1] / 2 + box[middle] / 2
 
 
 @kernel
 def medians_near(values, bad, places, otherwise, out):
-    """For each place (y, x), what `fill_from_neighbours` would give it."""
+    """Store for each place (y, x) the value that `fill_from_neighbours` would give it."""
     box = np.empty((2 * LARGEST_RADIUS + 1) ** 2, values.dtype)
     for k in range(places.shape[0]):
         radius, found = 2, 0

@@ -1,6 +1,6 @@
-"""Rules with an estimate of sigma of their own: about a line, or by a test of the extremes.
+"""Rules with their own estimate of sigma: linear fit clipping, and the generalised ESD test.
 
-`ccdfx.kernels.rules` says what a rule is.
+`ccdfx.kernels.rules` defines a rule.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from ccdfx.kernels.lane_statistics import center_of, medians, squares
 from ccdfx.kernels.lanes import MOST_LANES, fill, greatest, upper
 from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
 
-ROUNDING = 1e-12  # deviations from a line below this, in units of the range, are none
-# Lanes are looked at together first. Sums from which values were taken are not exact: where a comparison comes out closer
-# than this in units of its sides, or less than this part of the squares is left, the lane is done again by itself.
+ROUNDING = 1e-12  # deviations from a line below this, in units of the range, count as 0
+# All lanes are first treated together. Sums from which values were subtracted are not exact: where the two
+# sides of a comparison differ by less than NEAR of them, or less than LITTLE of the squares is left, the lane
+# is computed again by itself.
 NEAR, LITTLE = 1e-7, 1e-4
 
-# Sums lie MOST_LANES apart in one vector, so that loops vectorise: see `ccdfx.kernels.lanes`. They are about the median.
-# Of gesd: of what is left, squares of it, squares of all, whether a comparison was near.
+# Sums lie MOST_LANES apart in one vector, so that loops vectorise: see `ccdfx.kernels.lanes`. They are about
+# the median. For gesd: the sum of the values left, their squares, the squares of all, whether a comparison
+# was near.
 _CENTER, _NEAR, _SUM, _SQUARES, _ALL = range(0, 5 * MOST_LANES, MOST_LANES)
-# Of a line: those of products with the rank; the line at rank 0, its slope and sigma; the bounds about it, how many values
-# lie within them for certain, and at most.
+# For a line: the sum of products with the rank; the line at rank 0, its slope and sigma; the bounds about it,
+# how many values lie within them certainly, and at most.
 _PRODUCTS, _START, _SLOPE, _SIGMA, _BOTTOM, _TOP, _WITHIN, _MAY_BE = range(
     3 * MOST_LANES, 11 * MOST_LANES, MOST_LANES
 )
@@ -33,7 +35,7 @@ _PRODUCTS, _START, _SLOPE, _SIGMA, _BOTTOM, _TOP, _WITHIN, _MAY_BE = range(
 
 @kernel
 def _fit_line(y, n):
-    """Least squares of y on the rank: the value at the middle rank, and the slope."""
+    """Fit a line to y against rank by least squares; return its value at the middle rank and its slope."""
     middle_rank = 0.5 * (n - 1)
     total = product = 0.0
     for i in range(n):
@@ -45,7 +47,7 @@ def _fit_line(y, n):
 
 @kernel
 def _line_lane(lane, n, m, parameters):
-    """Mark what survives, of n values of which m do so far; how many values, and how many must."""
+    """Clip n values of which m survive so far; return how many survive, and how many must."""
     number = 0
     keep = least_kept(parameters, n)
     y = lane.kept_x
@@ -76,7 +78,7 @@ def _line_lane(lane, n, m, parameters):
 
 @kernel
 def _order_ties(lanes, frames, counts, variance):
-    """Sort equal values by their variance: each rank has a residual of its own, and no order of frames decides."""
+    """Sort equal values by variance: their residuals differ, and the order of frames must not matter."""
     for r in range(1, greatest(counts)):
         for i in range(counts.size):
             if r < counts[i] and lanes[r - 1, i] == lanes[r, i]:
@@ -93,7 +95,7 @@ def _order_ties(lanes, frames, counts, variance):
 
 @kernel
 def _fit_lines(x, left, sums):
-    """As `_fit_line`, of all lanes: the value at rank 0, less the center, and the slope; then sigma."""
+    """Fit lines as `_fit_line` does, for all lanes: value at rank 0 (less the centre), slope, and sigma."""
     for k in range(left.size):
         sums[_SUM + k] = sums[_PRODUCTS + k] = sums[_SIGMA + k] = 0.0
     for r in range(greatest(left)):
@@ -115,19 +117,19 @@ def _fit_lines(x, left, sums):
 
 @kernel(inline=True)
 def _above_line(x, r, k, sums):
-    """The residual of a value, plus the line at rank 0."""
+    """Return the residual of a value, plus the line at rank 0."""
     return x[r, k] - sums[_CENTER + k] - sums[_SLOPE + k] * r
 
 
 @kernel
 def _count_within(x, left, parameters, sums):
-    """Of every lane the bounds, how many values lie within them for certain, and how many at most."""
+    """Store the bounds of every lane, and how many values lie within them certainly, and at most."""
     rows = greatest(left)
     for k in range(left.size):
         sigma = sums[_SIGMA + k]
         sums[_BOTTOM + k] = sums[_START + k] - parameters[LOW] * sigma
         sums[_TOP + k] = sums[_START + k] + parameters[HIGH] * sigma
-        sums[_NEAR + k] = NEAR * left[k] * sigma  # the sum of all residuals: none is more than half of that
+        sums[_NEAR + k] = NEAR * left[k] * sigma  # n sigma, the sum of all residuals: none exceeds half of it
         sums[_WITHIN + k] = sums[_MAY_BE + k] = left[k] - rows
     for r in range(rows):
         for k in range(left.size):
@@ -139,9 +141,9 @@ def _count_within(x, left, parameters, sums):
 
 @kernel
 def _line_pass(x, left, work, sums):
-    """Drop what lies beyond the limits, of the lanes that need another pass the rest.
+    """Drop values beyond the limits; gather the rest of the lanes that need another pass.
 
-    Lanes of which the sums are not sure, or which lose values between others, are marked.
+    Lanes whose sums are not certain, or which lose values between others, are marked.
     """
     _fit_lines(x, left, sums)
     _count_within(x, left, work.parameters, sums)
@@ -171,7 +173,10 @@ def _line_pass(x, left, work, sums):
 
 @kernel
 def linear_fit_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, whether ``noise[frame, lane]`` is the variance of each value; it needs the order."""
+    """Clip about a line fitted to the sorted values; the rule needs the order.
+
+    parameters: low, high, keep, whether ``noise[frame, lane]`` is the variance of each value.
+    """
     if parameters[3] != 0:
         _order_ties(lanes, frames, counts, noise)
     work, lane, sums = (
@@ -179,7 +184,7 @@ def linear_fit_clip_rule(lanes, frames, counts, noise, parameters, low, high):
         lane_of(lanes.shape[0]),
         np.empty(11 * MOST_LANES),
     )
-    fill(work.marked, parameters[KEEP] != 0)  # values come back by their residuals
+    fill(work.marked, parameters[KEEP] != 0)  # values are restored by their residuals
     x, left = lanes, counts if parameters[KEEP] == 0 else work.left[:0]
     while left.size:
         medians(x, left, sums[_CENTER : _CENTER + MOST_LANES])
@@ -240,7 +245,7 @@ def _sum_distances(lanes, counts, sums):
 
 @kernel
 def _set_aside(lanes, counts, parameters, step, sums, first, last, low, high):
-    """Take the furthest value out of the sums of every lane; where it is an outlier, the survivors are what is left."""
+    """Take the furthest value of every lane out of the sums; if it is an outlier, only the others survive."""
     for i in range(counts.size):
         n, m = np.float64(counts[i]), np.float64(counts[i] - step)
         taken = (m >= 3.0) & (step < np.int64(parameters[0] * n + 1e-9))
@@ -268,7 +273,10 @@ def _set_aside(lanes, counts, parameters, step, sums, first, last, low, high):
 
 @kernel
 def gesd_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: greatest fraction of outliers, significance, keep, then the critical value for m = 0, 1 ... values."""
+    """Reject outliers by the generalised extreme studentised deviate test.
+
+    parameters: greatest fraction of outliers, significance, keep, critical values for m = 0, 1 ... values.
+    """
     sums, ends = np.empty(5 * MOST_LANES), np.empty((2, counts.size), np.int32)
     x, residual = np.empty(lanes.shape[0]), np.empty(lanes.shape[0])
     first, last = ends[0], ends[1]

@@ -4,18 +4,20 @@ A rule is a compiled function of one fixed signature::
 
     rule(lanes, frames, counts, noise, parameters, low, high) -> None
 
-- ``lanes[rank, lane]``: the values of each lane, ascending; only the first ``counts[lane]`` are valid, +inf follows;
-  there are at most `ccdfx.kernels.lanes.MOST_LANES` lanes;
-- ``frames[rank, lane]``: the frame that each value comes from, or an array without rows where the order was not kept;
-- ``noise[frame]``: (scale, zero, constant, linear, quadratic) of each frame, or one row when all frames are alike:
-  the variance of a value at level c is (constant + linear L + quadratic L^2) / scale^2, L = max(0, scale (c + zero));
-  for a rule that has asked for the variances, ``noise[frame, lane]`` is that of each value (scaled as the value is);
+- ``lanes[rank, lane]``: the values of each lane, ascending; only the first ``counts[lane]`` are valid, the
+  rest are +inf; there are at most `ccdfx.kernels.lanes.MOST_LANES` lanes;
+- ``frames[rank, lane]``: the frame that each value comes from, or an array without rows where the order was
+  not kept;
+- ``noise[frame]``: (scale, zero, constant, linear, quadratic) of each frame, or one row when all frames are
+  alike: the variance of a value at level c is (constant + linear L + quadratic L^2) / scale^2,
+  L = max(0, scale (c + zero)); for a rule that has asked for the variances, ``noise[frame, lane]`` is that of
+  each value (scaled as the value is);
 - ``parameters``: the numbers of the rule;
-- ``low[lane]``, ``high[lane]``: to be filled with the ranks that survive, ``low <= rank < high``. Where the survivors
-  are not neighbours, the rule moves the dropped values (and their `frames`) below and above them; it may do that only
-  when it has asked for the order.
+- ``low[lane]``, ``high[lane]``: outputs, the ranks that survive, ``low <= rank < high``. Where the survivors
+  are not neighbours, the rule moves the dropped values (and their `frames`) below and above them; it may do
+  that only when it has asked for the order.
 
-The stack kernel takes a rule as a value of the function type below, so one compiled kernel serves every rule.
+The stack kernel takes a rule as an argument of the function type below, so one kernel serves all rules.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from ccdfx.kernels.lanes import borrowed, hold
 
 
 def rule_type(real: types.Float) -> types.FunctionType:
-    """The type of a rule for lanes of this float type."""
+    """Return the type of a rule for lanes of this float type."""
     return types.FunctionType(
         types.void(
             types.Array(real, 2, "C"),
@@ -46,7 +48,7 @@ def rule_type(real: types.Float) -> types.FunctionType:
 
 @kernel
 def minmax_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: the fractions to drop at the low and at the high end."""
+    """Drop fractions of the values at the low and at the high end, which are the parameters."""
     for i in range(counts.size):
         n = counts[i]
         low[i] = np.int32(parameters[0] * n + 0.001)
@@ -55,7 +57,7 @@ def minmax_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep."""
+    """Clip by the standard deviation about the median; parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
     sums = np.empty((2, counts.size))
     center, sigma = borrowed(sums[0]), borrowed(sums[1])
@@ -71,7 +73,7 @@ def sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep."""
+    """Clip by the standard deviation about the mean; parameters: low, high, keep."""
     work = begin(lanes, counts, parameters, low, high)
     sums = np.empty((2, counts.size))
     center, sigma = borrowed(sums[0]), borrowed(sums[1])
@@ -87,7 +89,7 @@ def sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def mad_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, least sigma, passes at most."""
+    """Clip by the MAD about the median; parameters: low, high, keep, least sigma, maximum passes."""
     work = begin(lanes, counts, parameters, low, high)
     sums = np.empty((4, counts.size))
     center, sigma, scratch = borrowed(sums[0]), borrowed(sums[1]), borrowed(sums[2:])
@@ -104,7 +106,10 @@ def mad_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def mad_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, least sigma, passes at most; the deviation remains that from the median."""
+    """Clip by the MAD (from the median) about the mean.
+
+    parameters: low, high, keep, least sigma, maximum passes.
+    """
     work = begin(lanes, counts, parameters, low, high)
     sums = np.empty((5, counts.size))
     median, center, sigma, scratch = (

@@ -1,4 +1,4 @@
-"""Sigma clipping with the standard deviation of the sample; `ccdfx.kernels.rules` says what a rule is."""
+"""Sigma clipping with the standard deviation of the sample; `ccdfx.kernels.rules` defines a rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccdfx.kernels.lane_statistics import deviations, means, medians
 
 @kernel
 def sample_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, what is taken from n in the divisor, passes at most."""
+    """Clip about the median; parameters: low, high, keep, ddof of the deviation, maximum passes."""
     work = begin(lanes, counts, parameters, low, high)
     center, mean, sigma = np.empty(counts.size), np.empty(counts.size), np.empty(counts.size)
     x, left, passes = lanes, counts, parameters[4]
@@ -27,7 +27,7 @@ def sample_clip_median_rule(lanes, frames, counts, noise, parameters, low, high)
 
 @kernel
 def sample_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep, what is taken from n in the divisor, passes at most."""
+    """Clip about the mean; parameters: low, high, keep, ddof of the deviation, maximum passes."""
     work = begin(lanes, counts, parameters, low, high)
     mean, sigma = np.empty(counts.size), np.empty(counts.size)
     x, left, passes = lanes, counts, parameters[4]

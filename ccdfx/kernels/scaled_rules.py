@@ -1,7 +1,7 @@
-"""Sigma clipping with a noise that follows the level: of scaled frames, or with one sigma for a line of the image.
+"""Sigma clipping with level-dependent noise: of scaled frames, or with one sigma for a line of the image.
 
-`ccdfx.kernels.rules` says what a rule is. Here the noise rows are (scale, zero, sigma of the line, 0, 0); 0 for the
-sigma means that it is that of the pixel, a negative number that it is 0.
+`ccdfx.kernels.rules` defines a rule. Here the noise rows are (scale, zero, sigma of the line, 0, 0); a sigma
+of 0 means that each pixel has its own, a negative number means a sigma of 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ccdfx.kernels.survivors import drop_distant, gather_kept, lane_of, part_lan
 
 @kernel(inline=True)
 def _level(noise, row, center):
-    """The square of the noise of a frame at the center, but for a factor that all share: its raw level, scaled."""
+    """Return the variance of a frame at the centre, except for a common factor: its raw level, scaled."""
     return max(1.0, (center + noise[row, ZERO]) / noise[row, SCALE])
 
 
@@ -39,7 +39,7 @@ def _weight(noise, row, center):
 
 @kernel
 def _alike(noise):
-    """Whether all frames have the same scale and zero."""
+    """Return whether all frames have the same scale and zero."""
     alike = True
     for j in range(noise.shape[0]):
         alike &= noise[j, SCALE] == noise[0, SCALE] and noise[j, ZERO] == noise[0, ZERO]
@@ -48,7 +48,7 @@ def _alike(noise):
 
 @kernel
 def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
-    """Whether an end of lane i lies beyond its limit; if so, sigma of each survivor."""
+    """Return whether an end of lane i lies beyond its limit; if so, store the sigma of each survivor."""
     low, high, common = work.low[i], work.high[i], noise[0, CONSTANT]
     if low == high or common < 0:
         return False
@@ -70,7 +70,7 @@ def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
 
 @kernel
 def _list_doubtful(lanes, work, noise, center):
-    """List the lanes that may lose a value in work.found; how many."""
+    """List in work.found the lanes that may lose a value; return how many."""
     if noise[0, CONSTANT] != 0 and _alike(noise):
         sigma = np.empty(center.size)
         for i in range(center.size):
@@ -83,7 +83,7 @@ def _list_doubtful(lanes, work, noise, center):
 
 @kernel
 def scaled_sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
+    """Clip about the median; parameters: low, high, keep; `noise` has the scale and zero of each frame."""
     work = begin(lanes, counts, parameters, low, high)
     center, own = np.empty(counts.size), np.empty(lanes.shape[0])
     medians(lanes, counts, center)
@@ -97,7 +97,7 @@ def scaled_sigma_clip_median_rule(lanes, frames, counts, noise, parameters, low,
 
 @kernel
 def scaled_sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep; the scale and zero of each frame are in the noise."""
+    """Clip about the mean; parameters: low, high, keep; `noise` has the scale and zero of each frame."""
     work, lane = begin(lanes, counts, parameters, low, high), lane_of(lanes.shape[0])
     centers = np.empty(counts.size)
     means(lanes, counts, True, centers)
@@ -148,7 +148,10 @@ def _scatter(lanes, frames, counts, noise, center, low, high):
 
 @kernel
 def median_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
-    """Turns the lowest value of a lane into the sum of squared deviations, in units of the noise; none below 3."""
+    """Replace the lowest value of a lane by its sum of squared deviations from the median, in noise units.
+
+    No value survives in lanes of fewer than 3.
+    """
     center = np.empty(counts.size)
     medians(lanes, counts, center)
     _scatter(lanes, frames, counts, noise, center, low, high)
@@ -156,7 +159,7 @@ def median_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
 
 @kernel
 def mean_scatter_rule(lanes, frames, counts, noise, parameters, low, high):
-    """As `median_scatter_rule`, about the mean without one minimum and one maximum."""
+    """Do the same as `median_scatter_rule` about the mean without one minimum and one maximum."""
     center = np.empty(counts.size)
     means(lanes, counts, True, center)
     _scatter(lanes, frames, counts, noise, center, low, high)

@@ -1,7 +1,7 @@
 """A separable FIR filter on a plane: resampling by a constant shift, and smoothing.
 
-The plane goes on beyond its edges as in a mirror that stands on the outermost pixel centres (d c b | a b c d),
-the continuation under which an interpolating spline is exact at the edge.
+The plane is continued beyond its edges by reflection at the centres of the outermost pixels
+(d c b | a b c d); with this continuation an interpolating spline is exact at the edge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SUMS = {"contract", "reassoc", "nsz"}
 
 @kernel
 def mirrored(index, size):
-    """The pixel in ``0 .. size - 1`` that a mirror on the outermost pixels shows at `index`."""
+    """Return the pixel in ``0 .. size - 1`` for `index`, reflected at the outermost pixels."""
     if size == 1:
         return 0
     period = 2 * (size - 1)
@@ -34,8 +34,8 @@ def _accumulate(total, a, b, c, wa, wb, wc):
 def separable(source, taps_y, first_y, taps_x, first_x, out, y_lower, y_upper):
     """Filter rows `y_lower` to `y_upper` of `source` into `out`.
 
-    ``out[y, x] = sum_j sum_i taps_y[j] taps_x[i] source[y + first_y + j, x + first_x + i]``. The tap arrays have
-    the dtype of `source` and a length that is a multiple of three (append zeros).
+    ``out[y, x] = sum_j sum_i taps_y[j] taps_x[i] source[y + first_y + j, x + first_x + i]``. The tap arrays
+    have the dtype of `source` and a length that is a multiple of three (append zeros).
     """
     ny, nx = source.shape
     width = nx + taps_x.size - 1
@@ -54,7 +54,7 @@ def separable(source, taps_y, first_y, taps_x, first_x, out, y_lower, y_upper):
                 taps_y[j + 1],
                 taps_y[j + 2],
             )
-        # line[k] shows the filtered column at x = k + first_x.
+        # line[k] is the filtered column at x = k + first_x.
         lower = min(left, width)
         upper = max(min(nx - first_x, width), lower)
         for k in range(lower):

@@ -1,4 +1,4 @@
-"""Bad pixels before a resampling: what takes their place, and where their flags go."""
+"""Bad pixels in a resampling: replacement of their values before it, and propagation of their flags."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ REACH = 4
 
 @kernel
 def fill_bad(array, bad, reach, fallback):
-    """Give every bad pixel of `array`, in place, the mean of its nearest good pixels.
+    """Replace every bad pixel of `array`, in place, by the mean of its nearest good pixels.
 
-    The good pixels of the smallest square around it that holds three are weighted by the inverse square of their
-    distance; a pixel with fewer within `reach` pixels gets `fallback`.
+    These are the good pixels of the smallest square around it that holds three, weighted by the inverse
+    square of their distance; a pixel with fewer than three within `reach` pixels gets `fallback`.
     """
     ny, nx = array.shape
     for y in range(ny):
@@ -40,7 +40,7 @@ def fill_bad(array, bad, reach, fallback):
 
 @kernel
 def spread_flags(mask, steps_y, steps_x, out):
-    """OR the flags of every flagged pixel (y, x) into ``out[y + steps_y[k], x + steps_x[k]]``, inside the frame."""
+    """Add the flags of every pixel (y, x) to ``out[y + steps_y[k], x + steps_x[k]]``, inside the frame."""
     ny, nx = mask.shape
     for y in range(ny):
         for x in range(nx):
@@ -53,19 +53,19 @@ def spread_flags(mask, steps_y, steps_x, out):
 
 
 def typical(array: np.ndarray, good: np.ndarray) -> float:
-    """The median of a regular sample of the good pixels: what a bad pixel far from any good one takes."""
+    """Return the median of a regular sample of the good pixels, for bad pixels far from any good one."""
     stride = max(1, int((array.size / 20000) ** 0.5))
     values = array[::stride, ::stride][good[::stride, ::stride]]
     if not values.size:
         values = array[good]
-    # Halves, because the sum of two large numbers may be none.
+    # Halves, because the sum of two large numbers may overflow.
     return 2.0 * float(np.median(0.5 * values)) if values.size else 0.0
 
 
 def filled(values: np.ndarray, good: np.ndarray, usual: float | None = None) -> np.ndarray:
-    """The values (a fresh array, changed in place) with something plausible where they are bad.
+    """Replace bad values (in place, in an array of the caller's own) by those of good pixels nearby.
 
-    `usual` stands for a bad pixel far from any good one, in the place of what is `typical`.
+    A bad pixel far from any good one gets `usual`, or the `typical` value where that is None.
     """
     if not good.all():
         fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)

@@ -1,8 +1,9 @@
 """Sorting networks as straight-line code: all rows of a tile are sorted, lane by lane, in vector registers.
 
-A sorter is compiled for one number of rows: its comparators are instructions, and neighbouring lanes lie in one vector
-register. Rows are loaded and stored once, not once for each comparator, which makes it about three times as fast as a
-network that is read as data. Networks of many rows are such code for blocks of rows, in loops.
+A sorter is compiled for one number of rows: its comparators are instructions, and neighbouring lanes lie in
+one vector register. Rows are loaded and stored once, not once for each comparator, which makes it about three
+times as fast as a network that is read as data. Networks of many rows are such code for blocks of rows, in
+loops.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ REALS = {"f4": types.float32, "f8": types.float64, "u2": types.uint16}
 
 
 def sorter_type(kind: str) -> types.FunctionType:
-    """The type of a sorter of tiles of 'f4', 'f8' or 'u2'."""
+    """Return the type of a sorter for tiles of 'f4', 'f8' or 'u2'."""
     return types.FunctionType(_signature(kind))
 
 
@@ -42,10 +43,11 @@ def _signature(kind: str) -> Any:
 
 @functools.cache
 def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -> PassedKernel:
-    """A kernel that sorts the rows of tiles [row][lane] of `count` rows; loaded from the cache or compiled.
+    """Load from the cache or compile a kernel that sorts tiles [row][lane] of `count` rows along the rows.
 
-    It takes the tile, and the frames [row][lane] that the values come from, which it fills where it is `ordered` (else
-    they have no rows). With `middle` only the `middle_ranks` are sure to come to their places. Values must not be NaN.
+    It takes the tile, and the frames [row][lane] that the values come from, which it fills where it is
+    `ordered` (else they have no rows). With `middle` only the `middle_ranks` are certain to be in their
+    places. Values must not be NaN.
 
     >>> import numpy as np
     >>> tile = np.array([[3.0] * 64, [1.0] * 64, [2.0] * 64], np.float32)
@@ -58,7 +60,7 @@ def sorter(kind: str, count: int, ordered: bool = False, middle: bool = False) -
 
 @kernel
 def number_rows(order):
-    """order[j] = j"""
+    """Set order[j] = j."""
     for j in range(order.shape[0]):
         for i in range(order.shape[1]):
             order[j, i] = j
@@ -73,7 +75,7 @@ def _sorting(count: int, ordered: bool, middle: bool) -> Callable[..., None]:
 
 
 def blocks_of(count: int, middle: bool) -> list[Block]:
-    """The comparators that sort `count` rows, or with `middle` bring the `middle_ranks` to their places."""
+    """Return the comparators that sort `count` rows, or with `middle` only the `middle_ranks`."""
     if middle and count <= MOST_STRAIGHT:
         return [Block(middle_network(count), 1, 2)]
     return list(sorting_blocks(count, MOST_STRAIGHT))
@@ -81,7 +83,7 @@ def blocks_of(count: int, middle: bool) -> list[Block]:
 
 @intrinsic(prefer_literal=True)
 def _sort_rows(typingctx, tile, order, count, ordered, middle):
-    """Sort the rows of a tile, as many as `count` says."""
+    """Sort the `count` rows of a tile."""
     if not all(isinstance(kind, types.Literal) for kind in (count, ordered, middle)):
         return None
     blocks = blocks_of(count.literal_value, middle.literal_value)
@@ -113,7 +115,7 @@ def write_sort(builder: Any, columns: list[Column], blocks: Sequence[Block]) -> 
 def _write_loops(
     builder: Any, columns: list[Column], block: Block, row: Any, loops: tuple[tuple[int, int], ...]
 ) -> None:
-    """Run a block from a row on, and from the rows on that lie further by the loops."""
+    """Write a block that begins at a row, inside its loops, which repeat it for rows further on."""
     width = columns[0].width
     if not loops:
         _write_block(columns, block, builder.mul(row, width))
@@ -125,7 +127,7 @@ def _write_loops(
 
 
 def _write_block(columns: list[Column], block: Block, start: Any) -> None:
-    """The comparators as instructions: a row is loaded before its first use and stored after its last."""
+    """Write the comparators as instructions; load a row before its first use and store it after its last."""
     comparators = in_order_of_use(block.comparators)
     left = collections.Counter(row for pair in comparators for row in pair)
     held: dict[int, list[Any]] = {}
@@ -142,7 +144,7 @@ def _write_block(columns: list[Column], block: Block, start: Any) -> None:
 
 
 class Column:
-    """A vector of neighbouring lanes of each row; the first is at `data`, and `width` lanes lie from one to the next."""
+    """Vectors of neighbouring lanes, one a row: the first is at `data`, rows are `width` lanes apart."""
 
     def __init__(self, builder: Any, data: Any, width: Any, lanes: int) -> None:
         self.builder, self.data, self.width, self.lanes = builder, data, width, lanes
@@ -158,7 +160,7 @@ class Column:
         store(self.builder, vector, self._pointer(start, block, row), self.size)
 
     def extreme(self, name: str, a: Any, b: Any) -> Any:
-        """The vector minimum or maximum (`name` is min or max) of floats that are not NaN, or of integers."""
+        """Return the minimum or maximum (`name`: min or max) of two vectors without NaN."""
         if self.real:
             return call(self.builder, f"{name}num", a, b, fastmath=("nnan", "nsz"))
         return call(self.builder, f"u{name}", a, b)
@@ -172,7 +174,7 @@ class Column:
 
 
 def _exchanged(columns: Sequence[Column], first: list[Any], second: list[Any]) -> tuple[list[Any], list[Any]]:
-    """The smaller values and the greater; what else goes with them changes places where they do."""
+    """Return the smaller and the greater values; the other columns are exchanged together with them."""
     values, more = columns[0], columns[1:]
     low, high = [values.extreme(name, first[0], second[0]) for name in ("min", "max")]
     lows, highs = [low], [high]

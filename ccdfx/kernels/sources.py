@@ -1,7 +1,7 @@
 """Point-like sources: hot pixels, local maxima, windowed moments, gradients around stars.
 
-Positions are 0-based and lie at pixel centres. Planes are float32 or float64 without NaN: bad pixels have been
-given the value of their neighbours, and `bad` says which they are.
+Positions are 0-based and refer to pixel centres. Planes are float32 or float64 without NaN: bad pixels have
+been replaced from their neighbours, and `bad` marks them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _SUMS = {"contract", "reassoc", "nsz"}
 
 @kernel
 def clean_spikes(array, noise, step, low, share, out, bad):
-    """Replace single pixels that no point spread function can make; `out` starts as a copy of `array`.
+    """Replace single pixels too sharp for any point spread function; `out` starts as a copy of `array`.
 
-    `noise[y // step, x // step]` is the scatter of a pixel. A pixel is a spike when it differs by more than `low`
-    times that from the median of the ring two pixels away, and its four neighbours together do not take part: the
-    mean of them stays below `share` of its height by half a sigma. It becomes the mean of them, and `bad`.
+    `noise[y // step, x // step]` is the scatter of a pixel. A pixel is a spike when it differs by more than
+    `low` times that from the median of the ring two pixels away, and the mean of its four neighbours lies
+    below `share` of its height by more than half a sigma. It is replaced by that mean and marked in `bad`.
     """
     ny, nx = array.shape
     ring = np.empty(16, array.dtype)
@@ -50,9 +50,9 @@ def clean_spikes(array, noise, step, low, share, out, bad):
 
 @kernel(fastmath=_SUMS)
 def line_excess(array, noise, step, columns, rows):
-    """How far columns and rows stand out of those three and four beside them, in sigma, over stretches of 2 steps.
+    """Sum the excess of columns and rows over those 3 and 4 pixels away, in sigma, in sections of 2 steps.
 
-    Differences are cut at 2 sigma, so that a star counts little. `columns` is (stretches, nx), `rows` (ny, stretches).
+    Differences are cut at 2 sigma because of stars. `columns` is (sections, nx), `rows` is (ny, sections).
     """
     ny, nx = array.shape
     columns[:], rows[:] = 0, 0
@@ -82,9 +82,9 @@ def line_excess(array, noise, step, columns, rows):
 
 @kernel
 def noise_mesh(array, bad, step, out):
-    """Scatter of a pixel in blocks of step x step, from the differences of neighbours in a row; NaN without any.
+    """Estimate the scatter in blocks of step x step from differences of neighbours in a row, or NaN.
 
-    The median of their sizes is deaf to stars and gradients: sigma = median / (0.6745 sqrt 2).
+    Their absolute median is robust against stars and gradients: sigma = median / (0.6745 sqrt 2).
     """
     ny, nx = array.shape
     values = np.empty(step * step, array.dtype)
@@ -101,7 +101,7 @@ def noise_mesh(array, bad, step, out):
 
 @kernel
 def drop_twins(x, y, snr, distance, keep):
-    """Of sources closer than `distance`, sorted by y, keep the most significant."""
+    """Keep the most significant of sources closer than `distance`; they must be sorted by y."""
     for i in range(x.size):
         j = i + 1
         while j < x.size and y[j] - y[i] < distance:
@@ -112,9 +112,9 @@ def drop_twins(x, y, snr, distance, keep):
 
 @kernel
 def local_maxima(plane, threshold, border, found):
-    """Write (y, x) of the pixels above `threshold` and above their eight neighbours to `found`; how many there are.
+    """Find pixels above `threshold` and their eight neighbours: store (y, x) in `found`, return the count.
 
-    The count may exceed the length of `found`. Of equal neighbours the first one in reading order counts.
+    The count may exceed the length of `found`. Of equal neighbours the first in row order is taken.
     """
     ny, nx = plane.shape
     count = 0
@@ -141,9 +141,10 @@ def local_maxima(plane, threshold, border, found):
 
 @kernel
 def ring_level(array, bad, x, y, inner, outer, values):
-    """Median and scatter (1.4826 MAD, after clipping at 3) of the good pixels with ``inner < r <= outer``.
+    """Return median, scatter (1.4826 MAD) and number of the good pixels with ``inner < r <= outer``.
 
-    At most ``values.size`` pixels, evenly picked, are looked at. Returns median, scatter, and how many stayed.
+    At most ``values.size`` pixels, evenly sampled, are used, after clipping at 3 times the scatter. The
+    number is that of the pixels kept, scaled up by the sampling.
     """
     ny, nx = array.shape
     x_lower, x_upper = max(math.ceil(x - outer), 0), min(math.floor(x + outer) + 1, nx)
@@ -176,10 +177,10 @@ def ring_level(array, bad, x, y, inner, outer, values):
 
 @kernel
 def windowed(array, x, y, sigma, reach, level, steps):
-    """Iterate a centroid under a Gaussian window of `sigma`, cut at `reach`; returns the window's moments there.
+    """Iterate a centroid in a Gaussian window of `sigma`, cut at `reach`; return it and the moments there.
 
-    Result: x, y, sum of w p, sum of w w, mxx, myy, mxy, last step, with p above `level`. The sum of w p is NaN
-    when it is not positive or the window leaves the frame.
+    Result: x, y, sum of w p, sum of w w, mxx, myy, mxy, last step, with p above `level`. The sum of w p is
+    NaN when it is not positive or the window leaves the frame.
     """
     ny, nx = array.shape
     total, squares, mxx, myy, mxy, last = math.nan, 0.0, 0.0, 0.0, 0.0, math.inf
@@ -213,7 +214,7 @@ def windowed(array, x, y, sigma, reach, level, steps):
         last = 2 * math.hypot(mx, my)
         if last < 1e-4:
             break
-        # A Gaussian as wide as its window is displaced by twice what the window shows.
+        # The offset of a Gaussian as wide as its window is twice the centroid measured in the window.
         x += 2 * mx
         y += 2 * my
     return x, y, total, squares, mxx, myy, mxy, last
@@ -221,10 +222,10 @@ def windowed(array, x, y, sigma, reach, level, steps):
 
 @kernel
 def measure_sources(array, bad, found, sigma, out):
-    """Background and windowed moments of the sources near the positions `found` (y, x).
+    """Measure background and windowed moments of the sources near the positions `found` (y, x).
 
-    A row of `out`: x, y, level, scatter, sum of w p, sum of w w, mxx, myy, mxy, last step, weight of bad pixels,
-    central pixel, mean of the pixels around it.
+    A row of `out`: x, y, level, scatter, sum of w p, sum of w w, mxx, myy, mxy, last step, weight of bad
+    pixels, central pixel, mean of the pixels around it.
     """
     values = np.empty(256, array.dtype)
     ny, nx = array.shape
@@ -259,10 +260,10 @@ def measure_sources(array, bad, found, sigma, out):
 
 @kernel
 def gradient_sums(template, image, positions, radius, out):
-    """Around every position (x, y), the sums whose solution is the step that carries `image` onto `template`.
+    """Sum, around every position (x, y), the normal equations for the shift of `image` onto `template`.
 
-    To first order ``template - gain image = -gradient . step``, with the gain of each window its own. The products of
-    the gradients are taken between the two planes, so that what only one of them holds, noise above all, adds
+    To first order ``template - gain image = -gradient . step``, with a gain for each window. The products of
+    the gradients are taken between the two planes, so that what is in only one of them, such as noise, adds
     nothing on average. A row of `out`: xx, xy, yy of the gradients, x and y of gradient times difference, and
     the mean square of both gradients.
     """

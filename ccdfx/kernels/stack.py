@@ -1,10 +1,10 @@
 """The kernel that combines a stack by ranks: gather, sort, reject, average, for a run of pixels.
 
-What needs no ranks is done by `ccdfx.kernels.plain`.
+Averages that need no ranks are computed by `ccdfx.kernels.plain`.
 
-It works on blocks of neighbouring pixels, one pixel a lane. Lanes know nothing of each other, so neither the length
-of a block nor the run that a pixel falls into changes a result. Missing values (masked, blank or not finite) take no
-part in anything.
+The kernel works on blocks of neighbouring pixels, one pixel per lane. Lanes are independent of each other, so
+neither the length of a block nor the run of a pixel changes a result. Missing values (masked, blank or not
+finite) are never used.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ from ccdfx.kernels.weighted_sums import (
     sum_weights,
 )
 
-# What becomes of a value: it survives, the rule rejects it below or above, or it was not there.
+# Whether a value is rejected: it survives, the rule rejects it as low or high, or it is missing.
 KEPT, LOW, HIGH, MISSING = range(4)
 
 
 @kernel
 def _pivots(tile, low, high, pivot):
-    """A value inside the survivors of each lane, about which sums lose nothing."""
+    """Store a pivot inside the survivors of each lane, so that sums about it lose no digits."""
     for i in range(low.size):
         pivot[i] = tile[(low[i] + high[i]) // 2, i] if low[i] < high[i] else 0.0
 
@@ -92,7 +92,7 @@ def _store_fates(order, low, high, counts, start, width, fates):
 
 @kernel
 def _store_flags(frames, low, high, start, width, flags):
-    """0 where something survives; else NO_DATA and the flags of all frames, which say why."""
+    """Store 0, or NO_DATA and all frames' flags in lanes without survivors; return whether there are any."""
     missing = False
     for i in range(width):
         empty = low[i] >= high[i]
@@ -105,9 +105,9 @@ def _store_flags(frames, low, high, start, width, flags):
 
 @kernel
 def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, variances, spread):
-    """Weighted sums, and the propagated variance, over the survivors.
+    """Compute weighted sums, and the propagated variance, over the survivors.
 
-    They go by the frames of the survivors only where the rule does: to follow the fates must not change the sums.
+    They use the frame of each survivor only where the rule does, so that recording rejections changes no sum.
     """
     if plan[ORDERED] == FOR_RULE:
         if plan[WEIGHTED] == BY_FRAME:
@@ -129,7 +129,7 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
 
 @kernel
 def _keep_frames(frames, factors, start, width, tile, raw, variances, own):
-    """Keep, before the lanes are sorted, what is asked for of each frame: values, variances, variances for the rule."""
+    """Copy what is needed of each frame before sorting: values, variances, variances for the rule."""
     for j in range(raw.shape[0]):
         copy(tile[j], raw[j])
     if variances.shape[0]:
@@ -145,7 +145,7 @@ def _part(array, start, width):
 
 @kernel
 def _rank(plan, tile, order, counts, noise, parameters, rule, ranks, sums):
-    """Let the rule say which ranks of the sorted lanes survive, and sum over those."""
+    """Apply the rule to the sorted lanes, and sum over the ranks that survive."""
     low, high = ranks
     if plan[REJECTS]:
         rule(tile, order, counts, noise, parameters, low, high)
@@ -160,15 +160,15 @@ def _stack(
     frames, factors, sorter, plan, parameters, noise, rule, tables, by_frame,
     value, variance, count, rejected_low, rejected_high, flags, fates,
 ):  # fmt: skip
-    """Combine a run of pixels; True where some pixel is left without a value.
+    """Combine a run of pixels; return whether some pixel is left without a value.
 
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
     sorter: as in `sorters`, of all ranks.
     plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
-    by_frame: None where it matters to nothing in the plan which frame a value comes from, else True. It is the type
-    that counts: what stands under ``by_frame is not None`` is not even compiled for None.
-    value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; all but the first may be empty.
-    fates: (n, pixels) output, or empty; it needs a plan that keeps the order.
+    by_frame: None where nothing in the plan depends on the frame of a value, else True. Its type matters:
+    code under ``by_frame is not None`` is not compiled for None.
+    value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; only `value` is required.
+    fates: (n, pixels) output of the rejection, or empty; it needs a plan that keeps the order.
     """
     rows, lanes, kind = frames.shape[0], plan[LANES], value.dtype
     needs_raw = plan[WEIGHTED] != 0 or plan[VARIANCES] == PROPAGATED
@@ -222,7 +222,7 @@ def _stack(
 
 
 def stack_signature(kind: str, by_frame: bool) -> Any:
-    """The signature of the stack kernel for a working type, 'f4' or 'f8'."""
+    """Return the signature of the stack kernel for a working type, 'f4' or 'f8'."""
     real = {"f4": types.float32, "f8": types.float64}[kind]
     floats, counts = types.Array(real, 1, "C"), types.Array(types.uint16, 1, "C")
     table, vector = types.Array(types.float64, 2, "C"), types.Array(types.float64, 1, "C")
@@ -235,8 +235,8 @@ def stack_signature(kind: str, by_frame: bool) -> Any:
 
 @functools.cache
 def stack_kernel(kind: str, by_frame: bool) -> Callable[..., bool]:
-    """The compiled kernel for a working type, 'f4' or 'f8'; loaded from the cache or compiled at the first call.
+    """Load from the cache, or compile at the first call, the kernel for a working type, 'f4' or 'f8'.
 
-    With `by_frame` it is the one that knows weights, variances of the frames and the order of the values.
+    With `by_frame` the kernel supports weights, variances of the frames and the order of the values.
     """
     return kernel(_stack, signature=stack_signature(kind, by_frame))

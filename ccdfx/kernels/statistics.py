@@ -1,6 +1,6 @@
-"""Passes over many values: moments, histogram, and what exact ranks need.
+"""Statistics of many values in one pass: moments, histogram, and counts for exact ranks.
 
-The kernels take flat, contiguous arrays of float32 or float64, so each is compiled twice at most.
+The kernels take flat, contiguous arrays of float32 or float64, so each is compiled at most twice.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 
-# Licence to reorder sums, so that they vectorise; NaN and infinities keep their meaning.
+# Sums may be reordered, so that they vectorise; NaN and infinities keep their meaning.
 _SUMS = {"reassoc", "contract", "nsz"}
 _LANES = 256
 
 
 def _extreme(name: str) -> Callable[..., Any]:
-    """llvm.minnum or llvm.maxnum, flagged so that a loop over it vectorises (a plain comparison does not)."""
+    """Make llvm.minnum or llvm.maxnum with flags that let loops vectorise (a plain comparison does not)."""
 
     @intrinsic
     def call(_context, a, b):
@@ -47,7 +47,7 @@ _larger = _extreme("maxnum")
 
 @kernel(fastmath=_SUMS)
 def moments(values, pivot):
-    """Count, sum of (v - pivot), sum of squares of that, minimum and maximum of the finite values."""
+    """Return count, sum of (v - pivot), sum of squares of that, minimum and maximum of the finite values."""
     infinity = values.dtype.type(np.inf)
     count = 0
     total = 0.0
@@ -68,7 +68,7 @@ def moments(values, pivot):
 
 @kernel(fastmath=_SUMS)
 def moments_between(values, low, high, pivot):
-    """Count below `low`, and count, sum and sum of squares (about pivot) of low <= v <= high."""
+    """Return the count below `low`, and count, sum and sum of squares (about pivot) of low <= v <= high."""
     below = 0
     count = 0
     total = 0.0
@@ -88,8 +88,8 @@ def moments_between(values, low, high, pivot):
 def collect(values, folded, centre, low, high, out):
     """Count d < low and d == low, copy low < d < high to `out` and count it, count d == high.
 
-    d is the value, or |value - centre| in float64 when `folded`. The comparison vectorises into a row of bytes;
-    only groups of eight with a hit are looked at again.
+    d is the value, or |value - centre| in float64 when `folded`. The comparison vectorises into a row of
+    bytes; only groups of eight with a hit are searched.
     """
     inside = np.zeros(_LANES, np.uint8)
     groups = inside.view(np.uint64)
@@ -126,9 +126,9 @@ def collect(values, folded, centre, low, high, out):
 
 @kernel
 def stratified(values, out):
-    """One value from each of out.size equal stretches, at a place that a fixed generator picks.
+    """Sample one value from each of out.size equal sections, at a place from a fixed random generator.
 
-    A regular stride would meet the same columns of an image again and again.
+    A regular stride would sample the same columns of an image in every row.
     """
     n = values.size
     m = out.size
@@ -142,7 +142,7 @@ def stratified(values, out):
 
 @kernel
 def gather(values, mask, out):
-    """Copy the finite values whose mask is 0 to `out` (one cell longer than they); how many is returned."""
+    """Copy the finite values whose mask is 0 to `out`, one element longer than they are; return how many."""
     found = 0
     for i in range(values.size):
         out[found] = values[i]
@@ -152,7 +152,7 @@ def gather(values, mask, out):
 
 @kernel
 def histogram(values, counts):
-    """Add uint16 values to counts[4, 65536]; with four counters equal neighbours do not wait in line."""
+    """Add uint16 values to counts[4, 65536]; with four counters, equal neighbours do not delay each other."""
     whole = values.size // 4 * 4
     for i in range(0, whole, 4):
         counts[0, values[i]] += 1

@@ -1,6 +1,6 @@
-"""The strips of all frames, one a row, in code that averages them.
+"""Strips of pixels of all frames, one row per frame, in the generated code that averages them.
 
-A strip is as many neighbouring pixels as fill a vector register. Rows of few frames stay in registers.
+A strip is the neighbouring pixels that fill a vector register. Rows of few frames stay in registers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ LONG, NUMBER = ir.IntType(64), ir.IntType(32)
 
 
 class Strips(NamedTuple):
-    """What code is written for: the number of frames, the kind of their pixels, and the average with what a median picks,
-    as in `averages`. Either all frames have masks or none has. Values that were `gathered` lie in the rows of a tile of
-    whole vectors, where they are sorted."""
+    """Options of the generated code: number of frames, kind of pixels, average and rank of a median.
+
+    `average` and `pick` are those of `averages`. Either all frames have masks or none has. Values that were
+    `gathered` are in the rows of a tile of whole vectors, where they are sorted.
+    """
 
     count: int
     kind: int
@@ -37,7 +39,7 @@ class Strips(NamedTuple):
 
     @property
     def integers(self) -> bool:
-        """Whether the pixels stay unsigned 16-bit integers: twice the lanes of float32, and sums without rounding."""
+        """Whether pixels stay unsigned 16-bit integers: twice the lanes of float32, sums without rounding."""
         return self.kind in (U2, BIG_U2) and not self.masked and self.count <= MOST_INTEGERS
 
     @property
@@ -47,9 +49,9 @@ class Strips(NamedTuple):
 
 
 class Rows:
-    """Rows of `lanes` values of the type `kind`, for the pixels from `start` on; what is missing is +inf.
+    """Rows of `lanes` values of the type `kind`, for the pixels from `start` on; missing values are +inf.
 
-    Numbers of rows, and `start`, are values of the code that is written.
+    Row numbers, and `start`, are values in the generated code.
     """
 
     def __init__(self, builder: Any, strips: Strips, frames: Any) -> None:
@@ -69,7 +71,7 @@ class Rows:
             self._apart = LONG(self.lanes)
 
     def by_fours(self, work: Callable[[list[Any]], None]) -> None:
-        """Call `work` with all rows, four at a time, and with those that are left one by one."""
+        """Call `work` with all rows, four at a time, and with the remaining ones one by one."""
         count = self.strips.count
         if count <= MOST_STRAIGHT:
             for row in range(0, count - 3, 4):
@@ -82,7 +84,7 @@ class Rows:
             work([LONG(row)])
 
     def get(self, row: Any) -> Any:
-        """The values of a row."""
+        """Return the values of a row."""
         return load(self.builder, self._place(row), self.kind, 4)
 
     def put(self, row: Any, values: Any) -> None:
@@ -90,7 +92,7 @@ class Rows:
         store(self.builder, values, self._place(row), 4)
 
     def load(self) -> Any:
-        """Fill the rows from the frames; where some value is missing, or None if that cannot be."""
+        """Fill the rows from the frames; return where some value is missing, or None if none can be."""
         missing = Variable(self.builder, splat(ir.VectorType(ir.IntType(1), self.lanes), 0))
 
         def load_rows(rows: list[Any]) -> None:
@@ -104,7 +106,7 @@ class Rows:
         return None if self.strips.complete else missing.get()
 
     def sort(self) -> None:
-        """Bring the middle ranks to their rows."""
+        """Sort so far that the middle ranks are in their rows."""
         column = Column(self.builder, self._place(LONG(0)), self._apart, self.lanes)
         write_sort(self.builder, [column], blocks_of(self.strips.count, middle=True))
 
@@ -115,7 +117,7 @@ class Rows:
         return self.builder.gep(self._first, [start])
 
     def _number(self, row: Any, column: int) -> Any:
-        """A number of the table of frames."""
+        """Return an entry of the table of frames."""
         place = self.builder.add(self.builder.mul(row, self._columns), LONG(column))
         return self.builder.load(self.builder.gep(self._table, [place]))
 
@@ -123,7 +125,7 @@ class Rows:
         return self.builder.fcmp_ordered("==", self.get(row), splat(self.kind, np.inf))
 
     def _decoded(self, row: Any) -> Any:
-        """Fill a row; where something is missing, or None."""
+        """Fill a row; return where a value is missing, or None."""
         builder, kind = self.builder, self.strips.kind
         offset = builder.mul(self.start, LONG(int(ITEMSIZES[kind])))
         values, bad = decoded(builder, kind, builder.add(self._number(row, DATA), offset), self.kind)
@@ -135,7 +137,7 @@ class Rows:
 
 
 class Variable:
-    """A variable of the code that is written, which becomes a register."""
+    """A variable of the generated code, which becomes a register."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         self._builder, self._real = builder, isinstance(value.type.element, (ir.FloatType, ir.DoubleType))
@@ -144,13 +146,13 @@ class Variable:
         self.set(value)
 
     def get(self) -> Any:
-        """Its value here."""
+        """Return its value at this place of the code."""
         return self._builder.load(self._place)
 
     def set(self, value: Any) -> None:
-        """Give it another value."""
+        """Assign another value."""
         self._builder.store(value, self._place)
 
     def add(self, value: Any) -> None:
-        """Add to it."""
+        """Add a value to it."""
         self.set((self._builder.fadd if self._real else self._builder.add)(self.get(), value))

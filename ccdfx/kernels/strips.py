@@ -1,8 +1,7 @@
-"""Means and medians as straight-line code, from the pixels of the frames as they are stored to value and variance.
+"""Means and medians as straight-line code, from the stored pixels of the frames to value and variance.
 
-Each strip is loaded, decoded, summed, sorted and stored without a way through memory where the frames are few. One function
-is compiled for one number of frames of one kind. It does nothing that needs the ranks of all values: no rejection, no
-weights.
+Each strip is loaded, decoded, summed, sorted and stored; with few frames it stays in registers. One function
+is compiled for each number and kind of frames. Rejection and weights are not supported.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ccdfx.kernels.vectors import broadcast, call, looked_up, splat, store
 
 
 def strips_type() -> types.FunctionType:
-    """The type of the functions of `combining`, which kernels take as a value."""
+    """Return the type of the functions of `combining`, which kernels take as a value."""
     return types.FunctionType(_signature())
 
 
@@ -38,10 +37,10 @@ def _signature() -> Any:
 
 @functools.cache
 def combining(strips: Strips) -> PassedKernel:
-    """A function that averages a run of pixels; loaded from the cache or compiled.
+    """Load from the cache or compile a function that averages a run of pixels.
 
-    It takes the table of frames (as in `gather`), the tables of `averages`, and the outputs value, variance, count
-    (which may be empty) and flags, at least a vector register of each. Not 0 where some pixel has no value at all.
+    It takes the table of frames (as in `gather`), the tables of `averages`, and the outputs value, variance,
+    count (which may be empty) and flags, of at least a vector register. It returns 0 if no pixel is empty.
     """
     return PassedKernel(_combining(strips), _signature())
 
@@ -78,7 +77,7 @@ def _combine(
 
 
 class _Averages:
-    """Writes the code: a loop over strips, in which all rows are there, or some values are missing."""
+    """Generator of the code: a loop over strips, with branches for complete and incomplete strips."""
 
     def __init__(self, builder: Any, strips: Strips, arrays: list[Any]) -> None:
         frames, self.tables, *self.outputs = arrays
@@ -90,7 +89,7 @@ class _Averages:
         self.empty = cgutils.alloca_once_value(builder, LONG(0))
 
     def write(self) -> Any:
-        """The last strip ends where the run does, and may do pixels of the one before again."""
+        """Write the loop; the last strip ends with the run and may repeat pixels of the one before."""
         builder, lanes = self.builder, LONG(self.rows.lanes)
         pixels = cgutils.unpack_tuple(builder, self.outputs[0].shape)[0]
         last = builder.sub(pixels, lanes)
@@ -113,7 +112,7 @@ class _Averages:
         bits = self.builder.bitcast(where, ir.IntType(self.rows.lanes))
         return self.builder.icmp_unsigned("!=", bits, bits.type(0))
 
-    # Where every frame has a value.
+    # Complete strips.
 
     def _average_all(self) -> None:
         strips, count = self.strips, float(self.strips.count)
@@ -135,7 +134,7 @@ class _Averages:
         self._store(value, spread, splat(self.numbers, strips.count), splat(self.bytes, 0))
 
     def _sums(self) -> tuple[Any, Any, Any]:
-        """The first value, and the sums of the deviations from it and of their squares."""
+        """Return the first value, the sum of the deviations from it, and the sum of their squares."""
         builder = self.builder
         pivot = builder.fpext(self.rows.get(LONG(0)), self.doubles)
         total, squares = (Variable(builder, splat(self.doubles, 0.0)) for _ in range(2))
@@ -148,14 +147,14 @@ class _Averages:
         return pivot, total.get(), squares.get()
 
     def _add_deviations(self, found: list[Any], total: Variable, squares: Variable) -> None:
-        """Pairs of pairs are added: by the same fours whatever is missing, so that no pixel depends on its neighbours."""
+        """Add by pairs, in the same groups of four whatever is missing, so that pixels are independent."""
         for sums, terms in ((total, found), (squares, [self.builder.fmul(x, x) for x in found])):
             while len(terms) > 1:
                 terms = [self.builder.fadd(a, b) for a, b in zip(terms[::2], terms[1::2], strict=True)]
             sums.add(terms[0])
 
     def _integer_sums(self) -> tuple[Any, Any, Any]:
-        """As `_sums`, in whole numbers: the squares in two halves, modulo 2^32."""
+        """Compute `_sums` in integers: the squares in two halves, modulo 2^32."""
         builder = self.builder
         pivot = builder.zext(self.rows.get(LONG(0)), self.numbers)
         total, low, high = (Variable(builder, splat(self.numbers, 0)) for _ in range(3))
@@ -173,7 +172,7 @@ class _Averages:
         squares = builder.fadd(builder.fmul(above, splat(self.doubles, 65536.0)), below)
         return builder.uitofp(pivot, self.doubles), builder.sitofp(total.get(), self.doubles), squares
 
-    # Where some have none.
+    # Strips with missing values.
 
     def _average_present(self) -> None:
         builder, strips, one = self.builder, self.strips, splat(self.doubles, 1.0)
@@ -195,9 +194,9 @@ class _Averages:
         self._store_present(value, spread, numbers)
 
     def _sums_present(self) -> tuple[Any, Any, Any, Any]:
-        """As `_sums`, of what is there, and how many that are.
+        """Compute `_sums` of the values present, and their number.
 
-        What is missing becomes +inf, -inf, +inf ... in turn, so that the median of the others stays in the middle.
+        Missing values become +inf, -inf, +inf ... in turn, so that the median of the others stays central.
         """
         builder, zero = self.builder, splat(self.doubles, 0.0)
         infinity = splat(self.rows.kind, np.inf)
@@ -223,7 +222,7 @@ class _Averages:
         return pivot, total.get(), squares.get(), numbers.get()
 
     def _first_present(self) -> Any:
-        """The first value that is there, or 0; as a rule that of the first row."""
+        """Return the first value present, usually that of the first row, or 0."""
         builder, infinity = self.builder, splat(self.rows.kind, np.inf)
         found = Variable(builder, self.rows.get(LONG(0)))
 
@@ -239,10 +238,7 @@ class _Averages:
         return builder.select(is_known(), found.get(), splat(self.rows.kind, 0.0))
 
     def _picked_present(self, numbers: Any) -> tuple[Any, Any]:
-        """The two values of which a median is the mean, where what is missing lies at both ends.
-
-        With an odd number missing, one more lies above than below.
-        """
+        """Return the two values whose mean is the median; missing ones lie at both ends, an odd one above."""
         builder, strips, below = self.builder, self.strips, (self.strips.count - 1) // 2
         missing = builder.xor(numbers, splat(self.numbers, strips.count))
         odd = builder.trunc(missing, ir.VectorType(ir.IntType(1), self.rows.lanes))
@@ -258,7 +254,7 @@ class _Averages:
         return first, last
 
     def _store_present(self, value: Any, spread: Any, numbers: Any) -> None:
-        """Store 0, and a flag, where nothing is there."""
+        """Store the results, with 0 and a flag where no value is present."""
         builder = self.builder
         empty = builder.icmp_unsigned("==", numbers, splat(self.numbers, 0))
         value = builder.select(empty, splat(self.floats, 0.0), value)
@@ -268,10 +264,10 @@ class _Averages:
         builder.store(builder.or_(builder.load(self.empty), bits), self.empty)
         self._store(value, spread, numbers, flags)
 
-    # Both.
+    # Both kinds of strips.
 
     def _middle(self, first: Any, last: Any) -> Any:
-        """The mean of two values; that of integers is exact in float32."""
+        """Return the mean of two values; that of integers is exact in float32."""
         builder, integers = self.builder, self.strips.integers
         exact, turned = (self.floats, builder.uitofp) if integers else (self.doubles, builder.fpext)
         halves = [builder.fmul(turned(value, exact), splat(exact, 0.5)) for value in (first, last)]
@@ -279,21 +275,21 @@ class _Averages:
         return value if integers else builder.fptrunc(value, self.floats)
 
     def _mean(self, pivot: Any, total: Any, n: Any, share: Any) -> Any:
-        """The mean, or the sum where that is the average."""
+        """Return the mean, or the sum where that is the average."""
         value = self.builder.fadd(self.builder.fmul(pivot, n), total)
         if self.strips.average != TOTAL:
             value = self.builder.fmul(value, share)
         return self.builder.fptrunc(value, self.floats)
 
     def _spread(self, total: Any, squares: Any, share: Any, scale: Any) -> Any:
-        """The empirical variance of the mean."""
+        """Return the empirical variance of the mean."""
         builder = self.builder
         residual = builder.fsub(squares, builder.fmul(builder.fmul(total, total), share))
         least = call(builder, "maxnum", residual, splat(self.doubles, 0.0), fastmath=("nnan", "nsz"))
         return builder.fmul(least, scale)
 
     def _store(self, value: Any, spread: Any, numbers: Any, flags: Any) -> None:
-        """Store what is wanted."""
+        """Store those results whose outputs are not empty."""
         builder = self.builder
         found = value, builder.fptrunc(spread, self.floats), builder.trunc(numbers, self.counts), flags
         for array, vector, size in zip(self.outputs, found, (4, 4, 2, 1), strict=True):

@@ -1,7 +1,8 @@
-"""For rules whose survivors need not be neighbours: every value of a lane is looked at by itself.
+"""The state of one lane, for rules whose survivors need not be neighbours.
 
-One lane at a time, contiguous and in float64. Of each value, `kept` says whether it survives, and the state has its
-distance from the center, its sigma, and, once it was dropped, its residual (in sigma) and the pass that dropped it.
+A lane is contiguous and in float64. `kept` records whether each value survives; the state also has its
+distance from the centre, its sigma, and, once it is dropped, its residual (in sigma) and the pass that
+dropped it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def lane_of(rows):
 
 @kernel
 def read_lane(lanes, frames, i, n, lane):
-    """The values of lane i of a block, all of which survive for now."""
+    """Copy the values of lane i of a block, and mark all of them as kept."""
     for r in range(n):
         lane.x[r] = lanes[r, i]
         lane.frame[r] = frames[r, i]
@@ -36,7 +37,7 @@ def read_lane(lanes, frames, i, n, lane):
 
 @kernel
 def gather_kept(lane, n):
-    """The survivors, next to each other in `kept_x`; how many."""
+    """Copy the survivors into `kept_x`, next to each other; return how many."""
     m = 0
     for r in range(n):
         if lane.kept[r]:
@@ -47,7 +48,7 @@ def gather_kept(lane, n):
 
 @kernel
 def drop_distant(lane, n, limits, number):
-    """Drop the survivors that lie beyond the limits, in pass `number`; how many stay."""
+    """Drop the survivors beyond the limits, in pass `number`; return how many are left."""
     m = 0
     for r in range(n):
         if lane.kept[r]:
@@ -63,7 +64,7 @@ def drop_distant(lane, n, limits, number):
 
 @kernel
 def take_back(lane, since, n, keep):
-    """Keep values that went in this pass or later until there are `keep`: the least residual first, ties together."""
+    """Restore values dropped in pass `since` or later up to `keep`: least residuals first, ties together."""
     count = 0
     for r in range(n):
         count += lane.kept[r]
@@ -82,14 +83,14 @@ def take_back(lane, since, n, keep):
 
 @kernel
 def part_lane(lanes, frames, i, n, lane):
-    """Move what was dropped below and above the survivors of lane i of a block; the ranks of the survivors."""
+    """Move dropped values below and above the survivors of lane i of a block; return the survivors' ranks."""
     survivors = 0
     first = n
     for r in range(n):
         if lane.kept[r]:
             survivors += 1
             first = min(first, r)
-    # A dropped value counts as low or high by the side of the middle survivor on which it lies.
+    # A dropped value is low or high, depending on the side of the middle survivor on which it lies.
     seen, middle = 0, first
     for r in range(n):
         if lane.kept[r]:

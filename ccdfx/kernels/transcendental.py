@@ -1,7 +1,7 @@
 """Logarithm, inverse hyperbolic sine and power of many float32 values, by polynomials that vectorise.
 
-The functions of the C library are called one value at a time. Within the range of normal float32 numbers the errors
-are below 2 units in the last place for `logarithms` and `powers`, below 4 for the others.
+They replace the functions of the C library, which take one value per call. For normal float32 numbers the
+errors are below 2 units in the last place for `logarithms` and `powers`, below 4 for the others.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.cache import kernel
 
-# Licence to fuse a product and a sum into one rounding.
+# A product and a sum may be fused, with one rounding.
 _FUSED = {"contract"}
 
 
 def _reinterpreted(source, target):
-    """The bits of a value of one type as a value of another."""
+    """Make a function that reinterprets the bits of a value of one type as another type."""
 
     @intrinsic
     def reinterpreted(typingctx, value):
@@ -35,7 +35,7 @@ _double = _reinterpreted(types.int64, types.float64)
 
 
 def _fitted(function, low, high, degree):
-    """Coefficients, lowest first, of the polynomial through a function at the Chebyshev nodes of an interval."""
+    """Fit a polynomial at the Chebyshev nodes of an interval; return its coefficients, lowest first."""
     nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
     x = 0.5 * (low + high) + 0.5 * (high - low) * nodes
     series = np.polynomial.Chebyshev.fit(x, function(x), degree, domain=[low, high])
@@ -43,7 +43,7 @@ def _fitted(function, low, high, degree):
 
 
 def _cubic_rest(f):
-    """(log(1 + f) - f + f**2 / 2) / f**3, by its series near 0 where the difference would cancel."""
+    """Return (log(1 + f) - f + f**2 / 2) / f**3, by its series near 0 where the difference would cancel."""
     near = np.abs(f) < 0.02
     safe = np.where(near, 1.0, f)
     series = sum((-f) ** n / (n + 3) for n in range(12))
@@ -51,7 +51,7 @@ def _cubic_rest(f):
 
 
 def _asinh_rest(square):
-    """(asinh(a) - a) / a**3 as a function of a**2, by its series near 0 where the difference would cancel."""
+    """Return (asinh(a) - a) / a**3 as a function of a**2, by its series near 0 because of cancellation."""
     near = square < 1e-3
     a = np.sqrt(np.where(near, 1.0, square))
     series = -1 / 6 + square * (3 / 40 - square * (15 / 336 - square * 105 / 3456))
@@ -59,7 +59,8 @@ def _asinh_rest(square):
 
 
 _HALF = 0.5**0.5
-# log(1 + f) = f - f**2 / 2 + f**3 P(f) and 2**f = Q(f), asinh(a) = a + a**3 A(a**2); coefficients are constants of the compiled code.
+# log(1 + f) = f - f**2 / 2 + f**3 P(f) and 2**f = Q(f), asinh(a) = a + a**3 A(a**2); coefficients are
+# constants of the compiled code.
 _P = tuple(np.float32(c) for c in _fitted(_cubic_rest, _HALF - 1, 2 * _HALF - 1, 8))
 _L = tuple(float(c) for c in _fitted(_cubic_rest, _HALF - 1, 2 * _HALF - 1, 11))
 _A = tuple(np.float32(c) for c in _fitted(_asinh_rest, 0.0, 0.25, 7))
@@ -74,7 +75,7 @@ _INFINITE = np.float32(np.inf)
 
 @kernel(fastmath=_FUSED)
 def _split(x):
-    """The exponent e and the mantissa m of x > 0: x = m 2**e, sqrt(1/2) <= m < sqrt(2)."""
+    """Return the exponent e and the mantissa m of x > 0: x = m 2**e, sqrt(1/2) <= m < sqrt(2)."""
     small = x < _TINY
     bits = _bits(x * _LIFT if small else x)
     e = (bits - _ROOT_HALF_BITS) >> np.int32(23)
@@ -93,14 +94,14 @@ def _log_mantissa(m):
 
 @kernel(fastmath=_FUSED)
 def _log(x):
-    """The natural logarithm of x > 0."""
+    """Return the natural logarithm of x > 0."""
     e, m = _split(x)
     return np.float32(e) * _LN2_32 + _log_mantissa(m)
 
 
 @kernel(fastmath=_FUSED)
 def logarithms(x, shift, height, out):
-    """out = shift + height log(x); NaN unless 0 < x < infinity."""
+    """Set out = shift + height log(x); NaN unless 0 < x < infinity."""
     step = height * _LN2
     high = np.float32(np.round(step * 4096.0) / 4096.0)  # few bits: its product with an exponent is exact
     low = np.float32(step - np.float64(high))
@@ -115,7 +116,7 @@ def logarithms(x, shift, height, out):
 
 @kernel(fastmath=_FUSED)
 def offset_logarithms(x, origin, rate, shift, height, out):
-    """out = shift + height log(1 + rate (x - origin)), exact near the origin; NaN where that is no finite number."""
+    """Set out = shift + height log(1 + rate (x - origin)), exact near the origin; NaN where not finite."""
     origin = np.float32(origin)
     rate = np.float32(rate)
     shift = np.float32(shift)
@@ -129,7 +130,7 @@ def offset_logarithms(x, origin, rate, shift, height, out):
 
 @kernel(fastmath=_FUSED)
 def inverse_sinhs(x, factor, out):
-    """out = asinh(factor x); NaN for infinity."""
+    """Set out = asinh(factor x); NaN for infinity."""
     factor = np.float32(factor)
     for i in range(x.size):
         scaled = factor * x[i]
@@ -138,7 +139,7 @@ def inverse_sinhs(x, factor, out):
         near = _ONE if far else a
         square = near * near
         w = a if far else near + np.sqrt(square + _ONE)
-        y = _log(w) + (_LN2_32 if far else _ZERO)  # log(2 a) far out
+        y = _log(w) + (_LN2_32 if far else _ZERO)  # log(2 a) for large a
         p = _A[7]
         for c in (_A[6], _A[5], _A[4], _A[3], _A[2], _A[1], _A[0]):
             p = p * square + c
@@ -149,7 +150,7 @@ def inverse_sinhs(x, factor, out):
 
 @kernel(fastmath=_FUSED)
 def powers(x, exponent, out):
-    """out = x ** exponent for x >= 0 and exponent > 0, in float64 on the way; NaN for x < 0 and infinity."""
+    """Set out = x ** exponent for x >= 0 and exponent > 0, via float64; NaN for x < 0 and infinity."""
     for i in range(x.size):
         e, m = _split(x[i])
         f = np.float64(m) - 1.0
@@ -158,7 +159,7 @@ def powers(x, exponent, out):
             p = p * f + c
         log2 = np.float64(e) + (f + f * f * (f * p - 0.5)) * _INV_LN2
         t = min(max(exponent * log2, -200.0), 200.0)
-        n = np.int32(t + 300.5) - np.int32(300)  # the nearest whole number: conversion cuts
+        n = np.int32(t + 300.5) - np.int32(300)  # the nearest integer, as conversion truncates
         f = t - np.float64(n)
         q = _Q[7]
         for c in (_Q[6], _Q[5], _Q[4], _Q[3], _Q[2], _Q[1], _Q[0]):

@@ -1,6 +1,6 @@
-"""Many values as one thing that answers for its moments and exact ranks.
+"""Collections of values with moments and exact order statistics.
 
-16-bit integers are kept as a histogram, which holds everything; floats are kept one by one.
+16-bit integers are stored as a histogram, which loses nothing; floats are stored one by one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SAMPLE = 65536
 
 
 class Values(Protocol):
-    """Good, finite values that answer for their moments and ranks."""
+    """Good, finite values with their moments and order statistics."""
 
     count: int
     mean: float
@@ -25,20 +25,20 @@ class Values(Protocol):
     maximum: float
 
     def median(self, first: int, count: int) -> float:
-        """The median of the values of rank first ... first + count - 1."""
+        """Return the median of the values of rank first ... first + count - 1."""
 
     def median_deviation(self, centre: float) -> float:
-        """The median of |x - centre|."""
+        """Return the median of |x - centre|."""
 
     def between(self, low: float, high: float) -> tuple[int, int, float, float]:
-        """How many lie below; count, mean and standard deviation of low <= x <= high."""
+        """Return how many lie below `low`; count, mean and standard deviation of low <= x <= high."""
 
 
 def good_values(array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """The good values of an array, flat and contiguous; the array itself (flat) when all may be good.
+    """Return the good values of an array, flat and contiguous; without a mask, the array itself (flat).
 
-    Without a mask non-finite values stay: `moments` counts the finite ones, and a caller that
-    counts fewer than there are asks again with a mask of zeros.
+    Without a mask non-finite values are included: `moments` counts the finite ones, and a caller that finds
+    fewer than there are values calls again with a mask of zeros.
     """
     flat = np.ascontiguousarray(array).reshape(-1)
     if mask is None:
@@ -46,15 +46,16 @@ def good_values(array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     flags = np.ascontiguousarray(mask).reshape(-1).view(np.uint8)
     if flat.dtype.kind != "f":
         return flat[flags == 0]
-    out = np.empty(flat.size + 1, flat.dtype)  # one spare cell: the kernel writes before it knows
+    out = np.empty(flat.size + 1, flat.dtype)  # one spare element: the kernel writes before it checks
     return out[: gather(flat, flags, out)]
 
 
 class Ranks:
-    """Exact order statistics of many finite values, or of their distances from a centre, without sorting them.
+    """Exact order statistics of many finite values, or of their distances from a centre, without a full sort.
 
-    A sample brackets the wanted rank, one pass collects what the bracket holds, and that is sorted. The
-    bracket is kept, so ranks near the last one cost nothing. A miss falls back to a full partition.
+    A sample brackets the wanted rank, one pass collects the values inside the bracket, and these are sorted.
+    The bracket is kept, so ranks near the last one cost nothing. A rank outside it is found by a partition of
+    all values.
     """
 
     def __init__(self, values: np.ndarray, centre: float | None = None) -> None:
@@ -72,11 +73,11 @@ class Ranks:
     def _distances(self, values: np.ndarray) -> np.ndarray:
         if self.centre is None:
             return values
-        with np.errstate(over="ignore"):  # a distance beyond the largest float is infinite, and ranks as such
+        with np.errstate(over="ignore"):  # a distance beyond the largest float is infinite, and ranked so
             return np.abs(values.astype(np.float64) - self.centre)
 
     def at(self, rank: int) -> float:
-        """The value of this 0-based rank."""
+        """Return the value of this 0-based rank."""
         if self.sample.size == self.values.size:
             return float(self.sample[rank])
         found = self._look(rank)
@@ -86,7 +87,7 @@ class Ranks:
         return float(np.partition(self._distances(self.values), rank)[rank]) if found is None else found
 
     def middle(self, first: int, count: int) -> float:
-        """The median of the ranks first ... first + count - 1 (the mean of two when count is even)."""
+        """Return the median of the ranks first ... first + count - 1 (mean of two when count is even)."""
         low = self.at(first + (count - 1) // 2)
         return low if count % 2 else 0.5 * low + 0.5 * self.at(first + count // 2)
 
@@ -106,7 +107,7 @@ class Ranks:
         margin = 3 * int(np.sqrt(size))  # six standard deviations of a sample rank at the median
         self.low = float(self.sample[max(0, middle - margin)])
         self.high = float(self.sample[min(size - 1, middle + margin)])
-        buffer = np.empty(self.values.size)  # pages that are not written cost nothing
+        buffer = np.empty(self.values.size)  # memory pages that are not written cost nothing
         below, at_low, found, at_high = collect(
             self.values, self.centre is not None, self.centre or 0.0, self.low, self.high, buffer
         )
@@ -117,7 +118,7 @@ class Ranks:
 
 
 class Listed:
-    """Floating-point values, one by one."""
+    """Floating-point values, stored one by one."""
 
     def __init__(self, array: np.ndarray, mask: np.ndarray | None) -> None:
         self._values = good_values(array, mask)
@@ -138,7 +139,7 @@ class Listed:
         variance = squares / self.count - offset * offset
         if self._unit == 1.0 and variance > 1e-6 * offset * offset:
             self.mean, self.std = pivot + offset, math.sqrt(variance)
-        else:  # the pivot was far from the data: the difference of squares has lost digits
+        else:  # the pivot was far from the mean: the difference of squares has lost digits
             _, _, self.mean, self.std = self.between(-math.inf, math.inf)
 
     def median(self, first: int, count: int) -> float:
@@ -168,7 +169,7 @@ class Listed:
 
 
 class Counted:
-    """Integers of at most 16 bits, as the levels that occur and how often each does."""
+    """Integers of at most 16 bits, stored as a histogram of the levels that occur."""
 
     def __init__(self, values: np.ndarray) -> None:
         counts = np.zeros((4, 65536), np.uint32)
@@ -208,12 +209,12 @@ class Counted:
             return below, 0, math.nan, math.nan
         total = int((number * levels).sum())
         squares = int((number * levels * levels).sum())
-        # whole numbers until the last division: nothing cancels
+        # integers until the last division: no cancellation
         return below, count, total / count, math.sqrt((count * squares - total * total) / count**2)
 
 
 def values_of(array: np.ndarray, mask: np.ndarray | None) -> Values:
-    """The good values in the form that suits their type and number."""
+    """Collect the good values in the class that suits their type and number."""
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind in "ui" and width <= 2 and array.size > 65536:
         return Counted(good_values(array, mask))
@@ -222,7 +223,7 @@ def values_of(array: np.ndarray, mask: np.ndarray | None) -> Values:
 
 
 def _pivot(values: np.ndarray) -> float:
-    """A number near the data: sums of differences from it lose less than sums of the values."""
+    """Return a number near the data: sums of differences from it lose fewer digits than sums of values."""
     head = values[:1024]
     head = head[np.isfinite(head)]
     return float(np.partition(head, head.size // 2)[head.size // 2]) if head.size else 0.0

@@ -1,6 +1,6 @@
-"""Vector instructions, written into functions that numba compiles.
+"""LLVM vector instructions for functions that numba compiles.
 
-Where LLVM cannot see that neighbouring lanes may be worked on at once, or takes long to see it, a kernel says so itself.
+They are for kernels that LLVM cannot vectorise by itself, or only slowly.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from numba.core import cgutils
 
 @functools.cache
 def vector_bytes() -> int:
-    """The width of the vector registers of this machine."""
+    """Return the width of the vector registers of this machine."""
     features = binding.get_host_cpu_features()
     return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 
 def load(builder: Any, address: Any, kind: ir.VectorType, align: int) -> Any:
-    """The vector at an address."""
+    """Load the vector at an address."""
     found = builder.load(builder.bitcast(address, kind.as_pointer()))
     found.align = align
     return found
 
 
 def store(builder: Any, vector: Any, address: Any, align: int) -> None:
-    """Put the vector to an address."""
+    """Store a vector at an address."""
     builder.store(vector, builder.bitcast(address, vector.type.as_pointer())).align = align
 
 
 def call(builder: Any, name: str, *vectors: Any, fastmath: tuple[str, ...] = ()) -> Any:
-    """LLVM's function of that name on vectors of one type."""
+    """Call LLVM's intrinsic `name` on vectors of one type."""
     kind = vectors[0].type
     item = {"half": "f16", "float": "f32", "double": "f64"}.get(str(kind.element), str(kind.element))
     function = cgutils.get_or_insert_function(
@@ -42,12 +42,12 @@ def call(builder: Any, name: str, *vectors: Any, fastmath: tuple[str, ...] = ())
 
 
 def splat(kind: ir.VectorType, value: Any) -> ir.Constant:
-    """The vector that has one constant in all lanes."""
+    """Return a vector with a constant in all lanes."""
     return ir.Constant(kind, [value] * kind.count)
 
 
 def broadcast(builder: Any, value: Any, lanes: int) -> Any:
-    """The vector that has one value in all lanes."""
+    """Return a vector with a value of the code in all lanes."""
     kind = ir.VectorType(value.type, lanes)
     nothing, first = ir.Constant(kind, ir.Undefined), ir.IntType(32)(0)
     one = builder.insert_element(nothing, value, first)
@@ -55,7 +55,7 @@ def broadcast(builder: Any, value: Any, lanes: int) -> Any:
 
 
 def looked_up(builder: Any, table: Any, places: Any) -> Any:
-    """The elements of a table, from a pointer on, at the places in a vector."""
+    """Look up the elements of a table, which begins at a pointer, at the places in a vector."""
     count, number = places.type.count, ir.IntType(32)
     found = ir.Constant(ir.VectorType(table.type.pointee, count), ir.Undefined)
     for lane in range(count):
@@ -65,7 +65,7 @@ def looked_up(builder: Any, table: Any, places: Any) -> Any:
 
 
 def prefetch(builder: Any, address: Any) -> None:
-    """Ask for the cache line at an address (a pointer); a wrong address does no harm."""
+    """Prefetch the cache line at an address (a pointer); a wrong address does no harm."""
     number = ir.IntType(32)
     kinds = (cgutils.voidptr_t, number, number, number)
     function = builder.module.declare_intrinsic(

@@ -1,7 +1,7 @@
-"""Sums over the survivors in which each value has a weight or a variance of its own, lane by lane.
+"""Sums over the survivors of each lane, with a weight or a variance for each value.
 
-Which values survive is known by rank. Where the rule does not know the frames, they are found by value: between the
-edges of the survivors.
+The survivors are known by rank. Where the rule does not know the frames, survivors are found by value,
+between their lowest and highest value (the edges).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ccdfx.kernels.gather import SCALE as FRAME_SCALE
 from ccdfx.kernels.gather import VARIANCE, VARIANCE_KIND, WEIGHT
 from ccdfx.kernels.lanes import fill
 
-TINY = 1e-200  # what counts as a variance of 0
+TINY = 1e-200  # a variance below this counts as 0
 
 
 @kernel
 def edge_shares(tile, low, high, counts, raw, weighted, edges):
-    """The values at the edges of the survivors, and the share of the values equal to an edge that survive.
+    """Store the edges of the survivors, and the fraction of the values equal to an edge that survive.
 
-    A rule by ranks may split equal values. Which frame loses its value then is arbitrary: all share the loss, so that
-    the result does not depend on the order of the frames. With weights the first frames lose theirs, as in IRAF:
-    those values are taken out of `raw`.
+    A rule by ranks may reject some of several equal values. Which frame is rejected is then arbitrary: all
+    get the same fraction, so that the result does not depend on the order of the frames. With weights the
+    first frames are rejected, as in IRAF: those values are removed from `raw`.
     """
     for i in range(low.size):
         edges[0, i], edges[1, i], edges[2, i], edges[3, i] = np.inf, -np.inf, 1.0, 1.0
@@ -72,7 +72,7 @@ def _share(x, edges, i):
 
 @kernel
 def sum_weights(raw, factors, edges, pivot, weighted):
-    """Rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
+    """Compute the rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for j in range(raw.shape[0]):
@@ -88,7 +88,7 @@ def sum_weights(raw, factors, edges, pivot, weighted):
 
 @kernel
 def read_variances(frames, factors, start, width, variances):
-    """The variances of all frames, ``variances[frame, :width]``, scaled as the values were; infinite where unknown."""
+    """Read ``variances[frame, :width]`` of all frames, scaled as the values are; infinite where unknown."""
     kind = variances.dtype.type
     # Unsigned as in `gather`: one compiled `decode` serves both.
     for j in range(np.uint64(variances.shape[0])):
@@ -100,7 +100,7 @@ def read_variances(frames, factors, start, width, variances):
 
 @kernel
 def sum_variances(raw, factors, edges, weighted, variances, spread):
-    """spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 where no weights were given or all are 0."""
+    """Set spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 without weights or if all are 0."""
     norm = np.zeros(spread.size)
     fill(spread, 0.0)
     for j in range(raw.shape[0]):
@@ -115,7 +115,7 @@ def sum_variances(raw, factors, edges, weighted, variances, spread):
 
 @kernel
 def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
-    """As `sum_weights`, where the frame of each sorted value is known."""
+    """Do the same as `sum_weights` where the frame of each sorted value is known."""
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for r in range(tile.shape[0]):
@@ -131,7 +131,7 @@ def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
 
 @kernel
 def sum_ordered_variances(order, low, high, factors, weighted, variances, spread):
-    """As `sum_variances`, where the frame of each sorted value is known."""
+    """Do the same as `sum_variances` where the frame of each sorted value is known."""
     norm = np.zeros(spread.size)
     fill(spread, 0.0)
     for r in range(order.shape[0]):
@@ -148,7 +148,8 @@ def sum_ordered_variances(order, low, high, factors, weighted, variances, spread
 def sum_inverse_variances(raw, edges, pivot, variances, weighted, spread):
     """Sum w and sum w (x - pivot) with w = 1 / v of each value; spread = 1 / sum w.
 
-    Values with v of 0 (below TINY, so that nothing overflows) or infinity weigh nothing; `spread` stays where none does.
+    The weight is 0 for infinite v and for v of 0 (below TINY, so that nothing overflows); `spread` is
+    unchanged where all weights are 0.
     """
     total, moment = weighted[W], weighted[WX]
     fill(total, 0.0)
@@ -168,7 +169,7 @@ def sum_inverse_variances(raw, edges, pivot, variances, weighted, spread):
 
 @kernel
 def sum_ordered_inverse_variances(tile, order, low, high, pivot, variances, weighted, spread):
-    """As `sum_inverse_variances`, where the frame of each sorted value is known."""
+    """Do the same as `sum_inverse_variances` where the frame of each sorted value is known."""
     total, moment = weighted[W], weighted[WX]
     fill(total, 0.0)
     fill(moment, 0.0)

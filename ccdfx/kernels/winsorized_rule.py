@@ -1,6 +1,6 @@
-"""Clipping with a winsorized sigma: that of the values after those far out have been moved nearer.
+"""Clipping with a winsorized sigma: that of the values after far ones have been moved to a limit.
 
-`ccdfx.kernels.rules` says what a rule is.
+`ccdfx.kernels.rules` defines a rule.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MORE, SHRINKS = 1.000001, 0.999
 
 @kernel(fastmath={"reassoc", "nsz"})
 def _deviation_within(d, n, bottom, top):
-    """Standard deviation (divisor n - 1) of n distances, where those beyond bottom and top count as these."""
+    """Return the standard deviation (divisor n - 1) of n distances that are limited to bottom ... top."""
     total = square = 0.0
     for r in range(n):
         within = lower(upper(d[r], bottom), top)
@@ -40,7 +40,7 @@ def _deviation_within(d, n, bottom, top):
 
 @kernel
 def _winsorized_sigma(d, n):
-    """Of n distances from the center."""
+    """Return the winsorized sigma of n distances from the centre."""
     least = np.inf  # distance other than 0
     for r in range(n):
         least = abs(d[r]) if 0 < abs(d[r]) < least else least
@@ -50,24 +50,26 @@ def _winsorized_sigma(d, n):
         if abs(sigma - before) <= WINSOR_CHANGE * before:
             return sigma
         if not sigma > 0 or (sigma < before and top <= least and -bottom <= least):
-            return 0.0  # all that differs from the center was moved: sigma shrinks by this factor for ever
+            return 0.0  # all values off the centre were moved: sigma would shrink for ever
         bottom, top = max(bottom, -WINSOR_LIMIT * sigma), min(top, WINSOR_LIMIT * sigma)
         before, factor = sigma, WINSOR_FACTOR
 
 
-# Whether a lane loses a value, and which, follows from bounds, and few lanes need the iteration. A step of it from s gives
-# f dev(s), the deviation of the values where those beyond 1.5 s count as that far. Moving values closer together never
-# widens their spread, so dev grows with s: if the start and the step from s are more than s, so are all later sigmas. If
-# every step from s or more gives less than it starts from, the last sigma is below s.
+# Bounds decide whether a lane loses a value, and which; few lanes need the iteration. A step of it from s
+# gives f dev(s), with dev(s) the deviation of the values after those beyond 1.5 s were moved to 1.5 s. Moving
+# values closer together never increases their deviation, so dev grows with s: if the start and the step from
+# s are more than s, so are all later sigmas. If every step from s or more gives less than it starts from, the
+# last sigma is below s.
 
-# What is known of lane k lies MOST_LANES apart in a vector of reals, so that loops vectorise (see `ccdfx.kernels.lanes`):
-# how far its values may lie, 1.5 s; sums of its distances from the center and of their squares, as they are (then n times
-# the squares about their mean), and moved to that limit; what is above s; center and sigma.
+# The state of lane k is in a vector of reals, in entries MOST_LANES apart, so that loops vectorise (see
+# `ccdfx.kernels.lanes`): the limit 1.5 s of its distances; the sums of its distances from the centre and of
+# their squares, unchanged (later n times the squares about their mean), and moved to that limit; an upper
+# bound of the limit; centre and sigma.
 _REACH, _TOTAL, _SQUARE, _MOVED_TOTAL, _MOVED_SQUARE, _ABOVE, _CENTER, _SIGMA = range(
     0, 8 * MOST_LANES, MOST_LANES
 )
-# Of the lanes that may lose a value, in a vector of whole numbers: which lane of the block, how many values it has, and the
-# ranks of those that lie no further than s.
+# For the lanes that may lose a value, in a vector of integers: the lane of the block, its number of values,
+# and the ranks of those not beyond the limit.
 _LANE, _COUNT, _FIRST, _LAST = range(0, 4 * MOST_LANES, MOST_LANES)
 
 
@@ -82,7 +84,7 @@ def _add_distance(reals, k, d):
 
 @kernel
 def _sum_distances(x, left, per_low, per_high, reals):
-    """How far the values of every lane of a block may lie if the further end is just at its limit, and all sums."""
+    """Store for every lane the limit at which its further end is just kept, and all sums."""
     rows = greatest(left)
     whole = least(left) == rows
     for k in range(left.size):
@@ -106,9 +108,9 @@ def _sum_distances(x, left, per_low, per_high, reals):
 
 @kernel
 def _list_doubtful(x, left, work, reals):
-    """List the lanes of a block that may lose a value in work.found; how many.
+    """List in work.found the lanes of a block that may lose a value; return how many.
 
-    The others need no sigma: it stays above that at which the further end lies just at its limit.
+    The others need no sigma: it is above the value at which the further end lies exactly at its limit.
     """
     doubtful, parameters = work.marked, work.parameters
     _sum_distances(x, left, WINSOR_LIMIT / parameters[LOW], WINSOR_LIMIT / parameters[HIGH], reals)
@@ -125,7 +127,7 @@ def _list_doubtful(x, left, work, reals):
 
 @kernel
 def _sum_moved(d, left, reals):
-    """The sums of every lane that are of values moved to their limit."""
+    """Sum the values moved to their limit, and their squares, for every lane."""
     for j in range(left.size):
         reals[_MOVED_TOTAL + j] = reals[_MOVED_SQUARE + j] = 0.0
     for r in range(greatest(left)):
@@ -137,18 +139,18 @@ def _sum_moved(d, left, reals):
 
 @kernel
 def _shrinks(most, reach, n):
-    """Whether every step from s or more certainly gives less than it starts from; most: as `_bound_squares` says."""
+    """Return whether every step from s or more certainly decreases; most: the bound of `_bound_squares`."""
     least = SHRINKS / WINSOR_LIMIT * reach
     return WINSOR_FACTOR * WINSOR_FACTOR * most < least * least * (n - 1)
 
 
 @kernel
 def _bound_squares(d, left, reals):
-    """Of every lane, a bound of the sum of squares of its distances as steps from s or more move them, in units of s.
+    """Bound the sum of squares of the distances of every lane for all steps from s or more, in units of s.
 
-    As sigma grows, each moved value in units of it goes to 0; and the sum of squares about any number c is no less than
-    that about the mean. A square about c is greatest at either end of that way; about 0, at its start: that is the sum
-    of moved squares, and enough where it is little for most lanes.
+    As sigma grows, each moved value in units of sigma goes to 0; and the sum of squares about any number c is
+    no less than that about the mean. The square about c is greatest at one end of this interval; about 0, at
+    its start: that is the sum of moved squares, which is enough where it is small for most lanes.
     """
     unclear = 0
     for j in range(left.size):
@@ -167,7 +169,7 @@ def _bound_squares(d, left, reals):
 
 @kernel
 def _take_furthest(d, parameters, reals, whole, left):
-    """Lower s of every lane to where the furthest value lies just beyond its limit; above is 0 where it may be needed."""
+    """Lower s of every lane past its furthest value; store the old limit as upper bound, 0 if uncertain."""
     per_low, per_high = WINSOR_LIMIT / parameters[LOW], WINSOR_LIMIT / parameters[HIGH]
     _bound_squares(d, left, reals)
     for j in range(left.size):
@@ -182,9 +184,9 @@ def _take_furthest(d, parameters, reals, whole, left):
 
 @kernel
 def _bounded_sigmas(d, work, reals, whole, number):
-    """Of every lane a sigma that parts its values as the final one does, or 0 where the bounds do not tell.
+    """Store for every lane a sigma that rejects the same values as the final one, or 0 if not known.
 
-    d[rank, j]: ascending distances from the median, 0 follows.
+    d[rank, j]: ascending distances from the median, followed by 0.
     """
     while number > 0:
         left, again = whole[_COUNT : _COUNT + number], 0
@@ -207,7 +209,7 @@ def _bounded_sigmas(d, work, reals, whole, number):
 
 @kernel
 def _move(reals, whole, k, j):
-    """What is known of lane k is what is known of lane j."""
+    """Copy the state of lane k to lane j."""
     for row in (_REACH, _SQUARE, _MOVED_TOTAL, _MOVED_SQUARE):
         reals[row + j] = reals[row + k]
     for row in (_LANE, _COUNT, _FIRST, _LAST):
@@ -216,7 +218,7 @@ def _move(reals, whole, k, j):
 
 @kernel
 def _find_sigmas(x, left, work, d, reals, whole):
-    """Of every lane of a block a sigma that drops what the final one does: infinite where nothing drops."""
+    """Store for every lane a sigma that rejects the same values as the final one; infinite where none is."""
     for k in range(left.size):
         reals[_SIGMA + k] = np.inf
         whole[_LANE + k], whole[_COUNT + k], whole[_FIRST + k], whole[_LAST + k] = k, left[k], 0, left[k]
@@ -227,7 +229,7 @@ def _find_sigmas(x, left, work, d, reals, whole):
         k = work.found[j]
         _move(reals, whole, k, j)
         reals[_ABOVE + j], reals[_SIGMA + k] = reals[_CENTER + k], 0.0
-    if work.parameters[KEEP] == 0:  # else values come back by their sigma
+    if work.parameters[KEEP] == 0:  # otherwise values are restored by their sigma
         for r in range(greatest(whole[_COUNT : _COUNT + number])):
             for j in range(number):
                 there = r < whole[_COUNT + j]
@@ -243,7 +245,7 @@ def _find_sigmas(x, left, work, d, reals, whole):
 
 @kernel
 def winsorized_clip_rule(lanes, frames, counts, noise, parameters, low, high):
-    """parameters: low, high, keep."""
+    """Clip about the median by a winsorized sigma; parameters: low, high, keep."""
     work, of_distances = begin(lanes, counts, parameters, low, high), np.empty(lanes.shape)
     of_reals, of_integers = np.empty(_SIGMA + MOST_LANES), np.empty(_LAST + MOST_LANES, np.int32)
     d, reals, whole = borrowed(of_distances), borrowed(of_reals), borrowed(of_integers)

@@ -1,4 +1,4 @@
-"""Gain and read noise of a camera: from its file, its headers, or measured from flats and biases."""
+"""Gain and read noise of a camera: from its instrument file, the headers, or measured in flats and biases."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from ccdfx.records.image import Image
 
 MEASURED = "measured"
 MOST_FLATS, MOST_BIASES = 6, 10
-MOST_PIXELS = 1 << 26  # of all frames of a kind: more would measure no better
+MOST_PIXELS = 1 << 26  # of all frames of a kind; more would not measure it better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraNoise:
-    """Gain in e-/ADU and read noise in e-, with their errors where they were measured, and where they come
-    from.
+    """Gain in e-/ADU and read noise in e-, with their sources, and with errors where they were measured.
 
-    A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the number is not known.
+    A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the value is not known.
     """
 
     gain: float | None = None
@@ -35,7 +34,7 @@ class CameraNoise:
 
     @property
     def model(self) -> Any:
-        """The `NoiseModel` of a CCD, or None where a number is missing."""
+        """The `NoiseModel` of a CCD, or None where gain or read noise is not known."""
         if self.gain is None or self.readnoise is None:
             return None
         from ccdfx.noise import ccd_noise
@@ -44,13 +43,13 @@ class CameraNoise:
 
     @property
     def source(self) -> str | None:
-        """Where both numbers come from, in words."""
+        """Source of both values, in words."""
         if self.gain_source == self.readnoise_source:
             return self.gain_source
         return f"gain: {self.gain_source or 'unknown'}, read noise: {self.readnoise_source or 'unknown'}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain values."""
+        """Return the values in a dictionary for JSON."""
         keys = (
             "gain",
             "gain_error",
@@ -67,16 +66,16 @@ class CameraNoise:
 def camera_noise(
     frames: Iterable[Frame], load: Callable[[Frame], Image | None], warn: Callable[[str], None]
 ) -> CameraNoise:
-    """Gain and read noise of the frames of one setup; what neither file nor header says is measured.
+    """Find gain and read noise of the frames of one setup; measure what neither file nor header gives.
 
     Parameters
     ----------
     frames : iterable of Frame
         All usable frames of the setup.
     load : callable
-        Gives a frame with its overscan subtracted and trimmed, or None when it cannot be used.
+        Returns a frame with its overscan subtracted and trimmed, or None when it cannot be used.
     warn : callable
-        Is told what could not be found out.
+        Called with a message when a value cannot be measured.
     """
     frames = tuple(frames)
     said = {
@@ -98,7 +97,7 @@ def camera_noise(
 
 
 def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) -> dict[str, Any]:
-    """The read noise in e- from differences of neighbouring biases, for a gain that is known."""
+    """Measure the read noise in e- from differences of consecutive biases, when the gain is known."""
     import numpy as np
 
     from ccdfx.estimators import local_noise
@@ -122,7 +121,7 @@ def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) ->
 
 
 def _measured(flats: list[Image], biases: list[Image], warn: Callable[[str], None]) -> dict[str, Any]:
-    """The fields that pairs of flats and biases give; empty, with a warning, where there are not enough."""
+    """Measure gain and read noise from pairs of flats and biases; return {} and warn if there are too few."""
     from ccdfx.noise import fit_noise
     from ccdfx.operations.average import median
     from ccdfx.operations.calibrate import subtract_bias
@@ -142,7 +141,7 @@ def _measured(flats: list[Image], biases: list[Image], warn: Callable[[str], Non
 
 
 def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
-    """The flats of the filter that has most of them."""
+    """Return the flats of the filter that has the most flats."""
     flats = [frame for frame in frames if frame.kind == "flat"]
     if not flats:
         return []
@@ -151,7 +150,7 @@ def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
 
 
 def _loaded(frames: list[Frame], most: int, load: Callable[[Frame], Image | None]) -> list[Image]:
-    """The first usable frames, at least two; without variance, which is not needed."""
+    """Load the first usable frames, at least two if there are; the variance is not needed and dropped."""
     found: list[Image] = []
     for frame in frames:
         if len(found) >= most or (len(found) >= 2 and sum(image.size for image in found) >= MOST_PIXELS):

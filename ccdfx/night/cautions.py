@@ -1,4 +1,4 @@
-"""What is said by a warning while a night is reduced, so that it is in the record and not only on a terminal."""
+"""Warnings issued while a night is reduced, collected for the record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccdfx.errors import CcdfxWarning
 
 @contextmanager
 def heard(tell: Callable[[str], object]) -> Iterator[None]:
-    """Give the text of every `CcdfxWarning` of the block to `tell`, however often it is said; others pass.
+    """Pass the text of every `CcdfxWarning` of the block to `tell`, also repeated ones; show other warnings.
 
     >>> said = []
     >>> with heard(said.append):
@@ -30,5 +30,5 @@ def heard(tell: Callable[[str], object]) -> Iterator[None]:
             else:
                 show(message, category, *place, **more)
 
-        warnings.showwarning = hear  # put back by catch_warnings
+        warnings.showwarning = hear  # restored by catch_warnings
         yield

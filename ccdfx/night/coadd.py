@@ -1,4 +1,4 @@
-"""Combining the calibrated frames of one object and filter."""
+"""Combination of the calibrated frames of one object and filter."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ccdfx.night.workshop import Workshop
 def combine_object(
     made: Mapping[str, Mapping[str, Any]], plan: CombinePlan, shop: Workshop
 ) -> dict[str, Any] | None:
-    """Register and combine calibrated frames, write the result and give its facts.
+    """Register and combine calibrated frames, write the result and return its metadata.
 
-    The reference (the first frame, unless most others do not match it) gives the pixels, the sky level and the
-    exposure time. Another exposure time is scaled, a different sky level is shifted. A frame whose stars do
-    not match is left out and said; when fewer than two are left nothing is made, which is a warning.
+    The reference (the first frame, unless most others do not match it) defines the pixels, the sky level and
+    the exposure time. Other exposure times are scaled, other sky levels are offset. A frame whose stars do
+    not match is left out with a warning; with fewer than two frames left, nothing is made, with a warning.
 
     Parameters
     ----------
     made : mapping
-        The facts of the calibrated frames by file.
+        Metadata of the calibrated frames by file.
     plan : CombinePlan
     """
     files = [file for file in plan.inputs if file in made]
@@ -67,7 +67,7 @@ def _step_facts(step: Step) -> dict[str, float | None]:
 
 
 def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: Workshop) -> stacking.Stacked:
-    """The registered frames, stacked."""
+    """Combine the registered frames."""
     choice = shop.recipe.combine
     facts = [made[name] for name in found.steps]
     noise = replace(shop.noise, gain=1.0) if facts[0]["unit"] == "electron" else shop.noise
@@ -78,7 +78,7 @@ def _stacked(found: Registration, made: Mapping[str, Mapping[str, Any]], shop: W
 
 
 def _moved(found: Registration, shop: Workshop, store: Shelf) -> list[Any]:
-    """The frames on the pixels of the reference, on the shelf."""
+    """Resample the frames to the pixels of the reference and put them on the shelf."""
     from ccdfx.io import read
     from ccdfx.operations.shift import shift
 
@@ -91,10 +91,10 @@ def _moved(found: Registration, shop: Workshop, store: Shelf) -> list[Any]:
 
 
 def _levels(frames: list[Mapping[str, Any]]) -> dict[str, list[float] | None]:
-    """Exposure factors and sky offsets against the first frame, and weights, as `combine` takes them.
+    """Compute exposure factors, sky offsets (both relative to the first frame) and weights for `combine`.
 
-    Where the exposures are equal there are neither factors nor weights. Else the weights are the inverse
-    squares of the noise of the sky, so that a short exposure that is scaled up does not spoil a long one.
+    With equal exposure times there are neither factors nor weights. Otherwise the weights are the inverse
+    squares of the sky noise after scaling, so that a scaled short exposure does not add noise to a long one.
     """
     scale = [frame["exptime"] / frames[0]["exptime"] for frame in frames]
     skies = [frame["sky"] for frame in frames]

@@ -1,13 +1,13 @@
-"""Conditions on header values: the small language of instrument files.
+"""Conditions on header values, as written in instrument files.
 
 A condition names a keyword and what its value must be:
 
 ========================  ==================================================================
-``"flat*"``               text, upper and lower case alike, with the wildcards ``*`` and ``?``
-``0``, ``1.5``            a number; a number written as text counts
+``"flat*"``               text, case ignored, with the wildcards ``*`` and ``?``
+``0``, ``1.5``            a number; a number written as text is accepted
 ``"< 0.1"``, ``">= 1"``   a number compared
 ``true``, ``false``       present (with a value), absent (or empty); a logical value equals itself
-``"! flat*"``             anything but that; an absent keyword also holds
+``"! flat*"``             anything else; an absent keyword also meets the condition
 ``["a*", "b*"]``          any of them
 ========================  ==================================================================
 """
@@ -36,7 +36,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One keyword and what its value must be.
+    """A keyword and the test that its value must pass.
 
     >>> Condition("OBJECT", "*flat*").holds({"OBJECT": "Sky Flat V"})
     True
@@ -48,12 +48,12 @@ class Condition:
     test: Test
 
     def holds(self, header: Mapping[str, Any]) -> bool:
-        """Whether the header meets the condition."""
+        """Return whether the header meets the condition."""
         return _meets(header.get(self.keyword), self.test)
 
     @property
     def rank(self) -> int:
-        """How much the condition says: 2 for a literal value, 1 for a pattern, 0 for mere presence."""
+        """Specificity of the condition: 2 for a literal value, 1 for a pattern, 0 for mere presence."""
         if isinstance(self.test, bool):
             return 0
         if isinstance(self.test, str) and (set(self.test) & set("*?") or self.test[:1] in "<>!"):
@@ -65,12 +65,12 @@ class Condition:
 
 
 def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
-    """The conditions of one TOML table; `where` names it in errors.
+    """Convert one TOML table to conditions; `where` names it in errors.
 
     Raises
     ------
     ArgumentError
-        When the table is empty or a value is not a test.
+        The table is empty or a value is not a test.
     """
     if not isinstance(table, Mapping) or not table:
         raise ArgumentError(
@@ -80,7 +80,7 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
 
 
 def keyword_of(text: str) -> str:
-    """A header keyword as headers have it.
+    """Normalise a keyword to its form in headers.
 
     >>> keyword_of(" hierarch eso det out1 gain")
     'ESO DET OUT1 GAIN'
@@ -143,5 +143,5 @@ def _number(value: Any) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _pattern(text: str) -> re.Pattern[str]:
-    # Brackets are letters here: '[OIII]' is the name of a filter, not a set of characters.
+    # Brackets are literal here: '[OIII]' is the name of a filter, not a set of characters.
     return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE)

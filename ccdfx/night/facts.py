@@ -1,4 +1,4 @@
-"""The facts of a night as plain values: what night.json holds."""
+"""Metadata of a night as plain values, as stored in night.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccdfx.records.image import Image
 
 
 def plain(value: float | None) -> float | None:
-    """A number that JSON can hold: None instead of NaN and infinity.
+    """Return a number that JSON can store: None instead of NaN and infinity.
 
     >>> plain(float("nan")) is None, plain(2)
     (True, 2.0)
@@ -22,12 +22,12 @@ def plain(value: float | None) -> float | None:
 
 
 def flags_of(image: Image) -> dict[str, int]:
-    """How many pixels carry each flag; only those that occur."""
+    """Count the pixels with each flag that occurs."""
     return {name: int(count) for name, count in flag_counts(image.mask).items()}
 
 
 def sky_facts(image: Image) -> dict[str, Any]:
-    """Sky level, measured and predicted noise of the sky, and their ratio, in the unit of the image."""
+    """Measure the sky: level, measured and predicted noise, their ratio (in the unit of the image), flags."""
     from ccdfx.estimators import background
 
     sky = background(image)
@@ -42,7 +42,7 @@ def sky_facts(image: Image) -> dict[str, Any]:
 
 
 def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Path:
-    """Write the facts as JSON, whole or not at all."""
+    """Write the metadata as JSON; a failure leaves no partial file."""
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(path, overwrite) as temporary:
@@ -51,7 +51,7 @@ def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Pat
 
 
 def json_text(facts: object) -> str:
-    """Facts as JSON that any reader takes: what is not finite becomes null.
+    """Convert metadata to standard JSON; values that are not finite become null.
 
     >>> print(json_text({"low": float("inf"), "good": 2.5}))
     {
@@ -74,7 +74,7 @@ def _of_json(value: Any) -> Any:
 
 
 def left_over(output: Path, files: Collection[str]) -> list[str]:
-    """Files in the folders of products that are none of `files`: what earlier runs left there."""
+    """List files in the folders of products that are not in `files`: products of earlier runs."""
     folders = [output / name for name in ("masters", "calibrated", "combined")]
     found = [path for folder in folders if folder.is_dir() for path in folder.glob("*.fits")]
     return sorted(name for path in found if (name := f"{path.parent.name}/{path.name}") not in files)

@@ -1,4 +1,4 @@
-"""Which frames a directory holds: headers only, and no file can stop it."""
+"""Raw frames of a directory, described by their headers; an unreadable file does not stop the scan."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A raw frame and what its header says.
+    """A raw frame and the metadata of its header.
 
     Parameters
     ----------
     path : Path
         The file.
     file : str
-        The same relative to the scanned directory, with forward slashes.
+        The path relative to the scanned directory, with forward slashes.
     kind : str or None
-        bias, dark, flat, science or other; None where nothing says so.
+        bias, dark, flat, science or other; None where it cannot be determined.
     object, filter, date, instrument : str or None
-        As the header says; the name of the instrument that matched.
+        From the header; `instrument` is the name of the instrument that matched.
     exptime : float or None
         s.
     binning : (int, int) or None
@@ -41,17 +41,17 @@ class Frame:
     shape : (int, int) or None
         (ny, nx) of the raw frame.
     problem : str or None
-        Why the frame cannot be used.
+        Reason why the frame cannot be used.
     gain, readnoise, saturation : Known or None
-        e-/ADU, e-, ADU, and where the number comes from.
+        e-/ADU, e-, ADU, and the source of the number.
     overscan, data : Range or None
-        In the raw frame.
+        Sections of the raw frame.
     bad : tuple of Range
-        Windows of the raw frame that the instrument knows to be bad.
+        Bad sections of the raw frame according to the instrument file.
     unit : str
-        Of the pixel values.
+        Unit of the pixel values.
     hdu : int, str or None
-        Which image of the file it is; None where the file has one.
+        The HDU of the image; None where the file has one image.
     """
 
     path: Path
@@ -75,7 +75,7 @@ class Frame:
     hdu: int | str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The facts as plain values, ready for JSON."""
+        """Return the metadata as plain values for JSON."""
         entry: dict[str, Any] = {"file": self.file}
         entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
         entry |= {"date": self.date, "problem": self.problem}
@@ -99,25 +99,25 @@ def scan(
     instrument: str | Path | Instrument | None = None,
     exclude: str | Path | None = None,
 ) -> tuple[Frame, ...]:
-    """The raw frames in a directory and its subdirectories, by their headers, sorted by name.
+    """Return the raw frames in a directory and its subdirectories, by their headers, sorted by name.
 
-    A frame is a file whose name ends as an image format does (``.fits``, ``.fit.gz``...), or that starts as a
-    FITS file does. What cannot be used is listed with its `problem` and never stops the scan. Other files,
-    hidden ones, linked directories, and directories that hold a ``night.json`` (the results of an earlier
-    run) are passed over.
+    A frame is a file whose name ends like an image format (``.fits``, ``.fit.gz``...), or that starts like a
+    FITS file. A frame that cannot be used is listed with its `problem` and does not stop the scan. Other
+    files, hidden ones, linked directories, and directories that contain a ``night.json`` (the results of an
+    earlier run) are skipped.
 
     Parameters
     ----------
     directory : path
     instrument : str, path or Instrument, optional
-        Its name or file; by default each header says which it is.
+        Its name or file; by default it is identified from each header.
     exclude : path, optional
-        A directory that is not entered, such as the output.
+        A directory to skip, such as the output.
 
     Raises
     ------
     FileError
-        When the directory cannot be listed.
+        The directory cannot be listed.
 
     Examples
     --------
@@ -139,14 +139,14 @@ def scan(
             root, f"cannot be listed: {problem.strerror}", remedy="give a directory of frames"
         ) from None
     describe = partial(frame_of, root=root, instruments=instruments, given=given)
-    # One by one: parsing holds the interpreter, and threads that wait for it take 1.7 times as long.
+    # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
     return tuple(map(describe, paths))
 
 
 def frame_of(
     path: Path, *, root: Path, instruments: tuple[Instrument, ...], given: Instrument | None = None
 ) -> Frame:
-    """The record of one file; whatever is wrong with it becomes its problem."""
+    """Read the metadata of one file; any error is stored as its problem."""
     file = printable(path.relative_to(root).as_posix(), 1000)
     facts: dict[str, Any]
     try:
@@ -154,7 +154,7 @@ def frame_of(
         facts = {"problem": problem} if problem else _facts(path, instruments, given)
     except CcdfxError as error:
         facts = {"problem": _reason(error, path)}
-    except Exception as error:  # a reader of a plugin may raise anything; one file never stops a night
+    except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
         facts = {"problem": f"cannot be read: {printable(error) or type(error).__name__}"}
     return Frame(path=path, file=file, **{key: facts[key] for key in _FIELDS & facts.keys()})
 
@@ -171,7 +171,7 @@ def _facts(path: Path, instruments: tuple[Instrument, ...], given: Instrument | 
 
 
 def _reason(error: CcdfxError, path: Path) -> str:
-    """The error without the name of the file, which stands beside it anyway."""
+    """Return the message of the error without the file name, which is printed beside it."""
     return str(error).removeprefix(f"{printable(path, 1000)}: ")
 
 
@@ -214,7 +214,7 @@ def _entered(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> I
     try:
         yield from _candidates(folder, suffixes, exclude)
     except PermissionError:
-        # Listed as a frame, so that the closed directory is said.
+        # Listed as a frame, so that the unreadable directory is reported.
         yield folder
 
 

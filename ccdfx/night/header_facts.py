@@ -1,4 +1,4 @@
-"""The facts of one raw frame, read from its header by an `Instrument`. Pure: a header in, values out."""
+"""Metadata of one raw frame, read from its header as an `Instrument` describes. No file is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REDUCED = re.compile(
 
 
 class Known(NamedTuple):
-    """A number and where it comes from: ``"instrument file"`` or ``"header"``."""
+    """A number and its source: ``"instrument file"`` or ``"header"``."""
 
     value: float
     source: str
@@ -27,17 +27,16 @@ class Known(NamedTuple):
 def facts_of(
     header: Header, instruments: Iterable[Instrument], *, given: Instrument | None = None
 ) -> dict[str, Any]:
-    """What a header says, as fields of a `Frame`; facts that could not be read stay away and are said in
-    `problem`.
+    """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
 
     Parameters
     ----------
     header : Header
-        Of the raw frame.
+        Header of the raw frame.
     instruments : iterable of Instrument
-        To choose from by the header.
+        Candidates, chosen by the header.
     given : Instrument, optional
-        The instrument that the user named; the header is not asked then.
+        The instrument named by the user; the header is then not used to identify it.
     """
     facts: dict[str, Any] = {}
     try:
@@ -57,7 +56,7 @@ def facts_of(
 
 
 def shape_of(header: Header) -> tuple[int, int]:
-    """(ny, nx) of the image that the header describes; tile-compressed images count as what they hold."""
+    """Return (ny, nx) of the image that the header describes, uncompressed if it was tile-compressed."""
     prefix = "ZNAXIS" if "ZNAXIS" in header else "NAXIS"
     axes = header.number(prefix)
     sizes = [header.number(f"{prefix}{i + 1}") for i in range(int(axes or 0))] if (axes or 0) < 1000 else []
@@ -72,7 +71,7 @@ def shape_of(header: Header) -> tuple[int, int]:
 
 
 def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -> Iterable[tuple[str, Any]]:
-    """Field by field, so that what was read before a problem is kept."""
+    """Yield field by field, so that the fields read before a problem are kept."""
     yield "object", _text(header, instrument.object)
     yield "filter", _filter(header, instrument)
     yield "date", _text(header, instrument.date)
@@ -127,7 +126,7 @@ def _filter(header: Header, instrument: Instrument) -> str | None:
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:
-    """The first positive number; a keyword that holds anything else (GAIN = 'high') says nothing."""
+    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high')."""
     for item in lookup:
         if isinstance(item, float):
             return Known(item, "instrument file")
@@ -171,7 +170,7 @@ def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None
 
 
 def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:
-    """(x, y) pixels of the detector in one of the frame; (1, 1) where the header says nothing.
+    """Return the binning factors (x, y); (1, 1) where the header has none.
 
     >>> binning_of(Header({"CCDSUM": "2 4"}), ("CCDSUM",))
     (2, 4)

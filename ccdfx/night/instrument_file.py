@@ -1,4 +1,4 @@
-"""Reading an instrument file: TOML in, `Instrument` out, with errors that name file, key and rule."""
+"""Parser of instrument files: TOML to `Instrument`, with errors that name file, key and rule."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _NUMBERS = {"gain", "readnoise", "saturation"}
 
 
 def read_instrument(text: str, source: str = "instrument file") -> Instrument:
-    """The instrument that a TOML text describes; `source` names it in errors.
+    """Parse the TOML text of an instrument; `source` names the text in errors.
 
     Raises
     ------
     FormatError
-        When the text is not TOML, a key is missing, unknown or has a wrong value.
+        The text is not TOML, or a key is missing, unknown or has a wrong value.
 
     Examples
     --------

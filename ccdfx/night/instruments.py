@@ -1,8 +1,8 @@
-"""Instruments: what the headers of a camera mean, read from small TOML files.
+"""Instruments: the meaning of the headers of a camera, read from small TOML files.
 
-An instrument file says how to recognise its frames, which of them are bias, dark, flat and science frames, in
-which keywords the facts are, and where the overscan lies. ccdfx brings some; anyone can write their own, and
-a plugin can bring more by the hook ``ccdfx_instruments``.
+An instrument file defines how its frames are recognised, which of them are bias, dark, flat and science
+frames, which keywords hold the metadata, and where the overscan is. ccdfx contains some; users can write
+their own, and plugins can add more by the hook ``ccdfx_instruments``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Binning = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class BadPixels:
-    """Columns, rows (0-based indices in the raw frame) and sections that are bad wherever `when` holds."""
+    """Columns, rows (0-based indices in the raw frame) and sections that are bad where all of `when` hold."""
 
     columns: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
@@ -34,7 +34,7 @@ class BadPixels:
     when: tuple[Condition, ...] = ()
 
     def find(self, header: Header, shape: tuple[int, int]) -> tuple[Range, ...]:
-        """The bad windows of a raw frame of `shape` (ny, nx); what lies outside of it is left away."""
+        """Return the bad windows inside a raw frame of `shape` (ny, nx)."""
         if not all(condition.holds(header) for condition in self.when):
             return ()
         ny, nx = shape
@@ -47,32 +47,32 @@ class BadPixels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """What the headers of a camera mean.
+    """The meaning of the headers of a camera.
 
     Parameters
     ----------
     name : str
-        What it is called on the command line and in the products.
+        Name on the command line and in the products.
     match : tuple of tuples of Condition
-        It is this instrument when all conditions of any one tuple hold.
+        The instrument matches when all conditions of at least one tuple hold.
     rules : tuple of (kind, conditions)
-        What a frame is: the kind of the first rule whose conditions all hold.
+        The kind of a frame is that of the first rule whose conditions all hold.
     generic : bool
-        A convention of headers rather than a camera: any camera that also matches goes before it.
+        True for a convention of headers instead of a camera; any camera that also matches has priority.
     exptime, filter, object, date : tuple
-        Header keywords, the first that is there counts.
+        Header keywords; the first one present is used.
     no_filter : Condition or None
-        Values of the filter keywords that mean an empty slot.
+        Values of the filter keywords that mean an empty filter slot.
     gain, readnoise, saturation : tuple
-        Header keywords or numbers, the first that is there counts: e-/ADU, e-, ADU.
+        Header keywords or numbers; the first one present is used: e-/ADU, e-, ADU.
     overscan, data : tuple of Section
-        Where they are in the raw frame.
+        Sections of the raw frame.
     bad_pixels : tuple of BadPixels
-        What is known to be bad.
+        Pixels that are known to be bad.
     hdu : int, str or None
-        Which image of a file with several it is, by number from 0 or EXTNAME.
+        The image to read from a file with several: number from 0, or EXTNAME.
     refuse : tuple of (conditions, reason)
-        Frames that match but cannot be reduced.
+        Frames that match but cannot be reduced, with the reason.
     """
 
     name: str
@@ -98,10 +98,10 @@ class Instrument:
     source: str = field(default="", compare=False)
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
-        """How closely the header fits, or None where it does not; a larger one goes before a smaller one.
+        """Return how closely the header matches, as a key for sorting; None where it does not match.
 
-        A camera goes before a generic convention; then count conditions on literal values, on patterns, on
-        presence.
+        A camera ranks above a generic convention; then follow the numbers of conditions on literal values, on
+        patterns and on presence.
         """
         fits = [group for group in self.match if all(condition.holds(header) for condition in group)]
         if not fits:
@@ -110,21 +110,21 @@ class Instrument:
         return max((not self.generic, rank.count(2), rank.count(1), rank.count(0)) for rank in ranks)
 
     def kind_of(self, header: Header) -> str | None:
-        """bias, dark, flat, science or other; None where no rule holds."""
+        """Return bias, dark, flat, science or other; None where no rule holds."""
         return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
 
     def refusal(self, header: Header) -> str | None:
-        """Why frames like this one cannot be reduced, or None."""
+        """Return the reason why frames with this header cannot be reduced, or None."""
         return next((why for when, why in self.refuse if all(item.holds(header) for item in when)), None)
 
 
 def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instrument | None:
-    """The instrument whose description fits the header most closely, or None.
+    """Return the instrument that matches the header most closely, or None.
 
     Raises
     ------
     ArgumentError
-        When two fit equally well; both are named.
+        Two instruments match equally well; both are named.
     """
     fits = [(fit, item) for item in instruments if (fit := item.specificity(header)) is not None]
     if not fits:
@@ -138,16 +138,16 @@ def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instr
 
 
 def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
-    """An instrument by its registered name or from a TOML file.
+    """Load an instrument by its registered name or from a TOML file.
 
-    Text with a slash or that ends in ``.toml`` is a path.
+    Text that contains a slash or ends in ``.toml`` is a path.
 
     Raises
     ------
     UnknownNameError
-        When no instrument of that name is known.
+        No instrument of this name is known.
     FormatError
-        When the file is not a description of an instrument; the file, key and rule are named.
+        The file is not a description of an instrument; the file, key and rule are named.
     """
     if isinstance(name_or_path, Instrument):
         return name_or_path
@@ -164,7 +164,7 @@ def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
 
 
 def known_instruments() -> tuple[Instrument, ...]:
-    """All instruments of ccdfx and its plugins, by name."""
+    """Return the instruments of ccdfx and its plugins, sorted by name."""
     from ccdfx import registry
 
     return tuple(record for _, record in sorted(registry.records("instrument").items()))
@@ -182,7 +182,7 @@ def _builtin() -> tuple[Instrument, ...]:
 
 
 def builtin_instruments() -> list[Instrument]:
-    """The instruments that come with ccdfx."""
+    """Return the instruments that are part of ccdfx."""
     return list(_builtin())
 
 

@@ -1,4 +1,4 @@
-"""What happened while a night was reduced: the one record that changes as it goes."""
+"""Record of a reduction in progress; the only mutable record of the package."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Ledger:
-    """Frames that failed, products that were lost, frames used, masters made, and what to know.
+    """Failed frames, products not made, frames used, masters made, and warnings.
 
-    `progress` is called with a label, the number of things done and their total.
+    `progress` is called with a label, the number of steps done and their total.
     """
 
     total: int = 0
@@ -30,29 +30,29 @@ class Ledger:
     masters: dict[str, Master] = field(default_factory=dict)
 
     def fail(self, frame: Frame, error: Exception) -> None:
-        """A frame cannot be used after all; the first reason counts."""
+        """Record that a frame cannot be used; only the first reason is kept."""
         text = printable(error, 500) or type(error).__name__
         for name in (str(frame.path), frame.path.name, frame.file):
             text = text.removeprefix(f"{name}: ")
         self.failed.setdefault(frame.file, text)
 
     def lose(self, file: str, problem: object) -> None:
-        """A product cannot be made of its frames."""
+        """Record that a product could not be made, and warn."""
         self.lost[file] = str(problem)
         self.warn(not_made(file, str(problem)))
 
     def warn(self, text: str) -> None:
-        """Something that the observer should know, said once."""
+        """Record a warning, once."""
         if text not in self.warnings:
             self.warnings.append(text)
 
     def caution(self, file: str, texts: Iterable[str]) -> None:
-        """What was said while a product was made, which is there all the same."""
+        """Record the warnings issued while a product was made successfully."""
         for text in texts:
             self.warn(f"{file}: {text}")
 
     def step(self, label: str) -> None:
-        """One more thing is done."""
+        """Count one more step as done and report the progress."""
         self.done += 1
         if self.progress is not None:
             self.progress(label, self.done, self.total)

@@ -1,4 +1,4 @@
-"""Building the master frames of a night."""
+"""Construction of the master frames of a night."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ccdfx.night.workshop import Workshop
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
-_FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, besides their noise
+_FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
 
 def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
-    """Make one master, write it, put it into the ledger, and give its facts; None where no input was usable.
+    """Make one master, write it, put it into the ledger and return its metadata; None without usable input.
 
-    Bias: inputs as they are. Dark: without bias. Flat: without bias and dark, each divided by its own level
-    before anything is rejected, and the result divided by its median; in their mean they count by their
-    levels, as photon noise demands. Inputs that fail are left out and said.
+    Bias: inputs as they are. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
+    its own level before rejection, and the result divided by its median; in the mean they are weighted by
+    their levels, which is optimal for photon noise. Inputs that fail are left out and recorded.
     """
     from ccdfx.io import read_master
 
@@ -55,7 +55,7 @@ def build_master(plan: MasterPlan, shop: Workshop) -> dict[str, Any] | None:
     told = f"combine {plan.kind} {made.told}"
     told += f" scale=level response={recipe.flat.response:g}" if scale else ""
     image = _finished(made.stack.image, plan, names, told, recipe.flat.response)
-    ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # applied is what the file holds
+    ledger.masters[plan.file] = read_master(shop.save(image, plan.file))  # as in the file
     ledger.used.update(names)
     return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, shop)
 
@@ -97,7 +97,7 @@ def _level(image: Image) -> float:
 
 
 def _normalised(flat: Image, response: float) -> Image:
-    """The flat at level 1, with the pixels that hardly see light flagged BAD_PIXEL."""
+    """Normalise the flat to level 1, and flag pixels with too small a response as BAD_PIXEL."""
     level = _level(flat)
     array = flat.array / level
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()

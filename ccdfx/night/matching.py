@@ -1,4 +1,4 @@
-"""Which frames belong together, and which calibration frame fits which: pure functions of header facts."""
+"""Matching of frames by header metadata: setups, and the calibration frames that fit each frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccdfx.records.range import Range
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A camera in one configuration: only frames of one setup calibrate each other."""
+    """A camera in one configuration; frames are calibrated only by frames of the same setup."""
 
     instrument: str
     shape: tuple[int, int]
@@ -24,7 +24,7 @@ class Setup:
 
     @property
     def label(self) -> str:
-        """For people: ``nickel, 1056 x 1024, binned 2 x 2``."""
+        """Description for messages: ``nickel, 1056 x 1024, binned 2 x 2``."""
         ny, nx = self.shape
         parts = [self.instrument, f"{nx} x {ny}"]
         if self.binning != (1, 1):
@@ -36,13 +36,13 @@ class Setup:
 
     @property
     def tag(self) -> str:
-        """A short form for file names, not always unique."""
+        """Short form for file names, not always unique."""
         ny, nx = self.shape
         return f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
 
 
 def setup_of(frame: Frame) -> Setup:
-    """The configuration of a frame whose header was understood."""
+    """Return the configuration of a frame whose header could be read."""
     shape = frame.shape or (0, 0)
     gain = None if frame.gain is None else frame.gain.value
     name = frame.instrument or ""
@@ -50,7 +50,7 @@ def setup_of(frame: Frame) -> Setup:
 
 
 def grouped(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
-    """Frames by setup. Those that do not say their gain join the only setup that is like theirs else."""
+    """Group frames by setup; frames without gain join the only setup that differs by nothing else."""
     groups: dict[Setup, list[Frame]] = {}
     for frame in frames:
         groups.setdefault(setup_of(frame), []).append(frame)
@@ -67,9 +67,9 @@ _APPLIED = ("bias", "dark", "flat")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How one frame is calibrated: the files of its masters (None: without), and what it lacks.
+    """How one frame is calibrated: the files of its masters (None: not applied), and what is missing.
 
-    `dark_scale` is the factor of a dark of another exposure; `missing` are the reasons for warnings.
+    `dark_scale` is the factor for a dark of another exposure time; `missing` are the texts of warnings.
     """
 
     frame: Frame
@@ -86,11 +86,11 @@ class Use:
 
     @property
     def nothing(self) -> bool:
-        """Whether there is nothing at all to calibrate the frame with."""
+        """Whether neither a master nor an overscan is available for the frame."""
         return not self.masters and self.frame.overscan is None
 
     def describe(self) -> str:
-        """For people: what the frame is and what is applied to it."""
+        """Describe the frame and the calibration applied to it, for messages."""
         frame = self.frame
         exposure = None if frame.exptime is None else f"{frame.exptime:g} s"
         named = frame.object if frame.kind == "science" else None
@@ -108,23 +108,23 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Calibrators:
-    """The masters of one setup: bias file, darks as (exposure, file), flats by filter."""
+    """Masters of one setup: bias file, darks as (exposure time, file), flats by filter."""
 
     bias: str | None
     darks: tuple[tuple[float, str], ...]
     flats: dict[str | None, str]
 
     def for_dark(self, frame: Frame) -> Use:
-        """Bias only."""
+        """Select the calibration of a dark: bias only."""
         return Use(frame, bias=self.bias, missing=self._no_bias())
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
-        """Bias and the dark of the exposure."""
+        """Select the calibration of a flat: bias, and dark of its exposure time."""
         dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
         return Use(frame, self.bias, dark, scale, None, missing)
 
     def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
-        """Bias, dark of the exposure, flat of the filter."""
+        """Select the calibration of a science frame: bias, dark of its exposure time, flat of its filter."""
         dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
         flat = self.flats.get(frame.filter)
         if flat is None:
@@ -138,9 +138,10 @@ class Calibrators:
         return () if self.bias else ("no bias frame fits, so the bias is not subtracted",)
 
     def _dark(self, exptime: float, recipe: NightRecipe) -> tuple[str | None, float | None, tuple[str, ...]]:
-        """The dark of an exposure, its factor where it must be scaled, and what is missing.
+        """Return the dark of an exposure time, its factor where it must be scaled, and what is missing.
 
-        Without bias frames a dark still holds the bias: it fits its own exposure and cannot be scaled.
+        Without bias frames a dark still contains the bias: it fits only its own exposure time and cannot be
+        scaled.
         """
         for seconds, name in self.darks:
             if equal_exposures(seconds, exptime, recipe.dark.tolerance):
@@ -160,7 +161,7 @@ class Calibrators:
 
 
 def equal_exposures(one: float, two: float, tolerance: float) -> bool:
-    """Whether two exposure times differ by no more than a fraction of the longer one.
+    """Return whether two exposure times differ by at most the fraction `tolerance` of the longer one.
 
     >>> equal_exposures(150.04, 150.0, 0.01), equal_exposures(150.0, 120.0, 0.01)
     (True, False)
@@ -169,7 +170,10 @@ def equal_exposures(one: float, two: float, tolerance: float) -> bool:
 
 
 def clustered(frames: Iterable[Frame], tolerance: float) -> list[tuple[float, tuple[Frame, ...]]]:
-    """Frames by exposure time, shortest first; times within `tolerance` of a group's first count as one."""
+    """Group frames by exposure time, shortest first.
+
+    A time within `tolerance` of the first one of a group belongs to that group.
+    """
     groups: list[tuple[float, list[Frame]]] = []
     for frame in sorted(frames, key=lambda item: item.exptime or 0.0):
         exptime = frame.exptime or 0.0

@@ -1,4 +1,4 @@
-"""Names of products, made from what headers say. They never leave their folder and never collide."""
+"""File names of products, made from header values; they stay inside their folder and are unique."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FORMAT = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 
 
 def slug(text: object, empty: str = "unnamed") -> str:
-    """A part of a file name: letters, digits, ``. + -``, and ``_`` for anything else.
+    """Convert text to a part of a file name: letters, digits, ``. + -``, and ``_`` for all else.
 
     >>> slug("../../NGC 4147"), slug("[O III] 5007/12"), slug("...")
     ('NGC_4147', 'O_III_5007_12', 'unnamed')
@@ -21,7 +21,7 @@ def slug(text: object, empty: str = "unnamed") -> str:
 
 
 def seconds(value: float) -> str:
-    """An exposure time as a part of a file name.
+    """Format an exposure time as a part of a file name.
 
     >>> seconds(120.0), seconds(0.25), seconds(1234567.891)
     ('120s', '0.25s', '1234567.891s')
@@ -30,7 +30,7 @@ def seconds(value: float) -> str:
 
 
 def unique(stems: Iterable[str]) -> list[str]:
-    """The same names, with _2, _3... added where one came before; upper and lower case count as the same.
+    """Make names unique by adding _2, _3... to repeated ones; case is ignored.
 
     >>> unique(["a", "A", "b", "a_2", "a"])
     ['a', 'A_2', 'b', 'a_2_2', 'a_3']
@@ -48,8 +48,7 @@ def unique(stems: Iterable[str]) -> list[str]:
 
 
 def stem_of(file: str) -> str:
-    """The name of a raw file, with its folders and without the suffix of its format, as a part of a file
-    name.
+    """Convert the path of a raw file, without the suffix of its format, to a part of a file name.
 
     >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001")
     ('V_d1036', 'frame.001')

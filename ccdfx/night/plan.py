@@ -1,4 +1,4 @@
-"""What is to be done with a night: pure, frames in, a plan out. Nothing is read."""
+"""Plan of a reduction, made from the metadata of the frames; no file is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccdfx.night.wording import counted, listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterPlan:
-    """One master frame: its kind, what it is made of, and how each input is calibrated first."""
+    """One master frame: its kind, its inputs, and how each input is calibrated first."""
 
     kind: str
     setup: Setup
@@ -29,7 +29,7 @@ class MasterPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SciencePlan:
-    """One calibrated frame; its cosmic rays are masked where too few others would show them."""
+    """One calibrated frame; its cosmic rays are masked if there are too few exposures to reject them."""
 
     setup: Setup
     file: str
@@ -37,7 +37,7 @@ class SciencePlan:
     cosmic_rays: bool = False
 
     def describe(self) -> str:
-        """For people: what the frame is and what is done to it."""
+        """Describe the frame and its processing, for messages."""
         return f"{self.use.describe()}{'; mask cosmic rays' if self.cosmic_rays else ''}"
 
 
@@ -54,16 +54,16 @@ class CombinePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be done with a night.
+    """All products of a night and how they are made.
 
     Parameters
     ----------
     masters, science, combined : tuples
-        In the order in which they are made.
+        In the order of processing.
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
-        What cannot be calibrated as it should be.
+        Calibrations that are missing.
     """
 
     masters: tuple[MasterPlan, ...] = ()
@@ -74,18 +74,18 @@ class Plan:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every product, relative to the output."""
+        """All products, relative to the output."""
         masters, science = (item.file for item in self.masters), (item.file for item in self.science)
         return (*masters, *science, *(item.file for item in self.combined))
 
     @property
     def setups(self) -> tuple[Setup, ...]:
-        """Every setup of which something is made."""
+        """All setups with at least one master or science frame."""
         masters, science = (item.setup for item in self.masters), (item.setup for item in self.science)
         return tuple(dict.fromkeys((*masters, *science)))
 
     def tree(self) -> list[dict[str, Any]]:
-        """The plan as a tree: a list of ``{"label": text, "children": [...]}``."""
+        """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""
         nodes = [_node(setup.label, *self._under(setup)) for setup in self.setups]
         if self.left_out:
             nodes.append(_node("not used", *(_node(f"{frame.file}: {why}") for frame, why in self.left_out)))
@@ -115,13 +115,13 @@ class Plan:
 
 
 def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
-    """Which masters are made of which frames, and which science frame gets which of them.
+    """Plan the masters of a night and the calibration of its science frames.
 
-    Frames belong together when instrument, size, binning, gain and sections agree. Bias frames make one
-    master, darks one for each exposure, flats one for each filter. A frame gets the dark of its exposure and
-    the flat of its filter; where there is none, that is a warning, and the frame is calibrated with the rest.
-    A dark of another exposure is scaled only when the recipe says so. A science frame to which nothing
-    applies is left out.
+    Frames belong to one setup when instrument, size, binning, gain and sections agree. In each setup, bias
+    frames make one master, darks one for each exposure time, flats one for each filter. A frame is calibrated
+    with the dark of its exposure time and the flat of its filter; a missing one is a warning, and the others
+    are applied. A dark of another exposure time is scaled only if the recipe allows it. A science frame
+    without any calibration is left out.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ _SetupPlan = tuple[list[MasterPlan], list[Use]]
 
 
 def _plan_setup(setup: Setup, frames: list[Frame], recipe: NightRecipe, tag: str) -> _SetupPlan:
-    """The masters of one setup and how its science frames are calibrated."""
+    """Plan the masters of one setup and the calibration of its science frames."""
     kinds = {
         kind: [frame for frame in frames if frame.kind == kind]
         for kind in ("bias", "dark", "flat", "science")
@@ -217,15 +217,15 @@ _Subject = tuple[Setup, str, str | None]
 
 
 def _subject(setup: Setup, frame: Frame) -> _Subject:
-    """What frames have in common that can be combined; a frame that cannot be is a subject of its own."""
+    """Return the key of frames to be combined; a frame that cannot be combined has a key of its own."""
     alone = not (frame.object and frame.exptime)
     return setup, frame.file if alone else str(frame.object).casefold(), frame.filter
 
 
 def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
-    """Frames of one object and filter, two or more; a single frame is complete when it is calibrated.
+    """Plan the combination of two or more frames of one object and filter; single frames are final.
 
-    A frame without exposure time cannot be brought to the level of others, so it stays single.
+    A frame without exposure time cannot be scaled to the level of others, so it is not combined.
     """
     groups: dict[_Subject, list[SciencePlan]] = {}
     nameless = [item.use.frame.file for item in science if not item.use.frame.object]
@@ -255,7 +255,7 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
 
 
 def _warnings(uses: list[Use]) -> tuple[str, ...]:
-    """Each thing that is missing once, with the frames that miss it."""
+    """Write one warning per missing calibration, with the files of the frames concerned."""
     missing: dict[str, list[str]] = {}
     for use in uses:
         for reason in use.missing:

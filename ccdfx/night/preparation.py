@@ -1,4 +1,4 @@
-"""From a raw frame to one that is ready to be combined or calibrated."""
+"""Preparation and calibration of raw frames."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ _UNITS = frozenset({"adu", "count", "counts", "dn", "electron", "electrons", "e-
 
 
 def prepared(frame: Frame, recipe: NightRecipe) -> Image:
-    """The exposed part of a raw frame: flags set, overscan subtracted, trimmed; one HISTORY line a step.
+    """Read a raw frame, flag saturated and bad pixels, subtract the overscan and trim.
+
+    Every step adds a HISTORY line.
 
     Raises
     ------
     FileError
-        When the file cannot be read.
+        The file cannot be read.
     MismatchError
-        When its size is not what the header said.
+        The size of the image disagrees with the header.
     """
     raw = _read(frame, checksum=recipe.read.checksum)
     if raw.shape != frame.shape:
@@ -47,7 +49,7 @@ def _read(frame: Frame, *, checksum: bool) -> Image:
         images = read(frame.path, hdu="all", checksum=checksum)
     except CcdfxError:
         raise
-    except Exception as problem:  # the reader of a plugin may raise anything; one file never stops a night
+    except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
         rule = f"cannot be read: {type(problem).__name__}: {problem}"
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
     if len(images) > 1:
@@ -57,10 +59,10 @@ def _read(frame: Frame, *, checksum: bool) -> Image:
 
 
 def standard_header(header: Header, frame: Frame) -> Header:
-    """A header that other programs understand: what the camera says in its own keywords, in the usual ones.
+    """Copy the metadata of the frame to the usual header keywords, for other programs.
 
-    EXPTIME and FILTER become what the instrument file made of the header, OBJECT and DATE-OBS are added where
-    they are absent, and BUNIT is the unit that the instrument file names unless the header names a usual one.
+    EXPTIME and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
+    they are absent, and BUNIT is set to the unit of the instrument file unless the header has a usual one.
     """
     for keyword, value in (("EXPTIME", frame.exptime), ("FILTER", frame.filter)):
         if value is not None and header.get(keyword) != value:
@@ -73,7 +75,7 @@ def standard_header(header: Header, frame: Frame) -> Header:
 
 
 def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
-    """The steps that make a raw frame ready, as a pipeline."""
+    """Build the pipeline that prepares a raw frame."""
     from ccdfx.operations.masks import mask_from, mask_saturated
     from ccdfx.operations.overscan import OverscanFit, subtract_overscan
     from ccdfx.operations.window import trim
@@ -96,7 +98,7 @@ def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pi
 
 
 def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
-    """The bad pixels that the instrument file names, as a map of flags over the raw frame."""
+    """Make a map of flags over the raw frame from the bad pixels that the instrument file names."""
     flags = np.zeros(shape, np.uint8)
     for window in frame.bad:
         flags[window.slices] = np.uint8(Flag.BAD_PIXEL)
@@ -105,9 +107,9 @@ def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
 
 
 def calibrated(use: Use, shop: Workshop, *, electrons: bool = False) -> Image:
-    """A raw frame after everything that is planned for it and could be made: bias, dark, flat, noise, gain.
+    """Prepare and calibrate a raw frame as planned: bias, dark, flat, noise, gain.
 
-    A master that could not be made is left out; the plan's user has been warned when it failed.
+    A master that could not be made is not applied; a warning was issued when it failed.
     """
     from ccdfx.operations.calibrate import calibrate
 
@@ -115,7 +117,7 @@ def calibrated(use: Use, shop: Workshop, *, electrons: bool = False) -> Image:
     masters = {kind: shop.ledger.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
     if "dark" in options:
-        # Exposure times were compared when the dark was chosen, with the tolerance of the recipe.
+        # The recipe's tolerance on exposure times was applied when the dark was chosen.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
     if shop.noise.model is not None:
         options["noise"] = shop.noise.model

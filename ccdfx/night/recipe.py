@@ -1,4 +1,4 @@
-"""How a night is reduced: the choices, with defaults that suit most nights, read from a small TOML file."""
+"""Recipe of a night: the options of a reduction, with defaults for most nights, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Rule = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadChoice:
-    """How raw frames are read; `checksum` false takes files whose DATASUM or CHECKSUM is wrong."""
+    """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong."""
 
     checksum: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanChoice:
-    """How the overscan is subtracted: `method` per line (mean, median, min, max), perhaps a smooth `fit`.
+    """Overscan subtraction: `method` for each line (mean, median, min, max), and an optional smooth `fit`.
 
-    `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. `use` false leaves it
-    alone.
+    `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. With `use` false the
+    overscan is not subtracted.
     """
 
     use: bool = True
@@ -39,8 +39,8 @@ class OverscanChoice:
 class StackChoice:
     """How frames are combined.
 
-    `reject` is a rule by name, a table ``{ name = "sigma_clip", low = 3 }``, "none", or "auto": ccd_clip with
-    the gain and read noise of the camera, or mad_clip where these are unknown.
+    `reject` is the name of a rule, a table ``{ name = "sigma_clip", low = 3 }``, "none", or "auto": ccd_clip
+    with the gain and read noise of the camera, or mad_clip where these are unknown.
     """
 
     average: str = "mean"
@@ -49,7 +49,7 @@ class StackChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DarkChoice:
-    """Darks; `scale` allows one of another exposure, `tolerance` is the fraction that counts as equal."""
+    """Darks; `scale` allows another exposure time, `tolerance` is the relative difference taken as equal."""
 
     average: str = "mean"
     reject: Rule = "auto"
@@ -61,7 +61,7 @@ class DarkChoice:
 class FlatChoice:
     """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
 
-    Pixels of the master below the fraction `response` of its level are dead, and are flagged.
+    Pixels of the normalised master below `response` are flagged as bad.
     """
 
     average: str = "mean"
@@ -81,9 +81,10 @@ class ScienceChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosmicRayChoice:
-    """Cosmic rays in single frames, of objects with `fewer_than` so many exposures; `use` false masks none.
+    """Cosmic rays in single frames, of objects with fewer than `fewer_than` exposures; `use` false: none.
 
-    More exposures show them when they are combined. The other keys are options of `mask_cosmic_rays`.
+    With more exposures they are rejected in the combination. The other keys are options of
+    `mask_cosmic_rays`.
     """
 
     use: bool = True
@@ -95,16 +96,16 @@ class CosmicRayChoice:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What `mask_cosmic_rays` takes."""
+        """The options of `mask_cosmic_rays`."""
         return {key: value for key, value in asdict(self).items() if key not in ("use", "fewer_than")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombineChoice:
-    """Frames of one object and filter: `use` false leaves them single, `align` false registers nothing.
+    """Frames of one object and filter: `use` false combines none, `align` false registers none.
 
-    `sensitivity` is the fraction by which stars may differ from frame to frame, by seeing and resampling,
-    without being rejected by "auto": besides the noise, as one sigma.
+    `sensitivity` is the fraction by which stars may differ from frame to frame, because of seeing and
+    resampling, without being rejected by "auto": one sigma in addition to the noise.
     """
 
     use: bool = True
@@ -116,7 +117,7 @@ class CombineChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightRecipe:
-    """Every choice of `reduce_night`, one table of the TOML file each.
+    """All options of `reduce_night`, each record one table of the TOML file.
 
     >>> NightRecipe().dark.scale
     False
@@ -133,7 +134,7 @@ class NightRecipe:
     source: str = "default"
 
     def as_dict(self) -> dict[str, Any]:
-        """The choices as plain values."""
+        """Return the options as plain values."""
         return asdict(self)
 
 
@@ -150,12 +151,12 @@ _TABLES: dict[str, type] = {
 
 
 def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | None) -> NightRecipe:
-    """The choices of a TOML file or a mapping; what is not said has its default.
+    """Load the options from a TOML file or a mapping; missing ones have their defaults.
 
     Raises
     ------
     FormatError
-        When a key is unknown or a value is not allowed; file, key and rule are named.
+        A key is unknown or a value is not allowed; file, key and rule are named.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which frames of one object show the same stars, and how far they are displaced."""
+"""Registration of the frames of one object: frames that show the same stars, and their shifts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_REFERENCES = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How a frame is moved onto the reference, in pixels; `error` is None where nothing was measured."""
+    """Shift of a frame to the reference in pixels; `error` is None where nothing was measured."""
 
     dx: float
     dy: float
@@ -21,28 +21,28 @@ class Step:
 
     @property
     def resamples(self) -> bool:
-        """Whether the move is not by whole pixels, so that neighbouring pixels share noise afterwards."""
+        """Whether the shift is not a whole number of pixels, so that the noise of neighbours correlates."""
         return not (self.dx.is_integer() and self.dy.is_integer())
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The frames that match, the reference first, with their steps; and the others with the reason."""
+    """Frames that match, the reference first, with their shifts; and the others with the reason."""
 
     steps: dict[str, Step]
     left_out: dict[str, str]
 
 
 def unmoved(files: Sequence[str]) -> Registration:
-    """Frames that are trusted to be registered."""
+    """Return zero shifts, for frames that are already registered."""
     return Registration({file: Step(0.0, 0.0, None) for file in files}, {})
 
 
 def register(files: Sequence[str], folder: Path) -> Registration:
-    """The steps of the frames onto the first one, or onto the one of them that more of them match.
+    """Measure the shifts of the frames to the first one, or to another one that more of them match.
 
-    Where most frames do not match the first, it is the odd one out (another field, clouds), and those that
-    did not match are tried as references in turn.
+    If most frames do not match the first, it may show another field or clouds; then frames that did not
+    match are tried as the reference, one after another.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The report of a night: one page without scripts, from the facts in night.json and the files beside it."""
+"""Report of a night: one HTML page without scripts, made from night.json and the products."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ccdfx.io.atomic import atomic_path
 from ccdfx.night.report_words import fixed, flags, number, seconds
 from ccdfx.night.wording import counted, made
 
-MAX_PICTURES = 24  # of each sort: a page of some MB however long the night
-EXCESS = 1.15  # measured over expected noise from which a frame is marked
+MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
+EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
 _THUMBNAIL = 300  # pixels
-_LETTERS, _TICKS = 8, 5  # points and number of a histogram's labels, such that long numbers do not touch
+_LETTERS, _TICKS = 8, 5  # points; number of labels of a histogram, so that long numbers do not overlap
 _LEAVES = 3  # of one branch of the plan
 _KINDS = ("bias", "dark", "flat", "science")
 _LONGEST = 2000  # characters of one text
@@ -32,14 +32,14 @@ def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int 
     Parameters
     ----------
     facts : mapping
-        What night.json holds. Keys that are missing leave their place empty, so the facts of a night in which
-        nothing could be done make a page too. No text of it is trusted: all is escaped.
+        The content of night.json. Where keys are missing the page has gaps, so a night without any product
+        has a page too. All text is escaped, because it comes from headers.
     output : path
-        The directory that the products' ``file`` entries are relative to. Pictures come from these files; a
-        file that cannot be read leaves a note in place of its picture.
+        The directory to which the ``file`` entries of the products are relative. The pictures are made from
+        these files; a file that cannot be read is replaced by a note.
     pictures : int
-        Greatest number of pictures of masters, of calibrated and of combined frames each. Frames with an
-        excess of noise come first.
+        Largest number of pictures of masters, of calibrated and of combined frames each. Frames with too much
+        noise are preferred.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int 
 
 
 def visible(value: Any) -> Any:
-    r"""The same facts with control and direction characters visible, as in ``\x1b``, and endless text cut.
+    r"""Escape control and direction characters in all texts, as in ``\x1b``, and cut long texts.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def _template() -> Any:
 
 
 def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str, Any]:
-    """Everything the template shows, under the names it uses."""
+    """Collect the variables of the template."""
     frames = _records(facts, "frames")
     products = {sort: _records(facts, sort) for sort in ("masters", "calibrated", "combined")}
     noisy = [product for sort in ("calibrated", "combined") for product in products[sort]]
@@ -124,7 +124,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
 
 
 def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
-    """A table of tables as rows (name, value); what is left to its default of nothing is not shown."""
+    """Flatten a table of tables to rows (name, value); empty values are not shown."""
     if isinstance(recipe, Mapping):
         return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
     if recipe is None or recipe == "":
@@ -134,7 +134,7 @@ def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
 
 
 def _branches(nodes: Any) -> list[dict[str, Any]]:
-    """The plan with long lists of leaves cut: the tables name every frame."""
+    """Shorten long lists in the plan, because the tables list every frame."""
     shown = []
     for node in nodes or ():
         children = _branches(node.get("children")) if isinstance(node, Mapping) else []
@@ -154,7 +154,7 @@ def _records(facts: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 def _status(
     frames: list[dict[str, Any]], products: Mapping[str, list[dict[str, Any]]], facts: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """(mark, sentence): the mark is a sign and a word, so that it does not hang on a colour."""
+    """Return (mark, sentence); the mark is a sign and a word, so that it is clear without colour."""
     broken = sum(1 for frame in frames if frame.get("problem"))
     if not frames:
         return "✕ nothing", "No frames were found."
@@ -177,12 +177,12 @@ def _unused(frame: Mapping[str, Any]) -> bool:
 
 
 def _kinds(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How many frames of every kind, object, filter and exposure there are and were used."""
+    """Count the frames of every kind, object, filter and exposure time: all, and those used."""
     names = ("kind", "object", "filter", "exptime")
     total: Counter[tuple[Any, ...]] = Counter()
     used: Counter[tuple[Any, ...]] = Counter()
     for frame in frames:
-        # The object of a calibration frame says nothing: they are all one group.
+        # The object of a calibration frame means nothing: they are one group.
         key = tuple(
             None if name == "object" and frame.get("kind") != "science" else frame.get(name) for name in names
         )
@@ -200,7 +200,7 @@ def _row_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _excess(product: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Measured over expected noise, and the words that mark what lies outside the tolerance."""
+    """Return the ratio of measured to expected noise, and a mark if it is outside the tolerance."""
     ratio, measured, expected = (product.get(key) for key in ("excess", "noise_measured", "noise_predicted"))
     if ratio is None and measured is not None and expected:
         ratio = measured / expected
@@ -212,13 +212,13 @@ def _excess(product: Mapping[str, Any]) -> tuple[float | None, str]:
 
 
 def _cards(products: list[dict[str, Any]], output: Path, pictures: int) -> list[dict[str, Any]]:
-    """The products that get a picture, those with too much noise first, in their own order otherwise."""
+    """Choose the products that get a picture, those with a noise mark first; keep their order."""
     chosen = sorted(range(len(products)), key=lambda i: (not products[i].get("mark"), i))[: max(0, pictures)]
     return [{**products[i], **_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)]
 
 
 def _pictures(output: Path, file: str) -> dict[str, str]:
-    """Thumbnail and histogram of a product as data URIs, or the reason why there are none."""
+    """Return thumbnail and histogram of a product as data URIs, or the reason why they are missing."""
     path = output / file
     if not file or not path.resolve().is_relative_to(output.resolve()):
         return {"missing": "no file inside the output directory is named"}
@@ -237,7 +237,7 @@ def _histogram(image: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Twice the size it is shown at, so that it stays sharp on paper.
+    # Twice the displayed size, so that it is sharp in print.
     figure = Figure(figsize=(3.0, 1.2), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = plots.histogram(image, ax=figure.add_subplot(), bins=100)

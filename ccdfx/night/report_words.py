@@ -1,4 +1,4 @@
-"""Numbers as the report of a night writes them."""
+"""Number formats of the report of a night."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number for people: `digits` significant digits, no exponent for common sizes, a dash for none.
+    """Format a number with `digits` significant digits, without exponent for common sizes; a dash for None.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def number(value: Any, digits: int = 4) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\u202f")
     if not isinstance(value, float):
-        return str(value) or "–"  # a key that is missing from a record reads as ""
+        return str(value) or "–"  # a missing key of a record is ""
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if 1 <= abs(value) < 1e7:
@@ -32,7 +32,7 @@ def number(value: Any, digits: int = 4) -> str:
 
 
 def fixed(value: Any, decimals: int = 2) -> str:
-    """A number with a fixed number of decimals, for columns that are compared.
+    """Format a number with a fixed number of decimals, for columns that are compared.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def fixed(value: Any, decimals: int = 2) -> str:
 
 
 def seconds(value: Any) -> str:
-    """An exposure time, as long as it needs to be.
+    """Format an exposure time with as many digits as necessary.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def seconds(value: Any) -> str:
 
 
 def flags(counts: Any) -> str:
-    """How many pixels carry which flag.
+    """List the number of pixels with each flag.
 
     Examples
     --------

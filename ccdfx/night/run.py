@@ -1,4 +1,4 @@
-"""Reducing a night: scan, plan, masters, science frames, combined frames, facts and report."""
+"""Reduction of a night: scan, plan, masters, science frames, combined frames, night.json and report."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ ALL, SOME_FAILED, NOTHING = 0, 1, 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """A night that was reduced, or only planned.
+    """A night that was reduced, or only planned (dry run).
 
     Parameters
     ----------
     directory, output : Path
     frames : tuple of Frame
-        All that was found, as the headers say.
+        All frames found, with the metadata of their headers.
     plan : Plan
     facts : mapping
-        What night.json holds; empty after a dry run.
+        The content of night.json; empty after a dry run.
     status : int
-        0 all went well, 1 some frames or products failed, 3 nothing was usable.
+        0 success, 1 some frames or products failed, 3 nothing was usable.
     """
 
     directory: Path
@@ -66,34 +66,35 @@ def reduce_night(
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
 ) -> Night:
-    """Reduce a directory of raw frames into masters, calibrated and combined frames, with a report.
+    """Reduce a directory of raw frames to masters, calibrated and combined frames, and write a report.
 
-    Bias frames have their overscan subtracted, are trimmed and combined; darks also lose the bias; flats lose
-    bias and dark and are divided by their levels before they are combined. Science frames get flags for
-    saturated and bad pixels, overscan, trim, bias, dark and flat, and a variance from gain and read noise;
-    cosmic rays are masked in those of objects that have fewer than three.
-    Frames of one object and filter are registered on the first one by their stars and combined. A frame that
-    turns out to be broken is listed and the rest goes on. Every product is written whole or not at all, and
-    carries its history. What a rejection rule or a reader warns of goes into the facts, not to `warnings`.
+    Bias frames are overscan-subtracted, trimmed and combined; darks are also bias-subtracted; flats are bias-
+    and dark-subtracted and divided by their levels before they are combined. In science frames saturated and
+    bad pixels are flagged; they are overscan-subtracted, trimmed, corrected with bias, dark and flat, and get
+    a variance from gain and read noise. Cosmic rays are masked in frames of objects with too few exposures
+    (by default fewer than three). Frames of one object and filter are registered to the first one by their
+    stars and combined. A frame that cannot be used is listed, and the reduction continues. A product is never
+    written in part, and contains its history. Warnings of rejection rules and readers are stored in the
+    metadata; they are not issued with `warnings`.
 
     Parameters
     ----------
     directory : path
-        The raw frames; they are never changed.
+        The raw frames; they are never modified.
     output : path
-        Gets ``masters/ calibrated/ combined/ night.json report.html``; made when it does not exist.
+        Directory for ``masters/ calibrated/ combined/ night.json report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
-        By default each header says which it is.
+        By default it is identified from each header.
     recipe : NightRecipe, mapping or path, optional
-        Choices that differ from the defaults.
+        Options that differ from the defaults.
     overwrite : bool
         Replace the products of an earlier run.
     dry_run : bool
-        Only scan and plan; nothing is written.
+        Only scan and plan; write nothing.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
-        Called with the plan before anything is made.
+        Called with the plan before any product is made.
 
     Returns
     -------
@@ -102,9 +103,9 @@ def reduce_night(
     Raises
     ------
     OutputExistsError
-        When a product exists already, before anything is computed.
+        A product exists; raised before anything is computed.
     ArgumentError
-        When the output is the directory itself, or a product would replace an input.
+        The output is the directory of the raw frames, or a product would replace a raw frame.
 
     Examples
     --------
@@ -170,7 +171,7 @@ def reduce_night(
 
 
 def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-    """Make all products and give their facts."""
+    """Make all products and return their metadata."""
     masters = [_unless_lost(build_master, master, shops[master.setup]) for master in plan.masters]
     calibrated = []
     for item in plan.science:
@@ -187,7 +188,7 @@ def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[s
 
 
 def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: Any, shop: Workshop) -> Any:
-    """The facts of a product; None where its frames or the choices do not let it be made, as the ledger then knows."""
+    """Make a product and return its metadata; if it cannot be made, record that in the ledger."""
     try:
         return make(plan, shop)
     except (ArgumentError, PluginError) as error:
@@ -240,7 +241,10 @@ def _frame_facts(frame: Frame, plan: Plan, ledger: Ledger) -> dict[str, Any]:
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:
-    """Frames of no use, such as a focus run, do not count; broken ones and science frames without anything do."""
+    """Return the exit status: SOME_FAILED if frames are broken or science frames could not be calibrated.
+
+    Other frames that are left out, such as a focus run, are no failure.
+    """
     lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
     return SOME_FAILED if failed or lost else ALL
 
@@ -257,7 +261,7 @@ def _check_folders(source: Path, target: Path) -> None:
 
 
 def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overwrite: bool) -> None:
-    """Refuse before anything is computed: products that are inputs, and products that exist."""
+    """Refuse products that are inputs, and products that exist, before anything is computed."""
     products = [target / file for file in (*plan.files, FACTS, REPORT)]
     inputs = {os.path.realpath(frame.path) for frame in frames}
     for path in products:

@@ -1,4 +1,4 @@
-"""Calibrating science frames."""
+"""Calibration of science frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccdfx.records.image import Image
 
 
 def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
-    """Calibrate one science frame, write it and give its facts; None where it failed, as the ledger knows."""
+    """Calibrate one science frame, write it and return its metadata; None if it failed (see the ledger)."""
     use, ledger = plan.use, shop.ledger
     try:
         image = calibrated(use, shop, electrons=shop.recipe.science.electrons)
@@ -29,7 +29,7 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
         header = noise_header(image.header, shop.noise, electrons=image.unit == "electron")
         image = image.replace(header=header)
         facts = sky_facts(image)
-    except Exception as error:  # a step of a plugin may raise anything; one frame never stops a night
+    except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         ledger.fail(use.frame, error)
         return None
     finally:
@@ -41,19 +41,19 @@ def calibrate_frame(plan: SciencePlan, shop: Workshop) -> dict[str, Any] | None:
 
 
 def _without_rays(image: Image, recipe: NightRecipe) -> Image:
-    """The image with its cosmic rays flagged by its own variance."""
+    """Flag cosmic rays, with the variance of the image."""
     from ccdfx.operations.cosmic_rays import mask_cosmic_rays
 
     return step(mask_cosmic_rays, **recipe.cosmic_rays.options)(image)
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:
-    """The pipeline that a recipe adds after the calibration; the identity where it adds none.
+    """Return the pipeline that a recipe applies after the calibration; the identity if there is none.
 
     Raises
     ------
     CcdfxError
-        What `read_recipe` raises; `ArgumentError` for steps that gather frames.
+        Any error of `read_recipe`; `ArgumentError` for steps that gather frames.
     """
     if recipe.science.steps is None:
         return pipeline()
@@ -67,7 +67,7 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
 
 
 def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
-    """GAIN and RDNOISE as they were used: in some raw headers they mean something else."""
+    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently."""
     if noise.gain is not None:
         gain = 1.0 if electrons else noise.gain
         header = header.set(

@@ -1,14 +1,13 @@
-"""Where the overscan and the exposed pixels lie in a raw frame.
+"""Sections of a raw frame: overscan and exposed pixels.
 
 A section is written in an instrument file as
 
 - a header keyword that holds FITS text: ``"BIASSEC"``,
 - FITS text itself: ``"[1:1024,1:1024]"``,
 - a strip along one side: ``{ side = "right", size = "COVER", skip = 2 }``; `size` is a keyword or a number of
-  pixels, `skip` leaves out that many of its lines next to the exposed pixels (they hold light that lags
-  behind),
-- what remains inside margins: ``{ left = "ESO DET OUT1 PRSCX", right = 32 }``,
-- or a list of these: the first one that the header can answer.
+  pixels; `skip` lines next to the exposed pixels are excluded (they contain deferred charge),
+- the part of the frame inside margins: ``{ left = "ESO DET OUT1 PRSCX", right = 32 }``,
+- or a list of these: the first one for which the header has the keywords.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Fixed:
     text: str
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """The window; never None."""
+        """Return the window; it is never None."""
         return _inside(self.text, shape, f"section {self.text}")
 
 
@@ -44,7 +43,7 @@ class Named:
     keyword: str
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """The window, or None where the header lacks the keyword."""
+        """Return the window, or None where the header has no such keyword."""
         value = header.get(self.keyword)
         if value is None or not str(value).strip():
             return None
@@ -53,14 +52,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A strip of `size` lines along one side of the frame, less the `skip` innermost ones."""
+    """A strip of `size` lines along one side of the frame, without the `skip` innermost ones."""
 
     side: str
     size: Size
     skip: int = 0
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """The window, or None where the header lacks the size or says 0."""
+        """Return the window, or None where the size is 0 or not in the header."""
         size = _pixels(self.size, header)
         if size <= self.skip:
             return None
@@ -84,7 +83,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What remains of the frame inside margins."""
+    """The part of the frame inside margins."""
 
     left: Size = 0
     right: Size = 0
@@ -92,7 +91,7 @@ class Inside:
     top: Size = 0
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """The window; the whole frame where the header says nothing of margins."""
+        """Return the window; a margin without its keyword in the header is 0."""
         left, right, bottom, top = (_pixels(getattr(self, side), header) for side in SIDES)
         ny, nx = shape
         if left + right >= nx or bottom + top >= ny:
@@ -109,12 +108,12 @@ Section = Fixed | Named | Strip | Inside
 
 
 def find_section(sections: tuple[Section, ...], header: Header, shape: tuple[int, int]) -> Range | None:
-    """The first section that the header can answer, in a raw frame of `shape` (ny, nx), or None.
+    """Return the first section that the header defines, in a raw frame of `shape` (ny, nx), or None.
 
     Raises
     ------
     ArgumentError
-        When the header holds a section that is not one, or that is not inside the frame.
+        A header value is not a section, or the section is not inside the frame.
 
     Examples
     --------
@@ -129,7 +128,7 @@ def find_section(sections: tuple[Section, ...], header: Header, shape: tuple[int
 
 
 def sections_of(spec: Any, where: str) -> tuple[Section, ...]:
-    """The sections that a TOML value describes; `where` names it in errors."""
+    """Convert a TOML value to sections; `where` names it in errors."""
     if isinstance(spec, list):
         return tuple(_section(item, where) for item in spec)
     return (_section(spec, where),)

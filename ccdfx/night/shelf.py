@@ -1,6 +1,6 @@
-"""A shelf for the frames of one stack: in memory up to a budget, in temporary files beyond it.
+"""Storage for the frames of one stack: in memory up to a limit, then in temporary files.
 
-For an engine that runs elsewhere all go into files, which its workers open themselves.
+If the engine does not share memory, all frames are in files, which its workers open themselves.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ccdfx.records.image import Image
 
 
 class Shelf:
-    """Takes images and gives back what `combine` reads them from: the image itself, or a source of a file."""
+    """Stores images and returns the inputs of `combine`: the image itself, or a source of its file."""
 
-    memory = 1 << 30  # bytes of pixels, flags and variance that one stack keeps in memory
+    memory = 1 << 30  # bytes of pixels, flags and variance in memory per stack
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
@@ -27,7 +27,7 @@ class Shelf:
         self._count = 0
 
     def put(self, image: Image) -> Any:
-        """The image, or where the budget is spent, an open source of a temporary file that holds it."""
+        """Store an image: return it, or beyond the memory limit an open source of its temporary file."""
         planes = (image.array, image.mask, image.variance)
         size = sum(plane.nbytes for plane in planes if plane is not None)
         if size <= self._left:
@@ -42,12 +42,12 @@ class Shelf:
 
 @contextmanager
 def shelf(beside: Path) -> Iterator[Shelf]:
-    """A shelf whose temporary files lie in a hidden folder in `beside`, and are gone at the end of the block.
+    """Yield a shelf with temporary files in a hidden folder in `beside`, removed at the end of the block.
 
     Parameters
     ----------
     beside : Path
-        A directory on a disk with room for the frames.
+        A directory on a disk with enough space for the frames.
     """
     with tempfile.TemporaryDirectory(prefix=".ccdfx-", dir=beside) as folder, ExitStack() as stack:
         yield Shelf(Path(folder), stack)

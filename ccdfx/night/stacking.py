@@ -1,4 +1,4 @@
-"""How a night combines frames: the rule of a recipe made concrete, and the header of what comes out."""
+"""Combination of the frames of a night: the rejection rule of the recipe, and the header of the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_NAMES = 999  # IMCMB001 ... IMCMB999
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """The `Stack` of some frames, how it was made in words, and what its rejection rule warned of."""
+    """The `Stack` of some frames, its HISTORY text, and the warnings issued by its rejection rule."""
 
     stack: Any
     told: str
@@ -28,10 +28,10 @@ class Stacked:
 
 
 def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
-    """The `Rejection` that a recipe names, or None.
+    """Return the `Rejection` that a recipe names, or None.
 
     "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
-    A `ccd_clip` or `cr_reject` that says nothing of gain or read noise gets those of the camera.
+    For `ccd_clip` and `cr_reject`, the default gain and read noise are those of the camera.
     """
     if rule == "none":
         return None
@@ -58,7 +58,7 @@ def stacked(
     weights: Any,
     **levels: Any,
 ) -> Stacked:
-    """Frames stacked as the recipe says; only a mean has weights."""
+    """Combine frames according to the recipe; weights are used only for a mean."""
     from ccdfx.operations.average import mean, median
     from ccdfx.operations.combine import stack
 
@@ -73,7 +73,7 @@ def stacked(
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
-    """The header of a product: that of its first input, what it is, its inputs, and how it was made."""
+    """Make the header of a product: that of its first input, with its type, its inputs and its HISTORY."""
     header = header.remove(*(key for key in header if key.startswith("IMCMB")))
     for key, value in values.items():
         header = header.remove(key) if value is None else header.set(key, value)
@@ -84,14 +84,14 @@ def combined_header(header: Header, names: Sequence[str], values: Mapping[str, A
 
 
 def rejection_facts(made: Stacked) -> dict[str, Any]:
-    """How many pixel values of all frames together the rule rejected, and what it warned of."""
+    """Return the number of values rejected in all frames together, and the warnings of the rule."""
     maps = (made.stack.rejected_low, made.stack.rejected_high)
     total = sum(int(np.sum(counts, dtype=np.int64)) for counts in maps if counts is not None)
     return {"rejected": total, "cautions": list(made.cautions)}
 
 
 def told_rule(reject: Any) -> str:
-    """A rejection rule in a HISTORY line."""
+    """Format a rejection rule for a HISTORY line."""
     if reject is None:
         return "none"
     inner = ",".join(f"{key}={value}" for key, value in reject.parameters.items())

@@ -1,4 +1,4 @@
-"""Counts and lists in plain words."""
+"""Text of counts and lists in messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def counted(count: int, thing: str) -> str:
-    """A number of things.
+    """Format a number of things.
 
     >>> counted(1, "bias frame"), counted(3, "flat"), counted(0, "master")
     ('1 bias frame', '3 flats', '0 masters')
@@ -16,7 +16,7 @@ def counted(count: int, thing: str) -> str:
 
 
 def made(products: Mapping[str, Sequence[Any]]) -> str:
-    """How many products of each sort there are.
+    """Format the number of products of each kind.
 
     >>> made({"masters": [1], "calibrated": [1, 2], "combined": []})
     '1 master, 2 calibrated frames, 0 combined images'
@@ -26,7 +26,7 @@ def made(products: Mapping[str, Sequence[Any]]) -> str:
 
 
 def not_made(file: str, problem: str) -> str:
-    """That a product is not there, and why.
+    """Write that a product could not be made, and why.
 
     >>> not_made("masters/bias.fits", "no frame of 3 is usable")
     'masters/bias.fits could not be made: no frame of 3 is usable'
@@ -35,7 +35,7 @@ def not_made(file: str, problem: str) -> str:
 
 
 def listed(names: Sequence[str], shown: int = 5) -> str:
-    """The first names, and how many more there are.
+    """List the first names, and how many more there are.
 
     >>> listed(["a", "b"]), listed(["a", "b", "c"], shown=1)
     ('a, b', 'a and 2 more')

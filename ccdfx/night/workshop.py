@@ -1,4 +1,4 @@
-"""What the making of every product needs, and the one way in which products are written."""
+"""Common inputs for making the products of one setup, and the function that writes products."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ccdfx.records.image import Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Where the products of one setup are made: the choices, the noise of its camera, the ledger, the output.
+    """Common inputs of all products of one setup: recipe, noise of its camera, ledger and output.
 
-    `further` are the steps that the recipe adds after the calibration.
+    `further` is the pipeline that the recipe applies after the calibration.
     """
 
     recipe: NightRecipe
@@ -28,7 +28,7 @@ class Workshop:
     further: Pipeline
 
     def save(self, image: Image, file: str) -> Path:
-        """Write a product, whole or not at all; `file` is relative to the output."""
+        """Write a product; a failure leaves no partial file. `file` is relative to the output."""
         from ccdfx.io import write
 
         path = self.output / file
@@ -37,12 +37,12 @@ class Workshop:
 
 
 def made_folder(path: Path) -> Path:
-    """The folder, made where it is not there yet.
+    """Make the folder if it does not exist, and return it.
 
     Raises
     ------
     FileError
-        When it cannot be made.
+        The folder cannot be made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Noise: models, what they predict, noise drawn from them, and what a camera's frames measure.
+"""Noise: models, predictions, simulated noise, and measurement from the frames of a camera.
 
 Models work in the unit of the image, ADU for a raw or bias-subtracted frame.
 """

@@ -1,4 +1,4 @@
-"""A number from many blocks of several pairs of frames, with its error."""
+"""Estimates, with errors, from many blocks of several pairs of frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNIFICANT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over blocks with its error, what each pair says alone, with its error, and how many blocks."""
+    """A mean over blocks with its error, those of each pair with their errors, and the number of blocks."""
 
     value: float
     error: float
@@ -25,7 +25,7 @@ class Estimate:
 
 
 def combined(name: str, values: np.ndarray, weights: np.ndarray) -> Estimate:
-    """The mean over pairs (rows) and blocks (columns), without the blocks that lie far out."""
+    """Average over pairs (rows) and blocks (columns), without outlying blocks."""
     known = np.isfinite(values)
     weight = weights[:, None] * known
     total = weight.sum(axis=0)
@@ -58,7 +58,7 @@ def combined(name: str, values: np.ndarray, weights: np.ndarray) -> Estimate:
 
 
 def _disagreement(values: np.ndarray, errors: np.ndarray) -> float:
-    """The square root of the reduced chi-squared of the pairs about their mean, at least 1."""
+    """Return the square root of the reduced chi-squared of the pairs about their mean, at least 1."""
     usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
     if usable.sum() < 2:
         return 1.0
@@ -68,7 +68,7 @@ def _disagreement(values: np.ndarray, errors: np.ndarray) -> float:
 
 
 def growth(estimate: Estimate, levels: np.ndarray) -> tuple[float, float]:
-    """How much what the pairs say grows with their level, and the error of that; (0, 0) if not clearly."""
+    """Fit the slope of the pairs' estimates with level; return it and its error, (0, 0) if insignificant."""
     values, errors = np.array(estimate.alone), np.array(estimate.errors)
     usable = np.isfinite(values) & np.isfinite(errors) & np.isfinite(levels) & (errors > 0)
     if usable.sum() < 2:

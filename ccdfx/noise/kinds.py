@@ -15,7 +15,7 @@ _LARGEST_SPREAD = math.sqrt(np.finfo(np.float64).max)
 
 
 def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseModel:
-    """The noise of a CCD, in ADU: photons, read-out, and sensitivity that differs from pixel to pixel.
+    """Make the noise model of a CCD, in ADU: photons, read noise, and sensitivity that varies between pixels.
 
     ``var(x) = max(0, x) / gain + (readnoise / gain)**2 + (sensitivity * x)**2``
 
@@ -49,7 +49,7 @@ def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseM
 
 
 def poisson_noise() -> NoiseModel:
-    """The noise of counted photons, for an image in counts: ``var(x) = max(0, x)``.
+    """Make the model of photon noise, for an image in counts: ``var(x) = max(0, x)``.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def poisson_noise() -> NoiseModel:
 
 
 def gaussian_noise(sigma: float) -> NoiseModel:
-    """Normal noise of one standard deviation, in the unit of the image: ``var(x) = sigma**2``.
+    """Make a model of normal noise with a standard deviation in the unit of the image: ``var(x) = sigma**2``.
 
     Examples
     --------
@@ -79,9 +79,9 @@ def gaussian_noise(sigma: float) -> NoiseModel:
 
 
 def uniform_noise(lower: float, upper: float, fraction: bool = False) -> NoiseModel:
-    """Noise spread evenly between two limits, in the unit of the image or as fractions of the value.
+    """Make a model of uniform noise between limits, in the unit of the image or as fractions of the value.
 
-    ``var(x) = (upper - lower)**2 / 12``, times ``x**2`` for fractions. The mean shifts by the middle of
+    ``var(x) = (upper - lower)**2 / 12``, times ``x**2`` for fractions. The mean is shifted by the middle of
     the limits.
 
     Examples
@@ -117,7 +117,7 @@ def _check_uniform(lower: float, upper: float, fraction: bool) -> None:
 
 
 def _check_spread(name: str, spread: float, remedy: str) -> None:
-    """Refuse a spread whose square, as the variance has it, is infinite."""
+    """Refuse a spread whose square, the variance, is infinite."""
     if not spread < _LARGEST_SPREAD:
         raise ArgumentError(
             name,
@@ -157,7 +157,7 @@ def _poisson_sample(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Counts around an expectation, in its type. Negative expectations stay as they are, without noise."""
+    """Draw photon counts in the type of their expectation; negative ones are returned without noise."""
     from ccdfx.kernels.counts import FEW, photons
 
     rates = np.ascontiguousarray(expected).reshape(-1)
@@ -169,7 +169,7 @@ def _photons(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _normals(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Standard normal deviates, float32."""
+    """Draw standard normal deviates, float32."""
     from ccdfx.kernels.normals import normals
 
     size = math.prod(shape)
@@ -200,7 +200,7 @@ def _uniform_sample(
 ) -> np.ndarray:
     if (
         not max(-float(lower), float(upper), float(upper) - float(lower)) <= np.finfo(array.dtype).max
-    ):  # infinities of both signs would meet
+    ):  # infinities of both signs would be added
         raise ArgumentError(
             "lower, upper", f"must be limits that {array.dtype} can hold", value=(lower, upper),
             remedy="give the image as float64",
@@ -214,5 +214,5 @@ def _uniform_mean(array: np.ndarray, lower: float, upper: float, fraction: bool)
     return array + array * middle if fraction else array + middle
 
 
-# What the registry offers by name; the numbers are those of a perfect counter, to be configured.
+# Models that the registry offers by name, with the parameters of an ideal detector, to be configured.
 MODELS = (ccd_noise(1.0, 0.0), poisson_noise(), gaussian_noise(1.0), uniform_noise(-0.5, 0.5))

@@ -1,4 +1,4 @@
-"""The record of a noise model, and the sum of two."""
+"""The record of a noise model, and the sum of models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccdfx.records.parameters import frozen, merged
 class NoiseModel:
     """A named kind of noise with its options.
 
-    Two models added with ``+`` make the noise of both, drawn independently.
+    The sum of two models, ``a + b``, is the noise of both, drawn independently.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class NoiseModel:
         ``variance(array, **parameters) -> array``, in the unit of the array squared, for the true values;
         None where there is no formula: `variance_of` then draws samples.
     sample : callable
-        ``sample(array, rng, **parameters) -> array``: the true values with noise, from a numpy Generator. It gets
-        a band of whole rows at a time, with a generator for it.
+        ``sample(array, rng, **parameters) -> array``: the true values with noise, from a numpy Generator. It
+        is called for bands of whole rows, each with its own generator.
     mean : callable or None
         ``mean(array, **parameters) -> array``: the expectation of the sample; None where it is the array.
     check : callable or None
-        ``check(**parameters)`` raises for options that cannot be.
+        ``check(**parameters)`` raises for invalid options.
     floor, ceiling : float or None
         Samples below and above are set to these, as an amplifier does; see `clamped`.
 
@@ -87,13 +87,13 @@ class NoiseModel:
         )
 
     def configure(self, **options: Any) -> NoiseModel:
-        """The model with other options; those of a sum are set on its parts, before they are added."""
+        """Return the model with other options; configure the parts of a sum before they are added."""
         return replace(self, parameters=merged(self.name, self.parameters, options))
 
     def clamped(self, floor: float | None = None, ceiling: float | None = None) -> NoiseModel:
-        """The model whose samples never leave [floor, ceiling].
+        """Return the model with samples clamped to [floor, ceiling].
 
-        Its variance formula stays that of the noise before the clamp, which near a limit is an upper bound;
+        Its variance formula remains that of the noise before clamping, which is an upper bound near a limit;
         ``variance_of(..., samples=n)`` estimates the variance with the clamp.
 
         >>> from ccdfx.noise import ccd_noise
@@ -126,7 +126,7 @@ class _SumOfSamples:
     parts: tuple[NoiseModel, ...]
 
     def __call__(self, array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Each part adds its own noise to the true values, not to those that another part has disturbed."""
+        """Add the noise of each part, drawn for the true values, not for values with noise of other parts."""
         result = np.array(array, dtype=np.float64)  # differences from bright values must not be rounded twice
         for part in self.parts:
             result += part.sample(array, rng, **part.parameters) - array

@@ -1,4 +1,4 @@
-"""What a noise model predicts for an image, and noise drawn from it."""
+"""Prediction of the noise of an image by a noise model, and simulation of noise."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BAND = 1 << 16  # pixels
 
 
 def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rng: Any = 0) -> np.ndarray:
-    """The variance that a model predicts for each pixel.
+    """Predict the variance of each pixel by a noise model.
 
     Parameters
     ----------
     image : Image or 2-D array
-        The true values. Mask, header and variance play no part; non-finite pixels give NaN.
+        The true values. Mask, header and variance are not used; non-finite pixels give NaN.
     model : NoiseModel
     samples : int, optional
-        Estimate the variance from so many draws (at least 2, divisor n - 1), floor and ceiling included. The
-        default takes the formula, or 100 draws where the model has none.
+        Estimate the variance from this many draws (at least 2, divisor n - 1), with floor and ceiling. By
+        default the formula is used, or 100 draws where the model has none.
     rng : Generator or seed
         For the draws.
 
@@ -59,15 +59,15 @@ def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rn
 
 
 def std_of(image: Any, *, model: NoiseModel) -> np.ndarray:
-    """The standard deviation that a model predicts for each pixel: the square root of `variance_of`."""
+    """Predict the standard deviation of each pixel by a noise model: the square root of `variance_of`."""
     result = variance_of(image, model=model)
     return np.sqrt(result, out=result)
 
 
 def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
-    """The signal-to-noise ratio of each pixel: the value divided by `std_of`.
+    """Predict the signal-to-noise ratio of each pixel: the value divided by `std_of`.
 
-    Without noise it is infinite, with the sign of the value; NaN where the value is 0 too.
+    Where the noise is 0 the ratio is infinite, with the sign of the value, or NaN if the value is 0 too.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
 
 
 def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
-    """The image with noise drawn from a model.
+    """Add noise drawn from a model to an image.
 
     Parameters
     ----------
@@ -88,15 +88,15 @@ def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
         The true values, in the unit of the model.
     model : NoiseModel
     rng : numpy Generator or seed
-        Where the random numbers come from; the global state of numpy is never touched. The result does not depend
-        on the number of threads.
+        Source of the random numbers; the global state of numpy is not used. The result does not depend on the
+        number of threads.
 
     Returns
     -------
     Image
-        float32, or float64 for wide input. Mask, header and range are the image's; the model's variance of
-        the true values is added to the image's variance, or starts one. Non-finite pixels stay as they are,
-        with the variance they had.
+        float32, or float64 for wide input. Mask, header and range are those of the image; the variance that
+        the model predicts for the true values is added to that of the image, if it has one. Non-finite pixels
+        and their variance are unchanged.
 
     Examples
     --------
@@ -148,9 +148,9 @@ def _generator(rng: Any) -> np.random.Generator:
 
 
 def _draw(values: np.ndarray, model: NoiseModel, rng: np.random.Generator) -> np.ndarray:
-    """A sample of the model; non-finite values go in as 0 and are the caller's business.
+    """Draw a sample of the model; non-finite values are replaced by 0 and must be handled by the caller.
 
-    Each band of rows has random numbers of its own, so that they do not depend on who draws them, and when.
+    Each band of rows has its own random numbers, so that they do not depend on the threads that draw them.
     """
     rows = max(1, _BAND // values.shape[1])
     starts = range(0, values.shape[0], rows)
@@ -175,7 +175,7 @@ def _draw_band(model: NoiseModel, band: tuple[np.ndarray, np.random.SeedSequence
 
 
 def _of_shape(model: NoiseModel, result: Any, values: np.ndarray) -> np.ndarray:
-    """What a model answers, which must be one number for all pixels or one for each."""
+    """Check that a model returned one number for all pixels or one for each; return one for each."""
     found = np.asarray(result)
     if found.shape not in ((), values.shape):
         raise ArgumentError(
@@ -191,7 +191,7 @@ def _sampled_variance(
     whole("samples", samples, least=2, remedy="a variance needs two draws")
     mean = np.zeros(values.shape)
     squares = np.zeros(values.shape)
-    for number in range(1, samples + 1):  # Welford: one pass, nothing cancels
+    for number in range(1, samples + 1):  # Welford: one pass without cancellation
         drawn = _draw(values, model, rng).astype(np.float64)
         step = drawn - mean
         mean += step / number

@@ -1,4 +1,4 @@
-"""Photon transfer: gain, read and sensitivity noise of a camera from pairs of flats and pairs of biases."""
+"""Photon transfer: gain, read noise and sensitivity noise of a camera from pairs of flats and of biases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NoiseFit:
-    """What `fit_noise` measured.
+    """The noise parameters that `fit_noise` measured.
 
     Attributes
     ----------
@@ -33,10 +33,10 @@ class NoiseFit:
     readnoise, readnoise_error : float
         e- rms per pixel.
     readnoise_adu, readnoise_adu_error : float
-        The read noise as measured, in ADU; it holds the rounding to whole numbers.
+        The read noise as measured, in ADU; it includes the rounding to whole numbers.
     sensitivity, sensitivity_error : float
-        How much the response differs from pixel to pixel, as a fraction of the signal, rms; 0 where the flats
-        show none, and the error then says how much would not have been seen.
+        Variation of the response from pixel to pixel, rms, as a fraction of the signal; 0 where the flats
+        show none, and the error is then the detection limit.
     pairs : int
         Pairs of flats used.
     pair_gains : tuple of float
@@ -44,7 +44,7 @@ class NoiseFit:
     blocks : int
         Blocks of the frame used for the gain.
     method : str
-        How it was measured, in words.
+        Description of the method.
     """
 
     gain: float
@@ -62,7 +62,7 @@ class NoiseFit:
 
     @property
     def model(self) -> NoiseModel:
-        """The `ccd_noise` model of frames of this camera, as long as they are not divided by a flat."""
+        """The `ccd_noise` model of frames of this camera before flat division."""
         from ccdfx.noise.kinds import ccd_noise
 
         return ccd_noise(self.gain, self.readnoise, self.sensitivity)
@@ -70,7 +70,7 @@ class NoiseFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Two flats A and B in blocks: level of A, ratio r of their levels, var(A - r B), var(A) + r**2 var(B)."""
+    """Two flats A and B in blocks: level of A, ratio r of levels, var(A - r B), var(A) + r**2 var(B)."""
 
     level: np.ndarray
     ratio: np.ndarray
@@ -79,13 +79,13 @@ class _Pair:
 
 
 def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
-    """Measure gain, read and sensitivity noise from two or more flats and biases of one camera and setting.
+    """Measure gain, read noise and sensitivity noise from two or more flats and biases of one camera setting.
 
     Parameters
     ----------
     flats : iterable of Image or 2-D array
         In ADU. **The bias must have been subtracted** (overscan, master bias, or both), because their levels
-        are taken for light; they must not have been divided by a flat. Levels and gradients may differ.
+        are taken as light; they must not have been divided by a flat. Levels and gradients may differ.
         Flagged and non-finite pixels are left out: flag saturated ones.
     biases : iterable of Image or 2-D array
         In ADU, of the same shape; their level does not matter.
@@ -104,18 +104,18 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
 
     Notes
     -----
-    In blocks of 32 x 32 pixels (at most 2048 a frame). Flats are paired with their neighbour in brightness.
-    With levels a, b of a block and r = a/b, the difference A - r B is free of everything that belongs to the
-    pixels, and ``var(A - r B) = a (1 + r) / gain + (1 + r**2) R**2`` with R the read noise in ADU, for which
-    pairs of biases give ``var(B1 - B2) = 2 R**2`` (Janesick, Photon Transfer, 2007). Variances come from the
-    clipped mixed differences that `background` describes, so stars, bad columns and gradients do no harm.
-    The scatter of the flats themselves is larger by the sensitivity s, which differs from pixel to pixel and is the
-    same in both: ``var(A) + r**2 var(B) - var(A - r B) = 2 (s a)**2``. Noise in proportion to the signal that changes
-    from frame to frame makes ``var(A - r B)`` grow as a**2; flats of several levels show it, and where it
-    stands out by five times its error it is taken out of the gain and added to s.
+    Blocks of 32 x 32 pixels (at most 2048 per frame) are used. Flats are paired with their neighbour in
+    brightness. With levels a, b of a block and r = a/b, the fixed pattern cancels in the difference A - r B,
+    and ``var(A - r B) = a (1 + r) / gain + (1 + r**2) R**2`` with R the read noise in ADU, for which pairs of
+    biases give ``var(B1 - B2) = 2 R**2`` (Janesick, Photon Transfer, 2007). Variances come from the clipped
+    mixed differences described in `background`, which are robust against stars, bad columns and gradients.
+    The scatter of the flats themselves is larger by the sensitivity s, which varies between pixels and is the
+    same in both flats: ``var(A) + r**2 var(B) - var(A - r B) = 2 (s a)**2``. Noise proportional to the signal
+    that changes from frame to frame makes ``var(A - r B)`` grow as a**2; flats of several levels reveal it,
+    and where it exceeds five times its error, the gain is corrected for it and it is added to s.
 
-    Each block is averaged over the pairs, and the scatter of the blocks gives the error; where pairs disagree
-    by more than that, the error grows by the square root of their reduced chi-squared.
+    Each block is averaged over the pairs, and the error comes from the scatter of the blocks; where pairs
+    disagree by more than that, the error is multiplied by the square root of their reduced chi-squared.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
 
 
 def _root(square: float, error: float) -> tuple[float, float]:
-    """The square root of what cannot be negative, and its error."""
+    """Return the square root of an estimate, limited to 0 or more, and its error."""
     root = math.sqrt(max(0.0, square))
     return root, error / (2.0 * root) if square > error else math.sqrt(error)
 
@@ -179,13 +179,13 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
 
 
 def _read_variance(biases: Sequence[Image]) -> Estimate:
-    """The variance of one bias pixel, from each bias and the next."""
+    """Estimate the variance of a bias pixel from the differences of successive biases."""
     tables = [_table(_float(a) - _float(b), _bad(a, b)) for a, b in pairwise(biases)]
     return combined("biases", np.array([table[:, 5] ** 2 / 2.0 for table in tables]), np.ones(len(tables)))
 
 
 def _pairs(flats: Sequence[Image]) -> list[_Pair]:
-    """Each flat with the next brighter one."""
+    """Pair each flat with the next brighter one."""
     typical = [_median(flat) for flat in flats]
     for level in typical:
         if not level > 0:
@@ -198,7 +198,7 @@ def _pairs(flats: Sequence[Image]) -> list[_Pair]:
 
 
 def _pair(first: Image, second: Image) -> _Pair:
-    bad = _bad(first, second)  # levels of the same pixels, or their ratio would hold those that differ
+    bad = _bad(first, second)  # levels must come from the same pixels, or their ratio is biased
     one, two = (_table(_float(flat), bad) for flat in (first, second))
     a, b = one[:, 1], two[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -208,7 +208,7 @@ def _pair(first: Image, second: Image) -> _Pair:
 
 
 def _transfer(pairs: Sequence[_Pair], read: float) -> tuple[Estimate, float, tuple[float, float]]:
-    """1/gain, by how much it falls when the read variance grows by one, and how it grows with the level."""
+    """Estimate 1/gain, its decrease per unit of read variance, and its slope with level (with error)."""
     estimates, weights, slopes, levels = [], [], [], []
     for pair in pairs:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -235,7 +235,7 @@ def _transfer(pairs: Sequence[_Pair], read: float) -> tuple[Estimate, float, tup
 
 
 def _pattern(pairs: Sequence[_Pair]) -> Estimate:
-    """The square of the sensitivity that two flats have in common."""
+    """Estimate the square of the sensitivity, which is common to two flats."""
     estimates, weights = [], []
     for pair in pairs:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -251,7 +251,7 @@ def _typical(values: np.ndarray, usable: np.ndarray) -> float:
 
 
 def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.ndarray:
-    """first - ratio second, with one ratio a block; NaN where no block was measured."""
+    """Compute first - ratio second, with one ratio per block; NaN where no block was measured."""
     shape = first.shape
     size = block_size(shape)
     grid = np.full((shape[0] // size, shape[1] // size), np.nan)
@@ -262,7 +262,7 @@ def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.nda
 
 
 def _table(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """`block_table` of an array; the scatter of blocks with too few good pixels is NaN."""
+    """Compute the `block_table` of an array; blocks with too few good pixels are NaN except for the count."""
     size = block_size(array.shape)
     blocks = spread_blocks(array.shape, size)
     table = np.empty((blocks.size, 6))

@@ -1,4 +1,4 @@
-"""Laying images of one field on one grid of pixels, however they lie on one another."""
+"""Alignment: resampling the images of one field onto one pixel grid."""
 
 from __future__ import annotations
 
@@ -30,33 +30,34 @@ _NODES = 12
 def measure_transform(
     image: Any, *, reference: Any, by: str = "stars", model: str = "similarity", name: str = "image"
 ) -> Transform:
-    """The transform that brings `image` onto `reference`.
+    """Measure the transform that brings `image` onto `reference`.
 
     Parameters
     ----------
     image, reference : Image or 2-D array
-        Of one unit; for "phase" also of one shape, window and binning. Flagged pixels play no part.
+        Of one unit; for "phase" also of one shape, window and binning. Flagged pixels are ignored.
     by : {"stars", "phase", "wcs"}
-        By the stars that `find_sources` finds in both, as `match_stars` matches them (within 0.4 of their FWHM, at
-        least 1.5 pixels), and where too few do, as
-        `measure_shift` does; by the correlation of the images, cleaned of hot pixels and of everything smooth, in the band of
-        frequencies in which they have structure in common, to a fraction of a pixel, a shift alone; or by what the headers
-        say of the sky, without looking at a pixel.
+        "stars": from the stars that `find_sources` finds in both, matched by `match_stars` (within 0.4 of
+        their FWHM, at least 1.5 pixels), or, if too few match, as in `measure_shift`. "phase": a shift alone,
+        to a fraction of a pixel, from the cross-correlation of the images, cleaned of hot pixels and of all
+        smooth structure, in the band of frequencies in which they have structure in common. "wcs": from the
+        WCS in the headers, without using the pixels.
     model : {"similarity", "affine"}
-        For stars, as in `match_stars`.
+        For "stars", as in `match_stars`.
     name : str
-        What to call `image` when it fails.
+        Name of `image` in error messages.
 
     Returns
     -------
     Transform
-        For stars its `pairs` are rows of ``find_sources(image)`` and ``find_sources(reference)``. For "wcs" `rms` and
-        `error` are what the best affine transform leaves of the difference of the two.
+        For "stars" its `pairs` are rows of ``find_sources(image)`` and ``find_sources(reference)``. For "wcs"
+        `rms` and `error` are the rms and the greatest residual of the best affine transform.
 
     Raises
     ------
     AlignmentError
-        Nothing beyond chance; or two WCS between which no affine transform is right within 0.25 pixels.
+        No transform is significant against chance; or two WCS between which no affine transform is right
+        within 0.25 pixels.
     ArgumentError
         A header without celestial WCS.
     MismatchError
@@ -90,20 +91,20 @@ def measure_transform(
 def measure_transforms(
     images: Iterable[Any], *, reference: int = 0, by: str = "stars", model: str = "similarity"
 ) -> tuple[Transform | AlignmentError, ...]:
-    """The transforms that bring all images onto one of them; a failure takes the place of its transform.
+    """Measure the transforms of all images onto one of them; a failed one is returned as an error.
 
     Parameters
     ----------
     images : iterable of Image or 2-D array
     reference : int
-        Which of them is the reference; negative counts from the end.
+        Index of the reference; negative counts from the end.
     by, model
         As in `measure_transform`.
 
     Returns
     -------
     tuple of Transform or AlignmentError
-        One an image. The error is returned, not raised, so that a frame can be left out and the reason said.
+        One per image. Errors are returned, not raised, so that a frame can be left out with a known reason.
 
     Raises
     ------
@@ -132,35 +133,36 @@ def measure_transforms(
 def align(
     images: Iterable[Any], *, reference: int = 0, by: str = "shift", kernel: str = "spline"
 ) -> list[Image]:
-    """All images resampled onto the pixel grid of one of them.
+    """Resample all images onto the pixel grid of one of them.
 
     Parameters
     ----------
     images : iterable of Image or 2-D array
     reference : int
-        Which of them is the reference. It is returned as it is.
+        Index of the reference, which is returned unchanged.
     by : {"shift", "phase", "stars", "wcs"}
-        A shift from the stars, or from the correlation where there are too few (`measure_shifts`); a shift from the
-        correlation alone; rotation, scale, mirror and shift, where needed, from the stars; or whatever the headers
-        say. `measure_transform` explains the last three, and reports residuals.
+        "shift": a shift from the stars, or from the correlation if there are too few (`measure_shifts`).
+        "phase": a shift from the correlation alone. "stars": rotation, scale, mirror and shift, where needed,
+        from the stars. "wcs": from the headers. See `measure_transform` for the last three and for residuals.
     kernel : {"spline", "lanczos"}
-        As in `shift` and `warp`, which say what becomes of mask, variance, header and flux.
+        As in `shift` and `warp`, which describe what happens to mask, variance, header and flux.
 
     Returns
     -------
     list of Image
-        Of the shape and range of the reference.
+        With the shape and range of the reference.
 
     Raises
     ------
     AlignmentError
-        The first image that cannot be aligned; `measure_shifts` and `measure_transforms` give them all.
+        Raised for the first image that cannot be aligned; `measure_shifts` and `measure_transforms` return
+        all errors.
     ArgumentError
-        By "wcs", a header without celestial WCS.
+        With "wcs", a header without celestial WCS.
     MismatchError
-        Units differ; by "shift" and "phase", also shape, window or binning.
+        Units differ; with "shift" and "phase", also shape, window or binning.
     UnknownNameError
-        Another kernel or another way.
+        Unknown `kernel` or `by`.
 
     Examples
     --------
@@ -207,7 +209,7 @@ def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transfor
     except AlignmentError as unmatched:
         if image.shape != reference.shape:
             raise
-        # A shift has fewer ways to be right by chance, so that fewer stars prove it.
+        # A shift has fewer free parameters, so that fewer stars make it significant.
         try:
             step = measure_shift(image, reference=reference, name=name)
         except AlignmentError:
@@ -233,7 +235,7 @@ def _by_phase(image: Image, reference: Image, name: str) -> Transform:
 
 
 def _by_wcs(image: Image, reference: Image, name: str) -> Transform:
-    """The affine transform that a grid of pixels of the image follows through the sky."""
+    """Fit the affine transform that a grid of pixels follows from one WCS to the other."""
     systems = []
     for one, called in ((image, name), (reference, "reference")):
         system = astropy_wcs(one.header)
@@ -270,7 +272,7 @@ def _by_wcs(image: Image, reference: Image, name: str) -> Transform:
 
 
 def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Places (n, 2) in the other WCS; NaN where it has none."""
+    """Convert pixels to those of the other WCS, (n, 2); return NaN if that does not converge."""
     from astropy.wcs import NoConvergence
 
     try:

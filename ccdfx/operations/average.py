@@ -1,4 +1,4 @@
-"""What becomes of the values of a pixel that survive: mean, median, sum or an extreme."""
+"""Averages: how the values kept of each pixel become one value (mean, median, sum or an extreme)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ccdfx.records.words import one_of
 
 EVEN = ("middle", "lower", "lower of two")  # what a median takes of an even number of values
 
-# n Var(median of n) / sigma^2 for normal values, n = 1 ... 20: integrals over the density of the order statistics
-# (H. A. David & H. N. Nagaraja, Order Statistics, 2003, chapter 3), by quadrature to 1e-6.
+# n Var(median of n) / sigma^2 for normal values, n = 1 ... 20: integrals over the density of the order
+# statistics (H. A. David & H. N. Nagaraja, Order Statistics, 2003, chapter 3), by quadrature to 1e-6.
 _EXACT = (
     1.0, 1.0, 1.346013, 1.192798, 1.434168, 1.288456, 1.473128, 1.345447, 1.494912, 1.383264,
     1.508787, 1.410194, 1.518387, 1.430350, 1.525420, 1.446003, 1.530792, 1.458513, 1.535029, 1.468741,
@@ -26,8 +26,8 @@ _EXACT = (
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """How the survivors of a pixel become one value; made by `mean`, `inverse_variance_mean`, `median`, `total`,
-    `minimum`, `maximum` or `custom`.
+    """How the values kept of a pixel become one value; made by `mean`, `inverse_variance_mean`, `median`,
+    `total`, `minimum`, `maximum` or `custom`.
 
     Parameters
     ----------
@@ -43,19 +43,19 @@ class Average:
         object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Average:
-        """The average with other options; an unknown one is an error."""
+        """Return the average with other options; an unknown one is an error."""
         return AVERAGES.get(self.name, custom)(**merged(self.name, self.parameters, options))
 
     @property
     def function(self) -> Callable[[Any], Any] | None:
-        """The Python function that does it, or None where the kernel does."""
+        """The Python function that averages, or None if the kernel does."""
         return self.parameters.get("function")
 
 
 def mean() -> Average:
-    """The arithmetic mean of the survivors; with weights, ``sum w x / sum w``.
+    """Take the arithmetic mean of the values kept; with weights, ``sum w x / sum w``.
 
-    Its variance is ``sum w^2 v / (sum w)^2`` from the frames' variances v, else the empirical scatter
+    Its variance is ``sum w^2 v / (sum w)^2`` if the frames have variances v, else the empirical
     ``sum (x - mean)^2 / (n (n - 1))``.
 
     >>> mean().name
@@ -65,12 +65,13 @@ def mean() -> Average:
 
 
 def inverse_variance_mean() -> Average:
-    """The mean of the survivors weighted by their variances v: ``sum x / v / sum 1 / v``, of variance ``1 / sum 1 / v``.
+    """Take the mean of the values kept, weighted by their variances v: ``sum x / v / sum 1 / v``, of variance
+    ``1 / sum 1 / v``.
 
-    The most precise mean where the variances are right and know nothing of the values themselves: where they were
-    estimated from the counts of each pixel, low values look more certain than they are, and pull the mean down.
-    All frames must have a variance. A value whose variance is 0 (below 1e-200) or not finite says nothing of how certain
-    it is, and weighs nothing; where that holds for all survivors, it is their plain mean (of variance ``sum v / n^2``).
+    This is the most precise mean if the variances are right and independent of the values. Variances
+    estimated from the counts of each pixel are smaller for low values, which pulls the mean down. All frames
+    must have a variance. A value whose variance is 0 (below 1e-200) or not finite has weight 0; if that holds
+    for all values kept, their plain mean is taken (of variance ``sum v / n^2``).
 
     >>> inverse_variance_mean().name
     'inverse_variance_mean'
@@ -79,22 +80,22 @@ def inverse_variance_mean() -> Average:
 
 
 def median(*, even: str = "middle") -> Average:
-    """The median of the survivors.
+    """Take the median of the values kept.
 
-    Its variance is that of the mean times n Var / sigma^2 of normal values (`median_efficiency`; for the lower of the
-    middle values, the same of that order statistic).
+    Its variance is that of the mean times n Var / sigma^2 of normal values (`median_efficiency`; for the
+    lower of the two middle values, that of this order statistic).
 
     Parameters
     ----------
     even : {"middle", "lower", "lower of two"}
-        What is taken of an even number of values: the mean of the two middle ones, the lower of them, or, as IRAF's
-        lmedian does, the lower one where there are only two and the mean of the middle ones otherwise. A lower
-        value is one of the values that went in, and on average less than the median.
+        What is taken from an even number of values: the mean of the two middle ones, the lower of them, or,
+        as in IRAF's lmedian, the lower one if there are only two values and the mean of the middle ones
+        otherwise. A lower value is one of the input values, and on average less than the median.
 
     Raises
     ------
     ArgumentError
-        Another word.
+        Unknown `even`.
 
     >>> median().name, median(even="lower").parameters
     ('median', even='lower')
@@ -103,10 +104,10 @@ def median(*, even: str = "middle") -> Average:
 
 
 def minimum() -> Average:
-    """The smallest of the survivors.
+    """Take the smallest of the values kept.
 
-    Its variance is that of the mean times n Var / sigma^2 of the smallest of n normal values; the values that a rule
-    has dropped do not enter.
+    Its variance is that of the mean times n Var / sigma^2 of the smallest of n normal values; values that a
+    rule has rejected are not used.
 
     >>> minimum().name
     'minimum'
@@ -115,7 +116,7 @@ def minimum() -> Average:
 
 
 def maximum() -> Average:
-    """The greatest of the survivors; its variance is found as that of `minimum`.
+    """Take the greatest of the values kept; its variance is computed as that of `minimum`.
 
     >>> maximum().name
     'maximum'
@@ -124,7 +125,7 @@ def maximum() -> Average:
 
 
 def total() -> Average:
-    """The sum of the survivors; where values are missing or rejected it is the sum of fewer.
+    """Sum the values kept; where values are missing or rejected, fewer are added.
 
     Its variance is n^2 times that of the mean.
 
@@ -135,21 +136,21 @@ def total() -> Average:
 
 
 def custom(function: Callable[[Any], Any]) -> Average:
-    """What a Python function makes of the masked stack.
+    """Average by a Python function of the masked stack.
 
-    It is slower than the others by the time of the function. The variance of its result is not known.
+    It is slower than the others, by the time that the function takes. The variance of its result is unknown.
 
     Parameters
     ----------
     function : callable
-        ``function(values) -> (rows, nx)``: `values` is a masked array (n, rows, nx) of the scaled values, in which
-        what is missing or rejected is masked. It sees some rows at a time, so it must treat pixels one by one. A
-        pixel that is masked or not finite in the result has no value.
+        ``function(values) -> (rows, nx)``: `values` is a masked array (n, rows, nx) of the scaled values, in
+        which missing and rejected values are masked. It is called for some rows at a time, so it must treat
+        pixels independently. A pixel that is masked or not finite in the result has no value.
 
     Raises
     ------
     ArgumentTypeError
-        What cannot be called.
+        `function` is not callable.
 
     >>> custom(np.ma.median).name
     'custom'
@@ -167,7 +168,7 @@ AVERAGES: Mapping[str, Callable[..., Average]] = {
 
 
 def as_average(average: Any) -> Average:
-    """The average that was given, as a record or as its factory."""
+    """Convert a given average, factory or function to an `Average`."""
     if isinstance(average, Average):
         return average
     if any(average is factory for factory in AVERAGES.values()):
@@ -193,10 +194,10 @@ def require_variances(frames: Sequence[Any], average: Average) -> None:
 
 
 def median_efficiency(count: int) -> float:
-    """n Var(median) / sigma^2 of n normal values: how much noisier the median is than the mean.
+    """Compute n Var(median) / sigma^2 of n normal values: the variance of the median over that of the mean.
 
-    Exact to n = 20; beyond it the expansion pi/2 (1 - c/n), c = (4 - pi)/2 for odd n (Hojo 1931, Biometrika 23, 315)
-    and c = (4 - pi)/2 + 1 - 2.8/n for even n (fitted; both within 1e-3 of the exact values).
+    Exact to n = 20; beyond it the expansion pi/2 (1 - c/n), c = (4 - pi)/2 for odd n (Hojo 1931, Biometrika
+    23, 315) and c = (4 - pi)/2 + 1 - 2.8/n for even n (fitted; both within 1e-3 of the exact values).
 
     >>> median_efficiency(3), round(median_efficiency(101), 3)
     (1.346013, 1.564)
@@ -208,7 +209,7 @@ def median_efficiency(count: int) -> float:
 
 
 def order_efficiency(rank: int, count: int) -> float:
-    """n Var / sigma^2 of the value of one rank (from 1) among n normal values, by quadrature of its density.
+    """Compute n Var / sigma^2 of the value of one rank (from 1) among n normal values, by quadrature.
 
     The density is n! / ((k-1)! (n-k)!) F^(k-1) (1-F)^(n-k) f (David & Nagaraja 2003, equation 2.1.6).
 
@@ -216,7 +217,7 @@ def order_efficiency(rank: int, count: int) -> float:
     1.3634
     """
     z, cdf, pdf = _normal_grid()
-    above = cdf[::-1]  # 1 - F without loss
+    above = cdf[::-1]  # 1 - F without cancellation
     size = math.lgamma(count + 1) - math.lgamma(rank) - math.lgamma(count - rank + 1)
     log = size + (rank - 1) * np.log(cdf) + (count - rank) * np.log(above) + np.log(pdf)
     density = np.exp(log) * (z[1] - z[0])
@@ -232,7 +233,7 @@ def _normal_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def efficiency_table(average: Average, count: int) -> np.ndarray:
-    """n Var / sigma^2 of an average that is a rank of the survivors, for 0 ... count of them."""
+    """Tabulate n Var / sigma^2 of an average that is an order statistic, for 0 ... `count` values kept."""
     if average.name in ("minimum", "maximum"):
         return np.array([1.0, *(order_efficiency(1, n) for n in range(1, count + 1))])
     table = np.array([median_efficiency(n) for n in range(count + 1)])
@@ -244,10 +245,11 @@ def efficiency_table(average: Average, count: int) -> np.ndarray:
 
 
 def trimmed_efficiency(low: float, high: float) -> float:
-    """n Var / sigma^2 of the mean of normal values without the fractions `low` and `high` at the ends.
+    """Compute n Var / sigma^2 of the mean of normal values trimmed by the fractions `low` and `high`.
 
-    The limit for large n (Stigler 1973, Annals of Statistics 1, 472): the variance of the winsorized distribution
-    over the square of the fraction kept. For 5 values without minimum and maximum it is 1.145, the exact value 1.135.
+    This is the limit for large n (Stigler 1973, Annals of Statistics 1, 472): the variance of the winsorized
+    distribution over the square of the fraction kept. For 5 values without minimum and maximum it is 1.145,
+    the exact value 1.135.
 
     >>> trimmed_efficiency(0.0, 0.0), round(trimmed_efficiency(0.2, 0.2), 3)
     (1.0, 1.145)

@@ -1,4 +1,4 @@
-"""Arithmetic with master frames: bias, dark, flat, gain, noise; one by one, or fused in one pass."""
+"""Calibration of a frame by bias, dark, flat, gain and noise, one by one or fused in one pass."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
     Returns
     -------
     Image
-        float32, or float64 where an input needs it; integers never wrap. The variances add. Flags of the bias
-        join those of the image; where the bias is not finite the pixel stays as it was and is flagged
-        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header stays.
+        float32, or float64 if an input needs it; integers never overflow. The variances add. Flags of the
+        bias are added to those of the image; where the bias is not finite, the pixel is unchanged and flagged
+        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header is unchanged.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str 
     ----------
     image : Image or 2-D array
     dark : Image, Master or 2-D array
-        Its bias subtracted, if it is to be scaled.
+        With its bias subtracted, if it is to be scaled.
     scale : None, "exposure" or float
-        None subtracts the dark as it is, and refuses a dark whose known exposure time differs from the known
-        one of the image by more than 0.1 %. "exposure" multiplies the dark by the ratio of the exposure
-        times. A number above zero is the factor.
+        None subtracts the dark unscaled, and refuses a dark if both exposure times are known and differ by
+        more than 0.1 %. "exposure" multiplies the dark by the ratio of the exposure times. A number above
+        zero is the factor.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def divide_flat(
     flat: Frame,
     normalise: str | float | Callable[[np.ndarray], float] | None = "median",
 ) -> Image:
-    """Divide by a flat field of level one: ``x / (f / level)``.
+    """Divide by a flat field, normalised to a level of 1: ``x / (f / level)``.
 
     Parameters
     ----------
@@ -111,15 +111,15 @@ def divide_flat(
     flat : Image, Master or 2-D array
     normalise : "median", "mean", "min", "max", function, float or None
         The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
-        above zero. A function gets those pixels as a 1-D array. None takes the flat as it is.
+        above zero. A function gets those pixels as a 1-D array. None does not normalise the flat.
 
     Returns
     -------
     Image
         Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
-        pixel stays undivided and is flagged BAD_PIXEL, besides the flags of the flat; a result is never
-        infinite for it. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4`` with f of level
-        one; an infinite one stays infinite. The header stays.
+        pixel is not divided and is flagged BAD_PIXEL, in addition to the flags of the flat, so that the flat
+        never makes a result infinite. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4``
+        with f normalised; an infinite variance stays infinite. The header is unchanged.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
     Raises
     ------
     MismatchError
-        When the unit of the image is known and is not ADU, so that a second conversion is refused.
+        When the unit of the image is known and is not ADU (a second conversion is refused).
     ArgumentError, ArgumentTypeError
         When the gain is not a finite number above zero.
 
@@ -169,7 +169,7 @@ def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
 
 
 def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
-    """Add the noise of the frame itself to its variance.
+    """Add the variance of the frame's own noise to its variance.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
     Returns
     -------
     Image
-        With a variance, starting from zero when the image had none, NaN where the value is not finite; all
-        else as it was.
+        With a variance, NaN where the value is not finite; if the image had none, it is that of the noise
+        alone. All else is unchanged.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
             "noise", "must give variances of at least 0", value=noise.name, remedy="mend the model"
         )
     if image.variance is not None:
-        with np.errstate(over="ignore"):  # what the type cannot hold is infinite
+        with np.errstate(over="ignore"):  # values beyond the type become infinite
             variance += image.variance
     return adopt(image.array, image.header, image.mask, image.range, variance)
 
@@ -220,17 +220,17 @@ def calibrate(
     bad_pixels: Any = None,
     gain: float | None = None,
 ) -> Image:
-    """Calibrate a frame in one pass over memory; what is None is not done.
+    """Calibrate a frame in one pass over memory; steps whose argument is None are skipped.
 
-    The same as `mask_saturated`, `mask_invalid`, `mask_from`, `subtract_bias`, `add_variance`,
-    `subtract_dark`, `divide_flat` and `to_electrons` one after the other, with their arguments (`dark_scale`
-    is `scale`), checks and errors, to the rounding of the working type; the flags are identical.
+    Equivalent to `mask_saturated`, `mask_invalid`, `mask_from`, `subtract_bias`, `add_variance`,
+    `subtract_dark`, `divide_flat` and `to_electrons` in this order, with their arguments (`dark_scale` is
+    `scale`), checks and errors, to the rounding of the working type; the flags are identical.
 
     Returns
     -------
     Image
-        Float, with a mask; in electrons when `gain` is given, else in ADU. It has a variance when the image,
-        a master or `noise` brings one.
+        Float, with a mask; in electrons if `gain` is given, else in ADU. It has a variance if the image, a
+        master or `noise` provides one.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def calibrate(
 
 
 def _require_used(name: str, master: Any, **options: Any) -> None:
-    """An option of a master that is not there would be ignored."""
+    """Refuse the options of a master that is not given: they would be ignored."""
     for option, value in options.items():
         if master is None and value is not None:
             raise ArgumentError(

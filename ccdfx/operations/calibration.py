@@ -1,4 +1,4 @@
-"""What is done to the pixels of a frame in one pass, as a record, and the pass itself."""
+"""Record of the calibration of a frame (masters and numbers), and the one pass that applies it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.pixels import variance_as, working_dtype
 
-# Fewer pixels than this are not worth a thread of their own.
+# Pixels per tile: a smaller tile costs more than its own thread saves.
 TILE_PIXELS = 1 << 20
-# What stands for a bias, dark and flat that are not there.
+# Stand-ins for a bias, dark and flat that are not given.
 _NEUTRAL = pixels.ZEROS, pixels.ZEROS, pixels.ONES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
-    """Checked masters and numbers of one pass; what is None (or 1) is not done.
+    """Checked masters and numbers of one pass; a step whose value is None (or 1) is skipped.
 
     `noise` is (gain, readnoise, sensitivity) of the CCD equation; `flagging` asks for a mask even if it is
     empty.
@@ -46,7 +46,7 @@ class Calibration:
 
 
 def run(image: Image, calibration: Calibration, header: Header | None = None) -> Image:
-    """The image after one pass of the kernel; the header stays, unless another is given."""
+    """Calibrate the image in one pass of the kernel; `header`, if given, replaces its header."""
     masters = [None if master is None else master.array for master in calibration.masters]
     kind = working_dtype(image.array, *(array for array in masters if array is not None))
     masks = [
@@ -107,7 +107,7 @@ def _run_tile(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], tile: tu
 
 
 def _raw(array: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Two-byte integers are converted by the kernel, all other types before it."""
+    """Flatten the pixels in the working type; 16-bit integers are left to the kernel if that is float32."""
     short = array.dtype in (np.uint16, np.int16) and kind == np.float32
     return _flat(array if short else array.astype(kind, copy=False))
 
@@ -117,7 +117,7 @@ def _plane(array: np.ndarray | None, kind: np.dtype, absent: dict[np.dtype, np.n
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
-    """One-dimensional and read-only: numba would compile anew for a writable array."""
+    """Flatten the array and make it read-only: numba would compile again for a writable one."""
     line = np.ascontiguousarray(array).reshape(-1)
     line.flags.writeable = False
     return line

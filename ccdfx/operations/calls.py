@@ -1,4 +1,4 @@
-"""The call of a kernel that does a job."""
+"""Kernel calls: the kernel of a stacking job and its arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ccdfx.operations.stacking import Job, arranged
 class Call:
     """The kernel and its arguments between the table of frames and the outputs.
 
-    For a rule that needs a sigma of each line: the rule that measures it, and the kernel that goes line by line.
+    `scatter` and `by_line` are for a rule that needs a sigma of each image line: the rule that measures it,
+    and the kernel that works line by line.
     """
 
     kernel: Callable[..., bool]
@@ -34,7 +35,7 @@ def call_of(job: Job) -> Call:
     count, arrangement = len(job.frames), arranged(job)
     tables = np.ones((2, count + 1))
     tables[0] = efficiency_table(job.average, count)
-    # An end of the survivors says nothing of the values that were dropped beyond it.
+    # No trim correction for an extreme: it has no information on the values dropped beyond it.
     extreme = job.average.name in ("minimum", "maximum")
     trims = None if arrangement is None or extreme else arrangement.trims
     tables[1] = trimmed_efficiency(*(trims or (0.0, 0.0)))
@@ -50,7 +51,7 @@ def _ranking_call(job: Job, plan: np.ndarray, arrangement: Arrangement | None, t
     from ccdfx.kernels.sorters import sorter
     from ccdfx.kernels.stack import stack_kernel
 
-    if arrangement is None:  # the kernel takes a rule, which it never calls
+    if arrangement is None:  # the kernel needs a rule as argument, which it never calls
         idle = minmax()
         arrangement = idle.arrange(idle.parameters, StackFacts(3, (1.0,), (0.0,), False))
     kind, by_frame = job.kind.str[1:], averages.knows_frames(plan)

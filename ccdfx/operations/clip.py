@@ -1,4 +1,4 @@
-"""Finding deviant pixels, and replacing or flagging what was found: `find_*`, then `replace`."""
+"""Clipping of deviant pixels: `find_*` finds them, then `replace` replaces or flags them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccdfx.records.words import one_of
 def clip_invalid(
     image: Any, *, by: By = "mask", full: Any = None, flag: Flag | str | None = Flag.NO_DATA
 ) -> Image:
-    """`find_invalid`, then `replace`: see there.
+    """Replace or flag the pixels that `find_invalid` finds; see there and `replace`.
 
     Examples
     --------
@@ -33,7 +33,9 @@ def clip_threshold(
     full: Any = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
-    """`find_threshold`, then `replace`: see there. Flagged pixels are left alone.
+    """Replace or flag the pixels that `find_threshold` finds; see there and `replace`.
+
+    Flagged pixels are not changed.
 
     Examples
     --------
@@ -54,7 +56,9 @@ def clip_outliers(
     full: Any = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
-    """`find_outliers`, then `replace`: see there. Flagged pixels are left alone; `full` serves both.
+    """Replace or flag the pixels that `find_outliers` finds; see there and `replace`.
+
+    Flagged pixels are not changed; `full` is used for both.
 
     Examples
     --------
@@ -77,7 +81,9 @@ def clip_sigma(
     full: Any = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
-    """`find_sigma`, then `replace`: see there. Flagged pixels are left alone; `full` serves both.
+    """Replace or flag the pixels that `find_sigma` finds; see there and `replace`.
+
+    Flagged pixels are not changed; `full` is used for both.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Many frames into one: normalise, reject, average, in one pass over tiles of rows."""
+"""Combination of frames into one: normalisation, rejection and averaging in one pass over tiles of rows."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ Offsets = Sequence[tuple[float, float]] | str | Placement | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """A combined image with the maps of how it came about; all maps are read-only and of the shape (ny, nx).
+    """A combined image with maps of counts, rejections and exposure; all are read-only, of shape (ny, nx).
 
     Parameters
     ----------
     value : float32 or float64 array
-        The average of the survivors; 0 where nothing survives.
+        The average of the values kept; 0 where none is kept.
     variance : array or None
-        Of `value`; 0 where nothing survives, infinite where it is not known (one survivor without variance).
-        None when nothing is known of any pixel: one frame without variance, or an average in Python.
+        Of `value`; 0 where no value is kept, infinite where it is unknown (one value kept, without variance).
+        None if it is unknown for all pixels: one frame without variance, or an average in Python.
     count : uint16 array
-        How many values survive.
+        Number of values kept.
     rejected_low, rejected_high : uint16 array
-        How many values the rule rejected below and above; missing values are not among them.
+        Number of values that the rule rejected below and above; missing values are not among them.
     flags : uint8 array
-        0 where something survives; else NO_DATA and the flags of all frames. Flags that were not to make a value bad
-        stay where any frame has them.
+        0 where a value is kept; else NO_DATA and the flags of all frames. Flags that do not make a value bad
+        (see `flags` of `combine`) are set where any frame has them.
     exposure : float32 array or None
-        The exposure times (EXPTIME, else EXPOSURE, in s) of the survivors that have weight, added up; None when a
-        frame does not say it.
+        The sum of the exposure times (EXPTIME, else EXPOSURE, in s) of the values kept whose weight is not 0;
+        None if a frame does not have one.
     header : Header
     range : Range
     frames : int
-        How many went in.
+        Number of frames combined.
     rejects : uint8 array or None
-        Which frames the rule rejected where, one bit a frame, shape (ceil(frames / 8), ny, nx); `rejected_in` reads
-        it. None unless it was asked for.
+        Which frames the rule rejected where, one bit per frame, shape (ceil(frames / 8), ny, nx); read it
+        with `rejected_in`. None unless `follow` was set.
     """
 
     value: np.ndarray
@@ -68,13 +68,13 @@ class Stack:
 
     @property
     def image(self) -> Image:
-        """What `combine` gives: value, variance, flags (None where there are none), header and window."""
+        """What `combine` returns: value, variance, flags (None if there are none), header and window."""
         return adopt(
             self.value, self.header, self.flags if self.flags.any() else None, self.range, self.variance
         )
 
     def rejected_in(self, frame: int) -> np.ndarray:
-        """Where the rule rejected the value of a frame (from 0), as a bool array (ny, nx)."""
+        """Return a bool array (ny, nx), True where the rule rejected the value of a frame (from 0)."""
         if self.rejects is None:
             raise ArgumentError(
                 "frame", "cannot be told from the others", remedy="give follow=True to ccdfx.stack"
@@ -105,62 +105,67 @@ def combine(
 ) -> Image:
     """Combine frames into one image.
 
-    Values x of frame l become x' = x / s_l - z_l; then the rule rejects; then the survivors are averaged. A value that
-    is flagged in its frame's mask, is not finite, or lies outside the `limits`, takes no part.
+    Values x of frame l become x' = x / s_l - z_l; then the rule rejects values, and those kept are averaged.
+    A value that is flagged in its frame's mask, is not finite, or lies outside the `limits`, is not used.
 
     Parameters
     ----------
     frames : sequence of Image, array (ny, nx) or Source
-        Of one shape, window, unit and binning (with `offsets`: of one unit and binning). A source is read by rows,
-        within the memory of the engine.
+        Of one shape, window, unit and binning (with `offsets`: of one unit and binning). A source is read by
+        rows, within the memory limit of the engine.
     average : Average or callable
-        `mean` (default), `inverse_variance_mean`, `median`, `total`, `minimum` or `maximum`, or a function as `custom`
-        takes it.
+        `mean` (default), `inverse_variance_mean`, `median`, `total`, `minimum` or `maximum`, or a function as
+        for `custom`.
     reject : Rejection or None
-        `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default is
-        ``mad_clip(low=5, high=5, floor=None)``, which works from 3 frames on.
+        `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default
+        is ``mad_clip(low=5, high=5, floor=None)``, which rejects from 3 frames on.
     weights : sequence of float, str, Level or callable, optional
-        For the mean only: one a frame, not negative; or "exposure", "noise" (1 / sigma^2 of the background,
-        `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling; or a `keyword`, a
-        `level`, or a function ``Image -> float``, as they are. Exposures, keywords and levels are multiplied by
-        NCOMBINE. Only their ratios count. They do not enter the rejection; where those of all survivors are 0, the
-        plain mean is taken.
+        For the mean only: one number per frame, not negative; or "exposure", "noise" (1 / sigma^2 of the
+        background, `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling;
+        or a `keyword`, a `level`, or a function ``Image -> float``, taken unchanged. Exposures, keywords and
+        levels are multiplied by NCOMBINE. Only the ratios of weights matter. Rejection does not use them;
+        where the weights of all values kept are 0, the plain mean is taken.
     scale, zero : None, sequence of float, str, Level or callable
-        Numbers are s_l and z_l. A statistic of the good pixels of each frame, S for the scale and Z for the zero, makes
-        s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1, so that all frames come to the first: "mean", "median", "mode",
-        "location" (robust; for the scale also "spread"), a `level` of a section, or a function ``Image -> float``.
-        "exposure" scales by the exposure time; a `keyword` multiplies, or is added.
+        Numbers are s_l and z_l. A statistic of the good pixels of each frame, S for the scale and Z for the
+        zero, gives s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1, so that all frames are brought to the level of
+        the first: "mean", "median", "mode", "location" (robust; for the scale also "spread"), a `level` of a
+        section, or a function ``Image -> float``. "exposure" scales by the exposure time; a `keyword`
+        multiplies, or is added.
     limits : (float, float), optional
-        The least and the greatest value, before scaling, that takes part, in the unit of the frames; the others are
-        as good as masked. Infinity turns a side off. Statistics of the frames leave them out too.
+        The least and the greatest value used, before scaling, in the unit of the frames; other values are
+        treated as masked, also in the statistics of the frames. Infinity turns a side off.
     flags : int
-        The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the result.
-        NO_DATA always does: there is no value.
+        The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the
+        result. NO_DATA always makes a value bad: there is no value.
     offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
-        Where the frames lie on the result, see `placed`: their union, rounded to whole pixels, unless a
-        `placed` record says otherwise. Statistics are those of the whole frames. The result's window is its own.
+        Where the frames lie in the result, see `placed`: by default it covers their union, and offsets are
+        rounded to whole pixels; a `placed` record can set both. Statistics are those of the whole frames. The
+        result has a window of its own.
     shared : array (ny, nx) or float, optional
-        The part of the frames' variances that comes from one error of all of them, such as that of their master bias
-        and flat: it is taken off each and added to the result whole, for it does not average down.
+        The part of the frames' variances that comes from one error common to all, such as that of their
+        master bias and flat: it is subtracted from each and added to the result in full, because it does not
+        average down.
 
     Returns
     -------
     Image
-        float32, or float64 if float64 or integers of more than 16 bits take part. Its mask has NO_DATA, and the flags
-        of all frames, where nothing survives (value 0); None when that is nowhere. Its variance is propagated when all
-        frames have one (v / s_l^2), else empirical; see `mean`, `median` and the others. The header is the first frame's,
-        with NCOMBINE the number of frames combined, and the exposure time: the sum for `total`, else the mean.
+        float32, or float64 if float64 or integers of more than 16 bits are among the frames. Its mask has
+        NO_DATA, and the flags of all frames, where no value is kept (value 0); None if nothing is flagged.
+        Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
+        and the others. The header is that of the first frame, with NCOMBINE the number of frames combined,
+        and the exposure time: the sum for `total`, else the mean.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        No frames, a number of weights or factors that is not that of the frames, a level that a frame does not have
-        or that is not above 0 for a scale, weights with a median or total, frames without the variance that is needed,
-        limits that are nonsense, a rule that leaves nothing, a function given that raises, memory too small for one row.
+        No frames, a number of weights or factors that is not that of the frames, a level that a frame lacks
+        or, for a scale, that is not above 0, weights with a median or total, frames without the variance that
+        is needed, invalid limits, a rule that keeps no value, a function that raises, too little memory for
+        one row.
     MismatchError
         Frames that differ in shape, window, unit or binning.
     FileError
-        A file that cannot be read, or that became shorter meanwhile.
+        A file that cannot be read, or that became shorter while it was read.
 
     Examples
     --------
@@ -194,17 +199,17 @@ def stack(
     shared: Any = None,
     follow: bool = False,
 ) -> Stack:
-    """Combine frames as `combine` does, and keep the maps of how many values survived and how many were rejected.
+    """Combine frames as `combine` does, and keep maps of the numbers of values kept and rejected.
 
-    Parameters and errors are those of `combine`; with `follow`, the result tells which frames were rejected where.
-    Of equal values of which a rule by ranks rejects some, it may tell of any.
+    Parameters and errors are those of `combine`; with `follow`, the result records which frames were rejected
+    where. If a rule by ranks rejects some of several equal values, any of them may be recorded.
 
     Returns
     -------
     Stack
-        The image is that of `combine`, byte for byte, whatever is followed; but where nothing can be rejected
-        (``reject=None``), float32 sums are added up in another order when frames are followed, and the last bit of an
-        empirical variance may differ.
+        The image is that of `combine`, byte for byte, with or without `follow`; but without rejection
+        (``reject=None``), `follow` changes the order in which float32 values are added, and the last bit of
+        an empirical variance may differ.
 
     Examples
     --------

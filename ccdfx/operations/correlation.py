@@ -1,9 +1,9 @@
-"""The step between two images without many stars, from their correlation.
+"""Cross-correlation: the shift between two images without many stars.
 
-Both are cleaned of hot pixels and of everything smooth first. What stays of the detector's own pattern is white: it
-meets itself at a step of zero alone, in one pixel of the correlation, and along its row and column where
-columns or rows are bad. These are replaced by what lies beside them, which sky structure, blurred by the
-atmosphere, survives.
+Both are first cleaned of hot pixels and of all smooth structure. The remaining pattern of the detector itself
+is white: it correlates only at zero shift, in one pixel of the correlation, and along its row and column
+where columns or rows are bad. These are replaced by their neighbours. The correlation of sky structure is
+wider, because the atmosphere blurs it, and so remains.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _CUT = 30.0
 
 
 class Peak(NamedTuple):
-    """The step (x, y) at the highest correlation and what speaks for it.
+    """The shift (x, y) at the highest correlation, and its significance.
 
-    `height` in sigma of the correlation, `alone`: its ratio to the highest peak elsewhere, `alike`: the coefficient of
-    correlation of the structure in the overlap, its noise taken off.
+    `height` is in sigma of the correlation, `alone` is its ratio to the highest peak elsewhere, `alike` the
+    correlation coefficient of the structure in the overlap, corrected for noise.
     """
 
     step: np.ndarray
@@ -41,13 +41,13 @@ class Peak(NamedTuple):
 
     @property
     def certain(self) -> bool:
-        """Whether chance, and a field that only has one bright thing too, can be excluded."""
+        """Whether neither chance nor one bright object in each of two different fields explains the peak."""
         believable = self.alone >= _ALONE and self.alike >= _LIKE
         return self.height >= NEEDED and believable and self.error <= _KNOWN
 
 
 def correlated(reference: Plane, image: Plane, limit: tuple[float, float]) -> Peak:
-    """The step from `image` to `reference` within `limit` (x, y) at which their structure agrees best."""
+    """Find the shift from `image` to `reference`, within `limit` (x, y), at which they correlate best."""
     level = min(max(0, math.ceil(math.log2(max(reference.array.shape) / 1200))), len(reference.pyramid) - 1)
     scale = 2**level
     views = [_structure(plane.pyramid[level]) for plane in (reference, image)]
@@ -65,9 +65,9 @@ def correlated(reference: Plane, image: Plane, limit: tuple[float, float]) -> Pe
 
 
 def _structure(array: np.ndarray) -> np.ndarray:
-    """The plane without anything smooth, in units of its scatter, tapered to the edges.
+    """Remove smooth structure from a plane; the result is in units of its scatter, tapered to the edges.
 
-    Values are cut at 30 times the scatter: a single bright star must not outweigh everything else.
+    Values are clipped at 30 times the scatter, so that a single bright star does not dominate.
     """
     bands = array - smoothed(array, min(_HIGH_PASS, min(array.shape) / 8))
     scatter = 1.4826 * float(np.median(np.abs(bands[::3, ::3]))) or 1.0
@@ -77,7 +77,7 @@ def _structure(array: np.ndarray) -> np.ndarray:
 
 
 def _band(array: np.ndarray, width: float) -> np.ndarray:
-    """What lies between `width` and three times as much."""
+    """Keep the scales between `width` and three times `width`."""
     return smoothed(array, width) - smoothed(array, _WIDER * width)
 
 
@@ -88,7 +88,7 @@ def _taper(size: int, reach: float) -> np.ndarray:
 
 
 def _surface(reference: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """The cross-correlation at all steps, the step (0, 0) in its middle."""
+    """Compute the cross-correlation at all shifts, with the shift (0, 0) in the middle."""
     from scipy import fft
 
     shape = tuple(fft.next_fast_len(max(int(1.5 * size), 8), real=True) for size in reference.shape)
@@ -97,7 +97,7 @@ def _surface(reference: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def _without_pattern(surface: np.ndarray) -> np.ndarray:
-    """The surface with the row and the column through zero replaced by the mean of those two beside them."""
+    """Replace the rows and columns at zero shift by the mean of their neighbours on both sides."""
     y, x = surface.shape[0] // 2, surface.shape[1] // 2
     surface[:, x - 1 : x + 2] = 0.5 * (surface[:, x - 2] + surface[:, x + 2])[:, None]
     surface[y - 1 : y + 2] = 0.5 * (surface[y - 2] + surface[y + 2])
@@ -105,7 +105,7 @@ def _without_pattern(surface: np.ndarray) -> np.ndarray:
 
 
 def _highest(surface: np.ndarray, limit: tuple[float, float], apart: float) -> Peak:
-    """The highest peak within the limit, and how far it stands out of noise and of peaks more than `apart` away."""
+    """Find the highest peak within the limit, and its ratio to noise and to peaks more than `apart` away."""
     cy, cx = surface.shape[0] // 2, surface.shape[1] // 2
     ry, rx = min(int(limit[1]), cy - 1), min(int(limit[0]), cx - 1)
     inner = surface[cy - ry : cy + ry + 1, cx - rx : cx + rx + 1]
@@ -121,7 +121,7 @@ def _highest(surface: np.ndarray, limit: tuple[float, float], apart: float) -> P
 
 
 def _refined(reference: np.ndarray, image: np.ndarray, peak: Peak) -> Peak:
-    """The step that makes the squares of the differences least, with the error that blocks of the image say."""
+    """Refine the shift by least squares; its error is from the scatter of windows all over the image."""
     step, error, alike = peak.step, math.inf, 0.0
     for _ in range(8):
         known = covered(image.shape, step)
@@ -137,7 +137,7 @@ def _refined(reference: np.ndarray, image: np.ndarray, peak: Peak) -> Peak:
 
 
 def _alike(target: np.ndarray, now: np.ndarray) -> float:
-    """The correlation of two planes after taking off the noise that half their pixels show."""
+    """Compute the correlation coefficient of two planes, corrected for the noise that the median shows."""
     energies = []
     for plane in (target, now):
         inside = plane[plane != 0]

@@ -1,4 +1,4 @@
-"""Cosmic rays in one frame: L.A.Cosmic (van Dokkum 2001, PASP 113, 1420)."""
+"""Cosmic-ray detection in one frame: L.A.Cosmic (van Dokkum 2001, PASP 113, 1420)."""
 
 from __future__ import annotations
 
@@ -28,56 +28,57 @@ def mask_cosmic_rays(
     noise: Any = None,
     replace: str | None = None,
 ) -> Image:
-    """Flag the cosmic rays of a single frame, which are sharper than any star that is sampled well.
+    """Flag the cosmic rays of a single frame, which are sharper than any well-sampled star.
 
-    The Laplacian of the frame, taken on pixels cut into quarters and clipped at 0, is compared with the noise: a
-    pixel is a ray where S, the Laplacian over twice the noise less its own median, exceeds `sigma_limit`, and
-    `object_limit` times the fine structure of the frame (median of 3 x 3 less the median of 7 x 7 of that) over the
-    noise, by which a star is told from a ray. Pixels next to rays belong to them where S exceeds `sigma_limit`, and
-    their neighbours again where it exceeds ``neighbour_fraction * sigma_limit``. Rays are replaced, in a copy, by the
-    median of their good neighbours, and the search is repeated until it finds no more.
+    The Laplacian of the frame, taken on pixels subsampled 2 x 2 and clipped at 0, is compared with the noise.
+    S is the Laplacian over twice the noise, less its own median. A pixel belongs to a ray where S exceeds
+    both `sigma_limit` and, to exclude stars, `object_limit` times the fine structure of the frame (median of
+    3 x 3 less the median of 7 x 7 of that) over the noise. Pixels next to rays are added where S exceeds
+    `sigma_limit`, and their neighbours in turn where it exceeds ``neighbour_fraction * sigma_limit``. Rays
+    are replaced, in a copy, by the median of their good neighbours, and the search is repeated until it finds
+    no more.
 
     Parameters
     ----------
     image : Image or 2-D array
-        A calibrated frame, the sky still in it. Stars should have a FWHM of 2 pixels or more.
+        A calibrated frame, with the sky not subtracted. Stars should have a FWHM of 2 pixels or more.
     sigma_limit : float
         In sigma of the noise, positive.
     neighbour_fraction : float
         0 to 1.
     object_limit : float
-        Positive; more spares sharper stars, less finds blunter rays.
+        Positive; a higher limit protects sharper stars, a lower one finds less sharp rays.
     iterations : int
-        The most passes.
+        Maximum number of passes.
     medians : {"exact", "separable"}
-        Square windows (5 for the noise and for S, 3 and 7 for the fine structure), or medians of rows and then of
-        columns (7, 7, 5, 9), which are faster and find nearly the same.
+        "exact": square windows (5 for the noise and for S, 3 and 7 for the fine structure). "separable":
+        medians of rows and then of columns (7, 7, 5, 9), which are faster and find nearly the same.
     noise : NoiseModel, optional
         The noise of a value, in the unit of the image. By default the variance of the image, else that of
-        `ccd_noise` with GAIN and RDNOISE of the header. The noise of a pixel is the median around it, so that a ray
-        does not raise its own; but a ray also stands out of its own noise, by two thirds of `sigma_limit`, which a
-        hot pixel does not once its dark is subtracted.
+        `ccd_noise` with GAIN and RDNOISE of the header. The noise of a pixel is the median around it, so that
+        a ray does not raise its own noise. A ray must also exceed two thirds of `sigma_limit` relative to the
+        noise of the pixel itself, which a hot pixel does not once its dark is subtracted.
     replace : {None, "median"}
-        "median" gives the rays the median of the good pixels around them (of 5 x 5, and further out where there are
-        fewer than three), and their variance the median of the variances there.
+        "median" replaces the rays by the median of the good pixels around them (of 5 x 5, or of a larger
+        window if there are fewer than three), and their variance by the median of the variances there.
 
     Returns
     -------
     Image
-        With COSMIC_RAY added to the flags; header and, unless they are replaced, values and variance as they were.
-        The mask is there even when nothing is found. Replaced values are float32, or float64 for wide input.
-        Flagged and non-finite pixels (also those whose variance is not finite) are never found and play no part.
-        Of those flagged SATURATED or NONLINEAR (see `mask_saturated`), the cores of stars and what is joined to
-        them (the median around them is above a tenth of their height over the sky) are spared, and so are the
-        pixels within 4 of them; others may be rays. Where the noise is 0 nothing is found, and nothing in the outermost 2 pixels (3 where the
-        medians are separable), beyond which their windows leave the frame.
+        With COSMIC_RAY added to the flags; header and, unless they are replaced, values and variance are
+        unchanged. There is a mask even if nothing is found. Replaced values are float32, or float64 for wide
+        input. Flagged and non-finite pixels (also those whose variance is not finite) are never found and are
+        not used. But pixels flagged SATURATED or NONLINEAR (see `mask_saturated`) may be rays, except for the
+        cores of stars (where the median around a pixel is above a tenth of its height over the sky), flagged
+        pixels joined to them, and all pixels within 4 of these. Nothing is found where the noise is 0, or in
+        the outermost 2 pixels (3 with separable medians), where the windows would leave the frame.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
         When a limit is not positive, or the noise is not known.
     UnknownNameError
-        Another word for `medians` or `replace`.
+        Unknown `medians` or `replace`.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def _fraction(value: Any) -> float:
 
 
 def _variance(image: Image, noise: Any) -> np.ndarray:
-    """The variance of each pixel: predicted by the noise given, else the image's own, else of its header."""
+    """Return the variance of each pixel: by the noise model, else the image's own, else by its header."""
     from ccdfx.noise import ccd_noise
     from ccdfx.operations.calibrate import add_variance
 

@@ -1,4 +1,4 @@
-"""Small images around positions."""
+"""Cutouts: small images around positions."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ _ONE = "give either positions=, in pixels, or sky=, in degrees"
 
 
 def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sky: Any = None) -> list[Image]:
-    """Images of one size around positions, of one image or of several.
+    """Cut images of one size around positions, out of one image or several.
 
     Parameters
     ----------
     images : Image or 2-D array, or several of them
     size : int or (nx, ny)
-        Width and height in pixels. An odd size has the position in its central pixel.
+        Width and height in pixels. With an odd size the position is in the central pixel.
     positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`, optional
-        0-based pixels of the array, as `find_sources` gives them.
+        0-based pixels of the array, as from `find_sources`.
     sky : array_like (n, 2), a table with fields `ra` and `dec`, or an astropy SkyCoord, optional
-        Longitude and latitude in degrees, in the coordinates of the WCS of each image, which turns them into pixels
-        (right ascension and declination, mostly); a SkyCoord says its own coordinates. Either these or `positions`.
+        Longitude and latitude in degrees, in the coordinate system of the WCS of each image (mostly right
+        ascension and declination), which converts them to pixels; a SkyCoord has its own system. Give either
+        these or `positions`.
 
     Returns
     -------
     list of Image
-        For the first image in the order of the positions, then for the second, and so on. Values, flags and variance
-        are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers) and variance 0. The
-        WCS follows, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC leave the header. The `range` is the place in the parent frame, but for a cut-out that
-        begins before its first pixel, which is a frame of its own.
+        For the first image in the order of the positions, then for the second, and so on. Values, flags and
+        variance are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers)
+        and variance 0. The WCS is shifted accordingly; BIASSEC, TRIMSEC and DATASEC are removed from the
+        header. The `range` is the window in the parent frame; if that would begin before the first pixel of
+        the parent frame, the range starts at 0.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Positions that are not pairs of finite numbers, a size below 1, both kinds of positions or none, an image
-        without WCS, a position that its WCS cannot show.
+        Positions that are not pairs of finite numbers, a size below 1, both kinds of positions or none, an
+        image without WCS, a position that its WCS cannot convert.
 
     Examples
     --------
@@ -109,7 +111,7 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
 
 
 def _first(centre: float, count: int) -> int:
-    """The first of `count` pixels whose middle is nearest to the centre."""
+    """Return the first of `count` pixels whose middle is nearest to `centre`."""
     return math.floor(centre - (count - 1) / 2 + 0.5)
 
 
@@ -127,15 +129,15 @@ def _size(size: Any) -> tuple[int, int]:
 
 
 def _sky_pairs(sky: Any, wcs: Any) -> np.ndarray:
-    """Longitudes and latitudes in the coordinates of a WCS."""
-    if hasattr(sky, "spherical"):  # a SkyCoord, in whatever frame it is
+    """Convert sky positions to longitudes and latitudes in the coordinate system of a WCS."""
+    if hasattr(sky, "spherical"):  # a SkyCoord, in any coordinate frame
         place = sky.transform_to(celestial_frame(wcs)).spherical
         sky = np.column_stack([np.atleast_1d(place.lon.deg), np.atleast_1d(place.lat.deg)])
     return as_pairs("sky", sky, "ra", "dec")
 
 
 def _pixels(frame: Image, sky: Any) -> np.ndarray:
-    """Where these sky positions are in the array."""
+    """Convert sky positions to pixels of the array."""
     wcs = frame.wcs
     if wcs is None:
         raise ArgumentError(
@@ -146,7 +148,7 @@ def _pixels(frame: Image, sky: Any) -> np.ndarray:
         return pairs
     try:
         x, y = wcs.all_world2pix(*axes_of(wcs, *pairs.T), 0, quiet=True)
-    except Exception as error:  # wcslib and astropy have many kinds of their own
+    except Exception as error:  # wcslib and astropy raise exceptions of many types
         raise ArgumentError(
             "sky", f"cannot be turned into pixels: {error}", remedy="give positions that the WCS shows"
         ) from error

@@ -1,4 +1,4 @@
-"""Measuring how far images of one field are displaced."""
+"""Image displacement: the shifts between images of one field, from stars or by cross-correlation."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from ccdfx.records.numbers import whole
 _THRESHOLD = 5.0
 SHARE = 0.4
 """Steps up to this part of the frame are looked for."""
-_FINE = 0.05  # pixels: what needs no refinement
+_FINE = 0.05  # pixels: shifts with smaller errors are not refined
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """The step in pixels that brings an image onto its reference: ``shift(image, dx=s.dx, dy=s.dy)``.
+    """The shift in pixels that brings an image onto its reference: ``shift(image, dx=s.dx, dy=s.dy)``.
 
     Attributes
     ----------
     dx, dy : float
         pixels.
     error : float
-        Standard error of the worse axis, in pixels, from the scatter of what was averaged.
+        Standard error of the worse axis, in pixels, from the scatter of the averaged values.
     matched : int
-        The stars that agree; 0 for a correlation.
+        Number of stars that agree; 0 for a correlation.
     method : str
         "stars", "correlation", or "reference" for the reference itself.
     """
@@ -56,19 +56,20 @@ class _View(NamedTuple):
 
 
 def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
-    """The step that brings `image` onto `reference`.
+    """Measure the shift that brings `image` onto `reference`.
 
-    Stars are found in both; the differences of all pairs vote for a step, and the robust mean of the differences of
-    the stars that agree refines it. Hot pixels, bad columns and cosmic rays are no stars (see `find_sources`), and what is fixed to the
-    detector cannot outvote stars that moved. With too few stars the images, cleaned of hot pixels and of
-    everything smooth, are correlated. Steps up to 0.4 of the frame are found.
+    Stars are found in both; the differences of all pairs vote for a shift, which is refined by the robust
+    mean of the differences of the stars that agree. Hot pixels, bad columns and cosmic rays are not taken for
+    stars (see `find_sources`), and sources fixed to the detector cannot outvote stars that moved. If there
+    are too few stars, the images, cleaned of hot pixels and of all smooth structure, are cross-correlated.
+    Shifts up to 0.4 of the frame are found.
 
     Parameters
     ----------
     image, reference : Image or 2-D array
-        Of one shape, window, unit and binning. Flagged pixels play no part.
+        Of one shape, window, unit and binning. Flagged pixels are ignored.
     name : str
-        What to call `image` when it fails.
+        Name of `image` in error messages.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
     Raises
     ------
     AlignmentError
-        No step that chance could not explain as well.
+        No shift is significant against chance.
     MismatchError
         Shape, window, unit or binning differ.
 
@@ -103,18 +104,18 @@ def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
 
 
 def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift | AlignmentError, ...]:
-    """The steps that bring all images onto one of them; a failure takes the place of its step.
+    """Measure the shifts that bring all images onto one of them; a failed one is returned as an error.
 
     Parameters
     ----------
     images : iterable of Image or 2-D array
     reference : int
-        Which of them is the reference; negative counts from the end.
+        Index of the reference; negative counts from the end.
 
     Returns
     -------
     tuple of Shift or AlignmentError
-        One an image. The error is returned, not raised, so that a frame can be left out and the reason said.
+        One per image. Errors are returned, not raised, so that a frame can be left out with a known reason.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift 
 
 
 def _steps(images: Sequence[Image], names: Sequence[str], base: int) -> list[Shift | AlignmentError]:
-    """The step of each image onto one of them, or the reason why there is none."""
+    """Measure the shift of each image onto one of them; an error takes its place if that fails."""
     for image, name in zip(images, names, strict=True):
         require_match(images[base], image, name)
     views = [_view(image) for image in images]
@@ -178,7 +179,7 @@ def _measured(image: _View, reference: _View, name: str) -> Shift:
 def _together(
     found: Sequence[Shift | AlignmentError], planes: Sequence[np.ndarray], fwhm: float, base: int
 ) -> list[Shift | AlignmentError]:
-    """The steps found by stars, refined together; those that this does not make better stay."""
+    """Refine the shifts found by stars together; those that do not improve are kept."""
     out = list(found)
     by_stars = [i for i, s in enumerate(found) if isinstance(s, Shift) and s.method in ("stars", "reference")]
     old = [s for i in by_stars if isinstance(s := found[i], Shift)]
@@ -195,7 +196,7 @@ def _together(
 
 
 def index_of(reference: Any, count: int) -> int:
-    """The number of the reference among `count` images, from 0."""
+    """Return the index of the reference among `count` images, from 0."""
     index = whole("reference", reference, remedy="give the number of an image, from 0")
     if count == 0:
         raise ArgumentError(

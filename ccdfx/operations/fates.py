@@ -1,6 +1,6 @@
-"""Stacks in two passes: first the fate of every value, then the average of those that survive.
+"""Combination in two passes: first which values are rejected, then the average of the values kept.
 
-A rule needs that when it reaches into neighbouring pixels or is written in Python, and so does an average in Python.
+It is needed if a rule also rejects in neighbouring pixels, or if rule or average are written in Python.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ccdfx.records.flags import Flag
 
 
 def needs_fates(job: Job) -> bool:
-    """Whether all values must have their fates before any is averaged."""
+    """Return whether the rejection of all values must be known before any is averaged."""
     return job.grow >= 1 or job.average.function is not None or _selecting(job) is not None
 
 
 def _selecting(job: Job) -> Callable[..., Any] | None:
-    """The Python function that rejects, or None where a kernel does or nothing is rejected."""
+    """Return the Python function that rejects; None if a kernel does, or if nothing is rejected."""
     arrangement = arranged(job)
     return None if arrangement is None else arrangement.select
 
 
 def decided(job: Job, tile: Tile, window: Window) -> np.ndarray:
-    """The fate of every value (n, rows, nx), as `ccdfx.kernels.stack` names them."""
+    """Compute the rejection code of every value (n, rows, nx), as defined in `ccdfx.kernels.stack`."""
     from ccdfx.kernels import averages
     from ccdfx.kernels.grow import grown
 
@@ -50,7 +50,7 @@ def decided(job: Job, tile: Tile, window: Window) -> np.ndarray:
 
 
 def averaged(job: Job, tile: Tile, start: int, fates: np.ndarray, part: dict[str, np.ndarray]) -> None:
-    """Put the average of the survivors into the maps, for the rows of the tile that `fates` tells of, from `start` on."""
+    """Average the values kept into the maps, for the tile rows that `fates` covers, from `start` on."""
     from ccdfx.kernels.gather import MASK
     from ccdfx.kernels.stack import KEPT
 
@@ -68,7 +68,7 @@ def averaged(job: Job, tile: Tile, start: int, fates: np.ndarray, part: dict[str
 
 
 def _moved_table(table: np.ndarray, start: int) -> np.ndarray:
-    """The table of frames for the pixels from `start` on."""
+    """Return a copy of the table of frames for the pixels from `start` on."""
     from ccdfx.kernels import decode, gather
 
     moved = table.copy()
@@ -98,7 +98,7 @@ def _by_average(
             remedy="reduce the first axis, as np.ma.mean(values, axis=0) does",
         )
     good = ~np.ma.getmaskarray(found) & ~gone.all(axis=0)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is no value
+    with np.errstate(over="ignore"):  # a value beyond float32 is not valid
         result = np.ma.getdata(found).astype(value.dtype)
     good &= np.isfinite(result)
     value[:] = np.where(good, result, 0)
@@ -106,7 +106,7 @@ def _by_average(
 
 
 def tell_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> None:
-    """Add the flags of all frames, of the rows of the tile from `start` on, where that is asked."""
+    """Combine the flags of all frames into `flags` at `where`, for the rows of the tile from `start` on."""
     for rows in tile.rows:
         if rows.flags is not None:
             np.bitwise_or(flags, rows.flags[start : start + len(flags)], out=flags, where=where)
@@ -129,7 +129,7 @@ def _by_function(rule: str, select: Callable[[Any], Any], values: np.ndarray) ->
         )
     rejected = rejected & ~missing
     kept = ~missing & ~rejected
-    # Where nothing survives, the middle of all says which side a value is on.
+    # Where no value is kept, the mean of all values decides on which side a value is.
     seen = np.where(kept.any(axis=0), kept, ~missing)
     level = np.where(seen, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(seen.sum(axis=0), 1)
     side = np.where(values < level, LOW, HIGH)
@@ -137,7 +137,7 @@ def _by_function(rule: str, select: Callable[[Any], Any], values: np.ndarray) ->
 
 
 def tallied(fates: np.ndarray, part: dict[str, np.ndarray]) -> None:
-    """How many values of each pixel survive, and how many were rejected low and high."""
+    """Count the values of each pixel that are kept, and those that are rejected low and high."""
     from ccdfx.kernels.stack import HIGH, KEPT, LOW
 
     for name, fate in (("count", KEPT), ("rejected_low", LOW), ("rejected_high", HIGH)):
@@ -146,7 +146,7 @@ def tallied(fates: np.ndarray, part: dict[str, np.ndarray]) -> None:
 
 
 def packed(fates: np.ndarray) -> np.ndarray:
-    """Which frames were rejected, one bit a frame, the first frame in the lowest bit of the first plane."""
+    """Pack which frames were rejected, one bit per frame, the first in the lowest bit of the first plane."""
     from ccdfx.kernels.stack import HIGH, LOW
 
     return np.packbits((fates == LOW) | (fates == HIGH), axis=0, bitorder="little")

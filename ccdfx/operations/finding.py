@@ -1,6 +1,6 @@
-"""Finding deviant pixels.
+"""Detection of deviant pixels.
 
-A `find_*` gives a bool map of the shape of the image; its sum is the number of pixels found.
+Each `find_*` returns a bool map of the shape of the image; its sum is the number of pixels found.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNITS = ("percent of range", "percentile", "value")
 
 
 def find_invalid(image: Any) -> np.ndarray:
-    """Where an image is NaN or infinite, whether the pixel is flagged already or not.
+    """Find the pixels that are NaN or infinite, whether they are flagged or not.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def find_invalid(image: Any) -> np.ndarray:
 def find_threshold(
     image: Any, *, threshold: float = 0.0, comparison: str = "<", masked: bool = False
 ) -> np.ndarray:
-    """Where an image is below or above a threshold.
+    """Find the pixels below or above a threshold.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def find_threshold(
     comparison : {"<", "<=", ">", ">="}
         A pixel is found when ``pixel comparison threshold`` holds.
     masked : bool
-        Whether flagged pixels are looked at too. Non-finite ones never are: see `find_invalid`.
+        Whether flagged pixels are searched too. Non-finite ones never are: see `find_invalid`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def find_threshold(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Another comparison, or a threshold that is not a finite number.
+        Unknown `comparison`, or a threshold that is not a finite number.
 
     Examples
     --------
@@ -79,39 +79,40 @@ def find_outliers(
     full: Any = None,
     masked: bool = False,
 ) -> np.ndarray:
-    """Where an image lies below a lower or above an upper limit.
+    """Find the pixels below a lower or above an upper limit.
 
     Parameters
     ----------
     image : Image or 2-D array
     low, high : float
-        The limits, themselves not outside. With "value", infinity turns a side off.
+        The limits; values equal to them are not found. With "value", infinity turns a side off.
     unit : {"percent of range", "percentile", "value"}
-        "percent of range": ``minimum + low / 100 * (maximum - minimum)``, and so the upper one. "percentile":
-        the value below which so many percent of the pixels lie, interpolated between two of them.
-        "value": numbers in the unit of the image.
+        "percent of range": ``minimum + low / 100 * (maximum - minimum)``, and the upper limit likewise.
+        "percentile": the value below which that percentage of the pixels lies, interpolated between two of
+        them. "value": numbers in the unit of the image.
     full : Image or 2-D array, optional
-        Its good pixels make range and percentiles, in place of those of the image.
+        Range and percentiles are those of its good pixels instead of those of the image.
     masked : bool
-        Whether flagged pixels can be found; they never take part in range and percentiles. Non-finite ones
-        do neither.
+        Whether flagged pixels can be found; they are never used for range and percentiles. Non-finite pixels
+        are neither found nor used.
 
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        Nothing is found where no pixel is good.
+        Nothing is found if no pixel is good.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Another unit, limits in the wrong order, percents outside 0 to 100, or `full` with unit="value".
+        Unknown `unit`, limits in the wrong order, percents outside 0 to 100, or `full` with unit="value".
     MismatchError
         When `full` is in another unit.
 
     Notes
     -----
-    The percents of a range depend on its two extremes alone: one hot pixel moves both limits, and the central
-    98 % of the range may hold one pixel or all. Percentiles do not have that weakness, but always find some.
+    Percents of the range depend on its two extremes alone: one hot pixel moves both limits, and the central
+    98 % of the range may hold one pixel or all. Percentiles do not have this weakness, but always find some
+    pixels.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def find_outliers(
         return np.zeros(image.shape, bool)
     if unit == "percentile":
         return _outside(image, _percentile(values, lower), _percentile(values, upper), masked)
-    half = values.maximum / 2 - values.minimum / 2  # the whole range may be beyond the largest float
+    half = values.maximum / 2 - values.minimum / 2  # the whole range may overflow
     return _outside(
         image, values.minimum + lower / 50 * half, values.maximum - (100 - upper) / 50 * half, masked
     )
@@ -148,7 +149,7 @@ def find_sigma(
     full: Any = None,
     masked: bool = False,
 ) -> np.ndarray:
-    """Where an image lies further from its median than so many standard deviations.
+    """Find the pixels further from the median than a number of standard deviations.
 
     Parameters
     ----------
@@ -156,23 +157,22 @@ def find_sigma(
     low, high : float
         Multiples of the standard deviation below and above the median; infinity turns a side off.
     iterations : int, optional
-        How often median and deviation are taken again without what was found; until nothing more is found
-        by default.
+        How often median and deviation are computed again without the pixels found; by default until none is.
     full : Image or 2-D array, optional
-        Its good pixels make median and deviation, in place of those of the image.
+        Median and deviation are those of its good pixels instead of those of the image.
     masked : bool
-        Whether flagged pixels can be found; they never take part in the statistics. Non-finite ones do
-        neither.
+        Whether flagged pixels can be found; they are never used for the statistics. Non-finite pixels are
+        neither found nor used.
 
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        What `sigma_clipped` drops, pixel by pixel.
+        The pixels that `sigma_clipped` drops.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Multiples that are not above zero, or less than no iterations.
+        Multiples that are not above zero, or a negative number of iterations.
     MismatchError
         When `full` is in another unit.
 
@@ -194,7 +194,7 @@ def find_sigma(
 
 
 def _source(image: Image, full: Any) -> Image:
-    """The image whose pixels make the statistics."""
+    """Return the image that the statistics are taken from."""
     if full is None:
         return image
     full = as_image(full, "full")
@@ -207,14 +207,14 @@ def _looked_at(image: Image, masked: bool) -> np.ndarray:
 
 
 def _outside(image: Image, lower: float, upper: float, masked: bool) -> np.ndarray:
-    """Where pixels lie strictly outside the limits, compared as the real numbers they are."""
+    """Find the pixels strictly outside the limits, compared without rounding errors."""
     array = image.array
     low, high = _at_least(lower, array.dtype), -_at_least(-upper, array.dtype)
     return ((array < low) | (array > high)) & _looked_at(image, masked)
 
 
 def _at_least(limit: float, dtype: np.dtype) -> Any:
-    """The least number of the type that is not below the limit, so that comparing in it loses nothing."""
+    """Round the limit up to a number of the type, so that a comparison in that type is exact."""
     if dtype.kind != "f" or dtype.itemsize > 4:
         return np.float64(limit)
     with np.errstate(over="ignore"):
@@ -238,7 +238,7 @@ def _ordered(low: Any, high: Any, unit: str) -> tuple[float, float]:
 
 
 def _percentile(values: Values, percent: float) -> float:
-    """Interpolated between the two ranks around, as numpy's default."""
+    """Interpolate between the two nearest ranks, as numpy does by default."""
     rank = percent / 100 * (values.count - 1)
     below = math.floor(rank)
     low = values.median(below, 1)

@@ -1,4 +1,4 @@
-"""The frames of a stack, whatever they are: images in memory, or sources that are read by rows."""
+"""Frames of a stack: images in memory, or sources that are read by rows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _RAW_KINDS = (
 class Frame:
     """One frame of a stack: an image, or a source that is read by rows.
 
-    `flagged` and `has_variance` say whether it brings a mask and a variance; `raw` is the layout of its file, if that
-    is to be read directly; `x` and `y` say where its first pixel lies in the result.
+    `flagged` and `has_variance`: whether it has a mask and a variance; `raw`: the layout of its file, if that
+    is read directly; `x` and `y`: the position of its first pixel in the result.
     """
 
     name: str
@@ -50,35 +50,35 @@ class Frame:
 
     @property
     def bytes_per_row(self) -> int:
-        """What a row of it in flight costs."""
+        """The memory that one of its rows needs while it is processed."""
         if isinstance(self.data, Image):
             return 0 if is_plain(self.dtype) else 8 * self.shape[1]
         if self.raw is not None:
             return np.dtype(self.raw.dtype).itemsize * self.shape[1]
-        # Pixels, their raw form while they are decoded, and, where there are any, flags and variance.
+        # Pixels, their raw form during decoding and, if there are any, flags and variance.
         return (2 * max(self.dtype.itemsize, 4) + self.flagged + 8 * self.has_variance) * self.shape[1]
 
     def image(self) -> Image:
-        """All of it."""
+        """Return the whole frame as an image."""
         return self.data if isinstance(self.data, Image) else self.data.select(None)
 
     def rows(self, lower: int, upper: int) -> Image:
-        """The image of some rows, counted from its own first row."""
+        """Return some rows as an image; they are counted from the first row of the frame."""
         r = self.range
         return self.data.select(Range(r.x_lower, r.x_upper, r.y_lower + lower, r.y_lower + upper))
 
 
 def as_frames(frames: Any, placed: bool = False) -> tuple[Frame, ...]:
-    """Frames from Images, arrays and sources; all must match the first.
+    """Convert Images, arrays and sources to frames; all must match the first.
 
-    Frames that are to be placed side by side may differ in shape and window.
+    With `placed`, they may differ in shape and window.
 
     Raises
     ------
     ArgumentError
         No frame at all.
     ArgumentTypeError
-        Something that is no frame, or one frame where a sequence is wanted.
+        Something that is not a frame, or a single frame instead of a sequence.
     MismatchError
         Different shape, window, unit or binning.
     """
@@ -123,10 +123,10 @@ def _source_frame(source: Any, name: str) -> Frame:
 
 
 def _readable_raw(raw: Any, dtype: np.dtype) -> bool:
-    # 32-bit integers that a scale turns into float32 would lose digits before they are scaled.
+    # Decoded as float32, 32-bit integers would lose digits before they are scaled.
     return raw.dtype in _RAW_KINDS and not (raw.dtype == ">i4" and dtype.itemsize < 8 and dtype.kind == "f")
 
 
 def is_plain(dtype: np.dtype) -> bool:
-    """Whether the kernel decodes pixels of that type."""
+    """Return whether the kernel decodes pixels of that type."""
     return dtype.str[1:] not in CASTS

@@ -1,4 +1,4 @@
-"""The search for cosmic rays in a frame without gaps, tile by tile, until nothing more is found."""
+"""L.A.Cosmic on a frame without gaps, tile by tile, iterated until no more cosmic rays are found."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ccdfx.records.image import Image
 
 TILE = (128, 512)  # rows, columns; both at least the margin of the search
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
-_CORE = np.float32(0.1)  # of its height, above which the surroundings of a saturated pixel make it a star
+_CORE = np.float32(0.1)  # of its height: a saturated pixel whose surroundings exceed this is in a star
 _HUGE = 1e15
 _SIGHT = 8  # pixels: the greatest margin of a search
-_GLARE = 4  # pixels around the core of a saturated star
+_GLARE = 4  # pixels around the core of a saturated star, where rays are not searched for
 
 Tile = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The limits of a search, all checked; `square` windows, or rows and then columns."""
+    """The checked parameters of a search; the median windows are `square`, or rows and then columns."""
 
     sigma_limit: float
     neighbour_fraction: float
@@ -45,7 +45,7 @@ class Search:
 
     @property
     def limits(self) -> tuple[np.float32, ...]:
-        """Significance of a ray, of its neighbours, and contrast, as the kernel takes them."""
+        """Limits for the significance of rays and of their neighbours, and for the contrast."""
         neighbours = self.neighbour_fraction * self.sigma_limit
         with np.errstate(over="ignore"):
             return tuple(map(np.float32, (self.sigma_limit, neighbours, self.object_limit)))
@@ -53,13 +53,13 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plane:
-    """A frame in units of its typical noise about its level, without gaps; rays are taken out of it as they are found.
+    """A frame without gaps, relative to its level and in units of its typical noise; rays found are removed.
 
     array, variance : float32
     good : uint8
-        1 where rays may be.
+        1 where rays may be found.
     level, scale : float
-        An image's value is ``level + scale * array``. The scale is a power of two, so that it rounds nothing.
+        A value of the image is ``level + scale * array``; scale is a power of two, so that scaling is exact.
     """
 
     array: np.ndarray
@@ -70,14 +70,14 @@ class Plane:
 
     @classmethod
     def of(cls, image: Image, variance: np.ndarray) -> Plane:
-        """The plane of an image and its variances; what they hold at bad pixels plays no part."""
+        """Build the plane of an image and its variances; their values at bad pixels are ignored."""
         bad = ~np.isfinite(variance)
         if image.dtype.kind == "f":
             bad |= ~np.isfinite(image.array)
         if image.mask is not None:
             bad |= (image.mask & ~_BRIGHT) != 0
         level, typical = (_median(values, ~bad) for values in (image.array, variance))
-        # The square of the scale, and its inverse, must be numbers of the types of both.
+        # The square of the scale, and its inverse, must be representable in both types.
         most = 60 if np.float32 in (image.dtype, variance.dtype) else 511
         scale = 2.0 ** max(min(round(0.5 * math.log2(typical)), most), -most) if typical > 0 else 1.0
         with np.errstate(over="ignore"):
@@ -89,16 +89,16 @@ class Plane:
         return cls(array, spread, good.view(np.uint8), level, scale)
 
     def values_at(self, rays: np.ndarray) -> np.ndarray:
-        """What the image would hold without the rays."""
+        """Return the values of the image at the rays, after the rays are removed."""
         return self.level + self.scale * self.array[rays].astype(np.float64)
 
     def variances_at(self, rays: np.ndarray) -> np.ndarray:
-        """What the variance would be without the rays."""
+        """Return the variances at the rays, after the rays are removed."""
         return self.scale**2 * self.variance[rays].astype(np.float64)
 
 
 def find(plane: Plane, search: Search) -> np.ndarray:
-    """A bool array, True where the plane held cosmic rays; it holds the median of their neighbours afterwards."""
+    """Find cosmic rays (bool array), and replace them in the plane by the median of their neighbours."""
     rays = np.zeros(plane.array.shape, bool)
     inside = _without_edge(plane.good, search.windows.large // 2)
     tiles = _tiles(rays.shape)
@@ -115,7 +115,7 @@ def find(plane: Plane, search: Search) -> np.ndarray:
 
 
 def _without_edge(good: np.ndarray, width: int) -> np.ndarray:
-    """Where rays are looked for: windows that leave the frame would take its own deviant edge for one."""
+    """Exclude the edge, where windows leave the frame and a deviant edge would be taken for a ray."""
     inside = good.copy()
     for edge in (inside[:width], inside[-width:], inside[:, :width], inside[:, -width:]):
         edge[:] = 0
@@ -128,7 +128,7 @@ def _tiles(shape: tuple[int, ...]) -> list[Tile]:
 
 
 def _searched(plane: Plane, inside: np.ndarray, search: Search, tile: Tile) -> np.ndarray:
-    """The rays of one tile, bool, where `inside` is 1."""
+    """Find the rays of one tile (bool array) where `inside` is 1."""
     ny, nx = (
         min(step, size - first) for step, size, first in zip(TILE, plane.array.shape, tile, strict=True)
     )
@@ -138,7 +138,7 @@ def _searched(plane: Plane, inside: np.ndarray, search: Search, tile: Tile) -> n
 
 
 def _cleaned(plane: Plane, rays: np.ndarray) -> np.ndarray:
-    """Put the median of the good pixels around them at the rays; the places (y, x) that have changed."""
+    """Replace rays by the median of the good pixels around them; return the places (y, x) that changed."""
     places = np.argwhere(rays)
     hidden = rays | (plane.good == 0)
     changed = np.zeros(len(places), bool)
@@ -151,7 +151,7 @@ def _cleaned(plane: Plane, rays: np.ndarray) -> np.ndarray:
 
 
 def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...]) -> list[Tile]:
-    """The tiles whose answer may depend on one of the places."""
+    """Return the tiles whose result may depend on one of the places."""
     count_y, count_x = (-(-size // step) for size, step in zip(shape, TILE, strict=True))
     touched = np.zeros((count_y, count_x), bool)
     for dy, dx in itertools.product((-margin, 0, margin), repeat=2):
@@ -165,7 +165,7 @@ def _median(values: np.ndarray, good: np.ndarray) -> float:
 
 
 def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray:
-    """The values as float32 that can be added up, those of bad pixels from their neighbours."""
+    """Convert values to float32, small enough to be summed, and fill bad pixels from their neighbours."""
     values = np.clip(values, -_HUGE, _HUGE).astype(np.float32, copy=False)
     if bad.any():
         places = np.argwhere(_in_sight(bad))
@@ -177,7 +177,7 @@ def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray
 
 
 def _in_sight(bad: np.ndarray) -> np.ndarray:
-    """The bad pixels that the search of a good one may look at; the rest of large areas is not worth its time."""
+    """Return the bad pixels near good ones; the interior of large bad areas need not be filled."""
     if np.count_nonzero(bad) < bad.size // 50:
         return bad
     from scipy.ndimage import minimum_filter
@@ -186,7 +186,7 @@ def _in_sight(bad: np.ndarray) -> np.ndarray:
 
 
 def _bright_stars(array: np.ndarray, saturated: np.ndarray) -> np.ndarray:
-    """Bool: the saturated pixels of stars, bleeding columns included, and their surroundings."""
+    """Find the saturated pixels of stars, with bleeding columns and surroundings (bool array)."""
     from scipy.ndimage import binary_propagation
 
     around = np.empty_like(array)

@@ -1,4 +1,4 @@
-"""The kernel of a job run on the rows of a tile."""
+"""Launch of the kernel of a job on the rows of a tile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAPS = ("value", "variance", "count", "rejected_low", "rejected_high", "flags")
 def launch(
     call: Call, tile: Tile, width: int, outputs: Mapping[str, np.ndarray], fates: np.ndarray | None = None
 ) -> None:
-    """Combine the tile into those of the MAPS that are given, (rows, nx) each, and the fates (n, pixels)."""
+    """Combine the tile into the given MAPS, (rows, nx) each, and into the rejection codes (n, pixels)."""
     value = outputs["value"]
     unseen = {"variance": np.empty(0, value.dtype), "flags": np.empty(value.size, np.uint8)}
     flat = {
@@ -33,7 +33,7 @@ def launch(
 
 
 def scaled_values(job: Job, tile: Tile, pixels: int) -> np.ndarray:
-    """The values (n, pixels) as they are combined; infinite where there is none."""
+    """Return the scaled values (n, pixels); infinite where there is none."""
     from ccdfx.kernels.gather import scaled
 
     values = np.empty((len(job.frames), pixels), job.kind)

@@ -1,4 +1,4 @@
-"""Subtracting one number from a whole image: an offset, or the level of a region."""
+"""Subtraction of one number from a whole image: an offset, or the level of a region."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def offset(image: Any, *, by: float | str, full: Any = None) -> Image:
     image : Image or 2-D array
     by : float or {"min", "minp1", "gmin", "gminp1"}
         What is subtracted: a number in the unit of the image, the minimum of its good pixels ("min"), or that
-        less one, so that the lowest value becomes 1 ("minp1"), as a logarithm likes it. "gmin" and "gminp1"
-        take the global minimum, that of `full`.
+        less one, so that the lowest value becomes 1 and a logarithm is defined ("minp1"). "gmin" and "gminp1"
+        use the global minimum, that of `full`.
     full : Image or 2-D array, optional
         The frame that `image` is a window of, for "gmin" and "gminp1".
 
     Returns
     -------
     Image
-        Floats (float32 unless the values need float64); mask, variance, header and window as they were, for
-        the number is taken as exact.
+        Floats (float32 unless the values need float64); mask, variance, header and window are unchanged: the
+        number is taken as exact.
 
     Raises
     ------
@@ -63,23 +63,24 @@ def offset(image: Any, *, by: float | str, full: Any = None) -> Image:
 def subtract_level(
     image: Any, *, range: Any, statistic: str | Callable[[np.ndarray], float] = "median"
 ) -> Image:
-    """Subtract the level of a region, such as a strip that saw no light, from the whole image.
+    """Subtract the level of a region, such as an unexposed strip, from the whole image.
 
     Parameters
     ----------
     image : Image or 2-D array
     range : Range or what `Range.of` accepts
-        The region, in pixels of the parent frame. Flagged and non-finite pixels take no part.
+        The region, in pixels of the parent frame. Flagged and non-finite pixels are not used.
     statistic : "median", "mean", "min", "max" or function
-        What makes the level of the pixels of the region. A function gets the good ones as a 1-D float64
-        array, in ascending order.
+        How the level is computed from the pixels of the region. A function gets the good ones as a 1-D
+        float64 array, in ascending order.
 
     Returns
     -------
     Image
         Floats (float32 unless the values need float64). The squared error of the level is added to the
-        variance, or starts it: scatter**2 / n for a mean, pi/2 of that for a median, the others as in
-        `subtract_overscan`. All pixels share this error. Mask, header and window stay.
+        variance, or is the variance if there was none: scatter**2 / n for a mean, pi/2 of that for a median,
+        the others as in `subtract_overscan`. All pixels share this error. Mask, header and window are
+        unchanged.
 
     Raises
     ------
@@ -143,6 +144,6 @@ def _refuse_full(full: Any, by: Any) -> None:
 
 def _minus(image: Image, level: float, variance: np.ndarray | None) -> Image:
     kind = working_dtype(image.array)
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite, and so is bad
+    with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite, and so bad
         array = (image.array.astype(np.float64) - level).astype(kind)
     return adopt(array, image.header, image.mask, image.range, variance)

@@ -1,4 +1,4 @@
-"""The level of a frame: what of its pixels or its header says how it is scaled, shifted or weighted."""
+"""Levels of frames: the statistics and header numbers by which they are scaled, shifted or weighted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Statistic = Callable[[Image, np.ndarray], float]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Where a number for each frame comes from; made by `level`, `keyword` or `exposure`.
+    """The source of one number for each frame; made by `level`, `keyword` or `exposure`.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ class Level:
     statistic : str or callable
         Of the pixels: a word or a function ``Image -> float``.
     section : str, Range or None
-        The pixels that it is taken over; None is all.
+        The pixels used; None is all.
     sampled : bool
-        Whether it is imcombine's estimate.
+        Whether it is estimated from a sample, as imcombine does.
     keywords : tuple of str
-        Where in the header the number is; the first that is there counts.
+        The header keywords of the number; the first that is present is used.
     """
 
     kind: str
@@ -64,33 +64,34 @@ class Level:
 
 
 def level(statistic: str | Callable[[Image], float], *, section: Any = None, sampled: bool = False) -> Level:
-    """A statistic of the pixels of each frame, for `scale`, `zero` and `weights` of `combine`.
+    """Use a statistic of the pixels of each frame, for `scale`, `zero` and `weights` of `combine`.
 
-    Pixels that are flagged, not finite or outside the `limits` of `combine` take no part.
+    Pixels that are flagged, not finite or outside the `limits` of `combine` are not used.
 
     Parameters
     ----------
     statistic : str or callable
-        "mean", "median", "mode" (see Notes), "location" (Tukey's biweight: deaf to stars, nearly as precise as the
-        mean), "spread" (the biweight standard deviation), "noise" (that of the background, `local_noise`),
-        "variance" (the median of the frame's variance), or a function ``Image -> float``.
+        "mean", "median", "mode" (see Notes), "location" (Tukey's biweight: robust against stars, nearly as
+        precise as the mean), "spread" (the biweight standard deviation), "noise" (that of the background,
+        `local_noise`), "variance" (the median of the frame's variance), or a function ``Image -> float``.
     section : str, Range or 4-tuple, optional
         Only these pixels, in the coordinates of each frame: FITS text ``[x1:x2,y1:y2]`` or half-open limits
         (x_lower, x_upper, y_lower, y_upper). No others are read.
     sampled : bool
-        The mean, median or mode as imcombine estimates it: from fewer than 100,000 pixels on a regular grid, the
-        median as the value of rank n // 2.
+        Estimate the mean, median or mode as imcombine does: from fewer than 100,000 pixels on a regular grid,
+        the median as the value of rank n // 2.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        An unknown word; what is no section; a sample of something else. By `combine`: a section that does not lie in
-        a frame, a frame without a good pixel there, a result that is not finite or not of the sign that is needed.
+        An unknown statistic, an invalid section, or `sampled` with another statistic. By `combine`: a section
+        that is not inside a frame, a frame without a good pixel there, a result that is not finite or not of
+        the sign that is needed.
 
     Notes
     -----
-    The mode is the middle value in the fullest of overlapping bins, which are a tenth as wide as the range of the
-    central 70 % of the pixels and begin at each hundredth of it.
+    The mode is the middle value in the fullest of overlapping bins, which are a tenth as wide as the range of
+    the central 70 % of the pixels and begin at each hundredth of it.
 
     Examples
     --------
@@ -110,16 +111,16 @@ def level(statistic: str | Callable[[Image], float], *, section: Any = None, sam
 
 
 def keyword(name: str) -> Level:
-    """The number under a header keyword of each frame, for `scale`, `zero` and `weights` of `combine`.
+    """Use the number under a header keyword of each frame, for `scale`, `zero` and `weights` of `combine`.
 
-    A scale from a keyword multiplies and a zero from a keyword is added, as in imcombine: factors f make s_l = f_1 / f_l,
-    and zeros Z make z_l = -Z_l / s_l.
+    A scale from a keyword multiplies and a zero from a keyword is added, as in imcombine: factors f make
+    s_l = f_1 / f_l, and zeros Z make z_l = -Z_l / s_l.
 
     Raises
     ------
     ArgumentTypeError
-        What is no keyword. By `combine`, `ArgumentError`: a frame without it, or with a value that is no number, or one
-        not above 0 as a factor, or negative as a weight.
+        `name` is not a keyword. By `combine`, `ArgumentError`: a frame without it, or with a value that is
+        not a number, not above 0 as a factor, or negative as a weight.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def keyword(name: str) -> Level:
 
 
 def exposure(name: str | None = None) -> Level:
-    """The exposure time of each frame, for `scale` and `weights` of `combine`: s_l = t_l / t_1.
+    """Use the exposure time of each frame, for `scale` and `weights` of `combine`: s_l = t_l / t_1.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def exposure(name: str | None = None) -> Level:
     Raises
     ------
     ArgumentTypeError
-        What is no keyword. By `combine`, `ArgumentError`: a frame without an exposure time above 0.
+        `name` is not a keyword. By `combine`, `ArgumentError`: a frame without an exposure time above 0.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def exposure(name: str | None = None) -> Level:
 
 
 def measured(frames: Sequence[Frame], wanted: Mapping[str, Level], limits: Limits) -> dict[str, list[float]]:
-    """The levels that are wanted, by the name of the argument, of each frame. Each frame is read once at most."""
+    """Measure the requested levels of each frame, by argument name; read each frame at most once."""
     found: dict[str, list[float]] = {name: [] for name in wanted}
     for frame in frames:
         images: dict[Any, Image] = {}
@@ -175,7 +176,7 @@ def measured(frames: Sequence[Frame], wanted: Mapping[str, Level], limits: Limit
 
 
 def header_number(header: Header, which: Level, name: str, frame: str) -> float:
-    """The number that a keyword holds, for the argument `name`."""
+    """Read the number of a keyword or exposure time, for the argument `name`."""
     for key in which.keywords:
         try:
             value = header.number(key)
@@ -195,7 +196,7 @@ def header_number(header: Header, which: Level, name: str, frame: str) -> float:
 
 
 def _window(section: Any) -> str | Range | None:
-    """The section as it is kept: text stays text, since `*` in it depends on the frame."""
+    """Check the section and return it; text stays text, because `*` in it depends on the frame."""
     if section is None or isinstance(section, Range):
         return section
     try:
@@ -213,7 +214,7 @@ def _window(section: Any) -> str | Range | None:
 
 
 def _pixels(frame: Frame, section: str | Range | None, limits: Limits) -> Image:
-    """What a frame has in the section, with the pixels outside the limits flagged."""
+    """Read the section of a frame, with the pixels outside the limits flagged."""
     if section is None:
         image = frame.image()
     else:
@@ -225,7 +226,7 @@ def _pixels(frame: Frame, section: str | Range | None, limits: Limits) -> Image:
 
 
 def _within(image: Image, low: float, high: float) -> Image:
-    """The image with the pixels outside the limits flagged."""
+    """Flag the pixels outside the limits."""
     from ccdfx.records.flags import Flag
 
     with np.errstate(over="ignore"):  # limits beyond the largest float32
@@ -236,7 +237,7 @@ def _within(image: Image, low: float, high: float) -> Image:
 
 
 def _statistic(image: Image, which: Level, subject: str) -> float:
-    """The same whatever order the pixels have in memory."""
+    """Compute the statistic of the good pixels; their order in memory does not matter."""
     good = image.good
     if not good.any():
         raise ArgumentError(
@@ -284,7 +285,7 @@ def _variance(image: Image, good: np.ndarray) -> float:
 
 
 def _estimator(name: str) -> Statistic:
-    """An estimator of good values by name: what computes is loaded when it is needed."""
+    """Return an estimator of good values by name; its module is only loaded when it is called."""
 
     def statistic(image: Image, good: np.ndarray) -> float:
         from ccdfx import estimators

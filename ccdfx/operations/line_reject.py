@@ -1,4 +1,4 @@
-"""The rule that takes one sigma for a whole line of the image."""
+"""Rejection by one sigma for a whole line of the image, as IRAF's avsigclip."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def average_sigma_clip(
     grow: float = 0.0,
     scaled: bool = False,
 ) -> Rejection:
-    """Drop values that lie more than `low` or `high` sigma from the center, sigma being that of the whole line.
+    """Drop values that lie more than `low` or `high` sigma from the centre, with one sigma for a whole line.
 
-    Sigma is taken to grow as the square root of the level, with one factor for each line of the image: the root of
-    sum (x - c)^2 / max(1, c) over all values of the line, over their number less 1, where c is the center of each
-    pixel with 3 values or more. At the center c a value then has that factor times sqrt(max(1, c)). It is repeated
-    while at least 3 values are there. So few frames suffice, if the bias is subtracted. This is IRAF's avsigclip.
+    Sigma is assumed to grow as the square root of the level, with one factor for each line of the image. The
+    square of this factor is the sum of (x - c)^2 / max(1, c) over all values of the line, divided by their
+    number less 1, where c is the centre of each pixel with 3 values or more. Sigma at the centre c is the
+    factor times sqrt(max(1, c)). Rejection is repeated while there are at least 3 values. So few frames are
+    enough, if the bias is subtracted. This is IRAF's avsigclip.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Rules that need a statistic of a whole line of the image before they can reject in any of its pixels."""
+"""Rejection rules that need a statistic of a whole image line before they can reject in any of its pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def stack_lines(
 ) -> None:
     """Combine the lines of a tile, each with its own sigma.
 
-    A line is always whole in a tile, so that the result does not depend on how the tiles are cut.
+    A tile always holds whole lines, so that the result does not depend on the size of the tiles.
     """
     before, noise, after = call.arguments[:4], call.arguments[4], call.arguments[5:]
     sigmas = _line_sigmas(call, table, outputs["value"], width)
@@ -24,7 +24,7 @@ def stack_lines(
 
 
 def _measuring(plan: np.ndarray) -> np.ndarray:
-    """The plan of the lowest values without variance."""
+    """Change the plan to take the lowest values, without variance."""
     from ccdfx.kernels import averages
 
     plan = plan.copy()
@@ -34,7 +34,7 @@ def _measuring(plan: np.ndarray) -> np.ndarray:
 
 
 def _line_sigmas(call: Call, table: np.ndarray, value: np.ndarray, width: int) -> np.ndarray:
-    """Of each line the root of the sum of squared deviations of all values over their number less 1."""
+    """Compute sqrt(sum of squared deviations / (number of values - 1)) for each line."""
     factors, sorter, plan, numbers, noise, _, *rest = call.arguments
     arguments = factors, sorter, _measuring(plan), numbers, noise, call.scatter, *rest
     squares, nothing = np.empty_like(value), np.empty(0, value.dtype)

@@ -1,4 +1,4 @@
-"""Flags: finding bad pixels, taking them from a map, and replacing their values."""
+"""Flagging of bad pixels, by value or from a map, and replacement of their values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ccdfx.records.pixels import working_dtype
 def mask_saturated(image: Any, *, saturation: float) -> Image:
     """Flag the pixels at or above a level as SATURATED.
 
-    Meant for raw values, before anything is subtracted.
+    Apply it to raw values, before anything is subtracted.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def mask_saturated(image: Any, *, saturation: float) -> Image:
     Returns
     -------
     Image
-        Values, variance and header as they were. The mask is there even when no pixel is saturated.
+        Values, variance and header are unchanged. A mask exists even when no pixel is saturated.
 
     Raises
     ------
@@ -70,14 +70,14 @@ def mask_from(image: Any, *, bad_pixels: Any) -> Image:
     ----------
     image : Image or 2-D array
     bad_pixels : Image, Master or 2-D array
-        An array of bool (True becomes BAD_PIXEL) or of flags 0 to 255. Of an Image, the values are the map
-        when they are integers, and its own flags count too. An Image of floats gives its flags alone, or,
-        when it has none, its values, which must then be whole numbers from 0 to 255. Any value but 0 is bad.
+        An array of bool (True becomes BAD_PIXEL) or of flags from 0 to 255. For an Image of integers, the map
+        is its values combined with its mask; for an Image of floats, it is its mask alone or, without a mask,
+        its values, which must then be whole numbers from 0 to 255. Any value but 0 is bad.
 
     Returns
     -------
     Image
-        With the union of old and new flags; values, variance and header as they were.
+        With the union of old and new flags; values, variance and header are unchanged.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def mask_from(image: Any, *, bad_pixels: Any) -> Image:
 
 
 def bad_pixel_flags(image: Image, bad_pixels: Any) -> np.ndarray:
-    """The uint8 flags, read-only or new, of a bad-pixel map that fits the image."""
+    """Convert a bad-pixel map that fits the image to uint8 flags, in a read-only or a new array."""
     if bad_pixels is None:
         raise ArgumentTypeError(
             "bad_pixels", "must be a map of bad pixels", value=None, remedy="give a bool array"
@@ -129,26 +129,25 @@ def _whole_flags(values: np.ndarray) -> np.ndarray:
 
 
 def replace_masked(image: Any, *, by: Any = "median") -> Image:
-    """Replace the values of flagged and of non-finite pixels, for display or for algorithms that cannot skip
-    them.
+    """Replace the values of flagged and non-finite pixels, for display or for algorithms that ignore masks.
 
     Parameters
     ----------
     image : Image or 2-D array
     by : "median" or float
-        A number, or the median of the good pixels around: in the box of 5 x 5 pixels, or where that holds
-        fewer than three good ones, of 9 x 9, 17 x 17 or 33 x 33, and else of all good pixels of the image.
+        A number, or the median of the good pixels nearby: in a box of 5 x 5 pixels; where that has fewer than
+        three good pixels, of 9 x 9, 17 x 17 or 33 x 33; else of all good pixels of the image.
 
     Returns
     -------
     Image
-        Floats (float32 unless the values need float64). The mask stays, as a replaced value is no
-        measurement; pixels that were only not finite are flagged NO_DATA. Variance and header stay.
+        Floats (float32 unless the values need float64). The flags stay, as a replaced value is no
+        measurement; non-finite pixels are flagged NO_DATA. Variance and header are unchanged.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `by` is something else, or no pixel is good.
+        When `by` is neither of these, or the median is wanted and no pixel is good.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The step between two lists of stars, found by voting on the differences of all pairs."""
+"""Shift between two lists of stars (the step), from votes of the position differences of all pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CERTAIN = 1e-4
 
 
 class Stars(NamedTuple):
-    """Positions (n, 2) as x, y and significances, brightest first, of stars of one FWHM."""
+    """Positions (n, 2) as x, y and signal-to-noise ratios of stars, brightest first, and their FWHM."""
 
     places: np.ndarray
     snr: np.ndarray
@@ -23,10 +23,10 @@ class Stars(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A step (x, y) from `image` to `reference`, its standard error an axis, and what speaks for it.
+    """A step (x, y) from `image` to `reference`, its standard error per axis, and the evidence for it.
 
-    `chance` is the probability that unrelated lists agree as well at any step that was searched; `pairs` indexes
-    (reference, image).
+    `chance` is the probability that unrelated lists agree as well at any step that was searched; `pairs`
+    holds indices (reference, image).
     """
 
     step: np.ndarray
@@ -36,10 +36,11 @@ class Match(NamedTuple):
 
 
 def matched(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match | None:
-    """The step that most stars agree on, or None without three that do.
+    """Find the step on which most stars agree; return None where fewer than three agree.
 
-    `limit` bounds the step in x and y. What is fixed to the detector agrees on a step of zero; stars cannot agree on
-    two. So where a match at zero leaves stars that agree on another step beyond chance, that one counts.
+    `limit` bounds the step in x and y. Detector blemishes agree on a step of zero, whereas all stars have the
+    same step. So where the sources not matched at zero agree on another step beyond chance, that step is
+    returned.
     """
     best = _voted(reference, image, limit)
     if best is None or best.chance > CERTAIN or math.hypot(*best.step) > 0.5:
@@ -69,7 +70,7 @@ def _voted(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match 
         return None
     chance, _, step = min(found, key=lambda item: (item[0], -item[1]))
     match = _refined(reference, image, step, tolerance, chance)
-    # Pairs that agree far better than they had to are the rarer by chance.
+    # Pairs that agree much better than the tolerance are less probable by chance.
     gaps = reference.places[match.pairs[:, 0]] - image.places[match.pairs[:, 1]] - match.step
     closer = min(max(4 * float(np.sqrt(np.mean(gaps**2))), 0.3), tolerance)
     again, count, _ = _judged(bright, match.step, closer, trials * (tolerance / closer) ** 2)
@@ -77,7 +78,7 @@ def _voted(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match 
 
 
 def _peaks(steps: np.ndarray, tolerance: float) -> np.ndarray:
-    """The steps around which most differences crowd, compared with their wider surroundings."""
+    """Find the steps with the largest excess of differences over their wider surroundings."""
     if not len(steps):
         return steps
     lower = steps.min(axis=0) - 2 * tolerance
@@ -100,7 +101,7 @@ def _peaks(steps: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _three(votes: np.ndarray) -> np.ndarray:
-    """Sums over squares of 3 x 3 cells; the outermost cells hold none."""
+    """Sum the votes over squares of 3 x 3 cells; the outermost cells of the result are 0."""
     out = np.zeros_like(votes)
     for j in (-1, 0, 1):
         for i in (-1, 0, 1):
@@ -109,7 +110,7 @@ def _three(votes: np.ndarray) -> np.ndarray:
 
 
 def _surroundings(votes: np.ndarray) -> np.ndarray:
-    """Mean votes a cell in blocks of 16 x 16 cells and those around them."""
+    """Average the votes per cell over each block of 16 x 16 cells and the blocks around it."""
     nx, ny = (-(-size // _WIDE) for size in votes.shape)
     padded = np.zeros(((nx + 2) * _WIDE, (ny + 2) * _WIDE), votes.dtype)
     padded[_WIDE : _WIDE + votes.shape[0], _WIDE : _WIDE + votes.shape[1]] = votes
@@ -120,7 +121,7 @@ def _surroundings(votes: np.ndarray) -> np.ndarray:
 def _judged(
     bright: tuple[np.ndarray, np.ndarray], step: np.ndarray, tolerance: float, trials: float
 ) -> tuple[float, int, np.ndarray]:
-    """How probable it is that chance makes as many pairs, given how many it makes at steps nearby."""
+    """Compute the probability of as many pairs by chance, estimated from their numbers at nearby steps."""
     pairs = mutual_pairs(*bright, step, tolerance)
     if len(pairs) < 3:
         return 1.0, len(pairs), step
@@ -132,12 +133,12 @@ def _judged(
     area = np.prod(np.ptp(bright[1], axis=0) + 4 * tolerance)
     uniform = len(bright[0]) * len(bright[1]) * math.pi * tolerance**2 / area
     expected = max(sum(nearby) / len(nearby), 2 * uniform)
-    # Two of the agreeing pairs could have defined the step.
+    # `trials` is the number of independent steps in the range that was searched.
     return min(1.0, trials * poisson_tail(len(pairs), expected)), len(pairs), step
 
 
 def poisson_tail(count: int, mean: float) -> float:
-    """The probability of `count` or more (its leading terms; they fall fast above the mean)."""
+    """Sum the Poisson probabilities of `count` or more; 60 terms suffice, as they decrease fast."""
     if count <= mean:
         return 1.0
     terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count, count + 60)]
@@ -145,7 +146,7 @@ def poisson_tail(count: int, mean: float) -> float:
 
 
 def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
-    """Index pairs of stars that are each other's nearest and closer than `tolerance` after the step."""
+    """Find the index pairs of stars that are mutual nearest neighbours within `tolerance` after the step."""
     if not (len(reference) and len(image)):
         return np.empty((0, 2), np.int64)
     gap = reference[:, None, :] - (image + step)[None, :, :]
@@ -157,7 +158,7 @@ def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tol
 
 
 def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float, chance: float) -> Match:
-    """The robust mean of the differences of all stars that agree, weighted by how well each is known."""
+    """Refine the step as the robust mean of the differences of agreeing stars, weighted by their errors."""
     most = 2000
     first, second = reference.places[:most], image.places[:most]
     error = math.inf
@@ -165,7 +166,7 @@ def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float,
     for _ in range(3):
         pairs = mutual_pairs(first, second, step, tolerance)
         gaps = first[pairs[:, 0]] - second[pairs[:, 1]]
-        # The error of a centroid goes with width over significance; 0.03 pixels is what undersampling leaves.
+        # The error of a centroid is proportional to FWHM / SNR; 0.03 pixels remain from undersampling.
         known = (reference.fwhm / reference.snr[pairs[:, 0]]) ** 2 + (
             image.fwhm / image.snr[pairs[:, 1]]
         ) ** 2
@@ -176,7 +177,7 @@ def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float,
 
 
 def _robust_mean(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Weighted mean after clipping at 3 normalised deviations, its error from the scatter, and what was kept."""
+    """Compute the weighted mean after clipping at 3.5 sigma, its error from the scatter, and the values kept."""
     kept = np.ones(len(values), bool)
     centre = np.median(values, axis=0)
     for _ in range(5):

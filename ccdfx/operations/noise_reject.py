@@ -1,4 +1,4 @@
-"""Rules that know the noise of a value beforehand: from the detector, or from the variances of the frames."""
+"""Rejection rules with a known noise: from the detector model, or from the variances of the frames."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def ccd_clip(
     grow: float = 0.0,
     scaled: bool = True,
 ) -> Rejection:
-    """Drop values that lie further from the center than the noise of the detector allows.
+    """Drop values that lie further from the centre than the noise of the detector allows.
 
-    At the center c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2. Where
-    frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)), divided by s.
-    It is repeated while at least 2 values are there. About the mean, the center of every pass is the mean without one
-    minimum and one maximum.
+    At the centre c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2.
+    Where frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)),
+    divided by s. The rule is repeated while at least 2 values remain. About the mean, the centre of every
+    pass is the mean without one minimum and one maximum.
 
     Parameters
     ----------
     gain : float, sequence of float, or str
-        e-/ADU: for all frames, one a frame, or the header keyword that has it.
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -55,12 +55,12 @@ def ccd_clip(
     grow : float
         As in `sigma_clip`.
     scaled : bool
-        Whether the noise of scaled frames is that of their raw level; else the scaled values are taken for the level.
+        Whether the noise of scaled frames is computed from their raw level, or else from the scaled values.
 
     Raises
     ------
     ArgumentError
-        By `combine`: a number of values that is not that of the frames, a frame whose header lacks the keyword.
+        By `combine`, when the number of values is not that of the frames, or a header lacks the keyword.
 
     Examples
     --------
@@ -87,14 +87,14 @@ def cr_reject(
     grow: float = 0.0,
     scaled: bool = True,
 ) -> Rejection:
-    """Drop values that lie further above the center than the noise of the detector allows, and none below it.
+    """Drop values that lie further above the centre than the detector noise allows, and none below it.
 
     This is `ccd_clip` without a lower limit, for cosmic rays, which only add signal.
 
     Parameters
     ----------
     gain : float, sequence of float, or str
-        e-/ADU: for all frames, one a frame, or the header keyword that has it.
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -123,7 +123,7 @@ def cr_reject(
 
 
 def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
-    """A number, a tuple of numbers, or a keyword."""
+    """Check a detector option: a number, a tuple of numbers, or a keyword."""
     if isinstance(value, str):
         if not value.strip():
             raise ArgumentError(
@@ -144,7 +144,7 @@ def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
 
 
 def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
-    """The number of each frame."""
+    """Return the value of the option for each frame."""
     if isinstance(value, str):
         bounds: dict[str, Any] = {"above": 0.0} if name == "gain" else {"least": 0.0}
         found = []
@@ -193,11 +193,12 @@ def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arran
 def variance_clip(
     *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, grow: float = 0.0
 ) -> Rejection:
-    """Drop values that lie more than `low` or `high` times their own standard deviation from the center.
+    """Drop values that lie more than `low` or `high` times their own standard deviation from the centre.
 
-    The standard deviation of each value is the root of its variance in its frame; all frames must have one. It is
-    repeated while at least 2 values are there. About the median, the center of every pass is the median of the
-    survivors; about the mean, it is the mean without one minimum and one maximum. A value whose variance is 0 stays.
+    The standard deviation of each value is the square root of its variance; all frames must have variances.
+    The rule is repeated while at least 2 values remain. About the median, the centre of every pass is the
+    median of the values kept; about the mean, it is the mean without one minimum and one maximum. A value
+    whose variance is 0 stays.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Bringing frames to one level before they are combined: x' = x / scale - zero."""
+"""Scaling and zero offsets of frames before they are combined: x' = x / scale - zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccdfx.records.numbers import pair
 
 Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
 
-# The words that each argument knows.
+# The words that each argument accepts.
 WORDS = {
     "scale": ("mean", "median", "mode", "location", "spread", "exposure"),
     "zero": ("mean", "median", "mode", "location"),
@@ -24,12 +24,12 @@ WORDS = {
 
 
 def value_limits(limits: Any) -> tuple[float, float] | None:
-    """The least and the greatest value that takes part, or None where all do.
+    """Check the least and the greatest value that are used; None means no limits.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        What is not two numbers, or a lower limit above the upper one.
+        When `limits` is not two numbers, or the lower limit is above the upper one.
     """
     if limits is None:
         return None
@@ -53,11 +53,11 @@ def factors_of(
     weights: Factor,
     limits: tuple[float, float] | None = None,
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...] | None]:
-    """The scale s_l and the zero z_l of each frame, and its weight, or None where all weigh the same.
+    """Compute the scale s_l, the zero z_l and the weight of each frame; None for equal weights.
 
-    Numbers are taken as they are. From statistics S and Z of the frames' good pixels within the limits,
-    s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f or Z,
-    s_l = f_1 / f_l and z_l = -Z_l / s_l.
+    Numbers are used unchanged. From statistics S and Z of the frames' good pixels within the limits,
+    s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f
+    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l.
     """
     count = len(frames)
     chosen = {
@@ -101,7 +101,7 @@ def _zeros(values: list[float], which: Level | None, scales: list[float]) -> lis
 
 
 def _chosen(value: Any, name: str, count: int) -> Any:
-    """The level that a word, a function or a record means, or numbers, one for each of `count` frames."""
+    """Convert a word, a function or a record to a level, or check numbers, one for each of `count` frames."""
     if callable(value):
         return level(value)
     word = value

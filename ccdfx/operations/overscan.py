@@ -1,4 +1,4 @@
-"""The electronic level of each line of a frame, from the pixels that saw no light."""
+"""Overscan subtraction: the electronic level of each line of a frame, from its overscan pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccdfx.records.words import one_of
 
 Method = str | Callable[[np.ndarray], float]
 
-# A line with fewer good pixels than this takes its scatter from the other lines.
+# A line with fewer good pixels than this is given the scatter of a typical line.
 FEWEST_FOR_SCATTER = 5
 
 
@@ -36,13 +36,14 @@ def subtract_overscan(
     image : Image or 2-D array
         The frame, not yet trimmed.
     overscan : Range, 4-tuple, '[x1:x2,y1:y2]', or a list of them
-        In pixels of the parent frame (BIASSEC). The pixels of all sections of a line are taken together;
-        leave columns out by giving the sections beside them. Flagged and non-finite pixels take no part.
+        In pixels of the parent frame (BIASSEC). The pixels of a line in all sections are combined; to exclude
+        columns, give the sections on both sides of them. Flagged and non-finite pixels are ignored.
     method : "median", "mean", "min", "max" or function
-        What makes the level of a line from its pixels. A function gets the good ones as a 1-D float64 array.
-        The median of an even number is the mean of the middle two (IRAF takes the lower).
+        The statistic of the pixels of a line. A function receives the good pixels as a 1-D float64 array. The
+        median of an even number is the mean of the middle two (IRAF takes the lower).
     fit : OverscanFit or mapping of its options, optional
         Replaces the levels by a smooth function of the line number, fitted with rejection of deviant lines.
+        Before the first and after the last line with good pixels, its value at that line is used.
     axis : "rows" or "columns", optional
         Whether each row or each column has a level. By default rows when the sections cover the whole height
         and not the whole width, or at least half of the height and less than half of the width; columns in
@@ -51,17 +52,16 @@ def subtract_overscan(
     Returns
     -------
     Image
-        Float, of the same shape; flags and header stay. The squared error of the level is added to the
-        variance: scatter**2 / n of the line for a mean, pi/2 of that for a median, about pi**2 / (12 ln n) of
-        the scatter squared for an extreme, that of the mean for a function; with a fit, its error by
-        covariance and residuals. Pixels of a line share this error.
+        Floats of the same shape; flags and header are unchanged. The squared error of the level is added to
+        the variance: scatter**2 / n of the line for a mean, pi/2 times that for a median, about
+        pi**2 / (12 ln n) times scatter**2 for an extreme, that of the mean for a function; with a fit, its error
+        from covariance and residuals. All pixels of a line share this error.
 
     Raises
     ------
     ArgumentError
         When a section is not inside the image, the axis is ambiguous, a line has no good overscan pixel and
-        no fit interpolates it, or the fit has more terms than there are lines. Lines beyond the first and
-        last one with good pixels take the fit's value at that line.
+        no fit interpolates it, or the fit has more terms than there are lines.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def subtract_overscan(
         if image.variance is None
         else variance_as(image.variance, kind, copy=True)
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite, and so is bad
+    with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
     return adopt(array, image.header, image.mask, image.range, variance)
@@ -89,7 +89,7 @@ def subtract_overscan(
 def overscan_levels(
     image: Image | np.ndarray, *, overscan: Any, method: Method = "median", axis: str | None = None
 ) -> Levels:
-    """The level of each line in the overscan, as `subtract_overscan` with these options measures it.
+    """Measure the overscan level of each line, as `subtract_overscan` does with these options.
 
     >>> overscan_levels([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]], overscan="[2:3,1:2]").values
     array([2., 5.])
@@ -98,7 +98,7 @@ def overscan_levels(
 
 
 def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> tuple[bool, Levels]:
-    """Whether lines are rows, and their levels."""
+    """Return whether the lines are rows, and the levels of the lines."""
     sections = _sections(image, overscan)
     rows = _along_rows(image, sections, axis)
     return rows, sample_levels(_samples(image, sections, rows), method)
@@ -139,7 +139,7 @@ def _along_rows(image: Image, sections: list[Range], axis: str | None) -> bool:
 
 
 def _samples(image: Image, sections: list[Range], rows: bool) -> np.ndarray:
-    """The overscan pixels of all lines, (lines, pixels) float64, NaN where there is none or it is bad."""
+    """Collect the overscan pixels of all lines, (lines, pixels) float64; NaN where missing or bad."""
     windows = [section.relative_to(image.range) for section in sections]
     values, good = (image.array, image.good) if rows else (image.array.T, image.good.T)
     strips = []
@@ -165,7 +165,7 @@ def _require_apart(sections: list[Range]) -> None:
 
 
 def sample_levels(samples: np.ndarray, method: Method) -> Levels:
-    """Level and its squared error for every line that has one."""
+    """Measure the level and its squared error for every line with good pixels."""
     ordered = np.sort(samples, axis=1)
     counts = np.isfinite(ordered).sum(axis=1)
     known = np.flatnonzero(counts)
@@ -181,7 +181,7 @@ def sample_levels(samples: np.ndarray, method: Method) -> Levels:
 
 
 def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.ndarray]:
-    """Value and squared error to subtract from every line."""
+    """Return the value to subtract from every line, and its squared error."""
     if fit is not None:
         found = fitted(fit, levels)
         return found.values, found.errors
@@ -197,7 +197,7 @@ def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.n
 
 
 def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray]:
-    """The level of each line, and the part of the squared scatter of its pixels that is its squared error."""
+    """Compute the level of each line, and the ratio of its squared error to the variance of its pixels."""
     lines = np.arange(counts.size)
     if callable(method):
         answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
@@ -220,7 +220,7 @@ def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tup
 
 
 def _scatter(ordered: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """The variance of the pixels of each line; of few pixels, that of a typical line."""
+    """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
     means = np.nansum(ordered, axis=1) / counts
     squares = np.nansum((ordered - means[:, None]) ** 2, axis=1)
     own = squares / np.maximum(counts - 1, 1)

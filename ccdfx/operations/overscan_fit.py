@@ -1,4 +1,4 @@
-"""A smooth function through the levels of the lines of an overscan."""
+"""Fits of smooth functions to the overscan levels of lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FUNCTIONS = ("legendre", "chebyshev", "spline", "spline1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanFit:
-    """How the levels of the lines are smoothed.
+    """The options of the fit that smooths the levels of the lines.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class OverscanFit:
         Lines that lie more than this multiple of the rms of the residuals below or above the fit are
         rejected; `math.inf` rejects none.
     iterations : int
-        The largest number of rounds of rejection; 0 rejects nothing.
+        The largest number of rejection passes; 0 rejects nothing.
     excluded : sequence of (first, stop)
-        Lines that take no part, as half-open ranges of 0-based line numbers of the image; chosen by hand.
+        Lines excluded by the user, as half-open ranges of 0-based line numbers of the image.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class OverscanFit:
 
 
 def as_fit(fit: Any) -> OverscanFit | None:
-    """A fit from an OverscanFit or from a mapping of its options, as a recipe holds them.
+    """Make an OverscanFit from a mapping of its options, as in a recipe; pass on an OverscanFit or None.
 
     >>> as_fit({"function": "spline", "order": 4}).terms
     7
@@ -81,7 +81,7 @@ def as_fit(fit: Any) -> OverscanFit | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """The measured levels of lines: their numbers, the levels, the squared errors, and how many lines there are."""
+    """Measured levels of lines: line numbers, levels, squared errors, and the number of all lines."""
 
     lines: np.ndarray
     values: np.ndarray
@@ -91,7 +91,7 @@ class Levels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A fit at every line: its value and squared error; which of the measured lines it used, and their rms."""
+    """A fit: values and squared errors at all lines, which measured lines it used, and their rms residual."""
 
     values: np.ndarray
     errors: np.ndarray
@@ -99,11 +99,11 @@ class Fitted:
     rms: float
 
 
-@np.errstate(over="ignore")  # the squares of levels beyond all use
+@np.errstate(over="ignore")  # squares of extremely large levels
 def fitted(fit: OverscanFit, levels: Levels) -> Fitted:
-    """The fit through levels, without the excluded lines and those that it rejects.
+    """Fit the levels, without the excluded lines and with rejection of deviant lines.
 
-    Beyond the first and the last line that may take part the fit keeps its value there.
+    Before the first and after the last line that is not excluded, the fit is constant.
     """
     allowed = included(fit, levels.lines)
     lines, values = levels.lines[allowed], levels.values[allowed]
@@ -131,7 +131,7 @@ def fitted(fit: OverscanFit, levels: Levels) -> Fitted:
 
 
 def included(fit: OverscanFit, lines: np.ndarray) -> np.ndarray:
-    """Which of the lines are in none of the excluded ranges."""
+    """Mark the lines that are in none of the excluded ranges."""
     kept = np.ones(lines.size, bool)
     for first, stop in fit.excluded:
         kept &= (lines < first) | (lines >= stop)
@@ -139,10 +139,10 @@ def included(fit: OverscanFit, lines: np.ndarray) -> np.ndarray:
 
 
 def chosen_fit(levels: Levels, *, most: int = 10) -> OverscanFit:
-    """The Legendre polynomial of 1 ... `most` terms with the least Bayesian information criterion.
+    """Choose the Legendre polynomial of 1 ... `most` terms with the least Bayesian information criterion.
 
-    n log(rms**2) + k log(n) for k terms through the n lines that the fit of most terms does not reject: another term
-    must earn its place.
+    It is n log(rms**2) + k log(n) for k terms fitted to the n lines that the fit with most terms does not
+    reject; the second term penalises a higher order.
     """
     most = min(most, max(1, levels.lines.size // 3))
     kept = fitted(OverscanFit(order=most), levels).used
@@ -192,7 +192,7 @@ def _refuse(fit: OverscanFit, count: int) -> NoReturn:
 
 
 def _design(fit: OverscanFit, lines: np.ndarray, first: int, last: int) -> np.ndarray:
-    """The value of every term at every line, (lines, terms)."""
+    """Evaluate every term at every line, (lines, terms)."""
     x = 2 * (lines - first) / max(last - first, 1) - 1
     if fit.function == "legendre":
         return np.polynomial.legendre.legvander(x, fit.order - 1)

@@ -1,4 +1,4 @@
-"""Where the frames of a stack lie on the pixels of the result."""
+"""Placement of the frames of a stack on the pixels of the result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ccdfx.records.words import one_of
 EXTENTS = ("union", "intersection")
 MEASURED = ("wcs", "stars")
 _SAME = 0.5  # pixels by which the steps at the corners of a frame may differ
-_SPARSE = 64  # times the pixels of all frames that a result may have
+_SPARSE = 64  # largest ratio of the pixels of the result to those of all frames
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How the frames of a stack are laid onto the result; made by `placed`.
+    """The placement of the frames of a stack in the result; made by `placed`.
 
     Attributes
     ----------
@@ -40,25 +40,27 @@ class Placement:
 
 
 def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Placement:
-    """Frames laid side by side or over one another, for the `offsets` of `combine` and `stack`.
+    """Make a placement of overlapping or adjacent frames, for the `offsets` of `combine` and `stack`.
 
-    The pixel (x, y) of a frame with the offset (dx, dy) lies at (x + dx, y + dy); only differences of offsets count.
+    The pixel (x, y) of a frame with the offset (dx, dy) lies at (x + dx, y + dy); only differences of offsets
+    matter.
 
     Parameters
     ----------
     by : sequence of (dx, dy), "wcs" or "stars"
-        One pair a frame, in pixels; or found from the WCS of each frame against that of the first; or from the stars
-        of each against those of the first, as `measure_shifts` does, which reads the frames whole.
+        One pair per frame, in pixels; or measured relative to the first frame, from the WCS or from the stars
+        of each frame. The stars are measured as by `measure_shifts`, which reads whole frames.
     extent : {"union", "intersection"}
-        The result covers all pixels that some frame has, or those that all have.
+        The result covers the pixels that any frame has, or those that all frames have.
     resample : {None, "spline", "lanczos"}
-        What becomes of fractions of a pixel. None rounds them away and leaves the values as they are; the others
-        move each frame by the rest, at most half a pixel, as `shift` does with its mask and variance.
+        The treatment of fractions of a pixel. None rounds the offsets and leaves the values unchanged; a
+        kernel moves each frame by the remainder, at most half a pixel, with its mask and variance, as `shift`
+        does.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        What is not pairs of finite numbers, or another word.
+        When `by` is not pairs of finite numbers, or a word is unknown.
 
     Examples
     --------
@@ -84,13 +86,13 @@ def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Pl
 
 
 def grid(columns: int, rows: int, *, dx: float, dy: float) -> tuple[tuple[float, float], ...]:
-    """Offsets of frames that follow one another along rows of a grid, from the lower left.
+    """Compute the offsets of frames on a grid, row by row from the lower left.
 
     Parameters
     ----------
     columns, rows : int
     dx, dy : float
-        Step from column to column and from row to row, in pixels.
+        Steps from column to column and from row to row, in pixels.
 
     Examples
     --------
@@ -103,20 +105,21 @@ def grid(columns: int, rows: int, *, dx: float, dy: float) -> tuple[tuple[float,
 
 
 def as_placement(offsets: Any) -> Placement | None:
-    """What was given as offsets, as a record."""
+    """Convert offsets as given to a Placement; return a Placement or None as it is."""
     return offsets if offsets is None or isinstance(offsets, Placement) else placed(offsets)
 
 
 def place(frames: Sequence[Frame], placement: Placement) -> tuple[tuple[Frame, ...], tuple[int, int]]:
-    """The frames with their places in the result, and the result's shape (ny, nx).
+    """Place the frames in the result; return them with their places, and the shape (ny, nx) of the result.
 
     Raises
     ------
     ArgumentError, MismatchError
-        Another number of offsets than frames, a frame without WCS or with another scale or rotation, frames without
-        a common pixel where the intersection is wanted, or so far apart that the result would be empty space.
+        When the number of offsets is not that of the frames, a frame has no WCS or another scale or rotation,
+        the frames have no common pixel for an intersection, or they are so far apart that most of the result
+        would be empty.
     AlignmentError
-        A frame whose stars do not fit.
+        When the stars of a frame do not match.
     """
     offsets = _offsets(frames, placement.by)
     offsets -= offsets[0]
@@ -194,7 +197,7 @@ def _from_stars(frames: Sequence[Frame]) -> np.ndarray:
 
 
 def _from_wcs(frames: Sequence[Frame]) -> np.ndarray:
-    """The steps of the frames' centres; those of their corners must be the same."""
+    """Compute the steps of the frame centres; those of the corners must be the same."""
     systems = []
     for frame in frames:
         system = astropy_wcs(frame.header)
@@ -238,7 +241,7 @@ def _require_overlap(
 
 
 def _moved(frame: Frame, dx: float, dy: float, kernel: str) -> Frame:
-    """The frame with its content moved by a fraction of a pixel, row by row as it is read."""
+    """Move the content of a frame by a fraction of a pixel, row by row as it is read."""
     from ccdfx.operations.resampled import Resampled
 
     frame = dataclasses.replace(frame, raw=None)

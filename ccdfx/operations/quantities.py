@@ -1,4 +1,4 @@
-"""What calibration needs, checked: master frames that fit, gain, noise model, scale of a dark, level of a flat."""
+"""Checked inputs of the calibration: masters, gain, noise model, scale of a dark, level of a flat."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ccdfx.records.image import Image, as_image
 from ccdfx.records.matching import require_match, require_same_pixels, unit_name
 from ccdfx.records.numbers import real
 
-# Exposure times that differ by less than this part are the same: shutters and clocks are not better.
+# Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
 SAME_EXPOSURE = 1e-3
 FLAT_STATISTICS = ("median", "mean", "min", "max")
 
 
 def fitting_master(image: Image, frame: Any, name: str) -> Image:
-    """The master frame, of the shape, window, unit and binning of the image."""
+    """Return the master frame, checked for the shape, window, unit and binning of the image."""
     master = as_image(frame, name)
     require_match(image, master, name)
     return master
 
 
 def fitting_flat(image: Image, frame: Any) -> Image:
-    """The flat, of the shape, window, binning and filter of the image."""
+    """Return the flat, checked for the shape, window, binning and filter of the image."""
     master = as_image(frame, "flat")
     require_same_pixels(image, master, "flat")
     bands = image.band, master.band
@@ -41,7 +41,7 @@ def fitting_flat(image: Image, frame: Any) -> Image:
 
 
 def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
-    """The gain that turns the ADU of an image into electrons, and the header that says so."""
+    """Return the gain that converts the ADU of an image to electrons, and the header with the new unit."""
     if image.unit is not None and unit_name(image.unit) != "adu":
         raise MismatchError(
             "image",
@@ -54,7 +54,7 @@ def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
 
 
 def require_noise_model(image: Image, noise: Any) -> None:
-    """Raise unless `noise` is a model for the unit of the image."""
+    """Raise unless `noise` is a noise model for the unit of the image."""
     if not all(hasattr(noise, attribute) for attribute in ("name", "parameters", "variance")):
         raise ArgumentTypeError(
             "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
@@ -70,7 +70,7 @@ def require_noise_model(image: Image, noise: Any) -> None:
 
 
 def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
-    """The parameters of the CCD equation, which the kernel knows; None for any other model."""
+    """Return the parameters of the CCD equation, which the kernel implements; None for any other model."""
     names = ("gain", "readnoise", "sensitivity")
     if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
         return None
@@ -78,7 +78,7 @@ def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
 
 
 def dark_scale(image: Image, dark: Image, scale: Any) -> float:
-    """What the dark is multiplied with: 1, the ratio of the exposure times, or the number given."""
+    """Return the factor of the dark: 1, the ratio of the exposure times, or the number given."""
     if scale is None:
         exposures = image.exptime, dark.exptime
         if None not in exposures and not math.isclose(*exposures, rel_tol=SAME_EXPOSURE):  # type: ignore[arg-type]
@@ -108,7 +108,7 @@ def _exposure(name: str, image: Image) -> float:
 
 
 def flat_level(flat: Image, normalise: Any) -> float:
-    """The level that a flat is divided by: a number, or a statistic of its good, finite, positive pixels."""
+    """Return the level by which a flat is divided: a number, or a statistic of its good, positive pixels."""
     remedy = f"give the level of the flat, {', '.join(map(repr, FLAT_STATISTICS))}, a function or None"
     if normalise is None:
         return 1.0

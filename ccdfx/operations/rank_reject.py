@@ -1,4 +1,4 @@
-"""Rules that take their unit from the sorted values themselves, other than by a standard deviation."""
+"""Rejection rules with limits in units of a ranked value or of the median, not of a standard deviation."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from ccdfx.records.numbers import real
 def percentile_clip(
     *, rank: float = -0.5, low: float = 3.0, high: float = 3.0, keep: int = 0, grow: float = 0.0
 ) -> Rejection:
-    """Drop values that lie `low` or `high` times as far from the median as the value of one rank does, or further.
+    """Drop values at or beyond `low` or `high` times the distance from the median to the value of one rank.
 
-    The rank is counted from the median, downwards where negative: that many values of half of the frames, or, below
-    1, that fraction of half of the frames. Where values are missing the count remains. One pass; a value just at the
-    limit goes; fewer than 3 values are left alone. This is IRAF's pclip. With the default the distance is that of the
-    lower quartile, 0.67 standard deviations of normal values, so 3 of them are 2 standard deviations.
+    The rank is counted from the median, downwards where negative: a number of values, at most half of the
+    frames, or, below 1, a fraction of half of the frames. It is the same where values are missing. There is
+    one pass; a value exactly at the limit is dropped; fewer than 3 values are left alone. This is IRAF's
+    pclip. By default the distance is that of the lower quartile, 0.67 standard deviations of normal values,
+    so the default limits are 2 standard deviations.
 
     Parameters
     ----------
     rank : float
-        Not 0; from 1 on a whole number.
+        Not 0; a whole number if 1 or more.
     low, high : float
         In units of that distance; infinity turns a side off.
     keep : int
@@ -41,7 +42,7 @@ def percentile_clip(
     Raises
     ------
     ArgumentError
-        A rank of 0, or one that is neither a fraction nor a whole number.
+        When `rank` is 0, or neither a fraction nor a whole number.
 
     Examples
     --------
@@ -61,18 +62,20 @@ def _arrange_percentile_clip(parameters: Mapping[str, Any], facts: StackFacts) -
     from ccdfx.kernels.rank_rules import percentile_clip_rule
 
     half, rank = facts.count // 2, parameters["rank"]
-    steps = int(rank * half if abs(rank) < 1 else rank)  # towards 0, as in IRAF
+    steps = int(rank * half if abs(rank) < 1 else rank)  # truncated, as in IRAF
     steps = min(-1, max(-half, steps)) if rank < 0 else max(1, min(half, steps))
     numbers = (*clip_numbers(parameters), steps)
     return Arrangement(percentile_clip_rule, numbers, caution=too_few("percentile_clip", facts, 3))
 
 
 def relative_clip(*, low: float = 0.2, high: float = 0.1, keep: int = 0, grow: float = 0.0) -> Rejection:
-    """Drop values that lie further from the median than a fraction of it: ``median - x > low |median|`` and alike above.
+    """Drop values whose distance from the median is more than a fraction of the median.
 
-    One pass; fewer than 3 values are left alone, and so are all where the median is 0. Where even the middle values
-    differ by so much, nothing is left unless `keep` says so. This is the percentile clipping of Siril and PixInsight, for
-    few frames of a level well above 0: the limits are fractions of the level, whatever the noise is.
+    The conditions are ``median - x > low |median|`` and ``x - median > high |median|``. There is one pass;
+    fewer than 3 values are left alone, and so are all values where the median is 0. Where even the middle
+    values differ by more than the limits, no value is left unless `keep` requires it. This is the percentile
+    clipping of Siril and PixInsight, for few frames with a level well above 0: the limits are fractions of
+    the level, independent of the noise.
 
     Parameters
     ----------

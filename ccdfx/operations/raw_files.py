@@ -1,4 +1,4 @@
-"""The files of frames whose bytes the kernel decodes: rows of them, read as they are."""
+"""Files of frames whose bytes the kernel decodes, and the reading of raw rows from them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import numpy as np
 from ccdfx.errors import FileError
 from ccdfx.operations.frames import Frame
 
-LINE = 64  # bytes of a line of the cache: rows of every frame begin on one, an odd number of them from those of the next
+# Bytes of a cache line. The rows of every frame begin on a cache line and take an odd number of lines: with
+# an even number, they would compete for half of the places in the cache or fewer.
+LINE = 64
 _local = threading.local()
 
 
 class Part(NamedTuple):
-    """Rows of a frame in a buffer: the number of the frame, and the bytes from `start` on."""
+    """Rows of a frame in a buffer: the number of the frame, the first byte, and the number of bytes."""
 
     frame: int
     start: int
@@ -28,8 +30,8 @@ class Part(NamedTuple):
 class RawFiles:
     """The files of all frames that have a `raw` layout.
 
-    Between `opened` and its end they stay open, if the process may open so many; else a file is opened for every tile.
-    Either way, what has changed since the frame was made is an error.
+    Inside the block of `opened` they stay open, if the process may open so many; else a file is opened for
+    every tile. In both cases, a file that has changed since the frame was made is an error.
     """
 
     def __init__(self, frames: Sequence[Frame]) -> None:
@@ -39,7 +41,7 @@ class RawFiles:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Keep the files open in a block, and see at its end that they are what they were."""
+        """Keep the files open in a block, and check at its end that they are unchanged."""
         try:
             if len(self._raw) <= _spare_handles():
                 for j, raw in self._raw.items():
@@ -54,9 +56,9 @@ class RawFiles:
                 os.close(handle)
 
     def read(self, rows: Sequence[tuple[int, int, int]]) -> tuple[np.ndarray, list[Part]]:
-        """The bytes of rows (frame, lower, upper), one frame after the other, in a buffer of this thread.
+        """Read the bytes of rows (frame, lower, upper), frame after frame, into a buffer of this thread.
 
-        The next call overwrites them.
+        The next call overwrites the buffer.
         """
         parts, place = [], 0
         for j, lower, upper in rows:
@@ -82,16 +84,16 @@ class RawFiles:
 
 
 def _spare_handles() -> int:
-    """How many files may be kept open: no more than a quarter of what the process may have."""
+    """Return how many files may be kept open: a quarter of the limit of the process."""
     try:
         import resource
-    except ImportError:  # not everywhere
+    except ImportError:  # not on all platforms
         return 0
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
 
 
 def _open(raw: Any) -> int:
-    """A handle of the file, which is still what it was."""
+    """Open the file, check that it is unchanged, and return its handle."""
     try:
         handle = os.open(raw.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError as error:
@@ -112,7 +114,7 @@ def _require_unchanged(raw: Any, handle: int) -> None:
 
 
 def _read_into(raw: Any, handle: int, part: memoryview, offset: int) -> None:
-    """Fill the part with the bytes from the offset on."""
+    """Fill `part` with the bytes of the file from `offset` on."""
     got = 0
     while got < len(part):
         try:
@@ -136,7 +138,7 @@ def _changed(raw: Any, size: int) -> FileError:
 
 
 def _buffer(size: int) -> np.ndarray:
-    """A buffer of this thread, used again for every tile; it begins on a line of the cache."""
+    """Return the buffer of this thread, reused for every tile; it begins on a cache line."""
     buffer: np.ndarray | None = getattr(_local, "buffer", None)
     if buffer is None or buffer.size < size:
         whole = np.empty(size + LINE, np.uint8)
@@ -145,5 +147,5 @@ def _buffer(size: int) -> np.ndarray:
 
 
 def release_buffer() -> None:
-    """Give the buffer of this thread back."""
+    """Release the buffer of this thread."""
     _local.buffer = None

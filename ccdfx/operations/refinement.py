@@ -1,7 +1,7 @@
-"""Steps between images of one field, refined on the pixels of their common stars.
+"""Refinement of the shifts (steps) between images of one field, on the pixels of their common stars.
 
-Each image is compared with the mean of the others around every star, so that faint stars that no single image shows
-well take part, and so that all steps fit together.
+Each image is compared with the mean of the others around every star, so that stars too faint in a single
+image contribute, and so that all steps are consistent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROUNDS = 6
 
 
 class Refined(NamedTuple):
-    """Steps (n, 2) and their standard errors (n,) against the reference, and the stars that each rests on."""
+    """Steps (n, 2) relative to the reference, their standard errors (n,), and the number of stars of each."""
 
     steps: np.ndarray
     errors: np.ndarray
@@ -32,11 +32,11 @@ class Refined(NamedTuple):
 
 
 def refined(planes: Sequence[np.ndarray], steps: np.ndarray, fwhm: float, reference: int) -> Refined | None:
-    """Better steps (x, y) of float32 planes without gaps or spikes; None where fewer than three stars are in common.
+    """Refine the steps (x, y) of float32 planes without gaps or spikes; None for fewer than 3 common stars.
 
-    For every image the step that makes ``sum (mean of the others - gain image)^2`` least is solved to first order
-    over all stars, those that disagree by more than 3.5 times the usual are left out, and it is applied until nothing
-    moves.
+    For every image, the step that minimises ``sum (mean of the others - gain image)^2`` over all stars is
+    solved to first order; stars that deviate by more than 3.5 robust standard deviations are rejected. This
+    is repeated until the steps converge.
     """
     places = _common_stars(planes, steps, fwhm)
     if len(places) < 3:
@@ -59,25 +59,26 @@ def refined(planes: Sequence[np.ndarray], steps: np.ndarray, fwhm: float, refere
             if solution is None:
                 return None
             changes[i], errors[i], stars[i] = solution
-        # An image against the mean of the others meets itself (n - 1) / n of the way to the mean of all.
+        # The mean of all images includes the image, so its offset from that mean is only (n - 1) / n as
+        # large.
         steps = steps + changes * (count - 1) / count
         steps = steps - steps[reference]
         if np.abs(steps - start).max() > 0.5 * fwhm + 1:
             return None
         if np.abs(changes).max() < 0.005:
             break
-    # The errors so far are against the mean of the others; the reference has its own.
+    # The errors so far are relative to the mean of the others; the error of the reference adds to them.
     own = errors * math.sqrt((count - 1) / count)
     return Refined(steps, np.hypot(own, own[reference]), stars)
 
 
 def _common_stars(planes: Sequence[np.ndarray], steps: np.ndarray, fwhm: float) -> np.ndarray:
-    """Positions of the stars of the mean image where at least half of the images (and two) overlap."""
+    """Return positions of stars in the mean image where at least half of the images (and two) overlap."""
     total = np.zeros_like(planes[0])
     depth = np.zeros_like(planes[0])
     for plane, step in zip(planes, steps, strict=True):
         known = covered(plane.shape, step)
-        # Backgrounds differ from image to image; without them the edges of the images leave no steps.
+        # Backgrounds differ: they are subtracted so that the edges of the images cause no jumps in the mean.
         total += (moved_plane(plane, step) - np.float32(np.median(plane[::4, ::4]))) * known
         depth += known
     mean = prepared(total / np.maximum(depth, 1), depth >= max(2, len(planes) / 2))
@@ -86,7 +87,7 @@ def _common_stars(planes: Sequence[np.ndarray], steps: np.ndarray, fwhm: float) 
 
 
 def moved_plane(plane: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """The plane moved by a step (x, y); 0 where nothing is known."""
+    """Move a plane by a step (x, y); pixels without data are 0."""
     across, down = taps(step[0], "spline", plane.dtype), taps(step[1], "spline", plane.dtype)
     out = np.empty_like(plane)
     weights = down.padded(plane.dtype), across.padded(plane.dtype)
@@ -96,7 +97,7 @@ def moved_plane(plane: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 
 def covered(shape: tuple[int, ...], step: np.ndarray) -> np.ndarray:
-    """1 where a plane of this shape has pixels after a step (x, y), else 0."""
+    """Return 1 where a plane of this shape has pixels after a step (x, y), else 0."""
     y, x = (np.arange(size) - s for size, s in zip(shape, step[::-1], strict=True))
     inside = ((y >= 0) & (y <= shape[0] - 1)), ((x >= 0) & (x <= shape[1] - 1))
     return np.outer(*inside).astype(np.float32)
@@ -108,7 +109,7 @@ def _both(places: np.ndarray, one: np.ndarray, others: np.ndarray) -> np.ndarray
 
 
 def least_squares_step(template: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, float, int] | None:
-    """The step from `image` to `template` from windows all over the plane, its error, and how many windows agree."""
+    """Fit the step from `image` to `template` in windows on a grid; return step, error and window count."""
     ny, nx = template.shape
     radius = max(min(ny, nx) / 16, 4.0)
     y, x = (np.arange(radius, size, 1.4 * radius) for size in (ny, nx))
@@ -119,9 +120,10 @@ def least_squares_step(template: np.ndarray, image: np.ndarray) -> tuple[np.ndar
 def step_at(
     template: np.ndarray, image: np.ndarray, places: np.ndarray, radius: float, clip: bool = True
 ) -> tuple[np.ndarray, float, int] | None:
-    """The step from `image` to `template` from windows at `places`, its error from their scatter, and how many agree.
+    """Fit the step from `image` to `template` in windows at `places`, with rejection of deviant windows.
 
-    None where fewer than three do, or where they say nothing.
+    Return the step, its error from the scatter of the windows, and the number of windows kept; None where
+    fewer than three are kept, or where their gradients do not determine the step.
     """
     sums = np.empty((len(places), 6))
     gradient_sums(template, image, np.ascontiguousarray(places), radius, sums)

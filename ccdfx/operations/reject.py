@@ -1,4 +1,4 @@
-"""The rejection rules: which values of a pixel take part."""
+"""Rejection rules: they decide which values of a pixel are combined."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ QUANTISATION = 1.0 / math.sqrt(12.0)
 def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
     """Drop the `low` lowest and the `high` highest values of each pixel.
 
-    Numbers from 1 are counts of N frames, numbers below 1 fractions. Where only n values are there, the same
-    fractions are dropped: ``int(n low / N + 0.001)``, as IRAF does.
+    Numbers of 1 or more are counts of N frames, numbers below 1 fractions. Where a pixel has only n values,
+    the same fractions are dropped: ``int(n low / N + 0.001)``, as in IRAF.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
     Raises
     ------
     ArgumentError
-        For negative or not finite numbers; by `combine`, when nothing would be left of N frames.
+        For negative or non-finite numbers; by `combine`, when no value of N frames would be left.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
 
 
 def _dropped(name: str, value: Any) -> float:
-    """How many values go, as an int, or which part of them."""
+    """Check how many values are dropped, an int, or which fraction of them."""
     number = real(name, value, least=0.0)
     if number < 1:
         return number or 0
@@ -78,12 +78,13 @@ def sigma_clip(
     grow: float = 0.0,
     scaled: bool = False,
 ) -> Rejection:
-    """Drop values that lie more than `low` or `high` standard deviations from the center, again and again.
+    """Drop values that lie more than `low` or `high` standard deviations from the centre, iteratively.
 
-    The standard deviation has the divisor n - 1 and is taken about the center. About the median, a pass drops on both
-    sides with one center and sigma; it stops when nothing drops or fewer than 3 values are left. About the mean, the
-    first center is the mean without one minimum and one maximum. One value among n cannot lie more than (n - 1) /
-    sqrt(n) sigma out, so 3 sigma reject nothing where n is 10 or less: use `mad_clip` or `ccd_clip` there.
+    The standard deviation has the divisor n - 1 and is taken about the centre. About the median, each pass
+    drops values on both sides with the same centre and sigma; the passes end when no value is dropped or
+    fewer than 3 values are left. About the mean, the first centre is the mean without one minimum and one
+    maximum. One value among n cannot lie more than (n - 1) / sqrt(n) sigma from the mean, so 3 sigma reject
+    nothing where n is 10 or less: use `mad_clip` or `ccd_clip` there.
 
     Parameters
     ----------
@@ -91,15 +92,17 @@ def sigma_clip(
         In standard deviations; infinity turns a side off.
     center : {"median", "mean"}
     keep : int
-        At least so many values survive where so many are there: those with the smallest residuals come back. A
-        negative number is that many less than the values there are.
+        The least number of values kept, where there are as many: those with the smallest residuals are
+        restored. A negative number is added to the number of values.
     grow : float
-        Radius in pixels. Where the rule rejects a value, the values of the same frame at dx^2 + dy^2 <= grow^2 go too (1:
-        five pixels, 1.5: nine, 2: thirteen), unless that leaves a pixel without any.
+        Radius in pixels. Where the rule rejects a value, the values of the same frame at
+        dx^2 + dy^2 <= grow^2 are rejected too (1: five pixels, 1.5: nine, 2: thirteen), unless that leaves a
+        pixel without values.
     scaled : bool
-        Whether the noise follows the level that each frame had before it was scaled: deviations of frame l from the
-        center c are taken in units of sqrt(max(1, (c + z_l) / s_l)), for x' = x / s_l - z_l. This is what IRAF does
-        when a scale differs by more than its `sigscale` from 1. It changes nothing where the frames are scaled alike.
+        Whether the noise depends on the level that each frame had before it was scaled: deviations of frame l
+        from the centre c are taken in units of sqrt(max(1, (c + z_l) / s_l)), for x' = x / s_l - z_l. IRAF
+        does this when a scale differs by more than its `sigscale` from 1. It has no effect where all frames
+        are scaled alike.
 
     Examples
     --------
@@ -120,28 +123,29 @@ def mad_clip(
     floor: float | None = 0.0,
     passes: int | None = None,
 ) -> Rejection:
-    """Drop values that lie more than `low` or `high` sigma from the center, sigma being 1.4826 median |x - median|.
+    """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median |x - median|.
 
-    A single wild value moves neither median nor sigma, so this works from 3 values on. It is repeated until nothing
-    drops or fewer than 3 values are left. Where more than half of the values are equal, sigma is 0 and nothing drops,
-    unless `floor` says how small sigma can be. With a tiny floor and ``passes=5`` this is the sigma clip of astropy with
-    ``stdfunc="mad_std"``.
+    Median and sigma are robust against a single outlier, so the rule works from 3 values on. It is repeated
+    until no value is dropped or fewer than 3 values are left. Where more than half of the values are equal,
+    sigma is 0 and no value is dropped, unless `floor` gives a least sigma. With a tiny floor and ``passes=5``
+    this is the sigma clip of astropy with ``stdfunc="mad_std"``.
 
     Parameters
     ----------
     low, high : float
         In sigma; infinity turns a side off.
     center : {"median", "mean"}
-        From where the values are measured; the deviation that makes sigma is from the median always.
+        The centre from which values are clipped; sigma is always computed about the median.
     keep : int
         As in `sigma_clip`.
     grow : float
         As in `sigma_clip`.
     floor : float or None
-        The least sigma, in the unit of the scaled values. None: the rounding error 1/sqrt(12) of frames of whole
-        numbers; for other frames any value that differs from an exact majority of equal ones counts as outlying.
+        The least sigma, in the unit of the scaled values. None: for frames of whole numbers the rounding
+        error 1/sqrt(12); for other frames nearly 0, so that any value that differs from a majority of equal
+        values is an outlier.
     passes : int, optional
-        At most so many; None goes on until nothing drops.
+        The largest number of passes; None repeats until no value is dropped.
 
     Examples
     --------
@@ -156,21 +160,21 @@ def mad_clip(
 
 
 def default_rejection() -> Rejection:
-    """What `combine` does when it is not told: `mad_clip` at 5 sigma, with the floor that the frames imply.
+    """Return the default rule of `combine`: `mad_clip` at 5 sigma, with the floor that the frames imply.
 
-    A clip whose sigma includes the outlier cannot see one wild value in ten or fewer (REJECTION, small numbers); the
-    median absolute deviation can, from 3 values on. Its scatter is large for few values, so the limit is 5 rather
-    than 3: of normal values it drops 7 % for n = 3, 4 % for n = 5, 0.7 % for n = 10 and fewer beyond, and the mean of the
-    rest is 10 %, 6 %, 1 % noisier than the mean of all (the median: 16 %, 19 %, 17 %). The empirical variance of so few
-    survivors comes out small, by a third for n = 3 and a fifth for n = 5: give the frames a variance, or a noise
-    model by `ccd_clip`, where that matters.
+    A clip whose sigma includes the outlier cannot detect one outlier in ten or fewer values (REJECTION, small
+    numbers); the median absolute deviation can, from 3 values on. Its scatter is large for few values, so the
+    limit is 5 rather than 3: of normal values it drops 7 % for n = 3, 4 % for n = 5, 0.7 % for n = 10 and
+    fewer beyond, and the mean of the rest is 10 %, 6 %, 1 % noisier than the mean of all (the median: 16 %,
+    19 %, 17 %). The empirical variance of so few values kept is too small, by a third for n = 3 and a fifth
+    for n = 5: where that matters, give the frames a variance, or use a noise model with `ccd_clip`.
     """
     rule = mad_clip(low=5.0, high=5.0, floor=None)
     return Rejection(rule.name, mad_clip, _arrange_default, rule.parameters)
 
 
 def _arrange_default(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
-    """Who names no rule wants whatever the stack allows: of two frames, nothing. That needs no caution."""
+    """Arrange `mad_clip` without its warning: that the default rejects nothing of two frames is intended."""
     return replace(_arrange_mad_clip(parameters, facts), caution="")
 
 
@@ -205,7 +209,7 @@ def _arrange_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arr
             "mean": scaled_rules.scaled_sigma_clip_mean_rule,
         }
         return Arrangement(by_center[parameters["center"]], numbers, rows, caution=caution)
-    # The deviation of a value is part of the sum of squares about the center: it is furthest out where it is all.
+    # The squared deviation of a value is part of the sum of squares about the centre, at most all of it.
     caution = caution or out_of_reach("sigma_clip", facts, parameters, math.sqrt(max(facts.count - 1, 0)))
     rule = {"median": rules.sigma_clip_median_rule, "mean": rules.sigma_clip_mean_rule}[parameters["center"]]
     return Arrangement(rule, numbers, caution=caution)

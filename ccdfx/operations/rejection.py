@@ -1,4 +1,4 @@
-"""What a rejection rule is: a record that binds options to a compiled rule, and the checks that its options share."""
+"""Records of rejection rules, which bind options to a compiled rule, and the checks of shared options."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from ccdfx.records.words import one_of, yes
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """What a rule may know of a stack before it sees a pixel.
+    """The metadata of a stack that a rule may use before any pixel is read.
 
-    `count`: the number of frames. `scales`, `zeros`: x' = x / scale - zero of each frame. `integers`: whether all
-    frames hold whole numbers. `variances`: whether all frames have a variance. `headers`: theirs.
+    `count`: the number of frames. `scales`, `zeros`: x' = x / scale - zero of each frame. `integers`: whether
+    all frames hold whole numbers. `variances`: whether all frames have a variance. `headers`: the headers of
+    all frames.
     """
 
     count: int
@@ -38,17 +39,18 @@ class StackFacts:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A rule made ready for one stack.
+    """A rule prepared for one stack.
 
-    `rule`: the compiled function (`ccdfx.kernels.rules` describes it). `numbers`: its parameters. `noise`: rows
-    (scale, zero, constant, linear, quadratic), one for all frames or one each. `trims`: the fractions that the rule
-    always drops at the low and the high end, whatever the values; None for rules that look at the values. `ordered`:
-    the rule wants to know the frame of each value (as it does when `noise` has more than one row). `variances`: in the
-    place of the noise it wants the variance of each value, which all frames must have; it gets their order too.
-    `scatter`: a rule that goes over each line first; `ccdfx.kernels.scaled_rules` says what it gives. `select`: a
-    rule in plain Python in the place of the compiled one, ``select(values) -> rejected``: of a masked array (n, pixels),
-    in which what is missing is masked, the bool array of what it rejects. `caution`: what the user is told, in a
-    CcdfxWarning once a call, where the rule can do nothing for this stack.
+    `rule`: the compiled function (described in `ccdfx.kernels.rules`). `numbers`: its parameters. `noise`:
+    rows (scale, zero, constant, linear, quadratic), one for all frames or one per frame. `trims`: the
+    fractions that the rule always drops at the low and the high end; None for rules that depend on the
+    values. `ordered`: the rule needs the frame of each value (as it does when `noise` has more than one row).
+    `variances`: instead of the noise, the rule needs the variance of each value, which all frames must have,
+    and its frame. `scatter`: a rule that processes each line first; `ccdfx.kernels.scaled_rules` describes
+    its result. `select`: a rule in plain Python instead of the compiled one, ``select(values) -> rejected``:
+    it takes a masked array (n, pixels), in which missing values are masked, and returns the bool array of
+    rejected values. `caution`: the text of a CcdfxWarning, issued once per call, where the rule cannot reject
+    anything from this stack.
     """
 
     rule: Callable[..., None] | None = None
@@ -63,7 +65,7 @@ class Arrangement:
 
     @property
     def travels(self) -> bool:
-        """Whether another process finds its functions by their names, as compiled code itself does not travel."""
+        """Whether another process can import its functions by name; compiled code itself cannot be sent."""
         return all(not callable(item) or isinstance(item, _Name) for item in self.__reduce__()[1])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,7 +74,7 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """Where a function is found."""
+    """The module and the name of a function."""
 
     module: str
     name: str
@@ -82,7 +84,7 @@ class _Name:
 
 
 def _name_of(item: Any) -> Any:
-    """The name of a function of a module that can be imported anywhere; all else as it is."""
+    """Replace a function of an importable module by its name; return anything else as it is."""
     module, name = getattr(item, "__module__", None), getattr(item, "__name__", None)
     if not callable(item) or module in (None, "__main__") or name is None:
         return item
@@ -105,8 +107,9 @@ class Rejection:
     arrange : callable
         ``arrange(parameters, facts) -> Arrangement`` for the stack that `StackFacts` describes.
     parameters : mapping
-        The options. `combine` itself sees to one of them: ``grow``, the radius in pixels (0 where a rule has none). Where
-        the rule rejects a value, it takes those of the same frame at dx^2 + dy^2 <= grow^2 out too.
+        The options. `combine` itself applies one of them: ``grow``, the radius in pixels (0 where a rule has
+        none). Where the rule rejects a value, those of the same frame at dx^2 + dy^2 <= grow^2 are rejected
+        too.
 
     Examples
     --------
@@ -122,7 +125,7 @@ class Rejection:
     parameters: Mapping[str, Any]
 
     def configure(self, **options: Any) -> Rejection:
-        """The rule with other options; an unknown option or a value out of bounds is an error."""
+        """Return the rule with other options; an unknown option or a value out of bounds is an error."""
         return self.factory(**merged(self.name, self.parameters, options))
 
     def __eq__(self, other: object) -> bool:
@@ -149,10 +152,10 @@ SMALL = "use mad_clip from 3 frames on, or ccd_clip from 2 on"
 
 
 def checked(**options: Any) -> Parameters:
-    """The options of a rule, in this order, those that several rules share checked by their names.
+    """Check those options of a rule that several rules share; return all options in the order given.
 
-    `low`, `high`: limits, of which infinity turns one off. `keep`: so many values survive at least. `grow`: where the
-    rule rejects a value, the same frame loses the pixels within this radius too.
+    `low`, `high`: limits; infinity turns a side off. `keep`: the least number of values kept. `grow`: the
+    radius around a rejected value within which values of the same frame are rejected too.
 
     >>> checked(low=3, high=float("inf"), rank=-0.5)
     low=3.0, high=inf, rank=-0.5
@@ -163,7 +166,7 @@ def checked(**options: Any) -> Parameters:
 
 
 def clip_numbers(parameters: Mapping[str, Any]) -> tuple[float, ...]:
-    """What every clipping rule begins its numbers with."""
+    """Return low, high and keep, the first numbers of every clipping rule."""
     return parameters["low"], parameters["high"], parameters["keep"]
 
 
@@ -189,16 +192,17 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
 
 
 def too_few(name: str, facts: StackFacts, least: int, remedy: str = SMALL) -> str:
-    """What to tell where a rule has too few frames to reject anything; one frame is a copy, whatever the rule."""
+    """Return the warning where a rule has too few frames to reject anything; a single frame needs none."""
     if not 1 < facts.count < least:
         return ""
     return f"{name} rejects nothing: it needs {least} frames or more (got {facts.count}); {remedy}"
 
 
 def out_of_reach(name: str, facts: StackFacts, parameters: Mapping[str, Any], furthest: float) -> str:
-    """What to tell where no value can lie beyond the limits, because their unit grows with it.
+    """Return the warning where no value can exceed the limits, because their unit grows with the value.
 
-    `furthest`: in units of the limits. Limits that are both infinite were meant to reject nothing.
+    `furthest`: the largest possible deviation, in units of the limits. If both limits are infinite, the user
+    wants to reject nothing.
     """
     nearest = min(parameters["low"], parameters["high"])
     if facts.count < 2 or not furthest <= nearest < math.inf:

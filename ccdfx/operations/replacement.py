@@ -1,4 +1,4 @@
-"""Replacing the values of chosen pixels by a number or a statistic, and flagging them."""
+"""Replacement of the values of chosen pixels by a number or a statistic, with flags."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ def replace(
     ----------
     image : Image or 2-D array
     where : 2-D array of bool, or Image or array of whole numbers
-        True, or any number but 0, where a pixel is to be replaced: what a `find_*` gives.
+        True, or any number but 0, where a pixel is to be replaced; as returned by a `find_*`.
     by : float, str or function
         A number; or "mean" or "median" of the good pixels of the image, "noclipmean" or "noclipmedian" of
         those that are not in the map, "fullmean" or "fullmedian" of those of `full`; or "mask", which
-        replaces nothing and only flags. A function gets the good pixels that are not in the map as a 1-D
-        array. Flagged and non-finite pixels take part in none of them.
+        replaces nothing and only flags. A function receives the good pixels that are not in the map as a 1-D
+        array. All of these ignore flagged and non-finite pixels.
     full : Image or 2-D array, optional
         The frame for "fullmean" and "fullmedian".
     flag : Flag, its name, or None
-        What the pixels of the map are flagged with, as a replaced value is no measurement. None (in a recipe
-        0) leaves the mask as it is: what is put in counts as good.
+        The flag of the pixels of the map, as a replaced value is no measurement. None (in a recipe 0) leaves
+        the mask unchanged: replaced values count as good.
 
     Returns
     -------
     Image
         Floats (float32 unless the values need float64), but of the same type for "mask". Values outside the
-        map stay, and so does the variance; with ``flag=None`` that of a replaced pixel becomes infinite,
-        since nothing was measured there. The mask is there even when nothing is flagged. Header and window
-        stay.
+        map are unchanged, and so is the variance; with ``flag=None`` that of a replaced pixel becomes
+        infinite, since nothing was measured there. With a flag, a mask exists even when no pixel is flagged.
+        Header and window are unchanged.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `by` or `flag` is none of these, no pixel is left to take a statistic of, `full` is missing or
-        not used, or "mask" comes without a flag.
+        When `by` or `flag` is none of these, no pixel is left for a statistic, `full` is missing or not used,
+        or "mask" comes without a flag.
     MismatchError
         When the map does not fit the image, or `full` is in another unit.
 
@@ -95,12 +95,12 @@ def replace(
 
 
 def uses_full(by: Any) -> bool:
-    """Whether a replacement is a statistic of the full frame."""
+    """Return whether a replacement is a statistic of the full frame."""
     return isinstance(by, str) and by.startswith("full")
 
 
 def _level(image: Image, found: np.ndarray, by: Any, full: Any) -> float | None:
-    """The number that is put in; None for a statistic that nothing asks for."""
+    """Compute the replacement value; None for a statistic that no pixel needs."""
     if isinstance(by, str):
         return _statistic(image, found, by, full)
     if callable(by):
@@ -129,7 +129,7 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
 
 
 def full_frame(image: Image, by: str, full: Any) -> Image:
-    """The full frame, which `by` needs."""
+    """Check and return the full frame, which `by` needs."""
     if full is None:
         raise ArgumentError(
             "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
@@ -147,7 +147,7 @@ def _require_pixels(count: int, by: str) -> None:
 
 
 def held(level: float, dtype: np.dtype) -> float:
-    """The number that is put in, if pixels of this type hold it."""
+    """Return the replacement value, checked to fit in pixels of this type."""
     if abs(level) > float(np.finfo(dtype).max):
         raise ArgumentError("by", f"must fit in {dtype}", value=level, remedy="make the image float64")
     return level
@@ -169,7 +169,7 @@ def _map(image: Image, where: Any) -> np.ndarray:
 
 
 def _bits(flag: Any) -> int:
-    """The bits of a flag, 0 for None."""
+    """Return the bits of a flag, 0 for None."""
     names = [one.name for one in Flag]
     if flag is None:
         return 0

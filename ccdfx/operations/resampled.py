@@ -1,4 +1,4 @@
-"""A frame moved by a fraction of a pixel, computed as its rows are asked for."""
+"""Frames moved by a fraction of a pixel, computed when their rows are read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ccdfx.records.image import Image
 from ccdfx.records.pixels import working_dtype
 from ccdfx.records.range import Range
 
-_SAMPLE = 16  # rows that say what a pixel of the frame usually holds
+_SAMPLE = 16  # rows from which the typical value and variance are computed
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """The rows of ``shift(frame, dx, dy, kernel)`` for steps below a pixel; it reads those rows and a few around.
+    """The rows of ``shift(frame, dx, dy, kernel)`` for steps below a pixel, from these rows and a few around.
 
-    `usual` are the value and the variance that stand for bad pixels far from any good one. They are fixed beforehand,
-    so that a row does not depend on the rows that are asked for with it.
+    `usual` holds the value and the variance that replace bad pixels far from any good pixel. They are fixed
+    in advance, so that a row does not depend on the rows that are read with it.
     """
 
     frame: Frame
@@ -34,18 +34,18 @@ class Resampled:
 
     @staticmethod
     def of(frame: Frame, dx: float, dy: float, kernel: str) -> Resampled:
-        """The frame moved by (dx, dy)."""
+        """Make the frame moved by (dx, dy)."""
         weights = taps(dy, kernel, working_dtype(frame))
         reach = max(-weights.first, weights.first + weights.weights.size) + REACH
         return Resampled(frame, dx, dy, kernel, _usual(frame), reach)
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return self.frame.name
 
     def select(self, range: Any = None) -> Image:
-        """The rows of a window that is as wide as the frame; None is all."""
+        """Return the rows of a window that is as wide as the frame; None means all rows."""
         window = self.frame.range if range is None else range
         lower, upper = (y - self.frame.range.y_lower for y in (window.y_lower, window.y_upper))
         first, last = max(lower - self.reach, 0), min(upper + self.reach, self.frame.shape[0])
@@ -60,7 +60,7 @@ class Resampled:
 
 
 def _usual(frame: Frame) -> tuple[float, float]:
-    """The medians of value and variance of the good pixels of some rows."""
+    """Compute the medians of value and variance of the good pixels of some rows."""
     height = frame.shape[0]
     rows = np.unique(np.linspace(0, height - 1, min(_SAMPLE, height)).astype(int))
     values, variances = [], []

@@ -1,4 +1,4 @@
-"""Rules with an estimate of sigma of their own: winsorized, about a line, or by a test of the extremes."""
+"""Robust rejection rules: winsorized clipping, linear fit clipping, and the generalised ESD test."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from ccdfx.records.numbers import real
 def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow: float = 0.0) -> Rejection:
     """Drop values that lie more than `low` or `high` winsorized standard deviations from the median.
 
-    Sigma starts as the standard deviation. Values beyond 1.5 sigma from the median are moved to that limit, and sigma
-    becomes 1.134 times the standard deviation of the moved values, until it changes by less than 0.0005 of itself;
-    then values are dropped, and all is repeated until nothing drops or fewer than 3 values are left. Where so many
-    values are equal that sigma goes to 0, nothing drops. This is the rule of Siril and PixInsight.
+    Sigma starts as the standard deviation. Values beyond 1.5 sigma from the median are set to that limit, and
+    sigma becomes 1.134 times the standard deviation of the resulting values, until its relative change is
+    below 0.0005. Then values are dropped, and everything is repeated until no value is dropped or fewer than
+    3 values are left. Where so many values are equal that sigma converges to 0, no value is dropped. This is
+    the rule of Siril and PixInsight.
 
     Parameters
     ----------
@@ -49,12 +50,13 @@ def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow:
 
 
 def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow: float = 0.0) -> Rejection:
-    """Drop values that lie far from a line through the sorted values.
+    """Drop values that lie far from a line fitted to the sorted values.
 
-    The values of a pixel in ascending order are fitted by a line, least squares on the rank. Sigma is the mean absolute
-    residual; values with a residual below ``-low sigma`` or above ``high sigma`` are dropped, and all is repeated until
-    nothing drops or fewer than 3 values are left. Of equal values, which have several ranks, that of the least variance
-    counts as the lowest. It suits levels that drift from frame to frame. This is the rule of Siril and PixInsight.
+    The line is fitted by least squares to the values of a pixel in ascending order, against their rank. Sigma
+    is the mean absolute residual; values with a residual below ``-low sigma`` or above ``high sigma`` are
+    dropped, and everything is repeated until no value is dropped or fewer than 3 values are left. Among equal
+    values, that of the least variance has the lowest rank. The rule suits levels that drift from frame to
+    frame. This is the rule of Siril and PixInsight.
 
     Parameters
     ----------
@@ -77,17 +79,17 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow:
 def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, grow: float = 0.0) -> Rejection:
     """Drop the outliers that the generalised extreme studentised deviate test finds (Rosner 1983).
 
-    Of n values at most ``int(n fraction)`` may go. In step i the value furthest from the mean is R_i = max |x - mean| /
-    sd away and is set aside; the critical value for the m = n - i + 1 values is (m - 1) t / sqrt(m (m - 2 + t^2)), t
-    the quantile 1 - significance / (2 m) of Student's distribution with m - 2 degrees of freedom. The number of
-    outliers is the greatest i with R_i above its critical value.
+    At most ``int(n fraction)`` of n values are dropped. In step i the value furthest from the mean, at
+    R_i = max |x - mean| / sd, is set aside; the critical value for the m = n - i + 1 values is
+    (m - 1) t / sqrt(m (m - 2 + t^2)), t the quantile 1 - significance / (2 m) of Student's distribution with
+    m - 2 degrees of freedom. The number of outliers is the greatest i with R_i above its critical value.
 
     Parameters
     ----------
     fraction : float
         Above 0, below 1.
     significance : float
-        Chance that normal values without an outlier lose one; above 0, below 1.
+        Probability that a value is dropped from normal values without outliers; above 0, below 1.
     keep : int
         As in `sigma_clip`.
     grow : float
@@ -116,7 +118,7 @@ def _part(name: str, value: Any) -> float:
 
 
 def gesd_limits(count: int, significance: float) -> np.ndarray:
-    """The critical values for 0 ... count values; infinite below 3.
+    """Compute the critical values for 0 ... count values; infinite below 3.
 
     >>> gesd_limits(54, 0.05)[[53, 54]].round(3)  # Rosner's example, tabulated as 3.151 and 3.158
     array([3.151, 3.159])

@@ -1,7 +1,8 @@
-"""Rows of the frames of a stack at known places in memory.
+"""Rows of the frames of a stack, at known addresses in memory.
 
-An `Image` is used where it lies. Of a source, only the rows of the tile in hand are read; where the source says how
-its pixels lie in its file (`raw`), the bytes are read as they are and decoded by the kernel.
+An `Image` is used in place. From a source, only the rows of the current tile are read; where the source
+describes the layout of the pixels in its file (`raw`), the bytes are read unchanged and decoded by the
+kernel.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from ccdfx.operations.raw_files import Part, RawFiles
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
-UNSIGNED = ">u2"  # what FITS stores as int16 with BZERO = 32768
+UNSIGNED = ">u2"  # stored in FITS as int16 with BZERO = 32768
 
 
 def decoding(frames: Sequence[Frame], factors: np.ndarray) -> None:
-    """Put how the raw pixels of each frame are decoded into the table of factors."""
+    """Store the decoding of the raw pixels of each frame in the table of factors."""
     from ccdfx.kernels import gather
 
     factors[:, gather.BSCALE], factors[:, gather.BZERO], factors[:, gather.BLANK] = 1.0, 0.0, np.nan
@@ -44,7 +45,7 @@ def _is_unsigned(raw: Any) -> bool:
 
 @dataclass(slots=True)
 class Tile:
-    """Rows of all frames: `table` says where the pixels in `rows` are."""
+    """Rows of all frames: `table` holds the addresses of the pixels in `rows`."""
 
     table: np.ndarray
     rows: list[Rows]
@@ -52,7 +53,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The rows ``lower <= y < upper`` of a result of some width, in which frames lie where they lie."""
+    """The rows ``lower <= y < upper`` of a result of a given width, which a frame may cover in part."""
 
     lower: int
     upper: int
@@ -60,20 +61,20 @@ class Window:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, nx)."""
+        """The shape (rows, nx)."""
         return self.upper - self.lower, self.width
 
     @property
     def pixels(self) -> int:
-        """How many there are."""
+        """The number of pixels."""
         return self.shape[0] * self.shape[1]
 
     def rows_of(self, frame: Frame) -> tuple[int, int]:
-        """The rows of a frame, counted from its own first, that lie in the window; none where upper <= lower."""
+        """Return the frame's own rows (lower, upper) that lie in the window; none where upper <= lower."""
         return max(self.lower - frame.y, 0), min(self.upper - frame.y, frame.shape[0])
 
     def filled_by(self, frame: Frame) -> bool:
-        """Whether the frame has a pixel everywhere."""
+        """Return whether the frame covers the whole window."""
         lower, upper = self.rows_of(frame)
         return frame.x == 0 and frame.shape[1] == self.width and upper - lower == self.upper - self.lower
 
@@ -85,10 +86,10 @@ def read_tile(
     counted: int = 255,
     shared: np.ndarray | None = None,
 ) -> Tile:
-    """The rows of all frames that lie in a window; `files` are those of the frames.
+    """Read the rows of all frames that lie in a window; `files` are those of the frames.
 
-    `counted` are the flags that make a value bad, `shared` (ny, nx) is what is taken off the variance of every frame.
-    Where a frame has no pixel, it gets one that is flagged as NO_DATA.
+    `counted` are the flags that make a value bad; `shared` (ny, nx) is subtracted from the variance of every
+    frame. Pixels that a frame does not have are flagged NO_DATA.
     """
     from ccdfx.kernels import gather
 
@@ -127,9 +128,9 @@ def _place_raw(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one frame as the kernel takes them; `kind` names the type of the pixels as they are stored.
+    """Rows of one frame as the kernel reads them; `kind` is the type of the pixels as they are stored.
 
-    `mask` are those of the `flags` that make a value bad.
+    `mask` holds those of the `flags` that make a value bad.
     """
 
     array: np.ndarray
@@ -145,7 +146,7 @@ def _no_rows(frame: Frame) -> Rows:
 
 
 def _less(rows: Rows, shared: np.ndarray) -> Rows:
-    """The rows with that much less variance, none below 0."""
+    """Subtract a shared variance from that of the rows, but not below 0."""
     if rows.variance is None:
         return rows
     own = np.maximum(rows.variance - shared, 0).astype(rows.variance.dtype)
@@ -169,7 +170,7 @@ def _place(tile: Tile, j: int, rows: Rows, frame: Frame, window: Window) -> None
 
 
 def _surrounded(rows: Rows, frame: Frame, window: Window) -> Rows:
-    """The rows in a window that they do not fill."""
+    """Extend the rows to a window that they do not fill, with pixels flagged NO_DATA."""
     shape = (window.upper - window.lower, window.width)
     x_lower, x_upper = max(frame.x, 0), min(frame.x + frame.shape[1], window.width)
     first = max(frame.y - window.lower, 0)
@@ -198,7 +199,7 @@ def _plain_rows(frame: Frame, lower: int, upper: int, counted: int) -> Rows:
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
-    """The rows as one run of a type that the kernel decodes."""
+    """Convert the rows to a contiguous array of a type that the kernel decodes."""
     array = np.ascontiguousarray(array)
     if is_plain(array.dtype):
         return array

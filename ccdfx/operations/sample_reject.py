@@ -1,4 +1,4 @@
-"""Sigma clipping as astropy and Siril do it, with the standard deviation of the sample."""
+"""Sigma clipping with the standard deviation of the sample, as in astropy and Siril."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ def sample_clip(
     ddof: int = 0,
     passes: int | None = None,
 ) -> Rejection:
-    """Drop values that lie more than `low` or `high` standard deviations of the sample from the center.
+    """Drop values that lie more than `low` or `high` standard deviations of the sample from the centre.
 
-    The standard deviation is always about the mean, and the center is the plain mean or median from the first pass
-    on; `sigma_clip` takes both as IRAF does. With 3 or more values, this is the sigma clip of astropy (``ddof=0``, by
-    default ``passes=5``) and, about the median with ``ddof=1``, that of Siril. Fewer than 3 values are left alone.
+    The standard deviation is always about the mean, and the centre is the plain mean or median from the first
+    pass on; `sigma_clip` computes both as IRAF does. With 3 or more values, this is the sigma clip of astropy
+    (``ddof=0``, by default ``passes=5``) and, about the median with ``ddof=1``, that of Siril. Fewer than 3
+    values are left alone.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ def sample_clip(
     grow : float
         As in `sigma_clip`.
     ddof : {0, 1}
-        The divisor of the sum of squares is the number of values less this.
+        The divisor of the sum of squares is the number of values minus this.
     passes : int, optional
-        At most so many; None goes on until nothing drops.
+        The largest number of passes; None repeats until no value is dropped.
 
     Examples
     --------
@@ -75,10 +76,10 @@ def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
 
 
 def _furthest(count: int, center: str, ddof: int) -> float:
-    """How many standard deviations of the sample one of so many values can lie from the center.
+    """Compute the largest distance of one of `count` values from the centre, in sample standard deviations.
 
-    From the mean: where all others are equal. From the median: where the lower half is equal, and the others lie between
-    them and the value so as to bring the mean closer to it.
+    From the mean, it is reached where all other values are equal; from the median, where the lower half is
+    equal, and the other values lie between these and the value so that the mean is closer to it.
 
     >>> round(_furthest(10, "mean", 0), 3), round(_furthest(10, "mean", 1), 3), round(_furthest(10, "median", 1), 3)
     (3.0, 2.846, 3.286)

@@ -1,4 +1,4 @@
-"""Moving the content of an image by a constant, sub-pixel step."""
+"""Shift of the content of an image by a constant step, also by fractions of a pixel."""
 
 from __future__ import annotations
 
@@ -33,46 +33,47 @@ class Taps:
     weights: np.ndarray
 
     def padded(self, dtype: np.dtype, power: int = 1) -> np.ndarray:
-        """The weights to a power, with the zeros that the kernel asks for."""
+        """Return the weights to a power, padded with zeros to the multiple of 3 that the kernel needs."""
         return np.pad(self.weights**power, (0, -self.weights.size % 3)).astype(dtype)
 
 
 def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
-    """The image with its content moved by (+dx, +dy) pixels.
+    """Move the content of an image by (+dx, +dy) pixels.
 
-    A step by whole pixels moves values and flags exactly. Any other resamples with one separable filter: the
-    cardinal cubic spline (what `scipy.ndimage.shift` of order 3 does, edges as in its mode "mirror"), or Lanczos
+    A step by whole pixels moves values and flags exactly. Any other step resamples with one separable filter:
+    the cardinal cubic spline (as `scipy.ndimage.shift` of order 3, edges as in its mode "mirror"), or Lanczos
     with three lobes, its weights normalised to 1 so that a flat sky stays flat.
 
     Parameters
     ----------
     image : Image or 2-D array
     dx, dy : float
-        pixels; smaller than the frame.
+        In pixels; smaller than the frame.
     kernel : {"spline", "lanczos"}
 
     Returns
     -------
     Image
         Same shape and range; float32, or float64 where the input needs it. Bad pixels (flagged or not finite)
-        are replaced by the mean of their neighbours before resampling, and their flags go to every pixel in which
-        their weight is `NOTABLE` = 0.05 or more. What lies outside the input counts as NO_DATA by the same rule,
-        and is 0 where nothing is known. Variance is resampled with the squared weights; where a good pixel of unknown
-        (infinite) variance weighs `NOTABLE` or more it is infinite. That neighbouring pixels are correlated
-        afterwards is not recorded. The reference pixel of the WCS moves along, so that sky
-        positions stay; BIASSEC, TRIMSEC and DATASEC, which name places in the raw frame, leave the header.
+        are replaced by the mean of their neighbours before resampling, and their flags are set in every pixel
+        in which their weight is `NOTABLE` = 0.05 or more. Pixels outside the input count as NO_DATA by the
+        same rule, and are 0 where nothing is known. The variance is resampled with the squared weights; it is
+        infinite where a good pixel of unknown (infinite) variance has a weight of `NOTABLE` or more. The
+        resulting correlation of neighbouring pixels is not recorded. The reference pixel of the WCS is moved
+        too, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC, which refer to the raw frame, are
+        removed from the header.
 
     Raises
     ------
     ArgumentError
-        A step that is not finite or not smaller than the frame.
+        When a step is not finite or not smaller than the frame.
     UnknownNameError
-        Another kernel.
+        When the kernel is unknown.
 
     Notes
     -----
-    The cardinal spline is ``sum_k sqrt(3) z**|k| B3(t - k)`` with ``z = sqrt(3) - 2`` (Unser 1999, IEEE Signal
-    Processing Magazine 16, 22), cut where its weights fall below the precision of the pixels.
+    The cardinal spline is ``sum_k sqrt(3) z**|k| B3(t - k)`` with ``z = sqrt(3) - 2`` (Unser 1999, IEEE
+    Signal Processing Magazine 16, 22), cut where its weights fall below the precision of the pixels.
 
     Examples
     --------
@@ -100,9 +101,10 @@ def resampled(
     kernel: str,
     usual: tuple[float | None, float | None] = (None, None),
 ) -> Image:
-    """The pixels of `shift` under the header as it was.
+    """Resample as `shift` does, but leave the header unchanged.
 
-    `usual`: the value and the variance that stand for a bad pixel far from any good one; None takes them from the image.
+    `usual`: the value and the variance that replace a bad pixel far from any good pixel; None takes them from
+    the image.
     """
     dtype = working_dtype(image.array)
     across, down = taps(step_x, kernel, dtype), taps(step_y, kernel, dtype)
@@ -112,7 +114,7 @@ def resampled(
     values = filled(image.array.astype(dtype), good, usual[0])
     array = _without(_filtered(values, across, down), *outside)
     lost = ~np.isfinite(array)
-    if lost.any():  # two neighbours near the largest number have no value between them
+    if lost.any():  # interpolation near the largest number overflows
         flags[lost] |= np.uint8(Flag.NO_DATA)
     variance = None
     if image.variance is not None:
@@ -125,7 +127,7 @@ def resampled(
 
 
 def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
-    """The weights of a move by `step` pixels along one axis, which sum to 1."""
+    """Compute the weights of a move by `step` pixels along one axis, which sum to 1."""
     if float(step).is_integer():
         return Taps(-int(step), np.ones(1))
     radius = 3 if kernel == "lanczos" else 12 if dtype == np.float32 else 24
@@ -136,12 +138,12 @@ def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
 
 
 def lanczos(distance: np.ndarray) -> np.ndarray:
-    """The windowed sinc with three lobes, at distances below 3, before its weights are normalised."""
+    """Evaluate the windowed sinc with three lobes, at distances below 3, without normalisation."""
     return np.sinc(distance) * np.sinc(distance / 3)
 
 
 def cardinal(distance: np.ndarray) -> np.ndarray:
-    """The cubic spline that is 1 at 0 and 0 at all other whole distances."""
+    """Evaluate the cubic spline that is 1 at 0 and 0 at all other whole distances."""
     k = np.arange(-60, 61)
     t = np.abs(distance[..., None] - k)
     b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
@@ -158,7 +160,7 @@ def _step(value: Any, name: str, size: int) -> float:
 
 
 def check_kernel(kernel: Any) -> None:
-    """Raise unless a kernel of that name is there."""
+    """Raise unless a kernel of that name exists."""
     one_of("kernel", kernel, KERNELS, UnknownNameError)
 
 
@@ -184,14 +186,14 @@ def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
 
 
 def _notable_steps(across: Taps, down: Taps) -> tuple[np.ndarray, np.ndarray]:
-    """From a pixel of the result to the pixels that weigh at least `NOTABLE` in it, in y and in x."""
+    """Find the steps in y and x from a pixel of the result to those that weigh at least `NOTABLE` in it."""
     weight = np.abs(np.outer(down.weights, across.weights))
     j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
     return j + down.first, i + across.first
 
 
 def _spread(flags: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
-    """The flags of each pixel, wherever its weight is notable."""
+    """Spread the flags of each pixel to the pixels in which its weight is notable."""
     steps_y, steps_x = _notable_steps(across, down)
     out = np.zeros(flags.shape, np.uint8)
     spread_flags(flags, -steps_y, -steps_x, out)
@@ -199,7 +201,7 @@ def _spread(flags: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
 
 
 def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
-    """The flags after resampling: those of bad pixels where they count, NO_DATA where the outside counts."""
+    """Compute the flags after resampling: those of bad pixels, and NO_DATA of the outside, where notable."""
     out = np.zeros(good.shape, np.uint8) if good.all() else _spread(own_flags(mask, good), across, down)
     for axis, steps in enumerate(_notable_steps(across, down)):
         outside = np.zeros(good.shape[axis], bool)
@@ -211,27 +213,27 @@ def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) 
 
 
 def _known(step: float, size: int) -> np.ndarray:
-    """Which output pixels have their centre inside the input's pixels."""
+    """Mark the output pixels whose centre lies inside the pixels of the input."""
     position = np.arange(size) - step
     return (position >= -0.5) & (position <= size - 0.5)
 
 
 def _without(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The values (changed in place) with 0 in some rows and columns."""
+    """Set some rows and columns of the values to 0, in place."""
     values[rows] = 0
     values[:, columns] = 0
     return values
 
 
 def variances_of(image: Image, dtype: np.dtype, usual: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The variances with something plausible where they are bad or unknown, and where good pixels have an unknown one."""
+    """Fill bad or unknown variances from their neighbours; also mark good pixels of unknown variance."""
     variance = variance_as(image.variance, dtype, copy=True)  # type: ignore[arg-type]
     known, good = np.isfinite(variance), image.good
     return filled(variance, known & good, usual), good & ~known
 
 
 def _filtered(values: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:
-    """The values filtered by the taps to a power."""
+    """Filter the values with the taps to a power."""
     out = np.empty_like(values)
     weights_y, weights_x = down.padded(values.dtype, power), across.padded(values.dtype, power)
     separable(values, weights_y, down.first, weights_x, across.first, out, 0, values.shape[0])

@@ -1,4 +1,4 @@
-"""Median filters."""
+"""Median filter of images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST = 15
 
 
 def median_filter(image: Any, *, size: int) -> Image:
-    """The image with each pixel replaced by the median of the square window around it.
+    """Replace each pixel by the median of the square window around it.
 
     Parameters
     ----------
@@ -33,18 +33,19 @@ def median_filter(image: Any, *, size: int) -> Image:
     Returns
     -------
     Image
-        float32, or float64 for wide input. Flagged and non-finite pixels are in no median; of an even number of good
-        pixels it is the mean of the middle two. Beyond its edges the frame goes on as in a mirror that stands on them
-        (d c b a | a b c d), as in the mode "reflect" of `scipy.ndimage.median_filter`, whose values these are where
-        all pixels are good. The flags stay; a pixel that was only not finite, or has no good one in its window, is
-        flagged NO_DATA, and is NaN in the second case. The variance is that of the median of n normal values: the
-        mean of the variances in the window, divided by n, times `median_efficiency` of n (1.57 for large n). That
-        neighbouring pixels are correlated afterwards is not recorded.
+        float32, or float64 for wide input. Flagged and non-finite pixels are excluded from the medians; the
+        median of an even number of good pixels is the mean of the middle two. The frame is reflected at its
+        edges (d c b a | a b c d), as in the mode "reflect" of `scipy.ndimage.median_filter`, whose values
+        these are where all pixels are good. The flags stay; a pixel that was unflagged but not finite, or has
+        no good pixel in its window, is flagged NO_DATA, and is NaN in the second case. The variance is that
+        of the median of n normal values: the mean of the variances in the window, divided by n, times
+        `median_efficiency` of n (1.57 for large n). The resulting correlation of neighbouring pixels is not
+        recorded.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Another size.
+        When `size` is not an odd number from 3 to 15.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def median_filter(image: Any, *, size: int) -> Image:
 
 
 def _filtered(values: np.ndarray, size: int, good: np.ndarray | None) -> np.ndarray:
-    """The medians of the values that are good, or of all."""
+    """Compute the medians of the good values, or of all where `good` is None."""
     sort = window_sorter(values.dtype, size * size)
     source = values if good is None else np.where(good, values, values.dtype.type(np.inf))
     out = np.empty_like(source)
@@ -93,7 +94,7 @@ def _filter_rows(
 
 
 def _variance(variance: np.ndarray, good: np.ndarray, size: int) -> np.ndarray:
-    """The variance of the median in each window from those of the good pixels in it; NaN where there is none."""
+    """Compute the variance of the median in each window from its good pixels; NaN where there are none."""
     from scipy.ndimage import uniform_filter
 
     usable = good & np.isfinite(variance)

@@ -1,4 +1,4 @@
-"""What `combine` and `stack` do, fixed before the first pixel is read: frames, factors, and the call of the kernel."""
+"""Jobs of `combine` and `stack`: frames, factors and options, fixed before the first pixel is read."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Choices:
 class Job:
     """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.gather`.
 
-    `counted` are the flags that make a value bad, `exposures` the exposure times where the map of them is wanted,
-    `shared` the part of the variances that is one error of all frames. `follows` says that the fate of every value is
-    wanted. The arrangement of the rule is made again where it is None.
+    `counted` are the flags that make a value bad, `exposures` the exposure times where their map is wanted,
+    `shared` the part of the variances from an error common to all frames. `follows` means that the rejection
+    mask is needed. Where `arrangement` is None, the rule is prepared again.
     """
 
     frames: tuple[Frame, ...]
@@ -108,7 +108,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
     propagated = all(frame.has_variance for frame in found)
     require_variances(found, average)
     facts = StackFacts(count, scales, zeros, integers, propagated, tuple(frame.header for frame in found))
-    # What is wrong with the rule is said before anything is read.
+    # Errors of the rule are raised before any pixel is read.
     arrangement = None if reject is None else _made_ready(reject, facts)
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
@@ -117,7 +117,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
         variances = averages.NOTHING
     header = _header(found, average)
     times = _exposures(found) if exposures else ()
-    # Unlike times cannot be told from the number of survivors, nor can those that have no weight.
+    # With unequal times or frames of weight 0, the number of values kept does not give the exposure time.
     follows |= len(set(times)) > 1 or bool(times and not factors[:, gather.WEIGHT].all())
     shape, window = found[0].shape, found[0].range
     if placement is not None:
@@ -130,7 +130,7 @@ def job_of(frames: Any, choices: Choices, exposures: bool = False, follows: bool
 
 
 def _counted(flags: Any) -> int:
-    """The flags that make a value bad, checked. Where there is no data there is no value to be had."""
+    """Check the flags that make a value bad, and add NO_DATA, which always does."""
     remedy = "give Flags joined by |"
     bits = whole("flags", flags, least=0, remedy=remedy)
     if bits > ALL_FLAGS:
@@ -150,7 +150,7 @@ def _made_ready(reject: Rejection, facts: StackFacts) -> Arrangement:
 
 
 def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:
-    """The variance that all frames have in common (ny, nx), checked."""
+    """Check the variance that all frames have in common, and expand it to (ny, nx)."""
     from ccdfx.kernels.averages import PROPAGATED
 
     if choices.shared is None:
@@ -185,14 +185,14 @@ def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndar
 def _placed(
     frames: tuple[Frame, ...], placement: Placement, header: Header
 ) -> tuple[tuple[Frame, ...], tuple[int, int], Header, Range]:
-    """The frames in their places, and shape, header and window of the result."""
+    """Place the frames; return them with shape, header and window of the result."""
     found, shape = place(frames, placement)
     header = moved(header, found[0].x, found[0].y).remove(*SECTIONS)
     return found, shape, header, Range.whole(shape)
 
 
 def _exposures(frames: tuple[Frame, ...]) -> tuple[float, ...]:
-    """The exposure times in s; none where a frame does not say it."""
+    """Read the exposure times in s; an empty tuple where a frame has none."""
     for keyword in EXPOSURES:
         times = [lenient_number(frame.header, keyword) for frame in frames]
         if not any(time is None for time in times):
@@ -201,7 +201,7 @@ def _exposures(frames: tuple[Frame, ...]) -> tuple[float, ...]:
 
 
 def _header(frames: tuple[Frame, ...], average: Average) -> Header:
-    """The first frame's header, with the number of frames and the exposure time of the result."""
+    """Make the header of the result: that of the first frame, with number of frames and exposure time."""
     header = frames[0].header
     combined = 0
     for frame in frames:
@@ -218,7 +218,7 @@ def _header(frames: tuple[Frame, ...], average: Average) -> Header:
 
 
 def arranged(job: Job) -> Arrangement | None:
-    """The rule made ready, or None where nothing is rejected."""
+    """Return the prepared rule, or None where nothing is rejected."""
     if job.reject is None:
         return None
     return job.arrangement or job.reject.arrange(job.reject.parameters, job.facts)

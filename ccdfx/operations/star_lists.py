@@ -1,4 +1,4 @@
-"""Lists of stars as a user gives them."""
+"""Star lists, made from tables or arrays of the user."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import numpy as np
 
 from ccdfx.records.positions import as_pairs, fields_of
 
-_FLOOR = 0.03  # pixels: what undersampling leaves of the error of a centroid
+_FLOOR = 0.03  # pixels: error of a centroid that remains from undersampling
 
 
 class StarList(NamedTuple):
-    """Stars, brightest first: places (n, 2), the squares of their errors in pixels, and their rows in the input."""
+    """Stars, brightest first: positions (n, 2), squared errors in pixels, and rows in the input."""
 
     places: np.ndarray
     squares: np.ndarray
     rows: np.ndarray
 
     def without(self, which: np.ndarray) -> StarList:
-        """The list without some of its stars."""
+        """Return the list without the stars `which`."""
         keep = np.ones(len(self.places), bool)
         keep[which] = False
         return StarList(*(column[keep] for column in self))
 
 
 def listed(stars: Any, name: str) -> StarList:
-    """The list of a table with `x` and `y`, by its `flux`, or of pairs (x, y); errors speak of `name`."""
+    """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`."""
     places, names = as_pairs(name, stars), fields_of(stars)
     flux, snr, fwhm = (
         np.asarray(stars[key], float) if key in names else None for key in ("flux", "snr", "fwhm")

@@ -1,4 +1,4 @@
-"""The transform between two lists of stars: rotated, scaled, mirrored, of another depth, and partly not stars at all."""
+"""Matching of two star lists: rotated, scaled, mirrored, of different depth, and with spurious detections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BRIGHTEST = 150
 _MOST = 2000
 _DEPTHS = (25, 50)
 _SIGNIFICANT = 4.0
-_STUCK = 0.5  # pixels: what moves by less may be fixed to the detector
+_STUCK = 0.5  # pixels: sources that move by less may be fixed to the detector
 
 
 class _Fit(NamedTuple):
@@ -44,27 +44,28 @@ def match_stars(
     scales: tuple[float, float] = (0.5, 2.0),
     name: str = "stars",
 ) -> Transform:
-    """The transform that brings a list of stars onto another, whatever the rotation, with or without a mirror.
+    """Find the transform from one list of stars to another, at any rotation and with or without mirroring.
 
-    Triangles of bright stars that have one shape in both lists vote for a similarity; the candidates with most votes are
-    tried on all stars, and the one that chance explains least is refined. The lists may differ in depth, and half of
-    either may be no stars. A match of what stays on its pixels (the detector's blemishes) counts only where the
-    rest of the stars does not agree on another.
+    Triangles of bright stars that have the same shape in both lists vote for a similarity; the candidates
+    with most votes are tested on more stars, and the one least probable by chance is refined on all. The
+    lists may differ in depth, and half of either may be spurious detections. A match of sources that stay on
+    their pixels (detector blemishes) is used only where the other sources do not agree on another transform.
 
     Parameters
     ----------
     stars, reference : tables with `x` and `y`, as from `find_sources`, or arrays (n, 2) of x, y
-        pixels. Tables with `flux` are put into its order; arrays are taken to be brightest first. `snr` and `fwhm`, where
-        they are, weigh the stars.
+        In pixels. Tables with `flux` are sorted by it; arrays must have the brightest star first. Columns
+        `snr` and `fwhm`, where present, determine the weights of the stars.
     model : {"similarity", "affine"}
-        What is fitted to the matched stars: rotation, scale, mirror and shift (a shift alone where nothing else is
-        significant at 4 sigma), or any matrix, which takes up a little shear.
+        What is fitted to the matched stars: rotation, scale, mirror and shift (a shift alone where nothing
+        else is significant at 4 sigma), or any matrix, which allows for a little shear.
     tolerance : float
-        Within how many pixels of the reference two stars are one. Distortion has to stay below.
+        The largest distance between two matched stars, in pixels of the reference. Distortion must be
+        smaller.
     scales : (low, high)
-        Limits of the pixels of the reference a pixel of the image.
+        Limits of the scale, in pixels of the reference per pixel of the image.
     name : str
-        What to call `stars` when they fail.
+        The name of `stars` in errors.
 
     Returns
     -------
@@ -73,15 +74,16 @@ def match_stars(
     Raises
     ------
     AlignmentError
-        No transform that would not arise by chance, in one of 10,000 pairs of unrelated fields, as well.
+        When any transform found would also arise by chance in more than one of 10,000 pairs of unrelated
+        fields.
     ArgumentError, ArgumentTypeError, UnknownNameError
-        What is no list of stars, a tolerance or scales that are not positive, another model.
+        When an input is no list of stars, tolerance or scales are not positive, or the model is unknown.
 
     Notes
     -----
-    Triangles: Groth 1986 (AJ 91, 1244), with votes in the space of the four parameters. `Transform.chance` is the number of
-    similarities that two stars of each list can fix, times the Poisson probability that as many further stars
-    meet by accident, which is measured by moving the image a few pixels off.
+    Triangles: Groth 1986 (AJ 91, 1244), with votes in the space of the four parameters. `Transform.chance` is
+    the number of similarities that two stars of each list can define, times the Poisson probability that as
+    many further stars match by chance, which is measured with the image displaced by a few pixels.
 
     Examples
     --------
@@ -136,9 +138,9 @@ def match_stars(
 def fitted(
     there: np.ndarray, here: np.ndarray, weights: np.ndarray, model: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and offset that bring places `here` onto places `there` with the least weighted squares.
+    """Fit matrix and offset from positions `here` to positions `there` by weighted least squares.
 
-    A similarity takes the parity that fits better; a "shift" keeps the matrix of ones.
+    A similarity takes the parity that fits better; a "shift" keeps the identity matrix.
     """
     middles = [np.average(places, axis=0, weights=weights) for places in (there, here)]
     p, q = there - middles[0], here - middles[1]
@@ -161,7 +163,7 @@ def fitted(
 
 
 def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float]) -> _Fit | None:
-    """The transform that chance explains least; with more triangles where few bright stars do not suffice."""
+    """Find the transform least probable by chance; use more triangles where few bright stars do not suffice."""
     best = None
     for depth in _DEPTHS:
         bright = [places[:depth, 0] + 1j * places[:depth, 1] for places in (reference.places, image.places)]
@@ -180,7 +182,7 @@ def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[
 
 
 def _judged(reference: StarList, image: StarList, start: _Fit, tolerance: float) -> _Fit | None:
-    """The candidate refined on the brightest stars, and how many as good ones chance offers; None with fewer than four."""
+    """Refine a candidate on the brightest stars and compute its `chance`; None with fewer than four pairs."""
     there, here = reference.places[:_BRIGHTEST], image.places[:_BRIGHTEST]
     matrix, offset = start.matrix, start.offset
     pairs = np.empty((0, 2), np.int64)
@@ -193,18 +195,18 @@ def _judged(reference: StarList, image: StarList, start: _Fit, tolerance: float)
     moved = here @ matrix.T + offset
     gaps = there[pairs[:, 0]] - moved[pairs[:, 1]]
     rms = float(np.sqrt((gaps**2).sum(axis=1).mean()))
-    # Stars that agree far better than they had to are the rarer by chance.
+    # Stars that agree much better than the tolerance are less probable by chance.
     closer = min(max(2.5 * rms, 0.3), tolerance)
     chance = min(2 * _chance(there, moved, reach) for reach in (tolerance, closer))
     return _Fit(matrix, offset, pairs[:, ::-1], rms, math.inf, math.inf, min(chance, 1e9))
 
 
 def _chance(there: np.ndarray, moved: np.ndarray, reach: float) -> float:
-    """How many transforms between unrelated lists make as many pairs, given how many a few pixels off make."""
+    """Estimate how many transforms of unrelated lists give as many pairs, from displaced positions."""
     count = len(mutual_pairs(there, moved, np.zeros(2), reach))
     area = float(np.prod(np.ptp(moved, axis=0) + 4 * reach))
     uniform = len(there) * len(moved) * math.pi * reach**2 / area
-    # Two pairs fix a similarity and always agree; either parity.
+    # Two pairs define a similarity and always agree; both parities are counted.
     hypotheses = float(len(there) * (len(there) - 1) * len(moved) * (len(moved) - 1))
     least = hypotheses * poisson_tail(count - 2, uniform)
     if least > CERTAIN:
@@ -218,7 +220,7 @@ def _chance(there: np.ndarray, moved: np.ndarray, reach: float) -> float:
 
 
 def _grown(reference: StarList, image: StarList, start: _Fit, tolerance: float, model: str) -> _Fit:
-    """The transform fitted to all stars that agree, weighted by how well each is known, with its errors."""
+    """Fit the transform to all stars that agree, weighted by their errors, and estimate its own errors."""
     there, here = reference.places[:_MOST], image.places[:_MOST]
     free = FREE[model]
     pairs, reach = start.pairs[:, ::-1], tolerance
@@ -239,7 +241,7 @@ def _grown(reference: StarList, image: StarList, start: _Fit, tolerance: float, 
 def _scatter(
     reference: StarList, image: StarList, matrix: np.ndarray, offset: np.ndarray, pairs: np.ndarray, free: int
 ) -> tuple[float, float, float]:
-    """Root mean square distance of the pairs, and the standard errors of the middle and of the matrix."""
+    """Compute the rms distance of the pairs, and the standard errors of the middle and of the matrix."""
     places = image.places[pairs[:, 1]]
     gaps = reference.places[pairs[:, 0]] - places @ matrix.T - offset
     weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
@@ -248,7 +250,7 @@ def _scatter(
 
 
 def _plain(reference: StarList, image: StarList, fit: _Fit) -> _Fit:
-    """The fit without rotation and scale where these are not significant anywhere among the stars."""
+    """Reduce the fit to a shift where rotation and scale are not significant at any of the stars."""
     pairs = fit.pairs[:, ::-1]
     places = image.places[pairs[:, 1]]
     weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
@@ -262,7 +264,7 @@ def _plain(reference: StarList, image: StarList, fit: _Fit) -> _Fit:
 
 
 def _errors(gaps: np.ndarray, places: np.ndarray, weights: np.ndarray, free: int) -> tuple[float, float]:
-    """Standard errors of a place in the middle and of an element of the matrix, from the scatter of the gaps."""
+    """Compute the standard errors of a position in the middle and of a matrix element from the residuals."""
     scatter = float((weights[:, None] * gaps**2).sum() / max(2 * len(gaps) - free, 1))
     middle = np.average(places, axis=0, weights=weights)
     second = (weights[:, None] * (places - middle)).T @ (places - middle)

@@ -1,4 +1,4 @@
-"""A stack combined tile by tile of rows, wherever the engine runs them."""
+"""Combination of a stack in tiles of rows, which the engine runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TILE_PIXELS = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which maps are made besides value, variance and flags: counts, exposure times, and what was rejected in each frame."""
+    """The maps made besides value, variance and flags: counts, exposure times, rejection masks of the frames."""
 
     counts: bool = False
     exposure: bool = False
@@ -36,12 +36,12 @@ class Wanted:
 
 
 def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
-    """The maps by name, those that are not wanted empty."""
+    """Combine the stack; return the maps by name, those that are not wanted as empty arrays."""
     engine = current_engine()
     maps = _empty_maps(job, job.shape[0], wanted)
     tiles = list(_tiles(job, engine))
     work = _Work(job, wanted, maps if engine.shares_memory else None)
-    _ = work.call  # compiles or loads the kernel once, before threads ask for it
+    _ = work.call  # compiles or loads the kernel once, before threads use it
     with work.files.opened() if engine.shares_memory else contextlib.nullcontext():
         for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
             for name, array in part.items():
@@ -54,18 +54,18 @@ def run(job: Job, wanted: Wanted) -> dict[str, np.ndarray]:
 
 
 def _add_shared(job: Job, maps: dict[str, np.ndarray]) -> None:
-    """Add the variance of the error that all survivors have in common, which no average takes down."""
+    """Add the variance of the error common to all values kept, which averaging does not reduce."""
     from ccdfx.kernels.gather import SCALE
 
     factor = np.mean(1.0 / job.factors[:, SCALE])
     number = maps["count"] if job.average.name == "total" else np.minimum(maps["count"], 1)
-    with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
+    with np.errstate(over="ignore"):  # overflow of the working type becomes infinite
         maps["variance"] += variance_as(job.shared * (factor * number) ** 2, job.kind)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done with one tile of rows: into `maps` where they can be reached, else as a result of its own."""
+    """The work on one tile of rows: it fills `maps` where memory is shared, else returns its own arrays."""
 
     job: Job
     wanted: Wanted
@@ -73,7 +73,7 @@ class _Work:
 
     @functools.cached_property
     def call(self) -> Call:
-        """The kernel and its arguments, of this process."""
+        """The kernel and its arguments in this process."""
         return call_of(self.job)
 
     @functools.cached_property
@@ -102,10 +102,10 @@ class _Work:
 
 
 def _sent(job: Job) -> Job:
-    """What another process needs of a job: thousands of headers are large, and have served.
+    """Reduce a job to what another process needs: thousands of headers are large and no longer used.
 
-    Of a frame whose bytes the kernel decodes, that is the layout. A rule is sent as it was made ready, if its functions
-    are found by name; else it is made ready there, with the headers.
+    A frame whose bytes the kernel decodes is sent as its layout only. A prepared rule is sent if its
+    functions can be imported by name; else it is prepared in the other process, which needs the headers.
     """
     frames = tuple(
         dataclasses.replace(frame, header=Header(), data=frame.data if frame.raw is None else None)
@@ -132,7 +132,7 @@ def _in_one_pass(job: Job, call: Call, files: RawFiles, window: Window, part: di
 
 
 def _in_two_passes(job: Job, files: RawFiles, window: Window, part: dict[str, np.ndarray]) -> None:
-    """What is rejected is settled for all values, in the rows around too, before any is averaged."""
+    """Decide which values are rejected, also in the rows around, before any value is averaged."""
     reach = math.floor(job.grow)
     wide = Window(max(window.lower - reach, 0), min(window.upper + reach, job.shape[0]), window.width)
     tile = read_tile(job.frames, files, wide, job.counted, job.shared)
@@ -144,7 +144,7 @@ def _in_two_passes(job: Job, files: RawFiles, window: Window, part: dict[str, np
 
 
 def _follow(job: Job, fates: np.ndarray, part: dict[str, np.ndarray]) -> None:
-    """The maps that need the fate of every value."""
+    """Fill the maps that depend on the rejection mask of every frame."""
     tallied(fates, part)
     if part["exposure"].size:
         part["exposure"][:] = _exposure(job, fates)
@@ -164,7 +164,7 @@ def _exposure(job: Job, fates: np.ndarray) -> np.ndarray:
 
 
 def _keep_ignored_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
-    """Flags that make no value bad stay on the pixel."""
+    """Add the flags that make no value bad to those of the result."""
     ignored = np.uint8(ALL_FLAGS & ~job.counted)
     for rows in tile.rows if ignored else ():
         if rows.flags is not None:
@@ -172,7 +172,7 @@ def _keep_ignored_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> 
 
 
 def _empty_maps(job: Job, rows: int, wanted: Wanted) -> dict[str, np.ndarray]:
-    """Output arrays for some rows; those that are not wanted are empty."""
+    """Allocate the output arrays for some rows; those that are not wanted are empty."""
     from ccdfx.kernels.averages import NOTHING
 
     shape = (rows, job.shape[1])
@@ -191,7 +191,7 @@ def _empty_maps(job: Job, rows: int, wanted: Wanted) -> dict[str, np.ndarray]:
 
 
 def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
-    """Rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
+    """Yield the rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
     height, width = job.shape
     row = _bytes_per_row(job)
     budget = engine.memory // engine.threads
@@ -211,11 +211,11 @@ def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
 
 
 def _bytes_per_row(job: Job) -> int:
-    """What a row of all frames in flight costs."""
+    """Compute the memory in bytes for one row of all frames during processing."""
     width = job.shape[1]
     whole = Window(0, job.shape[0], width)
     row = sum(frame.bytes_per_row for frame in job.frames)
-    # A frame that does not fill the result is copied, with flags where it is not.
+    # A frame that does not fill the result is copied, with flags where it has no pixels.
     row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
     if needs_fates(job):
         row += len(job.frames) * width * (3 + 2 * job.kind.itemsize)

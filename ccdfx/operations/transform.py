@@ -1,4 +1,4 @@
-"""How the pixels of one image lie on those of another: an affine transform and what speaks for it."""
+"""Affine transforms between the pixels of two images, and the evidence for them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Matrix = tuple[tuple[float, float], tuple[float, float]]
 
 
 class AlignmentError(CcdfxError):
-    """Nothing in two images proves how far they are displaced."""
+    """The displacement between two images cannot be determined."""
 
 
 def tried(measure: Callable[..., Found], *arguments: Any) -> Found | AlignmentError:
-    """What is measured, or the error that says why it cannot be."""
+    """Call `measure`; return an AlignmentError instead of raising it."""
     try:
         return measure(*arguments)
     except AlignmentError as error:
@@ -37,17 +37,17 @@ class Transform:
     ----------
     matrix : ((xx, xy), (yx, yy))
     offset : (x, y)
-        Where the centre of the image's first pixel comes to lie.
+        The position of the centre of the image's first pixel in the reference.
     rms : float
         Root mean square distance of the matched stars after the transform, in pixels of the reference.
     error : float
         Standard error of a position in the middle of the matched stars, in pixels, of the worse axis.
     matrix_error : float
-        Standard error of the elements of the matrix: r pixels from the middle a position is uncertain by
+        Standard error of the elements of the matrix: at r pixels from the middle, the error of a position is
         ``hypot(error, r * matrix_error)``.
     chance : float
-        The number of transforms between unrelated fields of as many stars that would fit as well: odds of
-        1 / chance against coincidence.
+        The expected number of transforms between unrelated fields of as many stars that would fit as well:
+        odds of 1 / chance against coincidence.
     pairs : tuple of (int, int)
         Rows of the matched stars, in the image and in the reference.
     method : str
@@ -94,23 +94,23 @@ class Transform:
 
     @property
     def determinant(self) -> float:
-        """The area that a pixel of the image covers, in pixels of the reference; negative for a mirror image."""
+        """The area of a pixel of the image in pixels of the reference; negative for a mirror image."""
         (xx, xy), (yx, yy) = self.matrix
         return xx * yy - xy * yx
 
     @property
     def scale(self) -> float:
-        """Pixels of the reference a pixel of the image, the mean of both axes."""
+        """The scale in pixels of the reference per pixel of the image, the mean of both axes."""
         return math.sqrt(abs(self.determinant))
 
     @property
     def flipped(self) -> bool:
-        """Whether it makes a mirror image, which counts as mirrored in x before the rotation."""
+        """Whether it makes a mirror image, described as mirrored in x before the rotation."""
         return self.determinant < 0
 
     @property
     def rotation(self) -> float:
-        """Degrees from x to y, from -180 to 180."""
+        """The rotation from x to y in degrees, from -180 to 180."""
         (xx, xy), (yx, yy) = self.matrix
         if self.flipped:
             xx, yx = -xx, -yx
@@ -127,17 +127,17 @@ class Transform:
         return self.matrix == ((1.0, 0.0), (0.0, 1.0))
 
     def apply(self, places: Any) -> np.ndarray:
-        """Where positions (n, 2) of the image lie in the reference."""
+        """Transform positions (n, 2) of the image to positions in the reference."""
         return np.asarray(places, np.float64) @ np.array(self.matrix).T + self.offset
 
     def inverse(self) -> Transform:
-        """The map from the reference back to the image."""
+        """Invert the transform: from the reference to the image."""
         back = np.linalg.inv(self.matrix)
         x, y = -back @ self.offset
         return _exact(back, x, y)
 
     def then(self, other: Transform) -> Transform:
-        """This one, and another after it.
+        """Compose this transform with another one applied after it.
 
         >>> turn = Transform(((0, -1), (1, 0)), (4, 1))
         >>> turn.then(turn.inverse()).matrix
@@ -150,7 +150,7 @@ class Transform:
 def similarity(
     *, rotation: float = 0.0, scale: float = 1.0, flip: bool = False, offset: tuple[float, float] = (0.0, 0.0)
 ) -> Transform:
-    """The transform that mirrors in x, rotates about the first pixel, scales, and shifts, in this order.
+    """Make the transform that mirrors in x, rotates about the first pixel, scales and shifts, in this order.
 
     Parameters
     ----------
@@ -160,12 +160,12 @@ def similarity(
         Positive.
     flip : bool
     offset : (x, y)
-        pixels.
+        In pixels.
 
     Raises
     ------
     ArgumentError
-        A scale that is not positive, or numbers that are not finite.
+        When the scale is not positive, or a number is not finite.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def similarity(
 
 
 def as_transform(transform: Any) -> Transform:
-    """A Transform, of one or of what else has a step (dx, dy), as a `Shift` has."""
+    """Convert an object with a step (dx, dy), such as a `Shift`; return a Transform as it is."""
     if isinstance(transform, Transform):
         return transform
     if hasattr(transform, "dx") and hasattr(transform, "dy"):
@@ -199,7 +199,7 @@ def as_transform(transform: Any) -> Transform:
 
 
 def _exact(matrix: np.ndarray, x: float, y: float) -> Transform:
-    """The transform of computed numbers, without the rounding errors of whole ones and without negative zeros."""
+    """Make the transform of computed numbers, without rounding errors of whole ones and negative zeros."""
     whole = np.rint(matrix)
     matrix = np.where(np.abs(matrix - whole) < 1e-15, whole, matrix) + 0.0
     (xx, xy), (yx, yy) = matrix.tolist()

@@ -1,6 +1,6 @@
-"""Candidates for the similarity between two lists of places, by votes of triangles of one shape.
+"""Candidate similarities between two lists of positions, from votes of triangles of the same shape.
 
-Places are complex numbers, and a similarity is ``a * z + b``, or ``a * conj(z) + b`` for a mirror image.
+Positions are complex numbers, and a similarity is ``a * z + b``, or ``a * conj(z) + b`` for a mirror image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CANDIDATES = 25
 
 
 class Similarity(NamedTuple):
-    """``a * z + b``, or with `flip` of the conjugate; and how many triangles say so."""
+    """``a * z + b``, or with `flip` of the conjugate; and the number of triangles that vote for it."""
 
     a: complex
     b: complex
@@ -29,16 +29,17 @@ class _Triangles(NamedTuple):
     corners: np.ndarray  # (n, 3): opposite the shortest, the middle and the longest side
     shape: np.ndarray  # (n, 2): the shorter sides over the longest
     size: np.ndarray  # (n,): the longest side
-    left: np.ndarray  # (n,): whether the corners go round counter-clockwise
+    left: np.ndarray  # (n,): whether the corners are counter-clockwise
 
 
 def candidates(
     reference: np.ndarray, image: np.ndarray, tolerance: float, scales: tuple[float, float]
 ) -> list[Similarity]:
-    """The similarities from `image` to `reference` for which most triangles vote, the most popular first.
+    """Find the similarities from `image` to `reference` with most votes of triangles, in descending order.
 
-    All triangles of one list are compared with all of the other. Each pair of one shape says a similarity, and those
-    that agree within twice the tolerance, in pixels over the field, vote together.
+    All triangles of one list are compared with all of the other. Each pair of the same shape defines a
+    similarity, and the votes of those that agree within twice the tolerance, in pixels over the field, are
+    added.
     """
     first, second = _triangles(reference, tolerance), _triangles(image, tolerance)
     if first is None or second is None:
@@ -62,7 +63,7 @@ def _triangles(places: np.ndarray, tolerance: float) -> _Triangles | None:
     sides = np.take_along_axis(sides, order, axis=1)
     corners = np.take_along_axis(corners, order, axis=1)
     turn = ((corners[:, 1] - corners[:, 0]) * np.conj(corners[:, 2] - corners[:, 0])).imag
-    # Flat triangles are their own mirror images, small ones are all noise.
+    # Flat triangles equal their mirror images; the shapes of small ones are dominated by noise.
     keep = (np.abs(turn) > _FLATTEST * sides[:, 2] ** 2) & (sides[:, 2] > 10 * tolerance)
     if not keep.any():
         return None
@@ -71,7 +72,7 @@ def _triangles(places: np.ndarray, tolerance: float) -> _Triangles | None:
 
 
 def _alike(first: _Triangles, second: _Triangles, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Index pairs of triangles of one shape, as well as places within the tolerance can say."""
+    """Find index pairs of triangles of the same shape, within the errors that the tolerance implies."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(first.shape)
@@ -93,7 +94,7 @@ def _popular(
     reach: float,
     scales: tuple[float, float],
 ) -> list[Similarity]:
-    """The similarities from the second corners to the first around which most others crowd."""
+    """Find the similarities from the second corners to the first that most others agree with."""
     from scipy.spatial import cKDTree
 
     there, here = corners[0], np.conj(corners[1]) if flip else corners[1]
@@ -104,7 +105,7 @@ def _popular(
     a, b = a[inside], (m_there - a[:, None] * m_here)[inside, 0]
     if not a.size:
         return []
-    # What a similarity does to the middle of the field, and to its radius: all four in pixels.
+    # The images of the middle of the field and of its radius under a similarity: all four in pixels.
     places = np.conj(image) if flip else image
     middle = places.mean()
     radius = np.sqrt((np.abs(places - middle) ** 2).mean())

@@ -1,4 +1,4 @@
-"""Laying an image onto another grid of pixels: rotated, scaled, mirrored and shifted."""
+"""Resampling of an image onto another pixel grid: rotated, scaled, mirrored and shifted."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from ccdfx.records.wcs_affine import transformed
 
 _MARGIN = 6
 _PHASES = 4096
-# The neighbours that count, from the pixel before a place: of coefficients of the spline, of squared weights.
+# Neighbours used, from the pixel before a position: for the spline, for Lanczos, for the spline's variance.
 _NEAR, _LOBES, _WIDE = tuple(range(-1, 3)), tuple(range(-2, 4)), tuple(range(-4, 6))
 
 
 def warp(
     image: Any, *, transform: Any, shape: tuple[int, int] | None = None, kernel: str = "spline"
 ) -> Image:
-    """The image resampled onto the pixels that a transform leads to.
+    """Resample an image onto the pixel grid to which a transform leads.
 
-    Each pixel of the result takes the value of the interpolating cubic spline (as `scipy.ndimage.affine_transform` of
-    order 3, edges as in its mode "mirror"), or of Lanczos with three lobes, weights normalised to 1, at the place in the
-    image where the transform comes from. Values are counts a pixel: they are multiplied by the area of a
-    pixel of the result in pixels of the image, ``1 / abs(transform.determinant)``, so that stars keep their flux and
-    zero points stay right. A pure shift is that of `shift`.
+    Each pixel of the result has the value of the interpolating cubic spline (as
+    `scipy.ndimage.affine_transform` of order 3, edges as in its mode "mirror"), or of Lanczos with three
+    lobes, weights normalised to 1, at the position in the image that the transform maps to this pixel. Values
+    are counts per pixel: they are multiplied by the area of a pixel of the result in pixels of the image,
+    ``1 / abs(transform.determinant)``, so that the fluxes of stars and the zero points are preserved. A pure
+    shift is done by `shift`.
 
     Parameters
     ----------
@@ -41,30 +42,32 @@ def warp(
     transform : Transform or Shift
         From positions in the image to positions in the result; see `measure_transform` and `similarity`.
     shape : (ny, nx), optional
-        Of the result; that of the image by default, with which its range stays too.
+        The shape of the result; by default that of the image, whose range is then kept too.
     kernel : {"spline", "lanczos"}
 
     Returns
     -------
     Image
-        float32, or float64 where the input needs it. As with `shift`, bad pixels take the mean of their neighbours
-        before, and their flags go to every pixel in which they weigh 0.05 or more; what lies outside counts as
-        NO_DATA by the same rule, and is 0. Variance is resampled with the squared weights, and multiplied by the square
-        of the area; where a good pixel of unknown (infinite) variance weighs 0.05 or more it is infinite. Neighbouring
-        pixels are correlated afterwards. The WCS (CRPIX, CD, SIP, alternates) follows, so
-        that sky positions stay, and so do PIXSCAL1, PIXSCAL2 and PIXSCALE; sections of the raw frame leave the header.
+        float32, or float64 where the input needs it. As in `shift`, bad pixels are replaced by the mean of
+        their neighbours before resampling, and their flags are set in every pixel in which their weight is
+        0.05 or more; pixels outside the image count as NO_DATA by the same rule, and are 0. The variance is
+        resampled with the squared weights, and multiplied by the square of the area; it is infinite where a
+        good pixel of unknown (infinite) variance has a weight of 0.05 or more. Neighbouring pixels are
+        correlated afterwards. The WCS (CRPIX, CD, SIP, alternates) is transformed, so that sky positions
+        stay, and so are PIXSCAL1, PIXSCAL2 and PIXSCALE; sections of the raw frame are removed from the
+        header.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        What is no transform or no shape.
+        When `transform` or `shape` is not valid.
     UnknownNameError
-        Another kernel.
+        When the kernel is unknown.
 
     Notes
     -----
-    The kernel is not widened where the result has larger pixels: below a scale of about 0.7 noise and undersampled
-    stars alias; the exact method of ccdfx-reproject, or binning before, suits that better.
+    The kernel is not widened where the result has larger pixels: below a scale of about 0.7 noise and
+    undersampled stars alias; the exact method of ccdfx-reproject, or binning first, is better there.
 
     Examples
     --------
@@ -85,7 +88,7 @@ def warp(
 
 
 def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: str) -> Image:
-    """What `warp` makes of any transform, shifts included."""
+    """Apply any transform as `warp` does, shifts included."""
     dtype = working_dtype(image.array)
     area = 1 / abs(transform.determinant)
     steps = _LOBES if kernel == "lanczos" else _NEAR
@@ -102,7 +105,7 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
             inside = _resampled(np.ones_like(plane), transform, shape, tables[1], steps, 1) > 0
             reached = _spread(unknown.view(np.uint8), np.uint8(0), transform, shape, tables[2]) != 0
             variance[inside & reached] = np.inf
-    # What lies outside counts as a pixel without data.
+    # Pixels outside the image count as NO_DATA.
     own = own_flags(image.mask, image.good)
     flags = _spread(own, np.uint8(Flag.NO_DATA), transform, shape, tables[2])
     mask = None if image.mask is None and not flags.any() else flags
@@ -128,7 +131,7 @@ def _resampled(
 def _spread(
     flags: np.ndarray, outside: np.uint8, transform: Transform, shape: tuple[int, int], table: np.ndarray
 ) -> np.ndarray:
-    """The flags of each pixel, and of the outside, wherever their weight is notable."""
+    """Spread the flags of each pixel, and of the outside, to the pixels in which their weight is notable."""
     own = np.pad(flags, _MARGIN, constant_values=outside)
     rows = own[:-3] | own[1:-2] | own[2:-1] | own[3:]
     near = rows[:, :-3] | rows[:, 1:-2] | rows[:, 2:-1] | rows[:, 3:]
@@ -138,13 +141,13 @@ def _spread(
 
 
 def _place(transform: Transform) -> tuple[np.ndarray, np.ndarray]:
-    """The matrix and the offset that lead from a pixel of the result to its place in the image."""
+    """Return the matrix and the offset from a pixel of the result to its position in the image."""
     back = transform.inverse()
     return np.array(back.matrix), np.array(back.offset)
 
 
 def _coefficients(plane: np.ndarray) -> np.ndarray:
-    """The coefficients of the interpolating cubic spline: a filter of the weights sqrt(3) z**|k|."""
+    """Compute the coefficients of the interpolating cubic spline: a filter of the weights sqrt(3) z**|k|."""
     radius = 12 if plane.dtype == np.float32 else 24
     weights = np.sqrt(3) * POLE ** np.abs(np.arange(-radius, radius + 1))
     weights = np.pad(weights / weights.sum(), (0, -weights.size % 3)).astype(plane.dtype)
@@ -155,7 +158,7 @@ def _coefficients(plane: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _tables(kernel: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of the values, squared weights of their variances, and weights of the four nearest pixels."""
+    """Tabulate weights of values, squared weights of variances, and weights of the four nearest pixels."""
     phase = np.arange(_PHASES + 1)[:, None] / _PHASES
     if kernel == "lanczos":
         weights = lanczos(phase - np.array(_LOBES))

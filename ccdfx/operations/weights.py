@@ -1,4 +1,4 @@
-"""The weights of frames in a mean: given, or from their exposure, noise, variance, header or level."""
+"""Weights of frames in a mean: given, or from their exposure, noise, variance, header or level."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def require_mean(weights: Any, average: str) -> None:
 def weights_from(
     values: Sequence[float], which: Level | None, frames: Sequence[Frame], scales: Sequence[float]
 ) -> tuple[float, ...]:
-    """The weights that numbers or what was measured mean, with the sum 1.
+    """Compute the weights, with the sum 1, from given numbers or measured values.
 
-    Noise sigma and variance v, measured before scaling, make s^2 / sigma^2 and s^2 / v. Exposures, keywords and other
-    statistics are weights for a single exposure: NCOMBINE multiplies them, as in imcombine.
+    Noise sigma and variance v, measured before scaling by s, give s^2 / sigma^2 and s^2 / v. Exposures,
+    keywords and other statistics are weights of a single exposure and are multiplied by NCOMBINE, as in
+    imcombine.
 
     Raises
     ------
     ArgumentError
-        A weight that is negative or not finite, or nothing but zeros; noise or an exposure that is not above 0.
+        When a weight is negative or not finite, all weights are 0, or a noise, variance or exposure is not
+        above 0.
     """
     word = which.statistic if which is not None else None
     if which is not None and (which.kind == "exposure" or word in ("noise", "variance")):
@@ -48,7 +50,7 @@ def weights_from(
 
 
 def combined_number(header: Header) -> int:
-    """How many exposures a frame is the mean of: NCOMBINE, or 1."""
+    """Return the number of exposures averaged in a frame: NCOMBINE, or 1."""
     number = lenient_number(header, "NCOMBINE")
     return int(number) if number and number >= 1 else 1
 
@@ -68,5 +70,5 @@ def _normalised(values: Sequence[float], frames: Sequence[Frame]) -> tuple[float
             value=list(values),
             remedy="give positive numbers",
         )
-    parts = [value / largest for value in values]  # their sum is no overflow
+    parts = [value / largest for value in values]  # so that their sum does not overflow
     return tuple(part / math.fsum(parts) for part in parts)

@@ -1,4 +1,4 @@
-"""Cutting windows out of frames and putting them back."""
+"""Windows of frames: cutting them out and pasting them back."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ccdfx.records.range import Range
 
 
 def select(image: Any, *, range: Any) -> Image:
-    """The part of an image that lies in a window.
+    """Cut a window out of an image.
 
     Parameters
     ----------
     image : Image or 2-D array
     range : Range, (x_lower, x_upper, y_lower, y_upper), (x, y, radius), '[x1:x2,y1:y2]' or None
-        In pixels of the parent frame, which for an image that is itself a window are not those of its array.
-        None is the whole image.
+        In pixels of the parent frame; if the image is itself a window, these are not those of its array. None
+        is the whole image.
 
     Returns
     -------
     Image
-        A copy of values, mask and variance of the window, with its `range`; the WCS follows, so that the sky
-        position of every pixel stays.
+        A copy of values, mask and variance of the window, with its `range`; the WCS is adjusted, so that the
+        sky position of every pixel stays.
 
     Raises
     ------
@@ -45,10 +45,10 @@ def select(image: Any, *, range: Any) -> Image:
 
 
 def trim(image: Any, *, section: Any) -> Image:
-    """Cut a frame down to its useful section, such as TRIMSEC: `select` under the name the field uses.
+    """Trim a frame to its useful section, such as TRIMSEC; this is `select` under its usual name.
 
-    The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which speak
-    of the raw frame, leave the header.
+    The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which refer
+    to the raw frame, are removed from the header.
 
     Examples
     --------
@@ -69,13 +69,13 @@ def trim(image: Any, *, section: Any) -> Image:
 
 
 def paste(full: Any, *, part: Any) -> Image:
-    """Put a window back into the frame it was cut from.
+    """Paste a window back into the frame from which it was cut.
 
     Parameters
     ----------
     full : Image or 2-D array
     part : Image or 2-D array
-        Its `range` says where it goes; values, flags and variance there are replaced.
+        Its `range` gives its place in `full`; values, flags and variance there are replaced.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Pictures of images, on figures made as objects: pyplot and its current figure are left alone."""
+"""Plots of images, on figures made as objects: pyplot and its current figure are not changed."""
 
 from __future__ import annotations
 

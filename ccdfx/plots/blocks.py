@@ -1,16 +1,16 @@
-"""An image in fewer pixels."""
+"""Block averaging of an image to fewer pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_HUGE = 1e290  # sums of this many stay finite
+_HUGE = 1e290  # sums of values up to this one stay finite
 
 
 def block_means(array: np.ndarray, good: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the good pixels of blocks of `factor` x `factor`, float64, and where they exist.
+    """Average the good pixels of blocks of `factor` x `factor`; return means (float64) and where they exist.
 
-    The last blocks may be smaller. A block of which half or more is bad has no mean (and the value 0).
+    The last blocks may be smaller. A block with half or more bad pixels has no mean (and the value 0).
     """
     if factor == 1:
         return np.clip(np.where(good, array, 0).astype(np.float64), -_HUGE, _HUGE), good
@@ -34,7 +34,7 @@ def _block_sums(plane: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _row_sums(plane: np.ndarray, factor: int) -> np.ndarray:
-    """Sums of `factor` rows each: a strip at a time, which is what fits into a cache."""
+    """Sum every `factor` rows, one strip at a time: a strip fits into the cache."""
     sums = np.empty((-(-plane.shape[0] // factor), plane.shape[1]))
     for strip, first in enumerate(range(0, plane.shape[0], factor)):
         np.sum(plane[first : first + factor], axis=0, dtype=np.float64, out=sums[strip])

@@ -1,4 +1,4 @@
-"""Colours of a picture: the colour map, how values are spread over it, and the bar that explains it."""
+"""Colours of a picture: the colour map, the colour of masked pixels, and the colour bar."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Colours:
     map : str
         Name of a matplotlib colour map.
     invert : bool
-        Take the map from its other end: with "gray", bright pixels are dark.
+        Reverse the map: with "gray", bright pixels are drawn dark.
     masked : str
-        Colour of masked and non-finite pixels, as matplotlib writes colours.
+        Colour of masked and non-finite pixels, in the notation of matplotlib.
     bar : bool or str
         Draw a colour bar, labelled with the unit of the image or with this text.
 
@@ -42,7 +42,7 @@ class Colours:
 
     @classmethod
     def of(cls, spec: Any) -> Colours:
-        """The colours that a `Colours` or the name of a colour map means."""
+        """Convert a `Colours` or the name of a colour map to a `Colours`."""
         if isinstance(spec, Colours):
             return spec
         if isinstance(spec, str):
@@ -52,7 +52,7 @@ class Colours:
         )
 
     def colour_map(self) -> Colormap:
-        """The map as matplotlib has it, with the colour of masked pixels."""
+        """Return the matplotlib colour map, with the colour of masked pixels set."""
         from matplotlib import colormaps
         from matplotlib.colors import is_color_like
 

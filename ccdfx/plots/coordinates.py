@@ -1,4 +1,4 @@
-"""What the axes of a picture count: pixels of the parent frame, or places on the sky."""
+"""Axes of a picture: pixels of the parent frame, or positions on the sky."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ARCMIN_FROM = 300.0  # arcsec: axes longer than this are in arcmin
 
 @dataclass(frozen=True, slots=True)
 class PixelAxes:
-    """Axes in pixels of the parent frame: pixel (x, y) of the detector is at (x, y), also in a window of it.
+    """Axes in pixels of the parent frame: pixel (x, y) of the detector is at (x, y), also in a window.
 
     Parameters
     ----------
     flip : {"", "x", "y", "xy"}
-        Axes that run the other way: x to the left, y downwards.
+        Axes to reverse: x to the left, y downwards.
     """
 
     flip: str = ""
@@ -40,11 +40,11 @@ class SkyAxes:
     Parameters
     ----------
     flip : {"", "x", "y", "xy"}
-        Axes that run the other way than the pixels do.
+        Axes to reverse relative to the pixels.
     grid : bool
         Draw lines of equal coordinates.
     offsets : bool
-        Offsets from the centre in arcsec or arcmin even where there is a WCS. They run along the pixels.
+        Draw offsets from the centre in arcsec or arcmin even if there is a WCS. They follow rows and columns.
     """
 
     flip: str = ""
@@ -56,7 +56,7 @@ class SkyAxes:
 
 
 def axes_of(spec: Any) -> PixelAxes | SkyAxes:
-    """The axes that a record or "image" or "sky" means."""
+    """Convert "image", "sky" or a record of axes to the record."""
     if isinstance(spec, PixelAxes | SkyAxes):
         return spec
     named: dict[str, PixelAxes | SkyAxes] = {"image": PixelAxes(), "sky": SkyAxes()}
@@ -68,7 +68,7 @@ def axes_of(spec: Any) -> PixelAxes | SkyAxes:
 
 
 def projection_of(picture: Image, kind: PixelAxes | SkyAxes) -> Any:
-    """The WCS that new axes need, or None for plain ones."""
+    """Return the WCS that new axes need, or None for plain ones."""
     if isinstance(kind, PixelAxes):
         return None
     wcs = None if kind.offsets else picture.wcs
@@ -84,21 +84,21 @@ def projection_of(picture: Image, kind: PixelAxes | SkyAxes) -> Any:
 def extent_of(
     picture: Image, kind: PixelAxes | SkyAxes, wcs: Any
 ) -> tuple[tuple[float, float, float, float], float]:
-    """Where the picture lies on its axes (left, right, bottom, top), and how wide a pixel is there."""
+    """Return the extent of the picture on its axes (left, right, bottom, top), and the width of a pixel."""
     ny, nx = picture.shape
     if wcs is not None:  # these axes are in pixels of the array, and only their labels in sky coordinates
         return (-0.5, nx - 0.5, -0.5, ny - 0.5), 1.0
     if isinstance(kind, PixelAxes):
         x, y = picture.range.x_lower - 0.5, picture.range.y_lower - 0.5
         return (x, x + nx, y, y + ny), 1.0
-    assert picture.pixel_scale is not None  # projection_of has seen to it
+    assert picture.pixel_scale is not None  # checked by projection_of
     unit = _offset_unit(picture)[1]
     half_x, half_y = nx * picture.pixel_scale[0] / unit / 2, ny * picture.pixel_scale[1] / unit / 2
     return (-half_x, half_x, -half_y, half_y), picture.pixel_scale[0] / unit
 
 
 def dress(axes: Axes, picture: Image, kind: PixelAxes | SkyAxes, wcs: Any) -> None:
-    """Label the axes and turn them."""
+    """Label the axes and reverse those to flip."""
     if wcs is not None:
         _dress_sky(axes, wcs)
     elif isinstance(kind, PixelAxes):

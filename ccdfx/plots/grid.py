@@ -1,4 +1,4 @@
-"""Many small images in one picture."""
+"""Mosaic: many small images in one figure."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def mosaic(
     Parameters
     ----------
     images : sequence of Image or 2-D array
-        `ccdfx.cutouts` makes them. They need not have one size.
+        For example from `ccdfx.cutouts`. Their sizes may differ.
     rows : int, or sequence of int, optional
-        The number of rows, which are filled from the left; or for each image the row it belongs to, from 0, the
-        uppermost. By default the grid is as square as it can be.
+        The number of rows, which are filled from the left; or the row of each image, counted from 0 at the
+        top. By default the grid is as square as possible.
     titles : sequence of str, optional
         Above each image.
     row_labels : sequence of str, optional
         To the left of each row.
     limits : str, (float, float) or Limits
-        For each image its own, unless `together`. Limits with ``g`` are those of all images.
+        Applied to each image separately, unless `together`. Limits with ``g`` are those of all images.
     together : bool
-        One interval for all images, from all their pixels.
+        Use one interval for all images, from all their pixels.
     scaling, colours
         As for `plots.image`; a colour bar is drawn once for images that share an interval, else for each.
     ticks : bool
@@ -66,12 +66,12 @@ def mosaic(
     Returns
     -------
     matplotlib Figure
-        Unknown to pyplot; its axes are in the order of the images. A notebook shows it.
+        Not registered with pyplot; its axes are in the order of the images. A notebook displays it.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        No images, rows, titles or labels that do not fit them, and what `plots.image` refuses.
+        When there are no images, when rows, titles or labels do not fit them, and as `plots.image`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _shared_interval(frames: list[Image], limits: Limits, scaling: Any) -> Inter
 
 
 def _dress(drawn: list[Axes], places: list[tuple[int, int]], labels: list[str], ticks: bool) -> None:
-    """Labels on the first image of each row; no ticks unless they are wanted."""
+    """Label the first image of each row, and remove ticks unless they are wanted."""
     labelled: set[int] = set()
     for axes, (row, _) in zip(drawn, places, strict=True):
         axes.set(xlabel="", ylabel="")
@@ -131,7 +131,7 @@ def _dress(drawn: list[Axes], places: list[tuple[int, int]], labels: list[str], 
 
 
 def _places(rows: Any, count: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """(row, column) of every image, and the shape of the grid."""
+    """Return (row, column) of every image, and the shape of the grid."""
     if rows is None:
         rows = max(1, round(math.sqrt(count)))
     if isinstance(rows, Sequence | np.ndarray) and not isinstance(rows, str):

@@ -1,4 +1,4 @@
-"""How often each value occurs in an image."""
+"""Histogram of the pixel values of an image."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from ccdfx.records.image import Image
 
-_LEAST, _MOST = 10, 1000  # bins that "auto" chooses between
-_EXACT = 2.0**52  # below it, floats lie between whole numbers
+_LEAST, _MOST = 10, 1000  # range of the number of bins for "auto"
+_EXACT = 2.0**52  # below it, floats resolve halves of whole numbers
 _KEPT, _SHRUNK = 0.9973002, 0.9865783  # share and standard deviation of normal values within 3 sigma
 _REMEDY = 'give their number, their edges in order, or "auto"'
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is drawn over a histogram.
+    """Lines and a curve drawn over a histogram.
 
     Parameters
     ----------
     percentiles : tuple of float
-        A line at each of these percentiles of all good pixels; the legend says which lie beyond the axis.
+        A line at each of these percentiles of all good pixels; the legend marks those beyond the axis.
     gaussian : bool
-        The normal distribution of the pixels that survive clipping at 3 sigma, as a curve.
+        Draw the normal distribution of the pixels kept by clipping at 3 sigma.
     """
 
     percentiles: tuple[float, ...] = ()
@@ -71,24 +71,25 @@ def histogram(
     Parameters
     ----------
     image : Image or 2-D array, shape (ny, nx)
-        Masked and non-finite pixels are not counted. For a window of a frame give ``select(frame, range=...)``.
+        Masked and non-finite pixels are not counted. For a window of a frame give
+        ``select(frame, range=...)``.
     bins : "auto", int or sequence of float
-        Number of bins between the limits, or their edges. "auto" follows Freedman and Diaconis (1981), between 10
-        and 1000 bins, and gives every bin the same number of levels where pixels are integers.
+        Number of bins between the limits, or their edges. "auto" follows Freedman and Diaconis (1981), with
+        10 to 1000 bins, and gives every bin the same number of levels where pixels are integers.
     limits : str, (float, float) or Limits
-        First and last edge; see `Limits`. Values outside are not counted. Edges that are given win.
+        First and last edge; see `Limits`. Values outside are not counted. Edges in `bins` take precedence.
     full : Image or 2-D array, optional
         The frame that the image is a window of, for limits with ``g``.
     log : bool
-        Logarithmic numbers of pixels.
+        Draw the numbers of pixels on a logarithmic scale.
     step : bool
-        Only the outline.
+        Draw only the outline.
     marks : Marks, optional
         Lines at percentiles, and a Gaussian.
     title : str, optional
-        Shown as it stands.
+        Shown literally, without mathematics.
     ax : matplotlib Axes, optional
-        Where to draw. By default axes on a new figure that pyplot does not know of.
+        Where to draw. By default, axes on a new figure that is not registered with pyplot.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def histogram(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Limits or bins that are none.
+        When limits or bins are invalid.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def _mark(axes: Axes, values: np.ndarray, edges: np.ndarray, marks: Marks) -> No
 
 
 def _add_gaussian(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
-    """The numbers that a normal distribution of the clipped pixels would have in these bins."""
+    """Draw the counts expected in these bins for a normal distribution of the clipped pixels."""
     from ccdfx.estimators import sigma_clipped
 
     core = sigma_clipped(values)
@@ -196,7 +197,7 @@ def _auto_edges(values: np.ndarray, low: float, high: float, levels: bool) -> np
         width = 2.0 * (last - first) / values.size ** (1 / 3)
     width = min(max(width, (high - low) / _MOST), (high - low) / _LEAST)
     if levels and high - low >= 1.0 and max(abs(low), abs(high)) < _EXACT:
-        # Whole levels for every bin: else some bins hold one more than others, and the histogram is a comb.
+        # Every bin has the same number of levels: otherwise some have one more, which looks like a comb.
         step = max(1.0, math.ceil(width))
         first = math.floor(low) - 0.5
         return first + step * np.arange(math.ceil((math.floor(high) + 0.5 - first) / step) + 1)

@@ -1,4 +1,4 @@
-"""One image as a picture on matplotlib axes."""
+"""Picture of one image on matplotlib axes."""
 
 from __future__ import annotations
 
@@ -42,45 +42,46 @@ def image(
     ax: Axes | None = None,
     **imshow: Any,
 ) -> Axes:
-    """Draw an image, first row at the bottom, masked and non-finite pixels in a colour of their own.
+    """Draw an image, first row at the bottom, masked and non-finite pixels in a separate colour.
 
     Parameters
     ----------
     image : Image or 2-D array, shape (ny, nx)
-        What to show, in its own unit. Where the picture has fewer pixels than the image, means are shown.
+        The image to show. Where the screen has fewer pixels than the image, means of blocks are shown.
     limits : str, (float, float) or Limits
         Values shown black and white: "zscale", "p99", "s3", "n10", (10, 250)...; see `Limits`.
     full : Image or 2-D array, optional
         The frame that the image is a window of, for limits with ``g``.
     scaling : str or Scaling
-        How the values in between become grey. A name spreads positions between the limits, 0 to 1, as SAOImage
-        DS9 does: "linear", "log" (1000 t + 1), "asinh" (10 t), "sqrt", "power" (t^2), "exp", or one of a plugin.
-        A Scaling is applied to the pixel values themselves; those outside its domain count as masked.
+        Mapping of the values between the limits to grey. A name maps positions between the limits, 0 to 1, as
+        SAOImage DS9 does: "linear", "log" (1000 t + 1), "asinh" (10 t), "sqrt", "power" (t^2), "exp", or one
+        of a plugin. A Scaling is applied to the pixel values themselves; those outside its domain count as
+        masked.
     colours : str or Colours
-        A colour map, or all colours and whether to draw a colour bar.
+        A colour map, or a record with all colours and the choice of a colour bar.
     axes : {"image", "sky"}, PixelAxes or SkyAxes
-        Pixels of the parent frame, or the sky; with which of them flipped.
+        Pixels of the parent frame, or the sky; the records can also flip axes.
     scale_bar : bool, (colour, unit) or ScaleBar
         A bar of a round length.
     title : str, optional
-        Shown as it stands: neither mathematics nor escapes are read into it.
+        Shown literally: mathematics and escapes are not interpreted.
     ax : matplotlib Axes, optional
-        Where to draw. By default axes on a new figure that pyplot does not know of. Given axes show the WCS only
-        if they are WCSAxes (made with ``projection=image.wcs``), else offsets.
+        Where to draw. By default, axes on a new figure that is not registered with pyplot. Given axes show
+        the WCS only if they are WCSAxes (made with ``projection=image.wcs``), else offsets.
     **imshow
         Other keywords of matplotlib's `imshow`, such as `interpolation`, `alpha`, `aspect`, `zorder`.
 
     Returns
     -------
     matplotlib Axes
-        ``axes.figure.savefig(path)`` writes the picture; a notebook shows it where it is the value of a cell.
+        ``axes.figure.savefig(path)`` writes the picture; a notebook displays it as the value of a cell.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Limits, colours, axes, a bar or a keyword that are none; sky axes without WCS and pixel scale.
+        When an argument is invalid, or for sky axes without WCS and pixel scale.
     UnknownNameError
-        A scaling that nobody provides.
+        When the scaling is unknown.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def image(
 
 
 def size_for(shape: tuple[int, int], bar: bool) -> tuple[float, float]:
-    """Inches (width, height) that suit an image with labels around it."""
+    """Compute a figure size (width, height in inches) for an image with labels around it."""
     width, height = 5.0, 5.0 * shape[0] / shape[1]
     shrink = min(1.0, 6.5 / height)
     width, height = max(width * shrink, 1.5), max(height * shrink, 1.5)
@@ -119,7 +120,7 @@ def size_for(shape: tuple[int, int], bar: bool) -> tuple[float, float]:
 
 
 def _projection(picture: Image, kind: PixelAxes | SkyAxes, ax: Axes | None) -> Any:
-    """The WCS of the axes that will be drawn on; None for plain ones."""
+    """Return the WCS of the axes to draw on; None for plain axes."""
     wcs = projection_of(picture, kind)
     if ax is None or wcs is None:
         return wcs
@@ -158,7 +159,7 @@ def _add_colour_bar(axes: Axes, shown: AxesImage, label: str) -> None:
 
 
 def _round_ticks(norm: Any) -> np.ndarray:
-    """Round values at about equal steps of colour."""
+    """Compute round tick values at about equal steps of colour."""
     values = norm.inverse(np.linspace(0.0, 1.0, 8))
     gaps = np.minimum(np.diff(values, prepend=-np.inf), np.diff(values, append=np.inf))
     digits = -np.floor(np.log10(np.maximum(gaps, 1e-300)))

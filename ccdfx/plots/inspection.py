@@ -1,4 +1,4 @@
-"""What `inspect` knows, and what clicks and keys make of it: values and pure functions, without a window."""
+"""State of `inspect`, and the pure functions that apply clicks and keys to it; no window is needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, by matplotlib's name, and where the pointer was; None off the image."""
+    """A key, by its name in matplotlib, and the position of the pointer; None outside the image."""
 
     name: str
     x: float | None = None
@@ -45,14 +45,14 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspected:
-    """What `inspect` returns.
+    """The result of `inspect`.
 
     Attributes
     ----------
     places : tuple of Place
-        What was clicked, in order.
+        The places clicked, in order.
     regions : tuple of Region
-        What was masked by hand.
+        The regions masked by hand.
     images : tuple of Image
         The images, with USER_1 set in these regions.
     """
@@ -64,18 +64,18 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """Everything that the window shows.
+    """The complete state of the window.
 
     Attributes
     ----------
     given, images : tuple of Image
-        As they came, and with the regions masked.
+        The images as given, and with the regions masked.
     shown : int
-        Which one is on the screen.
+        Number of the image on the screen.
     limits, scaling : str or record
     inverted, help : bool
     radius : float
-        Of `look_at`, in pixels.
+        The radius for `look_at`, in pixels.
     corner : (float, float) or None
         The first corner of a region that is being marked.
     """
@@ -100,12 +100,12 @@ class State:
 
     @property
     def result(self) -> Inspected:
-        """What `inspect` returns when it ends now."""
+        """The result of `inspect` if it ended now."""
         return Inspected(self.places, self.regions, self.images)
 
 
 def clicked(state: State, event: Click) -> State:
-    """A click looks at the place; outside the image it does nothing."""
+    """Add the place of a click to the state; ignore a click outside the image."""
     if not _inside(state.image, event.x, event.y):
         return state
     place = look_at(state.image, x=event.x, y=event.y, radius=state.radius, number=state.shown)
@@ -113,7 +113,7 @@ def clicked(state: State, event: Click) -> State:
 
 
 def pressed(state: State, event: Key) -> State:
-    """What a key makes of the state; an unknown key changes nothing."""
+    """Apply a key to the state; ignore an unknown key."""
     if event.name not in KEYS:
         return state
     return KEYS[event.name][0](state, event)
@@ -160,7 +160,7 @@ def _finish(state: State, _event: Key) -> State:
 
 
 def _mask(state: State, event: Key) -> State:
-    """The first corner of a region, then the region."""
+    """Store the first corner of a region, or add the region when the second corner is given."""
     if event.x is None or event.y is None:
         return state
     if state.corner is None:
@@ -172,7 +172,7 @@ def _mask(state: State, event: Key) -> State:
 
 
 def _unmask(state: State, _event: Key) -> State:
-    """Drop the corner, or the last region."""
+    """Remove the first corner if there is one, else the last region."""
     if state.corner is not None:
         return replace(state, corner=None)
     return _with_regions(state, state.regions[:-1])
@@ -189,7 +189,7 @@ def _with_regions(state: State, regions: tuple[Region, ...]) -> State:
 
 
 def masked(image: Image, regions: list[Range]) -> Image:
-    """The image with USER_1 set in these windows of its parent frame."""
+    """Set USER_1 in these windows of the parent frame of an image."""
     if not regions:
         return image
     mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
@@ -199,7 +199,7 @@ def masked(image: Image, regions: list[Range]) -> Image:
 
 
 def _rectangle(image: Image, one: tuple[float, float], other: tuple[float, float]) -> Range | None:
-    """The pixels between two corners, those of the corners too, as far as they are in the image."""
+    """Return the window between two corners, their pixels included, cut to the image."""
     (x0, x1), (y0, y1) = sorted((one[0], other[0])), sorted((one[1], other[1]))
     lower = math.floor(x0 + 0.5), math.floor(y0 + 0.5)
     upper = math.floor(x1 + 0.5) + 1, math.floor(y1 + 0.5) + 1
@@ -238,7 +238,7 @@ KEYS: dict[str, tuple[Callable[[State, Key], State], str]] = {
 
 
 def help_text() -> str:
-    """A line for every key; keys that do the same share one.
+    """Format a line for every key; keys with the same action share one.
 
     >>> help_text().splitlines()[0]
     'click      look at a place'

@@ -1,4 +1,4 @@
-"""The window of `inspect`: it turns matplotlib's events into records, and draws the state they lead to."""
+"""Window of `inspect`: it converts events of matplotlib to records and draws the resulting state."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SIZE = (11.0, 7.0)
 
 
 class Inspector:
-    """An open window on images; `inspector` makes it.
+    """An open window with images, made by `inspector`.
 
     Attributes
     ----------
     figure : matplotlib Figure
     state : State
-        What it shows now, a value that each event replaces.
+        The state shown, a value that each event replaces.
     """
 
     def __init__(self, figure: Figure, state: State, titles: tuple[str, ...]) -> None:
@@ -38,13 +38,13 @@ class Inspector:
         draw(self._panels, None, state, titles)
         manager = figure.canvas.manager
         if manager is not None and manager.key_press_handler_id is not None:
-            figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # its keys have other meanings here
+            figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # its keys would conflict
         figure.canvas.mpl_connect("button_press_event", self._on_click)
         figure.canvas.mpl_connect("key_press_event", self._on_key)
 
     @property
     def result(self) -> Inspected:
-        """What was clicked and masked so far."""
+        """The places clicked and the regions masked so far."""
         return self.state.result
 
     def _on_click(self, event: Any) -> None:
@@ -76,26 +76,26 @@ def inspector(
     titles: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> Inspector:
-    """Open the window of `inspect` and return at once, for a notebook or a program with windows of its own.
+    """Open the window of `inspect` and return at once, for a notebook or a program with its own windows.
 
     Parameters
     ----------
     images, limits, scaling, radius, titles
         As for `inspect`.
     figure : matplotlib Figure, optional
-        An empty figure to work in. By default a window is opened (in a notebook: after ``%matplotlib widget``).
+        An empty figure to use. By default a window is opened (in a notebook: after ``%matplotlib widget``).
 
     Returns
     -------
     Inspector
-        Its `result` is what was clicked and masked so far.
+        Its `result` has the places clicked and the regions masked so far.
 
     Raises
     ------
     NoDisplayError
-        There is no figure, and the backend of matplotlib has no windows.
+        When no figure is given and the backend of matplotlib has no windows.
     ArgumentError, ArgumentTypeError
-        Options that are none.
+        When an option is invalid.
     """
     state, names = _start(images, limits, scaling, radius, titles)
     return Inspector(open_window(_SIZE, blocking=False) if figure is None else figure, state, names)
@@ -110,37 +110,37 @@ def inspect(
     titles: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> Inspected:
-    """Look at images in a window, click, mask; returns when the window is closed.
+    """Show images in a window for clicking and masking; return when the window is closed.
 
-    A click shows value, sigma, flags, sky position, the cuts along row and column, the centroid and the radial
-    profile with its FWHM. Keys: ``n`` and ``p`` blink between the images, ``s`` changes the scaling, ``z`` the limits,
-    ``i`` inverts, ``m`` in two corners masks a region, ``u`` undoes that, ``x`` forgets a click, ``+`` and ``-``
-    change the radius, ``h`` shows help, ``q`` ends.
+    A click shows value, sigma, flags, sky position, the cuts along row and column, the centroid and the
+    radial profile with its FWHM. Keys: ``n`` and ``p`` blink between the images, ``s`` changes the scaling,
+    ``z`` the limits, ``i`` inverts the colours, ``m`` in two corners masks a region, ``u`` undoes that, ``x``
+    removes the last click, ``+`` and ``-`` change the radius, ``h`` shows help, ``q`` ends.
 
     Parameters
     ----------
     images : Image or 2-D array, or several of them
-        They stay as they are.
+        They are not changed.
     limits, scaling
-        To begin with, as for `image`.
+        Initial values, as for `image`.
     radius : float
-        Within which a star's centroid and profile are looked for, in pixels.
+        Radius in pixels within which the centroid and the profile of a star are measured.
     titles : sequence of str, optional
-        One an image.
+        One for each image.
     figure : matplotlib Figure, optional
-        An empty figure, with a canvas, to work in. By default a window is opened.
+        An empty figure, with a canvas, to use. By default a window is opened.
 
     Returns
     -------
     Inspected
-        What was clicked, the regions that were masked, and the images with these masked.
+        The places clicked, the regions masked, and the images with these regions flagged.
 
     Raises
     ------
     NoDisplayError
-        The backend of matplotlib has no windows, or none that a program can wait for.
+        When the backend of matplotlib has no windows, or none that a program can wait for.
     ArgumentError, ArgumentTypeError
-        Options that are none.
+        When an option is invalid.
     """
     state, names = _start(images, limits, scaling, radius, titles)
     where = open_window(_SIZE, blocking=True) if figure is None else figure
@@ -156,7 +156,7 @@ def inspect(
 def _start(
     images: Any, limits: Any, scaling: Any, radius: float, titles: Sequence[str] | None
 ) -> tuple[State, tuple[str, ...]]:
-    """The first state, and the titles of the images, of options that are checked."""
+    """Check the options; return the first state and the titles of the images."""
     several = (
         isinstance(images, list | tuple) or hasattr(images, "__next__") or getattr(images, "ndim", 2) == 3
     )

@@ -1,4 +1,4 @@
-"""Which values a picture shows black and white."""
+"""Computation of display limits: the values that a picture shows black and white."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from ccdfx.plots.limits import Interval, Limits
 from ccdfx.records.image import Image, as_image
 
-_SAMPLE = 50_000  # what zscale and robust look at: enough for 1 % of a sigma, and cheap on a 16k frame
-_HUGE = 1e290  # sums and differences of this many stay finite
-_WIDE = 1e100  # squares of this many stay finite
+_SAMPLE = 50_000  # pixels for zscale and robust: enough for 1 % of a sigma, and fast on a 16k frame
+_HUGE = 1e290  # sums and differences of values up to this one stay finite
+_WIDE = 1e100  # sums of squares of values up to this one stay finite
 
 
 def display_limits(
     image: Image | Any, *, limits: str | Interval | Limits = "zscale", full: Image | Any = None
 ) -> Interval:
-    """Values to show black and white, from the good finite pixels.
+    """Compute the values to show black and white, from the good finite pixels.
 
-    All rules of `Limits` but two are exact; "zscale" and "robust" look at 50 000 pixels.
+    The rules of `Limits` are exact, except "zscale" and "robust", which use a sample of 50 000 pixels.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def display_limits(
     Returns
     -------
     (float, float)
-        Never an empty interval. Where all values are one, it is in the middle; without a good pixel, (0, 1).
-        Where a rule leaves no value ("n" more than there are), the extremes of all.
+        Never an empty interval. If all values are equal, it is centred on them; without a good pixel it is
+        (0, 1). If a rule leaves no value (``n`` exceeds their number), it has the extremes of all.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Limits that are none.
+        When the limits are invalid.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def display_limits(
 
 
 def shown_values(picture: Image, domain: Interval = (-math.inf, math.inf)) -> np.ndarray:
-    """The good finite values within a domain, flat."""
+    """Select the good finite values within a domain, as a flat array."""
     good = picture.good
     values = picture.array.reshape(-1) if good.all() else picture.array[good]
     if domain != (-math.inf, math.inf):
@@ -66,7 +66,7 @@ def shown_values(picture: Image, domain: Interval = (-math.inf, math.inf)) -> np
 
 
 def interval_of(values: np.ndarray, limits: Limits) -> Interval:
-    """The limits of flat good finite values; never an empty interval."""
+    """Apply limits to flat good finite values; the interval is never empty."""
     if limits.rule == "values":
         return limits.numbers[0], limits.numbers[1]
     for value in limits.ignore:
@@ -77,7 +77,7 @@ def interval_of(values: np.ndarray, limits: Limits) -> Interval:
     reach = max(abs(low), abs(high))
     if limits.rule == "minmax":
         low, high = max(low, -_HUGE), min(high, _HUGE)
-    elif reach > _WIDE:  # in units of the greatest, so that squares stay finite
+    elif reach > _WIDE:  # in units of the largest value, so that squares stay finite
         unit = min(reach, _HUGE)
         tame = np.clip(values.astype(np.float64), -_HUGE, _HUGE) / unit
         low, high = (unit * end for end in _ENDS[limits.rule](tame, *limits.numbers))
@@ -85,13 +85,13 @@ def interval_of(values: np.ndarray, limits: Limits) -> Interval:
         low, high = _ENDS[limits.rule](values, *limits.numbers)
     if high - low > max(1e-12 * min(reach, _HUGE), 1e-290):
         return low, high
-    # All values are the same: show them as middle grey. The margin must survive the addition to huge values.
+    # All values are equal: show them as middle grey. The margin must not be lost in rounding of huge values.
     margin = max(0.5, abs(low) * 1e-6)
     return low - margin, high + margin
 
 
 def percentiles(values: np.ndarray, wanted: tuple[float, ...]) -> list[float]:
-    """Exact percentiles of flat values, linear between neighbours, without sorting them all."""
+    """Compute exact percentiles of flat values, linear between neighbours, without a full sort."""
     places = [percent / 100.0 * (values.size - 1) for percent in wanted]
     ranks = sorted({rank for place in places for rank in (math.floor(place), math.ceil(place))})
     ordered = np.partition(values, ranks)
@@ -103,7 +103,7 @@ def percentiles(values: np.ndarray, wanted: tuple[float, ...]) -> list[float]:
 
 
 def sample(values: np.ndarray) -> np.ndarray:
-    """At most 50 000 of the values, evenly spread, as float64."""
+    """Select at most 50 000 of the values, evenly spaced, as float64."""
     return values[:: -(-values.size // _SAMPLE)].astype(np.float64)
 
 
@@ -139,7 +139,7 @@ def _robust(values: np.ndarray) -> Interval:
     some = sample(values)
     middle = float(np.median(some))
     reach = 10.0 * 1.4826 * float(np.median(np.abs(some - middle)))
-    # More than half of the values may be the same.
+    # The deviation is 0 if more than half of the values are equal.
     return (middle - reach, middle + reach) if reach > 0.0 else _percent(some, 0.1, 99.9)
 
 

@@ -1,4 +1,4 @@
-"""Rules for the values that a picture shows black and white, and their text."""
+"""Display limits: the rules for the values shown black and white, and their text form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORMS = "give (low, high), 'p99', 'p1,99.5', 's3', 'n10', 'zscale', 'robust', '
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A rule for the values shown black and white, and its text.
+    """A rule for the values shown black and white, and its text form.
 
     ========== ============ =======================================================================
     rule       text         limits
@@ -42,19 +42,19 @@ class Limits:
     ========== ============ =======================================================================
 
     A ``g`` before or after the rule (``gp99``, ``p99g``) means the whole frame instead of the window that is
-    shown; ``i0,65535`` at the end leaves these values out of account (alone, it means ``minmax`` of the others).
+    shown; ``i0,65535`` at the end ignores these values (alone, it means ``minmax`` of the others).
     ``sig3`` and ``sigma3`` are ``s3``; ``percentile`` is ``p0.1,99.9``.
 
     Parameters
     ----------
     rule : str
-        One of the first column.
+        A name in the first column.
     numbers : tuple of float
-        Those of the second column.
+        The numbers in the second column.
     whole : bool
-        Of the whole frame.
+        Whether the rule is applied to the whole frame.
     ignore : tuple of float
-        Values that do not count.
+        Values to ignore.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class Limits:
 
     @classmethod
     def parse(cls, text: str) -> Limits:
-        """The limits of their text; ``Limits.parse(str(limits)) == limits``."""
+        """Parse the text of limits; ``Limits.parse(str(limits)) == limits``."""
         code = text.replace(" ", "").lower() if isinstance(text, str) else ""
         code = re.sub(r"^(g?)percentile", r"\1p0.1,99.9", code)
         found = _CODE.fullmatch(code) if 0 < len(code) < 1000 else None
@@ -101,7 +101,7 @@ class Limits:
 
     @classmethod
     def of(cls, spec: Any) -> Limits:
-        """The limits that a text, a pair (low, high) or a `Limits` means."""
+        """Convert a text, a pair (low, high) or a `Limits` to a `Limits`."""
         if isinstance(spec, Limits):
             return spec
         if isinstance(spec, str):

@@ -1,4 +1,4 @@
-"""Fitting the levels of an overscan, by itself or by hand in a window."""
+"""Fit of the levels of an overscan, automatic or by hand in a window."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ def fit_overscan(
     image, overscan, method, axis
         As for `subtract_overscan`.
     fit : OverscanFit, optional
-        Where to start; by default the Legendre polynomial of at most 10 terms that the levels justify (the least
-        Bayesian information criterion).
+        The fit to start from; by default the Legendre polynomial of at most 10 terms with the least Bayesian
+        information criterion.
     interactive : bool or function
-        True opens a matplotlib window with the levels, the fit and the residuals, and waits until the user accepts
-        or closes it. A function gets that figure, shows it in its own way, and returns when the user has finished.
-        Keys: f function, up and down order, [ and ] rejection limits, i rejection on and off, x at both ends of a
-        range to exclude it, a to restore all, r to start again, enter to accept, escape to give up. A click excludes
-        the nearest line, or brings it back.
+        True opens a matplotlib window with the levels, the fit and the residuals, and waits until the user
+        accepts or closes it. A function receives that figure, shows it, and returns when the user has
+        finished. Keys: f function, up and down order, [ and ] rejection limits, i rejection on and off, x at
+        both ends of a range to exclude it, a to restore all, r to start again, enter to accept, escape to
+        cancel. A click excludes the nearest line, or restores it.
 
     Returns
     -------
     OverscanFit
-        For ``step("subtract_overscan", overscan=..., fit=...)``. A window that is closed or given up leaves the fit
-        of the start.
+        For ``step("subtract_overscan", overscan=..., fit=...)``. If the user closes the window or cancels, it
+        is the fit of the start.
 
     Raises
     ------
     ArgumentError
-        As `subtract_overscan`.
+        In the cases of `subtract_overscan`.
     NoDisplayError
-        Where no window can be opened.
+        When no window can be opened.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def fit_overscan(
     """
     levels = overscan_levels(image, overscan=overscan, method=method, axis=axis)
     start = as_fit(fit) or chosen_fit(levels)
-    fitted(start, levels)  # what cannot be fitted is an error now
+    fitted(start, levels)  # raises now if the fit is impossible
     if interactive is False:
         return start
     show = _in_window if interactive is True else partial(_on_figure, interactive)
@@ -78,7 +78,7 @@ def fit_overscan(
 
 
 def draw_overscan(state: OverscanEdit, figure: Figure) -> None:
-    """Draw levels, fit and residuals of a state on a figure, which is cleared."""
+    """Clear a figure and draw the levels, the fit and the residuals of a state on it."""
     found, levels = fitted(state.fit, state.levels), state.levels
     excluded = ~included(state.fit, levels.lines)
     figure.clear()
@@ -92,7 +92,7 @@ def draw_overscan(state: OverscanEdit, figure: Figure) -> None:
     for axes, values in ((upper, levels.values), (lower, residuals)):
         low, high = _reach(values[found.used])
         axes.set_ylim(low, high)
-        values = np.clip(values, low, high)  # what lies far outside is shown at the edge
+        values = np.clip(values, low, high)  # outliers are drawn at the edge
         for label, which, style in kinds:
             if which.any():
                 axes.scatter(
@@ -127,21 +127,21 @@ def draw_overscan(state: OverscanEdit, figure: Figure) -> None:
 
 
 def _reach(values: np.ndarray) -> tuple[float, float]:
-    """Limits of an axis that show these values with some room."""
+    """Compute the limits of an axis that shows these values with a margin."""
     low, high = float(values.min()), float(values.max())
     room = 0.3 * (high - low) or 1.0
     return low - room, high + room
 
 
 def _edited(state: OverscanEdit, show: Callable[[Callable[[Figure], None]], None]) -> OverscanFit:
-    """The fit after the user has finished; `show` makes a figure, has it wired, and shows it."""
+    """Let the user edit the fit and return it; `show` makes a figure, connects its events and shows it."""
     current = state
 
     def follow(handler: Callable[[OverscanEdit, Any], OverscanEdit]) -> Callable[[Any], None]:
         def react(event: Any) -> None:
             nonlocal current
             toolbar = getattr(event.canvas, "toolbar", None)
-            if current.done or getattr(toolbar, "mode", ""):  # a click that pans or zooms is none of ours
+            if current.done or getattr(toolbar, "mode", ""):  # clicks to pan or zoom are ignored
                 return
             after = handler(current, event)
             if after is not current:
@@ -164,7 +164,7 @@ def _edited(state: OverscanEdit, show: Callable[[Callable[[Figure], None]], None
 
 
 def _on_figure(show: Callable[[Figure], None], wire: Callable[[Figure], None]) -> None:
-    """A figure that pyplot does not know of, for the user's own way to show it."""
+    """Make a figure that is not registered with pyplot, and call the function of the user to show it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -179,9 +179,7 @@ def _in_window(wire: Callable[[Figure], None]) -> None:
     figure = open_window((9, 7))
     try:
         manager: Any = figure.canvas.manager
-        figure.canvas.mpl_disconnect(
-            manager.key_press_handler_id
-        )  # keys are ours here, not those of the toolbar
+        figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # the keys of the toolbar would conflict
         wire(figure)
         wait(figure)
     finally:

@@ -1,4 +1,4 @@
-"""An overscan fit made by hand, as a value: each key and click gives the next one."""
+"""State of an overscan fit made by hand: each key and click gives a new state."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ACCEPTED, _CANCELLED = "accepted", "cancelled"
 class OverscanEdit:
     """A fit that is being made by hand.
 
-    `levels` are the data, `start` is the fit to go back to, `fit` the present one, `mark` the line where a range
-    to exclude begins, `message` what went wrong, and `done` tells how the user has finished, if so.
+    `levels` are the data, `start` is the initial fit, `fit` the present one, `mark` the line where a range to
+    exclude begins, `message` a hint or an error, and `done` how the user has finished (empty before that).
     """
 
     levels: Levels
@@ -31,7 +31,7 @@ class OverscanEdit:
 
     @property
     def result(self) -> OverscanFit:
-        """The fit that was accepted, else the one from the start."""
+        """The fit if it was accepted, else the initial one."""
         return self.fit if self.done == _ACCEPTED else self.start
 
 
@@ -87,7 +87,7 @@ _KEYS: dict[str, Callable[[OverscanEdit, int | None], OverscanEdit]] = {
 
 
 def pressed(state: OverscanEdit, event: Any) -> OverscanEdit:
-    """The state after a key, of which `event` tells `key` and, over the axes, `xdata`; unknown keys do nothing."""
+    """Apply the key `event.key` at `event.xdata` (None outside the axes); ignore an unknown key."""
     action = _KEYS.get(event.key)
     return (
         state if action is None else _possible(state, action(replace(state, message=""), _line(state, event)))
@@ -95,7 +95,7 @@ def pressed(state: OverscanEdit, event: Any) -> OverscanEdit:
 
 
 def clicked(state: OverscanEdit, event: Any) -> OverscanEdit:
-    """The state after a click: the nearest line with a level is excluded, or takes part again."""
+    """Exclude the line with a level that is nearest to a click, or restore it."""
     line = _line(state, event)
     if line is None:
         return state
@@ -103,7 +103,7 @@ def clicked(state: OverscanEdit, event: Any) -> OverscanEdit:
 
 
 def _possible(before: OverscanEdit, after: OverscanEdit) -> OverscanEdit:
-    """What was there before, with the reason, where the new fit cannot be made."""
+    """Return the new state, or the old one with an error message if the new fit is impossible."""
     try:
         fitted(after.fit, after.levels)
     except CcdfxError as problem:
@@ -124,7 +124,7 @@ def _excluded_lines(state: OverscanEdit) -> set[int]:
 
 
 def _excluding(state: OverscanEdit, lines: Iterable[int]) -> OverscanEdit:
-    """The state in which just these lines are excluded, as ranges."""
+    """Exclude exactly these lines, as ranges."""
     ranges: list[tuple[int, int]] = []
     for line in sorted(lines):
         if ranges and ranges[-1][1] == line:

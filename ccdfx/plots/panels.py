@@ -1,4 +1,4 @@
-"""How `inspect` draws its state: the image, two cuts, a profile, and what there is to say."""
+"""Panels of `inspect`, which draw its state: the image, two cuts, a profile, and text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXT: dict[str, Any] = {"family": "monospace", "fontsize": 9, "parse_math": Fal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panels:
-    """Where things are drawn in the window."""
+    """The axes and texts of the window."""
 
     picture: Axes
     row: Axes
@@ -36,7 +36,7 @@ class Panels:
 
 
 def make_panels(figure: Figure) -> Panels:
-    """Empty panels on a figure."""
+    """Make empty panels on a figure."""
     grid = figure.add_gridspec(
         3, 2, width_ratios=(2.3, 1), left=0.07, right=0.97, top=0.94, bottom=0.19, hspace=0.5, wspace=0.22
     )
@@ -51,7 +51,7 @@ def make_panels(figure: Figure) -> Panels:
 
 
 def draw(panels: Panels, old: State | None, new: State, titles: tuple[str, ...]) -> None:
-    """Draw what differs between two states; everything without an old one."""
+    """Draw what differs between two states; everything if there is no old one."""
     if old is None or _view(old) != _view(new):
         _draw_picture(
             panels.picture,
@@ -71,7 +71,7 @@ def draw(panels: Panels, old: State | None, new: State, titles: tuple[str, ...])
 
 
 def facts_of(place: Place, state: State) -> str:
-    """What a click found, in three lines."""
+    """Describe the place of a click in three lines."""
     picture = state.images[place.image]
     sigma = "" if np.isnan(place.sigma) else f" ± {place.sigma:.3g}"
     flags = f"   {' '.join(place.flags)}" if place.flags else ""
@@ -93,12 +93,12 @@ def facts_of(place: Place, state: State) -> str:
 
 
 def printable_lines(lines: list[str]) -> str:
-    """Lines of text in which nothing from a header can break the picture."""
+    """Join lines of text, with unprintable characters (from a header) escaped."""
     return "\n".join(printable(line) for line in lines)
 
 
 def _view(state: State) -> tuple[Any, ...]:
-    """What the picture depends on."""
+    """Return the values that the picture depends on."""
     return id(state.image), state.shown, str(state.limits), str(state.scaling), state.inverted
 
 
@@ -118,7 +118,7 @@ def _draw_picture(axes: Axes, state: State, title: str, *, keep: bool) -> None:
 
 
 def _draw_marks(axes: Axes, state: State) -> None:
-    """Crosses on what was clicked in this image, a circle around the last one, the corner of a region."""
+    """Draw crosses at the places clicked in this image, a circle at the last one, and a region's corner."""
     for artist in [*axes.lines, *axes.patches]:
         artist.remove()
     here = [place for place in state.places if place.image == state.shown]
@@ -174,7 +174,7 @@ def _is_equatorial(picture: Image) -> bool:
 
 
 def _sexagesimal(longitude: float, latitude: float, hours: bool) -> str:
-    """Coordinates as text.
+    """Format coordinates as text.
 
     >>> _sexagesimal(250.4234, -36.4613, True)
     'ra 16:41:41.62   dec -36:27:40.7   (250.42340, -36.46130)'

@@ -1,4 +1,4 @@
-"""The artist that draws an image: in means of blocks where the screen has fewer pixels than the image."""
+"""Artist that draws an image, as means of blocks where the screen has fewer pixels than the image."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 def add_picture(axes: Axes, array: np.ndarray, shown: np.ndarray, **options: Any) -> AxesImage:
     """Draw an array, first row at the bottom, on axes.
 
-    Works as ``axes.imshow(..., origin="lower")`` does, but adds up the pixels that share a pixel of the screen
-    instead of showing one of them, at any zoom and resolution, and is faster.
+    It works as ``axes.imshow(..., origin="lower")`` does, but averages the pixels that share a pixel of the
+    screen instead of showing one of them, at any zoom and resolution, and is faster.
 
     Parameters
     ----------
     axes : matplotlib Axes
     array : numpy.ndarray, shape (ny, nx)
     shown : numpy.ndarray of bool
-        Where it has values; the rest has the colour of bad values.
+        Where the array has values; other pixels have the colour of bad values.
     **options
-        What `imshow` takes.
+        Keywords of `imshow`.
     """
     aspect = options.pop("aspect", "equal")
     picture = _picture_class()(axes, origin="lower", **options)
@@ -44,7 +44,7 @@ def add_picture(axes: Axes, array: np.ndarray, shown: np.ndarray, **options: Any
 
 @cache
 def _picture_class() -> Any:
-    """The class of the artist, made when matplotlib is first needed."""
+    """Make the class of the artist, when matplotlib is first needed."""
     from matplotlib.image import AxesImage
     from matplotlib.transforms import Bbox
 
@@ -53,7 +53,7 @@ def _picture_class() -> Any:
 
         _A: Any
         _blocks: tuple[int, Any] = (1, None)  # the last factor, and the image reduced by it
-        _drawn: tuple[float, float, float, float] | None = None  # where that lies while it is drawn
+        _drawn: tuple[float, float, float, float] | None = None  # extent of that image while it is drawn
 
         def set_data(self, A: Any) -> None:
             self._blocks = (1, None)
@@ -74,10 +74,10 @@ def _picture_class() -> Any:
             reduced = self._reduced(factor)
             wide, high = factor * reduced.shape[1] / nx, factor * reduced.shape[0] / ny
             try:
-                # The last blocks may reach beyond the image; they have the mean of what is inside.
+                # The last blocks may extend beyond the image; their means are those of the pixels inside.
                 self._drawn = (left, left + (right - left) * wide, bottom, bottom + (top - bottom) * high)
                 self._A = reduced
-                if interpolation == "nearest":  # would leave rows and columns out
+                if interpolation == "nearest":  # "nearest" would omit rows and columns
                     self.set_interpolation("antialiased")
                 super().draw(renderer)
             finally:
@@ -86,7 +86,7 @@ def _picture_class() -> Any:
                 self.stale = False
 
         def _ratio(self, renderer: Any) -> float:
-            """How many pixels of the image share one of the screen, each way."""
+            """Return the number of image pixels per screen pixel along an axis (the smaller of the two)."""
             left, right, bottom, top = self.get_extent()
             place = Bbox([[left, bottom], [right, top]]).transformed(self.get_transform())
             magnification = renderer.get_image_magnification()

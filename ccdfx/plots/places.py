@@ -1,4 +1,4 @@
-"""What there is at one place of an image: its value, cuts through it, and the star there."""
+"""Measurements at one place of an image: its value, cuts through it, and the star there."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """Good pixels by their distance from a centre, and the Moffat function that fits them.
+    """Good pixels by their distance from a centre, and the Moffat function fitted to them.
 
     Attributes
     ----------
     x, y : float
         The centre, in pixels of the parent frame: the centroid, or the place itself where there is none.
     radius, value : numpy.ndarray
-        Of the pixels, in pixels and in the unit of the image.
+        Distances and values of the pixels, in pixels and in the unit of the image.
     background, peak, alpha, beta : float
-        ``background + peak (1 + (radius / alpha)^2)^-beta``; NaN where nothing fits.
+        ``background + peak (1 + (radius / alpha)^2)^-beta``; NaN if the fit failed.
     fwhm : float
         ``2 alpha sqrt(2^(1 / beta) - 1)``, in pixels.
     """
@@ -53,33 +53,33 @@ class Profile:
 
     @property
     def fwhm(self) -> float:
-        """Full width at half maximum in pixels; NaN where nothing fits."""
+        """Full width at half maximum in pixels; NaN if the fit failed."""
         return 2.0 * self.alpha * math.sqrt(2.0 ** (1.0 / self.beta) - 1.0)
 
     def fitted(self, radius: np.ndarray) -> np.ndarray:
-        """The function that fits, at these radii."""
+        """Compute the fitted function at these radii."""
         return _moffat(radius, self.background, self.peak, self.alpha, self.beta)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """What `look_at` found. Positions are in pixels of the parent frame, 0-based.
+    """The result of `look_at`. Positions are in pixels of the parent frame, 0-based.
 
     Attributes
     ----------
     x, y : float
         The place.
     value, sigma : float
-        Of the pixel there; `sigma` is the root of its variance, NaN where the image has none.
+        Value of the pixel and the square root of its variance, NaN if the image has no variance.
     flags : tuple of str
-        The flags that are set on it.
+        The flags of the pixel.
     sky : (float, float) or None
         Right ascension and declination (or galactic, ecliptic coordinates) in degrees, by the WCS.
     row, column : Cut
     centroid : (float, float) or None
     profile : Profile
     image : int
-        Which of the inspected images this is.
+        Number of the inspected image.
     """
 
     x: float
@@ -96,23 +96,24 @@ class Place:
 
 
 def look_at(image: Image | Any, *, x: float, y: float, radius: float = 10.0, number: int = 0) -> Place:
-    """Everything about one place of an image, as a click in `inspect` shows it.
+    """Measure one place of an image, as a click in `inspect` does.
 
     Parameters
     ----------
     image : Image or 2-D array
-        Bad pixels do not enter the profile.
+        Bad pixels are excluded from the profile.
     x, y : float
         In pixels of the parent frame, 0-based: those of the axes of a picture.
     radius : float
-        Of the star: the centroid is looked for, and the profile fitted, within it. Cuts reach four times as far.
+        Radius in pixels within which the centroid is measured and the profile fitted. Cuts extend four times
+        as far.
     number : int
-        Becomes the `image` of the Place.
+        The `image` of the returned Place.
 
     Raises
     ------
     ArgumentError
-        The place lies outside the image.
+        When the place lies outside the image.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def _profile(picture: Image, centre: tuple[float, float], radius: float) -> Prof
 
 
 def _fit(distances: np.ndarray, values: np.ndarray, radius: float) -> tuple[float, float, float, float]:
-    """Background, peak, alpha and beta of the Moffat function that fits best; NaN where none does."""
+    """Fit a Moffat function; return background, peak, alpha and beta, or NaN if the fit fails."""
     from scipy.optimize import OptimizeWarning, curve_fit
 
     nothing = (math.nan, math.nan, math.nan, math.nan)

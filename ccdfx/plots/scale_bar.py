@@ -1,4 +1,4 @@
-"""The bar that says how large things are."""
+"""Scale bar of a picture: a bar of a round length on the sky or in pixels."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class ScaleBar:
     Parameters
     ----------
     length : float, optional
-        In the unit; the roundest that fits into a quarter of the width by default.
+        In the unit; by default the largest round length that fits into a quarter of the width.
     unit : {"auto", "arcsec", "arcmin", "deg", "pixel"}
         "auto" is the largest of arcsec, arcmin and deg that suits, or pixels where there is no pixel scale.
     colour : str
-        As matplotlib writes colours.
+        In the notation of matplotlib.
     corner : {"lower left", "lower right", "upper left", "upper right"}
     """
 
@@ -52,7 +52,7 @@ class ScaleBar:
 
     @classmethod
     def of(cls, spec: Any) -> ScaleBar | None:
-        """The bar that True, a pair (colour, unit) or a `ScaleBar` means; None for False and None."""
+        """Convert True, a pair (colour, unit) or a `ScaleBar` to a `ScaleBar`; False and None to None."""
         if spec is None or isinstance(spec, ScaleBar):
             return spec
         if isinstance(spec, bool):
@@ -63,7 +63,7 @@ class ScaleBar:
 
 
 def round_length(bar: ScaleBar, width: float, pixel_scale: float | None) -> tuple[float, float, str]:
-    """Length of a bar in pixels, and in its unit, for a picture `width` pixels wide.
+    """Compute the length of a bar in pixels and in its unit, for a picture `width` pixels wide.
 
     >>> round_length(ScaleBar(), 1000, 0.37)
     (162.16216216216216, 1.0, 'arcmin')
@@ -87,7 +87,7 @@ def round_length(bar: ScaleBar, width: float, pixel_scale: float | None) -> tupl
 
 
 def add_scale_bar(axes: Axes, picture: Image, bar: ScaleBar, pixel: float) -> None:
-    """Draw the bar; `pixel` is how wide one pixel is on the axes."""
+    """Draw the bar; `pixel` is the width of a pixel on the axes."""
     from matplotlib.colors import is_color_like
     from matplotlib.patheffects import withStroke
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
@@ -110,7 +110,7 @@ def add_scale_bar(axes: Axes, picture: Image, bar: ScaleBar, pixel: float) -> No
         color=bar.colour,
         label_top=True,
     )
-    # A dark rim keeps it readable on stars and sky alike.
+    # A rim of contrasting brightness keeps the bar readable on both stars and sky.
     rim = "black" if _is_light(bar.colour) else "white"
     artist.size_bar.get_children()[0].set(
         path_effects=[withStroke(linewidth=3.5, foreground=rim)], linewidth=2.0
@@ -120,7 +120,7 @@ def add_scale_bar(axes: Axes, picture: Image, bar: ScaleBar, pixel: float) -> No
 
 
 def _rounded(length: float) -> float:
-    """The greatest 1, 2 or 5 times a power of ten that is not longer."""
+    """Round a length down to 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(length))
     return next(step * power for step in (5.0, 2.0, 1.0) if step * power <= length * (1 + 1e-9))
 

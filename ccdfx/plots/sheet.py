@@ -1,4 +1,4 @@
-"""Figures and axes that pyplot does not know of, and that a notebook shows."""
+"""Figures and axes that are not registered with pyplot, and that a notebook displays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(size: tuple[float, float] | None = None) -> Figure:
-    """A figure of `size` (width, height in inches) with an Agg canvas, unknown to pyplot."""
+    """Make a figure of `size` (width, height in inches) with an Agg canvas, not registered with pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = _classes()["figure"](figsize=size, layout="compressed")
@@ -21,12 +21,12 @@ def new_figure(size: tuple[float, float] | None = None) -> Figure:
 
 
 def new_axes(size: tuple[float, float] | None = None, wcs: Any = None) -> Axes:
-    """Axes on a new figure; with the projection of `wcs` where it is given."""
+    """Make axes on a new figure, with the projection of `wcs` if it is given."""
     return add_axes(new_figure(size), 111, wcs)
 
 
 def add_axes(figure: Figure, place: Any, wcs: Any = None) -> Axes:
-    """Axes at a place of the figure; with the projection of `wcs` where it is given."""
+    """Add axes at a place of the figure, with the projection of `wcs` if it is given."""
     if wcs is None:
         return figure.add_subplot(place, axes_class=_classes()["axes"])
     return figure.add_subplot(place, axes_class=_sky_class(), wcs=wcs)
@@ -40,18 +40,18 @@ def _png(figure: Any) -> bytes:
 
 @cache
 def _classes() -> dict[str, Any]:
-    """The classes, made when matplotlib is first needed."""
+    """Make the classes, when matplotlib is first needed."""
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     class Sheet(Figure):
-        """A figure that a notebook shows where it is the value of a cell."""
+        """A figure that a notebook displays when it is the value of a cell."""
 
         def _repr_png_(self) -> bytes:
             return _png(self)
 
     class SheetAxes(Axes):
-        """Axes that a notebook shows, with the whole figure, where they are the value of a cell."""
+        """Axes that a notebook displays, with the whole figure, when they are the value of a cell."""
 
         def _repr_png_(self) -> bytes:
             return _png(self.figure)
@@ -64,7 +64,7 @@ def _sky_class() -> Any:
     from astropy.visualization.wcsaxes import WCSAxes
 
     class SkySheetAxes(WCSAxes):
-        """The same for axes in sky coordinates."""
+        """Axes in sky coordinates that a notebook displays when they are the value of a cell."""
 
         def _repr_png_(self) -> bytes:
             return _png(self.figure)

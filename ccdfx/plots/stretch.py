@@ -1,4 +1,4 @@
-"""How the values between the limits are spread over the colours: scalings as matplotlib norms."""
+"""Stretch: mapping of the values between the limits to colours, with scalings as matplotlib norms."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ccdfx.scalings import Scaling, asinh, exp, linear, log
 if TYPE_CHECKING:
     from matplotlib.colors import Normalize
 
-# What a bare name means for positions 0 to 1, as SAOImage DS9 has it; other names have their defaults.
+# Scalings of positions 0 to 1 for bare names, as in SAOImage DS9; other names have their defaults.
 _OF_POSITIONS = {
     "linear": linear(),
     "log": log(base=1000.0, minimum=0.0, maximum=1.0),
     "asinh": asinh(softening=0.1),
     "exp": exp(base=1000.0),
 }
-_STEPS = 4097  # of the table that stands in for an inverse
+_STEPS = 4097  # of the table that is used as an inverse
 
 
 def scaling_of(spec: Any) -> tuple[Scaling, bool]:
-    """The scaling that a record or a name means, and whether it is of positions instead of pixel values."""
+    """Return the scaling of a record or a name, and whether it applies to positions, not pixel values."""
     if isinstance(spec, Scaling):
         return spec, False
     if not isinstance(spec, str):
@@ -37,7 +37,7 @@ def scaling_of(spec: Any) -> tuple[Scaling, bool]:
 
 
 def domain_of(spec: Any) -> tuple[float, float]:
-    """Between which pixel values a picture with this scaling has colours."""
+    """Return the interval of the pixel values that have colours with this scaling."""
     scaling, of_positions = scaling_of(spec)
     if of_positions or scaling.domain is None:
         return -math.inf, math.inf
@@ -45,22 +45,22 @@ def domain_of(spec: Any) -> tuple[float, float]:
 
 
 def norm_of(spec: Any, low: float, high: float) -> Normalize:
-    """The matplotlib norm for pixel values `low` (0) to `high` (1)."""
+    """Make the matplotlib norm that maps pixel values `low` to 0 and `high` to 1."""
     from matplotlib.colors import Normalize
 
     scaling, of_positions = scaling_of(spec)
-    if scaling.name == "linear":  # any straight line shows the same
+    if scaling.name == "linear":  # every straight line gives the same colours
         return Normalize(low, high)
     return _norm_class()(scaling, low, high, of_positions)
 
 
 @cache
 def _norm_class() -> Any:
-    """The class of norms, made when matplotlib is first needed."""
+    """Make the class of norms, when matplotlib is first needed."""
     from matplotlib.colors import Normalize
 
     class ScaledNorm(Normalize):
-        """Positions 0 to 1 of values between two limits, after a scaling."""
+        """A norm that maps values between two limits to 0 to 1, after a scaling."""
 
         def __init__(self, scaling: Scaling, low: float, high: float, of_positions: bool) -> None:
             self.scaling, self.of_positions = scaling, of_positions
@@ -84,18 +84,18 @@ def _norm_class() -> Any:
             if self.of_positions:
                 values = np.clip((values - self.ends[0]) / (self.ends[1] - self.ends[0]), 0.0, 1.0)
             with np.errstate(all="ignore"):
-                # A scaling takes arrays; matplotlib asks for single values too.
+                # A scaling takes arrays, but matplotlib also passes single values.
                 found = self.scaling.transform(np.atleast_1d(values), **self.scaling.parameters)
             return np.asarray(found).reshape(values.shape)
 
         def __call__(self, value: Any, clip: bool | None = None) -> Any:
-            """Masked where the scaling has no value."""
+            """Map values to positions 0 to 1, masked where the scaling has no value."""
             low, high = self._scaled(np.array(self.ends))
             position = (self._scaled(np.ma.getdata(value)) - low) / (high - low)
             return np.ma.masked_array(position, np.ma.getmaskarray(np.ma.asarray(value)) | np.isnan(position))
 
         def inverse(self, value: Any) -> Any:
-            """By a table, so that scalings without an inverse have a colour bar too."""
+            """Invert by a table, so that scalings without an inverse can have a colour bar too."""
             grid = np.linspace(*self.ends, _STEPS)
             return np.interp(np.asarray(value), np.asarray(self(grid)), grid)
 

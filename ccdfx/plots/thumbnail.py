@@ -1,4 +1,4 @@
-"""Small pictures in grey, as the bytes of PNG files, without matplotlib."""
+"""Thumbnails: small grey pictures as the bytes of PNG files, made without matplotlib."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MASKED = 255  # index of the masked colour in the palette; the greys come befor
 
 
 def thumbnail(image: Image | Any, *, size: int = 300, limits: str | Interval | Limits = "zscale") -> bytes:
-    """Picture of an image in grey, at most `size` pixels wide and high, as the bytes of a PNG file.
+    """Make a grey picture of an image, at most `size` pixels wide and high, as the bytes of a PNG file.
 
     The image is reduced by a whole factor, each pixel being the mean of the good pixels of its block; a block
-    of which half or more is masked or not finite is drawn in `MASKED_COLOUR`. The first row is at the bottom.
+    with half or more pixels masked or not finite is drawn in `MASKED_COLOUR`. The first row is at the bottom.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def thumbnail(image: Image | Any, *, size: int = 300, limits: str | Interval | L
 
 
 def _png(colours: np.ndarray) -> bytes:
-    """A PNG of `_MASKED` greys and the colour of masked pixels: a third of the size of full colour."""
+    """Encode a PNG with `_MASKED` greys and the masked colour, a third of the size of full colour."""
     greys = np.repeat(np.rint(np.linspace(0, 255, _MASKED)).astype(np.uint8), 3).tobytes()
     size = struct.pack(">II", colours.shape[1], colours.shape[0])
     rows = np.pad(colours, ((0, 0), (1, 0)))  # each row begins with its filter: none

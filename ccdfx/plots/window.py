@@ -1,4 +1,4 @@
-"""Windows on the screen, by way of pyplot, whose current figure stays what it was."""
+"""Windows on the screen, opened with pyplot; its current figure is not changed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _REMEDY = "set MPLBACKEND to one with windows, such as TkAgg or QtAgg, on a mach
 
 
 class NoDisplayError(CcdfxError, RuntimeError):
-    """There is no window to interact in."""
+    """No window can be opened for interaction."""
 
 
 def open_window(size: tuple[float, float], *, blocking: bool = True) -> Figure:
-    """An empty figure of `size` (width, height in inches) in a window of its own.
+    """Open an empty figure of `size` (width, height in inches) in a new window.
 
     Raises
     ------
     NoDisplayError
-        The backend of matplotlib has no windows or, if `blocking`, none that `wait` could wait for.
+        When the backend of matplotlib has no windows or, if `blocking`, none that `wait` could wait for.
     """
     import matplotlib
     from matplotlib.backend_bases import FigureManagerBase
@@ -47,20 +47,20 @@ def open_window(size: tuple[float, float], *, blocking: bool = True) -> Figure:
     current = pyplot.gcf() if pyplot.get_fignums() else None
     try:
         figure = pyplot.figure(figsize=size)
-    except Exception as error:  # every toolkit has errors of its own for a display that is not there
+    except Exception as error:  # each toolkit has its own errors for a missing display
         raise NoDisplayError(
             "display", f"cannot open a window: {error}", value=backend, remedy=_REMEDY
         ) from error
     if current is not None:
         pyplot.figure(current.number)
-    if type(figure.canvas.manager) is FigureManagerBase:  # what a backend falls back on without a display
+    if type(figure.canvas.manager) is FigureManagerBase:  # the fallback of a backend without a display
         pyplot.close(figure)
         raise NoDisplayError("display", "is needed, and there is none", value=backend, remedy=_REMEDY)
     return figure
 
 
 def wait(figure: Figure) -> None:
-    """Show a figure until its window is closed, or its event loop is stopped."""
+    """Show a figure until its window is closed or its event loop is stopped."""
     figure.canvas.mpl_connect("close_event", lambda _event: figure.canvas.stop_event_loop())
     if figure.canvas.manager is not None:
         figure.canvas.manager.show()

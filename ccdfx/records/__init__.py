@@ -1,1 +1,1 @@
-"""What data is: immutable records of images, headers, windows and flags."""
+"""Immutable records of images, headers, windows and flags."""

@@ -1,4 +1,4 @@
-"""One line of a FITS header."""
+"""A card: one line of a FITS header."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = str | int | float | bool | complex | None
 
 
 class Card(NamedTuple):
-    """One line of a header: keyword, value and comment. The value None is FITS's undefined."""
+    """One card of a header: keyword, value and comment. None is the undefined value of FITS."""
 
     keyword: str
     value: Value = None
@@ -22,7 +22,7 @@ class Card(NamedTuple):
 
 
 def from_astropy(card: Any) -> Card:
-    """A card of astropy's; a value that breaks the standard stays text."""
+    """Convert a card of astropy; a value that violates the standard is kept as text."""
     from astropy.io.fits.card import Undefined
     from astropy.io.fits.verify import VerifyError
 
@@ -34,7 +34,7 @@ def from_astropy(card: Any) -> Card:
 
 
 def for_astropy(card: Card) -> tuple[Any, ...]:
-    """What astropy makes a card of; what FITS cannot hold is made to fit."""
+    """Convert a card to the arguments of an astropy card; replace what FITS cannot store."""
     value = plain_ascii(card.value) if isinstance(card.value, str) else card.value
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)
@@ -46,7 +46,7 @@ def for_astropy(card: Card) -> tuple[Any, ...]:
 
 
 def plain_ascii(text: str) -> str:
-    """Printable ASCII, all that FITS can hold: letters lose their accents, other characters become '?'.
+    """Convert text to printable ASCII, as FITS requires: without accents, other characters become '?'.
 
     >>> plain_ascii("Höhe\\t5 m")
     'Hohe?5 m'
@@ -59,7 +59,7 @@ def plain_ascii(text: str) -> str:
 
 
 def as_card(item: Any) -> Card:
-    """A card of a tuple (keyword, value) or (keyword, value, comment)."""
+    """Convert a tuple (keyword, value) or (keyword, value, comment) to a card."""
     try:
         keyword, *rest = item
     except (TypeError, ValueError):
@@ -87,7 +87,7 @@ def _value(keyword: str, value: Any) -> Value:
 
 
 def as_keyword(keyword: Any) -> str:
-    """A keyword as cards have it: in upper case, without HIERARCH."""
+    """Normalise a keyword to upper case, without HIERARCH."""
     if not isinstance(keyword, str):
         raise ArgumentTypeError("keyword", "must be a str", value=keyword, remedy="give its name")
     key = keyword.strip().upper()
@@ -95,7 +95,7 @@ def as_keyword(keyword: Any) -> str:
 
 
 def same_cards(one: Card, two: Card) -> bool:
-    """Equality in which NaN equals NaN and True is not 1."""
+    """Compare two cards; NaN equals NaN, and True is different from 1."""
     if one.keyword != two.keyword or one.comment != two.comment or type(one.value) is not type(two.value):
         return False
     return one.value == two.value or (one.value != one.value and two.value != two.value)

@@ -13,7 +13,7 @@ from ccdfx.records.image import Image
 
 
 def to_ccddata(image: Image) -> Any:
-    """A CCDData with the image's pixels, mask, flags, variance, unit, header and WCS."""
+    """Convert to a CCDData with the pixels, mask, flags, variance, unit, header and WCS of the image."""
     from astropy import units
     from astropy.nddata import CCDData, VarianceUncertainty
 
@@ -32,7 +32,7 @@ def to_ccddata(image: Image) -> Any:
 
 
 def _astropy_unit(text: str) -> Any:
-    """The unit of that name as it is written, in lower case (ADU), or else one that only has this name."""
+    """Return the unit of this name, as written or in lower case (ADU), or else an unrecognised unit."""
     from astropy import units
 
     for name in (text, text.lower()):
@@ -44,7 +44,7 @@ def _astropy_unit(text: str) -> Any:
 
 
 def from_ccddata(data: Any) -> Image:
-    """An image of a CCDData; its flags win over its mask where both are there."""
+    """Convert a CCDData to an image; if it has both flags and a mask, the flags are used."""
     if not (hasattr(data, "header") and hasattr(data, "uncertainty")):
         raise ArgumentTypeError("data", "must be a CCDData", value=data, remedy="give arrays to Image(...)")
     header = Header(data.header)
@@ -53,7 +53,7 @@ def from_ccddata(data: Any) -> Image:
     window = sky.range_of(header, data.data.shape)
     if (
         hasattr(data.wcs, "to_header") and sky.astropy_wcs(header) is None
-    ):  # CCDData takes its cards out of the header
+    ):  # CCDData removes the WCS cards from the header
         header = header.update(Header(data.wcs.to_header(relax=True)))
     unit = str(data.unit) if data.unit is not None else ""
     if unit and unit != str(header.get("BUNIT", "")).strip().lower():

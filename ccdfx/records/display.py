@@ -1,4 +1,4 @@
-"""How a record shows itself in a terminal and in a notebook."""
+"""Display of an image record in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _THUMBNAIL = 160
 
 
 def text(image: Image) -> str:
-    """Six short lines."""
+    """Describe an image in six short lines."""
     return "\n".join(f"{label:<9} {value}" for label, value in _facts(image))
 
 
 def html(image: Image) -> str:
-    """A table of facts beside a thumbnail."""
+    """Return an HTML table of the metadata beside a thumbnail."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{label}</th><td>{markup.escape(value)}</td></tr>"
         for label, value in _facts(image)
@@ -38,7 +38,10 @@ def html(image: Image) -> str:
 
 
 def thumbnail_png(array: np.ndarray, good: np.ndarray) -> bytes:
-    """A greyscale PNG of at most 160 pixels a side, first row at the bottom, from the 1st to the 99.5th percentile."""
+    """Draw a greyscale PNG of at most 160 pixels a side, from the 1st to the 99.5th percentile.
+
+    The first row is at the bottom.
+    """
     step = max(1, -(-max(array.shape) // _THUMBNAIL))
     small, usable = np.clip(array[::step, ::step].astype(float), -1e300, 1e300), good[::step, ::step]
     low, high = np.percentile(small[usable], (1.0, 99.5)) if usable.any() else (0.0, 1.0)

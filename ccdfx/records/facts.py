@@ -1,4 +1,4 @@
-"""The facts of a header that an image has as properties: unit, band, zero point, pixel scale."""
+"""Metadata in the header that an image has as properties: unit, band, zero point, pixel scale."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _TEXTS = {"unit": "BUNIT", "band": "FILTER"}
 
 
 def text_of(header: Header, keyword: str, lower: bool = False) -> str | None:
-    """The text of a card, or None where it is absent, undefined or empty."""
+    """Return the text of a card, or None where it is absent, undefined or empty."""
     value = header.get(keyword)
     text = "" if value is None else str(value).strip()
     return (text.lower() if lower else text) or None
 
 
 def told(header: Header, name: str, value: Any) -> Header:
-    """The header that says this unit, band, zero point or pixel scale, and no other one."""
+    """Set unit, band, zero point or pixel scale in a header; remove other keywords of that meaning."""
     if name in _TEXTS:
         if not (value is None or isinstance(value, str)):
             raise ArgumentTypeError(name, "must be a str or None", value=value, remedy="give its name")

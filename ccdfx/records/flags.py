@@ -1,4 +1,4 @@
-"""The bits of a mask."""
+"""Flags: the bits of a mask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccdfx.records.pixels import as_array
 
 
 class Flag(IntFlag):
-    """Why a pixel is bad. A mask is uint8; 0 is good, anything else is bad.
+    """The reason why a pixel is bad. A mask is uint8; 0 is good, any other value is bad.
 
     >>> Flag.SATURATED | Flag.COSMIC_RAY
     <Flag.SATURATED|COSMIC_RAY: 12>
@@ -28,7 +28,7 @@ class Flag(IntFlag):
 
 
 def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
-    """How many pixels carry each flag, for the flags that occur.
+    """Count the pixels with each flag, for the flags that occur.
 
     >>> flag_counts(np.array([[0, 4], [12, 0]], dtype=np.uint8))
     {'SATURATED': 2, 'COSMIC_RAY': 1}
@@ -45,7 +45,7 @@ def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
 
 
 def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
-    """The flags of the pixels, a fresh array, with NO_DATA where a value that is not good carries none.
+    """Copy the flags of the pixels, and set NO_DATA where a bad value has no flag.
 
     >>> own_flags(np.array([[0, 4, 0]], np.uint8), np.array([[True, False, False]]))
     array([[ 0,  4, 16]], dtype=uint8)
@@ -56,7 +56,7 @@ def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
 
 
 def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndarray | None:
-    """A fresh uint8 mask of `shape` from flags or from a bool array (True = bad), or None.
+    """Convert flags or a bool array (True = bad) to a new uint8 mask of `shape`; None stays None.
 
     >>> as_mask([[True, False]], (1, 2))
     array([[1, 0]], dtype=uint8)

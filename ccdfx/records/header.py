@@ -23,8 +23,8 @@ from ccdfx.records.card import (
 class Header(Mapping[str, Value]):
     """An ordered, immutable mapping of FITS cards; keywords are case-insensitive, duplicates are kept.
 
-    Setting, removing and adding give a new header. ``header["HISTORY"]`` joins the lines. A keyword that is not there
-    is an `UnknownNameError`, which is a KeyError.
+    Setting, removing and adding return a new header. ``header["HISTORY"]`` joins the lines. An absent keyword
+    raises an `UnknownNameError`, which is a KeyError.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ class Header(Mapping[str, Value]):
         return "\n".join(self.all(card.keyword)) if card.keyword in COMMENTARY else card.value
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """The value, or `default` where the keyword is not there."""
-        if keyword not in self:  # without the search for a near name that an error makes
+        """Return the value, or `default` where the keyword is absent."""
+        if keyword not in self:  # avoids the search for similar names when an error is raised
             return default
         return self[keyword]
 
@@ -97,7 +97,7 @@ class Header(Mapping[str, Value]):
         return self.all("HISTORY")
 
     def comment(self, keyword: str) -> str:
-        """The comment of the first card of that keyword."""
+        """Return the comment of the first card of this keyword."""
         return self._first(keyword).comment
 
     def _first(self, keyword: str) -> Card:
@@ -108,19 +108,19 @@ class Header(Mapping[str, Value]):
         return self._cards[self._index[as_keyword(keyword)]]
 
     def all(self, keyword: str) -> tuple[Any, ...]:
-        """The values of every card of that keyword, in order."""
+        """Return the values of all cards of this keyword, in order."""
         key = as_keyword(keyword)
         return tuple(card.value for card in self._cards if card.keyword == key)
 
     def number(self, keyword: str) -> float | None:
-        """The value as a float; None where it is absent or undefined.
+        """Return the value as a float; None where it is absent or undefined.
 
-        Numbers written as text are read, a decimal comma too.
+        Numbers written as text are converted, also with a decimal comma.
 
         Raises
         ------
         ArgumentError
-            When the value is not a finite number.
+            The value is not a finite number.
         """
         value = self.get(keyword)
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -139,9 +139,9 @@ class Header(Mapping[str, Value]):
         return number
 
     def set(self, keyword: str, value: Value, comment: str | None = None) -> Header:
-        """A header in which the first card of that keyword has this value; a new card goes to the end.
+        """Return a header in which the first card of this keyword has the value; a new card is appended.
 
-        Without a comment, the old one stays.
+        Without a comment, the old one is kept.
         """
         key = as_keyword(keyword)
         if key in COMMENTARY:
@@ -155,7 +155,7 @@ class Header(Mapping[str, Value]):
         return Header._of((*self._cards[:i], new, *self._cards[i + 1 :]))
 
     def update(self, values: Mapping[str, Value]) -> Header:
-        """A header in which all these keywords are set."""
+        """Return a header in which all these keywords are set."""
         if not isinstance(values, Mapping):
             raise ArgumentTypeError(
                 "values", "must be a mapping of keywords", value=values, remedy="give a dict"
@@ -166,25 +166,25 @@ class Header(Mapping[str, Value]):
         return header
 
     def remove(self, *keywords: str) -> Header:
-        """A header without any card of these keywords; absent ones do not matter."""
+        """Return a header without the cards of these keywords; absent ones are ignored."""
         gone = {as_keyword(keyword) for keyword in keywords}
         if gone.isdisjoint(self._index):
             return self
         return Header._of(tuple(card for card in self._cards if card.keyword not in gone))
 
     def add_history(self, *lines: str) -> Header:
-        """A header with these lines added to its HISTORY."""
+        """Return a header with these lines added to its HISTORY."""
         return Header._of(self._cards + tuple(as_card(("HISTORY", line)) for line in lines))
 
     def to_astropy(self) -> Any:
-        """An `astropy.io.fits.Header` with the same cards; what FITS cannot hold is made to fit, as in a file."""
+        """Convert to an `astropy.io.fits.Header`; what FITS cannot store is replaced, as in a file."""
         from astropy.io import fits
 
         return fits.Header([fits.Card(*for_astropy(card)) for card in self._cards])
 
     @classmethod
     def _of(cls, cards: tuple[Card, ...]) -> Header:
-        """A header of cards that are known to be sound."""
+        """Make a header of valid cards, without checks."""
         header = cls.__new__(cls)
         object.__setattr__(header, "_cards", cards)
         object.__setattr__(header, "_index", _first_places(cards))
@@ -192,7 +192,7 @@ class Header(Mapping[str, Value]):
 
 
 def lenient_number(header: Header, keyword: str) -> float | None:
-    """The number under a keyword, or None where the header holds something else."""
+    """Return the number of a keyword, or None where the header has another value."""
     try:
         return header.number(keyword)
     except ArgumentError:

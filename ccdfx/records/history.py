@@ -1,4 +1,4 @@
-"""Options of steps in words, for the HISTORY of an image."""
+"""Text of the options of steps, for the HISTORY of an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HASH_DIGITS = 16
 
 
 def history_text(value: Any) -> str:
-    """An option of a step, as its HISTORY line and its repr write it.
+    """Format an option of a step for its HISTORY line and its repr.
 
     >>> history_text(({"low": 3.0}, "[1:2,1:1]"))
     '[(low=3.0),[1:2,1:1]]'

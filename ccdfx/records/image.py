@@ -1,4 +1,4 @@
-"""The immutable image record."""
+"""The immutable record of an image: pixels, header, flags, window and variance."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ccdfx.records.range import Range, window_of
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Image:
-    """An image that never changes: pixels, header, flags, window and variance.
+    """An immutable image: pixels, header, flags, window and variance.
 
-    What the user gives is copied and made read-only. Derive new images with `replace` and the operations.
+    Arrays are copied and made read-only. Make new images with `replace` and the operations.
 
     Parameters
     ----------
     array : array_like, shape (ny, nx)
-        Pixels, indexed ``[y, x]``; native byte order. Integers stay integers. ``Image((ny, nx))`` with a tuple
-        of two whole numbers is an image of zeros (see `Image.filled`).
+        Pixels, indexed ``[y, x]``; converted to native byte order. Integers stay integers.
+        ``Image((ny, nx))`` with a tuple of two whole numbers is an image of zeros (see `Image.filled`).
     header : Header, mapping or astropy Header, optional
     mask : array_like of bool or of `Flag` bits, shape (ny, nx), optional
         0 is good; True becomes BAD_PIXEL.
     range : Range or what `Range` accepts, optional
-        Where the array lies in its parent frame, half-open and 0-based; the whole frame by default.
+        Window of the array in its parent frame, half-open and 0-based; the whole frame by default.
     variance : array_like, shape (ny, nx), optional
-        In the unit of the array squared, infinite where it is not known; None when nothing is known. An operation
-        in float32 makes infinite what float32 cannot hold.
+        In the unit of the array squared; infinite for pixels whose variance is unknown, None when all are.
+        Operations in float32 set values to infinity that float32 cannot represent.
 
     Examples
     --------
@@ -61,12 +61,12 @@ class Image:
 
     @classmethod
     def filled(cls, shape: tuple[int, int], value: float = 0.0, **fields: Any) -> Image:
-        """An image of `shape` (ny, nx) in which every pixel has this value."""
+        """Make an image of `shape` (ny, nx) in which every pixel has this value."""
         return cls(np.full(as_shape(shape), value), **fields)
 
     @classmethod
     def of(cls, data: Any) -> Image:
-        """An image made of an Image, an array, a masked array, a CCDData or a pair (header, array).
+        """Convert an Image, an array, a masked array, a CCDData or a pair (header, array) to an image.
 
         >>> Image.of(({"OBJECT": "x"}, [[1.0, 2.0]])).header["OBJECT"]
         'x'
@@ -83,12 +83,12 @@ class Image:
 
     @property
     def size(self) -> int:
-        """The number of pixels."""
+        """Number of pixels."""
         return self.array.size
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of a pixel."""
+        """Data type of the pixels."""
         return self.array.dtype
 
     @property
@@ -109,12 +109,12 @@ class Image:
 
     @property
     def zero_point(self) -> float | None:
-        """mag: m = -2.5 log10(counts) + zero_point."""
+        """Zero point in mag: m = -2.5 log10(counts) + zero_point."""
         return sky.zero_point(self.header)
 
     @property
     def pixel_scale(self) -> tuple[float, float] | None:
-        """arcsec per pixel (x, y)."""
+        """Pixel scale in arcsec per pixel (x, y)."""
         return sky.pixel_scale(self.header)
 
     @property
@@ -129,10 +129,10 @@ class Image:
         return sky.astropy_wcs(self.header)
 
     def replace(self, **fields: Any) -> Image:
-        """A new image with some fields changed.
+        """Return a new image with some fields changed.
 
-        Besides the five fields it takes `unit`, `band`, `zero_point` (mag) and `pixel_scale` (arcsec, one number or
-        x and y), which go into the header; None takes them out of it.
+        Besides the five fields it accepts `unit`, `band`, `zero_point` (mag) and `pixel_scale` (arcsec, one
+        number or x and y), which are set in the header; None removes them.
         """
         header = Header(fields.pop("header")) if "header" in fields else self.header
         for name in ("unit", "band", "zero_point", "pixel_scale"):
@@ -161,7 +161,7 @@ class Image:
         return adopt(array, header, mask, window, variance)
 
     def select(self, range: Any = None) -> Image:
-        """The image of a window, in the coordinates of the parent frame; the WCS follows."""
+        """Cut out a window, given in the coordinates of the parent frame; the WCS is adjusted."""
         window = Range.of(range, self.range)
         if window == self.range:
             return self
@@ -175,21 +175,21 @@ class Image:
         )
 
     def to_masked_array(self) -> np.ma.MaskedArray:
-        """A `numpy.ma` array, masked where any flag is set."""
+        """Convert to a `numpy.ma` array, masked where any flag is set."""
         mask = np.ma.nomask if self.mask is None else self.mask != 0
         return np.ma.MaskedArray(self.array.copy(), mask=mask)
 
     @classmethod
     def from_masked_array(cls, array: np.ma.MaskedArray, header: Any = None) -> Image:
-        """An image of a `numpy.ma` array; masked pixels become BAD_PIXEL."""
+        """Make an image from a `numpy.ma` array; masked pixels become BAD_PIXEL."""
         return cls(
             np.ma.getdata(array), header, np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
         )
 
     def to_ccddata(self) -> Any:
-        """An `astropy.nddata.CCDData` with the same pixels, flags (as bool), header, WCS and variance.
+        """Convert to an `astropy.nddata.CCDData` with the same pixels, header, WCS and variance.
 
-        The flags themselves travel in ``flags`` of the CCDData, and the window in its header.
+        Flagged pixels are True in its mask; the flags are in its ``flags``, and the window in its header.
         """
         from ccdfx.records.ccddata import to_ccddata
 
@@ -197,7 +197,7 @@ class Image:
 
     @classmethod
     def from_ccddata(cls, data: Any) -> Image:
-        """An image of a `CCDData`; standard deviations and inverse variances become variance."""
+        """Make an image from a `CCDData`; standard deviations and inverse variances become variances."""
         from ccdfx.records.ccddata import from_ccddata
 
         return from_ccddata(data)
@@ -228,9 +228,9 @@ def adopt(
     range: Range | None = None,
     variance: np.ndarray | None = None,
 ) -> Image:
-    """An image of arrays that nobody else holds: they are frozen in place, not copied and not checked.
+    """Make an image of arrays that have no other owner: they are made read-only, not copied and not checked.
 
-    For operations, on arrays that they have just allocated or that already belong to an `Image`.
+    For operations, with arrays that they have just allocated or that already belong to an `Image`.
     """
     image = object.__new__(Image)
     window = Range.whole(array.shape) if range is None else range
@@ -239,10 +239,10 @@ def adopt(
 
 
 def as_image(data: Any, name: str = "image") -> Image:
-    """An image of what a public function was given.
+    """Convert the argument of a public function to an image.
 
-    An Image, a record that holds one (`Master`, `Stack`), a plain 2-D array, a masked array, a CCDData or an astropy
-    Quantity. Errors speak of `name`.
+    `data` is an Image, a record that holds one (`Master`, `Stack`), a plain 2-D array, a masked array, a
+    CCDData or an astropy Quantity. Error messages name the argument `name`.
     """
     if isinstance(data, Image):
         return data
@@ -263,7 +263,7 @@ def as_image(data: Any, name: str = "image") -> Image:
 
 
 def as_images(frames: Any, name: str = "images") -> list[Image]:
-    """The images of a sequence, or of any other iterable, of what `as_image` takes."""
+    """Convert a sequence or another iterable to a list of images, each as in `as_image`."""
     single = isinstance(frames, Image | str | bytes) or getattr(frames, "ndim", 3) == 2
     if single or not hasattr(frames, "__iter__"):
         raise ArgumentTypeError(

@@ -10,10 +10,10 @@ from ccdfx.records.image import Image
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """A master frame: the image, the name of its file and the SHA-256 of what it was read from.
+    """A master frame: the image, the name of its file and the SHA-256 of the file or pixels.
 
-    Every operation that takes a bias, dark, flat or bad-pixel map takes a Master too; a pipeline then writes
-    name and hash into the HISTORY. Two masters are equal when name and hash are.
+    Every operation that takes a bias, dark, flat or bad-pixel map accepts a Master; a pipeline then writes
+    name and hash into the HISTORY. Two masters are equal if name and hash are equal.
     """
 
     image: Image = field(compare=False)
@@ -25,7 +25,7 @@ class Master:
 
 
 def pixel_sha256(image: Image) -> str:
-    """The SHA-256 of an image's shape, type, pixels, flags and variance, for frames that have no file."""
+    """Compute the SHA-256 of shape, type, pixels, flags and variance, for images without a file."""
     digest = hashlib.sha256(f"{image.shape} {image.dtype.str}".encode())
     for plane in (image.array, image.mask, image.variance):
         digest.update(b"-" if plane is None else plane.tobytes())

@@ -1,4 +1,4 @@
-"""Whether two frames can be put together."""
+"""Checks that two frames match: shape, window, unit and binning."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _UNITS = {
 def require_match(image: Image, other: Image, name: str) -> None:
     """Raise `MismatchError` unless `other` has the shape, window, unit and binning of `image`.
 
-    A window at the origin carries no information, and neither does an absent unit or binning.
+    A window at the origin is not compared, nor is an absent unit or binning.
     """
     require_same_pixels(image, other, name)
     require_same_unit(image, other, name)
 
 
 def require_same_pixels(image: Image, other: Image, name: str) -> None:
-    """Raise `MismatchError` unless `other` has the shape, window and binning of `image`, as `require_match` says."""
+    """Raise `MismatchError` unless `other` matches `image` in shape, window and binning."""
     if image.shape != other.shape:
         raise MismatchError(
             name,
@@ -49,13 +49,13 @@ def require_same_pixels(image: Image, other: Image, name: str) -> None:
 
 
 def require_alike(image: Image, other: Image, name: str) -> None:
-    """Raise `MismatchError` unless `other` has the unit and binning of `image`, as far as both are known."""
+    """Raise `MismatchError` unless `other` has the unit and binning of `image`; unknown ones match."""
     require_same_unit(image, other, name)
     _require_same_binning(image, other, name)
 
 
 def require_same_unit(image: Image, other: Image, name: str) -> None:
-    """Raise `MismatchError` unless `other` is in the unit of `image`, where both are known."""
+    """Raise `MismatchError` unless `other` is in the unit of `image`; an unknown unit matches."""
     if image.unit and other.unit and unit_name(image.unit) != unit_name(other.unit):
         raise MismatchError(
             name,
@@ -77,14 +77,14 @@ def require_inside(window: Range, part: Image) -> None:
 
 
 def require_part(full: Image, part: Image) -> None:
-    """Raise unless `part` can take the place of its window in `full`.
+    """Raise an error unless `part` can replace its window in `full`.
 
     Raises
     ------
     ArgumentError
-        When `part` does not lie inside `full`.
+        `part` does not lie inside `full`.
     MismatchError
-        When units or binning differ, or only one of the two has a variance.
+        Units or binning differ, or only one of the two has a variance.
     """
     require_inside(full.range, part)
     require_alike(full, part, "part")
@@ -97,7 +97,7 @@ def require_part(full: Image, part: Image) -> None:
 
 
 def binning(header: Header) -> tuple[int, int] | None:
-    """(x, y) from XBINNING/YBINNING, CCDXBIN/CCDYBIN or CCDSUM ('2 2'), or None."""
+    """Return (x, y) from XBINNING/YBINNING, CCDXBIN/CCDYBIN or CCDSUM ('2 2'), or None."""
     for x, y in (("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN")):
         if x in header and y in header:
             return _binning(header.get(x), header.get(y))
@@ -117,7 +117,7 @@ def _require_same_binning(image: Image, other: Image, name: str) -> None:
 
 
 def unit_name(unit: str) -> str:
-    """The one name of a unit that has several.
+    """Return the standard name of a unit that has several names.
 
     >>> unit_name("counts"), unit_name("e-"), unit_name("mjy/sr")
     ('adu', 'electron', 'mjy/sr')

@@ -1,4 +1,4 @@
-"""Numbers that a user gives, checked."""
+"""Checks of numbers given by the user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 def real(
     name: str, value: Any, *, above: float = -math.inf, least: float = -math.inf, remedy: str = ""
 ) -> float:
-    """The value as a float; an error unless it is a finite number, ``> above`` and ``>= least``.
+    """Return the value as a float; raise unless it is finite, ``> above`` and ``>= least``.
 
     >>> real("gain", 2, above=0)
     2.0
@@ -35,7 +35,7 @@ def real(
 
 
 def limit(name: str, value: Any) -> float:
-    """The value as a float above 0, which may be infinite; an error for anything else.
+    """Return the value as a float above 0, which may be infinite; raise an error for anything else.
 
     >>> limit("low", float("inf"))
     inf
@@ -46,7 +46,7 @@ def limit(name: str, value: Any) -> float:
 
 
 def pair(name: str, value: Any, *, remedy: str) -> tuple[float, float]:
-    """The value as two floats, finite or not; an error for anything else.
+    """Return the value as two floats, finite or not; raise an error for anything else.
 
     >>> pair("limits", [0, 5], remedy="give (low, high)")
     (0.0, 5.0)
@@ -59,7 +59,7 @@ def pair(name: str, value: Any, *, remedy: str) -> tuple[float, float]:
 
 
 def whole(name: str, value: Any, *, least: int | None = None, remedy: str = "") -> int:
-    """The value as an int; an error unless it is a whole number ``>= least``.
+    """Return the value as an int; raise an error unless it is a whole number ``>= least``.
 
     >>> whole("bins", 3.0)
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Options bound to a named record: a scaling, a noise model, a rejection, a step."""
+"""Options of a named record: a scaling, a noise model, a rejection, a step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Parameters(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __hash__(self) -> int:  # by names alone: values may be lists
+    def __hash__(self) -> int:  # hash of the names only: values may be lists
         return hash(frozenset(self._items))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -41,7 +41,7 @@ class Parameters(Mapping[str, Any]):
 
 
 def frozen(parameters: Mapping[str, Any]) -> Parameters:
-    """A read-only copy of a mapping of options.
+    """Return a read-only copy of a mapping of options.
 
     >>> frozen({"low": 3.0})
     low=3.0
@@ -50,7 +50,7 @@ def frozen(parameters: Mapping[str, Any]) -> Parameters:
 
 
 def check_names(subject: str, known: Iterable[str], given: Iterable[str]) -> None:
-    """Raise for options that `subject` does not know, naming those it knows.
+    """Raise an error for an option that `subject` does not have, and list those it has.
 
     >>> check_names("sigma_clip", ["low", "high"], ["hgih"])
     Traceback (most recent call last):
@@ -66,6 +66,6 @@ def check_names(subject: str, known: Iterable[str], given: Iterable[str]) -> Non
 
 
 def merged(subject: str, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> Parameters:
-    """The options of `subject` with some of them changed; an unknown one is an error."""
+    """Return the options of `subject` with some of them changed; raise an error for an unknown one."""
     check_names(subject, parameters, options)
     return frozen({**parameters, **options})

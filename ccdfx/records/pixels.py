@@ -1,4 +1,4 @@
-"""What the planes of an image must be."""
+"""Checks and conversion of the arrays of an image: pixels and variance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHAPE = "give two whole numbers of pixels, rows first"
 
 
 def working_dtype(*arrays: Any) -> np.dtype:
-    """float32, unless float64 or integers that float32 would lose take part, of arrays or what else has a `dtype`.
+    """Return float64 if any argument has dtype float64 or an integer wider than 16 bits, else float32.
 
     >>> working_dtype(np.zeros(2, np.uint16)), working_dtype(np.zeros(2, np.int32))
     (dtype('float32'), dtype('float64'))
@@ -23,7 +23,7 @@ def working_dtype(*arrays: Any) -> np.dtype:
 
 
 def variance_as(variance: np.ndarray, dtype: np.dtype, *, copy: bool = False) -> np.ndarray:
-    """The variance in a working type; what that cannot hold is infinite, and so unknown.
+    """Convert the variance to a working type; values that overflow become infinite, that is unknown.
 
     >>> variance_as(np.array([4.0, 1e300]), np.dtype(np.float32))
     array([ 4., inf], dtype=float32)
@@ -33,7 +33,7 @@ def variance_as(variance: np.ndarray, dtype: np.dtype, *, copy: bool = False) ->
 
 
 def as_array(name: str, data: Any) -> np.ndarray:
-    """What numpy makes of the data; rows of different lengths are an error that speaks of `name`."""
+    """Convert data to an array; raise an error that names `name` if rows have different lengths."""
     try:
         return np.asarray(data)
     except ValueError:
@@ -43,7 +43,7 @@ def as_array(name: str, data: Any) -> np.ndarray:
 
 
 def as_pixels(data: Any) -> np.ndarray:
-    """A fresh, native, C-ordered 2-D array of real numbers."""
+    """Convert data to a new C-ordered 2-D array of real numbers in native byte order."""
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(n, int | np.integer) for n in data):
         return np.zeros(as_shape(data))
     array = as_array("array", data)

@@ -1,4 +1,4 @@
-"""Lists of positions as a user gives them: pairs, or a table."""
+"""Lists of positions given by the user: pairs, or a table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ FARTHEST = 2.0**31
 
 
 def as_pairs(name: str, given: Any, first: str = "x", second: str = "y") -> np.ndarray:
-    """Pairs of numbers (n, 2), finite and below 2**31, of an array or of a table, structured or astropy's, with two fields.
+    """Convert an array, or two fields of a structured array or astropy table, to pairs (n, 2) of numbers.
+
+    The numbers must be finite and below 2**31.
 
     >>> as_pairs("positions", np.array([(3.0, 1.0, 9.0)], [("x", float), ("y", float), ("flux", float)]))
     array([[3., 1.]])
     """
     remedy = f"give pairs ({first}, {second}), or a table with these fields"
     try:
-        if given is None:  # which numpy takes for NaN
+        if given is None:  # numpy would convert None to NaN
             raise TypeError
         if fields_of(given):
             given = np.column_stack([given[first], given[second]])
@@ -35,6 +37,6 @@ def as_pairs(name: str, given: Any, first: str = "x", second: str = "y") -> np.n
 
 
 def fields_of(given: Any) -> tuple[str, ...]:
-    """The names of the fields of a table; none for what is no table."""
+    """Return the names of the fields of a table; an empty tuple for other objects."""
     names = given.dtype.names if isinstance(given, np.ndarray) else getattr(given, "colnames", None)
     return tuple(names or ())

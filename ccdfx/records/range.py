@@ -1,4 +1,4 @@
-"""Where a window lies in its parent frame."""
+"""Window of an array in its parent frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMS = "give None, (x_lower, x_upper, y_lower, y_upper), (x, y, radius) or '[x
 class Range:
     """A window in a frame, half-open and 0-based: ``x_lower <= x < x_upper``.
 
-    `Range.of` also takes None (the whole frame), a 4-tuple, a 3-tuple (x, y, radius) and FITS text.
+    `Range.of` also accepts None (the whole frame), a 4-tuple, a 3-tuple (x, y, radius) and FITS text.
 
     >>> Range.of((10, 20, 0, 5), (100, 100)).shape
     (5, 10)
@@ -55,17 +55,17 @@ class Range:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """The slices that cut the window out of its parent's array, ``array[range.slices]``."""
+        """The slices that cut the window out of the array of its parent, ``array[range.slices]``."""
         return slice(self.y_lower, self.y_upper), slice(self.x_lower, self.x_upper)
 
     @classmethod
     def whole(cls, shape: tuple[int, int]) -> Range:
-        """The window that is the whole frame of `shape` (ny, nx)."""
+        """Return the window of a whole frame of `shape` (ny, nx)."""
         return cls(0, shape[1], 0, shape[0])
 
     @classmethod
     def of(cls, spec: Any, frame: tuple[int, int] | Range) -> Range:
-        """The window that `spec` names in `frame`, a shape (ny, nx) or a window; it must lie inside.
+        """Convert `spec` to a window inside `frame`, which is a shape (ny, nx) or a window.
 
         The form (x, y, radius) is clipped to the frame; its centre must be inside, and the window covers the
         pixels ``x - radius`` to ``x + radius``.
@@ -120,7 +120,7 @@ class Range:
 
     @classmethod
     def from_fits(cls, text: str) -> Range:
-        """The window of FITS text ``[x1:x2,y1:y2]``, 1-based and inclusive. The order of the ends is free.
+        """Convert FITS text ``[x1:x2,y1:y2]``, 1-based and inclusive, to a window; ends in any order.
 
         >>> Range.from_fits("[  17: 528,   1: 520]")
         Range(x_lower=16, x_upper=528, y_lower=0, y_upper=520)
@@ -128,11 +128,11 @@ class Range:
         return _from_text(text, None)
 
     def to_fits(self) -> str:
-        """The window as FITS text, 1-based and inclusive."""
+        """Convert the window to FITS text, 1-based and inclusive."""
         return f"[{self.x_lower + 1}:{self.x_upper},{self.y_lower + 1}:{self.y_upper}]"
 
     def contains(self, other: Range) -> bool:
-        """Whether `other` lies inside this window."""
+        """Return whether `other` lies inside this window."""
         return (
             self.x_lower <= other.x_lower
             and other.x_upper <= self.x_upper
@@ -141,15 +141,15 @@ class Range:
         )
 
     def relative_to(self, other: Range) -> Range:
-        """The same window in the pixel coordinates of `other`, which must contain it."""
+        """Express the window in the pixel coordinates of `other`, which must contain it."""
         return self._inside(other).moved(-other.x_lower, -other.y_lower)
 
     def moved(self, dx: int, dy: int) -> Range:
-        """The window moved by (dx, dy) pixels."""
+        """Return the window moved by (dx, dy) pixels."""
         return Range(self.x_lower + dx, self.x_upper + dx, self.y_lower + dy, self.y_upper + dy)
 
     def intersection(self, other: Range) -> Range | None:
-        """The window that both share, or None.
+        """Return the overlap of both windows, or None.
 
         >>> Range(0, 4, 0, 4).intersection(Range(2, 9, 3, 9))
         Range(x_lower=2, x_upper=4, y_lower=3, y_upper=4)
@@ -195,7 +195,7 @@ ANYWHERE = Range(0, 2**31, 0, 2**31)
 
 
 def window_of(range: Any, shape: tuple[int, int]) -> Range:
-    """Where an array of that shape lies: from None the whole frame, else a window that must have the shape."""
+    """Return the window of an array: the whole frame for None, else a range that must have its shape."""
     if range is None:
         return Range.whole(shape)
     window = Range.of(range, ANYWHERE)

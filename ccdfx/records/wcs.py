@@ -1,4 +1,4 @@
-"""What a header says about the sky and about the detector, and how it follows a window."""
+"""Metadata of sky and detector in a header (WCS, pixel scale, zero point), and their change with a window."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
 
 
 def moved(header: Header, dx: float, dy: float) -> Header:
-    """The header after the content has moved by (dx, dy) pixels: the reference pixels move along.
+    """Adjust the header after the content has moved by (dx, dy) pixels: add the shift to the reference pixel.
 
-    Every alternate description (CRPIX1A...) follows, and one that leaves out its CRPIX, which then is 0, gets it. The
-    sections, which speak of places in the raw frame, leave.
+    Every alternate WCS (CRPIX1A...) is adjusted; an absent CRPIX, which means 0, is added. The section
+    keywords are removed, because they refer to the raw frame.
 
     >>> moved(Header({"CRPIX1": 10.0, "CRPIX2": 4.0}), -2, 0.5)["CRPIX1"]
     8.0
@@ -39,20 +39,20 @@ def moved(header: Header, dx: float, dy: float) -> Header:
 
 
 def windowed(header: Header, old: Range, new: Range) -> Header:
-    """The header of a window that is cut out of a frame, for formats that read windows themselves.
+    """Return the header of a window cut out of a frame, for formats that read windows themselves.
 
     Parameters
     ----------
     header : Header
-        That of the frame.
+        Header of the frame.
     old, new : Range
-        Where the frame and the window lie, in pixels of the parent frame.
+        Positions of the frame and of the window, in pixels of the parent frame.
 
     Returns
     -------
     Header
-        With the reference pixels of every WCS moved, and without the sections that speak of the raw frame; the header
-        itself where the window is the whole frame.
+        With the reference pixels of every WCS shifted, and without the section keywords of the raw frame; the
+        same header if the window is the whole frame.
 
     Examples
     --------
@@ -64,14 +64,14 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
 
 
 def with_range(header: Header, range: Range) -> Header:
-    """The header in which LTV1 and LTV2 say where the window lies, as IRAF writes it."""
+    """Record the origin of the window in LTV1 and LTV2, as IRAF does."""
     if (range.x_lower, range.y_lower) == (0, 0):
         return header.remove("LTV1", "LTV2")
     return header.set("LTV1", float(-range.x_lower)).set("LTV2", float(-range.y_lower))
 
 
 def range_of(header: Header, shape: tuple[int, int]) -> Range:
-    """Where LTV1 and LTV2 say that an array of `shape` lies; the origin where they say nothing usable."""
+    """Return the window of an array of `shape` from LTV1 and LTV2; at the origin if they are unusable."""
     offsets = []
     for axis in "12":
         scale, offset = lenient_number(header, f"LTM{axis}_{axis}"), lenient_number(header, f"LTV{axis}")
@@ -82,7 +82,7 @@ def range_of(header: Header, shape: tuple[int, int]) -> Range:
 
 
 def pixel_scale(header: Header) -> tuple[float, float] | None:
-    """Arcsec per pixel (x, y) from PIXSCAL1/2, PIXSCALE or the celestial WCS; None where nothing says it.
+    """Return arcsec per pixel (x, y) from PIXSCAL1/2, PIXSCALE or the celestial WCS; None if unknown.
 
     >>> pixel_scale(Header({"PIXSCALE": 0.37}))
     (0.37, 0.37)
@@ -106,7 +106,7 @@ def pixel_scale(header: Header) -> tuple[float, float] | None:
 
 
 def zero_point(header: Header) -> float | None:
-    """The photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
+    """Return the photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
     for keyword in ZERO_POINTS:
         value = lenient_number(header, keyword)
         if value is not None:
@@ -115,12 +115,12 @@ def zero_point(header: Header) -> float | None:
 
 
 def astropy_wcs(header: Header) -> Any:
-    """The `astropy.wcs.WCS` of the header, or None where it has no celestial one.
+    """Return the `astropy.wcs.WCS` of the header, or None where it has no celestial axes.
 
     Raises
     ------
     ArgumentError
-        When its cards contradict each other.
+        The WCS cards contradict each other.
     """
     if not _celestial(header):
         return None
@@ -132,7 +132,7 @@ def astropy_wcs(header: Header) -> Any:
         warnings.simplefilter("ignore", FITSFixedWarning)
         try:
             return WCS(header.to_astropy(), naxis=2)
-        except Exception as error:  # wcslib has many kinds of its own
+        except Exception as error:  # wcslib has many exception classes of its own
             reason = str(error).strip().splitlines()[-1]
             raise ArgumentError(
                 "header",
@@ -142,12 +142,12 @@ def astropy_wcs(header: Header) -> Any:
 
 
 def axes_of(system: Any, longitude: Any, latitude: Any) -> tuple[Any, Any]:
-    """Longitudes and latitudes in the order of the axes of an `astropy.wcs.WCS`."""
+    """Order longitudes and latitudes like the axes of an `astropy.wcs.WCS`."""
     return (longitude, latitude) if system.wcs.lng == 0 else (latitude, longitude)
 
 
 def converted(system: Any, other: Any, world: Any) -> tuple[Any, Any]:
-    """World coordinates of one `astropy.wcs.WCS` as those of another, which may have other axes or another equinox."""
+    """Convert world coordinates of one `astropy.wcs.WCS` to another one with other axes or equinox."""
     facts = [(one.wcs.lng, one.wcs.lngtyp, one.wcs.radesys, str(one.wcs.equinox)) for one in (system, other)]
     if facts[0] == facts[1]:
         return tuple(world)
@@ -160,12 +160,12 @@ def converted(system: Any, other: Any, world: Any) -> tuple[Any, Any]:
 
 
 def celestial_frame(system: Any) -> Any:
-    """The coordinates that an `astropy.wcs.WCS` speaks of, as a frame of `astropy.coordinates`.
+    """Return the celestial frame of an `astropy.wcs.WCS` as a frame of `astropy.coordinates`.
 
     Raises
     ------
     ArgumentError
-        When astropy does not know them.
+        The frame is unknown to astropy.
     """
     from astropy.wcs.utils import wcs_to_celestial_frame
 

@@ -1,4 +1,4 @@
-"""How a header's description of the sky follows an affine transform of the pixels."""
+"""Transformation of the WCS of a header with an affine transform of the pixels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _SIP = (("A", "B"), ("AP", "BP"))
 
 
 def transformed(header: Header, matrix: Sequence[Sequence[float]], offset: tuple[float, float]) -> Header:
-    """The header after the pixel at p has gone to ``matrix @ p + offset``, both 0-based.
+    """Adjust the header after the pixel at p has moved to ``matrix @ p + offset``, both 0-based.
 
-    Reference pixels go along in every alternate description; CD, or PC (of which CROTA is a kind), is multiplied by the
-    inverse from the right; the polynomials of SIP are composed with it. Pixel scales follow, sections leave.
+    Reference pixels are moved in every alternate WCS; CD, or PC (also from CROTA), is multiplied by the
+    inverse from the right; the SIP polynomials are composed with it. Pixel scales are adjusted, section
+    keywords removed.
 
     >>> turned = transformed(Header({"CRPIX1": 1.0, "CRPIX2": 3.0, "PIXSCALE": 0.4}), [[0, -2], [2, 0]], (9, 0))
     >>> turned["CRPIX1"], turned["CRPIX2"], turned["PIXSCALE"]
@@ -42,7 +43,7 @@ def _one(header: Header, alternate: str, forward: np.ndarray, back: np.ndarray, 
     if not described and not any(point in header for point in points):
         return header
     old = np.array([_number(header, point, 0.0) for point in points])
-    # A FITS pixel counts from 1.
+    # FITS pixel coordinates start at 1.
     for point, value in zip(points, forward @ (old - 1) + offset + 1, strict=True):
         header = header.set(point, float(value))
     if not described:
@@ -63,7 +64,7 @@ def _one(header: Header, alternate: str, forward: np.ndarray, back: np.ndarray, 
 
 
 def _rotation(header: Header, alternate: str) -> np.ndarray:
-    """The PC matrix that CROTA2 says."""
+    """Return the PC matrix that is equivalent to CROTA2."""
     angle = math.radians(_number(header, f"CROTA2{alternate}", 0.0))
     ratio = _number(header, f"CDELT2{alternate}", 1.0) / (_number(header, f"CDELT1{alternate}", 1.0) or 1.0)
     return np.array(
@@ -72,7 +73,7 @@ def _rotation(header: Header, alternate: str) -> np.ndarray:
 
 
 def _polynomials(header: Header, first: str, second: str, forward: np.ndarray, back: np.ndarray) -> Header:
-    """The pair of SIP polynomials F(u) as ``forward @ F(back @ u)``, which has the same order."""
+    """Replace the pair of SIP polynomials F(u) by ``forward @ F(back @ u)``, which has the same order."""
     orders = [int(_number(header, f"{name}_ORDER", 0)) for name in (first, second)]
     order = max(orders)
     if not 0 < order < 10:
@@ -99,7 +100,7 @@ def _polynomials(header: Header, first: str, second: str, forward: np.ndarray, b
 
 
 def _times(polynomial: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """A polynomial of u and v times ``row[0] u + row[1] v``."""
+    """Multiply a polynomial of u and v by ``row[0] u + row[1] v``."""
     n = polynomial.shape[0]
     out = np.zeros((n + 1, n + 1))
     out[1:, :n] += row[0] * polynomial

@@ -1,4 +1,4 @@
-"""Words that a user gives, checked."""
+"""Checks of words and truth values given by the user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
 
 
 def one_of(name: str, value: Any, words: Iterable[str], error: type[CcdfxError] = ArgumentError) -> str:
-    """The value, if it is one of the words; else an error of this kind, which lists them.
+    """Return the value if it is one of the words; otherwise raise an error that lists them.
 
     >>> one_of("axis", "rows", ("rows", "columns"))
     'rows'
@@ -24,7 +24,7 @@ def one_of(name: str, value: Any, words: Iterable[str], error: type[CcdfxError] 
 
 
 def yes(name: str, value: Any) -> bool:
-    """The value, if it is True or False.
+    """Return the value if it is True or False; otherwise raise an error.
 
     >>> yes("sampled", True)
     True

@@ -1,4 +1,4 @@
-"""Scalings: one monotone function of the pixel value, with its inverse, applied to every pixel."""
+"""Scalings: monotone functions of the pixel value, with their inverses, applied to every pixel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ccdfx.scalings.kinds import asinh, exp, linear, log, power, sqrt
 from ccdfx.scalings.model import Scaling, scale, unscale
 from ccdfx.scalings.stretches import contrast_bias, histogram_equalisation
 
-# What the registry offers by name, with default options.
+# Scalings that the registry offers by name, with default options.
 SCALINGS = (
     linear(), log(), sqrt(), asinh(), power(), exp(), surface_brightness(), contrast_bias(),
     histogram_equalisation(),

@@ -1,6 +1,6 @@
-"""A function of the pixel value over bands of rows, on the threads of the current engine.
+"""Functions of the pixel value, computed in bands of rows on the threads of the current engine.
 
-What a formula leaves on its way stays in the cache, and the pixels are read and written once.
+Intermediate results of a formula stay in the cache, and the pixels are read and written once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def by_bands(
     variance: np.ndarray | None = None,
     variance_of: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """``function(values)``, ``variance_of(variance, values, result)``, and whether every result is finite."""
+    """Compute ``function(values)``, ``variance_of(variance, values, result)``, and whether all is finite."""
     out = np.empty(values.shape, values.dtype)
     out_variance = None if variance is None or variance_of is None else np.empty_like(values)
 
@@ -32,7 +32,7 @@ def by_bands(
             result = np.asarray(function(values[part]))
             _require_shape(result, values[part])
             out[part] = result
-            if out_variance is not None:  # 0 times infinity, and pixels without a value
+            if out_variance is not None:  # NaN from 0 times infinity, and pixels without a value
                 errors = variance_of(variance[part], values[part], out[part])  # type: ignore[misc, index]
                 out_variance[part] = np.nan_to_num(errors, copy=False, nan=0.0, posinf=np.inf)
         return bool(np.isfinite(result).all())
@@ -42,7 +42,7 @@ def by_bands(
 
 
 def by_kernel(kernel: Callable[..., None], array: np.ndarray, *numbers: float) -> np.ndarray:
-    """What the kernel ``kernel(x, *numbers, out)`` puts into `out`, for every pixel of a float32 array."""
+    """Apply ``kernel(x, *numbers, out)`` to every pixel of a float32 array and return `out`."""
     out = np.empty(array.shape, array.dtype)
     kernel(np.ascontiguousarray(array).reshape(-1), *map(float, numbers), out.reshape(-1))
     return out

@@ -1,4 +1,4 @@
-"""The surface brightness of counts, in mag/arcsec^2."""
+"""Scaling of counts to surface brightness, in mag/arcsec^2."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _POGSON = 2.5 / math.log(10.0)  # mag per unit of the natural logarithm
 
 
 def surface_brightness(zero_point: float | None = None, pixel_area: float | None = None) -> Scaling:
-    """``mu = zero_point - 2.5 log10(counts) + 2.5 log10(pixel_area)``, in mag/arcsec^2, for counts > 0.
+    """Make a scaling to surface brightness in mag/arcsec^2, for counts > 0.
 
-    It decreases: bright pixels have small numbers. Counts of 0 and below have no magnitude and are flagged.
+    ``mu = zero_point - 2.5 log10(counts) + 2.5 log10(pixel_area)``. It decreases: bright pixels have small
+    numbers. Counts of 0 and below have no magnitude and are flagged.
 
     Parameters
     ----------
     zero_point : float, optional
-        mag: m = -2.5 log10(counts) + zero_point. By default that of the image.
+        In mag: m = -2.5 log10(counts) + zero_point. By default that of the image.
     pixel_area : float, optional
-        Of one pixel, in arcsec^2. By default the product of the pixel scales of the image.
+        Area of one pixel, in arcsec^2. By default the product of the pixel scales of the image.
 
     Examples
     --------

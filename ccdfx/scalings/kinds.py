@@ -1,4 +1,4 @@
-"""Scalings by a formula of the pixel value: linear, log, sqrt, asinh, power, exp."""
+"""Scalings by formulas of the pixel value: linear, log, sqrt, asinh, power, exp."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ccdfx.scalings.bands import by_kernel
 from ccdfx.scalings.model import Scaling
 
 _ORDER = "exchange the two"
-_MOST_DIGITS = 80.0  # natural logarithm of what float32 can hold, with room
+_MOST_DIGITS = 80.0  # natural logarithm of the largest float32, with a margin
 
 
 def linear(slope: float = 1.0, offset: float = 0.0) -> Scaling:
-    """``y = slope * x + offset`` with slope > 0.
+    """Make the scaling ``y = slope * x + offset`` with slope > 0.
 
     Examples
     --------
@@ -38,13 +38,13 @@ def log(
     lower: float = 0.0,
     upper: float = 1.0,
 ) -> Scaling:
-    """The logarithm of a base above 1; with `minimum` and `maximum`, a logarithmic map of that range.
+    """Make a logarithmic scaling with a base above 1, or with `minimum` and `maximum` a map of that range.
 
-    ``y = log(x) / log(base)`` for x > 0. With a range minimum ... maximum it becomes lower ... upper:
+    ``y = log(x) / log(base)`` for x > 0. A range minimum ... maximum, if given, is mapped to lower ... upper:
     ``y = lower + (upper - lower) * log(1 + (base - 1) * (x - minimum) / (maximum - minimum)) / log(base)``,
-    and goes on outside, down to where the logarithm ends. With a minimum alone the values are offset, so that
-    it becomes lower: ``y = log(x - minimum + base**lower) / log(base)``. `lower` and `upper` speak of the
-    range and mean nothing without it.
+    which continues outside the range where the logarithm is defined. With `minimum` alone the values are
+    offset so that it is mapped to `lower`: ``y = log(x - minimum + base**lower) / log(base)``. `lower` and
+    `upper` are not used without a range.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def log(
 
 
 def sqrt() -> Scaling:
-    """``y = sqrt(x)`` for x >= 0.
+    """Make the scaling ``y = sqrt(x)`` for x >= 0.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def sqrt() -> Scaling:
 
 
 def asinh(softening: float = 1.0) -> Scaling:
-    """``y = asinh(x / softening)``: linear within the softening, logarithmic beyond, on both sides of 0.
+    """Make the scaling ``y = asinh(x / softening)``: linear within the softening, logarithmic beyond it.
 
-    Lupton, Gunn & Szalay (1999, AJ 118, 1406).
+    It is defined on both sides of 0; see Lupton, Gunn & Szalay (1999, AJ 118, 1406).
 
     Examples
     --------
@@ -85,7 +85,7 @@ def asinh(softening: float = 1.0) -> Scaling:
 
 
 def power(exponent: float = 2.0) -> Scaling:
-    """``y = x ** exponent`` for x >= 0, exponent > 0.
+    """Make the scaling ``y = x ** exponent`` for x >= 0, exponent > 0.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def power(exponent: float = 2.0) -> Scaling:
 
 
 def exp(base: float = math.e) -> Scaling:
-    """``y = base ** x`` with base > 1. What overflows is flagged.
+    """Make the scaling ``y = base ** x`` with base > 1; pixels that overflow are flagged.
 
     Examples
     --------
@@ -169,7 +169,10 @@ def _linear_derivative(array: np.ndarray, slope: float, offset: float) -> np.nda
 def _log_steps(
     base: float, minimum: float | None, maximum: float | None, lower: float, upper: float
 ) -> tuple[float, float, float, float]:
-    """y = shift + height * log(1 + rate * (x - origin)), written so that it is exact near the origin."""
+    """Return origin, rate, shift and height of ``y = shift + height * log(1 + rate * (x - origin))``.
+
+    In this form y is exact near the origin.
+    """
     if minimum is None:
         return 1.0, 1.0, 0.0, 1.0 / math.log(base)
     if maximum is None:

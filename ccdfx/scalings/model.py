@@ -1,4 +1,4 @@
-"""The record of a scaling, and how it is applied to an image and undone."""
+"""The record of a scaling, its application to an image, and its inversion."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Scaling:
     """A named function of the pixel value, with its options.
 
     The functions take a read-only array of float32 or float64 and the options by name, and return a new array
-    of that type. They get a band of rows at a time and must treat each pixel alone. A value without a result
-    becomes NaN or infinite; `scale` then flags the pixel.
+    of that type. They are called for bands of rows and must treat each pixel independently. A value without a
+    result becomes NaN or infinite; `scale` then flags the pixel.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class Scaling:
     inverse : callable or None
         ``inverse(array, **parameters) -> array``; None when there is none.
     derivative : callable or None
-        ``derivative(array, **parameters) -> array``, of the transform. None: variances cannot follow.
+        ``derivative(array, **parameters) -> array``, of the transform. None: variances cannot be propagated.
     domain : callable or None
-        ``domain(**parameters) -> (lowest, highest)``: what lies outside has no result, or that of the nearest
-        end. None: every number.
+        ``domain(**parameters) -> (lowest, highest)``: a value outside has no result, or that of the nearest
+        end. None: all numbers.
     check : callable or None
-        ``check(**parameters)`` raises for options that cannot be.
+        ``check(**parameters)`` raises for invalid options.
     settle : callable or None
         ``settle(image, scaled, **parameters) -> options``: those that come from the image where they were not
-        given. `scaled` is True when the image has been scaled, so that only its header can tell.
+        given. `scaled` is True when the image is already scaled, so that only its header can be used.
 
     Examples
     --------
@@ -74,11 +74,11 @@ class Scaling:
         return f"Scaling({', '.join([self.name, *options])})"
 
     def configure(self, **options: Any) -> Scaling:
-        """The scaling with other options."""
+        """Return the scaling with other options."""
         return replace(self, parameters=merged(self.name, self.parameters, options))
 
     def settled(self, image: Any) -> Scaling:
-        """The scaling with the options that were left to the image taken from this one, which is not scaled yet.
+        """Return the scaling with missing options taken from an image, which must not be scaled yet.
 
         >>> from ccdfx.scalings import histogram_equalisation
         >>> histogram_equalisation(levels=3).settled([[1.0, 2.0, 7.0]]).parameters["values"]
@@ -95,14 +95,14 @@ class Scaling:
         return partial(function, **self.parameters)
 
     def _forward(self) -> Callable[..., np.ndarray] | None:
-        """The variance of scaled values."""
+        """Return the function that propagates variances to scaled values, or None."""
         if self.derivative is None:
             return None
         slope = self._call(self.derivative)
         return lambda variance, values, _: variance * slope(values) ** 2
 
     def _backward(self) -> Callable[..., np.ndarray] | None:
-        """The variance of values that were scaled."""
+        """Return the function that propagates variances of scaled values back, or None."""
         if self.derivative is None:
             return None
         slope = self._call(self.derivative)
@@ -110,7 +110,7 @@ class Scaling:
 
 
 def scale(image: Any, *, scaling: Scaling) -> Image:
-    """The image with every value scaled.
+    """Scale every value of an image.
 
     Parameters
     ----------
@@ -122,13 +122,13 @@ def scale(image: Any, *, scaling: Scaling) -> Image:
     Image
         float32, or float64 for wide input. Pixels outside the scaling's domain, or whose result is not
         finite, become NaN and are flagged NO_DATA. The variance is multiplied by the square of the derivative
-        (to first order), or dropped where the scaling has none. The header stays but for BUNIT, ``log(adu)``
-        after a logarithm of ADU.
+        (to first order), or dropped where the scaling has none. The header is unchanged except for BUNIT,
+        which becomes ``log(adu)`` after a logarithm of ADU.
 
     Raises
     ------
     ArgumentError
-        The image lacks what the scaling takes from it, such as a zero point.
+        The image lacks metadata that the scaling needs, such as a zero point.
     ArgumentTypeError
         `scaling` is not a Scaling.
 
@@ -147,7 +147,7 @@ def scale(image: Any, *, scaling: Scaling) -> Image:
 
 
 def unscale(image: Any, *, scaling: Scaling) -> Image:
-    """The image with a scaling undone: after `scale` it has the values from before.
+    """Undo a scaling of an image, which restores the values from before `scale`.
 
     Parameters
     ----------
@@ -158,12 +158,12 @@ def unscale(image: Any, *, scaling: Scaling) -> Image:
     Returns
     -------
     Image
-        As `scale` returns it. NO_DATA that `scale` has set stays set. BUNIT gets back what `scale` wrapped.
+        As `scale` returns it. NO_DATA flags set by `scale` remain set. BUNIT is restored.
 
     Raises
     ------
     ArgumentError
-        The scaling has no inverse, or one that only the image from before can settle.
+        The scaling has no inverse, or it needs options from the image before it was scaled.
     ArgumentTypeError
         `scaling` is not a Scaling.
 

@@ -1,4 +1,4 @@
-"""Stretches for display: contrast and bias, and equal parts of the histogram. Both end at 0 and 1."""
+"""Stretches for display, to the range 0 to 1: contrast and bias, and histogram equalisation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ccdfx.scalings.model import Scaling
 def contrast_bias(
     contrast: float = 1.0, bias: float = 0.5, minimum: float = 0.0, maximum: float = 1.0
 ) -> Scaling:
-    """The contrast and bias of SAOImage DS9: a ramp through 0.5 at the bias, cut off at 0 and 1.
+    """Make the contrast and bias stretch of SAOImage DS9: a ramp through 0.5 at the bias, cut off at 0 and 1.
 
-    ``y = contrast * ((x - minimum) / (maximum - minimum) - bias) + 0.5``, at least 0 and at most 1. Its inverse
-    brings back what the ramp holds; what was cut off comes back as the end of the ramp.
+    ``y = contrast * ((x - minimum) / (maximum - minimum) - bias) + 0.5``, at least 0 and at most 1. The
+    inverse restores values on the ramp; values cut off are set to the end of the ramp.
 
     Parameters
     ----------
     contrast : float
         The slope, positive.
     bias : float
-        Where the middle of the ramp lies, as a fraction of minimum ... maximum.
+        Position of the middle of the ramp, as a fraction of minimum ... maximum.
     minimum, maximum : float
         In the unit of the image.
 
@@ -48,18 +48,18 @@ def histogram_equalisation(
     values: Sequence[float] | None = None,
     fractions: Sequence[float] | None = None,
 ) -> Scaling:
-    """The fraction of the good pixels that are fainter, from 0 to 1: every grey is used equally often.
+    """Make a histogram equalisation: the fraction of good pixels that are fainter, from 0 to 1.
 
-    Linear between so many quantiles of the image as there are `levels`; beyond them 0 and 1. ``settled(image)``
-    holds the quantiles, which undo it; without them `unscale` is refused, because the scaled image no longer
-    knows them.
+    It is linear between the quantiles of the image, as many as `levels`; beyond them it is 0 and 1.
+    ``settled(image)`` has the quantiles, which are needed to undo it; without them `unscale` is refused,
+    because they cannot be derived from the scaled image.
 
     Parameters
     ----------
     levels : int
-        How many quantiles are taken, 2 or more; equal ones count once.
+        Number of quantiles, 2 or more; equal ones count once.
     values, fractions : sequences of float, optional
-        The quantiles and the fractions at them, both increasing, in place of those of the image.
+        The quantiles and the fractions at them, both increasing, instead of those of the image.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def _check_ramp(contrast: float, bias: float, minimum: float, maximum: float) ->
 
 
 def _line(contrast: float, bias: float, minimum: float, maximum: float) -> tuple[float, float]:
-    """Slope and offset of the ramp."""
+    """Return slope and offset of the ramp."""
     slope = contrast / (maximum - minimum)
     return slope, 0.5 - contrast * bias - slope * minimum
 
@@ -121,7 +121,7 @@ def _ramp_domain(**options: float) -> tuple[float, float]:
 
 
 def _numbers(values: Any) -> Any:
-    """A sequence as one that nobody can change."""
+    """Convert an iterable to a tuple; return anything else unchanged."""
     return tuple(values) if isinstance(values, Iterable) else values
 
 

@@ -1,8 +1,9 @@
-"""What tests of ccdfx, of plugins and of pipelines need: strategies, the laws, and equality of images.
+"""Test support for ccdfx, its plugins and pipelines: strategies, laws, and equality of images.
 
-Strategies (`images`, `headers`, ...) make data for `hypothesis`, which the extra ``ccdfx[testing]`` installs. The
-functions `check_format`, `check_step`, ... hold an object against the laws that the built-in ones obey. A test module
-that says ``ccdfx_conformance = ["my-plugin"]`` gets a test for every law and every object of the installed plugin.
+Strategies (`images`, `headers`, ...) generate data for `hypothesis`, which the extra ``ccdfx[testing]``
+installs. The functions `check_format`, `check_step`, ... check an object against the laws that the built-in
+ones obey. A test module that sets ``ccdfx_conformance = ["my-plugin"]`` gets a test for every law and every
+object of the installed plugin.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy, because pytest imports this package in every run in an environment that has ccdfx.
+    # Lazy: pytest imports this package in every run in an environment that has ccdfx.
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,4 +1,4 @@
-"""What every command of the command line obeys."""
+"""Laws of commands of the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def it_loads_a_click_command_that_explains_itself(command: Command, trial: Trial
 
     loaded: Any = command.load()
     require(isinstance(loaded, click.Command), f"load() gives a {type(loaded).__name__}, no click command")
-    # As the group does: click remembers in a command which words asked for help at its first call.
+    # The same settings as in the group: click stores the help options in a command at its first call.
     settings: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
     result = CliRunner().invoke(loaded, ["--help"], **settings)
     require(result.exit_code == 0 and "Usage" in result.output, f"--help ends with {result.exit_code}")

@@ -1,4 +1,4 @@
-"""Plugins held against the laws of their kind: one object by a function, a whole plugin by its name."""
+"""Checks of plugins against the laws of their kind: a function for one object, a name for a whole plugin."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ LOADS = "it loads"
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """Which plugin is held against the laws, and what its author knows better.
+    """The plugin to check against the laws, with options, exceptions and limits set by its author.
 
     Parameters
     ----------
     plugin : str
         The name of its entry point, or of its package.
     options : mapping
-        Options by the name of a record: those that a step cannot run without, ``files`` for a format that only reads.
+        Options by the name of a record: those that a step requires, ``files`` for a read-only format.
     without : mapping
-        Laws that a record cannot obey, by its name; say why beside it.
+        Laws that a record cannot obey, by its name; give the reason in a comment.
     examples : int
-        How many examples a law sees.
+        The number of examples for each law.
     seconds : float
-        How long one call may take, of a frame of 512 x 512 pixels.
+        The time limit of one call with a frame of 512 x 512 pixels.
     """
 
     plugin: str
@@ -47,7 +47,7 @@ class Conformance:
     seconds: float = SECONDS
 
     def cases(self) -> Iterator[Case]:
-        """One case for each record and law; a plugin that is broken or not there is one case, which says why."""
+        """Yield a case for each record and law, or one failing case if the plugin is broken or missing."""
         report = _report(self.plugin)
         yield Case(self, "plugin", self.plugin, LOADS, None)
         if report is None or report.problem:
@@ -85,7 +85,7 @@ class Case:
 
 
 def laws_of(kind: str) -> dict[str, Law]:
-    """The laws of a kind ("format", "scaling", ...), by their words.
+    """Return the laws of a kind ("format", "scaling", ...), by their names.
 
     >>> list(laws_of("scaling"))[:2]
     ['it can be pickled', 'the input never changes']
@@ -98,7 +98,7 @@ def laws_of(kind: str) -> dict[str, Law]:
 
 
 def check_plugin(plugin: str | Conformance) -> None:
-    """Hold everything that an installed plugin provides against the laws.
+    """Check everything that an installed plugin provides against the laws.
 
     Raises
     ------
@@ -114,24 +114,24 @@ def check_step(
     step: Any, *, options: Mapping[str, Any] | None = None, without: Sequence[str] = (), examples: int = EXAMPLES,
     seconds: float = SECONDS,
 ) -> None:  # fmt: skip
-    """Hold a `ccdfx.Step` against the laws of steps.
+    """Check a `ccdfx.Step` against the laws of steps.
 
     Parameters
     ----------
     step : Step
     options : mapping, optional
-        Those that it cannot run without. Frames among them are of 8 x 10 pixels, as the images that it is tried on.
+        Those that the step requires. Frames among them must have 8 x 10 pixels, as the test images do.
     without : sequence of str
-        Laws to leave out, by their words; say why beside it. `laws_of` lists them.
+        Laws to leave out, by their names; give the reason in a comment. `laws_of` lists them.
     examples : int
-        How many examples a law sees.
+        The number of examples for each law.
     seconds : float
-        How long one call may take.
+        The time limit of one call.
 
     Raises
     ------
     ConformanceError
-        For the first law that is broken: it names the law, the step and the smallest example that breaks it.
+        For the first law that is broken; it names the law, the step and the smallest example found.
 
     Examples
     --------
@@ -149,14 +149,14 @@ def check_format(
     form: Any, *, files: Sequence[Any] = (), without: Sequence[str] = (), examples: int = EXAMPLES,
     seconds: float = SECONDS,
 ) -> None:  # fmt: skip
-    """Hold a `ccdfx.Format` against the laws of formats, as `check_step` does; one that only reads needs `files`."""
+    """Check a `ccdfx.Format` against its laws, as `check_step` does; a read-only format needs `files`."""
     _check("format", form, {"files": tuple(files)}, _Terms(without, examples, seconds))
 
 
 def check_scaling(
     scaling: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.Scaling` against the laws of scalings, as `check_step` does.
+    """Check a `ccdfx.Scaling` against the laws of scalings, as `check_step` does.
 
     >>> from ccdfx.scalings import asinh
     >>> check_scaling(asinh(10.0), examples=5)
@@ -167,41 +167,41 @@ def check_scaling(
 def check_noise_model(
     model: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.NoiseModel` against the laws of noise models, as `check_step` does."""
+    """Check a `ccdfx.NoiseModel` against the laws of noise models, as `check_step` does."""
     _check("noise_model", model, {}, _Terms(without, examples, seconds))
 
 
 def check_rejection(
     rule: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.Rejection` against the laws of rejection rules, as `check_step` does."""
+    """Check a `ccdfx.Rejection` against the laws of rejection rules, as `check_step` does."""
     _check("rejection", rule, {}, _Terms(without, examples, seconds))
 
 
 def check_instrument(
     instrument: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.Instrument` against the laws of instruments, as `check_step` does."""
+    """Check a `ccdfx.Instrument` against the laws of instruments, as `check_step` does."""
     _check("instrument", instrument, {}, _Terms(without, examples, seconds))
 
 
 def check_engine(
     engine: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.Engine` against the laws of engines, as `check_step` does."""
+    """Check a `ccdfx.Engine` against the laws of engines, as `check_step` does."""
     _check("engine", engine, {}, _Terms(without, examples, seconds))
 
 
 def check_command(
     command: Any, *, without: Sequence[str] = (), examples: int = EXAMPLES, seconds: float = SECONDS
 ) -> None:
-    """Hold a `ccdfx.Command` against the laws of commands, as `check_step` does."""
+    """Check a `ccdfx.Command` against the laws of commands, as `check_step` does."""
     _check("command", command, {}, _Terms(without, examples, seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What a check leaves out, and how hard it tries."""
+    """The laws that a check leaves out, and its limits of examples and time."""
 
     without: Sequence[str]
     examples: int
@@ -241,7 +241,7 @@ def _require_known(names: Sequence[str], known: Sequence[str], subject: str) -> 
 
 
 def _report(plugin: str) -> registry.PluginReport | None:
-    """What the registry says of a plugin, by its entry point, its package or both."""
+    """Return the registry's report on a plugin, found by its entry point, its package or both."""
     for report in registry.plugins():
         entry, _, package = report.name.partition(" (")
         if plugin in (report.name, entry, package.rstrip(")")):

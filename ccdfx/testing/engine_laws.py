@@ -1,4 +1,4 @@
-"""What every engine obeys. Functions and tiles are those of this module, which workers elsewhere can import."""
+"""Laws of engines. Functions and tiles are defined in this module, so that remote workers can import them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ccdfx.testing.strategies import stacks
 
 
 def double(tile: int) -> int:
-    """Twice the tile."""
+    """Return twice the tile."""
     return 2 * tile
 
 
 def fail_at_three(tile: int) -> int:
-    """The tile, but an error for tile 3."""
+    """Return the tile; raise FileError for tile 3."""
     if tile == 3:
         raise FileError("tile 3", "cannot be read", remedy="this is a test")
     return tile
@@ -82,7 +82,7 @@ def nothing_is_left_behind(chosen: Engine, trial: Trial) -> None:
         list(chosen.map(double, range(8)))
         return open_files(), threading.active_count()
 
-    work()  # what it keeps from its first use on is its own affair
+    work()  # resources that the first use opens may stay open
     before = work()
     for _ in range(5):
         after = work()

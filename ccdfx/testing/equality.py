@@ -1,4 +1,4 @@
-"""Equality of images, which the record itself does not define: ``==`` on arrays is elementwise."""
+"""Equality of images, which `Image` itself does not define, because ``==`` on arrays is elementwise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ccdfx.records.image import Image
 def assert_same_image(image: Image, expected: Image) -> None:
     """Raise AssertionError unless all five fields agree to the last bit; NaN equals NaN.
 
-    Types count, and so do a mask that is None against one of zeros, and order, comments and duplicates of header cards.
+    Different types are an error. So is a mask of None against one of zeros, and another order, comment or
+    duplicate of header cards.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files for the laws of formats, written and read by the record on trial itself."""
+"""Files for the laws of formats, written and read by the format under test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from ccdfx.testing.strategies import images
 
 
 def any_images() -> st.SearchStrategy[Image]:
-    """Half of them of the kind that even a simple format can hold."""
+    """Generate images, half of them of a kind that even a simple format can hold."""
     plain = images(dtypes=("u1", "u2"), masked=False, variance=False)
     return plain | images()
 
 
 def file_of(form: Format, trial: Trial) -> tuple[Path, Image | None]:
-    """A file of the format and the image that it was made of; one of the author's for a format that only reads."""
+    """Return a file of the format and the image in it.
+
+    For a read-only format it is a file given by the author, and None.
+    """
     if form.write is None:
         files = trial.options.get("files", ())
         require(files, "it writes nothing, so the laws need files to read: give the option files=(path, ...)")
@@ -32,21 +35,21 @@ def file_of(form: Format, trial: Trial) -> tuple[Path, Image | None]:
 
 
 def write_one(form: Format, image: Image, path: Path) -> None:
-    """Write one image; no file at the path breaks the law on trial."""
+    """Write one image; the law under test is broken if no file is made."""
     assert form.write is not None
     form.write([image], path)
     require(path.is_file(), "write made no file at the path that it was given")
 
 
 def read_own(form: Format, path: Path) -> Image:
-    """What the format has just written; here a typed error is a failure too."""
+    """Read what the format has just written; here a typed error is a failure too."""
     try:
         return read_one(form, path)
-    except Exception as error:  # whatever a foreign reader raises
+    except Exception as error:  # a reader of a plugin may raise anything
         raise broken(f"what it wrote cannot be read: {type(error).__name__}: {error}") from error
 
 
 def read_one(form: Format, file: Any) -> Image:
-    """The first image of a file."""
+    """Read the first image of a file."""
     with form.open(file, None) as source:
         return source.select(None)

@@ -1,4 +1,4 @@
-"""What every file format obeys. The record is asked itself, so that it need not be registered."""
+"""Laws of file formats. They call the record itself, so that it need not be registered."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def a_file_that_was_cut_is_refused(form: Format, trial: Trial) -> None:
     end = trial.draw("bytes left", st.integers(0, len(content) - 1))
     try:
         found = read_one(form, content[:end])
-    except Exception:  # `ccdfx.read` makes a FormatError of it
+    except Exception:  # `ccdfx.read` converts it to a FormatError
         return
     require(same_image(found, expected), f"{end} of {len(content)} bytes are read as {shown(found)}")
 
@@ -152,7 +152,7 @@ def no_file_stays_open(form: Format, trial: Trial) -> None:
     read_one(form, path)  # libraries may open something at first use
     before, sources = open_files(), []
     for name in (path, damaged):
-        with suppress(Exception):  # the damaged one may raise anything
+        with suppress(Exception):  # the damaged file may raise anything
             sources.append(form.open(name, None))
             with sources[-1] as source:
                 source.select(None)
@@ -187,7 +187,7 @@ LAWS = (
 
 
 def _kept_fields(form: Format, trial: Trial) -> set[str]:
-    """The fields that the format keeps, seen from an image that has them all: it must keep them always."""
+    """Return the fields that the format must always keep: those kept of an image that has them all."""
     if form.write is None:
         return set()
     array = np.arange(6, dtype=np.uint16).reshape(2, 3)
@@ -204,13 +204,13 @@ def _kept_fields(form: Format, trial: Trial) -> set[str]:
 def _same_field(image: Image, back: Image, name: str) -> bool:
     if name == "range":
         return back.range == image.range
-    if name == "header":  # a format may add cards of its own
+    if name == "header":  # a format may add its own cards
         return [card for card in back.header.cards if card in image.header.cards] == list(image.header.cards)
     return same_bytes(getattr(back, name), getattr(image, name))
 
 
 def _require_kept(image: Image | None, back: Image, kept: set[str]) -> None:
-    """Pixels always, what the format keeps as it was, and the rest as it was or not at all."""
+    """Require equal pixels, equal `kept` fields, and other fields equal or absent."""
     if image is None:
         return
     same = back.shape == image.shape and np.array_equal(back.array, image.array)

@@ -1,4 +1,4 @@
-"""Headers for property tests: every kind of card that FITS can hold."""
+"""Hypothesis strategies for headers: every kind of card that FITS can hold."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 from ccdfx.records.card import Card, Value
 from ccdfx.records.header import Header
 
-# What a file says of its own layout, and EXTNAME, which says what belongs together.
+# Keywords of the file layout. EXTNAME is reserved as well: it groups the HDUs of one image.
 _LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END"
 _RESERVED = {*_LAYOUT.split(), "CONTINUE", "HISTORY", "COMMENT", "EXTNAME"}
 _RESERVED_BEGINNINGS = ("NAXIS", "LTV", "LTM")
 
 
 def headers(*, max_cards: int = 8) -> st.SearchStrategy[Header]:
-    """Headers that a FITS file can hold without loss: duplicates, HISTORY, long keywords and long text included.
+    """Generate headers that a FITS file holds without loss.
+
+    They may have duplicates, HISTORY, long keywords and long text.
 
     Parameters
     ----------
     max_cards : int
-        The most cards that one has.
+        The maximum number of cards.
 
     Examples
     --------
@@ -34,7 +36,7 @@ def headers(*, max_cards: int = 8) -> st.SearchStrategy[Header]:
 
 @st.composite
 def _cards(draw: st.DrawFn) -> Card:
-    """Trailing blanks of a string mean nothing in FITS, and numbers are finite."""
+    """Generate cards without trailing blanks in strings, which FITS ignores, and with finite numbers."""
     kind = draw(st.sampled_from(("number", "text", "text", "history", "hierarch")))
     if kind == "history":
         return Card(draw(st.sampled_from(("HISTORY", "COMMENT", ""))), draw(_printable(72)).rstrip(), "")
@@ -58,7 +60,7 @@ def _printable(maximum: int) -> st.SearchStrategy[str]:
 
 
 def _texts() -> st.SearchStrategy[str]:
-    """Strings of all lengths; an ampersand at the end would ask for a CONTINUE line."""
+    """Generate strings of all lengths; an ampersand at the end would require a CONTINUE card."""
     return _printable(200).map(lambda text: text.rstrip(" &"))
 
 

@@ -1,4 +1,4 @@
-"""What every instrument obeys."""
+"""Laws of instruments."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ LAWS = (
 
 @st.composite
 def _own_headers(draw: st.DrawFn, instrument: Instrument, *, free: bool = False) -> Header:
-    """Headers that meet one group of the conditions, and one rule; with `free`, with values of any kind."""
+    """Generate headers that meet one group of the conditions and one rule.
+
+    With `free`, the values may be of any kind.
+    """
     when = list(draw(st.sampled_from(instrument.match)))
     if instrument.rules:
         when += draw(st.sampled_from(instrument.rules))[1]
@@ -115,7 +118,7 @@ def _own_headers(draw: st.DrawFn, instrument: Instrument, *, free: bool = False)
 
 
 def _meeting(test: Any) -> Any:
-    """A value that meets the test of a condition, or None for one that must be absent."""
+    """Return a value that meets the test of a condition, or None if the keyword must be absent."""
     if isinstance(test, tuple):
         return _meeting(test[0])
     if isinstance(test, bool):

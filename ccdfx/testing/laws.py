@@ -1,7 +1,7 @@
-"""How a law is put to the test: examples from hypothesis, and a failure that names law, plugin and example.
+"""The test of one law: examples from hypothesis, and a failure that names law, plugin and example.
 
-A law is a function ``law(record, trial)`` with the law's words as its name. It draws examples from the trial and calls
-`require`. Whatever else than a `CcdfxError` the record raises breaks the law that was on trial.
+A law is a function ``law(record, trial)``, named after what it requires. It draws examples from the trial and
+calls `require`. If the record raises anything but a `CcdfxError`, it breaks the law under test.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ccdfx.records.image import Image
 
 EXAMPLES = 20
 SECONDS = 2.0
-_PATIENCE = 10  # a law may go on for so many times the seconds that one call may take
+_PATIENCE = 10  # time limit of a law, in units of the time limit of one call
 _SHOWN = 600
 _LISTED = 12
 _CARDS = 5
 
 
 class ConformanceError(CheckFailedError, AssertionError):
-    """A plugin's object breaks a law.
+    """An object of a plugin breaks a law.
 
-    `law`, `plugin` (kind and name) and `example` (what was drawn, by name) say which; the example is as small as
-    hypothesis could make it.
+    The attributes are `law`, `plugin` (kind and name) and `example` (what was drawn, by name); hypothesis has
+    made the example as small as it could.
     """
 
     def __init__(self, plugin: str, law: str, words: str, example: dict[str, Any]) -> None:
@@ -52,10 +52,10 @@ class ConformanceError(CheckFailedError, AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a law gets besides the record.
+    """The arguments of a law besides the record.
 
-    `seconds`: how long one call may take. `options`: what the author of the plugin said of this record. `folder`: an
-    empty folder for the files of one example.
+    `seconds`: the time limit of one call. `options`: the options that the author of the plugin gave for this
+    record. `folder`: an empty folder for the files of one example.
     """
 
     seconds: float = SECONDS
@@ -66,7 +66,7 @@ class Trial:
     data: Any = None
 
     def draw(self, name: str, strategy: st.SearchStrategy[Any]) -> Any:
-        """A value that the failure will show under this name."""
+        """Draw a value, which the failure will show under this name."""
         value = self.data.draw(strategy, label=name)
         self.example[name] = value
         return value
@@ -76,26 +76,26 @@ Law = Callable[[Any, Trial], None]
 
 
 class _Broken(AssertionError):
-    """What `require` raises."""
+    """The exception that `require` raises."""
 
 
 class _OutOfTime(KeyboardInterrupt):
-    """Leaves hypothesis at once, as nothing but an interrupt does; never leaves `put_on_trial`."""
+    """An interrupt, which alone stops hypothesis at once; `put_on_trial` catches it."""
 
 
 def require(holds: Any, words: str) -> None:
-    """Break the law on trial unless `holds`."""
+    """Break the law under test unless `holds`."""
     if not holds:
         raise _Broken(words)
 
 
 def broken(words: str) -> AssertionError:
-    """What `require` raises, for a law that has to raise it itself."""
+    """Return the exception of `require`, for a law that must raise it itself."""
     return _Broken(words)
 
 
 def require_speed(call: Callable[[], object], seconds: float, what: str) -> None:
-    """Break the law on trial when `call` takes longer than `seconds`, the best of two after one to warm up."""
+    """Break the law under test if, after a first call, the best of two takes longer than `seconds`."""
     call()
     spent: list[float] = []
     while len(spent) < 2 and min(spent, default=seconds + 1) > seconds:
@@ -106,14 +106,15 @@ def require_speed(call: Callable[[], object], seconds: float, what: str) -> None
 
 
 def law_name(law: Law) -> str:
-    """The words of a law."""
+    """Return the name of a law in words."""
     return getattr(law, "__name__", "").replace("_", " ")
 
 
 def put_on_trial(law: Law, record: Any, subject: str, trial: Trial) -> None:
     """Raise ConformanceError when `record` breaks the law.
 
-    An example that the record refuses by a `CcdfxError` says nothing; when it refuses them all, that is a failure.
+    An example that the record refuses with a `CcdfxError` is not counted; it is a failure to refuse all of
+    them.
     """
     runs = _Runs(law, record, trial, end=time.monotonic() + _PATIENCE * trial.seconds)
     search = settings(
@@ -127,7 +128,7 @@ def put_on_trial(law: Law, record: Any, subject: str, trial: Trial) -> None:
         words = f"does not do the same twice: {_reason(runs.error)}, and then not again for the same example"
     except (_Broken, _OutOfTime, Unsatisfiable):
         words = _reason(runs.error) if runs.error else None
-    except Exception as error:  # a foreign object may fail in any way
+    except Exception as error:  # an object of a plugin may fail in any way
         words = _reason(runs.error or error)
     if words is None and not runs.passed and runs.refusal is not None:
         words = f"it refused every example, the last one so: {runs.refusal}"
@@ -137,7 +138,7 @@ def put_on_trial(law: Law, record: Any, subject: str, trial: Trial) -> None:
 
 @dataclass(slots=True)
 class _Runs:
-    """One law on trial, run by run: how often it held, and the last time that it did not."""
+    """The runs of one law: the number of passes, and the last failure."""
 
     law: Law
     record: Any
@@ -154,17 +155,17 @@ class _Runs:
         example: dict[str, Any] = {}
         with tempfile.TemporaryDirectory(prefix="ccdfx-law-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", RuntimeWarning)  # numpy's: no operation of ours lets one out
+            warnings.simplefilter("error", RuntimeWarning)  # of numpy: no operation of ccdfx may emit one
             warnings.simplefilter("ignore", CcdfxWarning)
             trial = replace(self.trial, data=data, example=example, folder=Path(folder))
             try:
                 self.law(self.record, trial)
             except CcdfxError as error:
                 self.refusal = error
-                if self.error is None:  # a refused example is none of a failure
+                if self.error is None:  # a refused example is not a failing one
                     self.failing = example
                 assume(False)
-            except UnsatisfiedAssumption:  # an example that cannot be drawn says nothing either
+            except UnsatisfiedAssumption:  # an example that cannot be drawn is not counted
                 raise
             except Exception as error:
                 self._remember(error, example)
@@ -175,7 +176,7 @@ class _Runs:
         self.passed += 1
 
     def _remember(self, error: BaseException, example: dict[str, Any]) -> None:
-        if self.error is None:  # from now on it only becomes smaller, which a slow object must not draw out
+        if self.error is None:  # limit the time of shrinking for a slow object
             self.end = min(self.end, time.monotonic() + self.trial.seconds)
         if self.error is None or len(shown(example)) <= len(shown(self.failing)):
             self.error, self.failing = error, example
@@ -190,20 +191,20 @@ def _reason(error: BaseException | None) -> str:
 
 
 def same_bytes(one: np.ndarray | None, two: np.ndarray | None) -> bool:
-    """Whether two planes agree to the last bit, type and shape included."""
+    """Return whether two planes agree to the last bit, including type and shape."""
     if one is None or two is None:
         return one is two
     return one.dtype == two.dtype and one.shape == two.shape and one.tobytes() == two.tobytes()
 
 
 def same_image(one: Image, two: Image) -> bool:
-    """Whether all fields of two images agree to the last bit."""
+    """Return whether all fields of two images agree to the last bit."""
     planes = all(same_bytes(getattr(one, n), getattr(two, n)) for n in ("array", "mask", "variance"))
     return planes and one.header == two.header and one.range == two.range
 
 
 def shown(value: Any) -> str:
-    """A value of an example in a line or a few: an image with its pixels."""
+    """Format a value of an example in one or a few lines; an image with its pixels."""
     if isinstance(value, Image):
         fields = [_plane(value.array), f"dtype {value.dtype}"]
         fields += [
@@ -230,7 +231,7 @@ def shown(value: Any) -> str:
 
 
 def _plane(array: np.ndarray) -> str:
-    """All values, or for a large array the most frequent one and what differs from it."""
+    """Format all values, or of a large array the most frequent one and the pixels that differ."""
     if array.size <= _LISTED:
         return str(array.tolist())
     values, counts = np.unique(array, return_counts=True, equal_nan=False)

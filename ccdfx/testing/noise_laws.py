@@ -1,4 +1,4 @@
-"""What every noise model obeys."""
+"""Laws of noise models."""
 
 from __future__ import annotations
 

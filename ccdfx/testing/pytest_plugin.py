@@ -1,8 +1,8 @@
 """The pytest plugin: a test for every law and every object of a plugin of ccdfx.
 
-A test module says ``ccdfx_conformance = ["my-plugin"]`` (or a list with `ccdfx.testing.Conformance` records), or pytest
-gets ``--ccdfx-conformance my-plugin``. pytest imports this module in every run in an environment that has ccdfx, so it
-imports nothing until one of the two is there.
+A test module sets ``ccdfx_conformance = ["my-plugin"]`` (or a list of `ccdfx.testing.Conformance` records),
+or pytest gets ``--ccdfx-conformance my-plugin``. pytest imports this module in every run in an environment
+that has ccdfx, so it imports nothing else until one of the two is present.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pytest_pycollect_makeitem(
     return Suite.from_parent(collector, name=NAME, plugins=obj)
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the tests
+@pytest.hookimpl(tryfirst=True)  # before -k and -m select tests
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
@@ -44,14 +44,14 @@ def pytest_collection_modifyitems(
 
 
 class Suite(pytest.Collector):
-    """The laws for some plugins."""
+    """A collector of the tests of some plugins."""
 
     def __init__(self, *, plugins: Any, **options: Any) -> None:
         super().__init__(**options)
         self.plugins = plugins
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One test for each law and record."""
+        """Yield a test for each law and record."""
         from ccdfx.testing.conformance import Conformance
 
         if isinstance(self.plugins, str) or not isinstance(self.plugins, list | tuple):
@@ -64,7 +64,7 @@ class Suite(pytest.Collector):
 
 
 class LawItem(pytest.Item):
-    """One law for one record."""
+    """The test of one law with one record."""
 
     def __init__(self, *, case: Any, **options: Any) -> None:
         super().__init__(**options)
@@ -74,7 +74,7 @@ class LawItem(pytest.Item):
         self.case.run()
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What was broken, and by which example, with the way into the plugin where it raised something."""
+        """Return the broken law with its example, and the traceback into the plugin if it raised an error."""
         from ccdfx.testing.laws import ConformanceError
 
         error = excinfo.value

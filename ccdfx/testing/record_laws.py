@@ -1,4 +1,4 @@
-"""What every record with options obeys, whatever its kind."""
+"""Laws of records with options, whatever their kind."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ccdfx.testing.laws import Trial, require
 def it_can_be_pickled(record: Any, trial: Trial) -> None:
     try:
         copy = pickle.loads(pickle.dumps(record))
-    except Exception as error:  # pickle raises whatever the object does
+    except Exception as error:  # the object may raise anything
         require(False, f"{type(error).__name__}: {printable(error)} (use functions of a module, no lambda)")
     else:
         require(type(copy) is type(record) and copy.name == record.name, f"its copy is {copy!r}")
 
 
 def require_refusals(options: Mapping[str, Any], use: Callable[[dict[str, Any]], object]) -> None:
-    """Break the law on trial when `use` takes nonsense for an option, or raises something else than a CcdfxError."""
+    """Break the law under test unless `use` raises a CcdfxError for every invalid value of an option."""
     for name, value in options.items():
         for nonsense in _nonsense(value):
             said = f"{name}={nonsense!r}"

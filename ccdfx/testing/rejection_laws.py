@@ -1,4 +1,4 @@
-"""What every rejection rule obeys, seen through `ccdfx.stack` alone."""
+"""Laws of rejection rules, tested through `ccdfx.stack` alone."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def infinite_limits_reject_nothing(rule: Rejection, trial: Trial) -> None:
     try:
         open_rule = rule.configure(**dict.fromkeys(sides, np.inf))
     except CcdfxError:
-        return  # its limits are no multiples of a noise
+        return  # its limits are not in units of sigma
     result = stack(_frames(trial, rule), reject=open_rule) if sides else None
     rejected = result is not None and (result.rejected_low.any() or result.rejected_high.any())
     require(not rejected, f"{open_rule!r} rejects")
@@ -150,7 +150,7 @@ def _frames(
     trial: Trial, rule: Rejection, count: tuple[int, int] = (3, 7), *, masked: bool | None = None,
     dtypes: tuple[str, ...] = ("u2", "f4", "f8"), most: int = 3,
 ) -> list[Image]:  # fmt: skip
-    """Frames of small whole numbers, so that there are ties and no rounding."""
+    """Draw frames of small whole numbers, so that there are ties and no rounding."""
     shapes = st.tuples(st.integers(1, most), st.integers(1, most))
     plain = stacks(
         count=count, dtypes=("u2",), shapes=shapes, values=(0, _MOST), masked=masked, variance=False
@@ -161,7 +161,7 @@ def _frames(
 
 
 def _as(frame: Image, dtype: str) -> Image:
-    """The frame with pixels of another type; in floats the largest value stands for NaN."""
+    """Convert the pixels of a frame; in floats the largest value becomes NaN."""
     array = frame.array.astype(dtype)
     return frame.replace(
         array=np.where(array == _MOST, np.nan, array).astype(dtype) if dtype != "u2" else array
@@ -169,7 +169,7 @@ def _as(frame: Image, dtype: str) -> Image:
 
 
 def _needs_variance(rule: Rejection) -> bool:
-    """Whether the rule refuses frames that have none."""
+    """Return whether the rule refuses frames without a variance."""
     plain = [np.full((1, 1), level) for level in (1.0, 2.0, 3.0, 4.0, 5.0)]
     try:
         stack(plain, reject=rule)

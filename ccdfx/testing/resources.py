@@ -1,4 +1,4 @@
-"""What a process holds open."""
+"""Number of files that the process has open."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import suppress
 
 
 def open_files() -> int:
-    """How many files this process has open; 0 on a system that does not say."""
-    gc.collect()  # a file that only waits for the collector is not held
+    """Count the open files of this process; 0 where the system does not list them."""
+    gc.collect()  # close files of unreachable objects first
     for folder in ("/proc/self/fd", "/dev/fd"):
         with suppress(OSError):
             return len(os.listdir(folder))

@@ -1,4 +1,4 @@
-"""What every scaling obeys."""
+"""Laws of scalings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ccdfx.scalings import Scaling, scale, unscale
 from ccdfx.testing.laws import Trial, require, require_speed, same_bytes
 from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
 
-_MOST = 90.0  # so that exponentials of them are numbers
-_EDGE = 0.05  # so far from the ends of the domain slopes are measured
+_MOST = 90.0  # the largest value, so that its exponential is finite
+_EDGE = 0.05  # distance from the ends of the domain at which slopes are measured
 
 
 def the_input_never_changes(scaling: Scaling, trial: Trial) -> None:
@@ -118,7 +118,7 @@ LAWS = (
 
 def _apply(scaling: Scaling, name: str, array: np.ndarray) -> Any:
     function = getattr(scaling, name)
-    with np.errstate(all="ignore"):  # as `scale` calls it
+    with np.errstate(all="ignore"):  # as in `scale`
         return None if function is None else function(array, **scaling.parameters)
 
 
@@ -134,7 +134,7 @@ def _bounds(scaling: Scaling, margin: float) -> tuple[float, float]:
 def _values(
     trial: Trial, scaling: Scaling, dtypes: tuple[str, ...] = ("f8",), margin: float = 0
 ) -> np.ndarray:
-    """Values in the domain."""
+    """Draw values in the domain."""
     low, high = _bounds(scaling, margin)
     dtype = trial.draw("dtype", st.sampled_from(dtypes)) if len(dtypes) > 1 else dtypes[0]
     unit = trial.draw("values", hnp.arrays(np.float64, (1, 4), elements=st.floats(0, 1, width=32)))

@@ -1,4 +1,4 @@
-"""What every reduction step obeys."""
+"""Laws of reduction steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _USER_FLAG = 64
 
 def the_input_never_changes(step: Step, trial: Trial) -> None:
     image = _image(trial)
-    # Views of arrays that can be written, as a careless function would find them.
+    # Writeable arrays, so that a function that changes its input is detected.
     open_image = Image(image.array, image.header, image.mask, image.range, image.variance)
     for plane in (open_image.array, open_image.mask, open_image.variance):
         if plane is not None and plane.base is None:
@@ -115,7 +115,7 @@ def a_flagged_pixel_stays_flagged(step: Step, trial: Trial) -> None:
 def masks_only_grow(step: Step, trial: Trial) -> None:
     image = _image(trial, masked=True)
     if not _stays_in_place(step, image):
-        return  # pixels come out elsewhere
+        return  # the step moves pixels
     lost = image.mask & ~_flags(step(image))
     require(not lost.any(), f"a flag is lost at (y, x) {_places(lost)}")
 
@@ -125,7 +125,7 @@ def sky_positions_stay(step: Step, trial: Trial) -> None:
     result = step(image)
     window, frame = result.range, image.range
     if result.wcs is None or (window == frame and not _stays_in_place(step, image)):
-        return  # without a WCS nothing is claimed, and one that moves pixels knows where to
+        return  # no WCS to compare, or the step moves pixels
     x, y = window.x_lower - frame.x_lower, window.y_lower - frame.y_lower
     there, here = result.wcs.all_pix2world(0.5, 1.5, 0), image.wcs.all_pix2world(x + 0.5, y + 1.5, 0)
     require(
@@ -175,7 +175,7 @@ def nonsense_in_an_option_is_a_typed_error(step: Step, trial: Trial) -> None:
 
 
 def it_is_fast(step: Step, trial: Trial) -> None:
-    for shape in ((512, 512), SHAPE):  # the small one where an option, such as a master frame, wants it
+    for shape in ((512, 512), SHAPE):  # the small one if an option such as a master frame requires it
         image = Image(np.full(shape, 100, np.float32), _HEADER)
         with suppress(CcdfxError):
             require_speed(partial(step, image), trial.seconds, f"a frame of {shape[0]} x {shape[1]} pixels")
@@ -197,11 +197,11 @@ LAWS = (
 def _images(
     draw: st.DrawFn, dtypes: tuple[str, ...], low: float, masked: bool | None, variance: bool | None
 ) -> Image:
-    """Frames of one shape; columns 8 and 9 are good everywhere, so that they can be an overscan."""
+    """Generate frames of one shape; columns 8 and 9 are good everywhere, so that they can be an overscan."""
     dtype = np.dtype(draw(st.sampled_from(dtypes)))
     least = int(low) if dtype.kind != "u" else 0
     array = draw(hnp.arrays(np.int16, SHAPE, elements=st.integers(least, 6000)))
-    # Arrays that hypothesis draws are mostly one value; a seed makes all pixels differ, and shrinks to 0.
+    # Arrays drawn by hypothesis have mostly equal pixels; a seed, which shrinks to 0, makes them all differ.
     seed = draw(st.integers(0, 2**16))
     if seed:
         array = np.random.default_rng(seed).integers(least, 6000, SHAPE)
@@ -232,7 +232,7 @@ def _flags(image: Image) -> np.ndarray:
 
 
 def _stays_in_place(step: Step, image: Image) -> bool:
-    """Whether a flag comes out where it was, and nowhere else in a frame without others."""
+    """Return whether the step keeps two flags at their pixels, and the window."""
     mask = np.zeros(image.shape, np.uint8)
     mask[1, 2] = mask[2, 5] = _USER_FLAG
     result = step(image.replace(mask=mask))
@@ -240,6 +240,6 @@ def _stays_in_place(step: Step, image: Image) -> bool:
 
 
 def _places(spots: np.ndarray) -> str:
-    """The first few pixels of those that are not zero."""
+    """Format the first three pixels that are not zero."""
     found = [tuple(map(int, at)) for at in np.argwhere(spots)]
     return ", ".join(map(str, found[:3])) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

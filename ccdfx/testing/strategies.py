@@ -1,4 +1,4 @@
-"""Hypothesis strategies for images and what belongs to them. They compose, and they shrink to small examples."""
+"""Hypothesis strategies for images, masks, windows, stacks, recipes and FITS files."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def images(
     headers: st.SearchStrategy[Header] | None = None,
     windows: bool = True,
 ) -> Image:
-    """Images of all types, shapes and fillings.
+    """Generate images of all types, shapes, masks, variances and headers.
 
     Parameters
     ----------
     dtypes : sequence of numpy types
-        One of them is taken.
+        One of them is drawn.
     shapes : (ny, nx) or a strategy of such
     values : (low, high), optional
-        The bounds of the pixel values; without them all that the type can hold.
+        The bounds of the pixel values; by default those of the type.
     finite : bool
         False: pixels of floats may be NaN and infinite too.
     masked, variance : bool, optional
-        Whether there is one; without a word, sometimes. A variance is finite and of float32 or float64.
+        Whether there is one; by default this is drawn. A variance is finite and of float32 or float64.
     headers : strategy of Header, optional
     windows : bool
         Whether some images are windows of larger frames.
@@ -71,7 +71,7 @@ def images(
 
 
 def masks(shape: tuple[int, int], *, flags: Sequence[int] = FLAGS) -> st.SearchStrategy[np.ndarray]:
-    """Masks of `shape` (ny, nx): uint8, of the given flags; 0 is a good pixel.
+    """Generate masks of `shape` (ny, nx): uint8, with the given flags; 0 is a good pixel.
 
     >>> from hypothesis import find
     >>> find(masks((1, 2)), lambda mask: mask.all())
@@ -82,7 +82,7 @@ def masks(shape: tuple[int, int], *, flags: Sequence[int] = FLAGS) -> st.SearchS
 
 @st.composite
 def ranges(draw: st.DrawFn, shape: tuple[int, int]) -> Range:
-    """Windows that lie in a frame of `shape` (ny, nx) and hold at least one pixel.
+    """Generate windows that lie in a frame of `shape` (ny, nx) and hold at least one pixel.
 
     >>> from hypothesis import find
     >>> find(ranges((3, 4)), lambda window: window.x_lower > 1)
@@ -105,12 +105,12 @@ def stacks(
     masked: bool | None = None,
     variance: bool | None = None,
 ) -> list[Image]:
-    """Frames that can be combined: of one shape, type and window, all with a variance or none.
+    """Generate frames to combine: of one shape, type and window, and with a variance either all or none.
 
     Parameters
     ----------
     count : (least, most)
-        How many frames.
+        The bounds of the number of frames.
     dtypes, shapes, values, finite, masked, variance
         As for `images`.
 
@@ -130,7 +130,9 @@ def stacks(
 
 
 def recipes(*, max_steps: int = 4) -> st.SearchStrategy[str]:
-    """Recipes (TOML text) of built-in steps that take any image; ``ccdfx.read_recipe`` makes the pipeline.
+    """Generate recipes (TOML text) of built-in steps that take any image.
+
+    ``ccdfx.read_recipe`` converts one to a pipeline.
 
     >>> from hypothesis import find
     >>> print(find(recipes(), lambda text: "to_electrons" in text))
@@ -149,16 +151,16 @@ def fits_files(
     suffixes: Sequence[str] = (".fits",),
     damaged: bool = False,
 ) -> st.SearchStrategy[bytes]:
-    """The bytes of FITS files, which ``ccdfx.read`` takes like a path.
+    """Generate the bytes of FITS files, which ``ccdfx.read`` takes like a path.
 
     Parameters
     ----------
     images : strategy of Image
-        What they hold.
+        The images in the files.
     suffixes : sequence of str
-        ``.fits``, ``.fits.gz`` or ``.fits.fz``: one of them is taken.
+        ``.fits``, ``.fits.gz`` or ``.fits.fz``: one of them is drawn.
     damaged : bool
-        True: the file was cut, or some of its bytes were changed.
+        True: the file is truncated, or some of its bytes are changed.
 
     Examples
     --------

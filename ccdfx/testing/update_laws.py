@@ -1,4 +1,4 @@
-"""What `Format.update` obeys, where a format has it: a window changes, and nothing else."""
+"""Laws of `Format.update`, for formats that have it: a window changes, and nothing else."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def an_update_that_cannot_be_is_refused_and_leaves_the_file(form: Format, trial:
 
 
 def _file(form: Format, trial: Trial) -> tuple[Path, list[Image]]:
-    """A file to update, and what it holds behind the first image where the format keeps several."""
+    """Return a file to update, and the images after the first one if the format holds several."""
     path, image = file_of(form, trial)
     if image is None or form.write is None:
         return path, []
@@ -96,7 +96,7 @@ def _selected(source: Any) -> Image:
 
 @st.composite
 def _parts(draw: st.DrawFn, old: Image, window: Range) -> Image:
-    """Images of a window that can be put into another one: of its type, with a variance where it has one."""
+    """Generate images to paste into a window of `old`: of its type, and with a variance if it has one."""
     there = old.select(_in_parent(old, window))
     more = images(
         dtypes=[old.dtype], shapes=window.shape, variance=old.variance is not None, headers=st.just(Header()),
@@ -115,20 +115,20 @@ def _in_parent(image: Image, window: Range) -> Range:
 
 
 def _empty(form: Format, trial: Trial) -> Path:
-    """The empty file that an update is given to write to."""
+    """Create the empty file that an update writes to."""
     target = trial.folder / f"target{form.suffixes[0]}"
     target.write_bytes(b"")
     return target
 
 
 def _plane(image: Image, name: str) -> np.ndarray | None:
-    """A plane of an image; no mask is a mask without flags."""
+    """Return a plane of an image; for no mask, a mask without flags."""
     plane = getattr(image, name)
     return np.zeros(image.shape, np.uint8) if plane is None and name == "mask" else plane
 
 
 def _holds(found: np.ndarray, wanted: np.ndarray, part: Image) -> bool:
-    """Whether flags are those of the part; a reader may add NO_DATA where a value is missing."""
+    """Return whether the flags are those of the part; a reader may add NO_DATA where a value is missing."""
     added = np.where(np.isfinite(part.array), 0, np.uint8(Flag.NO_DATA))
     return not ((found ^ wanted) & ~added).any()
 

@@ -160,7 +160,7 @@ def project(costs: Costs, nothing: Spent) -> None:
 
 
 def spending(watch: Client, engine: ccdfx.Engine, work: Callable[[ccdfx.Engine], object]) -> Spent:
-    """What the work costs on the engine, when it is done the second time."""
+    """Return what the work costs on the engine, when it is done the second time."""
     moved = {"tasks": 0, "sent": 0, "received": 0}
 
     def counted(function: Any, tiles: Iterable[Any]) -> Iterator[Any]:

@@ -47,13 +47,13 @@ def main(count: int = 25, side: int = 2048) -> None:
 
 
 def combined(folder: Path, kind: str, count: int) -> np.ndarray:
-    """The median of all frames of a kind."""
+    """Return the median of all frames of a kind."""
     frames = [ccdfx.open_source(folder / f"{i}{kind}") for i in range(count)]
     return ccdfx.combine(frames).array
 
 
 def typical(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """The medians of wall and CPU seconds."""
+    """Return the medians of wall and CPU seconds."""
     wall, cpu = zip(*pairs, strict=True)
     return statistics.median(wall), statistics.median(cpu)
 

@@ -1,4 +1,4 @@
-"""The engine "dask" of ccdfx: tiles on the workers of a dask.distributed cluster, which open the files themselves."""
+"""The engine "dask" of ccdfx: workers of a dask.distributed cluster read files and compute tiles."""
 
 from __future__ import annotations
 

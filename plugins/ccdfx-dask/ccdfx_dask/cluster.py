@@ -1,4 +1,4 @@
-"""A connection to a cluster: the one at an address, or one of processes on this machine."""
+"""Connections to a cluster: one at an address, or one of processes on this machine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A connection, how many tiles the workers run at a time, and the bytes that each of these may take.
+    """A connection, the number of tiles that the workers compute at a time, and the bytes for each tile.
 
-    `memory` is half of what a worker says that it may use, for each of its threads; None where none says it.
+    `memory` is half the smallest memory limit of a worker, divided by its threads; None if no worker has a
+    limit.
     """
 
     client: Client
@@ -30,12 +31,12 @@ class Cluster:
 
 @contextmanager
 def connected(options: Options) -> Iterator[Cluster]:
-    """The connection, closed at the end of the block; a cluster that was started for it ends then too.
+    """Connect to a cluster for the block; a cluster started for it ends with the block.
 
     Raises
     ------
     ClusterError
-        No scheduler, no workers, or workers with another version of ccdfx or none.
+        Without a scheduler or workers, or when a worker has another version of ccdfx or none.
     """
     if options.scheduler is None:
         with _processes(options.workers) as cluster, _client(cluster, options) as client:
@@ -47,10 +48,10 @@ def connected(options: Options) -> Iterator[Cluster]:
 
 @contextmanager
 def _processes(workers: int | None) -> Iterator[Any]:
-    """Worker processes of one thread each on this machine, started again when one ends."""
+    """Start worker processes of one thread each on this machine; one that ends is started again."""
     from distributed import LocalCluster
 
-    # The web page is on any free port. No log: errors come back, and a worker that ended is started again.
+    # The dashboard takes any free port. No log: errors are raised here, and a worker that ends is restarted.
     with LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -78,7 +79,7 @@ def _client(scheduler: Any, options: Options) -> Iterator[Client]:
 
 
 def _require_address(scheduler: Any) -> None:
-    """Refuse what is no address: a client of it would be given up only after a minute, and not in silence."""
+    """Refuse an invalid address: a client would fail only after a minute, and log errors."""
     from distributed.comm.addressing import get_address_host_port
 
     try:
@@ -96,12 +97,12 @@ def _address(scheduler: Any) -> str:
 
 
 def address_of(client: Client) -> str:
-    """Where its scheduler listens."""
+    """Return the address of the scheduler of a client."""
     return getattr(client.scheduler, "address", "that went away")
 
 
 def _checked(client: Client, options: Options) -> Cluster:
-    """The cluster, after a look at every worker."""
+    """Wait for a worker, check the versions of all workers, and return the cluster."""
     address = address_of(client)
     try:
         client.wait_for_workers(1, timeout=options.timeout)
@@ -118,7 +119,7 @@ def _checked(client: Client, options: Options) -> Cluster:
 
 
 def _require_versions(client: Client) -> None:
-    """Refuse workers that would not understand the work, or do another thing."""
+    """Refuse workers that cannot load ccdfx and ccdfx-dask or have another version of ccdfx."""
     from ccdfx_dask.remote import require_version, version
 
     found = client.run(version, on_error="return")

@@ -1,4 +1,4 @@
-"""The record of the engine and its options."""
+"""Record of the engine "dask", and its options."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from ccdfx import ArgumentError, ArgumentTypeError, Engine
 
 MOST_SENT = 8 * 2**20
-SLOT_MEMORY = 2**30  # where a worker does not say how much it has, or has plenty
+SLOT_MEMORY = 2**30  # bytes for a tile: the maximum, also used if no worker has a memory limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options of the engine, checked; `dask_engine` says what they are."""
+    """The validated options of the engine; see `dask_engine`."""
 
     scheduler: Any = None
     workers: int | None = None
@@ -60,31 +60,32 @@ def _whole(name: str, value: Any, *, least: int, optional: bool = False) -> None
 
 
 def dask_engine(**options: Any) -> Engine:
-    """Tiles on the workers of a dask.distributed cluster; results are the same to the last byte.
+    """Return an engine that runs tiles on a dask.distributed cluster; results are the same to the last byte.
 
     Parameters
     ----------
     scheduler : str or cluster, optional
-        The address of a running scheduler, such as ``"tcp://host:8786"``, or a cluster object of dask. By default
-        worker processes are started on this machine, and end with the block.
+        The address of a running scheduler, such as ``"tcp://host:8786"``, or a cluster object of dask. By
+        default worker processes are started on this machine, and end with the block.
     workers : int, optional
-        How many processes these are; one for each usable processor by default.
+        The number of these processes; by default one for each usable processor.
     retries : int
-        How often a tile is tried again after an error that may pass: an unreadable file, or one that is none of
-        ccdfx's. A tile whose worker ended is tried again in any case, as often as the cluster allows.
+        How often a tile is tried again after an error that may be temporary: an unreadable file, or an error
+        that is not a CcdfxError. A tile whose worker ended is always tried again, as often as the cluster
+        allows.
     sent : int
-        Bytes, compressed, that the description of the work may take on its way through the scheduler: the names of
-        the files, their layout, factors. Frames in memory are part of it.
+        The maximum size, in bytes and compressed, of the description of the work, which is sent through the
+        scheduler: names of files, their layout, factors, and frames in memory.
     timeout : float
         Seconds to wait for the scheduler and for a first worker.
     direct : bool
-        Whether results come straight from the workers; False where this process cannot reach them, and the
-        scheduler is to hand them on.
+        Whether results come directly from the workers; False where this process cannot reach them, so that
+        the scheduler must pass the results on.
 
     Returns
     -------
     Engine
-        It connects when `ccdfx.engine` enters it.
+        The connection is made when `ccdfx.engine` enters it.
 
     Examples
     --------
@@ -98,12 +99,12 @@ def dask_engine(**options: Any) -> Engine:
 
 @contextmanager
 def _opened(options: Options) -> Iterator[Engine]:
-    """The engine with a connection, which ends with the block."""
+    """Connect the engine for the block."""
     from ccdfx_dask.cluster import connected
     from ccdfx_dask.tiles import TileMap
 
     with connected(options) as cluster:
         tiles = TileMap(cluster.client, cluster.slots, options)
         memory = cluster.slots * min(cluster.memory or SLOT_MEMORY, SLOT_MEMORY)
-        # A task costs milliseconds and a file on a network is slow to open: tiles as high as memory allows.
+        # A task costs milliseconds, and opening a remote file is slow: use tiles as high as memory allows.
         yield Engine("dask", tiles, cluster.slots, memory, tile=memory)

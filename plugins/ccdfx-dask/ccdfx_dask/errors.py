@@ -1,4 +1,4 @@
-"""What can go wrong between this process and a cluster."""
+"""The error of a cluster."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ccdfx import CcdfxError
 
 
 class ClusterError(CcdfxError):
-    """A cluster cannot be reached, does not fit, or lost a tile for good."""
+    """A cluster cannot be reached, is not compatible, or has finally lost a tile."""

@@ -1,4 +1,4 @@
-"""Functions and tiles as bytes that another process understands."""
+"""Serialisation of functions and tiles for other processes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import cloudpickle
 
 from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, FileError, Image, Master, read_master
 
-SMALL = 2**16  # bytes of a master that is not worth a look at its file
+SMALL = 2**16  # bytes; a master up to this size is sent itself, without reading its file
 
 
 def packed(thing: Any) -> bytes:
-    """The bytes, compressed: headers of frames are much alike. Masters go by the names of their files."""
+    """Pickle an object, a large master by the name of its file, and compress it: headers are much alike."""
     with io.BytesIO() as stream:
         _Pickler(stream).dump(thing)
         return zlib.compress(stream.getbuffer(), 1)
 
 
 def unpacked(data: bytes) -> Any:
-    """What was packed."""
+    """Restore a packed object."""
     return cloudpickle.loads(zlib.decompress(data))
 
 
 def sendable(thing: Any, most: int) -> bytes:
-    """The bytes, not more than `most`.
+    """Pack an object into at most `most` bytes.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def sendable(thing: Any, most: int) -> bytes:
         data = packed(thing)
     except CcdfxError:
         raise
-    except (TypeError, AttributeError, ValueError, PicklingError) as error:  # pickle's ways to say no
+    except (TypeError, AttributeError, ValueError, PicklingError) as error:  # the errors of pickle
         raise ArgumentTypeError(
             "work", f"cannot be sent to other processes: {error}", value=type(thing).__name__,
             remedy="give frames as sources of files, ccdfx.open_source(path)",
@@ -56,7 +56,7 @@ def sendable(thing: Any, most: int) -> bytes:
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Sends a large master by the name of its file, where that holds what the master holds."""
+    """A pickler that sends a large master by the name of its file, if the file has the same content."""
 
     def reducer_override(self, thing: Any) -> Any:
         if isinstance(thing, Master) and thing.image.array.nbytes > SMALL and _is_in_its_file(thing):
@@ -69,13 +69,13 @@ def _is_in_its_file(master: Master) -> bool:
         return False
     try:
         found = read_master(master.name)
-    except CcdfxError:  # the name of another thing than a file of ours, or an image that must be asked for
+    except CcdfxError:  # not a file that ccdfx reads, or one with an image that hdu= must select
         return False
     return found.sha256 == master.sha256 and _content(found.image) == _content(master.image)
 
 
 def _content(image: Image) -> tuple[Any, ...]:
-    """What two images must agree in to be the same; NaN equals NaN."""
+    """Return the fields in which equal images agree, as bytes, so that NaN equals NaN."""
     planes = (
         None if p is None else (p.dtype, p.tobytes()) for p in (image.array, image.mask, image.variance)
     )
@@ -83,7 +83,7 @@ def _content(image: Image) -> tuple[Any, ...]:
 
 
 def _master(name: str, sha256: str) -> Master:
-    """The master of a file, which must be as it was when it was sent."""
+    """Read a master from its file, which must be unchanged since the master was sent."""
     found = read_master(name)
     if found.sha256 != sha256:
         raise FileError(

@@ -1,4 +1,4 @@
-"""What runs on the workers."""
+"""Functions that run on the workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccdfx_dask.packing import unpacked
 
 @cache
 def version() -> str:
-    """The version of ccdfx that is installed here."""
+    """Return the version of ccdfx that is installed here."""
     import ccdfx
 
     return ccdfx.__version__
@@ -22,16 +22,16 @@ def version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error that another attempt would only repeat, as a result."""
+    """An error that another attempt would only repeat, returned as a result."""
 
     error: CcdfxError
 
 
 @dataclass(frozen=True)
 class Work:
-    """A packed function on a worker, unpacked there once; workers hand it on to each other as it is packed.
+    """A packed function, unpacked once on each worker; workers pass it to each other in packed form.
 
-    `sender` is the version of ccdfx that packed it: a worker that came late has not been looked at.
+    `sender` is the version of ccdfx that packed it: a worker that joined late must check it itself.
     """
 
     data: bytes
@@ -53,17 +53,20 @@ class Work:
 
 
 def run_tile(work: Work, tile: bytes) -> Any:
-    """The result of a tile, or a `Failure`. Only what may pass is raised, and with that tried again."""
+    """Compute a tile; return a permanent error as a `Failure`.
+
+    An error that may be temporary is raised, so that dask tries the tile again.
+    """
     try:
         return work.function(unpacked(tile))
     except CcdfxError as error:
         if isinstance(error, FileError) and not isinstance(error, FormatError):
-            raise  # a file server may be back in a moment
+            raise  # the file server may be available again soon
         return Failure(error)
 
 
 def require_version(found: str, sender: str, worker: str) -> None:
-    """Refuse a worker that would not understand the work, or do another thing."""
+    """Refuse a worker with another version of ccdfx."""
     if found != sender:
         raise ClusterError(
             f"worker {worker}", f"must have the version of ccdfx that sends the work, {sender}", value=found,

@@ -1,4 +1,4 @@
-"""Tiles as tasks of a cluster, a bounded number at a time, with their results in order."""
+"""Tiles as tasks of a cluster: a bounded number at a time, with results in order."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 
     from ccdfx_dask.engine import Options
 
-IN_FLIGHT = (
-    3  # tiles a slot: one that runs, one that waits for it, one whose result waits for those before it
-)
+# Tiles for each slot: one is computed, one waits for it, and the result of one waits for those before it.
+IN_FLIGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TileMap:
-    """Maps a function over tiles on a cluster.
+    """A map of a function over tiles on a cluster.
 
-    The function travels once, as the result of a task that any worker can do again and workers pass on to each
-    other, so that nothing is lost with a worker. A tile is a task of its own. Its result goes from the worker to this
-    process.
+    The function is sent once, as the result of a task: workers pass it on to each other, and any worker can
+    repeat the task, so that it is not lost with a worker. Each tile is a separate task, and its result goes
+    from the worker to this process.
     """
 
     client: Client
@@ -66,11 +65,11 @@ class TileMap:
                     yield result
         finally:
             if waiting:
-                with suppress(Exception):  # what ended the work is told, not what ended with it
+                with suppress(Exception):  # raise the error that ended the work, not one of the cancellation
                     self.client.cancel([*waiting, work], force=True)
 
     def _gathered(self, futures: list[Future]) -> list[Any]:
-        """The results; what a tile raised is raised as it was there."""
+        """Collect the results; an error in a tile is raised here."""
         from distributed import KilledWorker
         from distributed.client import CancelledError
 
@@ -89,6 +88,6 @@ class TileMap:
 
 
 def _finished(waiting: deque[Future]) -> list[Future]:
-    """The first, finished or not, and those after it that are done: they come in one message."""
+    """Return the first future, finished or not, and the finished ones after it, to gather in one message."""
     first, *others = waiting
     return [first, *itertools.takewhile(lambda future: future.status == "finished", others)]

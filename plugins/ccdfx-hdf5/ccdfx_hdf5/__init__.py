@@ -1,7 +1,7 @@
 """HDF5 files for ccdfx: its own images, and datasets of other programs.
 
-The format is found by ccdfx itself; `write` has the options that ``ccdfx.write`` does not know, `list_images` tells
-what a file holds.
+ccdfx finds the format itself; `write` has options that ``ccdfx.write`` lacks, and `list_images` lists the
+images in a file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A header as a table of three columns: keyword, value, comment.
+"""Headers as tables of three columns: keyword, value, comment.
 
-The value is JSON, which tells text from numbers, and holds floats and large integers to the last digit; a complex
-number is ``{"complex": [re, im]}``. Columns are UTF-8 of fixed width, so that the size of a table is known before it
-is read.
+The value is JSON, which distinguishes text from numbers and keeps all digits of floats and large integers; a
+complex number is ``{"complex": [re, im]}``. Columns are UTF-8 of fixed width, so that the size of a table is
+known before it is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST_ATTRIBUTES = 5000
 
 
 def to_table(header: Header) -> np.ndarray:
-    """The cards as a numpy table."""
+    """Convert a header to a numpy table of its cards."""
     rows = [tuple(map(_bytes, (card.keyword, _json(card.value), card.comment))) for card in header.cards]
     widths = [max([1, *map(len, column)]) for column in zip(*rows, strict=True)] or [1, 1, 1]
     if sum(widths) * len(rows) > MOST_BYTES:
@@ -34,7 +34,7 @@ def to_table(header: Header) -> np.ndarray:
 
 
 def from_table(dataset: h5py.Dataset, name: str) -> Header:
-    """The header of a table."""
+    """Read a header from a table."""
     kind = dataset.dtype
     if kind.names != COLUMNS or any(kind[column].kind != "S" for column in COLUMNS) or dataset.ndim != 1:
         raise FormatError(
@@ -48,7 +48,7 @@ def from_table(dataset: h5py.Dataset, name: str) -> Header:
 
 
 def from_attributes(dataset: h5py.Dataset, name: str) -> Header:
-    """The attributes of a foreign dataset that are single numbers or texts, as cards; `units` is BUNIT."""
+    """Read attributes of a foreign dataset, single numbers or texts, as cards; `units` becomes BUNIT."""
     if len(dataset.attrs) > _MOST_ATTRIBUTES:
         raise FormatError(name, f"has more than {_MOST_ATTRIBUTES} attributes", value=len(dataset.attrs))
     cards, total = [], 0
@@ -63,7 +63,7 @@ def from_attributes(dataset: h5py.Dataset, name: str) -> Header:
 
 
 def _scalar(attribute: Any) -> Any:
-    """A single number or text, or None; nothing else is read."""
+    """Read an attribute that is a single number or text; return None for any other, without reading it."""
     kind = attribute.get_type()
     if attribute.shape not in ((), (1,)) or not isinstance(
         kind, h5py.h5t.TypeStringID | h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID

@@ -1,7 +1,7 @@
-"""The bytes of a file, on disk or in memory: for the library, and for reading pixels past it.
+"""The bytes of a file, on disk or in memory, for the HDF5 library and for reading pixels without it.
 
-A file on disk is opened for each reading, so that thousands of sources need few handles and can be pickled. What it
-was when it was first seen, it must be at every later reading.
+A file on disk is opened for each reading, so that thousands of sources need few handles and can be pickled.
+The file must not change between the first and later readings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import h5py
 
 from ccdfx import ArgumentTypeError, CcdfxError, FileError, FormatError
 
-IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
+IN_MEMORY_LIMIT = 2 << 30  # maximum number of bytes read from a file object
 Reader = Callable[[int, int], bytes]
 
 
@@ -35,7 +35,7 @@ class FileContent:
 
     @contextmanager
     def open(self) -> Iterator[h5py.File]:
-        """The file as the library sees it."""
+        """Open the file with the HDF5 library."""
         with _file_errors(self.name):
             self._require_unchanged(os.stat(self.path))
         with damage(self.name), h5py.File(self.path, "r", locking="best-effort") as file:
@@ -43,7 +43,7 @@ class FileContent:
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """``read(offset, count)``, without the library and its lock."""
+        """Yield ``read(offset, count)``, which needs neither the HDF5 library nor its lock."""
         with _file_errors(self.name):
             handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -67,13 +67,13 @@ class MemoryContent:
 
     @contextmanager
     def open(self) -> Iterator[h5py.File]:
-        """The bytes as the library sees them."""
+        """Open the bytes with the HDF5 library."""
         with damage(self.name), h5py.File(io.BytesIO(self._data), "r") as file:
             yield file
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """``read(offset, count)``, without the library and its lock."""
+        """Yield ``read(offset, count)``, which needs neither the HDF5 library nor its lock."""
         yield lambda offset, count: self._data[offset : offset + count]
 
 
@@ -81,7 +81,7 @@ Content = FileContent | MemoryContent
 
 
 def content_of(file: Any) -> Content:
-    """The content of a path, of bytes, or of a binary file object, which is read from where it stands."""
+    """Return the content of a path, of bytes, or of a binary file object from its current position."""
     if isinstance(file, str | os.PathLike):
         return FileContent(file)
     if isinstance(file, bytes | bytearray | memoryview):
@@ -101,7 +101,7 @@ def content_of(file: Any) -> Content:
 
 @contextmanager
 def damage(name: str) -> Iterator[None]:
-    """Whatever the library raises becomes an error that names the file."""
+    """Convert any error of the HDF5 library to an error that names the file."""
     try:
         yield
     except CcdfxError:
@@ -112,12 +112,12 @@ def damage(name: str) -> Iterator[None]:
 
 @contextmanager
 def broken_image(name: str, path: str) -> Iterator[None]:
-    """What makes no image, header or range becomes an error that names the file and the path in it."""
+    """Convert any error of an invalid image to an error that names the file and the path in it."""
     try:
         yield
     except FormatError:
         raise
-    except Exception as error:  # whatever a record refuses, and whatever a foreign table holds
+    except Exception as error:  # of a record that refuses a value, or of a foreign table
         raise FormatError(name, f"its image {path[:200]!r} is broken", value=str(error)) from error
 
 

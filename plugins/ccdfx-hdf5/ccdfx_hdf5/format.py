@@ -1,4 +1,4 @@
-"""The record of the format."""
+"""The record of the HDF5 format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIXES = (".h5", ".hdf5", ".gz.h5")
 
 
 def recognises(first: bytes) -> bool:
-    """Whether a file that begins with these bytes is HDF5; other data may come before it."""
+    """Return whether a file that begins with these bytes is HDF5; other data may precede its signature."""
     return any(first[at : at + 8] == SIGNATURE for at in (0, 512, 1024, 2048))
 
 

@@ -1,4 +1,4 @@
-"""Where the pixels of a dataset lie in its file, and what is refused before anything is read."""
+"""Layout of the pixels of a dataset in its file, and the checks made before anything is read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ccdfx_hdf5.content import Content
 from ccdfx_hdf5.links import is_outside
 
 _MOST_CHUNKS = 1 << 16
-_SMALL = 64 << 20  # bytes that may be allocated whatever the file holds
-_MAX_RATIO = 1100  # of compressed data; deflate cannot exceed 1032
+_SMALL = 64 << 20  # bytes that may be allocated for a file of any size
+_MAX_RATIO = 1100  # of compression; deflate cannot exceed 1032
 _DEFLATE, _SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 
 Place = tuple[int, int, int]
@@ -23,10 +23,11 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The chunks of a dataset, for reading them past the library.
+    """The chunks of a dataset, for reading them without the HDF5 library.
 
-    `places` says where those lie that are in the file, by their number on each axis; the others are full of `fill`.
-    `filters` are the codes of deflate and shuffle in the order in which they were applied.
+    `places` holds the places of the chunks in the file, by their number on each axis; chunks that are not in
+    the file are filled with `fill`. `filters` are the codes of deflate and shuffle in the order in which they
+    were applied.
     """
 
     shape: tuple[int, ...]
@@ -39,8 +40,8 @@ class Chunks:
 class Layout:
     """A dataset: its path in the file, shape and stored type, and where its pixels lie.
 
-    `offset` is that of the first pixel if all lie in one run; where neither it nor `chunks` is known, the library must
-    read them.
+    `offset` is that of the first pixel if all pixels are contiguous. If neither it nor `chunks` is known, the
+    HDF5 library must read the pixels.
     """
 
     path: str
@@ -51,7 +52,7 @@ class Layout:
 
 
 def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
-    """The layout of a dataset of numbers with two axes or more; anything else is refused."""
+    """Return the layout of a dataset of numbers with two axes or more; refuse any other."""
     name, path = content.name, str(dataset.name)
     label = f"its dataset {path[:200]!r}"
     outside = is_outside(dataset)
@@ -68,7 +69,7 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
             remedy="choose another with hdu=",
         )  # fmt: skip
     stored = dataset.id.get_storage_size()
-    if stored > content.size:  # the library would allocate what a chunk claims before it reads it
+    if stored > content.size:  # the library would allocate a chunk of any claimed size
         raise FormatError(name, f"{label} claims more bytes than the file has", value=stored)
     for claimed in (shape, dataset.chunks or ()):
         if math.prod(claimed) * dtype.itemsize > max(_SMALL, _MAX_RATIO * stored):
@@ -84,7 +85,7 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
 
 
 def _chunks(dataset: h5py.Dataset, content: Content, label: str) -> Chunks | None:
-    """Where the chunks lie, or None where they are too many, or filtered by more than deflate and shuffle."""
+    """Return the chunks, or None if they are too many or have filters other than deflate and shuffle."""
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
     codes = tuple(code for code, _, _, _ in filters)

@@ -1,4 +1,4 @@
-"""Finding things in a file, and never anything outside of it."""
+"""Search for groups and datasets in a file, without following links to other files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MOST_STEPS = 100
 
 
 def resolved(file: h5py.File, path: str, name: str) -> Any:
-    """The group or dataset at a path, or None; links out of the file are refused.
+    """Return the group or dataset at a path, or None; refuse links to other files.
 
-    The library would follow external links, also those in the middle of a path or behind soft links, so the path is
-    walked step by step.
+    The HDF5 library would follow external links, also in the middle of a path or behind soft links, so the
+    path is followed step by step.
     """
     here: Any = file["/"]
     parts = deque(path.split("/"))
@@ -50,7 +50,7 @@ def resolved(file: h5py.File, path: str, name: str) -> Any:
 
 
 def image_paths(file: h5py.File, name: str) -> list[str]:
-    """The paths of all images: those of ccdfx in their order, then datasets with two axes or more by name."""
+    """Return the paths of all images: those of ccdfx by number, then datasets of two axes or more by name."""
     own: list[tuple[int, str]] = []
     others: list[str] = []
     for path, item in _objects(file, name):
@@ -63,7 +63,7 @@ def image_paths(file: h5py.File, name: str) -> list[str]:
 
 
 def whole_numbers(item: Any, key: str) -> tuple[int, ...]:
-    """The few whole numbers in an attribute; none where it is absent or something else, which is not read."""
+    """Read the whole numbers, at most four, of an attribute; any other attribute, or none, gives ()."""
     if key not in item.attrs:
         return ()
     attribute = item.attrs.get_id(key)
@@ -81,7 +81,7 @@ def whole_numbers(item: Any, key: str) -> tuple[int, ...]:
 
 
 def is_outside(dataset: h5py.Dataset) -> str | None:
-    """Where the pixels of a dataset lie if not in this file, in words."""
+    """Return a phrase that states where the pixels of a dataset lie, or None if they lie in this file."""
     plan = dataset.id.get_create_plist()
     if plan.get_layout() == h5py.h5d.VIRTUAL:
         return "is virtual: its pixels lie in other datasets"
@@ -89,7 +89,7 @@ def is_outside(dataset: h5py.Dataset) -> str | None:
 
 
 def _objects(file: h5py.File, name: str) -> Iterator[tuple[str, Any]]:
-    """Everything in the file once, by its shortest path; only hard links are followed, and no image is looked into."""
+    """Yield each object in the file once, by its shortest path; follow only hard links, not into images."""
     seen: set[int] = set()
     pending = deque([("", file["/"])])
     count = 0
@@ -103,7 +103,7 @@ def _objects(file: h5py.File, name: str) -> Iterator[tuple[str, Any]]:
                     f"holds more than {_MOST_OBJECTS} objects",
                     remedy="name the dataset: hdu='/group/data'",
                 )
-            # The link knows the address; H5Oget_info would also size the object up, which is slow.
+            # The link has the address; H5Oget_info would also compute the size of the object, which is slow.
             link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
             if link.type != h5py.h5l.TYPE_HARD or link.u in seen:
                 continue
@@ -115,10 +115,10 @@ def _objects(file: h5py.File, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _may_be_image(dataset: h5py.Dataset) -> bool:
-    """Whether a dataset has two axes or more of numbers; of one that lies elsewhere nothing more is asked."""
+    """Return whether a dataset has two axes or more of numbers, or has its pixels outside the file."""
     if is_outside(dataset):
         return True
     try:
         return dataset.dtype.kind in "buif" and dataset.ndim >= 2 and 0 not in dataset.shape
-    except (TypeError, ValueError):  # a type that numpy does not have
+    except (TypeError, ValueError):  # a type that numpy lacks
         return False

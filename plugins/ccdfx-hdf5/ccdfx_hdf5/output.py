@@ -1,4 +1,4 @@
-"""Files that the library writes, on disks that may be full."""
+"""Output files of the HDF5 library, on disks that may be full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import h5py
 
 
 class _Output(io.FileIO):
-    """A file that notes the first failure and goes on: the library crashes where it cannot write what it holds."""
+    """A file that stores its first error and goes on, because the HDF5 library crashes if it cannot write."""
 
     failure: OSError | None = None
 
@@ -36,7 +36,7 @@ class _Output(io.FileIO):
 
 @contextmanager
 def writable(path: Path, mode: str) -> Iterator[h5py.File]:
-    """The file to write ("w") or to change ("r+"); at the end of the block the first failure is raised."""
+    """Open a file to write ("w") or to change ("r+"); raise its first error at the end of the block."""
     with _Output(path, "w+" if mode == "w" else "r+") as output:
         try:
             with h5py.File(output, mode) as file:

@@ -1,7 +1,7 @@
-"""Windows of a plane of a dataset, reading no more than they touch.
+"""Windows of a plane of a dataset: only the rows or chunks that a window touches are read.
 
-The library does one thing at a time, whatever the threads. Where it is known how the bytes lie, they are read and
-inflated here, by as many threads as ask.
+The HDF5 library does one operation at a time, even in several threads. If the layout of the bytes is known,
+they are read and inflated here, in as many threads as call these functions.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ccdfx_hdf5.links import resolved
 
 
 class _UndecodedError(Exception):
-    """A chunk that is not as its filters say; the library may know better, or says what is wrong."""
+    """A chunk does not match its filters; the HDF5 library may decode it, or reports the error."""
 
 
 def read_window(
     content: Content, layout: Layout, lead: tuple[int, ...], rows: slice, columns: slice
 ) -> np.ndarray:
-    """The pixels of some rows and columns of the plane `lead`, as they are stored."""
+    """Read some rows and columns of the plane `lead`, in the stored type."""
     with damage(content.name):
         if layout.offset is not None:
             return _from_run(content, layout, lead, rows, columns)
@@ -75,7 +75,7 @@ def _from_chunks(
 
 
 def _touched(wanted: slice, step: int) -> Iterator[tuple[int, slice, slice]]:
-    """The chunks along an axis that a slice touches: number, where they go in the result, what of them goes there."""
+    """Yield number, slice of the result and slice of the chunk for each chunk that a slice touches."""
     for number in range(wanted.start // step, -(-wanted.stop // step)):
         start, stop = max(wanted.start, number * step), min(wanted.stop, (number + 1) * step)
         yield (
@@ -106,7 +106,7 @@ def _inflated(data: Any, wanted: int) -> bytes:
 
 
 def _unshuffled(data: Any, dtype: np.dtype) -> np.ndarray:
-    """All first bytes, then all second bytes and so on, put together again."""
+    """Undo the shuffle filter, which stores all first bytes, then all second bytes, and so on."""
     planes = np.frombuffer(data, np.uint8)
     if planes.size % dtype.itemsize:
         raise _UndecodedError

@@ -1,4 +1,4 @@
-"""Opening images: those of ccdfx, which are groups, and datasets of other programs."""
+"""Opening of images: those of ccdfx, which are groups, and datasets of other programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LISTED = 20
 
 
 def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None) -> Any:
-    """An `Hdf5Source`, or for hdu="all" the list of those of all images. See `ccdfx.open_source`."""
+    """Open an image as an `Hdf5Source`, or with hdu="all" all images as a list. See `ccdfx.open_source`."""
     content = content_of(file)
     with content.open() as opened:
         if hdu == "all":
@@ -32,9 +32,9 @@ def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None) -> Any:
 
 
 def list_images(path: Any) -> list[str]:
-    """The paths of all images in an HDF5 file, in the order of their numbers; each is a value for ``hdu=``.
+    """List the paths of all images in an HDF5 file; each is a value for ``hdu=``.
 
-    Images of ccdfx come first, then datasets of two axes or more by name.
+    The order is that of their numbers: images of ccdfx first, then datasets of two axes or more by name.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def list_images(path: Any) -> list[str]:
     Raises
     ------
     FileError, FormatError
-        When it cannot be opened or is no HDF5 file.
+        When the file cannot be opened or is not HDF5.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def list_images(path: Any) -> list[str]:
 
 
 def chosen(file: h5py.File, name: str, hdu: Any) -> str:
-    """The path of the image that `hdu` names: None, a number from 0, a path, or the last part of one."""
+    """Return the path of the image that `hdu` selects: None, a number from 0, a path, or its last part."""
     if isinstance(hdu, str):
         return _named(file, name, hdu)
     if hdu is not None and (isinstance(hdu, bool) or not isinstance(hdu, int | np.integer)):
@@ -92,7 +92,7 @@ def chosen(file: h5py.File, name: str, hdu: Any) -> str:
 
 
 def is_own(item: Any) -> bool:
-    """Whether it is an image of ccdfx."""
+    """Return whether an object is an image of ccdfx."""
     return isinstance(item, h5py.Group) and MARK in item.attrs
 
 
@@ -166,7 +166,7 @@ def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:
 
 
 def _lead(array: Layout, name: str, plane: Any) -> tuple[int, ...]:
-    """The index of a plane on the axes before the last two; planes are counted in the order of the file."""
+    """Convert the number of a plane, counted in the order of the file, to an index on the leading axes."""
     axes = array.shape[:-2]
     count = math.prod(axes)
     if plane is None:

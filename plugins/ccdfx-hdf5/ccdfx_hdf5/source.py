@@ -25,15 +25,15 @@ class Parts:
 
 
 def implied_flags(array: np.ndarray) -> np.ndarray:
-    """The flags of a dataset that has none: NO_DATA where it is NaN."""
+    """Flag NaN as NO_DATA, for a dataset without flags."""
     return np.isnan(array) * np.uint8(Flag.NO_DATA)
 
 
 class Hdf5Source:
-    """An image in an HDF5 file, read by windows; flags and variance come along.
+    """An image in an HDF5 file, read by windows with flags and variance.
 
-    Nothing is open between two readings. `raw` tells where the pixels lie in the file, where they lie in one run and
-    the image has neither flags nor variance; else it is None.
+    No file stays open between two readings. `raw` is the place of the pixels in the file if they are
+    contiguous and the image has neither flags nor variance; else it is None.
     """
 
     def __init__(self, content: Content, parts: Parts, header: Header, range: Range | None = None) -> None:
@@ -58,7 +58,7 @@ class Hdf5Source:
 
     @property
     def range(self) -> Range:
-        """Where the image lies in its parent frame."""
+        """The window of the image in its parent frame."""
         return self._range
 
     @property
@@ -68,7 +68,7 @@ class Hdf5Source:
 
     @property
     def raw(self) -> RawLayout | None:
-        """Where the pixels lie, or None where they must be read through `select`."""
+        """The place of the pixels in the file, or None if they must be read through `select`."""
         array, content = self._parts.array, self._content
         if (
             array.offset is None
@@ -83,7 +83,7 @@ class Hdf5Source:
         return RawLayout(content.path, offset, array.dtype.str, self.shape, stamp=content.stamp)
 
     def select(self, range: Any = None) -> Image:
-        """The image of a window, in the coordinates of the parent frame."""
+        """Read the image of a window, given in the coordinates of the parent frame."""
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices
         parts = self._parts
@@ -99,7 +99,7 @@ class Hdf5Source:
             return Image(array, windowed(self._header, self._range, window), mask, window, variance)
 
     def close(self) -> None:
-        """Nothing is open between two readings."""
+        """Do nothing: no file stays open between two readings."""
 
     def __enter__(self) -> Hdf5Source:
         return self

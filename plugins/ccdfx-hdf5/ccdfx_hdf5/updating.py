@@ -1,4 +1,4 @@
-"""Rewriting a window of an image in a file."""
+"""Update of a window of an image in a file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _REMEDY = "round or clip the values first, or write a new file with paste and wr
 
 
 def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane: int | None = None) -> None:
-    """Write to `target` the file `path` with a part put into one of its images; the caller makes it atomic.
+    """Copy the file `path` to `target` with a part put into one of its images; the caller makes it atomic.
 
-    Everything else in the file stays as it is. Where an image of ccdfx has no flags and the part has some, they are
-    added; a dataset of another program has no place for them, but for the NO_DATA of its NaN.
+    Everything else in the file stays as it is. If the part has flags and an image of ccdfx has none, a mask
+    is added; a dataset of another program cannot store flags, except NO_DATA for its NaN.
     """
     source = open_hdf5(path, hdu, plane=plane)
-    pasted = ccdfx.paste(source.select(part.range), part=part)  # says whether they match
+    pasted = ccdfx.paste(source.select(part.range), part=part)  # raises an error if they do not match
     rows, columns = part.range.relative_to(source.range).slices
     shutil.copyfile(path, target)
     with writable(target, "r+") as file, damage(str(path)):
@@ -53,7 +53,7 @@ def _put_rest(group: h5py.Group, shape: tuple[int, int], pasted: Image, window: 
 
 
 def _fitted(values: np.ndarray, stored: np.dtype, dtype: np.dtype) -> np.ndarray:
-    """The values in the type of the file: the same numbers in integers, the nearest ones in floats."""
+    """Convert values to the type of the file: without any change for integers, to the nearest for floats."""
     with np.errstate(all="ignore"):
         cast = values.astype(dtype)
         if dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Writing images, and rewriting windows of them."""
+"""Writing of images to HDF5 files."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import VERSION
 
 COMPRESSED = ".gz.h5"
-CHUNK_PIXELS = 1 << 14  # a chunk is a few whole rows: tiles of rows then seldom need one twice
+CHUNK_PIXELS = 1 << 14  # a chunk has a few whole rows, so that tiles of rows seldom read one twice
 _LEVEL = 4
 _LARGE_TABLE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """What `write` adds to ``ccdfx.write``."""
+    """The options of `write` that ``ccdfx.write`` lacks."""
 
     compression: int | None = None
     names: tuple[str, ...] | None = None
@@ -44,7 +44,7 @@ def write(
     names: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write images to an HDF5 file with a choice of compression and of paths; else it is ``ccdfx.write``.
+    """Write images to an HDF5 file with chosen compression and paths, and otherwise as ``ccdfx.write``.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def write(
     path : str or Path
         Its suffix must be one of HDF5.
     compression : int, optional
-        0 for none, which is read fastest, or a level of gzip, 1 to 9, after shuffling the bytes. By default 4 where
-        the name ends with ``.gz.h5``, else 0.
+        0 for none, which is read fastest, or a level of gzip, 1 to 9, after shuffling the bytes. By default 4
+        if the name ends with ``.gz.h5``, else 0.
     names : sequence of str, optional
-        Where each image goes in the file, such as "flats/V". By default its EXTNAME, or "image".
+        The path of each image in the file, such as "flats/V". By default its EXTNAME, or "image".
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -67,7 +67,7 @@ def write(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        For a level or names that cannot be, or a suffix that is not one of HDF5.
+        For an invalid level or name, or a suffix that is not one of HDF5.
     OutputExistsError, FileError
         As ``ccdfx.write``.
 
@@ -136,7 +136,7 @@ def _put_image(group: h5py.Group, image: Image, number: int, level: int) -> None
 
 
 def put_mask(group: h5py.Group, mask: np.ndarray, level: int) -> h5py.Dataset:
-    """Flags, with attributes that say what their bits mean."""
+    """Store flags, with attributes that give the meaning of their bits."""
     dataset = put(group, "mask", mask, level)
     for flag in Flag:
         dataset.attrs[str(flag.name)] = int(flag)
@@ -144,7 +144,7 @@ def put_mask(group: h5py.Group, mask: np.ndarray, level: int) -> h5py.Dataset:
 
 
 def put(group: h5py.Group, name: str, array: np.ndarray, level: int) -> h5py.Dataset:
-    """A plane of an image: in one run, or in chunks of rows that are shuffled and gzipped."""
+    """Store a plane of an image, contiguous or in chunks of rows that are shuffled and gzipped."""
     if level == 0:
         return group.create_dataset(name, data=array)
     rows = min(len(array), max(1, CHUNK_PIXELS // array.shape[1]))
@@ -159,7 +159,7 @@ def put(group: h5py.Group, name: str, array: np.ndarray, level: int) -> h5py.Dat
 
 
 def _names(images: Sequence[Image]) -> list[str]:
-    """Where images go: to their EXTNAME, or "image"; a number makes a name of its own of one that is taken."""
+    """Return the paths of images: EXTNAME or "image", with a number added to a name that is already used."""
     taken: dict[str, str] = {}
     for image in images:
         extname = str(image.header.get("EXTNAME") or "").strip().replace("/", "_").replace("\0", "")

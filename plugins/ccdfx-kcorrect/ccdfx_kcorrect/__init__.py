@@ -1,7 +1,7 @@
 """K-corrections of images in several bands, pixel by pixel, with the templates and responses of ``kcorrect``.
 
-`kcorrect_images` gives absolute magnitudes, K-corrections and chi2 as a `Corrected`; a `RestFrame` says what to
-correct to. ``ccdfx kcorrect`` does it for files.
+`kcorrect_images` returns absolute magnitudes, K-corrections and chi2 as a `Corrected`; a `RestFrame` defines
+the bands at rest, the distance and the templates. ``ccdfx kcorrect`` does the same for files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From counts to AB maggies per square arcsecond: zero points, pixel areas, variances."""
+"""Calibration from counts to AB maggies per square arcsecond: zero points, pixel areas, variances."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 import ccdfx
 from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, Image, MismatchError
 
-# Units that are magnitudes by themselves.
+# Zero points of units that imply one.
 _ZERO_POINTS = {"maggy": 0.0, "nanomaggy": 22.5, "nmgy": 22.5, "mgy": 0.0}
 
 
 class Exposure(NamedTuple):
-    """An image with what makes maggies per square arcsecond of its counts."""
+    """An image with the factor and the variance that calibrate its counts."""
 
     image: Image
-    factor: float  # maggies per square arcsecond and count
+    factor: float  # maggies per square arcsecond for one count
     variance: np.ndarray | float  # of the counts
 
 
 def matched_images(images: Any, range: Any) -> list[Image]:
-    """The window of images, arrays or files, which must have one shape and lie at one place."""
+    """Read the window of images, arrays or files, which must have one shape and lie at one place."""
     single = isinstance(images, str | bytes | Image) or getattr(images, "ndim", 3) == 2
     if single or not hasattr(images, "__iter__"):
         raise ArgumentTypeError(
@@ -34,7 +34,7 @@ def matched_images(images: Any, range: Any) -> list[Image]:
         raise ArgumentError("images", "must hold at least one image", value=0, remedy="give one a band")
     for i, image in enumerate(found):
         corners = {(other.range.x_lower, other.range.y_lower) for other in (image, found[0])} - {(0, 0)}
-        if image.shape != found[0].shape or len(corners) > 1:  # a window at the origin may be anywhere
+        if image.shape != found[0].shape or len(corners) > 1:  # an origin of (0, 0) matches any
             raise MismatchError(
                 f"images[{i}]",
                 f"must have the window {found[0].range.to_fits()} of the first image",
@@ -57,7 +57,7 @@ def _window(item: Any, range: Any, name: str) -> Image:
 
 
 def exposures(images: Sequence[Image], zero_points: Any, pixel_areas: Any) -> list[Exposure]:
-    """Each image with its calibration, from what was given or from its header."""
+    """Calibrate each image from the given values or from its header."""
     points = _numbers(zero_points, len(images), "zero_points")
     areas = _numbers(pixel_areas, len(images), "pixel_areas")
     return [
@@ -108,7 +108,7 @@ def _variance(image: Image, i: int) -> np.ndarray | float:
 
 
 def _numbers(given: Any, count: int, name: str) -> list[float | None]:
-    """One number for each image, from none, one for all, or one each."""
+    """Return one number for each image, from None, one number for all, or a sequence."""
     if given is None:
         return [None] * count
     try:

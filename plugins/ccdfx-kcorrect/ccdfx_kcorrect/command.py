@@ -1,4 +1,4 @@
-"""A command of the command line: `ccdfx kcorrect FILE... --bands BAND,... --redshift Z -o FILE`."""
+"""The command `ccdfx kcorrect FILE... --bands BAND,... --redshift Z -o FILE`."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def command(
 ) -> None:
     """K-correct matched images of one object, pixel by pixel.
 
-    The output holds for each band the absolute magnitude of a square arcsecond with its flags and variance, for each
-    band the K-correction, chi2 of the fit, and the coefficients of the templates.
+    The output holds for each band the absolute magnitude of a square arcsecond with its flags and variance,
+    for each band the K-correction, then chi2 of the fit and the coefficients of the templates.
     """
     import ccdfx
     from ccdfx_kcorrect.images import kcorrect_images
@@ -105,7 +105,7 @@ def refuse(target: str, inputs: tuple[str, ...], overwrite: bool) -> None:
 
 
 def kind_of(picture: str) -> str:
-    """The format that the suffix of a picture asks for."""
+    """Return the picture format of a suffix, and refuse any other suffix."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     from ccdfx import ArgumentError
@@ -122,7 +122,7 @@ def kind_of(picture: str) -> str:
 
 
 def draw(result: Any, bands: Sequence[str], error: float) -> Any:
-    """A matplotlib figure of a colour where it is known to `error` mag; the rest has the colour of no data."""
+    """Draw the pixels of a colour whose error is at most `error` mag as a matplotlib figure; mask the others."""
     import numpy as np
 
     import ccdfx
@@ -151,7 +151,7 @@ def draw(result: Any, bands: Sequence[str], error: float) -> Any:
 
 
 def save(figure: Any, path: str) -> None:
-    """Write a picture whole or not at all, in the format of its suffix."""
+    """Write a picture atomically, in the format of its suffix."""
     target = Path(path)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

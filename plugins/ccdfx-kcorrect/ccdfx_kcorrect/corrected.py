@@ -1,4 +1,4 @@
-"""The record of a K-correction: arrays, or images by the name of a band."""
+"""Record of a K-correction: arrays, or images by the name of a band."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ccdfx import Flag, Header, Image, Range, UnknownNameError
 class Corrected:
     """Absolute magnitudes, K-corrections and the fit behind them, for every pixel of a window.
 
-    Arrays are read-only float64; what could not be had is NaN. Magnitudes are those of one square arcsecond (of one
-    pixel where the pixel areas were given as 1).
+    Arrays are read-only float64; undefined values are NaN. Magnitudes are those of one square arcsecond (of
+    one pixel if the pixel areas were given as 1).
 
     Parameters
     ----------
@@ -27,9 +27,9 @@ class Corrected:
     kcorrections : numpy.ndarray, shape (bands, ny, nx)
         mag: absolute = apparent - distance modulus - K.
     variance : numpy.ndarray, shape (bands, ny, nx)
-        Of the magnitudes, mag^2, from that of the flux; K counts as exact.
+        Of the magnitudes, in mag^2, from the variance of the flux; K is taken as exact.
     chi2 : numpy.ndarray, shape (ny, nx)
-        Of the fit to the fluxes, 0 where there are as many positive templates as bands.
+        Of the fit to the fluxes; 0 where as many templates are positive as there are bands.
     coefficients : numpy.ndarray, shape (templates, ny, nx)
         Of the templates, for the flux of one square arcsecond.
     mask : numpy.ndarray of uint8, shape (ny, nx)
@@ -37,7 +37,7 @@ class Corrected:
     range : Range
         The window in the parent frame.
     header : Header
-        That of the first image; its WCS holds.
+        That of the first image, with a valid WCS.
     redshift, distance_modulus : float
     """
 
@@ -72,25 +72,25 @@ class Corrected:
         )
 
     def magnitudes_by_band(self) -> dict[str, Image]:
-        """An image of absolute magnitudes for each band, with flags, variance and WCS."""
+        """Return an image of absolute magnitudes for each band, with flags, variance and WCS."""
         return {
             band: self._image(self.magnitudes[i], f"ABSMAG {band}", self.variance[i], band)
             for i, band in enumerate(self.bands)
         }
 
     def kcorrections_by_band(self) -> dict[str, Image]:
-        """An image of K-corrections for each band, with flags and WCS."""
+        """Return an image of K-corrections for each band, with flags and WCS."""
         return {
             band: self._image(self.kcorrections[i], f"KCORR {band}", None, band)
             for i, band in enumerate(self.bands)
         }
 
     def chi2_image(self) -> Image:
-        """chi2 as an image, with flags and WCS."""
+        """Return chi2 as an image, with flags and WCS."""
         return self._image(self.chi2, "CHI2", None, None).replace(unit=None)
 
     def colour(self, blue: str, red: str) -> Image:
-        """The difference of the absolute magnitudes of two bands, with flags and variance.
+        """Subtract the absolute magnitudes of two bands, with flags and variance.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Corrected:
         )
 
     def images(self) -> list[Image]:
-        """Everything as images with an EXTNAME each, for `ccdfx.write`."""
+        """Return all results as images with an EXTNAME each, for `ccdfx.write`."""
         coefficients = [
             self._image(plane, f"COEFF {i}", None, None).replace(unit=None)
             for i, plane in enumerate(self.coefficients)
@@ -136,7 +136,7 @@ class Corrected:
 
 
 def described(header: Header, bands: Sequence[str], redshift: float, modulus: float) -> Header:
-    """The header of the first image with what the correction was made of."""
+    """Add the redshift, the distance modulus and the bands to the header of the first image."""
     header = header.set("REDSHIFT", redshift)
     if np.isfinite(modulus):
         header = header.set("DISTMOD", modulus)

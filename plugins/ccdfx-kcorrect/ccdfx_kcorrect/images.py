@@ -21,7 +21,7 @@ from ccdfx_kcorrect.spectra import (
     maggies,
 )
 
-_TILE = 1 << 13  # pixels, so that a tile stays in the cache of a processor
+_TILE = 1 << 13  # pixels; a tile then fits in the cache of a processor
 
 
 def kcorrect_images(
@@ -36,24 +36,25 @@ def kcorrect_images(
 ) -> Corrected:
     """K-correct matched images of one redshift, pixel by pixel.
 
-    A non-negative sum of template spectra is fitted to the fluxes of each pixel, and gives the K-correction of each
-    band (Blanton & Roweis 2007, AJ 133, 734), by the templates and responses of the package ``kcorrect``.
+    A non-negative sum of template spectra is fitted to the fluxes of each pixel. It gives the K-correction of
+    each band (Blanton & Roweis 2007, AJ 133, 734), with the templates and responses of the package
+    ``kcorrect``.
 
     Parameters
     ----------
     images : sequence of Image, 2-D array or path
-        One a band, (ny, nx), of the same pixels and the same resolution; neither is checked nor mended.
+        One for each band, (ny, nx), of the same pixels and resolution; neither is checked or corrected.
     bands : sequence of str
-        The band of each image, as ``kcorrect`` names it ("sdss_g0"); `ccdfx_kcorrect.bands` lists all. Those in
-        a header are not used, for names such as "g" are many bands.
+        The band of each image, as ``kcorrect`` names it ("sdss_g0"); `ccdfx_kcorrect.bands` lists all. Bands
+        in a header are not used, because names such as "g" are ambiguous.
     redshift : float
-        From 0 to 2. Beyond, everything is NaN and flagged, with a warning.
+        From 0 to 2. For any other value, all results are NaN and flagged, with a warning.
     range : Range or what `Range.of` accepts, optional
         The window of each image to correct.
     zero_points : float or sequence of float, optional
-        AB mag; by default those of the images (`Image.zero_point`), or of their unit if that is (nano)maggies.
+        In AB mag; by default `Image.zero_point`, or that of the unit if it is (nano)maggies.
     pixel_areas : float or sequence of float, optional
-        arcsec^2; by default from `Image.pixel_scale`. 1 gives magnitudes of pixels.
+        In arcsec^2; by default from `Image.pixel_scale`. 1 gives magnitudes per pixel.
     rest : RestFrame, optional
         Bands at rest, their shift, distance modulus and templates.
 
@@ -61,25 +62,25 @@ def kcorrect_images(
     -------
     Corrected
         M = mu - distance modulus - K, where mu = zero_point - 2.5 log10(counts) + 2.5 log10(area).
-        Flags are those of the pixel in all images. A flagged pixel, or one without finite flux and positive variance,
-        takes no part in the fit, and has no magnitude in that band; the other bands are fitted without it. Negative
-        fluxes take part as they are, and have no magnitude. Where no template is positive all is NaN, and flagged
-        NO_DATA. The variance is that of the flux. An image without variance
-        has the square of the `local_noise` of its window.
+        The flags of a pixel are those of all images. A flagged pixel, or one without finite flux and positive
+        variance, is left out of the fit, and has no magnitude in that band; the other bands are fitted
+        without it. Negative fluxes are fitted as they are, and have no magnitude. If no template is positive,
+        all results are NaN and flagged NO_DATA. The variance is that of the flux. For an image without
+        variance it is the square of the `local_noise` of its window.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError, UnknownNameError
-        A band that is not known, named twice, or lacking; a redshift that is not a number; no zero point, no pixel
-        scale, or neither variance nor measurable noise.
+        A band that is unknown, named twice, or missing; a redshift that is not a number; no zero point, no
+        pixel scale, or neither variance nor measurable noise.
     MismatchError
         Images of different shapes or windows.
 
     Warns
     -----
     CcdfxWarning
-        Fewer bands than templates: several sums fit equally well, and K depends on which one is taken. A redshift
-        out of range, or one without a distance.
+        Fewer bands than templates: several sums fit equally well, and K depends on the choice. A redshift out
+        of range, or one without a distance.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def kcorrect_images(
 
 
 class _Matrices(NamedTuple):
-    """What turns coefficients into maggies, (bands, templates), and these into absolute magnitudes."""
+    """Matrices (bands, templates) from coefficients to maggies, observed and at rest; distance modulus."""
 
     observed: np.ndarray
     at_rest: np.ndarray
@@ -135,7 +136,7 @@ class _Planes(NamedTuple):
     mask: np.ndarray
 
     def rows(self, cut: slice) -> _Planes:
-        """Views of some rows of all of them."""
+        """Cut some rows out of all planes, as views."""
         return _Planes._make(plane[..., cut, :] for plane in self)
 
 
@@ -184,17 +185,17 @@ def _run(light: Sequence[Exposure], matrices: _Matrices, planes: _Planes) -> Non
     cuts = [slice(y, min(y + height, ny)) for y in np.arange(0, ny, height)]
 
     def tile(cut: slice) -> None:
-        with np.errstate(all="ignore"):  # of this thread; infinities and NaN are meant
+        with np.errstate(all="ignore"):  # set per thread; infinities and NaN are intended
             _correct([_rows(exposure, cut) for exposure in light], matrices, planes.rows(cut))
 
     with ccdfx.engine() as current:
-        # Arrays in memory are not sent elsewhere.
+        # Arrays in memory are not sent to other processes.
         for _ in current.map(tile, cuts) if current.shares_memory else map(tile, cuts):
             pass
 
 
 def _rows(exposure: Exposure, cut: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Maggies per square arcsecond and 1 / sigma of some rows, (n); 0 where the flux counts for nothing."""
+    """Return maggies per square arcsecond and 1 / sigma of some rows, (n); 1 / sigma is 0 for unused pixels."""
     flux = exposure.image.array[cut].astype(np.float64)
     flux *= exposure.factor
     variance = exposure.variance[cut] if isinstance(exposure.variance, np.ndarray) else exposure.variance
@@ -206,7 +207,7 @@ def _rows(exposure: Exposure, cut: slice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _correct(light: list[tuple[np.ndarray, np.ndarray]], matrices: _Matrices, planes: _Planes) -> None:
-    """Fill the planes of a tile."""
+    """Compute the planes of a tile."""
     from ccdfx_kcorrect.magnitudes import correct_pixels
     from ccdfx_kcorrect.nonnegative import fit_pixels
 

@@ -1,4 +1,4 @@
-"""Absolute magnitudes, K-corrections and variances of many pixels, compiled."""
+"""Compiled computation of absolute magnitudes, K-corrections and variances of many pixels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MAGNITUDE = 2.5 / math.log(10)  # m = -2.5 log10(flux); the natural logarithm i
 def correct_pixels(flux, weight, coefficients, matrices, modulus, results):
     """Fill `results` (3, bands, n): absolute magnitudes, K-corrections, variances of the magnitudes.
 
-    `matrices` (2, bands, templates) makes fluxes of the `coefficients` (templates, n): as observed, and at rest at
-    10 pc but for the distance `modulus`. The weight of a `flux` is 1 / sigma, 0 where it counts for nothing. What
-    cannot be had is NaN.
+    `matrices` (2, bands, templates) converts the `coefficients` (templates, n) to fluxes: as observed, and at
+    rest at 10 pc except for the distance `modulus`. The weight of a `flux` is 1 / sigma, or 0 if it is not
+    used. Undefined values are NaN.
     """
     bands, pixels = flux.shape
     for band in range(bands):

@@ -1,9 +1,10 @@
-"""Non-negative least squares for many pixels: the active sets of Lawson and Hanson, compiled.
+"""Non-negative least squares for many pixels: the active-set method of Lawson and Hanson, compiled.
 
-The functions share small arrays, made once for all pixels. `columns` (templates, bands) are the templates divided by
-sigma, `data` (bands) the fluxes divided by sigma, `gram` and `gains` the products of columns with columns and data.
-The columns that are in are listed in `order`; `triangle` is the lower Cholesky factor of their part of `gram`, with the
-inverse of its diagonal, `parts` what it makes of their gains, and `trial` their least squares.
+The functions share small arrays, allocated once for all pixels. `columns` (templates, bands) are the
+templates divided by sigma, `data` (bands) the fluxes divided by sigma, `gram` and `gains` the products of
+columns with columns and with data. `order` lists the columns in the fit, `triangle` is the lower Cholesky
+factor of their part of `gram`, with the inverse of its diagonal, `parts` the solution of this triangle for
+their gains, and `trial` their least squares solution.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# Sums may be taken in another order, which hides the latency of short ones; NaN and infinities are as they should be.
+# Reordered sums hide the latency of short ones; NaN and infinities are still handled correctly.
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-_DEPENDENT = 1e-14  # of the square of a column: what is left of it beside the others is rounding
-_NO_GAIN = 1e-28  # of |column|^2 |data|^2: a squared gradient that small is rounding
+_DEPENDENT = 1e-14  # relative to |column|^2: a column with a smaller remainder depends on others
+_NO_GAIN = 1e-28  # relative to |column|^2 |data|^2: a smaller squared gradient is rounding
 
 
 @_compiled
 def fit_pixels(flux, weight, design, coefficients, chi2):
     """Minimise ``sum((weight (flux - design @ coefficients))**2)``, coefficients >= 0, in every pixel.
 
-    `flux` and `weight` are (bands, n); the weight is 1 / sigma, and 0 leaves a band out, whatever its flux. `design`
-    is (bands, templates). `coefficients` (templates, n) and `chi2` (n) are filled; where no template is positive
-    the coefficients are 0.
+    `flux` and `weight` are (bands, n); the weight is 1 / sigma, and 0 leaves a band out, whatever its flux.
+    `design` is (bands, templates). `coefficients` (templates, n) and `chi2` (n) are filled; if no template is
+    positive, all coefficients are 0.
     """
     bands, templates = design.shape
     columns, data = np.empty((templates, bands)), np.empty(bands)
@@ -35,7 +36,7 @@ def fit_pixels(flux, weight, design, coefficients, chi2):
         np.empty(templates, np.int64),
     )
     for pixel in range(flux.shape[1]):
-        rank = 0  # as many columns as bands with a weight can be independent
+        rank = 0  # the number of bands with a weight limits that of independent columns
         for k in range(bands):
             scale = weight[k, pixel]
             rank += scale > 0
@@ -46,9 +47,9 @@ def fit_pixels(flux, weight, design, coefficients, chi2):
         for j in range(templates):
             solution[j], closed[j] = 0.0, False
         count = 0
-        # Lawson and Hanson, Solving Least Squares Problems (1974), chapter 23: from zero the column with the
-        # steepest gradient comes in, and those that would turn negative leave again. Every round lowers the squares,
-        # so that the bound is for peace of mind.
+        # Lawson and Hanson, Solving Least Squares Problems (1974), chapter 23: start from zero, add the
+        # column with the steepest gradient, and remove columns that would become negative. Every round
+        # lowers the sum of squares, so that the limit of rounds is only a safeguard.
         for _ in range(10 * templates):
             new = _steepest(gram, gains, order, count, trial, closed, least) if count < rank else -1
             if new < 0:
@@ -56,7 +57,7 @@ def fit_pixels(flux, weight, design, coefficients, chi2):
             closed[new] = True
             order[count] = new
             if not _append(gram, gains, order, count, triangle, parts) or not parts[count] > 0:
-                continue  # it depends on those that are in, and stays closed until they change
+                continue  # dependent: excluded until the columns in the fit change
             count += 1
             while not _all_positive(triangle, parts, count, trial):
                 first, count = _step_back(order, count, trial, solution)
@@ -74,7 +75,7 @@ def fit_pixels(flux, weight, design, coefficients, chi2):
 
 @_compiled
 def _multiply(columns, data, gram, gains):
-    """Fill `gram` and `gains`; gives the square of the data."""
+    """Fill `gram` and `gains`; return the sum of squares of the data."""
     templates, bands = columns.shape
     for j in range(templates):
         gain = 0.0
@@ -94,7 +95,7 @@ def _multiply(columns, data, gram, gains):
 
 @_compiled
 def _steepest(gram, gains, order, count, trial, closed, least):
-    """The column along which the squares fall fastest, or -1 where none lowers them."""
+    """Return the column along which the sum of squares falls fastest, or -1 if none lowers it."""
     best, steepest = -1, 0.0
     for j in range(gains.size):
         if closed[j]:
@@ -109,7 +110,7 @@ def _steepest(gram, gains, order, count, trial, closed, least):
 
 @_compiled
 def _append(gram, gains, order, count, triangle, parts):
-    """Factorise column number `count` of `order`; False where it depends on those before."""
+    """Factorise column number `count` of `order`; return False if it depends on those before."""
     j = order[count]
     pivot, part = gram[j, j], gains[j]
     for i in range(count):
@@ -121,7 +122,7 @@ def _append(gram, gains, order, count, triangle, parts):
         pivot -= value * value
         part -= value * parts[i]
     if not pivot > _DEPENDENT * gram[j, j]:
-        triangle[count, count] = parts[count] = 0.0  # so that it leaves again, should it stay
+        triangle[count, count] = parts[count] = 0.0  # its trial is then 0, and it is removed
         return False
     triangle[count, count] = 1 / np.sqrt(pivot)
     parts[count] = part * triangle[count, count]
@@ -130,7 +131,7 @@ def _append(gram, gains, order, count, triangle, parts):
 
 @_compiled
 def _all_positive(triangle, parts, count, trial):
-    """Solve for `trial`, the least squares over the columns that are in; whether all of it is positive."""
+    """Solve for `trial`, the least squares over the columns in the fit; return whether all are positive."""
     positive = True
     for i in range(count - 1, -1, -1):
         value = parts[i]
@@ -143,9 +144,9 @@ def _all_positive(triangle, parts, count, trial):
 
 @_compiled
 def _step_back(order, count, trial, solution):
-    """Go from the solution towards the trial until a coefficient is zero, and let it leave.
+    """Go from the solution towards the trial until a coefficient is zero, and remove it.
 
-    Returns the place from which `order` has changed, and the count.
+    Return the place from which `order` has changed, and the count.
     """
     fraction, leaving = 2.0, 0
     for i in range(count):
@@ -169,7 +170,7 @@ def _step_back(order, count, trial, solution):
 
 @_compiled
 def _refine(columns, data, order, count, triangle, parts, trial, solution):
-    """Solve once more for what the solution leaves, which takes back what the squares in `gram` lost; gives chi2."""
+    """Solve once more for the residuals, to correct the rounding errors of `gram`; return chi2."""
     chi2 = 0.0
     for i in range(count):
         parts[i] = 0.0

@@ -1,4 +1,4 @@
-"""What the fit assumes: the templates, the responses of the bands, and their product at a redshift."""
+"""Templates, responses of the bands, and the fluxes of the templates in the bands at a redshift."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ import numpy as np
 from ccdfx import ArgumentError, ArgumentTypeError, FormatError, UnknownNameError
 
 REDSHIFTS = (0.0, 2.0)
-# The redshifts at which `kcorrect.kcorrect.Kcorrect` projects the templates; between them it interpolates. Taken over,
-# in its precision, for its results: an exact projection differs by some 1e-4 mag.
+# The number of redshifts at which `kcorrect.kcorrect.Kcorrect` projects the templates; it interpolates
+# between them. The same grid and precision give the same results; an exact projection differs by about
+# 1e-4 mag.
 _NODES = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class RestFrame:
-    """What light is corrected to, and by which spectra.
+    """The bands at rest, the distance and the templates of a K-correction.
 
     Parameters
     ----------
     bands : sequence of str, optional
-        The band, at rest, of each absolute magnitude, one for each observed band; the observed bands by default.
+        The rest-frame band of each absolute magnitude, one for each observed band; by default the same bands.
     band_shift : float
         Shift these bands to the blue by 1 + band_shift: 0.1 gives magnitudes such as ^0.1 r.
     distance_modulus : float, optional
-        mag; by default that of the redshift in the Planck 2018 cosmology.
+        In mag; by default that of the redshift in the Planck 2018 cosmology.
     templates : path or kcorrect.template.SED, optional
-        Spectra at 10 pc; the five of `kcorrect` by default.
+        Spectra at 10 pc; by default the five of `kcorrect`.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class RestFrame:
 
 
 def bands() -> list[str]:
-    """The names of all bands whose response is known, such as 'sdss_g0'.
+    """List the names of all bands whose response is known, such as 'sdss_g0'.
 
     Examples
     --------
@@ -71,12 +72,12 @@ def bands() -> list[str]:
     with _quiet():
         from kcorrect.response import ResponseDict, all_responses
 
-        # The dictionary is one for the process; a user may have put a response of his own there.
+        # The dictionary is shared by the process; a user may have added a response.
         return sorted({*all_responses(), *ResponseDict()})
 
 
 def checked_bands(names: Any, subject: str) -> tuple[str, ...]:
-    """Names of bands, each known and named once."""
+    """Check that each band is known and named once, and return their names."""
     if isinstance(names, str) or not hasattr(names, "__iter__"):
         raise ArgumentTypeError(
             subject,
@@ -101,7 +102,7 @@ def checked_bands(names: Any, subject: str) -> tuple[str, ...]:
 
 
 def finite(value: Any, subject: str) -> float:
-    """A finite number."""
+    """Convert a value to a finite number, or refuse it."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -114,7 +115,7 @@ def finite(value: Any, subject: str) -> float:
 
 
 def load_templates(given: Any) -> Any:
-    """The spectra of a file, of `kcorrect` itself (None), or as they were given."""
+    """Load the spectra of a file or of `kcorrect` (None); return a template object as it is."""
     if hasattr(given, "set_redshift") and hasattr(given, "restframe_flux"):
         return given
     with _quiet():
@@ -131,12 +132,12 @@ def _read_templates(path: str) -> Any:
 
         try:
             return Template(filename=path, interpolate=True)
-        except Exception as error:  # a foreign file can fail in any way
+        except Exception as error:  # a file of another origin may raise anything
             raise FormatError(path, f"holds no templates: {error}", remedy="see kcorrect.template") from error
 
 
 def maggies(names: Sequence[str], templates: Any, redshift: float) -> np.ndarray | None:
-    """AB maggies (bands, templates) of the templates at a redshift, at 10 pc; None out of range."""
+    """Return the fluxes of the templates, AB maggies (bands, templates), at 10 pc; None out of range."""
     if not REDSHIFTS[0] <= redshift <= REDSHIFTS[1]:
         return None
     responses = tuple(_response(name) for name in names)
@@ -148,7 +149,7 @@ def maggies(names: Sequence[str], templates: Any, redshift: float) -> np.ndarray
     return np.asarray((above - below) / (high - low) * (wanted - low) + below, np.float64)
 
 
-@lru_cache(maxsize=64)  # windows and nights of one object ask again
+@lru_cache(maxsize=64)  # reused for the windows and nights of one object
 def _projected(responses: tuple[Any, ...], templates: Any, redshift: float) -> np.ndarray:
     with _quiet():
         spectra = copy.copy(templates)  # its arrays are replaced below, not changed
@@ -166,7 +167,7 @@ def _response(name: str) -> Any:
         responses = ResponseDict()
         try:
             responses.load_response(name)
-        except Exception as error:  # some of the files that the package ships cannot be read
+        except Exception as error:  # some files of the package cannot be read
             raise FormatError(
                 name, f"its response cannot be read: {error}", remedy="use another band"
             ) from error
@@ -175,14 +176,14 @@ def _response(name: str) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without warnings of files that `kcorrect` leaves open, and of the libraries it imports."""
+    """Suppress warnings of files that `kcorrect` leaves open, and of the libraries it imports."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
 def distance_modulus(redshift: float) -> float:
-    """mag, in the Planck 2018 cosmology that `kcorrect` uses; NaN where a redshift gives no distance."""
+    """Return the distance modulus, in mag, in the Planck 2018 cosmology of `kcorrect`; NaN if undefined."""
     if not 0 < redshift <= REDSHIFTS[1]:
         return np.nan
     from astropy.cosmology import Planck18

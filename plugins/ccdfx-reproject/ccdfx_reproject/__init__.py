@@ -1,4 +1,4 @@
-"""A plugin for ccdfx: images projected onto any WCS, as a function and as a step of pipelines."""
+"""A plugin for ccdfx: reprojection of images to any WCS, as a function and as a step of pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projection onto another WCS: values, variance, flags and header."""
+"""Reprojection to another WCS: values, variance, flags and header."""
 
 from __future__ import annotations
 
@@ -32,45 +32,46 @@ _WCS_CARD = re.compile(
 
 
 class _Grid(NamedTuple):
-    """Where the result lies, and how its pixels lie on those of the image."""
+    """The pixels of the result, and their sizes in pixels of the image."""
 
     wcs: Any
     shape: tuple[int, int]
     range: Range
-    area: np.ndarray  # of each pixel, in pixels of the image; 0 where the two share no sky
+    area: np.ndarray  # of each pixel, in pixels of the image; 0 where they have no common sky
     stretch: float  # the longest side of any pixel, in pixels of the image
 
 
 def reproject_image(
     image: Any, *, target: Any, method: str = "interp", shape: tuple[int, int] | None = None
 ) -> Image:
-    """The image on the pixels of another WCS.
+    """Reproject an image to the pixels of another WCS.
 
     Parameters
     ----------
     image : Image
         With a celestial WCS.
     target : Image, Header, mapping of cards, or astropy.wcs.WCS
-        Whose pixels the result has.
+        The pixels of the result.
     method : {"interp", "adaptive", "exact"}
-        Linear interpolation, a Hann window that grows with the pixels, or the overlap of the pixels on the sky.
+        Linear interpolation, a Hann window that grows with the pixels, or the overlap of pixels on the sky.
     shape : (ny, nx), optional
-        That of the target by default.
+        By default that of the target.
 
     Returns
     -------
     Image
-        float32, or float64 where the image needs it, in counts a pixel: multiplied by the area of the new pixel in
-        old ones. Variance takes the squares of the same weights. Bad pixels take the median of their neighbours
-        before, and their flags go where they weigh 0.05 or more, as an infinite variance does; NO_DATA where less
-        than 0.95 of a pixel is covered. The header is that of the image with the WCS of the target.
+        float32, or float64 if the image needs it, in counts per pixel: values are multiplied by the area of
+        the new pixel in old pixels. The variance is propagated with the squares of the same weights. Bad
+        pixels are first replaced by the median of their neighbours; their flags, and an infinite variance,
+        are set where their weight is 0.05 or more. A pixel of which less than 0.95 is covered is flagged
+        NO_DATA. The header is that of the image with the WCS of the target.
 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        No celestial WCS in one of the two, a target without a shape.
+        One of the two has no celestial WCS, or the target has no shape.
     UnknownNameError
-        Another method.
+        For any other method.
 
     Examples
     --------
@@ -112,7 +113,7 @@ def reproject_image(
 
 
 def _projected(own: Any, grid: _Grid, method: str, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Planes (..., ny, nx) under the method, NaN where there is nothing, and the part of each pixel that is covered."""
+    """Reproject planes (..., ny, nx); return them, NaN without data, and the covered part of each pixel."""
     import reproject
 
     call: Callable[..., Any] = {
@@ -126,10 +127,10 @@ def _projected(own: Any, grid: _Grid, method: str, planes: np.ndarray) -> tuple[
 
 
 def _variance(project: Callable[..., Any], image: Image, apart: int) -> np.ndarray:
-    """The sum of squared weights times variances.
+    """Sum the squared weights times the variances.
 
-    Of pixels `apart` from one another a pixel of the result sees one: what it shows of their standard deviations, squared,
-    is the squared weight times the variance.
+    Pixels at distances of `apart` are projected together, so that each pixel of the result depends on only
+    one of them: the square of the projected standard deviation is the squared weight times the variance.
     """
     known = np.isfinite(image.variance)
     deviation = np.sqrt(_without_gaps(np.where(known, image.variance, 0), image).clip(0))
@@ -156,20 +157,20 @@ def _flags(project: Callable[..., Any], image: Image, grid: _Grid) -> np.ndarray
 
 
 def _reached(project: Callable[..., Any], spots: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Where the pixels of a map weigh so much that they count."""
-    # One pixel weighs the less the more of them there are in a pixel of the result.
+    """Return where the pixels of a map have enough weight to set a flag."""
+    # The more pixels a pixel of the result covers, the lower is the weight of each.
     return np.nan_to_num(project(spots)[0]) >= NOTABLE / np.maximum(grid.area, 1)
 
 
 def _without_gaps(values: np.ndarray, image: Image) -> np.ndarray:
-    """Values with the median of their neighbours for those of bad pixels."""
+    """Replace bad pixels by the median of their neighbours."""
     if image.good.all():
         return values
     return replace_masked(Image(values, mask=~image.good), by="median" if image.good.any() else 0.0).array
 
 
 def _apart(method: str, stretch: float) -> int:
-    """The distance from which two pixels are never seen by one pixel of the result."""
+    """Return the distance from which two pixels never contribute to the same pixel of the result."""
     if method == "interp":
         return 2
     reach = {"adaptive": 2 * max(stretch, 1.0), "exact": stretch}[method]
@@ -187,7 +188,7 @@ def _grid(own: Any, target: Any, shape: Any) -> _Grid:
         )
     if window is None or size != known:
         window = Range(0, size[1], 0, size[0])
-    # Half a pixel around, for the sides of the outermost.
+    # The corners of the pixels, from which their sides follow.
     x, y = np.meshgrid(np.arange(size[1] + 1) - 0.5, np.arange(size[0] + 1) - 0.5)
     with np.errstate(all="ignore"):
         u, v = pixel_to_pixel(wcs, own, x, y)
@@ -199,7 +200,7 @@ def _grid(own: Any, target: Any, shape: Any) -> _Grid:
 
 
 def _target(target: Any) -> tuple[Any, tuple[int, int] | None, Range | None]:
-    """The WCS of a target, its shape and its window, as far as it has them."""
+    """Return the WCS of a target, and its shape and window or None."""
     from astropy.wcs import WCS
 
     if isinstance(target, WCS):

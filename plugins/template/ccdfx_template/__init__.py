@@ -1,7 +1,7 @@
-"""A plugin for ccdfx with one of each kind.
+"""A plugin for ccdfx with one object of each kind.
 
-ccdfx finds this module by the entry point in pyproject.toml and asks its hooks for records. The hooks import
-what they need when they are asked: a user who only wants the format does not wait for numba.
+ccdfx finds this module by the entry point in pyproject.toml and calls its hooks to get records. Each hook
+imports what it needs only when it is called: a user of the format alone does not wait for numba.
 """
 
 from __future__ import annotations

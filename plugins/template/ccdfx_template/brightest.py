@@ -1,4 +1,4 @@
-"""A command of the command line: `ccdfx brightest FILE...`."""
+"""A command of the command line, `ccdfx brightest FILE...`."""
 
 from __future__ import annotations
 

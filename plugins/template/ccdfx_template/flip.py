@@ -1,4 +1,4 @@
-"""A reduction step: mirror a frame, as a camera behind a flat mirror needs it."""
+"""A reduction step: mirror a frame, as needed for a camera behind a flat mirror."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def flip(image: Image, *, axis: str = "x") -> Image:
         array=image.array[turn],
         mask=None if image.mask is None else image.mask[turn],
         variance=None if image.variance is None else image.variance[turn],
-        # The world coordinates no longer fit, and wrong ones are worse than none.
+        # The WCS is no longer valid, and a wrong one is worse than none.
         header=image.header.remove(*(key for key in image.header if _is_wcs(key))),
     )
 

@@ -8,7 +8,7 @@ from ccdfx import ArgumentError, NoiseModel
 
 
 def digitisation_noise(bit: float = 1.0) -> NoiseModel:
-    """Values rounded to multiples of `bit` ADU: var = bit**2 / 12."""
+    """Return the noise model of rounding to multiples of `bit` ADU: var = bit**2 / 12."""
     return NoiseModel("digitisation", {"bit": bit}, _variance, _sample, check=_check)
 
 

@@ -15,7 +15,7 @@ _HEAD = re.compile(rb"P5\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,5})\s"
 
 
 class PgmSource:
-    """An open picture; PGM files are small, so it is read at once and windows are cut from memory."""
+    """An open picture; PGM files are small, so the file is read at once and windows are cut from memory."""
 
     def __init__(self, name: str, image: Image) -> None:
         self.name, self.image = name, image
@@ -25,7 +25,7 @@ class PgmSource:
         return self.image.select(range)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def __enter__(self) -> PgmSource:
         return self
@@ -35,12 +35,12 @@ class PgmSource:
 
 
 def is_pgm(first_bytes: bytes) -> bool:
-    """Whether a file that begins so is a PGM file."""
+    """Return whether a file that begins with these bytes is a PGM file."""
     return _HEAD.match(first_bytes) is not None
 
 
 def open_pgm(file: Any, hdu: Any = None) -> Any:
-    """Open a picture; `file` is a path, bytes or a binary file object, as ccdfx hands it on."""
+    """Open a picture; `file` is a path, bytes or a binary file object, as passed by ccdfx."""
     if hdu not in (None, 0, "all"):
         raise ArgumentError("hdu", "a PGM file holds one image, number 0", value=hdu)
     name = str(file) if isinstance(file, (str, Path)) else "PGM image"
@@ -49,7 +49,7 @@ def open_pgm(file: Any, hdu: Any = None) -> Any:
 
 
 def write_pgm(images: Sequence[Image], path: Path) -> None:
-    """Write one image; its values must be the whole numbers that the format can hold."""
+    """Write one image; its values must be whole numbers from 0 to 65535."""
     if len(images) != 1:
         raise ArgumentError("images", "a PGM file holds one image", value=len(images))
     array = images[0].array
@@ -72,7 +72,7 @@ def _decode(data: bytes, name: str) -> Image:
     if not (nx and ny and 0 < largest < 65536):
         raise FormatError(name, "claims an impossible size or range", value=(nx, ny, largest))
     pixel = np.dtype(">u2" if largest > 255 else "u1")
-    if len(data) - head.end() < nx * ny * pixel.itemsize:  # compared before anything is allocated
+    if len(data) - head.end() < nx * ny * pixel.itemsize:  # checked before memory is allocated
         raise FormatError(name, f"is too short for {nx} x {ny} pixels", remedy="copy the file again")
     array = np.frombuffer(data, pixel, nx * ny, head.end()).reshape(ny, nx)
     return Image(array.astype(pixel.newbyteorder("=")), Header({"DATAMAX": largest}))

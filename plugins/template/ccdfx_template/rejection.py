@@ -12,7 +12,7 @@ from ccdfx import ArgumentError, Arrangement, Rejection, StackFacts
 
 @numba.njit(nogil=True)
 def drop_brightest_rule(lanes, frames, counts, noise, parameters, low, high):
-    """Each lane holds the values of one pixel in ascending order; ranks low <= rank < high survive."""
+    """Keep ranks low <= rank < high of each lane: the values of one pixel in ascending order."""
     for i in range(counts.size):
         low[i] = 0
         high[i] = max(1, counts[i] - int(parameters[0])) if counts[i] > 0 else 0

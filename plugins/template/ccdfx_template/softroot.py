@@ -1,4 +1,4 @@
-"""A scaling: straight near zero, a square root far from it, and the sign is kept."""
+"""A scaling: linear near zero, a square root far from it; the sign is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ccdfx import ArgumentError, Scaling
 
 
 def softroot(knee: float = 100.0) -> Scaling:
-    """y = x / sqrt(1 + |x| / knee)."""
+    """Return the scaling y = x / sqrt(1 + |x| / knee)."""
     return Scaling("softroot", {"knee": knee}, _transform, _inverse, _derivative, check=_check)
 
 
