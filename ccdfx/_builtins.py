@@ -12,7 +12,8 @@ from ccdfx.hookspecs import hookimpl
 
 @hookimpl
 def ccdfx_formats() -> list[Any]:
-    from ccdfx.io import fits, npz
+    from ccdfx.io import npz
+    from ccdfx.io.fits import format as fits
 
     return [fits.FORMAT, npz.FORMAT]
 
@@ -33,7 +34,7 @@ def ccdfx_noise_models() -> list[Any]:
 
 @hookimpl
 def ccdfx_rejections() -> list[Any]:
-    from ccdfx.operations.reject import REJECTIONS
+    from ccdfx.operations.rejection.builtin import REJECTIONS
 
     return list(REJECTIONS)
 
@@ -41,27 +42,19 @@ def ccdfx_rejections() -> list[Any]:
 @hookimpl
 def ccdfx_steps() -> list[Any]:
     from ccdfx import scalings
-    from ccdfx.operations import (
-        calibrate,
-        clip,
-        cosmic_rays,
-        level,
-        masks,
-        overscan,
-        replacement,
-        shift,
-        smoothing,
-        window,
-    )
-    from ccdfx.pipelines import Step
+    from ccdfx.operations import window
+    from ccdfx.operations.calibration import calibrate, offset, overscan
+    from ccdfx.operations.pixels import cosmic_rays, flag, median_filter, replace
+    from ccdfx.operations.resampling import shift
+    from ccdfx.pipelines.pipeline import Step
 
     functions: tuple[Any, ...] = (
-        window.select, window.trim, overscan.subtract_overscan, level.subtract_level, level.offset,
+        window.select, window.trim, overscan.subtract_overscan, offset.subtract_level, offset.offset,
         calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
         calibrate.add_variance, calibrate.calibrate,
-        masks.mask_saturated, masks.mask_invalid, masks.mask_from, masks.replace_masked,
-        clip.clip_invalid, clip.clip_threshold, clip.clip_outliers, clip.clip_sigma, replacement.replace,
-        cosmic_rays.mask_cosmic_rays, smoothing.median_filter,
+        flag.mask_saturated, flag.mask_invalid, flag.mask_from, flag.replace_masked,
+        replace.clip_invalid, replace.clip_threshold, replace.clip_outliers, replace.clip_sigma, replace.replace,
+        cosmic_rays.mask_cosmic_rays, median_filter.median_filter,
         shift.shift, scalings.scale, scalings.unscale,
     )  # fmt: skip
     return [Step(function.__name__, function) for function in functions]
@@ -69,7 +62,7 @@ def ccdfx_steps() -> list[Any]:
 
 @hookimpl
 def ccdfx_instruments() -> list[Any]:
-    from ccdfx.night.instruments import builtin_instruments
+    from ccdfx.night.instruments.known import builtin_instruments
 
     return builtin_instruments()
 
@@ -85,7 +78,7 @@ def ccdfx_engines() -> list[Any]:
 def ccdfx_commands() -> list[Any]:
     from functools import partial
 
-    from ccdfx.cli import TABLE, load
+    from ccdfx.cli.builtin import TABLE, load
     from ccdfx.hookspecs import Command
 
     return [Command(name, text, partial(load, name)) for name, text in TABLE.items()]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.numbers import whole
+from ccdfx.records.checks import whole
 from ccdfx.records.parameters import frozen, merged
 
 MEGABYTE = 2**20

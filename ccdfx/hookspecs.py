@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from ccdfx.engines import Engine
-    from ccdfx.io.source import Format
-    from ccdfx.night.instruments import Instrument
-    from ccdfx.noise import NoiseModel
-    from ccdfx.operations.reject import Rejection
-    from ccdfx.pipelines import Step
-    from ccdfx.scalings import Scaling
+    from ccdfx import Engine, Format, Instrument, NoiseModel, Rejection, Scaling, Step
 
 PROJECT = "ccdfx"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -22,15 +22,16 @@ import pluggy
 from ccdfx import hookspecs
 from ccdfx.errors import CcdfxWarning, PluginError, UnknownNameError
 
+# Of each kind of record: the hook that returns it, and its public name.
 _KINDS = {
-    "format": ("ccdfx_formats", "ccdfx.io.source:Format"),
-    "scaling": ("ccdfx_scalings", "ccdfx.scalings:Scaling"),
-    "noise_model": ("ccdfx_noise_models", "ccdfx.noise:NoiseModel"),
-    "rejection": ("ccdfx_rejections", "ccdfx.operations.reject:Rejection"),
-    "step": ("ccdfx_steps", "ccdfx.pipelines:Step"),
-    "instrument": ("ccdfx_instruments", "ccdfx.night.instruments:Instrument"),
-    "engine": ("ccdfx_engines", "ccdfx.engines:Engine"),
-    "command": ("ccdfx_commands", "ccdfx.hookspecs:Command"),
+    "format": ("ccdfx_formats", "Format"),
+    "scaling": ("ccdfx_scalings", "Scaling"),
+    "noise_model": ("ccdfx_noise_models", "NoiseModel"),
+    "rejection": ("ccdfx_rejections", "Rejection"),
+    "step": ("ccdfx_steps", "Step"),
+    "instrument": ("ccdfx_instruments", "Instrument"),
+    "engine": ("ccdfx_engines", "Engine"),
+    "command": ("ccdfx_commands", "Command"),
 }
 KINDS = tuple(_KINDS)
 GROUP = "ccdfx"
@@ -192,7 +193,7 @@ def _collected(kind: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
 
 def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None]:
     """Call a hook of one plugin; return its records, and the reason if the call failed."""
-    hook, path = _KINDS[kind]
+    hook, public_name = _KINDS[kind]
     caller = getattr(loaded.manager.hook, hook)
     items: list[Any] = []
     for implementation in caller.get_hookimpls():
@@ -202,8 +203,7 @@ def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None
             answer = implementation.function()
         except (Exception, SystemExit) as error:  # a plugin may fail in any way
             return [], f"{hook} raised {_cause(error)}"
-        module, name = path.split(":")
-        record = getattr(importlib.import_module(module), name)
+        record = getattr(importlib.import_module("ccdfx"), public_name)
         if not isinstance(answer, list | tuple) or not all(isinstance(item, record) for item in answer):
             return [], f"{hook} must return a list of {record.__name__} records, it returned {_shown(answer)}"
         nameless = [item for item in answer if not (isinstance(item.name, str) and item.name.strip())]

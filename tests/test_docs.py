@@ -130,7 +130,7 @@ def test_the_page_of_plugins_documents_no_hook_that_is_not_there() -> None:
 
 
 def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
-    from ccdfx.night.recipe import NightRecipe, load_night_recipe
+    from ccdfx.night.settings import NightRecipe, load_night_recipe
 
     (text,) = blocks(ROOT / "docs" / "recipes.md", "toml")
     shown = tomllib.loads(text)
@@ -153,7 +153,7 @@ def test_the_instrument_on_its_page_is_one(tmp_path: Path) -> None:
     camera = ccdfx.load_instrument(tmp_path / "mine.toml")
     assert camera.name == "mine" and camera.kind_of(ccdfx.Header({"IMAGETYP": "Light"})) == "science"
     page = (ROOT / "docs" / "instruments.md").read_text(encoding="utf-8")
-    from ccdfx.night.instruments import builtin_instruments
+    from ccdfx.night.instruments.known import builtin_instruments
 
     assert all(f"| `{instrument.name}` |" in page for instrument in builtin_instruments())
 

@@ -266,20 +266,20 @@ def test_the_names_of_files_travel_and_neither_pixels_nor_headers(tmp_path):
 
 
 def test_the_built_in_rules_are_found_by_name_elsewhere():
-    from ccdfx.operations.reject import REJECTIONS
-    from ccdfx.operations.rejection import StackFacts
+    from ccdfx.operations.rejection.builtin import REJECTIONS
+    from ccdfx.operations.rejection.rule import StackFacts
 
     facts = StackFacts(9, (1.0,) * 9, (0.0,) * 9, False, True, (ccdfx.Header(),) * 9)
     for rule in REJECTIONS:
         arrangement = rule.arrange(rule.parameters, facts)
-        assert arrangement.travels, rule.name
+        assert arrangement.picklable, rule.name
         assert pickle.loads(pickle.dumps(arrangement)) == arrangement, rule.name
 
 
 def test_a_rule_without_a_name_is_made_ready_elsewhere():
-    from ccdfx.operations.rejection import Arrangement
+    from ccdfx.operations.rejection.rule import Arrangement
 
-    assert not Arrangement(select=lambda values: values > 3).travels
+    assert not Arrangement(select=lambda values: values > 3).picklable
 
 
 def test_a_file_that_changed_since_is_noticed_elsewhere(tmp_path):
@@ -300,7 +300,7 @@ def test_machines_that_share_a_file_need_not_agree_on_device_and_inode(tmp_path)
 
 
 def test_a_night_gives_its_frames_to_an_engine_elsewhere_as_files(tmp_path):
-    from ccdfx.night.shelf import shelf
+    from ccdfx.night.products.spool import shelf
 
     image = ccdfx.Image(FRAMES[0])
     with shelf(tmp_path) as store:

@@ -9,8 +9,8 @@ import pytest
 from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
-from ccdfx.kernels.apertures import aperture, overlap
-from ccdfx.kernels.sources import local_maxima, ring_level
+from ccdfx.kernels.image.apertures import aperture, overlap
+from ccdfx.kernels.image.sources import local_maxima, ring_level
 
 SHAPE = (300, 340)
 

@@ -115,7 +115,7 @@ def test_numbers_of_numpy_are_numbers(gain: float) -> None:
 def test_odd_text_survives() -> None:
     import tomllib
 
-    from ccdfx.recipes import _toml
+    from ccdfx.pipelines.recipe import _toml
 
     text = 'a "quote" \\ tab\t \x7f é 🔭 \x01'
     assert tomllib.loads(f"x = {_toml({'y': [text, 1.5, float('inf'), True, -3]})}") == {

@@ -30,7 +30,7 @@ from ccdfx import (
     run,
     step,
     to_recipe,
-)  # fmt: skip
+)
 from ccdfx.engines import Engine, current_engine
 from ccdfx.testing import assert_same_image
 

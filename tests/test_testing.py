@@ -14,16 +14,7 @@ from hypothesis.errors import NoSuchExample
 
 import ccdfx
 from ccdfx import CcdfxError, Image, Range, testing
-from ccdfx.testing import (
-    assert_same_image,
-    fits_files,
-    headers,
-    images,
-    masks,
-    ranges,
-    recipes,
-    stacks,
-)
+from ccdfx.testing import assert_same_image, fits_files, headers, images, masks, ranges, recipes, stacks
 
 quick = settings(max_examples=15, deadline=None)
 

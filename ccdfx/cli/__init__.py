@@ -6,28 +6,9 @@ only when that command runs, so that the general help takes no longer than start
 
 from __future__ import annotations
 
-TABLE: dict[str, str] = {
-    "scan": "List the frames of a directory, from their headers alone.",
-    "reduce": "Reduce a night: masters, calibrated and combined frames, a report.",
-    "combine": "Combine frames into one, with rejection and alignment.",
-    "info": "Show what a file holds: images, shapes, header facts.",
-    "stats": "Print the statistics of images.",
-    "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",
-    "convert": "Write images in another format.",
-    "show": "Draw an image, into a file or a window.",
-    "hist": "Draw the histogram of an image, into a file or a window.",
-    "mosaic": "Draw cut-outs of images side by side.",
-    "inspect": "Click into images: values, cuts, widths of stars; mask regions.",
-    "plugins": "List all plugins and what they provide; write a new one.",
-    "demo": "Simulate a night, reduce it, and check the result against the truth.",
-}
+from ccdfx.cli.builtin import TABLE, load
 
-
-def load(name: str):
-    """Return the click command of the built-in `name` (a key of `TABLE`)."""
-    from importlib import import_module
-
-    return import_module(f"ccdfx.cli.{name}").command
+__all__ = ["TABLE", "load", "main"]
 
 
 def main() -> None:

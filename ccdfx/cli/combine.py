@@ -13,18 +13,20 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.levels import METAVAR, levels, numbers_or_level
-from ccdfx.cli.options import engine_of, numbers, on_an_engine, refuse_output
-from ccdfx.cli.pictures import options as shared_options
-from ccdfx.cli.stacks import (
+from ccdfx.cli.combine_options import (
     AVERAGES,
+    METAVAR,
     average_of,
     defaults_from_recipe,
     flags_of,
+    levels,
+    numbers_or_level,
     placement_of,
     shared_variance,
     told_average,
 )
+from ccdfx.cli.options import engine_of, numbers, on_an_engine, refuse_output
+from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
 
@@ -134,7 +136,7 @@ def command(
     if follow and not maps:
         raise click.UsageError("--follow goes with --maps")
     import ccdfx
-    from ccdfx.night.wording import counted
+    from ccdfx.night.words import counted
 
     how = choices(**options)
     engine = chosen_engine(options)
@@ -190,7 +192,7 @@ def choices(
 ) -> dict[str, Any]:
     """Return the given options of `ccdfx.combine`, with the default rejection rule made explicit."""
     from ccdfx.cli.options import looked_up
-    from ccdfx.operations.reject import default_rejection
+    from ccdfx.operations.rejection.builtin import default_rejection
 
     rule = (
         default_rejection()

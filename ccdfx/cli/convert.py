@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, naming, refuse_output
-from ccdfx.cli.pictures import options
+from ccdfx.cli.options import hdu_of, naming, options, refuse_output
 from ccdfx.cli.terminal import say, talks
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli import TABLE, load
+from ccdfx.cli.builtin import TABLE, load
 from ccdfx.cli.terminal import escape, say
 from ccdfx.errors import CcdfxError, OutputExistsError
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, numbers, which_image
-from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
+from ccdfx.cli.options import check_output, naming, numbers, options, read_part, save, title_of, which_image
 from ccdfx.cli.terminal import talks
 from ccdfx.errors import CcdfxError
 
@@ -54,7 +53,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
             figure = plots.histogram(part, **drawing).figure
         save(figure, output, dpi, overwrite)
         return
-    from ccdfx.plots.window import open_window, wait
+    from ccdfx.plots.figures import open_window, wait
 
     window = open_window((6.4, 4.0))
     window.set_layout_engine("constrained")

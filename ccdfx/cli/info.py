@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import hdu_of
-from ccdfx.cli.pictures import options
+from ccdfx.cli.options import hdu_of, options
 from ccdfx.cli.terminal import escape, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
@@ -65,8 +64,8 @@ def problems(facts: dict[str, Any]) -> list[str]:
 def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) -> dict[str, Any]:
     """Collect everything that is shown of one file, as plain values."""
     from ccdfx.io.reading import find_format
-    from ccdfx.night.frames import frame_of
-    from ccdfx.night.instruments import known_instruments
+    from ccdfx.night.instruments.known import known_instruments
+    from ccdfx.night.scan import frame_of
 
     kind = find_format(path).name
     if hdu is not None:
@@ -84,8 +83,8 @@ def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) 
 def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any]]:
     """Yield the HDUs of a FITS file in order, including those that are not images."""
     from ccdfx.io.content import content_of
-    from ccdfx.io.groups import grouped
-    from ccdfx.io.hdus import walk
+    from ccdfx.io.fits.groups import grouped
+    from ccdfx.io.fits.hdus import walk
 
     content = content_of(path, keep=True)
     hdus = list(walk(content))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccdfx.cli.options import which_image
-from ccdfx.cli.pictures import label_of, options, read_part
+from ccdfx.cli.options import label_of, options, read_part, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, which_image
-from ccdfx.cli.pictures import check_output, label_of, options, pairs, read_part, save
+from ccdfx.cli.options import check_output, label_of, naming, options, pairs, read_part, save, which_image
 from ccdfx.cli.terminal import talks
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, section_of, which_image
-from ccdfx.cli.pictures import options
+from ccdfx.cli.options import naming, options, section_of, which_image
 from ccdfx.cli.terminal import print_json, print_table, talks
 from ccdfx.errors import MismatchError
 
@@ -63,7 +62,7 @@ def _files(name: str, text: str) -> list[str]:
     from glob import escape, glob
     from pathlib import Path
 
-    from ccdfx.night.wording import counted
+    from ccdfx.night.words import counted
 
     pattern = str(Path(escape(text)) / "*") if text and Path(text).is_dir() else text
     found = sorted(path for path in glob(pattern) if Path(path).is_file())

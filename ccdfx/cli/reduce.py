@@ -8,18 +8,8 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import engine_of, named, on_an_engine
-from ccdfx.cli.pictures import options
-from ccdfx.cli.terminal import (
-    QUIET,
-    is_terminal,
-    level,
-    print_json,
-    progress_bar,
-    say,
-    show_plan,
-    talks,
-)
+from ccdfx.cli.options import engine_of, named, on_an_engine, options
+from ccdfx.cli.terminal import QUIET, is_terminal, level, print_json, progress_bar, say, show_plan, talks
 from ccdfx.errors import ArgumentError, CcdfxError
 
 
@@ -89,8 +79,8 @@ def command(
 
 def _choices(recipe: str | None, no_checksum: bool) -> Any:
     """Load the night recipe and apply `no_checksum`; a wrong recipe is a usage error."""
-    from ccdfx.night.recipe import ReadChoice, load_night_recipe
-    from ccdfx.night.science import further_steps
+    from ccdfx.night.products.calibrated import further_steps
+    from ccdfx.night.settings import ReadChoice, load_night_recipe
 
     try:
         choices = load_night_recipe(recipe)
@@ -126,7 +116,7 @@ def _shown(plan: Any) -> None:
 
 def tell(night: Any) -> None:
     """Print the failures, notes, noise values, and the place of the results."""
-    from ccdfx.night.wording import counted, listed, made, not_made
+    from ccdfx.night.words import counted, listed, made, not_made
 
     facts = night.facts
     for frame in facts["frames"]:

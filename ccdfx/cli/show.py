@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, which_image
-from ccdfx.cli.pictures import check_output, options, read_part, save, title_of
+from ccdfx.cli.options import check_output, naming, options, read_part, save, title_of, which_image
 from ccdfx.cli.terminal import talks
 
 
@@ -44,9 +43,8 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
             figure = draw(part, full, title=title, **choices).figure
         save(figure, output, dpi, overwrite)
         return
+    from ccdfx.plots.figures import add_axes, open_window, wait
     from ccdfx.plots.image import size_for
-    from ccdfx.plots.sheet import add_axes
-    from ccdfx.plots.window import open_window, wait
 
     figure = open_window(size_for(part.shape, choices["bar"]))
     figure.set_layout_engine("compressed")

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import naming, which_image
-from ccdfx.cli.pictures import options
+from ccdfx.cli.options import naming, options, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximum", "mad_std", "clipped_mean",

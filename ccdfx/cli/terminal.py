@@ -52,7 +52,7 @@ def talks(command: Callable) -> Callable:
 
 def print_json(facts: object) -> None:
     """Print `facts` on stdout as standard JSON: numbers that are not finite become null."""
-    from ccdfx.night.facts import json_text
+    from ccdfx.night.summary import json_text
 
     click.echo(json_text(facts))
 

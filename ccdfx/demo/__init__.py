@@ -1,1 +1,4 @@
-"""A simulated night with a known truth, reduced and checked against it."""
+"""A simulated night with a known truth, reduced and checked against it.
+
+May import all rooms but cli and testing.
+"""

@@ -79,8 +79,8 @@ def run_demo(
     CheckFailedError
         A result disagrees with the truth, or is missing.
     """
+    from ccdfx.night.context import made_folder
     from ccdfx.night.run import reduce_night
-    from ccdfx.night.workshop import made_folder
 
     target = Path(output)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

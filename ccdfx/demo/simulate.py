@@ -19,10 +19,9 @@ from ccdfx.demo.detector import (
     make_detector,
     stream,
 )
-from ccdfx.demo.raw_header import raw_cards
-from ccdfx.demo.truth import Star, TrueFrame, Truth, write_truth
+from ccdfx.demo.truth import Star, TrueFrame, Truth, raw_cards, write_truth
 from ccdfx.errors import ArgumentError
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.checks import real, whole
 
 _SMALLEST = 128  # pixels; a smaller detector has no room for the stars
 _STAR_SPACING = 30.0  # pixels between stars, so that the sky around each is empty

@@ -63,7 +63,7 @@ def photometry(
     Excluded are stars with a flagged pixel in the aperture, saturated ones, and in a single frame those hit
     by a cosmic ray.
     """
-    from ccdfx.photometry import aperture_photometry
+    from ccdfx.photometry.aperture import aperture_photometry
 
     scale = night.per_electron(image)
     stars = night.truth.stars

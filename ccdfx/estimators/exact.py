@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.values import Values, values_of
+from ccdfx.estimators.values import Values, values_of
+from ccdfx.records.checks import limit, one_of, whole
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import limit, whole
-from ccdfx.records.pixels import as_array
-from ccdfx.records.words import one_of
+from ccdfx.records.planes import as_array
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -137,7 +136,7 @@ def median_of(array: Any, good: Any = None) -> float:
     >>> median_of([4.0, 1.0, 3.0, 100.0], good=[True, True, True, False])
     3.0
     """
-    values = values_of(*checked(array, good))
+    values = values_of(*checked_values(array, good))
     return values.median(0, values.count) if values.count else math.nan
 
 
@@ -151,7 +150,7 @@ def mad_std_of(array: Any, good: Any = None) -> float:
     >>> round(mad_std_of([1.0, 2.0, 3.0, 4.0, 1e6]), 4)
     1.4826
     """
-    values = values_of(*checked(array, good))
+    values = values_of(*checked_values(array, good))
     if values.count == 0:
         return math.nan
     return _MAD_TO_STD * values.median_deviation(values.median(0, values.count))
@@ -199,7 +198,7 @@ def sigma_clipped(
     if iterations is not None:
         whole("iterations", iterations, least=0, remedy="None goes on to the end")
     one_of("center", center, ("median", "mean"))
-    values = values_of(*checked(array, good))
+    values = values_of(*checked_values(array, good))
     return _clip(values, low, high, iterations, center)
 
 
@@ -224,7 +223,7 @@ def _clip(values: Values, low: float, high: float, iterations: int | None, cente
     return Clipped(count, mean, median, std, lower, upper, done)
 
 
-def checked(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
+def checked_values(array: Any, good: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Check an array and the mask of its good values; return the array and which values are bad, or None."""
     array = as_array("array", array)
     if array.dtype.kind not in "buif":

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.estimators.exact import checked
-from ccdfx.kernels.values import good_values, values_of
+from ccdfx.estimators.exact import checked_values
+from ccdfx.estimators.values import good_values, values_of
 
 SAMPLE_PIXELS = 100_000
 _COARSEST = 10  # largest step: imcombine samples at least every tenth pixel of every tenth line
@@ -132,7 +132,7 @@ def _grid(shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 def _good(array: Any, good: Any) -> np.ndarray:
-    array, bad = checked(array, good)
+    array, bad = checked_values(array, good)
     if array.dtype.kind == "f":
         array = array.astype(np.float32 if array.itemsize <= 4 else np.float64, copy=False)
         bad = ~np.isfinite(array) if bad is None else bad

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.blocks import block_size, block_table, spread_blocks
-from ccdfx.kernels.values import values_of
+from ccdfx.estimators.values import values_of
+from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
 from ccdfx.records.image import as_image
-from ccdfx.records.pixels import working_dtype
+from ccdfx.records.planes import working_dtype
 
 
 @dataclass(frozen=True, slots=True)

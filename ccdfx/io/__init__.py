@@ -11,14 +11,14 @@ _HOME = {
     "Source": "source",
     "atomic_path": "atomic",
     "formats": "reading",
-    "open_extensions": "many",
-    "open_frames": "many",
+    "open_extensions": "reading",
+    "open_frames": "reading",
     "open_source": "reading",
     "read": "reading",
     "read_header": "reading",
     "read_master": "reading",
     "refuse_same_file": "writing",
-    "update": "updating",
+    "update": "writing",
     "write": "writing",
 }
 __all__ = [

@@ -20,13 +20,13 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FormatError
 from ccdfx.io.content import FileContent, MemoryContent, opened
-from ccdfx.io.encode import fitted
+from ccdfx.io.fits.encode import fitted
 from ccdfx.io.source import Format, ImageSource
 from ccdfx.records.card import Card
+from ccdfx.records.compatibility import require_part
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.records.matching import require_part
 from ccdfx.records.range import Range
 
 _VERSION = 1

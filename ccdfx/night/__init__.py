@@ -1,1 +1,5 @@
-"""Reduction of a whole night: from a directory of raw frames to calibrated, combined images and a report."""
+"""A night reduced: frames scanned, what to do planned, masters, calibrated and combined frames made, a report
+written.
+
+May import all rooms but cli, demo and testing.
+"""

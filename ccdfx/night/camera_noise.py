@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccdfx.errors import CcdfxError
-from ccdfx.night.frames import Frame
+from ccdfx.night.scan import Frame
 from ccdfx.records.image import Image
 
 MEASURED = "measured"
@@ -123,9 +123,9 @@ def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) ->
 def _measured(flats: list[Image], biases: list[Image], warn: Callable[[str], None]) -> dict[str, Any]:
     """Measure gain and read noise from pairs of flats and biases; return {} and warn if there are too few."""
     from ccdfx.noise import fit_noise
-    from ccdfx.operations.average import median
-    from ccdfx.operations.calibrate import subtract_bias
-    from ccdfx.operations.combine import combine
+    from ccdfx.operations.calibration.calibrate import subtract_bias
+    from ccdfx.operations.combining.average import median
+    from ccdfx.operations.combining.combine import combine
 
     if len(flats) < 2 or len(biases) < 2:
         warn("gain and read noise are not known; two flats of a filter and two biases would measure them")

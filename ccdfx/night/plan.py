@@ -1,4 +1,4 @@
-"""Plan of a reduction, made from the metadata of the frames; no file is read."""
+"""The plan of a reduction, made from the metadata of the frames; no file is read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Any
 
 from ccdfx.night import naming
-from ccdfx.night.frames import Frame
-from ccdfx.night.matching import Calibrators, Setup, Use, clustered, grouped
-from ccdfx.night.recipe import NightRecipe
-from ccdfx.night.wording import counted, listed
+from ccdfx.night.calibrators import Calibrators, Setup, Use, clustered, groups_of
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings import NightRecipe
+from ccdfx.night.words import counted, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     choices = recipe or NightRecipe()
     frames = tuple(frame if choices.overscan.use else replace(frame, overscan=None) for frame in frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
-    groups = grouped(frame for frame in frames if _useless(frame) is None)
+    groups = groups_of(frame for frame in frames if _useless(frame) is None)
     tags = naming.unique(setup.tag for setup in groups)
     parts = [
         _plan_setup(setup, members, choices, f"_{tag}" if len(groups) > 1 else "")

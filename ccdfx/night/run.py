@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
+from ccdfx.night.calibrators import Setup
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
-from ccdfx.night.cautions import heard
-from ccdfx.night.coadd import combine_object
-from ccdfx.night.facts import left_over, write_facts
-from ccdfx.night.frames import FACTS, Frame, scan
-from ccdfx.night.instruments import Instrument
-from ccdfx.night.ledger import Ledger, Progress
-from ccdfx.night.masters import build_master
-from ccdfx.night.matching import Setup
+from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
+from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.plan import Plan, plan_night
-from ccdfx.night.preparation import prepared
-from ccdfx.night.recipe import NightRecipe, load_night_recipe
-from ccdfx.night.science import calibrate_frame, further_steps
-from ccdfx.night.wording import listed
-from ccdfx.night.workshop import Workshop, made_folder
+from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared
+from ccdfx.night.products.coadd import combine_object
+from ccdfx.night.products.masters import build_master
+from ccdfx.night.scan import FACTS, Frame, scan
+from ccdfx.night.settings import NightRecipe, load_night_recipe
+from ccdfx.night.summary import left_over, write_facts
+from ccdfx.night.words import listed
 from ccdfx.records.image import Image
 
 REPORT = "report.html"
@@ -128,58 +125,54 @@ def reduce_night(
         status = _status(plan, {}) if plan.files else NOTHING
         return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
-    ledger = Ledger(total=total, progress=progress, warnings=list(plan.warnings))
+    log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    with heard(ledger.warn):
-        shops = {
-            setup: Workshop(
+    with collect_warnings(log.warn):
+        contexts = {
+            setup: Context(
                 recipe=choices,
-                noise=_noise_of(setup, plan, choices, ledger),
-                ledger=ledger,
+                noise=_noise_of(setup, plan, choices, log),
+                log=log,
                 output=target,
                 overwrite=overwrite,
                 further=further,
             )
             for setup in plan.setups
         }
-        products = _made(plan, shops, ledger)
+        products = _made(plan, contexts, log)
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
-        ledger.warn(f"{file} is of an earlier run and no product of this one")
+        log.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
         "ccdfx": _version(),
         "directory": str(source),
         "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
         "recipe": choices.as_dict(),
         "plan": plan.tree(),
-        "noise": [_noise_facts(setup, shop.noise) for setup, shop in shops.items()],
-        "frames": [_frame_facts(frame, plan, ledger) for frame in frames],
+        "noise": [_noise_facts(setup, context.noise) for setup, context in contexts.items()],
+        "frames": [_frame_facts(frame, plan, log) for frame in frames],
         **products,
-        "lost": [{"file": file, "problem": problem} for file, problem in ledger.lost.items()],
-        "warnings": ledger.warnings,
+        "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
+        "warnings": log.warnings,
     }
     write_facts(facts, target / FACTS, overwrite=overwrite)
-    from ccdfx.night.report import write_report
+    from ccdfx.night.report.page import write_report
 
     write_report(facts, target)
-    ledger.step(REPORT)
-    status = (
-        _status(plan, {**ledger.failed, **ledger.lost})
-        if facts["masters"] or facts["calibrated"]
-        else NOTHING
-    )
+    log.step(REPORT)
+    status = _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 
-def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
+def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[str, list[dict[str, Any]]]:
     """Make all products and return their metadata."""
-    masters = [_unless_lost(build_master, master, shops[master.setup]) for master in plan.masters]
+    masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
     calibrated = []
     for item in plan.science:
-        _warn_of_lost_masters(item.use.masters, item.use.frame.file, ledger)
-        calibrated.append(calibrate_frame(item, shops[item.setup]))
+        _warn_of_lost_masters(item.use.masters, item.use.frame.file, log)
+        calibrated.append(calibrate_frame(item, contexts[item.setup]))
     made = {fact["file"]: fact for fact in calibrated if fact}
     combine = partial(combine_object, made)
-    combined = [_unless_lost(combine, group, shops[group.setup]) for group in plan.combined]
+    combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
     return {
         "masters": [fact for fact in masters if fact],
         "calibrated": list(made.values()),
@@ -187,12 +180,12 @@ def _made(plan: Plan, shops: Mapping[Setup, Workshop], ledger: Ledger) -> dict[s
     }
 
 
-def _unless_lost(make: Callable[[Any, Workshop], dict[str, Any] | None], plan: Any, shop: Workshop) -> Any:
-    """Make a product and return its metadata; if it cannot be made, record that in the ledger."""
+def _unless_lost(make: Callable[[Any, Context], dict[str, Any] | None], plan: Any, context: Context) -> Any:
+    """Make a product and return its metadata; if it cannot be made, record that in the log."""
     try:
-        return make(plan, shop)
+        return make(plan, context)
     except (ArgumentError, PluginError) as error:
-        shop.ledger.lose(plan.file, error)
+        context.log.fail_product(plan.file, error)
         return None
 
 
@@ -200,44 +193,44 @@ def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:
     return {"instrument": setup.instrument, "setup": setup.label, **noise.as_dict()}
 
 
-def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, ledger: Ledger) -> CameraNoise:
+def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> CameraNoise:
     inputs = [use.frame for master in plan.masters if master.setup == setup for use in master.inputs]
     science = [item.use.frame for item in plan.science if item.setup == setup]
 
     def load(frame: Frame) -> Image | None:
-        if frame.file in ledger.failed:
+        if frame.file in log.failed:
             return None
         try:
             image = prepared(frame, recipe)
             return image if image.good.mean() >= recipe.flat.good else None
         except (CcdfxError, OSError) as error:
-            ledger.fail(frame, error)
+            log.fail_frame(frame, error)
             return None
 
     def warn(text: str) -> None:
-        ledger.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
+        log.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
 
     noise = camera_noise([*inputs, *science], load, warn)
     if recipe.science.electrons and science and noise.gain is None:
         files = listed([frame.file for frame in science])
-        ledger.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
+        log.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
     unmasked = [item.use.frame.file for item in plan.science if item.setup == setup and item.cosmic_rays]
     if unmasked and noise.model is None:
-        ledger.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
+        log.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
     return noise
 
 
-def _warn_of_lost_masters(files: tuple[str, ...], frame: str, ledger: Ledger) -> None:
+def _warn_of_lost_masters(files: tuple[str, ...], frame: str, log: NightLog) -> None:
     for file in files:
-        if file not in ledger.masters:
-            ledger.warn(f"{frame} is calibrated without {file}, which could not be made")
+        if file not in log.masters:
+            log.warn(f"{frame} is calibrated without {file}, which could not be made")
 
 
-def _frame_facts(frame: Frame, plan: Plan, ledger: Ledger) -> dict[str, Any]:
+def _frame_facts(frame: Frame, plan: Plan, log: NightLog) -> dict[str, Any]:
     left_out = {item.file: why for item, why in plan.left_out}
-    problem = ledger.failed.get(frame.file) or frame.problem
+    problem = log.failed.get(frame.file) or frame.problem
     reason = left_out.get(frame.file) if problem is None else None
-    return frame.as_dict() | {"used": frame.file in ledger.used, "problem": problem, "left_out": reason}
+    return frame.as_dict() | {"used": frame.file in log.used, "problem": problem, "left_out": reason}
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:

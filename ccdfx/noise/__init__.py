@@ -5,10 +5,10 @@ Models work in the unit of the image, ADU for a raw or bias-subtracted frame.
 
 from __future__ import annotations
 
-from ccdfx.noise.kinds import MODELS, ccd_noise, gaussian_noise, poisson_noise, uniform_noise
-from ccdfx.noise.model import NoiseModel
-from ccdfx.noise.prediction import add_noise, snr, std_of, variance_of
-from ccdfx.noise.transfer import NoiseFit, fit_noise
+from ccdfx.noise.builtin import MODELS, ccd_noise, gaussian_noise, poisson_noise, uniform_noise
+from ccdfx.noise.noise_model import NoiseModel
+from ccdfx.noise.photon_transfer import NoiseFit, fit_noise
+from ccdfx.noise.predict import add_noise, snr, std_of, variance_of
 
 __all__ = [
     "MODELS",

@@ -1,1 +1,4 @@
-"""Operations: pure functions from images to images."""
+"""Operations on images: pure functions, Image -> Image or Images -> Image, in rooms by what they do.
+
+May import everything below pipelines: records, kernels, estimators, photometry, noise, scalings and engines.
+"""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from ccdfx.plots.axes import PixelAxes, SkyAxes
 from ccdfx.plots.colours import MASKED_COLOUR, Colours
-from ccdfx.plots.coordinates import PixelAxes, SkyAxes
-from ccdfx.plots.grid import mosaic
+from ccdfx.plots.figures import NoDisplayError
 from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
-from ccdfx.plots.inspection import Inspected
-from ccdfx.plots.inspector import Inspector, inspect, inspector
-from ccdfx.plots.intervals import display_limits
-from ccdfx.plots.limits import Limits
-from ccdfx.plots.overscan import draw_overscan
-from ccdfx.plots.overscan_edit import OverscanEdit
-from ccdfx.plots.places import Place, look_at
+from ccdfx.plots.inspect.positions import Place, look_at
+from ccdfx.plots.inspect.state import Inspected
+from ccdfx.plots.inspect.window import Inspector, inspect, inspector
+from ccdfx.plots.limits import Limits, display_limits
+from ccdfx.plots.mosaic import mosaic
+from ccdfx.plots.overscan import OverscanEdit, draw_overscan
 from ccdfx.plots.scale_bar import ScaleBar
 from ccdfx.plots.thumbnail import thumbnail
-from ccdfx.plots.window import NoDisplayError
 
 __all__ = [
     "MASKED_COLOUR",

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.plots.intervals import interval_of, percentiles, sample, shown_values
-from ccdfx.plots.limits import Interval, Limits
-from ccdfx.plots.sheet import new_axes
+from ccdfx.plots.figures import new_axes
+from ccdfx.plots.limits import Interval, Limits, interval_of, percentiles, sample, shown_values
+from ccdfx.records.checks import real, whole
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import real, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

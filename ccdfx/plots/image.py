@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.plots.colours import Colours
-from ccdfx.plots.coordinates import PixelAxes, SkyAxes, axes_of, dress, extent_of, projection_of
-from ccdfx.plots.intervals import interval_of, shown_values
-from ccdfx.plots.limits import Interval, Limits
-from ccdfx.plots.picture import add_picture
+from ccdfx.plots.artist import add_picture
+from ccdfx.plots.axes import PixelAxes, SkyAxes, axes_of, dress, extent_of, projection_of
+from ccdfx.plots.colours import Colours, domain_of, norm_of
+from ccdfx.plots.figures import new_axes
+from ccdfx.plots.limits import Interval, Limits, interval_of, shown_values
 from ccdfx.plots.scale_bar import ScaleBar, add_scale_bar
-from ccdfx.plots.sheet import new_axes
-from ccdfx.plots.stretch import domain_of, norm_of
 from ccdfx.records.image import as_image
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.numbers import real
+from ccdfx.records.checks import real
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

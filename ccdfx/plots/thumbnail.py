@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ccdfx.plots.blocks import block_means
+from ccdfx.plots.artist import block_means
 from ccdfx.plots.colours import MASKED_COLOUR
-from ccdfx.plots.intervals import interval_of
-from ccdfx.plots.limits import Interval, Limits
+from ccdfx.plots.limits import Interval, Limits, interval_of
+from ccdfx.records.checks import whole
 from ccdfx.records.image import as_image
-from ccdfx.records.numbers import whole
 
 if TYPE_CHECKING:
     from ccdfx.records.image import Image

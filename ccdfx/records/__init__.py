@@ -1,1 +1,4 @@
-"""Immutable records of images, headers, windows and flags."""
+"""Immutable records of images, headers, windows and flags.
+
+May import the errors.
+"""

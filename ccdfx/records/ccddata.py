@@ -9,10 +9,9 @@ import numpy as np
 from ccdfx.errors import ArgumentTypeError
 from ccdfx.records import wcs as sky
 from ccdfx.records.header import Header
-from ccdfx.records.image import Image
 
 
-def to_ccddata(image: Image) -> Any:
+def to_ccddata(image: Any) -> Any:
     """Convert to a CCDData with the pixels, mask, flags, variance, unit, header and WCS of the image."""
     from astropy import units
     from astropy.nddata import CCDData, VarianceUncertainty
@@ -43,8 +42,8 @@ def _astropy_unit(text: str) -> Any:
     return units.Unit(text, parse_strict="silent")
 
 
-def from_ccddata(data: Any) -> Image:
-    """Convert a CCDData to an image; if it has both flags and a mask, the flags are used."""
+def ccddata_fields(data: Any) -> dict[str, Any]:
+    """Return the fields of an image from a CCDData; if it has both flags and a mask, the flags are used."""
     if not (hasattr(data, "header") and hasattr(data, "uncertainty")):
         raise ArgumentTypeError("data", "must be a CCDData", value=data, remedy="give arrays to Image(...)")
     header = Header(data.header)
@@ -65,4 +64,4 @@ def from_ccddata(data: Any) -> Image:
         variance = data.uncertainty.represent_as(VarianceUncertainty).array
     if window.x_lower or window.y_lower:
         header = header.remove("LTV1", "LTV2")
-    return Image(data.data, header, mask, window, variance)
+    return {"array": data.data, "header": header, "mask": mask, "range": window, "variance": variance}

@@ -6,25 +6,22 @@ import base64
 import html as markup
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import printable
 from ccdfx.records.flags import flag_counts
 
-if TYPE_CHECKING:
-    from ccdfx.records.image import Image
-
 _THUMBNAIL = 160
 
 
-def text(image: Image) -> str:
+def text(image: Any) -> str:
     """Describe an image in six short lines."""
     return "\n".join(f"{label:<9} {value}" for label, value in _facts(image))
 
 
-def html(image: Image) -> str:
+def html(image: Any) -> str:
     """Return an HTML table of the metadata beside a thumbnail."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{label}</th><td>{markup.escape(value)}</td></tr>"
@@ -49,7 +46,7 @@ def thumbnail_png(array: np.ndarray, good: np.ndarray) -> bytes:
     return _png((level[::-1] * 255).astype(np.uint8))
 
 
-def _facts(image: Image) -> list[tuple[str, str]]:
+def _facts(image: Any) -> list[tuple[str, str]]:
     good = int(np.count_nonzero(image.good))
     values = image.array[image.good] if good else np.zeros(0)
     low, high = (f"{values.min():g}", f"{values.max():g}") if good else ("-", "-")

@@ -7,7 +7,7 @@ from enum import IntFlag
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.pixels import as_array
+from ccdfx.records.planes import as_array
 
 
 class Flag(IntFlag):

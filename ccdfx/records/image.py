@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentTypeError, CcdfxError, MismatchError
+from ccdfx.records import keywords
 from ccdfx.records import wcs as sky
-from ccdfx.records.facts import text_of, told
 from ccdfx.records.flags import as_mask
 from ccdfx.records.header import Header
-from ccdfx.records.pixels import as_pixels, as_shape, as_variance
+from ccdfx.records.keywords import text_of, with_keyword
+from ccdfx.records.planes import as_pixels, as_shape, as_variance
 from ccdfx.records.range import Range, window_of
 
 
@@ -110,12 +111,12 @@ class Image:
     @property
     def zero_point(self) -> float | None:
         """Zero point in mag: m = -2.5 log10(counts) + zero_point."""
-        return sky.zero_point(self.header)
+        return keywords.zero_point(self.header)
 
     @property
     def pixel_scale(self) -> tuple[float, float] | None:
         """Pixel scale in arcsec per pixel (x, y)."""
-        return sky.pixel_scale(self.header)
+        return keywords.pixel_scale(self.header)
 
     @property
     def exptime(self) -> float | None:
@@ -137,7 +138,7 @@ class Image:
         header = Header(fields.pop("header")) if "header" in fields else self.header
         for name in ("unit", "band", "zero_point", "pixel_scale"):
             if name in fields:
-                header = told(header, name, fields.pop(name))
+                header = with_keyword(header, name, fields.pop(name))
         unknown = fields.keys() - set(Image.__slots__)
         if unknown:
             raise ArgumentTypeError(
@@ -198,9 +199,9 @@ class Image:
     @classmethod
     def from_ccddata(cls, data: Any) -> Image:
         """Make an image from a `CCDData`; standard deviations and inverse variances become variances."""
-        from ccdfx.records.ccddata import from_ccddata
+        from ccdfx.records.ccddata import ccddata_fields
 
-        return from_ccddata(data)
+        return cls(**ccddata_fields(data))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:

@@ -207,3 +207,6 @@ def window_of(range: Any, shape: tuple[int, int]) -> Range:
             remedy="cut pixels out with select(image, range=...)",
         )
     return window
+
+
+SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")

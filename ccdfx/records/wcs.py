@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import string
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
 from ccdfx.records.header import Header, lenient_number
-from ccdfx.records.range import Range
+from ccdfx.records.range import SECTIONS, Range
 
 ALTERNATES = ("", *string.ascii_uppercase)
-ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
-PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
-SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
 
 
 def moved(header: Header, dx: float, dy: float) -> Header:
@@ -81,39 +77,6 @@ def range_of(header: Header, shape: tuple[int, int]) -> Range:
     return Range.whole(shape).moved(*offsets)
 
 
-def pixel_scale(header: Header) -> tuple[float, float] | None:
-    """Return arcsec per pixel (x, y) from PIXSCAL1/2, PIXSCALE or the celestial WCS; None if unknown.
-
-    >>> pixel_scale(Header({"PIXSCALE": 0.37}))
-    (0.37, 0.37)
-    """
-    pair = lenient_number(header, "PIXSCAL1"), lenient_number(header, "PIXSCAL2")
-    if pair[0] and pair[1]:
-        return abs(pair[0]), abs(pair[1])
-    single = lenient_number(header, "PIXSCALE")
-    if single:
-        return abs(single), abs(single)
-    matrix = _matrix(header)
-    if matrix is None or not _celestial(header):
-        return None
-    (xx, xy), (yx, yy) = matrix
-    factors = {"deg": 3600.0, "": 3600.0, "arcmin": 60.0, "arcsec": 1.0}
-    unit = str(header.get("CUNIT1") or "deg").strip().lower()
-    if unit not in factors:
-        return None
-    scale = math.hypot(xx, yx) * factors[unit], math.hypot(xy, yy) * factors[unit]
-    return scale if min(scale) > 0 and all(map(math.isfinite, scale)) else None
-
-
-def zero_point(header: Header) -> float | None:
-    """Return the photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
-    for keyword in ZERO_POINTS:
-        value = lenient_number(header, keyword)
-        if value is not None:
-            return value
-    return None
-
-
 def astropy_wcs(header: Header) -> Any:
     """Return the `astropy.wcs.WCS` of the header, or None where it has no celestial axes.
 
@@ -122,7 +85,7 @@ def astropy_wcs(header: Header) -> Any:
     ArgumentError
         The WCS cards contradict each other.
     """
-    if not _celestial(header):
+    if not celestial_wcs(header):
         return None
     import warnings
 
@@ -141,7 +104,7 @@ def astropy_wcs(header: Header) -> Any:
             ) from error
 
 
-def axes_of(system: Any, longitude: Any, latitude: Any) -> tuple[Any, Any]:
+def world_axes(system: Any, longitude: Any, latitude: Any) -> tuple[Any, Any]:
     """Order longitudes and latitudes like the axes of an `astropy.wcs.WCS`."""
     return (longitude, latitude) if system.wcs.lng == 0 else (latitude, longitude)
 
@@ -153,10 +116,10 @@ def converted(system: Any, other: Any, world: Any) -> tuple[Any, Any]:
         return tuple(world)
     from astropy.coordinates import SkyCoord
 
-    longitude, latitude = axes_of(system, *world)
+    longitude, latitude = world_axes(system, *world)
     here = SkyCoord(longitude, latitude, unit="deg", frame=celestial_frame(system))
     there = here.transform_to(celestial_frame(other)).spherical
-    return axes_of(other, there.lon.deg, there.lat.deg)
+    return world_axes(other, there.lon.deg, there.lat.deg)
 
 
 def celestial_frame(system: Any) -> Any:
@@ -180,21 +143,6 @@ def celestial_frame(system: Any) -> Any:
         ) from None
 
 
-def _celestial(header: Header) -> bool:
+def celestial_wcs(header: Header) -> bool:
     axes = [str(header.get(f"CTYPE{axis}") or "")[:4].rstrip("-") for axis in "12"]
     return any(axis in ("DEC", "GLAT", "ELAT") for axis in axes)
-
-
-def _matrix(header: Header) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    cd = [[lenient_number(header, f"CD{i}_{j}") for j in "12"] for i in "12"]
-    if any(value is not None for row in cd for value in row):
-        return tuple(tuple(value or 0.0 for value in row) for row in cd)  # type: ignore[return-value]
-    step = lenient_number(header, "CDELT1"), lenient_number(header, "CDELT2")
-    if step[0] is None or step[1] is None:
-        return None
-    pc = [[lenient_number(header, f"PC{i}_{j}") for j in "12"] for i in "12"]
-    identity = ((1.0, 0.0), (0.0, 1.0))
-    return tuple(  # type: ignore[return-value]
-        tuple((identity[i][j] if pc[i][j] is None else pc[i][j]) * (step[i] or 0.0) for j in (0, 1))  # type: ignore[operator]
-        for i in (0, 1)
-    )

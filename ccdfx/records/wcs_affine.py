@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ccdfx.records.header import Header, lenient_number
-from ccdfx.records.wcs import ALTERNATES, SECTIONS
+from ccdfx.records.range import SECTIONS
+from ccdfx.records.wcs import ALTERNATES
 
 _SIP = (("A", "B"), ("AP", "BP"))
 

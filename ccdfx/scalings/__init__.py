@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ccdfx.scalings.brightness import surface_brightness
-from ccdfx.scalings.kinds import asinh, exp, linear, log, power, sqrt
-from ccdfx.scalings.model import Scaling, scale, unscale
+from ccdfx.scalings.builtin import asinh, exp, linear, log, power, sqrt
+from ccdfx.scalings.scaling import Scaling, scale, unscale
 from ccdfx.scalings.stretches import contrast_bias, histogram_equalisation
+from ccdfx.scalings.surface_brightness import surface_brightness
 
 # Scalings that the registry offers by name, with default options.
 SCALINGS = (

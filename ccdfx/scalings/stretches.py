@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.checks import real, whole
 from ccdfx.records.image import Image
-from ccdfx.records.numbers import real, whole
-from ccdfx.scalings.model import Scaling
+from ccdfx.scalings.scaling import Scaling
 
 
 def contrast_bias(

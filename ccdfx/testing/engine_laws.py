@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from ccdfx.engines import Engine, engine, map_serially
 from ccdfx.errors import FileError
-from ccdfx.operations.combine import stack
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes
-from ccdfx.testing.resources import open_files
+from ccdfx.operations.combining.combine import stack
+from ccdfx.testing.laws import Trial, open_files, require, require_speed, same_bytes
 from ccdfx.testing.strategies import stacks
 
 

@@ -15,9 +15,16 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 from ccdfx.testing.format_files import any_images, file_of, read_one, read_own, write_one
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes, same_image, shown
-from ccdfx.testing.record_laws import it_can_be_pickled
-from ccdfx.testing.resources import open_files
+from ccdfx.testing.laws import (
+    Trial,
+    it_can_be_pickled,
+    open_files,
+    require,
+    require_speed,
+    same_bytes,
+    same_image,
+    shown,
+)
 from ccdfx.testing.strategies import ranges
 from ccdfx.testing.update_laws import (
     an_update_changes_its_window_and_nothing_else,

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ccdfx.night.conditions import Condition
-from ccdfx.night.frames import scan
-from ccdfx.night.instruments import KINDS, Instrument, known_instruments, match_instrument
+from ccdfx.night.instruments.conditions import Condition
+from ccdfx.night.instruments.instrument import KINDS, Instrument, match_instrument
+from ccdfx.night.instruments.known import known_instruments
+from ccdfx.night.scan import scan
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.testing.header_strategies import headers
-from ccdfx.testing.laws import Trial, require, require_speed
-from ccdfx.testing.record_laws import it_can_be_pickled
+from ccdfx.testing.laws import Trial, it_can_be_pickled, require, require_speed
 
 
 def it_matches_a_header_that_meets_its_conditions_and_no_empty_one(

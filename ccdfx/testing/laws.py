@@ -6,10 +6,13 @@ calls `require`. If the record raises anything but a `CcdfxError`, it breaks the
 
 from __future__ import annotations
 
+import gc
+import os
+import pickle
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -239,3 +242,44 @@ def _plane(array: np.ndarray) -> str:
     odd = [f"{array[tuple(at)]} at {at.tolist()}" for at in np.argwhere(array != usual)]
     but = f" but for {', '.join(odd[:_LISTED])}{', ...' if len(odd) > _LISTED else ''}" if odd else ""
     return f"{' x '.join(map(str, array.shape))} pixels of {usual}{but}"
+
+
+def it_can_be_pickled(record: Any, trial: Trial) -> None:
+    try:
+        copy = pickle.loads(pickle.dumps(record))
+    except Exception as error:  # the object may raise anything
+        require(False, f"{type(error).__name__}: {printable(error)} (use functions of a module, no lambda)")
+    else:
+        require(type(copy) is type(record) and copy.name == record.name, f"its copy is {copy!r}")
+
+
+def require_refusals(options: Mapping[str, Any], use: Callable[[dict[str, Any]], object]) -> None:
+    """Break the law under test unless `use` raises a CcdfxError for every invalid value of an option."""
+    for name, value in options.items():
+        for nonsense in _nonsense(value):
+            said = f"{name}={nonsense!r}"
+            try:
+                use({name: nonsense})
+            except CcdfxError:
+                continue
+            except Exception as error:
+                raised = f"{type(error).__name__}: {printable(error)}"
+                require(False, f"{said} raised {raised}, which is no CcdfxError")
+            require(False, f"{said} was taken without a word")
+
+
+def _nonsense(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, bool) or value is None:
+        return ()
+    if isinstance(value, int | float):
+        return ("nonsense", float("nan"), [])
+    return ("no such choice",) if isinstance(value, str) else ()
+
+
+def open_files() -> int:
+    """Count the open files of this process; 0 where the system does not list them."""
+    gc.collect()  # close files of unreachable objects first
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        with suppress(OSError):
+            return len(os.listdir(folder))
+    return 0

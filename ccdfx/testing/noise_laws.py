@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccdfx.noise import NoiseModel, add_noise, variance_of
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes
-from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
+from ccdfx.testing.laws import Trial, it_can_be_pickled, require, require_refusals, require_speed, same_bytes
 
 _SHAPE = (100, 200)
 _LEVELS = st.floats(10, 5000)

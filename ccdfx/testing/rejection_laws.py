@@ -9,12 +9,19 @@ from hypothesis import strategies as st
 
 from ccdfx.engines import engine
 from ccdfx.errors import CcdfxError
-from ccdfx.operations.average import maximum, mean, median, minimum
-from ccdfx.operations.combine import Stack, stack
-from ccdfx.operations.rejection import Rejection
+from ccdfx.operations.combining.average import maximum, mean, median, minimum
+from ccdfx.operations.combining.combine import Stack, stack
+from ccdfx.operations.rejection.rule import Rejection
 from ccdfx.records.image import Image
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes, same_image
-from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
+from ccdfx.testing.laws import (
+    Trial,
+    it_can_be_pickled,
+    require,
+    require_refusals,
+    require_speed,
+    same_bytes,
+    same_image,
+)
 from ccdfx.testing.strategies import stacks
 
 _MAPS = ("value", "count", "rejected_low", "rejected_high", "flags")

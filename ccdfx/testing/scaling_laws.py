@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from ccdfx.records.image import Image
 from ccdfx.scalings import Scaling, scale, unscale
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes
-from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
+from ccdfx.testing.laws import Trial, it_can_be_pickled, require, require_refusals, require_speed, same_bytes
 
 _MOST = 90.0  # the largest value, so that its exponential is finite
 _EDGE = 0.05  # distance from the ends of the domain at which slopes are measured

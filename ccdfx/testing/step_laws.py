@@ -12,11 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccdfx.errors import CcdfxError
-from ccdfx.pipelines import Step
+from ccdfx.pipelines.pipeline import Step
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.testing.laws import Trial, require, require_speed, same_bytes, same_image
-from ccdfx.testing.record_laws import it_can_be_pickled, require_refusals
+from ccdfx.testing.laws import (
+    Trial,
+    it_can_be_pickled,
+    require,
+    require_refusals,
+    require_speed,
+    same_bytes,
+    same_image,
+)
 
 SHAPE = (8, 10)
 _HEADER = Header({
@@ -222,7 +229,7 @@ def _image(
 
 
 def _options(step: Step) -> dict[str, Any]:
-    from ccdfx.records.master import Master
+    from ccdfx.records.history import Master
 
     return {n: v.image if isinstance(v, Master) else v for n, v in step.options.items()}
 

@@ -21,19 +21,17 @@ PAGES = {
     "files": ("Files", ("io",)),
     "statistics": ("Statistics, noise, scalings, photometry", ("estimators", "noise", "scalings", "photometry")),
     "operations": ("Operations", ("operations",)),
-    "combining": ("Combining", ("operations.combine", "operations.average", "operations.levels", "operations.placement",
-                                "operations.rejection", "operations.reject", "operations.line_reject",
-                                "operations.noise_reject", "operations.rank_reject", "operations.robust_reject",
-                                "operations.sample_reject")),
-    "pipelines": ("Pipelines, engines, nights", ("pipelines", "recipes", "running", "engines", "night", "plots")),
+    "combining": ("Combining", ("operations.combining", "operations.rejection")),
+    "pipelines": ("Pipelines, engines, nights", ("pipelines", "engines", "night", "plots")),
     "errors": ("Errors", ("errors",)),
 }  # fmt: skip
 
 
 def page_of(home: str) -> str:
-    """The page of a module: that which names it, or else its room."""
-    exact = [page for page, (_, homes) in PAGES.items() if home in homes]
-    return (exact or [page for page, (_, homes) in PAGES.items() if home.split(".")[0] in homes])[0]
+    """The page of a module: that which names it or the innermost of its rooms."""
+    parts = home.split(".")
+    rooms = [".".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next(page for room in rooms for page, (_, homes) in PAGES.items() if room in homes)
 
 
 def entry(name: str, home: Any = ccdfx) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ccdfx.engines import engine
 from ccdfx.noise import ccd_noise
-from ccdfx.operations.calibrate import calibrate
+from ccdfx.operations.calibration.calibrate import calibrate
 from ccdfx.records.image import Image
 
 GAIN, READNOISE, SATURATION = 1.5, 5.0, 60000

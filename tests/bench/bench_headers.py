@@ -45,7 +45,7 @@ def main() -> None:
     """Print both times."""
     from astropy.io import fits
 
-    from ccdfx.io import cards
+    from ccdfx.io.fits import cards
 
     def uncached(path: Path) -> object:
         cards._parse_line.cache_clear()

@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 
 import ccdfx
-from ccdfx.operations.reject import default_rejection
+from ccdfx.operations.rejection.builtin import default_rejection
 
 LEVEL, SIGMA = 100.0, 10.0
 RULES = {

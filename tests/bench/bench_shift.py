@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from ccdfx.operations.align import measure_transform
-from ccdfx.operations.displacement import measure_shift
-from ccdfx.operations.shift import shift
-from ccdfx.operations.transform import Transform, similarity
-from ccdfx.operations.warp import warp
+from ccdfx.operations.registration.align import measure_transform
+from ccdfx.operations.registration.shifts import measure_shift
+from ccdfx.operations.resampling.shift import shift
+from ccdfx.operations.resampling.transform import Transform, similarity
+from ccdfx.operations.resampling.warp import warp
 from ccdfx.records.image import Image
 
 STEP = (0.3, -7.6)

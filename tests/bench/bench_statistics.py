@@ -13,7 +13,7 @@ from astropy.stats import mad_std, sigma_clip
 
 from ccdfx.estimators import background, mad_std_of, median_of, sigma_clipped, statistics
 from ccdfx.noise import ccd_noise, variance_of
-from ccdfx.operations.clip import clip_sigma
+from ccdfx.operations.pixels.replace import clip_sigma
 from ccdfx.records.image import Image
 
 

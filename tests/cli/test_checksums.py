@@ -87,7 +87,7 @@ def test_a_recipe_of_combine_knows_the_option(run, folder: Path) -> None:
 
 def test_inspect_reads_it_too(run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ccdfx import plots
-    from ccdfx.plots.inspection import Inspected
+    from ccdfx.plots.inspect.state import Inspected
 
     monkeypatch.setattr(plots, "inspect", lambda images, **_: Inspected((), (), tuple(images)))
     assert run("inspect", folder / "frame.fits").exit_code == 1

@@ -9,9 +9,9 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
-from ccdfx.cli import stacks
+from ccdfx.cli import combine_options
 from ccdfx.cli.options import name_and_options
-from ccdfx.operations.average import AVERAGES
+from ccdfx.operations.combining.average import AVERAGES
 
 
 def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 
 
 def test_all_averages_are_named() -> None:
-    assert tuple(AVERAGES) == stacks.AVERAGES
+    assert tuple(AVERAGES) == combine_options.AVERAGES
 
 
 @pytest.mark.parametrize(

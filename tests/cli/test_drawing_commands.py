@@ -195,7 +195,7 @@ def test_a_section_that_cannot_be_is_said_as_it_was_typed(run, image: Path, tmp_
 
 
 def test_inspect_prints_what_was_clicked(run, image: Path, monkeypatch) -> None:
-    from ccdfx.plots.inspection import Inspected, Region
+    from ccdfx.plots.inspect.state import Inspected, Region
 
     def clicks(images, **options):
         assert options["radius"] == 6.0 and options["titles"] == ["frame.fits"]

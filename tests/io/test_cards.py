@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccdfx.io.card_text import format_card, header_bytes
-from ccdfx.io.cards import parse_cards
+from ccdfx.io.fits.cards import format_card, header_bytes, parse_cards
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
 

@@ -317,23 +317,23 @@ def test_files_that_are_none_are_refused(tmp_path):
 def test_a_format_that_cannot_is_refused(tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from ccdfx.io import npz, updating
+    from ccdfx.io import npz, writing
 
     path = write(frame(), tmp_path / "a.npz")
-    monkeypatch.setattr(updating, "find_format", lambda _: replace(npz.FORMAT, update=None))
+    monkeypatch.setattr(writing, "find_format", lambda _: replace(npz.FORMAT, update=None))
     with pytest.raises(FormatError, match="is npz, of which no part can be rewritten"):
         update(path, part_of(frame()))
 
 
 def test_the_old_file_stays_when_the_disk_is_full(tmp_path, monkeypatch):
-    from ccdfx.io import fits_update
+    from ccdfx.io.fits import write
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = write(frame(), tmp_path / "a.fits")
     before = path.read_bytes()
-    monkeypatch.setattr(fits_update, "_renew_sums", full)
+    monkeypatch.setattr(write, "_renew_sums", full)
     with pytest.raises(FileError, match=r"No space left.*the old file is untouched"):
         update(path, part_of(frame()))
     assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]

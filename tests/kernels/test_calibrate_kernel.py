@@ -7,12 +7,12 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ccdfx.kernels import calibrate as pixels
-from ccdfx.kernels.replace import fill_from_neighbours
+from ccdfx.kernels.image import calibrate as pixels
+from ccdfx.kernels.image.bad_pixels import fill_from_neighbours
 from ccdfx.records.flags import Flag
 
 KINDS = [(np.uint16, np.float32), (np.int16, np.float32), (np.float32, np.float32), (np.float64, np.float64)]
-LENGTHS = [1, 17, pixels.BLOCK - 1, pixels.BLOCK, 2 * pixels.BLOCK + 5]
+LENGTHS = [1, 17, pixels.BLOCK_PIXELS - 1, pixels.BLOCK_PIXELS, 2 * pixels.BLOCK_PIXELS + 5]
 
 
 def frozen(array):
@@ -148,7 +148,7 @@ def test_kernel_equals_its_twin(source, kind, n):
 
 
 def test_the_kernel_knows_the_flags_of_the_records():
-    assert (pixels.BAD_PIXEL, pixels.SATURATED, pixels.NO_DATA) == (
+    assert (pixels.FLAG_BAD_PIXEL, pixels.FLAG_SATURATED, pixels.FLAG_NO_DATA) == (
         Flag.BAD_PIXEL,
         Flag.SATURATED,
         Flag.NO_DATA,
@@ -157,11 +157,11 @@ def test_the_kernel_knows_the_flags_of_the_records():
 
 def test_where_a_run_is_cut_does_not_matter():
     rng = np.random.default_rng(5)
-    n = 3 * pixels.BLOCK
+    n = 3 * pixels.BLOCK_PIXELS
     raw, masters, masks, variances = case(rng, n, np.uint16, np.float32, (True, True, True))
     parameters = {"saturation": 3e4, "scale": 1.5, "level": 2.0, "gain": 1.1, "noise": (1.1, 3.0, 0.0)}
     whole = run_kernel(raw, masters, masks, variances, parameters, np.float32, True)
-    cuts = [0, 1, 1000, pixels.BLOCK, n - 7, n]
+    cuts = [0, 1, 1000, pixels.BLOCK_PIXELS, n - 7, n]
     for a, b in pairwise(cuts):
         cut = lambda items: tuple(None if i is None else i[a:b] for i in items)  # noqa: B023, E731
         part = run_kernel(raw[a:b], cut(masters), cut(masks), cut(variances), parameters, np.float32, True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, poisson
 
-from ccdfx.kernels.counts import FEW, photons
+from ccdfx.kernels.image.deviates import FEW, photons
 
 
 @pytest.mark.parametrize("rate", [FEW, 20.0, 57.3, 400.0, 2e4])

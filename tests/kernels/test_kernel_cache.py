@@ -25,7 +25,7 @@ print(json.dumps({{
 }}))
 """
 MODULE = """
-from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.compile.kernel import kernel
 from inner import inner
 
 @kernel
@@ -33,7 +33,7 @@ def outer(x):
     return inner(x) + 2.0
 """
 INNER = """
-from ccdfx.kernels.cache import kernel
+from ccdfx.kernels.compile.kernel import kernel
 
 @kernel
 def inner(x):
@@ -80,18 +80,19 @@ def test_a_kernel_is_stale_when_one_that_it_calls_changes(place):
 
 
 def test_a_kernel_is_stale_when_what_writes_its_instructions_changes(monkeypatch):
-    from ccdfx.kernels import cache, sorters
+    from ccdfx.kernels.compile import kernel
+    from ccdfx.kernels.stack import sorting
 
-    digest = cache._digest
-    made = sorters._sorting(5, False, False)
-    before = cache._stamp(made)
-    for name in ("sorters.py", "network.py", "vectors.py"):
+    digest = kernel._digest
+    made = sorting._sorting(5, False, False)
+    before = kernel._stamp(made)
+    for name in ("stack/sorting.py", "compile/llvm.py"):
         monkeypatch.setattr(
-            cache, "_digest", lambda file, name=name: "new" if file.endswith(name) else digest(file)
+            kernel, "_digest", lambda file, name=name: "new" if file.endswith(name) else digest(file)
         )
-        assert cache._stamp(made) != before
+        assert kernel._stamp(made) != before
         monkeypatch.undo()
-    assert cache._stamp(made) == before
+    assert kernel._stamp(made) == before
 
 
 def cut(path):
@@ -184,7 +185,7 @@ print(json.dumps([values, [sum(k.stats.cache_hits.values()) for k in kernels], [
 FOREIGN = '''
 """A rule as a plugin would bring it: keep the lowest value."""
 from numba import njit
-from ccdfx.operations.reject import Arrangement, Rejection
+from ccdfx.operations.rejection.rule import Arrangement, Rejection
 
 @njit(nogil=True, cache=True)
 def lowest_rule(lanes, frames, counts, noise, parameters, low, high):

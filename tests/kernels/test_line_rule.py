@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.kernels import lanes as lanes_module
-from ccdfx.operations import tiles
+from ccdfx.kernels.stack import lanes as lanes_module
+from ccdfx.operations.combining import run
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
@@ -107,7 +107,7 @@ def test_the_bytes_do_not_depend_on_tiles_threads_or_blocks(dtype, monkeypatch, 
     for average in (ccdfx.mean(), ccdfx.median(), ccdfx.maximum()):
         expected = ccdfx.stack(frames, reject=rule, average=average)
         for threads, pixels, lanes in ((1, 300, 128), (2, 900, 320), (8, 2**18, 192)):
-            monkeypatch.setattr(tiles, "TILE_PIXELS", pixels)
+            monkeypatch.setattr(run, "TILE_PIXELS", pixels)
             monkeypatch.setattr(lanes_module, "block_lanes", lambda count, itemsize, lanes=lanes: lanes)
             with ccdfx.engine(threads=threads):
                 got = ccdfx.stack(frames, reject=rule, average=average)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ccdfx.kernels.normals import normals
+from ccdfx.kernels.image.deviates import normals
 
 
 def drawn(pairs: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ccdfx
-from ccdfx.kernels import clipping, winsorized_rule
-from ccdfx.kernels.cache import kernel
-from ccdfx.kernels.lanes import MOST_LANES
-from ccdfx.operations.reject import REJECTIONS, default_rejection
-from ccdfx.operations.sample_reject import _furthest
+from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.rules import clipping, winsorized
+from ccdfx.kernels.stack.lanes import MOST_LANES
+from ccdfx.operations.rejection.builtin import REJECTIONS, default_rejection
+from ccdfx.operations.rejection.sigma import _furthest
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
@@ -422,11 +422,11 @@ def bounded_sigma(d, low, high):
     lane, parameters = d.copy().reshape(d.size, 1), np.array([low, high, 0.0])
     work = clipping.begin(lane, counts, parameters, ranks[0], ranks[1])
     reals, whole = np.zeros(8 * MOST_LANES), np.zeros(4 * MOST_LANES, np.int32)
-    if winsorized_rule._list_doubtful(lane, counts, work, reals) == 0:
+    if winsorized._list_doubtful(lane, counts, work, reals) == 0:
         return np.inf
-    whole[winsorized_rule._COUNT] = whole[winsorized_rule._LAST] = d.size
-    winsorized_rule._bounded_sigmas(lane, work, reals, whole, 1)
-    return reals[winsorized_rule._SIGMA]
+    whole[winsorized._COUNT] = whole[winsorized._LAST] = d.size
+    winsorized._bounded_sigmas(lane, work, reals, whole, 1)
+    return reals[winsorized._SIGMA]
 
 
 @settings(max_examples=300, deadline=None)
@@ -441,7 +441,7 @@ def test_bounds_decide_as_the_winsorized_iteration_would(values, low, high):
     d -= np.median(d)
     bounded = bounded_sigma(d, low, high)
     if bounded > 0:
-        sigma = winsorized_rule._winsorized_sigma(d, len(d)) or np.inf
+        sigma = winsorized._winsorized_sigma(d, len(d)) or np.inf
         dropped = (-d > low * sigma) | (d > high * sigma)
         assert ((-d > low * bounded) | (d > high * bounded)).tolist() == dropped.tolist()
         assert dropped.any() == np.isfinite(bounded)

@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx.kernels.network import (
+from ccdfx.kernels.stack.sorting import (
+    LANE_STEP,
+    MOST_STRAIGHT,
     in_order_of_use,
     middle_network,
     middle_ranks,
+    sorter,
     sorting_blocks,
     sorting_network,
 )
-from ccdfx.kernels.sorters import LANE_STEP, MOST_STRAIGHT, sorter
 
 NO_ORDER = np.empty((0, 0), np.int32)
 
@@ -124,8 +126,8 @@ def test_a_sorter_of_the_middle_brings_the_middle_ranks_into_place(kind: str, co
 ALONE = """
 import sys
 import numpy as np
-from ccdfx.kernels.sorters import sorter
-from ccdfx.kernels.medians import median_rows
+from ccdfx.kernels.stack.sorting import sorter
+from ccdfx.kernels.image.medians import median_rows
 sorters = {count: sorter("f4", count) for count in map(int, sys.argv[1:])}
 plane = np.random.default_rng(0).random((40, 50), np.float32)
 for count, made in sorters.items():
@@ -147,7 +149,7 @@ def test_sorters_that_other_processes_compiled_are_not_confused(
 
 SCRIPT = """
 import numpy as np
-from ccdfx.kernels.sorters import sorter
+from ccdfx.kernels.stack.sorting import sorter
 tile = np.arange(7 * 64, dtype=np.float32).reshape(7, 64)[::-1].copy()
 for made in (sorter("f4", 7), sorter("f4", 7, middle=True), sorter("f4", 7, ordered=True)):
     made(tile, np.empty((7, 64), np.int32))

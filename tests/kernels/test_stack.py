@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
-from ccdfx.operations.average import median_efficiency, order_efficiency, trimmed_efficiency
+from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, trimmed_efficiency
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
@@ -430,7 +430,7 @@ def test_with_weights_the_first_of_equal_values_goes():
 @pytest.mark.parametrize("lanes", [64, 128, 320])
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 def test_bytes_do_not_depend_on_the_length_of_a_block(lanes, kind, monkeypatch):
-    from ccdfx.kernels import lanes as module
+    from ccdfx.kernels.stack import lanes as module
 
     rng = np.random.default_rng(1)
     frames = [rng.normal(1000, 30, (3, 700)).astype(kind) for _ in range(12)]
@@ -540,7 +540,7 @@ def test_a_source_of_integers_that_brings_a_mask_late():
 
 
 def test_a_median_of_raw_fits_integers_needs_no_other_kernel(tmp_path, monkeypatch):
-    from ccdfx.kernels import stack as kernels
+    from ccdfx.kernels.stack import ranked as kernels
 
     rng = np.random.default_rng(6)
     frames = [rng.integers(0, 65536, (5, 64), np.uint16) for _ in range(4)]
@@ -580,7 +580,7 @@ def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
 @pytest.mark.parametrize("kind", ["u1", "i2", "u2", "f4", "masked u2", "masked f4", "masked one f4"])
 @pytest.mark.parametrize("count", [1, 2, 6, 21])
 def test_frames_averaged_where_they_lie_give_what_gathered_ones_do(count, kind, average, monkeypatch):
-    from ccdfx.kernels import plain
+    from ccdfx.kernels.stack import plain
 
     rng = np.random.default_rng(count)
     *masked, stored = kind.split()

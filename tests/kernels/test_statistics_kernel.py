@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ccdfx.kernels import blocks, statistics, values
+from ccdfx.estimators import values
+from ccdfx.kernels.image import blocks, statistics
 
 
 def twin_ranks(array: np.ndarray, ranks: list[int]) -> list[float]:
@@ -198,7 +199,7 @@ def test_spread_blocks_do_not_keep_to_a_few_columns() -> None:
 def test_the_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path) -> None:
     program = (
         "import numpy as np\n"
-        "from ccdfx.kernels import statistics, blocks\n"
+        "from ccdfx.kernels.image import statistics, blocks\n"
         "statistics.moments(np.ones(9, np.float32), 0.0)\n"
         "blocks.block_table(np.ones((8, 8), np.float32), np.zeros((8, 8), np.uint8), 8, np.arange(1),"
         " np.empty((1, 6)))\n"

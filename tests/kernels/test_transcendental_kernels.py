@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ccdfx.kernels.transcendental import inverse_sinhs, logarithms, offset_logarithms, powers
+from ccdfx.kernels.image.transcendental import inverse_sinhs, logarithms, offset_logarithms, powers
 
 BITS = np.arange(1, 0x7F800000, 4099, dtype=np.uint32).view(np.float32)  # of all sizes, denormal ones too
 NORMAL = BITS[BITS > 1.2e-38]

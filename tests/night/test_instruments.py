@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from ccdfx.errors import ArgumentError, FileError, FormatError, UnknownNameError
-from ccdfx.night.conditions import Condition
-from ccdfx.night.header_facts import facts_of
-from ccdfx.night.instrument_file import read_instrument
-from ccdfx.night.instruments import builtin_instruments, load_instrument, match_instrument
-from ccdfx.night.sections import find_section, sections_of
+from ccdfx.night.instruments.conditions import Condition
+from ccdfx.night.instruments.file import read_instrument
+from ccdfx.night.instruments.header_facts import facts_of
+from ccdfx.night.instruments.instrument import match_instrument
+from ccdfx.night.instruments.known import builtin_instruments, load_instrument
+from ccdfx.night.instruments.sections import find_section, sections_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 

@@ -9,11 +9,11 @@ import pytest
 
 from ccdfx.estimators import local_noise, median_of
 from ccdfx.io import read
-from ccdfx.night.frames import scan
-from ccdfx.night.preparation import prepared
-from ccdfx.night.recipe import NightRecipe
+from ccdfx.night.products.calibrated import prepared
 from ccdfx.night.run import reduce_night
-from ccdfx.operations.calibrate import divide_flat, subtract_bias
+from ccdfx.night.scan import scan
+from ccdfx.night.settings import NightRecipe
+from ccdfx.operations.calibration.calibrate import divide_flat, subtract_bias
 from ccdfx.records.flags import Flag
 
 LEFT_OUT_BIAS, LEFT_OUT_FLAT = "d1005.fits", "d1036.fits"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx.night.frames import Frame
-from ccdfx.night.header_facts import Known
+from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.naming import slug, stem_of, unique
 from ccdfx.night.plan import plan_night
-from ccdfx.night.recipe import load_night_recipe
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings import load_night_recipe
 from ccdfx.records.range import Range
 
 SHAPE = (96, 128)

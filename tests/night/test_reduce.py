@@ -13,7 +13,7 @@ import pytest
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, OutputExistsError
 from ccdfx.io import read
 from ccdfx.night.run import reduce_night
-from ccdfx.pipelines import pipeline, step
+from ccdfx.pipelines.pipeline import pipeline, step
 from ccdfx.records.flags import Flag
 
 # What night.json must hold; other programs rely on it.
@@ -575,12 +575,12 @@ def test_progress_counts_to_the_end(camera, out):
 
 
 def test_many_frames_go_through_temporary_files(camera, out, monkeypatch):
-    """The shelf keeps little in memory; results are the same, and nothing is left behind."""
-    from ccdfx.night import shelf
+    """The spool keeps little in memory; results are the same, and nothing is left behind."""
+    from ccdfx.night.products import spool
 
     camera.night()
     reduce_night(camera.folder, out)
-    monkeypatch.setattr(shelf.Shelf, "memory", 100_000)
+    monkeypatch.setattr(spool.Spool, "memory", 100_000)
     reduce_night(camera.folder, out.parent / "small")
     for name in ("masters/bias.fits", "masters/flat_V.fits", "combined/field_V.fits"):
         one, two = read(out / name), read(out.parent / "small" / name)

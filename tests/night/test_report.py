@@ -14,8 +14,8 @@ import pytest
 from ccdfx import plots
 from ccdfx.errors import FileError
 from ccdfx.io import write
-from ccdfx.night import report
-from ccdfx.night.report import write_report
+from ccdfx.night.report import page as report_page
+from ccdfx.night.report.page import write_report
 from ccdfx.records.image import Image
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -230,7 +230,7 @@ def test_a_resampled_image_is_marked_beside_its_ratio(night):
 
 def test_resampling_lowers_the_measured_noise_by_no_more_than_is_said():
     from ccdfx.estimators import local_noise
-    from ccdfx.operations.shift import shift
+    from ccdfx.operations.resampling.shift import shift
 
     noise = np.random.default_rng(1).normal(0.0, 10.0, (512, 512)).astype(np.float32)
     moved = [shift(noise, dx=dx, dy=dy) for dx, dy in ((0.5, 0.5), (0.5, 0.0), (0.2, 0.3))]
@@ -345,14 +345,14 @@ def test_pictures_are_the_thumbnails_of_the_files(night):
 def test_a_long_night_has_a_short_page(night, monkeypatch):
     facts, output = night
     drawn = []
-    monkeypatch.setattr(report, "_pictures", lambda *args: drawn.append(args[1]) or {"missing": "-"})
+    monkeypatch.setattr(report_page, "_pictures", lambda *args: drawn.append(args[1]) or {"missing": "-"})
     product = facts["calibrated"][0]
     facts["calibrated"] = [{**product, "file": f"calibrated/{i}.fits", "excess": 1.0} for i in range(3000)]
     facts["calibrated"][2500]["excess"] = 2.0
     made = page(facts, output)
-    assert len(drawn) == report.MAX_PICTURES + 2
+    assert len(drawn) == report_page.MAX_PICTURES + 2
     assert "calibrated/2500.fits" in drawn
-    assert f"{report.MAX_PICTURES} of 3\u202f000 calibrated frames are pictured" in made.text
+    assert f"{report_page.MAX_PICTURES} of 3\u202f000 calibrated frames are pictured" in made.text
     assert "calibrated/2999.fits" in made.text  # in the tables
     assert (output / "report.html").stat().st_size < 3_000_000
 
@@ -378,7 +378,7 @@ def test_facts_are_not_changed(night):
 def test_a_page_that_cannot_be_written_leaves_the_old_one(night, monkeypatch):
     facts, output = night
     (output / "report.html").write_text("old")
-    monkeypatch.setattr(report, "_template", lambda: 1 / 0)
+    monkeypatch.setattr(page, "_template", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(facts, output)
     assert (output / "report.html").read_text() == "old"

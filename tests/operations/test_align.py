@@ -21,9 +21,9 @@ from ccdfx import (
     measure_shift,
     measure_shifts,
 )
-from ccdfx.kernels.sources import gradient_sums
-from ccdfx.operations.displacement import Shift
-from ccdfx.operations.transform import AlignmentError
+from ccdfx.kernels.image.sources import gradient_sums
+from ccdfx.operations.registration.shifts import Shift
+from ccdfx.operations.resampling.transform import AlignmentError
 
 SHAPE = (420, 480)
 

@@ -8,7 +8,7 @@ import pytest
 from ccdfx import subtract_level, subtract_overscan
 from ccdfx.engines import engine
 from ccdfx.noise import ccd_noise, gaussian_noise, poisson_noise
-from ccdfx.operations.calibrate import (
+from ccdfx.operations.calibration.calibrate import (
     add_variance,
     calibrate,
     divide_flat,
@@ -17,8 +17,8 @@ from ccdfx.operations.calibrate import (
     to_electrons,
 )
 from ccdfx.records.flags import Flag
+from ccdfx.records.history import Master
 from ccdfx.records.image import Image
-from ccdfx.records.master import Master
 
 ONES = np.ones((2, 3))
 
@@ -209,7 +209,7 @@ def test_any_noise_model_can_be_fused(noise):
 
 
 def test_threads_and_tiles_change_nothing(monkeypatch):
-    from ccdfx.operations import calibration
+    from ccdfx.operations.calibration import one_pass
 
     rng = np.random.default_rng(2)
     raw = Image(rng.integers(0, 65535, (300, 257), dtype=np.uint16))
@@ -218,7 +218,7 @@ def test_threads_and_tiles_change_nothing(monkeypatch):
     options = {"bias": bias, "flat": flat, "noise": ccd_noise(1.5, 5.0), "saturation": 60000}
     one = calibrate(raw, **options)
     for size, threads in ((1000, 1), (1000, 3), (7777, 2)):
-        monkeypatch.setattr(calibration, "TILE_PIXELS", size)
+        monkeypatch.setattr(one_pass, "TILE_PIXELS", size)
         with engine(threads=threads):
             many = calibrate(raw, **options)
         for name in ("array", "mask", "variance"):
@@ -227,12 +227,12 @@ def test_threads_and_tiles_change_nothing(monkeypatch):
 
 def test_an_engine_elsewhere_does_not_get_pixels_in_memory(monkeypatch):
     from ccdfx.engines import Engine
-    from ccdfx.operations import calibration
+    from ccdfx.operations.calibration import one_pass
 
     def never(function, tiles):
         raise AssertionError("tiles were sent away")
 
-    monkeypatch.setattr(calibration, "TILE_PIXELS", 2)
+    monkeypatch.setattr(one_pass, "TILE_PIXELS", 2)
     with engine(Engine("far", never)):
         assert (subtract_bias(ONES, bias=ONES).array == 0).all()
 

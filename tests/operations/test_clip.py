@@ -8,9 +8,8 @@ import pytest
 from ccdfx import pipeline, read_recipe, statistics, step, to_recipe
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.estimators import sigma_clipped
-from ccdfx.operations.clip import clip_invalid, clip_outliers, clip_sigma, clip_threshold
-from ccdfx.operations.finding import find_invalid, find_outliers, find_sigma, find_threshold
-from ccdfx.operations.replacement import replace
+from ccdfx.operations.pixels.find import find_invalid, find_outliers, find_sigma, find_threshold
+from ccdfx.operations.pixels.replace import clip_invalid, clip_outliers, clip_sigma, clip_threshold, replace
 from ccdfx.records.flags import Flag, flag_counts
 from ccdfx.records.image import Image
 

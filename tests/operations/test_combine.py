@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.operations.average import AVERAGES
+from ccdfx.operations.combining.average import AVERAGES
 
 SHAPE = (7, 11)
 

@@ -9,7 +9,7 @@ import pytest
 
 import ccdfx
 from ccdfx import Flag, Image, ccd_noise, mask_cosmic_rays, mask_saturated
-from ccdfx.operations import laplacian
+from ccdfx.operations.pixels import cosmic_rays
 
 GAIN, READNOISE = 1.5, 6.0
 RAY = np.uint8(Flag.COSMIC_RAY)
@@ -82,7 +82,7 @@ def test_tiles_and_threads_change_nothing(
 ) -> None:
     part = Image(field.array[100:250, 100:280])
     expected = mask_cosmic_rays(part, noise=NOISE, replace="median")
-    monkeypatch.setattr(laplacian, "TILE", tile)
+    monkeypatch.setattr(cosmic_rays, "TILE", tile)
     with ccdfx.engine(threads=threads):
         found = mask_cosmic_rays(part, noise=NOISE, replace="median")
     assert np.array_equal(found.mask, expected.mask) and np.array_equal(found.array, expected.array)
@@ -130,13 +130,13 @@ def test_bad_pixels_are_neither_rays_nor_make_any(field: SimpleNamespace, value:
 
 @pytest.mark.parametrize("medians", ["exact", "separable"])
 def test_no_search_looks_further_than_gaps_are_filled(medians: str) -> None:
-    search = laplacian.Search(
+    search = cosmic_rays.Search(
         sigma_limit=4.5, neighbour_fraction=0.3, object_limit=5, iterations=1, square=medians == "exact"
     )
-    assert search.windows.margin <= laplacian._SIGHT <= min(laplacian.TILE)
+    assert search.windows.margin <= cosmic_rays._SIGHT <= min(cosmic_rays.TILE)
     bad = np.zeros((80, 90), bool)
     bad[:, 20:70] = True
-    seen = laplacian._in_sight(bad)
+    seen = cosmic_rays._in_sight(bad)
     assert (
         seen[:, 20:28].all() and seen[:, 62:70].all() and not seen[:, 28:62].any() and not seen[:, :20].any()
     )

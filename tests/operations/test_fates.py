@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
-from ccdfx.operations.rejection import Arrangement, Rejection
+from ccdfx.operations.rejection.rule import Arrangement, Rejection
 from ccdfx.records.parameters import frozen
 
 SHAPE = (15, 21)

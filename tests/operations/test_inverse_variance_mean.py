@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.operations.reject import REJECTIONS
+from ccdfx.operations.rejection.builtin import REJECTIONS
 
 AVERAGE = ccdfx.inverse_variance_mean()
 SHAPE = (6, 150)  # more than one block of lanes

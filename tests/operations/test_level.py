@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
-from ccdfx.operations.level import offset, subtract_level
+from ccdfx.operations.calibration.offset import offset, subtract_level
 from ccdfx.records.image import Image
 
 FULL = Image([[2.0, 5.0, 7.0, -9.0]], mask=[[0, 0, 0, 1]])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
-from ccdfx.operations.masks import mask_from, mask_invalid, mask_saturated, replace_masked
+from ccdfx.operations.pixels.flag import mask_from, mask_invalid, mask_saturated, replace_masked
 from ccdfx.records.flags import Flag
+from ccdfx.records.history import Master
 from ccdfx.records.image import Image
-from ccdfx.records.master import Master
 
 
 def test_saturation_is_at_or_above_the_level():

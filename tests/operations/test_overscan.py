@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.overscan import OverscanFit, subtract_overscan
+from ccdfx.operations.calibration.overscan import subtract_overscan
+from ccdfx.operations.calibration.overscan_fit import OverscanFit
 from ccdfx.operations.window import trim
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -263,8 +264,8 @@ def test_a_fit_as_a_recipe_holds_it():
 
 
 def test_a_pipeline_with_a_fit_survives_its_recipe():
-    from ccdfx.pipelines import pipeline, step
-    from ccdfx.recipes import read_recipe, to_recipe
+    from ccdfx.pipelines.pipeline import pipeline, step
+    from ccdfx.pipelines.recipe import read_recipe, to_recipe
 
     array, _ = frame(noise=2)
     first = pipeline(

@@ -11,7 +11,7 @@ import pytest
 
 import ccdfx
 from ccdfx.errors import FileError
-from ccdfx.operations import raw_files
+from ccdfx.operations.combining import tile_reader
 
 LEVELS = (1, 2, 6, 7, 4)
 
@@ -45,7 +45,7 @@ def open_files() -> int:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
 @pytest.mark.parametrize("spare", [0, len(LEVELS)])
 def test_the_result_is_the_same_whether_files_stay_open_or_not(paths, spare, monkeypatch) -> None:
-    monkeypatch.setattr(raw_files, "_spare_handles", lambda: spare)
+    monkeypatch.setattr(tile_reader, "_spare_handles", lambda: spare)
     before = open_files()
     assert (combined(paths).array == 4).all()
     assert open_files() == before
@@ -66,21 +66,21 @@ def replaced(path: Path) -> None:
 @pytest.mark.parametrize("spare", [0, len(LEVELS)])
 @pytest.mark.parametrize("change", [cut, touched, replaced])
 def test_what_changed_before_it_was_read_is_an_error(paths, spare, change, monkeypatch) -> None:
-    monkeypatch.setattr(raw_files, "_spare_handles", lambda: spare)
+    monkeypatch.setattr(tile_reader, "_spare_handles", lambda: spare)
     with pytest.raises(FileError, match=r"1\.fits.*was replaced, changed or cut"):
         combined(paths, lambda: change(paths[1]))
 
 
 @pytest.mark.parametrize("change", [cut, touched])
 def test_what_changes_while_it_is_open_is_an_error(paths, change, monkeypatch) -> None:
-    read = raw_files._read_into
+    read = tile_reader._read_into
 
     def then_change(raw, handle, part, offset):
         read(raw, handle, part, offset)
         change(paths[1])
-        monkeypatch.setattr(raw_files, "_read_into", read)
+        monkeypatch.setattr(tile_reader, "_read_into", read)
 
-    monkeypatch.setattr(raw_files, "_read_into", then_change)
+    monkeypatch.setattr(tile_reader, "_read_into", then_change)
     before = open_files()
     with pytest.raises(FileError, match=r"1\.fits.*was replaced, changed or cut"):
         combined(paths)
@@ -88,12 +88,12 @@ def test_what_changes_while_it_is_open_is_an_error(paths, change, monkeypatch) -
 
 
 def test_a_file_that_is_replaced_while_it_is_open_gives_what_it_held(paths, monkeypatch) -> None:
-    read = raw_files._read_into
+    read = tile_reader._read_into
 
     def then_replace(raw, handle, part, offset):
-        monkeypatch.setattr(raw_files, "_read_into", read)
+        monkeypatch.setattr(tile_reader, "_read_into", read)
         replaced(paths[2])
         read(raw, handle, part, offset)
 
-    monkeypatch.setattr(raw_files, "_read_into", then_replace)
+    monkeypatch.setattr(tile_reader, "_read_into", then_replace)
     assert (combined(paths).array == 4).all()

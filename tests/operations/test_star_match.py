@@ -14,8 +14,8 @@ from ccdfx import (
     match_stars,
     similarity,
 )
-from ccdfx.operations.star_match import fitted
-from ccdfx.operations.triangles import candidates
+from ccdfx.operations.registration.star_match import fitted_transform
+from ccdfx.operations.registration.triangles import candidates
 
 FIELD = 1000.0
 
@@ -178,7 +178,7 @@ def test_bad_arguments_are_refused(options: dict, error: type) -> None:
 def test_fits_are_those_of_least_squares(model: str) -> None:
     rng = np.random.default_rng(12)
     here, there, weights = rng.normal(0, 50, (20, 2)), rng.normal(0, 50, (20, 2)), rng.uniform(0.5, 2, 20)
-    matrix, offset = fitted(there, here, weights, model)
+    matrix, offset = fitted_transform(there, here, weights, model)
 
     def loss(matrix: np.ndarray, offset: np.ndarray) -> float:
         return float((weights[:, None] * (there - here @ matrix.T - offset) ** 2).sum())

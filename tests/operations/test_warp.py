@@ -18,9 +18,9 @@ from ccdfx import (
     similarity,
     warp,
 )
-from ccdfx.kernels.affine import gather_flags, resample
-from ccdfx.operations.shift import KERNELS
-from ccdfx.operations.warp import warped
+from ccdfx.kernels.image.resample import gather_flags, resample
+from ccdfx.operations.resampling.taps import KERNELS
+from ccdfx.operations.resampling.warp import warped
 
 SHAPE = (70, 90)
 TURNS = [

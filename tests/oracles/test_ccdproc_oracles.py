@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccdfx.operations.calibrate import divide_flat, subtract_bias, subtract_dark
-from ccdfx.operations.overscan import OverscanFit, subtract_overscan
+from ccdfx.operations.calibration.calibrate import divide_flat, subtract_bias, subtract_dark
+from ccdfx.operations.calibration.overscan import subtract_overscan
+from ccdfx.operations.calibration.overscan_fit import OverscanFit
 from ccdfx.operations.window import trim
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ccdfx.errors import FormatError
 from ccdfx.io import open_source, read, read_header, write
-from ccdfx.io.cards import parse_cards
+from ccdfx.io.fits.cards import parse_cards
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
@@ -280,7 +280,7 @@ def test_long_strings_mean_what_they_mean_to_astropy(text: str, comment: str) ->
     key=st.sampled_from(("K", "ESO DET NAME")),
 )
 def test_astropy_reads_our_long_strings(text: str, comment: str, key: str) -> None:
-    from ccdfx.io.card_text import format_card
+    from ccdfx.io.fits.cards import format_card
     from ccdfx.records.card import Card
 
     text = text.rstrip(" &")

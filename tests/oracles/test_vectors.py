@@ -180,8 +180,8 @@ def _leveled(case):
 @pytest.mark.parametrize("case", [case for case in _cases("imcombine") if _leveled(case)])
 def test_imcombine_levels(case):
     """Scales, zeros and weights from the parameters alone, to the 1e-6 of IRAF's float32; then what comes of them."""
-    from ccdfx.operations.frames import as_frames
-    from ccdfx.operations.normalise import factors_of
+    from ccdfx.operations.combining.factors import factors_of
+    from ccdfx.operations.combining.frames import as_frames
 
     p, derived, frames = case["params"], case["derived"], _frames(case)
     scale, zero, weight = _levels(case, frames)

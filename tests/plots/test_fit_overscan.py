@@ -22,10 +22,9 @@ from ccdfx import (
     subtract_overscan,
     to_recipe,
 )
-from ccdfx.operations.overscan import overscan_levels
+from ccdfx.operations.calibration.overscan import overscan_levels
 from ccdfx.plots import NoDisplayError
-from ccdfx.plots.overscan import draw_overscan
-from ccdfx.plots.overscan_edit import OverscanEdit, clicked, pressed
+from ccdfx.plots.overscan import OverscanEdit, clicked, draw_overscan, pressed
 
 NY, NX = 120, 50
 OVERSCAN = "[31:50,1:120]"

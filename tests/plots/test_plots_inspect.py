@@ -10,7 +10,7 @@ import pytest
 
 from ccdfx import plots
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
-from ccdfx.plots.inspection import KEYS, Click, Key, Region, State, clicked, help_text, pressed
+from ccdfx.plots.inspect.state import KEYS, Click, Key, Region, State, clicked, help_text, pressed
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range

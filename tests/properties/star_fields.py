@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from ccdfx.operations.shift import KERNELS
+from ccdfx.operations.resampling.taps import KERNELS
 
 SHAPE = (48, 52)
 kernels = st.sampled_from(KERNELS)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ccdfx.noise import ccd_noise, gaussian_noise
-from ccdfx.operations.calibrate import (
+from ccdfx.operations.calibration.calibrate import (
     add_variance,
     calibrate,
     divide_flat,
@@ -16,8 +16,9 @@ from ccdfx.operations.calibrate import (
     subtract_dark,
     to_electrons,
 )
-from ccdfx.operations.masks import mask_from, mask_invalid, mask_saturated, replace_masked
-from ccdfx.operations.overscan import OverscanFit, subtract_overscan
+from ccdfx.operations.calibration.overscan import subtract_overscan
+from ccdfx.operations.calibration.overscan_fit import OverscanFit
+from ccdfx.operations.pixels.flag import mask_from, mask_invalid, mask_saturated, replace_masked
 from ccdfx.operations.window import trim
 from ccdfx.records.image import Image
 

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ccdfx.operations import finding
-from ccdfx.operations.replacement import STATISTICS, replace
+from ccdfx.operations.pixels import find
+from ccdfx.operations.pixels.replace import STATISTICS, replace
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
 SHAPE = (6, 9)
 FINDS = {
-    "invalid": finding.find_invalid,
-    "threshold": lambda image: finding.find_threshold(image, threshold=900, comparison="<="),
-    "range": lambda image: finding.find_outliers(image, low=10, high=80),
-    "percentile": lambda image: finding.find_outliers(image, low=10, high=80, unit="percentile"),
-    "value": lambda image: finding.find_outliers(image, low=850, high=1100, unit="value"),
-    "sigma": lambda image: finding.find_sigma(image, low=1.5, high=2),
+    "invalid": find.find_invalid,
+    "threshold": lambda image: find.find_threshold(image, threshold=900, comparison="<="),
+    "range": lambda image: find.find_outliers(image, low=10, high=80),
+    "percentile": lambda image: find.find_outliers(image, low=10, high=80, unit="percentile"),
+    "value": lambda image: find.find_outliers(image, low=850, high=1100, unit="value"),
+    "sigma": lambda image: find.find_sigma(image, low=1.5, high=2),
 }
 quick = settings(max_examples=60, deadline=None)
 

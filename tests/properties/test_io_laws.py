@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccdfx.io import open_source, read, write
-from ccdfx.io.card_text import header_bytes
-from ccdfx.io.cards import parse_cards
+from ccdfx.io.fits.cards import header_bytes, parse_cards
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range

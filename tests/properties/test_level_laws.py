@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
-from ccdfx.operations.reject import REJECTIONS
+from ccdfx.operations.rejection.builtin import REJECTIONS
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")

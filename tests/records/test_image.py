@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, Flag, Header, Image, MismatchError, Range
+from ccdfx.records.compatibility import require_match
+from ccdfx.records.history import Master
 from ccdfx.records.image import adopt, as_image
-from ccdfx.records.master import Master
-from ccdfx.records.matching import require_match
 from ccdfx.testing import assert_same_image
 
 SKY = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ccdfx import ArgumentError, ArgumentTypeError
-from ccdfx.records.numbers import real, whole
+from ccdfx.records.checks import real, whole
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.int16(2), np.array(2.0), Fraction(4, 2)])

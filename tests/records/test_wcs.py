@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ccdfx import Header, Image, Range, select, shift
-from ccdfx.records.wcs import moved, pixel_scale, range_of, windowed, with_range
+from ccdfx.records.keywords import pixel_scale
+from ccdfx.records.wcs import moved, range_of, windowed, with_range
 
 SKY = {
     "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 6.0, "CRPIX2": 4.5,

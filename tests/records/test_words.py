@@ -7,7 +7,7 @@ import pytest
 
 import ccdfx
 from ccdfx import CcdfxError, Image, placed
-from ccdfx.records.words import one_of, yes
+from ccdfx.records.checks import boolean, one_of
 
 IMAGE = Image(np.eye(8), variance=np.ones((8, 8)))
 
@@ -15,7 +15,7 @@ IMAGE = Image(np.eye(8), variance=np.ones((8, 8)))
 @pytest.mark.parametrize(
     "call",
     [
-        lambda word: one_of("axis", word, ("rows", "columns")), lambda word: yes("sampled", word),
+        lambda word: one_of("axis", word, ("rows", "columns")), lambda word: boolean("sampled", word),
         lambda word: ccdfx.shift(IMAGE, dx=0.5, dy=0, kernel=word), lambda word: ccdfx.align([IMAGE], by=word),
         lambda word: ccdfx.match_stars(np.eye(2), reference=np.eye(2), model=word),
         lambda word: ccdfx.find_outliers(IMAGE, unit=word), lambda word: ccdfx.find_sigma(IMAGE, masked=word),

@@ -13,7 +13,7 @@ from ccdfx_dask.errors import ClusterError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from ccdfx_dask.engine import Options
+    from ccdfx_dask.options import Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ccdfx_dask.remote import Failure, Work, run_tile, version
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from ccdfx_dask.engine import Options
+    from ccdfx_dask.options import Options
 
 # Tiles for each slot: one is computed, one waits for it, and the result of one waits for those before it.
 IN_FLIGHT = 3

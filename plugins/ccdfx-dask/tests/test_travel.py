@@ -12,7 +12,7 @@ import pytest
 
 import ccdfx
 from ccdfx.testing import assert_same_image
-from ccdfx_dask.engine import Options
+from ccdfx_dask.options import Options
 from ccdfx_dask.packing import packed, unpacked
 
 

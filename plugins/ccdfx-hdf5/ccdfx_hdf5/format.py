@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx import Format, Image
+from ccdfx_hdf5.suffixes import SUFFIXES
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-SUFFIXES = (".h5", ".hdf5", ".gz.h5")
 
 
 def recognises(first: bytes) -> bool:

@@ -18,6 +18,7 @@ from ccdfx_hdf5.cards import to_table
 from ccdfx_hdf5.links import MARK
 from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import VERSION
+from ccdfx_hdf5.suffixes import SUFFIXES
 
 COMPRESSED = ".gz.h5"
 CHUNK_PIXELS = 1 << 14  # a chunk has a few whole rows, so that tiles of rows seldom read one twice
@@ -80,8 +81,6 @@ def write(
     array([[1, 2],
            [3, 4]])
     """
-    from ccdfx_hdf5.format import SUFFIXES
-
     if not str(path).lower().endswith(SUFFIXES):
         raise ArgumentError(
             "path",

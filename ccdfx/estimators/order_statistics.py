@@ -1,0 +1,77 @@
+"""Efficiencies of order statistics of normal samples: medians, extremes and trimmed means against the mean."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+
+# n Var(median of n) / sigma^2 for normal values, n = 1 ... 20: integrals over the density of the order
+# statistics (H. A. David & H. N. Nagaraja, Order Statistics, 2003, chapter 3), by quadrature to 1e-6.
+_EXACT = (
+    1.0, 1.0, 1.346013, 1.192798, 1.434168, 1.288456, 1.473128, 1.345447, 1.494912, 1.383264,
+    1.508787, 1.410194, 1.518387, 1.430350, 1.525420, 1.446003, 1.530792, 1.458513, 1.535029, 1.468741,
+)  # fmt: skip
+
+
+def median_efficiency(count: int) -> float:
+    """Compute n Var(median) / sigma^2 of n normal values: the variance of the median over that of the mean.
+
+    Exact to n = 20; beyond it the expansion pi/2 (1 - c/n), c = (4 - pi)/2 for odd n (Hojo 1931, Biometrika
+    23, 315) and c = (4 - pi)/2 + 1 - 2.8/n for even n (fitted; both within 1e-3 of the exact values).
+
+    >>> median_efficiency(3), round(median_efficiency(101), 3)
+    (1.346013, 1.564)
+    """
+    if count <= len(_EXACT):
+        return _EXACT[max(count, 1) - 1]
+    odd = (4.0 - math.pi) / 2.0
+    return math.pi / 2.0 * (1.0 - (odd if count % 2 else odd + 1.0 - 2.8 / count) / count)
+
+
+def order_efficiency(rank: int, count: int) -> float:
+    """Compute n Var / sigma^2 of the value of one rank (from 1) among n normal values, by quadrature.
+
+    The density is n! / ((k-1)! (n-k)!) F^(k-1) (1-F)^(n-k) f (David & Nagaraja 2003, equation 2.1.6).
+
+    >>> round(order_efficiency(1, 2), 4)  # 2 (1 - 1/pi)
+    1.3634
+    """
+    z, cdf, pdf = _normal_grid()
+    above = cdf[::-1]  # 1 - F without cancellation
+    size = math.lgamma(count + 1) - math.lgamma(rank) - math.lgamma(count - rank + 1)
+    log = size + (rank - 1) * np.log(cdf) + (count - rank) * np.log(above) + np.log(pdf)
+    density = np.exp(log) * (z[1] - z[0])
+    first = float(density @ z)
+    return count * float(density @ (z - first) ** 2)
+
+
+@cache
+def _normal_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    z = np.linspace(-12.0, 12.0, 2401)
+    cdf = np.array([0.5 * math.erfc(-x / math.sqrt(2.0)) for x in z])
+    return z, cdf, np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+def trimmed_efficiency(low: float, high: float) -> float:
+    """Compute n Var / sigma^2 of the mean of normal values trimmed by the fractions `low` and `high`.
+
+    This is the limit for large n (Stigler 1973, Annals of Statistics 1, 472): the variance of the winsorized
+    distribution over the square of the fraction kept. For 5 values without minimum and maximum it is 1.145,
+    the exact value 1.135.
+
+    >>> trimmed_efficiency(0.0, 0.0), round(trimmed_efficiency(0.2, 0.2), 3)
+    (1.0, 1.145)
+    """
+    from statistics import NormalDist
+
+    normal = NormalDist()
+    kept = 1.0 - low - high
+    first, second = 0.0, kept
+    for fraction, sign in ((low, -1.0), (high, 1.0)):
+        if fraction > 0.0:
+            z = normal.inv_cdf(1.0 - fraction)
+            first += sign * (fraction * z - normal.pdf(z))
+            second += fraction * z * z - z * normal.pdf(z)
+    return (second - first * first) / (kept * kept)

@@ -1,0 +1,241 @@
+"""Pixels of one HDU, read by rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.io.content import Content, FileContent
+from ccdfx.io.fits.checksum import verify
+from ccdfx.io.fits.hdus import Hdu, refusal
+from ccdfx.io.fits.tiles import check_tiles, read_tiles
+from ccdfx.io.source import RawLayout
+from ccdfx.records.flags import Flag
+
+_CHUNK = 4 << 20  # bytes read at a time
+
+
+class Pixels:
+    """One plane of an image HDU. No pixels are read before `window` is called.
+
+    Parameters
+    ----------
+    content : Content
+    hdu : Hdu
+        A plain or a tile-compressed image.
+    plane : int, optional
+        Which plane of a cube; needed only where there are several.
+    checksum : bool
+        Whether DATASUM and CHECKSUM are verified before the first pixels are returned.
+    """
+
+    def __init__(
+        self, content: Content, hdu: Hdu, plane: int | None = None, *, checksum: bool = True
+    ) -> None:
+        self.content, self.hdu = content, hdu
+        self.plane = _plane(content, hdu, plane)
+        self.shape: tuple[int, int] = hdu.axes[-2:]  # type: ignore[assignment]
+        self.coding: Coding = coding_of(content, hdu)
+        self._verified = not checksum
+        if hdu.kind == "tiles":
+            check_tiles(content, hdu)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel after decoding."""
+        return self.coding.dtype
+
+    def verify(self) -> None:
+        """Compare the checksums of the HDU with its bytes, once."""
+        if not self._verified:
+            verify(self.content, self.hdu)
+            self._verified = True
+
+    def raw(self) -> RawLayout | None:
+        """Return the layout of the pixels in an uncompressed file on disk; None for other files."""
+        if self.hdu.kind != "image" or not isinstance(self.content, FileContent):
+            return None
+        self.verify()
+        coding = self.coding
+        path, kind = self.content.path, coding.stored.str.replace("|", ">")
+        offset, stamp = self._offset(), self.content.stamp
+        return RawLayout(path, offset, kind, self.shape, coding.bzero, coding.bscale, coding.blank, stamp)
+
+    def window(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
+        """Read and decode the pixels of a window; return them with NO_DATA flags or None."""
+        self.verify()
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        if self.hdu.kind == "tiles":
+            stored = read_tiles(self.content, self.hdu, self.plane, rows, columns)
+            if stored.shape != shape or stored.dtype.newbyteorder("=") != self.coding.stored.newbyteorder(
+                "="
+            ):
+                raise refusal(self.content, self.hdu.index, "its tiles do not hold the image that it claims")
+            array = np.empty(shape, self.dtype)
+            return array, flag(None, shape, slice(None), decode_pixels(stored, self.coding, array))
+        array, mask = np.empty(shape, self.dtype), None
+        step = max(1, _CHUNK // (self.shape[1] * self.coding.stored.itemsize))
+        for start in range(rows.start, rows.stop, step):
+            stop = min(start + step, rows.stop)
+            part = slice(start - rows.start, stop - rows.start)
+            bad = decode_pixels(self._stored(start, stop)[:, columns], self.coding, array[part])
+            mask = flag(mask, shape, part, bad)
+        return array, mask
+
+    def _offset(self) -> int:
+        return self.hdu.data_at + self.plane * math.prod(self.shape) * self.coding.stored.itemsize
+
+    def _stored(self, start: int, stop: int) -> np.ndarray:
+        width = self.shape[1] * self.coding.stored.itemsize
+        data = self.content.read_at(self._offset() + start * width, (stop - start) * width)
+        if len(data) != (stop - start) * width:
+            raise refusal(self.content, self.hdu.index, "the file ends before its data")
+        return np.frombuffer(data, self.coding.stored).reshape(stop - start, self.shape[1])
+
+
+def _plane(content: Content, hdu: Hdu, plane: Any) -> int:
+    shape = hdu.axes
+    if len(shape) < 2:
+        what = "has one axis" if shape else "holds no pixels"
+        raise refusal(
+            content, hdu.index, f"{what}, and an image has two", value=shape, remedy="choose another hdu"
+        )
+    if 0 in shape:
+        raise refusal(
+            content, hdu.index, "holds an image without pixels", value=shape, remedy="choose another hdu"
+        )
+    count = math.prod(shape[:-2])
+    if plane is None:
+        if count > 1:
+            raise refusal(content, hdu.index, f"is a cube of {count} planes", value=shape,
+                          remedy=f"choose one with plane=0 to plane={count - 1} (--plane; combine takes all with --planes)")  # fmt: skip
+        return 0
+    if isinstance(plane, bool) or not isinstance(plane, int | np.integer) or not 0 <= plane < count:
+        raise ArgumentError(
+            "plane", f"must be 0 to {count - 1} in {content.name}", value=plane, remedy="count from 0"
+        )
+    return int(plane)
+
+
+_STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_NO_DATA = np.uint8(Flag.NO_DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """The relation between stored numbers and pixel values.
+
+    `stored` is the type in the file, `dtype` that of the pixels; the value is ``bscale * stored + bzero``;
+    `blank` is the stored value of a pixel without data.
+    """
+
+    stored: np.dtype
+    dtype: np.dtype
+    bzero: float
+    bscale: float
+    blank: int | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether values are the stored numbers, or differ from them only by the sign bit."""
+        if self.dtype.kind == "f":
+            return self.stored.kind == "f" and self.bscale == 1 and self.bzero == 0
+        return True
+
+
+def coding_of(content: Content, hdu: Hdu) -> Coding:
+    """Return the coding that BITPIX, BZERO, BSCALE and BLANK describe.
+
+    Unsigned integers are recognised by their BZERO. Other scaled integers become float32, or float64 where
+    float32 lacks the precision or the range.
+    """
+    stored = np.dtype(_STORED[hdu.bitpix])
+    bscale, bzero = _factor(content, hdu, "BSCALE", 1), _factor(content, hdu, "BZERO", 0)
+    if bscale == 0:
+        raise refusal(content, hdu.index, "BSCALE must not be 0", value=bscale, remedy="correct the header")
+    blank = _blank(content, hdu) if hdu.bitpix > 0 else None
+    if hdu.bitpix < 0:
+        return Coding(stored, stored.newbyteorder("="), bzero, bscale, None)
+    bits = hdu.bitpix
+    half = 1 << (bits - 1)
+    if bscale == 1 and bzero == 0:
+        return Coding(stored, stored.newbyteorder("="), 0, 1, blank)
+    if bscale == 1 and bzero == (-half if bits == 8 else half):
+        return Coding(stored, np.dtype("i1" if bits == 8 else f"u{bits // 8}"), int(bzero), 1, blank)
+    low, high = (0, 255) if bits == 8 else (-half, half - 1)
+    worst = max(abs(bscale * low + bzero), abs(bscale * high + bzero))
+    if not math.isfinite(worst):
+        raise refusal(
+            content, hdu.index, "BSCALE and BZERO make numbers that no float holds", value=(bscale, bzero)
+        )
+    wide = bits > 16 or worst >= abs(bscale) * (1 << 24) or worst > 3e38
+    return Coding(stored, np.dtype("f8" if wide else "f4"), bzero, bscale, blank)
+
+
+def decode_pixels(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | None:
+    """Write the pixel values of `stored` to `out`.
+
+    Returns
+    -------
+    ndarray of bool or None
+        True where pixels have no data; None if all pixels have data.
+    """
+    if not coding.is_plain:
+        with np.errstate(all="ignore"):
+            values = stored.astype(np.float64)
+            values *= coding.bscale
+            values += coding.bzero
+            out[...] = values
+    elif coding.bzero:
+        unsigned = f"u{coding.stored.itemsize}"
+        bits = out.view(unsigned)
+        bits[...] = stored.view(np.dtype(unsigned).newbyteorder(stored.dtype.byteorder))
+        bits ^= np.array(1 << (8 * coding.stored.itemsize - 1), dtype=unsigned)
+    else:
+        out[...] = stored
+    bad = np.isnan(out) if coding.stored.kind == "f" else None
+    if coding.blank is not None:
+        bad = stored == coding.blank
+        if coding.dtype.kind == "f":
+            out[bad] = np.nan
+    return bad if bad is not None and bad.any() else None
+
+
+def flag(
+    mask: np.ndarray | None, shape: tuple[int, int], rows: slice, bad: np.ndarray | None
+) -> np.ndarray | None:
+    """Set NO_DATA in the mask where `bad` is true in these rows; a mask is made for the first flag."""
+    if bad is None:
+        return mask
+    mask = np.zeros(shape, np.uint8) if mask is None else mask
+    mask[rows][bad] |= _NO_DATA
+    return mask
+
+
+def _factor(content: Content, hdu: Hdu, keyword: str, default: int) -> float:
+    value: Any = hdu.header.get(keyword)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refusal(
+            content, hdu.index, f"{keyword} must be a finite number", value=value, remedy="correct the header"
+        )
+    return value
+
+
+def _blank(content: Content, hdu: Hdu) -> int | None:
+    value: Any = hdu.header.get("BLANK")
+    if value is None:
+        return None
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole:
+        raise refusal(
+            content, hdu.index, "BLANK must be a whole number", value=value, remedy="correct the header"
+        )
+    limit = 1 << (hdu.bitpix - 1)
+    low, high = (0, 255) if hdu.bitpix == 8 else (-limit, limit - 1)
+    return int(value) if low <= value <= high else None  # a value outside the range matches no stored number

@@ -1,0 +1,191 @@
+"""Images in FITS files: opened, and read with their flags and variances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx.io.content import Content, InflatedContent, opened
+from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
+from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
+from ccdfx.io.fits.pixels import Pixels
+from ccdfx.io.fits.tiles import image_header
+from ccdfx.io.source import RawLayout
+from ccdfx.records.card import COMMENTARY
+from ccdfx.records.flags import Flag
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, adopt
+from ccdfx.records.range import Range
+from ccdfx.records.wcs import range_of, windowed
+
+_OF_ONE_HDU = frozenset({"EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "LONGSTRN"})
+
+
+class FitsSource:
+    """An image in a FITS file with its flags and variance, read by rows.
+
+    `raw` is the layout of uncompressed pixels in the file, for an image without flags and variance; otherwise
+    it is None. Checksums are verified at the first reading of pixels, or of `raw`.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        hdus: Sequence[Hdu],
+        group: Group,
+        plane: int | None = None,
+        checksum: bool = True,
+    ) -> None:
+        self.name = content.name
+        self._power = group.power
+        self._pixels = Pixels(content, group.image, plane, checksum=checksum)
+        self._mask, self._uncertainty = (
+            None if hdu is None else Pixels(content, hdu, plane, checksum=checksum)
+            for hdu in (group.mask, group.uncertainty)
+        )
+        header = clean(full_header(hdus, group.image))
+        self._range = range_of(header, self.shape)
+        moved = self._range.x_lower or self._range.y_lower
+        self._header = header.remove("LTV1", "LTV2") if moved else header
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self._pixels.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel."""
+        return self._pixels.dtype
+
+    @property
+    def header(self) -> Header:
+        """The header without the cards that only describe the layout of the file."""
+        return self._header
+
+    @property
+    def range(self) -> Range:
+        """Where the image lies in its parent frame."""
+        return self._range
+
+    @property
+    def raw(self) -> RawLayout | None:
+        """Layout of the raw pixels, or None where the file must be read through `select`."""
+        return None if self._mask or self._uncertainty else self._pixels.raw()
+
+    def select(self, range: Any = None) -> Image:
+        """Read the image in a window, given in coordinates of the parent frame."""
+        window = Range.of(range, self._range)
+        rows, columns = window.relative_to(self._range).slices
+        array, nodata = self._pixels.window(rows, columns)
+        mask = self._flags(rows, columns, nodata)
+        variance, mask = self._variance(rows, columns, mask)
+        header = self._header if window == self._range else windowed(self._header, self._range, window)
+        return adopt(array, header, mask, window, variance)
+
+    def close(self) -> None:
+        """Do nothing: no file stays open between two readings."""
+
+    def __enter__(self) -> FitsSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"FitsSource({self.name!r}, shape={self.shape}, dtype={self.dtype})"
+
+    def _flags(self, rows: slice, columns: slice, nodata: np.ndarray | None) -> np.ndarray | None:
+        """Read the flags of the MASK HDU; a pixel without flags and without data becomes NO_DATA."""
+        if self._mask is None:
+            return nodata
+        mask = flags_of(self._mask.window(rows, columns)[0], self._mask.hdu)
+        if nodata is not None:
+            mask = np.where(mask == 0, nodata, mask)
+        return mask
+
+    def _variance(
+        self, rows: slice, columns: slice, mask: np.ndarray | None
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        if self._uncertainty is None:
+            return None, mask
+        values = self._uncertainty.window(rows, columns)[0]
+        values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32, copy=False)
+        if self._power != 2 and (values < 0).any():
+            content, index = self._pixels.content, self._uncertainty.hdu.index
+            raise refusal(content, index, "a variance must not be negative", value=float(np.nanmin(values)))
+        if self._power == 2:
+            with np.errstate(over="ignore"):
+                values = values * values
+        elif self._power == -1:
+            unknown = values == 0
+            with np.errstate(divide="ignore", over="ignore"):
+                values = 1 / values
+            if unknown.any():
+                mask = np.zeros(values.shape, np.uint8) if mask is None else mask
+                mask = np.where(unknown, mask | np.uint8(Flag.NO_DATA), mask)
+        return values, mask
+
+
+def full_header(hdus: Sequence[Hdu], hdu: Hdu) -> Header:
+    """Return the header of an image as in the file, with the cards that it inherits from the primary HDU."""
+    header = image_header(hdu) if hdu.kind == "tiles" else hdu.header
+    if not inherited(hdus, hdu):
+        return header
+    own = set(header)
+    added = tuple(
+        card
+        for card in hdus[0].header.cards
+        if card.keyword not in own
+        and card.keyword not in COMMENTARY
+        and card.keyword not in _OF_ONE_HDU
+        and not STRUCTURAL.match(card.keyword)
+    )
+    return Header._of(header.cards + added).remove("INHERIT") if added else header
+
+
+def open_fits(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
+    """Open an image as a `FitsSource`; hdu="all" gives a list of all images. See `ccdfx.io.open_source`."""
+    with opened(file) as content:
+        return _sources(content, hdu, plane, checksum)
+
+
+def read_fits(
+    file: Any, hdu: Any = None, *, range: Any = None, plane: int | None = None, checksum: bool = True
+) -> Any:
+    """Read one image, or a list of all, through one handle: two versions of a file are never mixed."""
+    with opened(file, keep=True) as content:
+        sources = _sources(content, hdu, plane, checksum)
+        return [source.select(range) for source in sources] if hdu == "all" else sources.select(range)
+
+
+def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> Any:
+    hdus = list(walk(content))
+    if isinstance(content, InflatedContent):
+        content.finish(hdus[-1].end)
+    if hdu == "all":
+        groups = grouped(content, hdus)
+        if not groups:
+            chosen(content, hdus, None)  # raises: its message lists the HDUs
+        return [FitsSource(content, hdus, group, plane, checksum) for group in groups]
+    return FitsSource(content, hdus, chosen(content, hdus, hdu), plane, checksum)
+
+
+def read_fits_header(file: Any, hdu: int | str | None = None) -> Header:
+    """Read the header of an image as it is in the file, layout cards included, and nothing behind it."""
+    with opened(file) as content:
+        hdus: list[Hdu] = []
+        for found in walk(content):
+            hdus.append(found)
+            if _is_wanted(found, hdu):
+                return full_header(hdus, found)
+        return full_header(hdus, chosen(content, hdus, hdu).image)
+
+
+def _is_wanted(found: Hdu, hdu: int | str | None) -> bool:
+    """Return whether `hdu` certainly names this image, without reading the rest of the file."""
+    if not found.is_image or 0 in found.axes or isinstance(hdu, bool):
+        return False
+    return hdu is None or hdu == found.index or (isinstance(hdu, str) and hdu.strip().upper() == found.name)

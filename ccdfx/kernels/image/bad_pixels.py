@@ -1,0 +1,142 @@
+"""Bad pixels: filled from their neighbours, and their flags spread."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import kernel
+
+FEWEST = 3
+LARGEST_RADIUS = 16
+
+
+@kernel
+def fill_from_neighbours(values, bad, otherwise):
+    """Return the median of the good pixels in a box around each bad pixel, in row order.
+
+    The radius is doubled from 2 up to 16 until the box holds at least three good pixels; if it never does,
+    the value is `otherwise`. values is (ny, nx) float, bad is (ny, nx) bool; good values are finite.
+    """
+    ny, nx = values.shape
+    count = 0
+    for y in range(ny):
+        for x in range(nx):
+            count += bad[y, x]
+    filled = np.empty(count, values.dtype)
+    box = np.empty((2 * LARGEST_RADIUS + 1) ** 2, values.dtype)
+    place = 0
+    for y in range(ny):
+        for x in range(nx):
+            if bad[y, x]:
+                radius, found = 2, 0
+                while radius <= LARGEST_RADIUS and found < FEWEST:
+                    found = _gather(values, bad, y, x, radius, box)
+                    radius *= 2
+                filled[place] = _median(box[:found]) if found >= FEWEST else otherwise
+                place += 1
+    return filled
+
+
+@kernel
+def _gather(values, bad, y, x, radius, box):
+    ny, nx = values.shape
+    found = 0
+    for j in range(max(0, y - radius), min(ny, y + radius + 1)):
+        for i in range(max(0, x - radius), min(nx, x + radius + 1)):
+            if not bad[j, i]:
+                box[found] = values[j, i]
+                found += 1
+    return found
+
+
+@kernel
+def _median(box):
+    """Return the median of a few values, which are sorted in place."""
+    for i in range(1, box.size):
+        value = box[i]
+        j = i
+        while j > 0 and box[j - 1] > value:
+            box[j] = box[j - 1]
+            j -= 1
+        box[j] = value
+    middle = box.size // 2
+    # Halves first: the sum of two large numbers may overflow.
+    return box[middle] if box.size % 2 else box[middle - 1] / 2 + box[middle] / 2
+
+
+@kernel
+def medians_near(values, bad, places, otherwise, out):
+    """Store for each place (y, x) the value that `fill_from_neighbours` would give it."""
+    box = np.empty((2 * LARGEST_RADIUS + 1) ** 2, values.dtype)
+    for k in range(places.shape[0]):
+        radius, found = 2, 0
+        while radius <= LARGEST_RADIUS and found < FEWEST:
+            found = _gather(values, bad, places[k, 0], places[k, 1], radius, box)
+            radius *= 2
+        out[k] = _median(box[:found]) if found >= FEWEST else otherwise
+
+
+REACH = 4
+"""Pixels from which a bad pixel may take a value."""
+
+
+@kernel
+def fill_bad(array, bad, reach, fallback):
+    """Replace every bad pixel of `array`, in place, by the mean of its nearest good pixels.
+
+    These are the good pixels of the smallest square around it that holds three, weighted by the inverse
+    square of their distance; a pixel with fewer than three within `reach` pixels gets `fallback`.
+    """
+    ny, nx = array.shape
+    for y in range(ny):
+        for x in range(nx):
+            if not bad[y, x]:
+                continue
+            value = fallback
+            for radius in range(1, reach + 1):
+                total, weights, count = 0.0, 0.0, 0
+                for j in range(max(y - radius, 0), min(y + radius + 1, ny)):
+                    for i in range(max(x - radius, 0), min(x + radius + 1, nx)):
+                        if not bad[j, i]:
+                            weight = 1.0 / ((j - y) ** 2 + (i - x) ** 2)
+                            total += weight * array[j, i]
+                            weights += weight
+                            count += 1
+                if count >= 3:
+                    value = total / weights
+                    break
+            array[y, x] = value
+
+
+@kernel
+def spread_flags(mask, steps_y, steps_x, out):
+    """Add the flags of every pixel (y, x) to ``out[y + steps_y[k], x + steps_x[k]]``, inside the frame."""
+    ny, nx = mask.shape
+    for y in range(ny):
+        for x in range(nx):
+            flags = mask[y, x]
+            if flags:
+                for k in range(steps_y.size):
+                    j, i = y + steps_y[k], x + steps_x[k]
+                    if 0 <= j < ny and 0 <= i < nx:
+                        out[j, i] |= flags
+
+
+def typical(array: np.ndarray, good: np.ndarray) -> float:
+    """Return the median of a regular sample of the good pixels, for bad pixels far from any good one."""
+    stride = max(1, int((array.size / 20000) ** 0.5))
+    values = array[::stride, ::stride][good[::stride, ::stride]]
+    if not values.size:
+        values = array[good]
+    # Halves, because the sum of two large numbers may overflow.
+    return 2.0 * float(np.median(0.5 * values)) if values.size else 0.0
+
+
+def filled(values: np.ndarray, good: np.ndarray, usual: float | None = None) -> np.ndarray:
+    """Replace bad values (in place, in an array of the caller's own) by those of good pixels nearby.
+
+    A bad pixel far from any good one gets `usual`, or the `typical` value where that is None.
+    """
+    if not good.all():
+        fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)
+    return values

@@ -1,0 +1,230 @@
+"""Cosmic-ray detection by L.A.Cosmic (van Dokkum 2001, PASP 113, 1420) in one block of a frame.
+
+Arrays in, arrays out. The frame has no gaps: unknown pixels have been filled. A block is extended by `margin`
+pixels, so that the result for a pixel does not depend on the block that contains it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import PassedKernel, kernel
+from ccdfx.kernels.image.medians import cut_reflected, window_medians, window_sorter, workspace
+from ccdfx.kernels.stack.lanes import copy, fill, upper
+
+GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
+LEAST_STRUCTURE = 0.01  # least fine structure, in units of the noise
+CANDIDATES = 64  # most lanes of a tile of candidates
+LAPLACIAN_NOISE = (
+    2 / 3
+)  # of the limit: required significance against the pixel's own noise, which the ray itself has raised
+
+
+class Windows(NamedTuple):
+    """The windows of the four medians, and the sorters for them.
+
+    `noise` and `large` are the windows for the noise and for the large structures of the Laplacian; the fine
+    structure of the frame is the difference of the medians in the windows `fine` and `coarse`.
+    """
+
+    square: bool
+    noise: int
+    large: int
+    fine: int
+    coarse: int
+    find_noise: PassedKernel
+    find_large: PassedKernel
+    find_fine: PassedKernel
+    find_coarse: PassedKernel
+
+    @property
+    def margin(self) -> int:
+        """Greatest distance, in pixels along an axis, at which other pixels affect the result for a pixel."""
+        detection = self.large // 2 + max(self.noise // 2, 1)
+        return GROWTH + max(detection, self.fine // 2 + self.coarse // 2)
+
+
+def windows(square: bool) -> Windows:
+    """Return square windows of the sizes of the paper, or slightly longer ones for rows and then columns."""
+    sizes = (5, 5, 3, 7) if square else (7, 7, 5, 9)
+    counts = [size * size if square else size for size in sizes]
+    return Windows(square, *sizes, *(window_sorter(np.dtype(np.float32), count) for count in counts))
+
+
+@kernel
+def _medians(source, size, square, sort, out):
+    """Compute medians in square windows, or in rows and then in columns; `out` is smaller by the window."""
+    if square:
+        window_medians(source, size, size, sort, out)
+    else:
+        rows = np.empty((source.shape[0], out.shape[1]), out.dtype)
+        window_medians(source, 1, size, sort, rows)
+        window_medians(rows, size, 1, sort, out)
+
+
+@kernel
+def _medians_at(source, places, size, square, sort, out):
+    """Compute `_medians` at a few places (y, x), which are the first pixels of the windows."""
+    kind = source.dtype.type
+    lanes = min(CANDIDATES, places.shape[0])
+    height = size if square else 1
+    tile, order, _ = workspace(height * size, lanes, kind)
+    column, _, _ = workspace(size, lanes, kind)
+    for begin in range(0, places.shape[0], lanes):
+        start = min(begin, places.shape[0] - lanes)
+        for step in range(1 if square else size):
+            for j in range(height):
+                for i in range(size):
+                    for k in range(lanes):
+                        y, x = places[start + k]
+                        tile[j * size + i, k] = source[y + j + step, x + i]
+            sort(tile, order)
+            copy(tile[tile.shape[0] // 2], column[step])
+        if not square:
+            sort(column, order)
+        copy(column[0 if square else size // 2, :lanes], out[start : start + lanes])
+
+
+@kernel
+def _clipped_curvature(above, here, below, out):
+    """Average the positive parts of the Laplacians of the four quarters of each pixel.
+
+    A quarter is next to two other quarters of its pixel and to one pixel in each direction, so its Laplacian
+    is twice the pixel less these two: no subsampled image is needed.
+    """
+    quarter, zero = out.dtype.type(0.25), out.dtype.type(0)
+    for x in range(out.size):
+        twice = here[x + 1] + here[x + 1]
+        left, right = twice - here[x], twice - here[x + 2]
+        up = upper(left - above[x + 1], zero) + upper(right - above[x + 1], zero)
+        down = upper(left - below[x + 1], zero) + upper(right - below[x + 1], zero)
+        out[x] = quarter * (up + down)
+
+
+@kernel
+def _weigh(values, variances):
+    """Divide the values by twice the noise; the result is 0 where the noise is 0."""
+    half, zero = values.dtype.type(0.5), values.dtype.type(0)
+    for x in range(values.size):
+        v = variances[x]
+        values[x] = half * values[x] / np.sqrt(v) if v > zero else zero
+
+
+@kernel
+def _significance(pixels, variances, large, square, sort, out):
+    """Compute the Laplacian over twice the noise, less its large structures.
+
+    `variances` extends beyond `out` by half the window of the large structures, and `pixels` by one pixel
+    more.
+    """
+    reach = large // 2
+    curved = np.empty(variances.shape, out.dtype)
+    for y in range(curved.shape[0]):
+        _clipped_curvature(pixels[y], pixels[y + 1], pixels[y + 2], curved[y])
+        _weigh(curved[y], variances[y])
+    _medians(curved, large, square, sort, out)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = curved[y + reach, x + reach] - out[y, x]
+
+
+@kernel
+def _candidates(significance, good, limit):
+    """Return the positions (y, x) of good pixels above a limit."""
+    count = 0
+    for y in range(significance.shape[0]):
+        for x in range(significance.shape[1]):
+            count += (significance[y, x] > limit) & (good[y, x] != 0)
+    places = np.empty((count, 2), np.int64)
+    count = 0
+    for y in range(significance.shape[0]):
+        for x in range(significance.shape[1]):
+            if (significance[y, x] > limit) & (good[y, x] != 0):
+                places[count, 0], places[count, 1] = y, x
+                count += 1
+    return places
+
+
+@kernel
+def _grown(marked, significance, good, limit):
+    """Mark the good pixels above a limit that are marked or next to a marked pixel."""
+    ny, nx = marked.shape
+    out = np.zeros((ny, nx), np.uint8)
+    for y in range(ny):
+        for x in range(nx):
+            if marked[y, x]:
+                for j in range(max(y - 1, 0), min(y + 2, ny)):
+                    for i in range(max(x - 1, 0), min(x + 2, nx)):
+                        if (significance[j, i] > limit) & (good[j, i] != 0):
+                            out[j, i] = 1
+    return out
+
+
+@kernel
+def _reflected_block(plane, y_lower, x_lower, shape, reach):
+    """Copy the part of a plane of this shape at (y_lower, x_lower), plus `reach` pixels on every side."""
+    block = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), plane.dtype)
+    cut_reflected(plane, y_lower - reach, x_lower - reach, block)
+    return block
+
+
+@kernel
+def _sharp(detail, raw, variances, significance, places, windows, limits):
+    """Mark the places where the significance exceeds the limit times the fine structure over the noise.
+
+    `raw` holds the variances before their median was taken: a hot pixel within its own noise is not a cosmic
+    ray.
+    """
+    square, own, large, _, coarse, _, _, _, find_coarse = windows
+    kind = detail.dtype.type
+    rough = np.empty(places.shape[0], detail.dtype)
+    _medians_at(detail, places, coarse, square, find_coarse, rough)
+    marked = np.zeros(significance.shape, np.uint8)
+    least, inner = kind(LAPLACIAN_NOISE) * limits[0], large // 2
+    for k in range(places.shape[0]):
+        y, x = places[k]
+        noise = np.sqrt(variances[y + inner, x + inner])
+        structure = (detail[y + coarse // 2, x + coarse // 2] - rough[k]) / noise
+        blunt = significance[y, x] <= limits[2] * max(structure, kind(LEAST_STRUCTURE))
+        noisy = significance[y, x] * noise < least * np.sqrt(raw[y + inner + own // 2, x + inner + own // 2])
+        marked[y, x] = not (blunt or noisy)
+    return marked
+
+
+@kernel
+def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
+    """Mark the cosmic rays of a tile with 1 in `out` and return their number.
+
+    array, variance (float32) and good (uint8) are whole planes; the tile has the shape of `out` and begins at
+    (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the limits of the significance of
+    a ray, of the significance of its neighbours, and of the contrast to the fine structure.
+    """
+    square, noise, large, fine, coarse, find_noise, find_large, find_fine, _ = windows
+    for y in range(out.shape[0]):
+        fill(out[y], np.uint8(0))
+    reach = GROWTH + large // 2
+    raw = _reflected_block(variance, y_lower, x_lower, out.shape, reach + noise // 2)
+    variances = np.empty((out.shape[0] + 2 * reach, out.shape[1] + 2 * reach), array.dtype)
+    _medians(raw, noise, square, find_noise, variances)
+    pixels = _reflected_block(array, y_lower, x_lower, out.shape, reach + 1)
+    significance = np.empty((out.shape[0] + 2 * GROWTH, out.shape[1] + 2 * GROWTH), array.dtype)
+    _significance(pixels, variances, large, square, find_large, significance)
+    usable = _reflected_block(good, y_lower, x_lower, out.shape, GROWTH)
+    places = _candidates(significance, usable, limits[0])
+    if places.shape[0] == 0:
+        return 0
+    edge = GROWTH + coarse // 2
+    pixels = _reflected_block(array, y_lower, x_lower, out.shape, edge + fine // 2)
+    detail = np.empty((out.shape[0] + 2 * edge, out.shape[1] + 2 * edge), array.dtype)
+    _medians(pixels, fine, square, find_fine, detail)
+    marked = _sharp(detail, raw, variances, significance, places, windows, limits)
+    marked = _grown(marked, significance, usable, limits[0])
+    marked = _grown(marked, significance, usable, limits[1])
+    count = 0
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = marked[y + GROWTH, x + GROWTH]
+            count += out[y, x]
+    return count

@@ -1,0 +1,296 @@
+"""Point-like sources: hot pixels, local maxima, windowed moments, gradients around stars.
+
+Positions are 0-based and refer to pixel centres. Planes are float32 or float64 without NaN: bad pixels have
+been replaced from their neighbours, and `bad` marks them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
+
+
+@kernel
+def clean_spikes(array, noise, step, low, share, out, bad):
+    """Replace single pixels too sharp for any point spread function; `out` starts as a copy of `array`.
+
+    `noise[y // step, x // step]` is the scatter of a pixel. A pixel is a spike when it differs by more than
+    `low` times that from the median of the ring two pixels away, and the mean of its four neighbours lies
+    below `share` of its height by more than half a sigma. It is replaced by that mean and marked in `bad`.
+    """
+    ny, nx = array.shape
+    ring = np.empty(16, array.dtype)
+    for y in range(2, ny - 2):
+        row, above, below = array[y], array[y + 1], array[y - 1]
+        for x in range(2, nx - 2):
+            near = 0.25 * (row[x - 1] + row[x + 1] + above[x] + below[x])
+            sigma = noise[y // step, x // step]
+            if abs(row[x] - near) < 0.7 * low * sigma or bad[y, x]:
+                continue
+            k = 0
+            for d in range(-2, 2):
+                ring[k] = array[y - 2, x + d]
+                ring[k + 1] = array[y + 2, x - d]
+                ring[k + 2] = array[y + d + 1, x - 2]
+                ring[k + 3] = array[y - d - 1, x + 2]
+                k += 4
+            ring.sort()
+            level = 0.5 * (ring[7] + ring[8])
+            height = row[x] - level
+            part = (near - level) * (1 if height > 0 else -1)
+            if abs(height) > low * sigma and part < share * abs(height) - 0.5 * sigma:
+                out[y, x] = near
+                bad[y, x] = True
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def line_excess(array, noise, step, columns, rows):
+    """Sum the excess of columns and rows over those 3 and 4 pixels away, in sigma, in sections of 2 steps.
+
+    Differences are cut at 2 sigma because of stars. `columns` is (sections, nx), `rows` is (ny, sections).
+    """
+    ny, nx = array.shape
+    columns[:], rows[:] = 0, 0
+    stretch = 2 * step
+    scale = np.empty(nx, array.dtype)
+    two = array.dtype.type(2)
+    half = array.dtype.type(0.5)
+    for y in range(ny):
+        for x in range(nx):
+            scale[x] = half / noise[y // step, x // step]
+        row, sums = array[y], columns[y // stretch]
+        for x in range(4, nx - 4):
+            a, b, c, d = row[x - 4], row[x - 3], row[x + 3], row[x + 4]
+            twice = a + b + c + d - min(a, b, c, d) - max(a, b, c, d)
+            sums[x] += min(max((two * row[x] - twice) * scale[x], -two), two)
+        if y < 4 or y >= ny - 4:
+            continue
+        above, higher, below, lower = array[y + 3], array[y + 4], array[y - 3], array[y - 4]
+        for k in range(rows.shape[1]):
+            total = array.dtype.type(0)
+            for x in range(k * stretch, min((k + 1) * stretch, nx)):
+                a, b, c, d = lower[x], below[x], above[x], higher[x]
+                twice = a + b + c + d - min(a, b, c, d) - max(a, b, c, d)
+                total += min(max((two * row[x] - twice) * scale[x], -two), two)
+            rows[y, k] = total
+
+
+@kernel
+def noise_mesh(array, bad, step, out):
+    """Estimate the scatter in blocks of step x step from differences of neighbours in a row, or NaN.
+
+    Their absolute median is robust against stars and gradients: sigma = median / (0.6745 sqrt 2).
+    """
+    ny, nx = array.shape
+    values = np.empty(step * step, array.dtype)
+    for block_y in range(out.shape[0]):
+        for block_x in range(out.shape[1]):
+            count = 0
+            for y in range(block_y * step, min((block_y + 1) * step, ny), 4):
+                for x in range(max(block_x * step, 1), min((block_x + 1) * step, nx)):
+                    if not (bad[y, x] or bad[y, x - 1]):
+                        values[count] = abs(array[y, x] - array[y, x - 1])
+                        count += 1
+            out[block_y, block_x] = np.median(values[:count]) / 0.9538726 if count else math.nan
+
+
+@kernel
+def drop_twins(x, y, snr, distance, keep):
+    """Keep the most significant of sources closer than `distance`; they must be sorted by y."""
+    for i in range(x.size):
+        j = i + 1
+        while j < x.size and y[j] - y[i] < distance:
+            if math.hypot(x[j] - x[i], y[j] - y[i]) < distance:
+                keep[i if snr[i] < snr[j] else j] = False
+            j += 1
+
+
+@kernel
+def local_maxima(plane, threshold, border, found):
+    """Find pixels above `threshold` and their eight neighbours: store (y, x) in `found`, return the count.
+
+    The count may exceed the length of `found`. Of equal neighbours the first in row order is taken.
+    """
+    ny, nx = plane.shape
+    count = 0
+    for y in range(max(border, 1), ny - max(border, 1)):
+        for x in range(max(border, 1), nx - max(border, 1)):
+            value = plane[y, x]
+            if value <= threshold:
+                continue
+            if (
+                value > plane[y, x - 1]
+                and value >= plane[y, x + 1]
+                and value > plane[y - 1, x - 1]
+                and value > plane[y - 1, x]
+                and value > plane[y - 1, x + 1]
+                and value >= plane[y + 1, x - 1]
+                and value >= plane[y + 1, x]
+                and value >= plane[y + 1, x + 1]
+            ):
+                if count < found.shape[0]:
+                    found[count, 0], found[count, 1] = y, x
+                count += 1
+    return count
+
+
+@kernel
+def ring_level(array, bad, x, y, inner, outer, values):
+    """Return median, scatter (1.4826 MAD) and number of the good pixels with ``inner < r <= outer``.
+
+    At most ``values.size`` pixels, evenly sampled, are used, after clipping at 3 times the scatter. The
+    number is that of the pixels kept, scaled up by the sampling.
+    """
+    ny, nx = array.shape
+    x_lower, x_upper = max(math.ceil(x - outer), 0), min(math.floor(x + outer) + 1, nx)
+    y_lower, y_upper = max(math.ceil(y - outer), 0), min(math.floor(y + outer) + 1, ny)
+    expected = math.pi * (outer * outer - inner * inner)
+    stride = int(expected // values.size) + 1
+    count, seen = 0, 0
+    for j in range(y_lower, y_upper):
+        for i in range(x_lower, x_upper):
+            r2 = (i - x) ** 2 + (j - y) ** 2
+            if r2 <= inner * inner or r2 > outer * outer or bad[j, i]:
+                continue
+            if seen % stride == 0 and count < values.size:
+                values[count] = array[j, i]
+                count += 1
+            seen += 1
+    if count == 0:
+        return 0.0, 0.0, 0
+    kept = values[:count]
+    median, scatter = 0.0, 0.0
+    for _ in range(3):
+        median = np.median(kept)
+        scatter = 1.482602218505602 * np.median(np.abs(kept - median))
+        inside = kept[np.abs(kept - median) <= 3 * scatter]
+        if scatter == 0 or inside.size == kept.size:
+            break
+        kept = inside
+    return median, scatter, min(seen, kept.size * stride)
+
+
+@kernel
+def windowed(array, x, y, sigma, reach, level, steps):
+    """Iterate a centroid in a Gaussian window of `sigma`, cut at `reach`; return it and the moments there.
+
+    Result: x, y, sum of w p, sum of w w, mxx, myy, mxy, last step, with p above `level`. The sum of w p is
+    NaN when it is not positive or the window leaves the frame.
+    """
+    ny, nx = array.shape
+    total, squares, mxx, myy, mxy, last = math.nan, 0.0, 0.0, 0.0, 0.0, math.inf
+    across = np.empty(2 * int(reach) + 3)
+    for _ in range(steps):
+        if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
+            return x, y, math.nan, 0.0, 0.0, 0.0, 0.0, last
+        total, squares, mx, my, mxx, myy, mxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        x_lower, x_upper = max(math.ceil(x - reach), 0), min(math.floor(x + reach) + 1, nx)
+        for i in range(x_lower, x_upper):
+            across[i - x_lower] = math.exp(-0.5 * ((i - x) / sigma) ** 2)
+        for j in range(max(math.ceil(y - reach), 0), min(math.floor(y + reach) + 1, ny)):
+            dy = j - y
+            down = math.exp(-0.5 * (dy / sigma) ** 2)
+            for i in range(x_lower, x_upper):
+                dx = i - x
+                if dx * dx + dy * dy <= reach * reach:
+                    w = down * across[i - x_lower]
+                    p = w * (array[j, i] - level)
+                    total += p
+                    squares += w * w
+                    mx += p * dx
+                    my += p * dy
+                    mxx += p * dx * dx
+                    myy += p * dy * dy
+                    mxy += p * dx * dy
+        if not total > 0:
+            return x, y, math.nan, squares, 0.0, 0.0, 0.0, last
+        mx, my = mx / total, my / total
+        mxx, myy, mxy = mxx / total - mx * mx, myy / total - my * my, mxy / total - mx * my
+        last = 2 * math.hypot(mx, my)
+        if last < 1e-4:
+            break
+        # The offset of a Gaussian as wide as its window is twice the centroid measured in the window.
+        x += 2 * mx
+        y += 2 * my
+    return x, y, total, squares, mxx, myy, mxy, last
+
+
+@kernel
+def measure_sources(array, bad, found, sigma, out):
+    """Measure background and windowed moments of the sources near the positions `found` (y, x).
+
+    A row of `out`: x, y, level, scatter, sum of w p, sum of w w, mxx, myy, mxy, last step, weight of bad
+    pixels, central pixel, mean of the pixels around it.
+    """
+    values = np.empty(256, array.dtype)
+    ny, nx = array.shape
+    reach = 3 * sigma
+    for k in range(found.shape[0]):
+        y, x = found[k, 0], found[k, 1]
+        level, scatter, _ = ring_level(array, bad, x, y, 3.5 * sigma + 1, 6.5 * sigma + 2, values)
+        moments = windowed(array, x, y, sigma, reach, level, 25)
+        out[k, 2], out[k, 3] = level, scatter
+        out[k, 0], out[k, 1] = moments[0], moments[1]
+        for m in range(2, 8):
+            out[k, m + 2] = moments[m]
+        out[k, 10:] = 0
+        if not moments[2] > 0:
+            continue
+        x, y = moments[0], moments[1]
+        column, row = round(x), round(y)
+        weights, spoilt, around, count = 0.0, 0.0, 0.0, 0
+        near = max(1.5, sigma)
+        for j in range(max(int(y - reach), 0), min(int(y + reach) + 2, ny)):
+            for i in range(max(int(x - reach), 0), min(int(x + reach) + 2, nx)):
+                w = math.exp(-0.5 * ((i - x) ** 2 + (j - y) ** 2) / (sigma * sigma))
+                weights += w
+                spoilt += w if bad[j, i] else 0.0
+                if (i - column) ** 2 + (j - row) ** 2 <= near * near and (i != column or j != row):
+                    around += array[j, i] - level
+                    count += 1
+        out[k, 10] = spoilt / weights
+        out[k, 11] = array[row, column] - level
+        out[k, 12] = around / max(count, 1)
+
+
+@kernel
+def gradient_sums(template, image, positions, radius, out):
+    """Sum, around every position (x, y), the normal equations for the shift of `image` onto `template`.
+
+    To first order ``template - gain image = -gradient . step``, with a gain for each window. The products of
+    the gradients are taken between the two planes, so that what is in only one of them, such as noise, adds
+    nothing on average. A row of `out`: xx, xy, yy of the gradients, x and y of gradient times difference, and
+    the mean square of both gradients.
+    """
+    ny, nx = template.shape
+    for k in range(positions.shape[0]):
+        x, y = positions[k, 0], positions[k, 1]
+        x_lower, x_upper = max(int(x - radius), 1), min(int(x + radius) + 2, nx - 1)
+        y_lower, y_upper = max(int(y - radius), 1), min(int(y + radius) + 2, ny - 1)
+        cross, square = 0.0, 0.0
+        for j in range(y_lower, y_upper):
+            for i in range(x_lower, x_upper):
+                if (i - x) ** 2 + (j - y) ** 2 <= radius * radius:
+                    cross += template[j, i] * image[j, i]
+                    square += image[j, i] * image[j, i]
+        gain = cross / square if square > 0 else 0.0
+        xx, xy, yy, bx, by, power = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for j in range(y_lower, y_upper):
+            for i in range(x_lower, x_upper):
+                if (i - x) ** 2 + (j - y) ** 2 <= radius * radius:
+                    tx = 0.5 * (template[j, i + 1] - template[j, i - 1])
+                    ty = 0.5 * (template[j + 1, i] - template[j - 1, i])
+                    ix = 0.5 * gain * (image[j, i + 1] - image[j, i - 1])
+                    iy = 0.5 * gain * (image[j + 1, i] - image[j - 1, i])
+                    difference = template[j, i] - gain * image[j, i]
+                    xx += tx * ix
+                    xy += 0.5 * (tx * iy + ty * ix)
+                    yy += ty * iy
+                    bx -= 0.5 * (tx + ix) * difference
+                    by -= 0.5 * (ty + iy) * difference
+                    power += 0.25 * (tx * tx + ty * ty + ix * ix + iy * iy)
+        out[k, 0], out[k, 1], out[k, 2] = xx, xy, yy
+        out[k, 3], out[k, 4], out[k, 5] = bx, by, power

@@ -1,0 +1,172 @@
+"""Averages of lanes and their variances, from sums over the values kept by rejection.
+
+Sums are taken about a pivot within the range of the values kept, so that no precision is lost where the
+values are large compared with their scatter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.stack.lanes import SUMS_PIVOT, SUMS_WINSOR_X, SUMS_WINSOR_XX, SUMS_X, SUMS_XX
+
+NO_DATA_FLAG = np.uint8(16)  # as in the records, which kernels do not import (a test compares them)
+# Indices into the plan, a vector of int64.
+(
+    PLAN_AVERAGE,
+    PLAN_REJECTS,
+    PLAN_VARIANCES,
+    PLAN_TRIMS,
+    PLAN_WEIGHTS,
+    PLAN_ORDER,
+    PLAN_LANES,
+    PLAN_PICK,
+    PLAN_OWN_NOISE,
+) = range(9)
+PLAN_SLOTS = 9
+AVERAGE_MEAN, AVERAGE_MEDIAN, AVERAGE_TOTAL = 0, 1, 2  # a minimum and a maximum are medians with another rank
+# Which of the sorted values a median takes: the mean of the middle two, the lower of them, the lower one only
+# if there are two values in all, the lowest, the highest.
+PICK_MIDDLE, PICK_LOWER, PICK_LOWER_OF_TWO, PICK_LOWEST, PICK_HIGHEST = range(5)
+VARIANCE_NONE, VARIANCE_EMPIRICAL, VARIANCE_PROPAGATED = 0, 1, 2
+WEIGHTS_BY_FRAME, WEIGHTS_BY_VARIANCE = 1, 2  # kinds of weights of a mean; 0 without weights
+ORDER_FOR_RULE, ORDER_FOR_CODES = (
+    1,
+    2,
+)  # why the order of the frames is kept (rule, rejection mask); 0 if it is not
+# Rows of the weighted sums.
+WEIGHTED_W, WEIGHTED_W2, WEIGHTED_WX, WEIGHTED_WXX = range(4)
+
+
+def knows_frames(plan: np.ndarray) -> bool:
+    """Return whether anything in a plan depends on which frame a value comes from."""
+    return (
+        bool(plan[[PLAN_WEIGHTS, PLAN_ORDER, PLAN_OWN_NOISE]].any())
+        or int(plan[PLAN_VARIANCES]) == VARIANCE_PROPAGATED
+    )
+
+
+def needs_ranks(plan: np.ndarray, itemsize: int) -> bool:
+    """Return whether all values of a lane must be sorted.
+
+    Sums of float64 go by rank, so that they do not depend on the order of the frames.
+    """
+    return bool(knows_frames(plan) or plan[PLAN_REJECTS] or plan[PLAN_PICK] >= PICK_LOWEST or itemsize == 8)
+
+
+@kernel
+def picked(pick, n):
+    """Return the two ranks, out of n, whose values are averaged to give the median."""
+    first, last = (n - 1) // 2, n // 2
+    if pick == PICK_LOWER or (pick == PICK_LOWER_OF_TWO and n == 2):
+        last = first
+    elif pick == PICK_LOWEST:
+        first = last = 0
+    elif pick == PICK_HIGHEST:
+        first = last = n - 1
+    return first, last
+
+
+@kernel
+def store_values(plan, tile, low, high, width, sums, weighted, value, by_frame):
+    """Store the average of each lane; 0 where no value is kept."""
+    kind = value.dtype.type
+    if plan[PLAN_AVERAGE] == AVERAGE_MEDIAN:
+        half = np.float64(0.5)
+        for i in range(width):
+            first, last = picked(plan[PLAN_PICK], max(high[i] - low[i], 1))
+            a, b = tile[low[i] + first, i], tile[low[i] + last, i]
+            value[i] = kind(half * a + half * b) if low[i] < high[i] else kind(0)
+    elif plan[PLAN_AVERAGE] == AVERAGE_TOTAL:
+        for i in range(width):
+            value[i] = kind(sums[SUMS_PIVOT, i] * (high[i] - low[i]) + sums[SUMS_X, i])
+    elif value.itemsize == 4:
+        # Sums of float32 are exact in float64 except for extreme ranges: the order of frames has no effect.
+        for i in range(width):
+            n = np.float64(high[i] - low[i])
+            mean = (sums[SUMS_PIVOT, i] * n + sums[SUMS_X, i]) * (1.0 / n)
+            value[i] = kind(mean) if n > 0.0 else kind(0)
+    else:
+        for i in range(width):
+            n = np.float64(high[i] - low[i])
+            mean = sums[SUMS_PIVOT, i] + sums[SUMS_X, i] / n
+            value[i] = kind(mean) if n > 0.0 else kind(0)
+    if by_frame is not None and plan[PLAN_WEIGHTS]:
+        for i in range(width):
+            if weighted[WEIGHTED_W, i] > 0.0:
+                value[i] = kind(sums[SUMS_PIVOT, i] + weighted[WEIGHTED_WX, i] / weighted[WEIGHTED_W, i])
+
+
+@kernel
+def _scatter(sums, low, high, width, spread):
+    """Compute the empirical variance sum (x - mean)^2 / (m (m - 1)); infinite (unknown) for one value."""
+    for i in range(width):
+        m = np.float64(high[i] - low[i])
+        residual = sums[SUMS_XX, i] - sums[SUMS_X, i] * sums[SUMS_X, i] * (1.0 / m)
+        v = max(residual, 0.0) * (1.0 / (m * (m - 1.0)))
+        spread[i] = v if m > 1.0 else np.inf
+
+
+@kernel
+def _trimmed_scatter(sums, low, high, counts, width, spread):
+    """Compute the empirical variance of a trimmed mean (Yuen 1974, Biometrika 61, 165).
+
+    It is the winsorized sum of squares / (h (h - 1)) with h values kept.
+    """
+    for i in range(width):
+        m = np.float64(high[i] - low[i])
+        residual = sums[SUMS_WINSOR_XX, i] - sums[SUMS_WINSOR_X, i] * sums[SUMS_WINSOR_X, i] / counts[i]
+        v = max(residual, 0.0) / (m * (m - 1.0))
+        spread[i] = v if m > 1.0 else np.inf
+
+
+@kernel
+def _weighted_scatter(weighted, low, high, width, spread):
+    """Compute the empirical variance of a weighted mean of equally noisy values.
+
+    It is s^2 q with q = sum w^2 / (sum w)^2 and s^2 = (sum w (x - mean)^2 / sum w) / (1 - q).
+    """
+    for i in range(width):
+        s = weighted[WEIGHTED_W, i]
+        if s > 0.0:
+            q = weighted[WEIGHTED_W2, i] / (s * s)
+            scatter = (
+                weighted[WEIGHTED_WXX, i] - weighted[WEIGHTED_WX, i] * weighted[WEIGHTED_WX, i] / s
+            ) / s
+            spread[i] = max(scatter, 0.0) * q / (1.0 - q) if high[i] - low[i] > 1 and q < 1.0 else np.inf
+
+
+@kernel
+def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
+    """Store the variance of the average of each lane; 0 where no value is kept.
+
+    `tables`: row 0 is n Var(median) / sigma^2 as a function of n; the first element of row 1 is
+    n Var(trimmed mean) / sigma^2.
+    """
+    efficiency, trim = tables[0], tables[1, 0]
+    median = plan[PLAN_AVERAGE] == AVERAGE_MEDIAN
+    if plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL:
+        if plan[PLAN_TRIMS]:
+            _trimmed_scatter(sums, low, high, counts, width, spread)
+        else:
+            _scatter(sums, low, high, width, spread)
+        if by_frame is not None and plan[PLAN_WEIGHTS]:
+            _weighted_scatter(weighted, low, high, width, spread)
+        if plan[PLAN_TRIMS] and median:
+            for i in range(width):
+                spread[i] *= efficiency[counts[i]] / trim
+    elif plan[PLAN_TRIMS]:
+        for i in range(width):
+            factor = efficiency[counts[i]] if median else trim
+            spread[i] *= factor * (high[i] - low[i]) / max(counts[i], 1)
+    if median and not plan[PLAN_TRIMS]:
+        for i in range(width):
+            spread[i] *= efficiency[high[i] - low[i]]
+    if plan[PLAN_AVERAGE] == AVERAGE_TOTAL:
+        for i in range(width):
+            spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])
+    kind = variance.dtype.type
+    for i in range(width):
+        v = spread[i] if spread[i] >= 0.0 else np.inf  # unknown: NaN from the difference of two infinite sums
+        variance[i] = kind(v) if low[i] < high[i] else kind(0)

@@ -1,0 +1,184 @@
+"""Sums over the survivors of each lane, with a weight or a variance for each value.
+
+The survivors are known by rank. Where the rule does not know the frames, survivors are found by value,
+between their lowest and highest value (the edges).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.stack.averages import WEIGHTED_W, WEIGHTED_W2, WEIGHTED_WX, WEIGHTED_WXX
+from ccdfx.kernels.stack.decode import decode
+from ccdfx.kernels.stack.gather import FACTOR_SCALE as FRAME_SCALE
+from ccdfx.kernels.stack.gather import FACTOR_WEIGHT, FRAME_VARIANCE, FRAME_VARIANCE_KIND
+from ccdfx.kernels.stack.lanes import fill
+
+TINY = 1e-200  # a variance below this counts as 0
+
+
+@kernel
+def edge_shares(tile, low, high, counts, raw, weighted, edges):
+    """Store the edges of the survivors, and the fraction of the values equal to an edge that survive.
+
+    A rule by ranks may reject some of several equal values. Which frame is rejected is then arbitrary: all
+    get the same fraction, so that the result does not depend on the order of the frames. With weights the
+    first frames are rejected, as in IRAF: those values are removed from `raw`.
+    """
+    for i in range(low.size):
+        edges[0, i], edges[1, i], edges[2, i], edges[3, i] = np.inf, -np.inf, 1.0, 1.0
+        if low[i] >= high[i]:
+            continue
+        bottom, top = tile[low[i], i], tile[high[i] - 1, i]
+        edges[0, i], edges[1, i] = bottom, top
+        first, last = low[i], high[i]
+        while first > 0 and tile[first - 1, i] == bottom:
+            first -= 1
+        while last < counts[i] and tile[last, i] == top:
+            last += 1
+        below, above = low[i] - first, last - high[i]
+        if below == 0 and above == 0:
+            continue
+        if weighted:
+            _take_out(raw, i, bottom, below)
+            _take_out(raw, i, top, above)
+        elif bottom == top:
+            edges[2, i] = edges[3, i] = (high[i] - low[i]) / (last - first)
+        else:
+            inner, outer = low[i], high[i]
+            while tile[inner, i] == bottom:
+                inner += 1
+            while tile[outer - 1, i] == top:
+                outer -= 1
+            edges[2, i] = (inner - low[i]) / (inner - first)
+            edges[3, i] = (high[i] - outer) / (last - outer)
+
+
+@kernel
+def _take_out(raw, i, value, count):
+    for j in range(raw.shape[0]):
+        if count > 0 and raw[j, i] == value:
+            raw[j, i] = np.inf
+            count -= 1
+
+
+@kernel
+def _share(x, edges, i):
+    inside = (x >= edges[0, i]) & (x <= edges[1, i])
+    share = edges[2, i] if x == edges[0, i] else (edges[3, i] if x == edges[1, i] else 1.0)
+    return share if inside else 0.0
+
+
+@kernel
+def sum_weights(raw, factors, edges, pivot, weighted):
+    """Compute the rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for j in range(raw.shape[0]):
+        weight = factors[j, FACTOR_WEIGHT]
+        for i in range(raw.shape[1]):
+            w = weight * _share(raw[j, i], edges, i)
+            d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
+            weighted[0, i] += w
+            weighted[1, i] += w * w
+            weighted[2, i] += w * d
+            weighted[3, i] += w * d * d
+
+
+@kernel
+def read_variances(frames, factors, start, width, variances):
+    """Read ``variances[frame, :width]`` of all frames, scaled as the values are; infinite where unknown."""
+    kind = variances.dtype.type
+    # Unsigned as in `gather`: one compiled `decode` serves both.
+    for j in range(np.uint64(variances.shape[0])):
+        decode(frames[j, FRAME_VARIANCE], frames[j, FRAME_VARIANCE_KIND], start, variances, j, width, np.nan)
+        unit = kind(1.0 / (factors[j, FRAME_SCALE] * factors[j, FRAME_SCALE]))
+        for i in range(width):
+            variances[j, i] *= unit
+
+
+@kernel
+def sum_variances(raw, factors, edges, weighted, variances, spread):
+    """Set spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 without weights or if all are 0."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for j in range(raw.shape[0]):
+        for i in range(spread.size):
+            weight = factors[j, FACTOR_WEIGHT] if weighted[WEIGHTED_W, i] > 0.0 else 1.0
+            w = weight * _share(raw[j, i], edges, i)
+            norm[i] += w
+            spread[i] += w * w * variances[j, i] if w > 0.0 else 0.0
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
+    """Do the same as `sum_weights` where the frame of each sorted value is known."""
+    for k in range(weighted.shape[0]):
+        fill(weighted[k], 0.0)
+    for r in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], FACTOR_WEIGHT]
+                d = tile[r, i] - pivot[i]
+                weighted[WEIGHTED_W, i] += w
+                weighted[WEIGHTED_W2, i] += w * w
+                weighted[WEIGHTED_WX, i] += w * d
+                weighted[WEIGHTED_WXX, i] += w * d * d
+
+
+@kernel
+def sum_ordered_variances(order, low, high, factors, weighted, variances, spread):
+    """Do the same as `sum_variances` where the frame of each sorted value is known."""
+    norm = np.zeros(spread.size)
+    fill(spread, 0.0)
+    for r in range(order.shape[0]):
+        for i in range(spread.size):
+            if low[i] <= r < high[i]:
+                w = factors[order[r, i], FACTOR_WEIGHT] if weighted[WEIGHTED_W, i] > 0.0 else 1.0
+                norm[i] += w
+                spread[i] += w * w * variances[order[r, i], i] if w > 0.0 else 0.0
+    for i in range(spread.size):
+        spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
+
+
+@kernel
+def sum_inverse_variances(raw, edges, pivot, variances, weighted, spread):
+    """Sum w and sum w (x - pivot) with w = 1 / v of each value; spread = 1 / sum w.
+
+    The weight is 0 for infinite v and for v of 0 (below TINY, so that nothing overflows); `spread` is
+    unchanged where all weights are 0.
+    """
+    total, moment = weighted[WEIGHTED_W], weighted[WEIGHTED_WX]
+    fill(total, 0.0)
+    fill(moment, 0.0)
+    for j in range(raw.shape[0]):
+        for i in range(spread.size):
+            v = np.float64(variances[j, i])
+            share = _share(raw[j, i], edges, i)
+            known = (share > 0.0) & (v >= TINY) & (v < np.inf)
+            w = share / v if known else 0.0
+            d = raw[j, i] - pivot[i] if known else 0.0
+            total[i] += w
+            moment[i] += w * d
+    for i in range(spread.size):
+        spread[i] = 1.0 / total[i] if total[i] > 0.0 else spread[i]
+
+
+@kernel
+def sum_ordered_inverse_variances(tile, order, low, high, pivot, variances, weighted, spread):
+    """Do the same as `sum_inverse_variances` where the frame of each sorted value is known."""
+    total, moment = weighted[WEIGHTED_W], weighted[WEIGHTED_WX]
+    fill(total, 0.0)
+    fill(moment, 0.0)
+    for r in range(tile.shape[0]):
+        for i in range(spread.size):
+            if low[i] <= r < high[i]:
+                v = np.float64(variances[order[r, i], i])
+                w = 1.0 / v if (v >= TINY) & (v < np.inf) else 0.0
+                total[i] += w
+                moment[i] += w * (tile[r, i] - pivot[i])
+    for i in range(spread.size):
+        spread[i] = 1.0 / total[i] if total[i] > 0.0 else spread[i]

@@ -1,0 +1,232 @@
+"""Parser of instrument files: TOML to `Instrument`, with errors that name file, key and rule."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from ccdfx.errors import ArgumentError, FormatError
+from ccdfx.night.instruments.conditions import Condition, conditions_of, keyword_of
+from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
+from ccdfx.night.instruments.sections import sections_of
+from ccdfx.records.range import Range
+
+_KEYS = {
+    "": {
+        "name",
+        "description",
+        "generic",
+        "hdu",
+        "match",
+        "refuse",
+        "rules",
+        "keywords",
+        "detector",
+        "sections",
+        "bad_pixels",
+    },
+    "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
+    "detector": {"gain", "readnoise", "saturation", "unit"},
+    "sections": {"overscan", "data"},
+    "rules": {"kind", "when"},
+    "refuse": {"when", "reason"},
+    "bad_pixels": {"when", "columns", "rows", "sections"},
+}
+_TEXTS = {"exptime", "filter", "object", "date"}
+_NUMBERS = {"gain", "readnoise", "saturation"}
+
+
+def read_instrument(text: str, source: str = "instrument file") -> Instrument:
+    """Parse the TOML text of an instrument; `source` names the text in errors.
+
+    Raises
+    ------
+    FormatError
+        The text is not TOML, or a key is missing, unknown or has a wrong value.
+
+    Examples
+    --------
+    >>> from ccdfx.records.header import Header
+    >>> camera = read_instrument('''
+    ... name = "mine"
+    ... match = { INSTRUME = "My Camera" }
+    ... rules = [{ kind = "science", when = { IMAGETYP = "light*" } }]
+    ... ''')
+    >>> camera.kind_of(Header({"IMAGETYP": "Light Frame"}))
+    'science'
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise FormatError(source, f"is not TOML: {problem}", remedy="correct the line") from None
+    try:
+        return _instrument(table, source)
+    except FormatError:
+        raise
+    except ArgumentError as problem:
+        key = f"{source}: {problem.subject}"
+        raise FormatError(key, problem.rule, value=problem.value, remedy=problem.remedy) from None
+
+
+def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
+    _known(table, "")
+    name = table.get("name")
+    if not isinstance(name, str) or not name.strip() or not name.replace("-", "").replace("_", "").isalnum():
+        raise ArgumentError(
+            "name", "must be letters, digits, - and _", value=name, remedy='write name = "..."'
+        )
+    keywords, detector, places = (_table(table, key) for key in ("keywords", "detector", "sections"))
+    facts: dict[str, Any] = {key: sections_of(places[key], f"sections.{key}") for key in places}
+    facts |= {key: _lookup(keywords[key], f"keywords.{key}") for key in _TEXTS & set(keywords)}
+    facts |= {
+        key: _lookup(detector[key], f"detector.{key}", numbers=True) for key in _NUMBERS & set(detector)
+    }
+    return Instrument(
+        name=name,
+        description=_text(table, "description"),
+        generic=_flag(table, "generic"),
+        hdu=_hdu(table.get("hdu")),
+        match=tuple(conditions_of(item, "match") for item in _tables(table, "match", required=True)),
+        rules=tuple(_rule(item) for item in _tables(table, "rules", required=True)),
+        refuse=tuple(_refusal(item) for item in _tables(table, "refuse")),
+        no_filter=_no_filter(keywords),
+        binning=_binning(keywords.get("binning", [])),
+        unit=_text(detector, "unit", "detector.unit") or "adu",
+        bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
+        source=source,
+        **facts,
+    )
+
+
+def _known(table: Mapping[str, Any], where: str) -> None:
+    for key in table:
+        if key not in _KEYS[where]:
+            subject = f"{where}.{key}" if where else key
+            raise ArgumentError(
+                subject, "is not a key here", remedy=f"known are {', '.join(sorted(_KEYS[where]))}"
+            )
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, Mapping):
+        raise ArgumentError(key, "must be a table", value=value, remedy=f"write [{key}]")
+    _known(value, key)
+    return value
+
+
+def _tables(table: Mapping[str, Any], key: str, required: bool = False) -> list[Any]:
+    value = table.get(key, [])
+    items = [value] if isinstance(value, Mapping) else value
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise ArgumentError(key, "must be a table or several", value=value, remedy=f"write [[{key}]]")
+    if required and not items:
+        raise ArgumentError(key, "is missing", remedy=f"write [[{key}]]")
+    if key in _KEYS:
+        for item in items:
+            _known(item, key)
+    return items
+
+
+def _text(table: Mapping[str, Any], key: str, where: str = "") -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise ArgumentError(where or key, "must be text", value=value, remedy="put it in quotes")
+    return value.strip()
+
+
+def _flag(table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise ArgumentError(key, "must be true or false", value=value, remedy="write true or false")
+    return value
+
+
+def _hdu(value: Any) -> int | str | None:
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if value is None or number or (isinstance(value, str) and value.strip()):
+        return value
+    raise ArgumentError(
+        "hdu", "must be a number from 0 or a name", value=value, remedy='write hdu = 1 or hdu = "SCI"'
+    )
+
+
+def _rule(table: Mapping[str, Any]) -> tuple[str, tuple[Condition, ...]]:
+    kind = table.get("kind")
+    if kind not in KINDS:
+        raise ArgumentError(
+            "rules.kind", f"must be one of {', '.join(KINDS)}", value=kind, remedy="choose one"
+        )
+    return kind, conditions_of(table.get("when"), "rules.when")
+
+
+def _refusal(table: Mapping[str, Any]) -> tuple[tuple[Condition, ...], str]:
+    reason = _text(table, "reason", "refuse.reason")
+    if not reason:
+        raise ArgumentError("refuse.reason", "is missing", remedy="say why such frames cannot be reduced")
+    return conditions_of(table.get("when"), "refuse.when"), reason
+
+
+def _no_filter(keywords: Mapping[str, Any]) -> Condition | None:
+    if "no_filter" not in keywords:
+        return None
+    return conditions_of({"FILTER": keywords["no_filter"]}, "keywords.no_filter")[0]
+
+
+def _lookup(value: Any, where: str, numbers: bool = False) -> Lookup:
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        number = isinstance(item, int | float) and not isinstance(item, bool)
+        if number and numbers and item > 0:
+            continue
+        if not isinstance(item, str) or not item.strip():
+            rule = "must be header keywords or positive numbers" if numbers else "must be header keywords"
+            raise ArgumentError(where, rule, value=item, remedy='write "KEYWORD" or ["FIRST", "SECOND"]')
+    return tuple(keyword_of(item) if isinstance(item, str) else float(item) for item in items)
+
+
+def _binning(value: Any) -> tuple[Binning, ...]:
+    found: list[Binning] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str) and item.strip():
+            found.append(keyword_of(item))
+        elif (
+            isinstance(item, Mapping)
+            and set(item) == {"x", "y"}
+            and all(isinstance(v, str) for v in item.values())
+        ):
+            found.append((keyword_of(item["x"]), keyword_of(item["y"])))
+        else:
+            remedy = 'write "CCDSUM" or { x = "XBINNING", y = "YBINNING" }'
+            raise ArgumentError(
+                "keywords.binning", "must be a keyword or two of them", value=item, remedy=remedy
+            )
+    return tuple(found)
+
+
+def _bad(table: Mapping[str, Any]) -> BadPixels:
+    for key in ("columns", "rows"):
+        for item in _list(table, key):
+            if isinstance(item, bool) or not isinstance(item, int) or item < 0:
+                raise ArgumentError(
+                    f"bad_pixels.{key}",
+                    "must be 0-based indices",
+                    value=item,
+                    remedy="give whole numbers from 0 on",
+                )
+    sections = _list(table, "sections")
+    if not all(isinstance(item, str) for item in sections):
+        raise ArgumentError(
+            "bad_pixels.sections", "must be FITS sections", value=sections, remedy='write "[1:2,1:9]"'
+        )
+    when = conditions_of(table["when"], "bad_pixels.when") if "when" in table else ()
+    windows = tuple(Range.from_fits(item) for item in sections)
+    return BadPixels(tuple(_list(table, "columns")), tuple(_list(table, "rows")), windows, when)
+
+
+def _list(table: Mapping[str, Any], key: str) -> list[Any]:
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise ArgumentError(f"bad_pixels.{key}", "must be a list", value=value, remedy="put it in [ ]")
+    return value

@@ -1,0 +1,203 @@
+"""Metadata of one raw frame, read from its header as an `Instrument` describes. No file is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
+from ccdfx.night.instruments.sections import find_section
+from ccdfx.records.header import Header
+from ccdfx.records.range import Range
+
+_REDUCED = re.compile(
+    r"ccdfx \S+ (subtract_overscan|trim|calibrate|combine|subtract_bias|subtract_dark|divide_flat)\b"
+)
+
+
+class Known(NamedTuple):
+    """A number and its source: ``"instrument file"`` or ``"header"``."""
+
+    value: float
+    source: str
+
+
+def facts_of(
+    header: Header, instruments: Iterable[Instrument], *, given: Instrument | None = None
+) -> dict[str, Any]:
+    """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
+
+    Parameters
+    ----------
+    header : Header
+        Header of the raw frame.
+    instruments : iterable of Instrument
+        Candidates, chosen by the header.
+    given : Instrument, optional
+        The instrument named by the user; the header is then not used to identify it.
+    """
+    facts: dict[str, Any] = {}
+    try:
+        facts["shape"] = shape_of(header)
+        instrument = given or match_instrument(header, instruments)
+        if instrument is None:
+            facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
+            facts["filter"] = _text(header, ("FILTER",))
+            remedy = "name the instrument, or describe it in an instrument file"
+            raise ArgumentError("header", "is like that of no known instrument", remedy=remedy)
+        facts["instrument"] = instrument.name
+        for name, value in _described(header, instrument, facts["shape"]):
+            facts[name] = value
+    except ArgumentError as problem:
+        facts["problem"] = str(problem)
+    return facts
+
+
+def shape_of(header: Header) -> tuple[int, int]:
+    """Return (ny, nx) of the image that the header describes, uncompressed if it was tile-compressed."""
+    prefix = "ZNAXIS" if "ZNAXIS" in header else "NAXIS"
+    axes = header.number(prefix)
+    sizes = [header.number(f"{prefix}{i + 1}") for i in range(int(axes or 0))] if (axes or 0) < 1000 else []
+    while len(sizes) > 2 and sizes[-1] == 1:
+        sizes.pop()
+    if len(sizes) != 2 or not all(size and size >= 1 and size == int(size) for size in sizes):
+        found = " x ".join("?" if size is None else f"{size:g}" for size in sizes) or "nothing"
+        raise ArgumentError(
+            "image", "must have two axes", value=found, remedy="reduce takes one plane a file"
+        )
+    return int(sizes[1] or 0), int(sizes[0] or 0)
+
+
+def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -> Iterable[tuple[str, Any]]:
+    """Yield field by field, so that the fields read before a problem are kept."""
+    yield "object", _text(header, instrument.object)
+    yield "filter", _filter(header, instrument)
+    yield "date", _text(header, instrument.date)
+    yield "binning", binning_of(header, instrument.binning)
+    kind = instrument.kind_of(header)
+    yield "kind", kind
+    yield "unit", instrument.unit
+    yield "hdu", instrument.hdu
+    yield "gain", _known(header, instrument.gain)
+    yield "readnoise", _known(header, instrument.readnoise)
+    yield "saturation", _known(header, instrument.saturation)
+    yield "exptime", _exptime(header, instrument.exptime, kind)
+    if any(_REDUCED.match(line) for line in header.history):
+        raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")
+    if kind is None:
+        raise ArgumentError(
+            "kind",
+            f"no rule of instrument {instrument.name} says what the frame is",
+            remedy="add a rule to an instrument file, or correct the header",
+        )
+    if kind != "other":
+        yield "overscan", find_section(instrument.overscan, header, shape)
+        yield "data", find_section(instrument.data, header, shape) or Range.whole(shape)
+        yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
+        refusal = instrument.refusal(header)
+        if refusal:
+            raise ArgumentError(
+                "frame", f"cannot be reduced: {refusal}", remedy="leave it out of the directory"
+            )
+
+
+def _first(header: Header, keywords: Lookup) -> tuple[str, Any] | None:
+    for keyword in keywords:
+        value = header.get(str(keyword))
+        if value is not None and str(value).strip():
+            return str(keyword), value
+    return None
+
+
+def _text(header: Header, keywords: Lookup) -> str | None:
+    found = _first(header, keywords)
+    return None if found is None else " ".join(str(found[1]).split())
+
+
+def _filter(header: Header, instrument: Instrument) -> str | None:
+    for keyword in instrument.filter:
+        name = _text(header, (keyword,))
+        empty = instrument.no_filter
+        if name is not None and not (empty is not None and empty.holds({empty.keyword: name})):
+            return name
+    return None
+
+
+def _known(header: Header, lookup: Lookup) -> Known | None:
+    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high')."""
+    for item in lookup:
+        if isinstance(item, float):
+            return Known(item, "instrument file")
+        try:
+            value = header.number(item)
+        except ArgumentError:
+            continue
+        if value is not None and value > 0:
+            return Known(value, "header")
+    return None
+
+
+def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:
+    found = _first(header, keywords)
+    if found is None:
+        if kind in ("bias", "other", None):
+            return None
+        names = " or ".join(str(keyword) for keyword in keywords)
+        raise ArgumentError(
+            "exposure time",
+            f"the header has no {names}",
+            remedy="add it to the header, or name its keyword in an instrument file",
+        )
+    keyword, value = found
+    if isinstance(value, str) and "," in value:
+        raise ArgumentError(
+            f"header keyword {keyword}",
+            "must be a number with a decimal point",
+            value=value,
+            remedy="correct the header",
+        )
+    seconds = header.number(keyword)
+    if seconds is None or seconds < 0:
+        raise ArgumentError(
+            f"header keyword {keyword}",
+            "must be seconds, 0 or more",
+            value=value,
+            remedy="correct the header",
+        )
+    return seconds
+
+
+def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:
+    """Return the binning factors (x, y); (1, 1) where the header has none.
+
+    >>> binning_of(Header({"CCDSUM": "2 4"}), ("CCDSUM",))
+    (2, 4)
+    """
+    for item in lookup:
+        if isinstance(item, tuple):
+            values = [header.get(keyword) for keyword in item]
+            numbers = [str(value) for value in values if value is not None]
+        else:
+            numbers = re.findall(r"[-+.\w]+", str(header.get(item) or "").replace("x", " ").replace("X", " "))
+            numbers = numbers * 2 if len(numbers) == 1 else numbers
+        if numbers:
+            return _factors(numbers, item)
+    return 1, 1
+
+
+def _factors(numbers: list[str], where: Binning) -> tuple[int, int]:
+    try:
+        x, y = (abs(round(float(number))) for number in numbers)
+        if x >= 1 and y >= 1:
+            return x, y
+    except (ValueError, OverflowError):
+        pass
+    name = where if isinstance(where, str) else " and ".join(where)
+    raise ArgumentError(
+        f"header keyword {name}",
+        "must be two binning factors",
+        value=" ".join(numbers),
+        remedy="correct the header, or the binning in the instrument file",
+    )

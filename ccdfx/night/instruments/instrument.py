@@ -1,0 +1,134 @@
+"""Instruments: the meaning of the headers of a camera, read from small TOML files.
+
+An instrument file defines how its frames are recognised, which of them are bias, dark, flat and science
+frames, which keywords hold the metadata, and where the overscan is. ccdfx contains some; users can write
+their own, and plugins can add more by the hook ``ccdfx_instruments``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.conditions import Condition
+from ccdfx.night.instruments.sections import Section
+from ccdfx.records.header import Header
+from ccdfx.records.range import Range
+
+KINDS = ("bias", "dark", "flat", "science", "other")
+Lookup = tuple[str | float, ...]
+Binning = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BadPixels:
+    """Columns, rows (0-based indices in the raw frame) and sections that are bad where all of `when` hold."""
+
+    columns: tuple[int, ...] = ()
+    rows: tuple[int, ...] = ()
+    sections: tuple[Range, ...] = ()
+    when: tuple[Condition, ...] = ()
+
+    def find(self, header: Header, shape: tuple[int, int]) -> tuple[Range, ...]:
+        """Return the bad windows inside a raw frame of `shape` (ny, nx)."""
+        if not all(condition.holds(header) for condition in self.when):
+            return ()
+        ny, nx = shape
+        whole = Range.whole(shape)
+        columns = [Range(x, x + 1, 0, ny) for x in self.columns if x < nx]
+        rows = [Range(0, nx, y, y + 1) for y in self.rows if y < ny]
+        windows = [window.intersection(whole) for window in self.sections]
+        return (*columns, *rows, *(window for window in windows if window is not None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """The meaning of the headers of a camera.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line and in the products.
+    match : tuple of tuples of Condition
+        The instrument matches when all conditions of at least one tuple hold.
+    rules : tuple of (kind, conditions)
+        The kind of a frame is that of the first rule whose conditions all hold.
+    generic : bool
+        True for a convention of headers instead of a camera; any camera that also matches has priority.
+    exptime, filter, object, date : tuple
+        Header keywords; the first one present is used.
+    no_filter : Condition or None
+        Values of the filter keywords that mean an empty filter slot.
+    gain, readnoise, saturation : tuple
+        Header keywords or numbers; the first one present is used: e-/ADU, e-, ADU.
+    overscan, data : tuple of Section
+        Sections of the raw frame.
+    bad_pixels : tuple of BadPixels
+        Pixels that are known to be bad.
+    hdu : int, str or None
+        The image to read from a file with several: number from 0, or EXTNAME.
+    refuse : tuple of (conditions, reason)
+        Frames that match but cannot be reduced, with the reason.
+    """
+
+    name: str
+    match: tuple[tuple[Condition, ...], ...]
+    rules: tuple[tuple[str, tuple[Condition, ...]], ...]
+    description: str = ""
+    generic: bool = False
+    exptime: Lookup = ("EXPTIME",)
+    filter: Lookup = ("FILTER",)
+    object: Lookup = ("OBJECT",)
+    date: Lookup = ("DATE-OBS",)
+    no_filter: Condition | None = None
+    binning: tuple[Binning, ...] = ()
+    gain: Lookup = ()
+    readnoise: Lookup = ()
+    saturation: Lookup = ()
+    unit: str = "adu"
+    hdu: int | str | None = None
+    overscan: tuple[Section, ...] = ()
+    data: tuple[Section, ...] = ()
+    bad_pixels: tuple[BadPixels, ...] = ()
+    refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
+    source: str = field(default="", compare=False)
+
+    def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
+        """Return how closely the header matches, as a key for sorting; None where it does not match.
+
+        A camera ranks above a generic convention; then follow the numbers of conditions on literal values, on
+        patterns and on presence.
+        """
+        fits = [group for group in self.match if all(condition.holds(header) for condition in group)]
+        if not fits:
+            return None
+        ranks = [[condition.rank for condition in group] for group in fits]
+        return max((not self.generic, rank.count(2), rank.count(1), rank.count(0)) for rank in ranks)
+
+    def kind_of(self, header: Header) -> str | None:
+        """Return bias, dark, flat, science or other; None where no rule holds."""
+        return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
+
+    def refusal(self, header: Header) -> str | None:
+        """Return the reason why frames with this header cannot be reduced, or None."""
+        return next((why for when, why in self.refuse if all(item.holds(header) for item in when)), None)
+
+
+def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instrument | None:
+    """Return the instrument that matches the header most closely, or None.
+
+    Raises
+    ------
+    ArgumentError
+        Two instruments match equally well; both are named.
+    """
+    fits = [(fit, item) for item in instruments if (fit := item.specificity(header)) is not None]
+    if not fits:
+        return None
+    best = max(fit for fit, _ in fits)
+    winners = [item for fit, item in fits if fit == best]
+    if len(winners) > 1:
+        names = " and ".join(sorted(item.name for item in winners))
+        raise ArgumentError("instrument", f"{names} match the header equally well", remedy="name one of them")
+    return winners[0]

@@ -1,0 +1,65 @@
+"""The instruments that are known by name, built in or of plugins, and those of a file."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from ccdfx import registry
+from ccdfx.errors import FileError, FormatError, UnknownNameError
+from ccdfx.night.instruments.file import read_instrument
+from ccdfx.night.instruments.instrument import Instrument
+
+
+def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
+    """Load an instrument by its registered name or from a TOML file.
+
+    Text that contains a slash or ends in ``.toml`` is a path.
+
+    Raises
+    ------
+    UnknownNameError
+        No instrument of this name is known.
+    FormatError
+        The file is not a description of an instrument; the file, key and rule are named.
+    """
+    if isinstance(name_or_path, Instrument):
+        return name_or_path
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        return _from_file(Path(name_or_path))
+    try:
+        return registry.lookup("instrument", text)
+    except UnknownNameError as problem:
+        remedy = "choose one of these, or give the path of a TOML file"
+        raise UnknownNameError(problem.subject, problem.rule, value=text, remedy=remedy) from None
+
+
+def known_instruments() -> tuple[Instrument, ...]:
+    """Return the instruments of ccdfx and its plugins, sorted by name."""
+    return tuple(record for _, record in sorted(registry.records("instrument").items()))
+
+
+@cache
+def _builtin() -> tuple[Instrument, ...]:
+    folder = resources.files("ccdfx.night.instruments")
+    files = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name
+    )
+    return tuple(read_instrument(item.read_text(encoding="utf-8"), item.name) for item in files)
+
+
+def builtin_instruments() -> list[Instrument]:
+    """Return the instruments that are part of ccdfx."""
+    return list(_builtin())
+
+
+def _from_file(path: Path) -> Instrument:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(path, "must be UTF-8 text", remedy="give a TOML instrument file") from None
+    except OSError as problem:
+        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
+    return read_instrument(text, str(path))

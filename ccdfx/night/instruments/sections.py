@@ -1,0 +1,217 @@
+"""Sections of a raw frame: overscan and exposed pixels.
+
+A section is written in an instrument file as
+
+- a header keyword that holds FITS text: ``"BIASSEC"``,
+- FITS text itself: ``"[1:1024,1:1024]"``,
+- a strip along one side: ``{ side = "right", size = "COVER", skip = 2 }``; `size` is a keyword or a number of
+  pixels; `skip` lines next to the exposed pixels are excluded (they contain deferred charge),
+- the part of the frame inside margins: ``{ left = "ESO DET OUT1 PRSCX", right = 32 }``,
+- or a list of these: the first one for which the header has the keywords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.conditions import keyword_of
+from ccdfx.records.header import Header
+from ccdfx.records.range import Range
+
+Size = str | int
+SIDES = ("left", "right", "bottom", "top")
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A section given as FITS text."""
+
+    text: str
+
+    def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
+        """Return the window; it is never None."""
+        return _inside(self.text, shape, f"section {self.text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A section whose FITS text is in the header."""
+
+    keyword: str
+
+    def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
+        """Return the window, or None where the header has no such keyword."""
+        value = header.get(self.keyword)
+        if value is None or not str(value).strip():
+            return None
+        return _inside(str(value), shape, f"header keyword {self.keyword}")
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A strip of `size` lines along one side of the frame, without the `skip` innermost ones."""
+
+    side: str
+    size: Size
+    skip: int = 0
+
+    def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
+        """Return the window, or None where the size is 0 or not in the header."""
+        size = _pixels(self.size, header)
+        if size <= self.skip:
+            return None
+        ny, nx = shape
+        length = nx if self.side in ("left", "right") else ny
+        if size >= length:
+            raise ArgumentError(
+                f"overscan on the {self.side}",
+                f"must be narrower than the frame of {length} pixels",
+                value=size,
+                remedy="correct the instrument file",
+            )
+        kept = size - self.skip
+        return {
+            "left": Range(0, kept, 0, ny),
+            "right": Range(nx - kept, nx, 0, ny),
+            "bottom": Range(0, nx, 0, kept),
+            "top": Range(0, nx, ny - kept, ny),
+        }[self.side]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """The part of the frame inside margins."""
+
+    left: Size = 0
+    right: Size = 0
+    bottom: Size = 0
+    top: Size = 0
+
+    def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
+        """Return the window; a margin without its keyword in the header is 0."""
+        left, right, bottom, top = (_pixels(getattr(self, side), header) for side in SIDES)
+        ny, nx = shape
+        if left + right >= nx or bottom + top >= ny:
+            raise ArgumentError(
+                "data section",
+                f"the margins leave nothing of a frame of {nx} x {ny}",
+                value=(left, right, bottom, top),
+                remedy="correct the instrument file",
+            )
+        return Range(left, nx - right, bottom, ny - top)
+
+
+Section = Fixed | Named | Strip | Inside
+
+
+def find_section(sections: tuple[Section, ...], header: Header, shape: tuple[int, int]) -> Range | None:
+    """Return the first section that the header defines, in a raw frame of `shape` (ny, nx), or None.
+
+    Raises
+    ------
+    ArgumentError
+        A header value is not a section, or the section is not inside the frame.
+
+    Examples
+    --------
+    >>> find_section((Strip("right", "COVER", 2),), Header({"COVER": 32}), (1024, 1056)).to_fits()
+    '[1027:1056,1:1024]'
+    """
+    for section in sections:
+        window = section.find(header, shape)
+        if window is not None:
+            return window
+    return None
+
+
+def sections_of(spec: Any, where: str) -> tuple[Section, ...]:
+    """Convert a TOML value to sections; `where` names it in errors."""
+    if isinstance(spec, list):
+        return tuple(_section(item, where) for item in spec)
+    return (_section(spec, where),)
+
+
+def _section(spec: Any, where: str) -> Section:
+    if isinstance(spec, str) and spec.strip():
+        text = spec.strip()
+        if not text.startswith("["):
+            return Named(keyword_of(text))
+        Range.from_fits(text)
+        return Fixed(text)
+    if isinstance(spec, Mapping) and "side" in spec:
+        return _strip(spec, where)
+    if isinstance(spec, Mapping) and spec and set(spec) <= set(SIDES):
+        return Inside(**{side: _size(value, f"{where}.{side}") for side, value in spec.items()})
+    raise ArgumentError(
+        where,
+        "must be a keyword, FITS text, a strip or margins",
+        value=spec,
+        remedy='write "BIASSEC", "[1:10,1:9]", { side = "right", size = "COVER" } or { right = "COVER" }',
+    )
+
+
+def _strip(spec: Mapping[str, Any], where: str) -> Strip:
+    unknown = set(spec) - {"side", "size", "skip"}
+    if unknown:
+        raise ArgumentError(
+            where, "knows side, size and skip only", value=sorted(unknown)[0], remedy="remove it"
+        )
+    if spec["side"] not in SIDES:
+        raise ArgumentError(
+            f"{where}.side", f"must be one of {', '.join(SIDES)}", value=spec["side"], remedy="choose one"
+        )
+    if "size" not in spec:
+        raise ArgumentError(
+            f"{where}.size", "is missing", remedy="give a number of pixels or a header keyword"
+        )
+    skip = spec.get("skip", 0)
+    if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
+        raise ArgumentError(
+            f"{where}.skip",
+            "must be a whole number of pixels, 0 or more",
+            value=skip,
+            remedy="give such as 2",
+        )
+    return Strip(spec["side"], _size(spec["size"], f"{where}.size"), skip)
+
+
+def _size(value: Any, where: str) -> Size:
+    if isinstance(value, str) and value.strip():
+        return keyword_of(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ArgumentError(
+        where,
+        "must be a number of pixels, 0 or more, or a header keyword",
+        value=value,
+        remedy="give such as 32 or 'COVER'",
+    )
+
+
+def _pixels(size: Size, header: Header) -> int:
+    if isinstance(size, int):
+        return size
+    value = header.number(size)
+    if value is None:
+        return 0
+    if value < 0 or value != int(value):
+        raise ArgumentError(
+            f"header keyword {size}",
+            "must be a number of pixels, 0 or more",
+            value=value,
+            remedy="correct the header, or give a number in the instrument file",
+        )
+    return int(value)
+
+
+def _inside(text: str, shape: tuple[int, int], subject: str) -> Range:
+    try:
+        return Range.of(text.strip(), shape)
+    except ArgumentError as problem:
+        rule = f"must be a section of the frame of {shape[1]} x {shape[0]}: {problem.rule}"
+        raise ArgumentError(
+            subject, rule, value=text, remedy="name the instrument, or correct the header"
+        ) from None

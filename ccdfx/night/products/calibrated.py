@@ -1,0 +1,195 @@
+"""Calibrated frames: prepared, calibrated by their masters, and written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.night.calibrators import Use
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.context import Context
+from ccdfx.night.plan import SciencePlan
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings import NightRecipe
+from ccdfx.night.summary import sky_facts
+from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
+from ccdfx.records.flags import Flag
+from ccdfx.records.header import Header
+from ccdfx.records.history import Master, pixel_sha256
+from ccdfx.records.image import Image
+
+_UNITS = frozenset({"adu", "count", "counts", "dn", "electron", "electrons", "e-"})
+
+
+def prepared(frame: Frame, recipe: NightRecipe) -> Image:
+    """Read a raw frame, flag saturated and bad pixels, subtract the overscan and trim.
+
+    Every step adds a HISTORY line.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    MismatchError
+        The size of the image disagrees with the header.
+    """
+    raw = _read(frame, checksum=recipe.read.checksum)
+    if raw.shape != frame.shape:
+        rule = f"must have the shape {frame.shape} that its header says"
+        raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
+    raw = raw.replace(header=standard_header(raw.header, frame))
+    return preparation(frame, raw.shape, recipe)(raw)
+
+
+def _read(frame: Frame, *, checksum: bool) -> Image:
+    from ccdfx.io import read
+
+    try:
+        if frame.hdu is not None:
+            return read(frame.path, hdu=frame.hdu, checksum=checksum)
+        images = read(frame.path, hdu="all", checksum=checksum)
+    except CcdfxError:
+        raise
+    except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
+        rule = f"cannot be read: {type(problem).__name__}: {problem}"
+        raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
+    if len(images) > 1:
+        remedy = "name one with the key hdu of an instrument file"
+        raise FormatError(frame.path, "must hold one image", value=len(images), remedy=remedy)
+    return images[0]
+
+
+def standard_header(header: Header, frame: Frame) -> Header:
+    """Copy the metadata of the frame to the usual header keywords, for other programs.
+
+    EXPTIME and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
+    they are absent, and BUNIT is set to the unit of the instrument file unless the header has a usual one.
+    """
+    for keyword, value in (("EXPTIME", frame.exptime), ("FILTER", frame.filter)):
+        if value is not None and header.get(keyword) != value:
+            header = header.set(keyword, value)
+    for keyword, text in (("OBJECT", frame.object), ("DATE-OBS", frame.date)):
+        if text is not None and keyword not in header:
+            header = header.set(keyword, text)
+    unit = str(header.get("BUNIT") or "").strip().lower()
+    return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")
+
+
+def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
+    """Build the pipeline that prepares a raw frame."""
+    from ccdfx.operations.calibration.overscan import subtract_overscan
+    from ccdfx.operations.calibration.overscan_fit import OverscanFit
+    from ccdfx.operations.pixels.flag import mask_from, mask_saturated
+    from ccdfx.operations.window import trim
+    from ccdfx.records.range import Range
+
+    steps = []
+    if frame.saturation is not None:
+        steps.append(step(mask_saturated, saturation=frame.saturation.value))
+    if frame.bad:
+        steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
+    if frame.overscan is not None:
+        choice = recipe.overscan
+        options: dict[str, Any] = {"overscan": frame.overscan, "method": choice.method}
+        if choice.fit is not None:
+            options["fit"] = OverscanFit(**choice.fit)
+        steps.append(step(subtract_overscan, **options))
+    if frame.data is not None and frame.data != Range.whole(shape):
+        steps.append(step(trim, section=frame.data))
+    return pipeline(*steps)
+
+
+def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
+    """Make a map of flags over the raw frame from the bad pixels that the instrument file names."""
+    flags = np.zeros(shape, np.uint8)
+    for window in frame.bad:
+        flags[window.slices] = np.uint8(Flag.BAD_PIXEL)
+    image = Image(flags)
+    return Master(image, f"bad pixels of {frame.instrument}", pixel_sha256(image))
+
+
+def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
+    """Prepare and calibrate a raw frame as planned: bias, dark, flat, noise, gain.
+
+    A master that could not be made is not applied; a warning was issued when it failed.
+    """
+    from ccdfx.operations.calibration.calibrate import calibrate
+
+    image = prepared(use.frame, context.recipe)
+    masters = {kind: context.log.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
+    options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if "dark" in options:
+        # The recipe's tolerance on exposure times was applied when the dark was chosen.
+        options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
+    if context.noise.model is not None:
+        options["noise"] = context.noise.model
+    if electrons and context.noise.gain is not None:
+        options["gain"] = context.noise.gain
+    return step(calibrate, **options)(image)
+
+
+def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
+    """Calibrate one science frame, write it and return its metadata; None if it failed (see the log)."""
+    use, log = plan.use, context.log
+    try:
+        image = calibrated(use, context, electrons=context.recipe.science.electrons)
+        if plan.cosmic_rays and context.noise.model is not None:
+            image = _without_rays(image, context.recipe)
+        image = context.further(image)
+        header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+        image = image.replace(header=header)
+        facts = sky_facts(image)
+    except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
+        log.fail_frame(use.frame, error)
+        return None
+    finally:
+        log.step(f"science {use.frame.file}")
+    context.save(image, plan.file)
+    log.used.add(use.frame.file)
+    made = [name for name in use.masters if name in log.masters]
+    return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
+
+
+def _without_rays(image: Image, recipe: NightRecipe) -> Image:
+    """Flag cosmic rays, with the variance of the image."""
+    from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
+
+    return step(mask_cosmic_rays, **recipe.cosmic_rays.options)(image)
+
+
+def further_steps(recipe: NightRecipe) -> Pipeline:
+    """Return the pipeline that a recipe applies after the calibration; the identity if there is none.
+
+    Raises
+    ------
+    CcdfxError
+        Any error of `read_recipe`; `ArgumentError` for steps that gather frames.
+    """
+    if recipe.science.steps is None:
+        return pipeline()
+    from ccdfx.pipelines.recipe import read_recipe
+
+    found = read_recipe(Path(recipe.science.steps))
+    if any(isinstance(one, Gather) for one in found.steps):
+        remedy = "leave gathering to the table [combine]"
+        raise ArgumentError("science.steps", "must be steps of single frames", value=found, remedy=remedy)
+    return found
+
+
+def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
+    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently."""
+    if noise.gain is not None:
+        gain = 1.0 if electrons else noise.gain
+        header = header.set(
+            "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
+        )
+    if noise.readnoise is not None:
+        header = header.set("RDNOISE", noise.readnoise, f"[e-] {noise.readnoise_source}")
+    return header
+
+
+def _identity(frame: Frame) -> dict[str, Any]:
+    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime}

@@ -1,0 +1,182 @@
+"""Combination of the calibrated frames of one object and filter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import CcdfxError
+from ccdfx.night.context import Context
+from ccdfx.night.plan import CombinePlan
+from ccdfx.night.products import stacking
+from ccdfx.night.products.spool import Spool, spooled
+from ccdfx.night.summary import plain, sky_facts
+
+
+def combine_object(
+    made: Mapping[str, Mapping[str, Any]], plan: CombinePlan, context: Context
+) -> dict[str, Any] | None:
+    """Register and combine calibrated frames, write the result and return its metadata.
+
+    The reference (the first frame, unless most others do not match it) defines the pixels, the sky level and
+    the exposure time. Other exposure times are scaled, other sky levels are offset. A frame whose stars do
+    not match is left out with a warning; with fewer than two frames left, nothing is made, with a warning.
+
+    Parameters
+    ----------
+    made : mapping
+        Metadata of the calibrated frames by file.
+    plan : CombinePlan
+    """
+    files = [file for file in plan.inputs if file in made]
+    choice, log = context.recipe.combine, context.log
+    found = register(files, context.output) if choice.align else unmoved(files)
+    log.step(f"combine {plan.file}")
+    for file, reason in found.left_out.items():
+        log.warn(f"{plan.file}: {file} is left out: {reason}")
+    if len(found.steps) < 2:
+        log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
+        return None
+    names = list(found.steps)
+    result = _stacked(found, made, context)
+    log.caution(plan.file, result.cautions)
+    exposures = [made[name]["exptime"] for name in names]
+    values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
+    told = f"combine {result.told} align={choice.align}"
+    image = result.stack.image
+    image = image.replace(header=stacking.combined_header(image.header, names, values, told))
+    context.save(image, plan.file)
+    return {
+        "file": plan.file,
+        "object": plan.object,
+        "filter": plan.filter,
+        "inputs": names,
+        "shifts": [{"source": file, **_step_facts(step)} for file, step in found.steps.items()],
+        "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
+        **stacking.rejection_facts(result),
+        "exptime": exposures[0],
+        "total_exptime": sum(exposures),
+        "resampled": sum(step.resamples for step in found.steps.values()),
+        **sky_facts(image),
+    }
+
+
+def _step_facts(step: Step) -> dict[str, float | None]:
+    return {"dx": plain(step.dx), "dy": plain(step.dy), "error": plain(step.error)}
+
+
+def _stacked(
+    found: Registration, made: Mapping[str, Mapping[str, Any]], context: Context
+) -> stacking.Stacked:
+    """Combine the registered frames."""
+    choice = context.recipe.combine
+    facts = [made[name] for name in found.steps]
+    noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
+    with spooled(context.output) as store:
+        return stacking.stacked(
+            _moved(found, context, store), choice, noise, sensitivity=choice.sensitivity, **_levels(facts)
+        )
+
+
+def _moved(found: Registration, context: Context, store: Spool) -> list[Any]:
+    """Resample the frames to the pixels of the reference and store them in the spool."""
+    from ccdfx.io import read
+    from ccdfx.operations.resampling.shift import shift
+
+    frames = []
+    for file, step in found.steps.items():
+        image = read(context.output / file)
+        moves = step.dx != 0 or step.dy != 0
+        frames.append(store.put(shift(image, dx=step.dx, dy=step.dy) if moves else image))
+    return frames
+
+
+def _levels(frames: list[Mapping[str, Any]]) -> dict[str, list[float] | None]:
+    """Compute exposure factors, sky offsets (both relative to the first frame) and weights for `combine`.
+
+    With equal exposure times there are neither factors nor weights. Otherwise the weights are the inverse
+    squares of the sky noise after scaling, so that a scaled short exposure does not add noise to a long one.
+    """
+    scale = [frame["exptime"] / frames[0]["exptime"] for frame in frames]
+    skies = [frame["sky"] for frame in frames]
+    known = all(sky is not None for sky in skies)
+    zero = [sky / s - skies[0] for sky, s in zip(skies, scale, strict=True)] if known else None
+    if len(set(scale)) == 1:
+        return {"scale": None, "zero": zero, "weights": None}
+    noises = [frame["noise_measured"] for frame in frames]
+    weights = [(s / noise) ** 2 for s, noise in zip(scale, noises, strict=True)] if all(noises) else None
+    return {"scale": scale, "zero": zero, "weights": weights}
+
+
+_MOST_REFERENCES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Shift of a frame to the reference in pixels; `error` is None where nothing was measured."""
+
+    dx: float
+    dy: float
+    error: float | None
+
+    @property
+    def resamples(self) -> bool:
+        """Whether the shift is not a whole number of pixels, so that the noise of neighbours correlates."""
+        return not (self.dx.is_integer() and self.dy.is_integer())
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Frames that match, the reference first, with their shifts; and the others with the reason."""
+
+    steps: dict[str, Step]
+    left_out: dict[str, str]
+
+
+def unmoved(files: Sequence[str]) -> Registration:
+    """Return zero shifts, for frames that are already registered."""
+    return Registration({file: Step(0.0, 0.0, None) for file in files}, {})
+
+
+def register(files: Sequence[str], folder: Path) -> Registration:
+    """Measure the shifts of the frames to the first one, or to another one that more of them match.
+
+    If most frames do not match the first, it may show another field or clouds; then frames that did not
+    match are tried as the reference, one after another.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Calibrated frames, relative to `folder`.
+    """
+    best = Registration({}, {})
+    waiting = list(files)
+    for _ in range(_MOST_REFERENCES):
+        if not waiting or 2 * len(best.steps) > len(files):
+            break
+        found = _onto(waiting[0], files, folder)
+        waiting = [file for file in waiting if file not in found.steps]
+        if len(found.steps) > len(best.steps):
+            best = found
+    return best
+
+
+def _onto(reference: str, files: Sequence[str], folder: Path) -> Registration:
+    from ccdfx.io import read
+    from ccdfx.operations.registration.shifts import measure_shift
+
+    image = read(folder / reference)
+    steps = {reference: Step(0.0, 0.0, 0.0)}
+    left_out: dict[str, str] = {}
+    for file in files:
+        if file == reference:
+            continue
+        try:
+            found = measure_shift(read(folder / file), reference=image)
+        except CcdfxError as problem:
+            left_out[file] = problem.rule
+        else:
+            steps[file] = Step(float(found.dx), float(found.dy), found.error)
+    return Registration(steps, left_out)

@@ -1,0 +1,143 @@
+"""Construction of the master frames of a night."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night.calibrators import Use
+from ccdfx.night.context import Context
+from ccdfx.night.plan import MasterPlan
+from ccdfx.night.products import stacking
+from ccdfx.night.products.calibrated import calibrated
+from ccdfx.night.products.spool import spooled
+from ccdfx.night.settings import FlatChoice
+from ccdfx.night.summary import flags_of, plain
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+_FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
+
+
+def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
+    """Make one master, write it, put it into the log and return its metadata; None without usable input.
+
+    Bias: inputs as they are. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
+    its own level before rejection, and the result divided by its median; in the mean they are weighted by
+    their levels, which is optimal for photon noise. Inputs that fail are left out and recorded.
+    """
+    from ccdfx.io import read_master
+
+    recipe, log = context.recipe, context.log
+    choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
+    sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
+    with spooled(context.output) as store:
+        frames, names, levels = [], [], []
+        for use in plan.inputs:
+            image = _input(use, plan, context)
+            log.step(f"{plan.kind} {use.frame.file}")
+            if image is not None:
+                frames.append(store.put(image))
+                names.append(use.frame.file)
+                levels.append(_level(image))
+        if not frames:
+            log.fail_product(plan.file, f"no frame of {len(plan.inputs)} is usable")
+            return None
+        scale = levels if plan.kind == "flat" else None
+        made = stacking.stacked(
+            frames, choices[plan.kind], context.noise, sensitivity=sensitivity, scale=scale, weights=scale
+        )
+    if len(frames) == 1:
+        log.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
+    log.caution(plan.file, made.cautions)
+    told = f"combine {plan.kind} {made.told}"
+    told += f" scale=level response={recipe.flat.response:g}" if scale else ""
+    image = _finished(made.stack.image, plan, names, told, recipe.flat.response)
+    log.masters[plan.file] = read_master(context.save(image, plan.file))  # as in the file
+    log.used.update(names)
+    return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, context)
+
+
+def _input(use: Use, plan: MasterPlan, context: Context) -> Image | None:
+    if use.frame.file in context.log.failed:
+        return None
+    try:
+        image = calibrated(use, context)
+        if plan.kind == "flat":
+            _check_flat(image, context.recipe.flat)
+        return image
+    except (CcdfxError, OSError) as error:
+        context.log.fail_frame(use.frame, error)
+        return None
+
+
+def _check_flat(image: Image, choice: FlatChoice) -> None:
+    good = float(image.good.mean())
+    if good < choice.good:
+        raise ArgumentError(
+            "flat",
+            f"must have {choice.good:.0%} of its pixels unflagged",
+            value=f"{good:.0%}",
+            remedy="look at the flat, or lower flat.good in the recipe",
+        )
+    level = _level(image)
+    if not (level >= choice.level and level > 0):
+        rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
+        raise ArgumentError(
+            "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
+        )
+
+
+def _level(image: Image) -> float:
+    from ccdfx.estimators import median_of
+
+    return float(median_of(image.array, image.good))
+
+
+def _normalised(flat: Image, response: float) -> Image:
+    """Normalise the flat to level 1, and flag pixels with too small a response as BAD_PIXEL."""
+    level = _level(flat)
+    array = flat.array / level
+    mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
+    mask[array < response] |= np.uint8(Flag.BAD_PIXEL)
+    variance = None if flat.variance is None else flat.variance / level**2
+    return flat.replace(array=array, mask=mask if mask.any() else None, variance=variance)
+
+
+def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, response: float) -> Image:
+    values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
+    if plan.kind == "dark":
+        values["EXPTIME"] = plan.exptime
+    if plan.kind == "flat":
+        image = _normalised(image, response)
+        values |= {"FILTER": plan.filter, "BUNIT": None}
+    return image.replace(header=stacking.combined_header(image.header, names, values, told))
+
+
+def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]) -> dict[str, Any]:
+    from ccdfx.estimators import statistics
+
+    numbers = statistics(image)
+    return {
+        "file": plan.file,
+        "kind": plan.kind,
+        "filter": plan.filter,
+        "exptime": plan.exptime,
+        "instrument": plan.setup.instrument,
+        "inputs": names,
+        "unit": image.unit,
+        "level": plain(numbers.median),
+        "rms": plain(numbers.mad_std),
+        "levels": [plain(level) for level in levels],
+        "flags": flags_of(image),
+    }
+
+
+def _provenance(plan: MasterPlan, context: Context) -> dict[str, Any]:
+    made = context.log.masters
+    return {
+        "masters": sorted({name for use in plan.inputs for name in use.masters if name in made}),
+        "sha256": made[plan.file].sha256,
+    }

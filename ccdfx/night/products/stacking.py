@@ -1,0 +1,98 @@
+"""Combination of the frames of a night: the rejection rule of the recipe, and the header of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx import registry
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.context import collect_warnings
+from ccdfx.night.settings import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
+from ccdfx.records.header import Header
+
+Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
+_MOST_NAMES = 999  # IMCMB001 ... IMCMB999
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """The `Stack` of some frames, its HISTORY text, and the warnings issued by its rejection rule."""
+
+    stack: Any
+    told: str
+    cautions: tuple[str, ...]
+
+
+def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
+    """Return the `Rejection` that a recipe names, or None.
+
+    "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
+    For `ccd_clip` and `cr_reject`, the default gain and read noise are those of the camera.
+    """
+    if rule == "none":
+        return None
+    table: Mapping[str, Any] = {"name": rule} if isinstance(rule, str) else rule
+    options = {key: value for key, value in table.items() if key != "name"}
+    name = table["name"]
+    known = noise.gain is not None and noise.readnoise is not None
+    if name == "auto":
+        name = "ccd_clip" if known else "mad_clip"
+        options = {"low": 4.0, "high": 4.0}
+        if known:
+            options["sensitivity"] = sensitivity
+    if name in ("ccd_clip", "cr_reject") and known:
+        options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
+    return registry.lookup("rejection", name).configure(**options)
+
+
+def stacked(
+    frames: Sequence[Any],
+    choice: Choice,
+    noise: CameraNoise,
+    *,
+    sensitivity: float,
+    weights: Any,
+    **levels: Any,
+) -> Stacked:
+    """Combine frames according to the recipe; weights are used only for a mean."""
+    from ccdfx.operations.combining.average import mean, median
+    from ccdfx.operations.combining.combine import stack
+
+    average = {"mean": mean, "median": median}[choice.average]()
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
+    weights = weights if choice.average == "mean" else None
+    told = f"average={choice.average} reject={told_rule(reject)}"
+    cautions: list[str] = []
+    with collect_warnings(cautions.append):
+        made = stack(frames, average=average, reject=reject, weights=weights, **levels)
+    return Stacked(made, told, tuple(dict.fromkeys(cautions)))
+
+
+def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
+    """Make the header of a product: that of its first input, with its type, its inputs and its HISTORY."""
+    header = header.remove(*(key for key in header if key.startswith("IMCMB")))
+    for key, value in values.items():
+        header = header.remove(key) if value is None else header.set(key, value)
+    header = header.set("NCOMBINE", len(names), "number of frames combined")
+    for number, name in enumerate(names[:_MOST_NAMES], 1):
+        header = header.set(f"IMCMB{number:03d}", name)
+    return header.add_history(f"ccdfx {registry.version()} {told}")
+
+
+def rejection_facts(made: Stacked) -> dict[str, Any]:
+    """Return the number of values rejected in all frames together, and the warnings of the rule."""
+    maps = (made.stack.rejected_low, made.stack.rejected_high)
+    total = sum(int(np.sum(counts, dtype=np.int64)) for counts in maps if counts is not None)
+    return {"rejected": total, "cautions": list(made.cautions)}
+
+
+def told_rule(reject: Any) -> str:
+    """Format a rejection rule for a HISTORY line."""
+    if reject is None:
+        return "none"
+    inner = ",".join(f"{key}={value}" for key, value in reject.parameters.items())
+    return f"{reject.name}({inner})"

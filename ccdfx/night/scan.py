@@ -1,0 +1,233 @@
+"""Raw frames of a directory, described by their headers; an unreadable file does not stop the scan."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import CcdfxError, FileError, printable
+from ccdfx.night.instruments.header_facts import Known, facts_of
+from ccdfx.night.instruments.instrument import Instrument
+from ccdfx.night.instruments.known import known_instruments, load_instrument
+from ccdfx.records.range import Range
+
+FACTS = "night.json"
+_FITS_START = b"SIMPLE  ="
+_ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A raw frame and the metadata of its header.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    file : str
+        The path relative to the scanned directory, with forward slashes.
+    kind : str or None
+        bias, dark, flat, science or other; None where it cannot be determined.
+    object, filter, date, instrument : str or None
+        From the header; `instrument` is the name of the instrument that matched.
+    exptime : float or None
+        s.
+    binning : (int, int) or None
+        (x, y).
+    shape : (int, int) or None
+        (ny, nx) of the raw frame.
+    problem : str or None
+        Reason why the frame cannot be used.
+    gain, readnoise, saturation : Known or None
+        e-/ADU, e-, ADU, and the source of the number.
+    overscan, data : Range or None
+        Sections of the raw frame.
+    bad : tuple of Range
+        Bad sections of the raw frame according to the instrument file.
+    unit : str
+        Unit of the pixel values.
+    hdu : int, str or None
+        The HDU of the image; None where the file has one image.
+    """
+
+    path: Path
+    file: str
+    kind: str | None = None
+    object: str | None = None
+    filter: str | None = None
+    exptime: float | None = None
+    binning: tuple[int, int] | None = None
+    shape: tuple[int, int] | None = None
+    date: str | None = None
+    instrument: str | None = None
+    problem: str | None = None
+    gain: Known | None = None
+    readnoise: Known | None = None
+    saturation: Known | None = None
+    overscan: Range | None = None
+    data: Range | None = None
+    bad: tuple[Range, ...] = ()
+    unit: str = "adu"
+    hdu: int | str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the metadata as plain values for JSON."""
+        entry: dict[str, Any] = {"file": self.file}
+        entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
+        entry |= {"date": self.date, "problem": self.problem}
+        entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
+        entry |= {
+            key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")
+        }
+        entry |= {
+            key: value.value if (value := getattr(self, key)) else None
+            for key in ("gain", "readnoise", "saturation")
+        }
+        return entry
+
+
+_FIELDS = frozenset(item.name for item in fields(Frame))
+
+
+def scan(
+    directory: str | Path,
+    *,
+    instrument: str | Path | Instrument | None = None,
+    exclude: str | Path | None = None,
+) -> tuple[Frame, ...]:
+    """Return the raw frames in a directory and its subdirectories, by their headers, sorted by name.
+
+    A frame is a file whose name ends like an image format (``.fits``, ``.fit.gz``...), or that starts like a
+    FITS file. A frame that cannot be used is listed with its `problem` and does not stop the scan. Other
+    files, hidden ones, linked directories, and directories that contain a ``night.json`` (the results of an
+    earlier run) are skipped.
+
+    Parameters
+    ----------
+    directory : path
+    instrument : str, path or Instrument, optional
+        Its name or file; by default it is identified from each header.
+    exclude : path, optional
+        A directory to skip, such as the output.
+
+    Raises
+    ------
+    FileError
+        The directory cannot be listed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "broken.fits").write_text("not an image")
+    ...     frames = scan(folder)
+    >>> frames[0].file, frames[0].kind, frames[0].problem is None
+    ('broken.fits', None, False)
+    """
+    root = Path(directory)
+    given = None if instrument is None else load_instrument(instrument)
+    instruments = () if given else known_instruments()
+    try:
+        paths = sorted(_candidates(root, _image_suffixes(), None if exclude is None else _resolved(exclude)))
+    except OSError as problem:
+        raise FileError(
+            root, f"cannot be listed: {problem.strerror}", remedy="give a directory of frames"
+        ) from None
+    describe = partial(frame_of, root=root, instruments=instruments, given=given)
+    # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
+    return tuple(map(describe, paths))
+
+
+def frame_of(
+    path: Path, *, root: Path, instruments: tuple[Instrument, ...], given: Instrument | None = None
+) -> Frame:
+    """Read the metadata of one file; any error is stored as its problem."""
+    file = printable(path.relative_to(root).as_posix(), 1000)
+    facts: dict[str, Any]
+    try:
+        problem = _not_a_file(path)
+        facts = {"problem": problem} if problem else _facts(path, instruments, given)
+    except CcdfxError as error:
+        facts = {"problem": _reason(error, path)}
+    except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
+        facts = {"problem": f"cannot be read: {printable(error) or type(error).__name__}"}
+    return Frame(path=path, file=file, **{key: facts[key] for key in _FIELDS & facts.keys()})
+
+
+def _facts(path: Path, instruments: tuple[Instrument, ...], given: Instrument | None) -> dict[str, Any]:
+    from ccdfx.io import read_header
+
+    header = read_header(path, hdu=given.hdu if given else None)
+    facts = facts_of(header, instruments, given=given)
+    named = next((item for item in instruments if item.name == facts.get("instrument")), None)
+    if named is None or named.hdu is None:
+        return facts
+    return facts_of(read_header(path, hdu=named.hdu), (), given=named)
+
+
+def _reason(error: CcdfxError, path: Path) -> str:
+    """Return the message of the error without the file name, which is printed beside it."""
+    return str(error).removeprefix(f"{printable(path, 1000)}: ")
+
+
+def _not_a_file(path: Path) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as problem:
+        return f"cannot be opened: {problem.strerror}"
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode) and not os.access(path, os.R_OK | os.X_OK):
+        return "is a directory that may not be read"
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return f"is {kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
+
+
+def _image_suffixes() -> tuple[str, ...]:
+    from ccdfx.io import formats
+
+    return tuple(sorted({suffix.lower() for item in formats() for suffix in item.suffixes}))
+
+
+def _candidates(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> Iterator[Path]:
+    with os.scandir(folder) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    for entry in entries:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.name.lower().endswith(suffixes):
+            yield path
+        elif entry.is_dir(follow_symlinks=False):
+            if _resolved(path) != exclude and not (path / FACTS).exists():
+                yield from _entered(path, suffixes, exclude)
+        elif _starts_as_fits(entry):
+            yield path
+
+
+def _entered(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> Iterator[Path]:
+    try:
+        yield from _candidates(folder, suffixes, exclude)
+    except PermissionError:
+        # Listed as a frame, so that the unreadable directory is reported.
+        yield folder
+
+
+def _starts_as_fits(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file():
+            return False
+        with open(entry.path, "rb") as file:
+            return file.read(len(_FITS_START)) == _FITS_START
+    except OSError:
+        return False
+
+
+def _resolved(path: str | Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -1,0 +1,289 @@
+"""Recipe of a night: the options of a reduction, with defaults for most nights, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
+from ccdfx.records.checks import real, whole
+from ccdfx.records.parameters import check_names
+
+Rule = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChoice:
+    """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong."""
+
+    checksum: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverscanChoice:
+    """Overscan subtraction: `method` for each line (mean, median, min, max), and an optional smooth `fit`.
+
+    `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. With `use` false the
+    overscan is not subtracted.
+    """
+
+    use: bool = True
+    method: str = "median"
+    fit: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackChoice:
+    """How frames are combined.
+
+    `reject` is the name of a rule, a table ``{ name = "sigma_clip", low = 3 }``, "none", or "auto": ccd_clip
+    with the gain and read noise of the camera, or mad_clip where these are unknown.
+    """
+
+    average: str = "mean"
+    reject: Rule = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DarkChoice:
+    """Darks; `scale` allows another exposure time, `tolerance` is the relative difference taken as equal."""
+
+    average: str = "mean"
+    reject: Rule = "auto"
+    scale: bool = False
+    tolerance: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatChoice:
+    """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
+
+    Pixels of the normalised master below `response` are flagged as bad.
+    """
+
+    average: str = "mean"
+    reject: Rule = "auto"
+    level: float = 100.0
+    good: float = 0.5
+    response: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScienceChoice:
+    """Science frames: `electrons` multiplies by the gain, `steps` is a recipe applied after calibration."""
+
+    electrons: bool = False
+    steps: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CosmicRayChoice:
+    """Cosmic rays in single frames, of objects with fewer than `fewer_than` exposures; `use` false: none.
+
+    With more exposures they are rejected in the combination. The other keys are options of
+    `mask_cosmic_rays`.
+    """
+
+    use: bool = True
+    fewer_than: int = 3
+    sigma_limit: float = 4.5
+    neighbour_fraction: float = 0.3
+    object_limit: float = 5.0
+    medians: str = "exact"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `mask_cosmic_rays`."""
+        return {key: value for key, value in asdict(self).items() if key not in ("use", "fewer_than")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombineChoice:
+    """Frames of one object and filter: `use` false combines none, `align` false registers none.
+
+    `sensitivity` is the fraction by which stars may differ from frame to frame, because of seeing and
+    resampling, without being rejected by "auto": one sigma in addition to the noise.
+    """
+
+    use: bool = True
+    average: str = "mean"
+    reject: Rule = "auto"
+    align: bool = True
+    sensitivity: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightRecipe:
+    """All options of `reduce_night`, each record one table of the TOML file.
+
+    >>> NightRecipe().dark.scale
+    False
+    """
+
+    read: ReadChoice = field(default_factory=ReadChoice)
+    overscan: OverscanChoice = field(default_factory=OverscanChoice)
+    bias: StackChoice = field(default_factory=StackChoice)
+    dark: DarkChoice = field(default_factory=DarkChoice)
+    flat: FlatChoice = field(default_factory=FlatChoice)
+    science: ScienceChoice = field(default_factory=ScienceChoice)
+    cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
+    combine: CombineChoice = field(default_factory=CombineChoice)
+    source: str = "default"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        return asdict(self)
+
+
+_TABLES: dict[str, type] = {
+    "read": ReadChoice,
+    "overscan": OverscanChoice,
+    "bias": StackChoice,
+    "dark": DarkChoice,
+    "flat": FlatChoice,
+    "science": ScienceChoice,
+    "cosmic_rays": CosmicRayChoice,
+    "combine": CombineChoice,
+}
+
+
+def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | None) -> NightRecipe:
+    """Load the options from a TOML file or a mapping; missing ones have their defaults.
+
+    Raises
+    ------
+    FormatError
+        A key is unknown or a value is not allowed; file, key and rule are named.
+
+    Examples
+    --------
+    >>> load_night_recipe({"dark": {"scale": True}}).dark.scale
+    True
+    """
+    if source is None:
+        return NightRecipe()
+    if isinstance(source, NightRecipe):
+        return source
+    if isinstance(source, Mapping):
+        return _recipe(source, "recipe", None)
+    path = Path(source)
+    try:
+        return _recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path), path.parent)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise FormatError(path, f"is not TOML: {problem}", remedy="correct the line") from None
+    except CcdfxError:
+        raise
+    except OSError as problem:
+        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
+
+
+def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> NightRecipe:
+    try:
+        check_names("recipe", _TABLES, content)
+        tables = {name: _choice(name, content[name]) for name in content}
+        steps = tables["science"].steps if "science" in tables else None
+        if steps is not None and folder is not None:
+            tables["science"] = ScienceChoice(**{**asdict(tables["science"]), "steps": str(folder / steps)})
+    except CcdfxError as problem:
+        subject = f"{source}: {problem.subject}"
+        raise FormatError(subject, problem.rule, value=problem.value, remedy=problem.remedy) from None
+    return NightRecipe(**tables, source=source)
+
+
+def _choice(name: str, table: Any) -> Any:
+    kind = _TABLES[name]
+    if not isinstance(table, Mapping):
+        raise ArgumentError(name, "must be a table", value=table, remedy=f"write [{name}]")
+    check_names(name, [item.name for item in fields(kind)], table)
+    for key, value in table.items():
+        _CHECKS[key](f"{name}.{key}", value)
+    return kind(**table)
+
+
+def _is_bool(where: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ArgumentError(where, "must be true or false", value=value, remedy="write true or false")
+
+
+def _is_text(where: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise ArgumentError(where, "must be text", value=value, remedy="put it in quotes")
+
+
+def _is_fraction(where: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ArgumentError(where, "must be a fraction, 0 to 1", value=value, remedy="give such as 0.5")
+
+
+def _is_level(where: str, value: Any) -> None:
+    real(where, value, least=0, remedy="give ADU, such as 100")
+
+
+def _is_limit(where: str, value: Any) -> None:
+    real(where, value, above=0, remedy="give such as 4.5")
+
+
+def _is_number_of_frames(where: str, value: Any) -> None:
+    whole(where, value, least=1, remedy="give such as 3")
+
+
+def _is_one_of(*known: str) -> Callable[[str, Any], None]:
+    def check(where: str, value: Any) -> None:
+        if value not in known:
+            raise ArgumentError(where, f"must be one of {', '.join(known)}", value=value, remedy="choose one")
+
+    return check
+
+
+def _is_fit(where: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ArgumentError(
+            where,
+            "must be a table of the options of a fit",
+            value=value,
+            remedy="give such as { function = 'legendre', order = 3 }",
+        )
+    from ccdfx.operations.calibration.overscan_fit import OverscanFit
+
+    check_names(where, [item.name for item in fields(OverscanFit)], value)
+    OverscanFit(**value)
+
+
+def _is_rule(where: str, value: Any) -> None:
+    if isinstance(value, str) and value in ("auto", "none"):
+        return
+    from ccdfx import registry
+
+    table = {"name": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        remedy = 'write "auto", "none", "sigma_clip" or { name = "sigma_clip", low = 3 }'
+        raise ArgumentError(where, "must name a rejection rule", value=value, remedy=remedy)
+    options = {key: option for key, option in table.items() if key != "name"}
+    registry.lookup("rejection", table["name"]).configure(**options)
+
+
+_CHECKS = {
+    "checksum": _is_bool,
+    "use": _is_bool,
+    "align": _is_bool,
+    "scale": _is_bool,
+    "electrons": _is_bool,
+    "steps": _is_text,
+    "method": _is_one_of("mean", "median", "min", "max"),
+    "fit": _is_fit,
+    "average": _is_one_of("mean", "median"),
+    "reject": _is_rule,
+    "tolerance": _is_fraction,
+    "good": _is_fraction,
+    "response": _is_fraction,
+    "sensitivity": _is_fraction,
+    "level": _is_level,
+    "fewer_than": _is_number_of_frames,
+    "sigma_limit": _is_limit,
+    "neighbour_fraction": _is_fraction,
+    "object_limit": _is_limit,
+    "medians": _is_one_of("exact", "separable"),
+}

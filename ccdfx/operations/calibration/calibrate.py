@@ -1,0 +1,272 @@
+"""Calibration of a frame by bias, dark, flat, gain and noise, one by one or fused in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.noise.predict import own_variance, require_noise_model
+from ccdfx.operations.calibration.masters import (
+    ccd_equation,
+    converting_gain,
+    fitting_flat,
+    fitting_master,
+    flat_level,
+)
+from ccdfx.operations.calibration.masters import dark_scale as scale_of_dark
+from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
+from ccdfx.operations.pixels.flag import bad_pixel_flags
+from ccdfx.records.checks import real
+from ccdfx.records.history import Master
+from ccdfx.records.image import Image, adopt, as_image
+
+_IN_ADU = "give the level in ADU"
+
+Frame = Image | Master | np.ndarray
+
+
+def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
+    """Subtract a master bias: ``x - b``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    bias : Image, Master or 2-D array
+        Of the shape of the image; it is never broadcast.
+
+    Returns
+    -------
+    Image
+        float32, or float64 if an input needs it; integers never overflow. The variances add. Flags of the
+        bias are added to those of the image; where the bias is not finite, the pixel is unchanged and flagged
+        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header is unchanged.
+
+    Raises
+    ------
+    MismatchError
+        When shape, window, unit or binning differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> subtract_bias(np.array([[5, 12]], np.uint16), bias=np.array([[10, 10]], np.uint16)).array
+    array([[-5.,  2.]], dtype=float32)
+    """
+    image = as_image(image)
+    return calibrate_rows(image, Calibration(bias=fitting_master(image, bias, "bias")))
+
+
+def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str | None = None) -> Image:
+    """Subtract a master dark: ``x - scale * d``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    dark : Image, Master or 2-D array
+        With its bias subtracted, if it is to be scaled.
+    scale : None, "exposure" or float
+        None subtracts the dark unscaled, and refuses a dark if both exposure times are known and differ by
+        more than 0.1 %. "exposure" multiplies the dark by the ratio of the exposure times. A number above
+        zero is the factor.
+
+    Returns
+    -------
+    Image
+        As for `subtract_bias`; the variance grows by ``scale**2 * var(d)``.
+
+    Raises
+    ------
+    MismatchError
+        When exposure (see `scale`), shape, window, unit or binning differ.
+    ArgumentError
+        When an exposure time that is needed is missing, zero or negative.
+
+    Examples
+    --------
+    >>> dark = Image([[6.0]], {"EXPTIME": 60})
+    >>> subtract_dark(Image([[10.0]], {"EXPTIME": 20}), dark=dark, scale="exposure").array
+    array([[8.]])
+    """
+    image = as_image(image)
+    master = fitting_master(image, dark, "dark")
+    return calibrate_rows(image, Calibration(dark=master, dark_scale=scale_of_dark(image, master, scale)))
+
+
+def divide_flat(
+    image: Image | np.ndarray,
+    *,
+    flat: Frame,
+    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+) -> Image:
+    """Divide by a flat field, normalised to a level of 1: ``x / (f / level)``.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    flat : Image, Master or 2-D array
+    normalise : "median", "mean", "min", "max", function, float or None
+        The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
+        above zero. A function gets those pixels as a 1-D array. None does not normalise the flat.
+
+    Returns
+    -------
+    Image
+        Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
+        pixel is not divided and is flagged BAD_PIXEL, in addition to the flags of the flat, so that the flat
+        never makes a result infinite. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4``
+        with f normalised; an infinite variance stays infinite. The header is unchanged.
+
+    Raises
+    ------
+    MismatchError
+        When the filters of image and flat are both known and differ, or shape, window or binning do.
+    ArgumentError
+        When no pixel of the flat is good and above zero, or the level is not above zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = divide_flat(np.full((1, 4), 6.0), flat=np.array([[1.0, 2.0, 4.0, 0.0]]))
+    >>> image.array, image.mask
+    (array([[12.,  6.,  3.,  6.]]), array([[0, 0, 0, 1]], dtype=uint8))
+    """
+    image = as_image(image)
+    master = fitting_flat(image, flat)
+    return calibrate_rows(image, Calibration(flat=master, flat_level=flat_level(master, normalise)))
+
+
+def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
+    """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        In ADU, or without a unit.
+    gain : float
+        e-/ADU, above zero.
+
+    Raises
+    ------
+    MismatchError
+        When the unit of the image is known and is not ADU (a second conversion is refused).
+    ArgumentError, ArgumentTypeError
+        When the gain is not a finite number above zero.
+
+    Examples
+    --------
+    >>> electrons = to_electrons(Image([[100.0]], {"BUNIT": "adu"}, variance=[[9.0]]), gain=2)
+    >>> electrons.array, electrons.variance, electrons.unit
+    (array([[200.]]), array([[36.]]), 'electron')
+    """
+    image = as_image(image)
+    factor, header = converting_gain(image, gain)
+    return calibrate_rows(image, Calibration(gain=factor), header)
+
+
+def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
+    """Add the variance of the frame's own noise to its variance.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        In ADU, bias subtracted and not yet divided by a flat, so that the values are the collected signal.
+    noise : NoiseModel
+        Such as ``ccd_noise(gain, readnoise)``: ``max(x, 0) / gain + (readnoise / gain)**2 + (sensitivity *
+        x)**2``.
+
+    Returns
+    -------
+    Image
+        With a variance, NaN where the value is not finite; if the image had none, it is that of the noise
+        alone. All else is unchanged.
+
+    Raises
+    ------
+    MismatchError
+        When the image is in electrons and the model converts from ADU.
+    ArgumentTypeError
+        When `noise` is no noise model.
+    ArgumentError
+        When the model gives a negative variance.
+    """
+    image = as_image(image)
+    variance = own_variance(image, noise)
+    if image.variance is not None:
+        with np.errstate(over="ignore"):  # values beyond the type become infinite
+            variance += image.variance
+    return adopt(image.array, image.header, image.mask, image.range, variance)
+
+
+def calibrate(
+    image: Image | np.ndarray,
+    *,
+    bias: Frame | None = None,
+    dark: Frame | None = None,
+    dark_scale: float | str | None = None,
+    flat: Frame | None = None,
+    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+    noise: Any = None,
+    saturation: float | None = None,
+    bad_pixels: Any = None,
+    gain: float | None = None,
+) -> Image:
+    """Calibrate a frame in one pass over memory; steps whose argument is None are skipped.
+
+    Equivalent to `mask_saturated`, `mask_invalid`, `mask_from`, `subtract_bias`, `add_variance`,
+    `subtract_dark`, `divide_flat` and `to_electrons` in this order, with their arguments (`dark_scale` is
+    `scale`), checks and errors, to the rounding of the working type; the flags are identical.
+
+    Returns
+    -------
+    Image
+        Float, with a mask; in electrons if `gain` is given, else in ADU. It has a variance if the image, a
+        master or `noise` provides one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> raw = Image(np.array([[310, 65535]], np.uint16), {"BUNIT": "adu"})
+    >>> done = calibrate(raw, bias=np.full((1, 2), 300), saturation=60000, gain=1.5)
+    >>> done.array, done.mask, done.unit
+    (array([[1.50000e+01, 9.78525e+04]]), array([[0, 4]], dtype=uint8), 'electron')
+    """
+    image = as_image(image)
+    _require_used("dark", dark, dark_scale=dark_scale)
+    _require_used(
+        "flat", flat, normalise=None if isinstance(normalise, str) and normalise == "median" else normalise
+    )
+    dark_master = None if dark is None else fitting_master(image, dark, "dark")
+    flat_master = None if flat is None else fitting_flat(image, flat)
+    if noise is not None:
+        require_noise_model(image, noise)
+    factor, header = (1.0, image.header) if gain is None else converting_gain(image, gain)
+    plan = Calibration(
+        bias=None if bias is None else fitting_master(image, bias, "bias"),
+        dark=dark_master,
+        dark_scale=1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale),
+        flat=flat_master,
+        flat_level=1.0 if flat_master is None else flat_level(flat_master, normalise),
+        gain=factor,
+        noise=None if noise is None else ccd_equation(noise),
+        saturation=None if saturation is None else real("saturation", saturation, above=0, remedy=_IN_ADU),
+        bad_pixels=None if bad_pixels is None else bad_pixel_flags(image, bad_pixels),
+        flagging=True,
+    )
+    if noise is None or plan.noise is not None:
+        return calibrate_rows(image, plan, header)
+    rest = replace(plan, bias=None, saturation=None, bad_pixels=None)
+    signal = calibrate_rows(image, replace(plan, dark=None, flat=None, gain=1.0))
+    return calibrate_rows(add_variance(signal, noise=noise), rest, header)
+
+
+def _require_used(name: str, master: Any, **options: Any) -> None:
+    """Refuse the options of a master that is not given: they would be ignored."""
+    for option, value in options.items():
+        if master is None and value is not None:
+            raise ArgumentError(
+                option, f"is for a {name}, and none is given", value=value, remedy=f"give {name}="
+            )

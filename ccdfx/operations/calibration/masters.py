@@ -1,0 +1,130 @@
+"""Checked inputs of the calibration: masters, gain, noise model, scale of a dark, level of a flat."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.estimators.values import values_of
+from ccdfx.noise import ccd_noise
+from ccdfx.records.checks import real
+from ccdfx.records.compatibility import require_match, require_same_pixels, unit_name
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, as_image
+
+# Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
+SAME_EXPOSURE = 1e-3
+FLAT_STATISTICS = ("median", "mean", "min", "max")
+
+
+def fitting_master(image: Image, frame: Any, name: str) -> Image:
+    """Return the master frame, checked for the shape, window, unit and binning of the image."""
+    master = as_image(frame, name)
+    require_match(image, master, name)
+    return master
+
+
+def fitting_flat(image: Image, frame: Any) -> Image:
+    """Return the flat, checked for the shape, window, binning and filter of the image."""
+    master = as_image(frame, "flat")
+    require_same_pixels(image, master, "flat")
+    bands = image.band, master.band
+    if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
+        raise MismatchError(
+            "flat",
+            f"must be taken in the image's filter {bands[0]!r}",
+            value=bands[1],
+            remedy="give the flat of that filter",
+        )
+    return master
+
+
+def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
+    """Return the gain that converts the ADU of an image to electrons, and the header with the new unit."""
+    if image.unit is not None and unit_name(image.unit) != "adu":
+        raise MismatchError(
+            "image",
+            "must be in ADU to be converted to electrons",
+            value=image.unit,
+            remedy="convert only once",
+        )
+    factor = real("gain", gain, above=0, remedy="give e-/ADU")
+    return factor, image.header.set("BUNIT", "electron", "unit of the pixel values")
+
+
+def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
+    """Return the parameters of the CCD equation, which the kernel implements; None for any other model."""
+    names = ("gain", "readnoise", "sensitivity")
+    if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
+        return None
+    return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]
+
+
+def dark_scale(image: Image, dark: Image, scale: Any) -> float:
+    """Return the factor of the dark: 1, the ratio of the exposure times, or the number given."""
+    if scale is None:
+        exposures = image.exptime, dark.exptime
+        if None not in exposures and not math.isclose(*exposures, rel_tol=SAME_EXPOSURE):  # type: ignore[arg-type]
+            raise MismatchError(
+                "dark",
+                f"must have the image's exposure time of {exposures[0]:g} s",
+                value=f"{exposures[1]:g} s",
+                remedy="give scale='exposure' and a dark without bias, or a dark of that exposure",
+            )
+        return 1.0
+    if isinstance(scale, str):
+        if scale != "exposure":
+            raise ArgumentError(
+                "scale", "must be None, 'exposure' or a number", value=scale, remedy="give scale='exposure'"
+            )
+        return _exposure("image", image) / _exposure("dark", dark)
+    return real("scale", scale, above=0, remedy="give the factor of the dark, None or 'exposure'")
+
+
+def _exposure(name: str, image: Image) -> float:
+    remedy = f"set EXPTIME in the header of the {name}, in seconds, or give scale as a number"
+    if image.exptime is None:
+        raise ArgumentError(
+            name, "must say its exposure time for scale='exposure'", value=None, remedy=remedy
+        )
+    return real(f"EXPTIME of the {name}", image.exptime, above=0, remedy=remedy)
+
+
+def flat_level(flat: Image, normalise: Any) -> float:
+    """Return the level by which a flat is divided: a number, or a statistic of its good, positive pixels."""
+    remedy = f"give the level of the flat, {', '.join(map(repr, FLAT_STATISTICS))}, a function or None"
+    if normalise is None:
+        return 1.0
+    if isinstance(normalise, str):
+        if normalise not in FLAT_STATISTICS:
+            known = ", ".join(map(repr, FLAT_STATISTICS))
+            raise ArgumentError(
+                "normalise", f"must be {known}, a function, a number or None", value=normalise, remedy=remedy
+            )
+        return _statistic(flat, normalise)
+    if callable(normalise):
+        usable = flat.array[flat.good & (flat.array > 0)]
+        _require_light(usable.size)
+        return real("normalise", normalise(usable), above=0, remedy=remedy)
+    return real("normalise", normalise, above=0, remedy=remedy)
+
+
+def _statistic(flat: Image, name: str) -> float:
+    values = values_of(flat.array, flat.mask)
+    if values.count == 0:
+        _require_light(0)
+    below, count, mean, _ = values.between(math.ulp(0.0), math.inf)
+    _require_light(count)
+    if name in ("mean", "median"):
+        return mean if name == "mean" else values.median(below, count)
+    return values.median(below if name == "min" else below + count - 1, 1)
+
+
+def _require_light(count: int) -> None:
+    if count == 0:
+        raise ArgumentError(
+            "flat",
+            "must have a good pixel above zero",
+            remedy="look at the flat; is it saturated, masked or empty?",
+        )

@@ -1,0 +1,231 @@
+"""Overscan subtraction: the electronic level of each line of a frame, from its overscan pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
+from ccdfx.records.checks import one_of, real
+from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.planes import variance_as, working_dtype
+from ccdfx.records.range import Range
+
+Method = str | Callable[[np.ndarray], float]
+
+# A line with fewer good pixels than this is given the scatter of a typical line.
+FEWEST_FOR_SCATTER = 5
+
+
+def subtract_overscan(
+    image: Image | np.ndarray,
+    *,
+    overscan: Any,
+    method: Method = "median",
+    fit: OverscanFit | Mapping[str, Any] | None = None,
+    axis: str | None = None,
+) -> Image:
+    """Subtract from each row (or column) its level in the overscan.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+        The frame, not yet trimmed.
+    overscan : Range, 4-tuple, '[x1:x2,y1:y2]', or a list of them
+        In pixels of the parent frame (BIASSEC). The pixels of a line in all sections are combined; to exclude
+        columns, give the sections on both sides of them. Flagged and non-finite pixels are ignored.
+    method : "median", "mean", "min", "max" or function
+        The statistic of the pixels of a line. A function receives the good pixels as a 1-D float64 array. The
+        median of an even number is the mean of the middle two (IRAF takes the lower).
+    fit : OverscanFit or mapping of its options, optional
+        Replaces the levels by a smooth function of the line number, fitted with rejection of deviant lines.
+        Before the first and after the last line with good pixels, its value at that line is used.
+    axis : "rows" or "columns", optional
+        Whether each row or each column has a level. By default rows when the sections cover the whole height
+        and not the whole width, or at least half of the height and less than half of the width; columns in
+        the opposite case.
+
+    Returns
+    -------
+    Image
+        Floats of the same shape; flags and header are unchanged. The squared error of the level is added to
+        the variance: scatter**2 / n of the line for a mean, pi/2 times that for a median, about
+        pi**2 / (12 ln n) times scatter**2 for an extreme, that of the mean for a function; with a fit, its error
+        from covariance and residuals. All pixels of a line share this error.
+
+    Raises
+    ------
+    ArgumentError
+        When a section is not inside the image, the axis is ambiguous, a line has no good overscan pixel and
+        no fit interpolates it, or the fit has more terms than there are lines.
+
+    Examples
+    --------
+    >>> frame = np.array([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]])
+    >>> subtract_overscan(frame, overscan="[2:3,1:2]").array
+    array([[10.,  0.,  0.],
+           [10., -1.,  1.]])
+    """
+    image = as_image(image)
+    rows, measured = _measured(image, overscan, method, axis)
+    levels, variances = _smoothed(measured, as_fit(fit))
+    kind = working_dtype(image.array)
+    shape = (-1, 1) if rows else (1, -1)
+    variance = (
+        np.zeros(image.shape, kind)
+        if image.variance is None
+        else variance_as(image.variance, kind, copy=True)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
+        array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
+        variance += variances.reshape(shape).astype(kind)
+    return adopt(array, image.header, image.mask, image.range, variance)
+
+
+def overscan_levels(
+    image: Image | np.ndarray, *, overscan: Any, method: Method = "median", axis: str | None = None
+) -> Levels:
+    """Measure the overscan level of each line, as `subtract_overscan` does with these options.
+
+    >>> overscan_levels([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]], overscan="[2:3,1:2]").values
+    array([2., 5.])
+    """
+    return _measured(as_image(image), overscan, method, axis)[1]
+
+
+def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> tuple[bool, Levels]:
+    """Return whether the lines are rows, and the levels of the lines."""
+    sections = _sections(image, overscan)
+    rows = _along_rows(image, sections, axis)
+    return rows, sample_levels(_samples(image, sections, rows), method)
+
+
+def _sections(image: Image, overscan: Any) -> list[Range]:
+    several = isinstance(overscan, list | tuple) and any(
+        np.ndim(item) or isinstance(item, str | Range) for item in overscan
+    )
+    specs = list(overscan) if several else [overscan]
+    if overscan is None or specs == []:
+        raise ArgumentTypeError(
+            "overscan", "must be one or more sections", value=overscan, remedy="give BIASSEC"
+        )
+    sections = []
+    for spec in specs:
+        try:
+            sections.append(Range.of(spec, image.range))
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise error.about("overscan") from None
+    return sections
+
+
+def _along_rows(image: Image, sections: list[Range], axis: str | None) -> bool:
+    if axis is not None:
+        return one_of("axis", axis, ("rows", "columns")) == "rows"
+    for part in (1.0, 0.5):
+        tall = {section.shape[0] >= part * image.shape[0] for section in sections}
+        wide = {section.shape[1] >= part * image.shape[1] for section in sections}
+        if len(tall) == len(wide) == 1 and tall != wide:
+            return tall == {True}
+    raise ArgumentError(
+        "overscan",
+        "must be clearly a strip beside, above or below the data",
+        value=[section.to_fits() for section in sections],
+        remedy="say axis='rows' (a level for each row) or axis='columns'",
+    )
+
+
+def _samples(image: Image, sections: list[Range], rows: bool) -> np.ndarray:
+    """Collect the overscan pixels of all lines, (lines, pixels) float64; NaN where missing or bad."""
+    windows = [section.relative_to(image.range) for section in sections]
+    values, good = (image.array, image.good) if rows else (image.array.T, image.good.T)
+    strips = []
+    for window in windows:
+        y, x = window.slices if rows else window.slices[::-1]
+        strip = np.full((values.shape[0], x.stop - x.start), np.nan)
+        strip[y] = np.where(good[y, x], values[y, x], np.nan)
+        strips.append(strip)
+    _require_apart(sections)
+    return np.concatenate(strips, axis=1)
+
+
+def _require_apart(sections: list[Range]) -> None:
+    for i, section in enumerate(sections):
+        for other in sections[:i]:
+            if section.intersection(other):
+                raise ArgumentError(
+                    "overscan",
+                    "must be sections that do not overlap",
+                    value=[other.to_fits(), section.to_fits()],
+                    remedy="give every pixel once",
+                )
+
+
+def sample_levels(samples: np.ndarray, method: Method) -> Levels:
+    """Measure the level and its squared error for every line with good pixels."""
+    ordered = np.sort(samples, axis=1)
+    counts = np.isfinite(ordered).sum(axis=1)
+    known = np.flatnonzero(counts)
+    if known.size == 0:
+        raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
+    with np.errstate(over="ignore", invalid="ignore"):
+        levels, shares = _line_levels(ordered[known], counts[known], method)
+        errors = _scatter(ordered[known], counts[known], levels) * shares
+    if not np.isfinite(levels).all():
+        raise ArgumentError("overscan", "must have a level that is a number: its pixels are too large",
+                            remedy="divide the image first")  # fmt: skip
+    return Levels(known, levels, errors, counts.size)
+
+
+def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the value to subtract from every line, and its squared error."""
+    if fit is not None:
+        found = fitted_levels(fit, levels)
+        return found.values, found.errors
+    if levels.lines.size < levels.count:
+        missing = np.setdiff1d(np.arange(levels.count), levels.lines)
+        raise ArgumentError(
+            "overscan",
+            "must have a good pixel in every line, or a fit",
+            value=f"{missing.size} lines of {levels.count} without, first {missing[0]}",
+            remedy="give fit=OverscanFit(...), which interpolates, or a longer section",
+        )
+    return levels.values, levels.errors
+
+
+def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the level of each line, and the ratio of its squared error to the variance of its pixels."""
+    lines = np.arange(counts.size)
+    if callable(method):
+        answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
+        remedy = "the function must return one finite number for the pixels of a line"
+        return np.array([real("method", answer, remedy=remedy) for answer in answers]), 1 / counts
+    if not isinstance(method, str) or method not in ("median", "mean", "min", "max"):
+        raise ArgumentError(
+            "method",
+            "must be 'median', 'mean', 'min', 'max' or a function",
+            value=method,
+            remedy="give a function of a 1-D array for any other level",
+        )
+    if method == "mean":
+        return np.nansum(ordered, axis=1) / counts, 1 / counts
+    if method == "median":
+        middle = ordered[lines, (counts - 1) // 2] + ordered[lines, counts // 2]
+        return middle / 2, np.where(counts > 2, np.pi / 2, 1.0) / counts
+    extreme = ordered[:, 0] if method == "min" else ordered[lines, counts - 1]
+    return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
+
+
+def _scatter(ordered: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
+    means = np.nansum(ordered, axis=1) / counts
+    squares = np.nansum((ordered - means[:, None]) ** 2, axis=1)
+    own = squares / np.maximum(counts - 1, 1)
+    several = counts > 1
+    if several.any():
+        typical = float(squares[several].sum() / (counts[several] - 1).sum())
+    else:
+        typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
+    return np.where(counts >= FEWEST_FOR_SCATTER, own, typical)

@@ -1,0 +1,232 @@
+"""Combination of frames into one: normalisation, rejection and averaging in one pass over tiles of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.combining.average import Average
+from ccdfx.operations.combining.factors import Factor
+from ccdfx.operations.combining.maps import Wanted
+from ccdfx.operations.combining.placement import Placement
+from ccdfx.operations.combining.plan import ALL_FLAGS, Choices, plan_job
+from ccdfx.operations.combining.run import run
+from ccdfx.operations.rejection.builtin import default_rejection
+from ccdfx.operations.rejection.rule import Rejection
+from ccdfx.records.checks import whole
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image, adopt
+from ccdfx.records.range import Range
+
+_DEFAULT = default_rejection()
+Offsets = Sequence[tuple[float, float]] | str | Placement | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """A combined image with maps of counts, rejections and exposure; all are read-only, of shape (ny, nx).
+
+    Parameters
+    ----------
+    value : float32 or float64 array
+        The average of the values kept; 0 where none is kept.
+    variance : array or None
+        Of `value`; 0 where no value is kept, infinite where it is unknown (one value kept, without variance).
+        None if it is unknown for all pixels: one frame without variance, or an average in Python.
+    count : uint16 array
+        Number of values kept.
+    rejected_low, rejected_high : uint16 array
+        Number of values that the rule rejected below and above; missing values are not among them.
+    flags : uint8 array
+        0 where a value is kept; else NO_DATA and the flags of all frames. Flags that do not make a value bad
+        (see `flags` of `combine`) are set where any frame has them.
+    exposure : float32 array or None
+        The sum of the exposure times (EXPTIME, else EXPOSURE, in s) of the values kept whose weight is not 0;
+        None if a frame does not have one.
+    header : Header
+    range : Range
+    frames : int
+        Number of frames combined.
+    rejects : uint8 array or None
+        Which frames the rule rejected where, one bit per frame, shape (ceil(frames / 8), ny, nx); read it
+        with `rejected_in`. None unless `follow` was set.
+    """
+
+    value: np.ndarray
+    variance: np.ndarray | None
+    count: np.ndarray
+    rejected_low: np.ndarray
+    rejected_high: np.ndarray
+    flags: np.ndarray
+    exposure: np.ndarray | None
+    header: Header
+    range: Range
+    frames: int
+    rejects: np.ndarray | None = None
+
+    @property
+    def image(self) -> Image:
+        """What `combine` returns: value, variance, flags (None if there are none), header and window."""
+        return adopt(
+            self.value, self.header, self.flags if self.flags.any() else None, self.range, self.variance
+        )
+
+    def rejected_in(self, frame: int) -> np.ndarray:
+        """Return a bool array (ny, nx), True where the rule rejected the value of a frame (from 0)."""
+        if self.rejects is None:
+            raise ArgumentError(
+                "frame", "cannot be told from the others", remedy="give follow=True to ccdfx.stack"
+            )
+        number = whole("frame", frame, least=0, remedy="count from 0")
+        if number >= self.frames:
+            raise ArgumentError("frame", f"must be below {self.frames}", value=number, remedy="count from 0")
+        return (self.rejects[number // 8] >> (number % 8) & 1).astype(bool)
+
+    def __repr__(self) -> str:
+        rejected = int(self.rejected_low.sum(dtype=np.int64) + self.rejected_high.sum(dtype=np.int64))
+        ny, nx = self.value.shape
+        return f"Stack({ny} x {nx}, up to {int(self.count.max())} values a pixel, {rejected} rejected)"
+
+
+def combine(
+    frames: Sequence[Any],
+    *,
+    average: Average | Callable[[Any], Any] | None = None,
+    reject: Rejection | None = _DEFAULT,
+    weights: Factor = None,
+    scale: Factor = None,
+    zero: Factor = None,
+    limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+    offsets: Offsets = None,
+    shared: Any = None,
+) -> Image:
+    """Combine frames into one image.
+
+    Values x of frame l become x' = x / s_l - z_l; then the rule rejects values, and those kept are averaged.
+    A value that is flagged in its frame's mask, is not finite, or lies outside the `limits`, is not used.
+
+    Parameters
+    ----------
+    frames : sequence of Image, array (ny, nx) or Source
+        Of one shape, window, unit and binning (with `offsets`: of one unit and binning). A source is read by
+        rows, within the memory limit of the engine.
+    average : Average or callable
+        `mean` (default), `inverse_variance_mean`, `median`, `total`, `minimum` or `maximum`, or a function as
+        for `custom`.
+    reject : Rejection or None
+        `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default
+        is ``mad_clip(low=5, high=5, floor=None)``, which rejects from 3 frames on.
+    weights : sequence of float, str, Level or callable, optional
+        For the mean only: one number per frame, not negative; or "exposure", "noise" (1 / sigma^2 of the
+        background, `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling;
+        or a `keyword`, a `level`, or a function ``Image -> float``, taken unchanged. Exposures, keywords and
+        levels are multiplied by NCOMBINE. Only the ratios of weights matter. Rejection does not use them;
+        where the weights of all values kept are 0, the plain mean is taken.
+    scale, zero : None, sequence of float, str, Level or callable
+        Numbers are s_l and z_l. A statistic of the good pixels of each frame, S for the scale and Z for the
+        zero, gives s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1, so that all frames are brought to the level of
+        the first: "mean", "median", "mode", "location" (robust; for the scale also "spread"), a `level` of a
+        section, or a function ``Image -> float``. "exposure" scales by the exposure time; a `keyword`
+        multiplies, or is added.
+    limits : (float, float), optional
+        The least and the greatest value used, before scaling, in the unit of the frames; other values are
+        treated as masked, also in the statistics of the frames. Infinity turns a side off.
+    flags : int
+        The `Flag` bits that make a value bad; all of them by default. The others stay in the mask of the
+        result. NO_DATA always makes a value bad: there is no value.
+    offsets : sequence of (dx, dy), "wcs", "stars" or Placement, optional
+        Where the frames lie in the result, see `placed`: by default it covers their union, and offsets are
+        rounded to whole pixels; a `placed` record can set both. Statistics are those of the whole frames. The
+        result has a window of its own.
+    shared : array (ny, nx) or float, optional
+        The part of the frames' variances that comes from one error common to all, such as that of their
+        master bias and flat: it is subtracted from each and added to the result in full, because it does not
+        average down.
+
+    Returns
+    -------
+    Image
+        float32, or float64 if float64 or integers of more than 16 bits are among the frames. Its mask has
+        NO_DATA, and the flags of all frames, where no value is kept (value 0); None if nothing is flagged.
+        Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
+        and the others. The header is that of the first frame, with NCOMBINE the number of frames combined,
+        and the exposure time: the sum for `total`, else the mean.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        No frames, a number of weights or factors that is not that of the frames, a level that a frame lacks
+        or, for a scale, that is not above 0, weights with a median or total, frames without the variance that
+        is needed, invalid limits, a rule that keeps no value, a function that raises, too little memory for
+        one row.
+    MismatchError
+        Frames that differ in shape, window, unit or binning.
+    FileError
+        A file that cannot be read, or that became shorter while it was read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frames = [np.full((1, 2), level) for level in (1.0, 2.0, 6.0)]
+    >>> combine(frames, reject=None).array
+    array([[3., 3.]])
+    >>> combine(frames, average=median(), reject=minmax(low=0, high=1)).array
+    array([[1.5, 1.5]])
+    """
+    job = plan_job(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared))
+    maps = run(job, Wanted(counts=shared is not None))
+    flags_found = maps.flags if maps.flags.any() else None
+    variance = maps.variance if maps.variance.size else None
+    return adopt(maps.value, job.header, flags_found, job.range, variance)
+
+
+def stack(
+    frames: Sequence[Any],
+    *,
+    average: Average | Callable[[Any], Any] | None = None,
+    reject: Rejection | None = _DEFAULT,
+    weights: Factor = None,
+    scale: Factor = None,
+    zero: Factor = None,
+    limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+    offsets: Offsets = None,
+    shared: Any = None,
+    follow: bool = False,
+) -> Stack:
+    """Combine frames as `combine` does, and keep maps of the numbers of values kept and rejected.
+
+    Parameters and errors are those of `combine`; with `follow`, the result records which frames were rejected
+    where. If a rule by ranks rejects some of several equal values, any of them may be recorded.
+
+    Returns
+    -------
+    Stack
+        The image is that of `combine`, byte for byte, with or without `follow`; but without rejection
+        (``reject=None``), `follow` changes the order in which float32 values are added, and the last bit of
+        an empirical variance may differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hit = [np.full((1, 2), level) for level in (10, 11, 12, 11, 9000)]
+    >>> result = stack(hit)
+    >>> result.value, result.rejected_high
+    (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
+    """
+    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared)
+    job = plan_job(frames, choices, exposures=True, follows=follow)
+    maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
+    maps.freeze()
+    variance, exposure, rejects = (
+        array if array.size else None for array in (maps.variance, maps.exposure, maps.rejects)
+    )
+    return Stack(
+        maps.value, variance, maps.count, maps.rejected_low, maps.rejected_high, maps.flags, exposure,
+        job.header, job.range, len(job.frames), rejects,
+    )  # fmt: skip

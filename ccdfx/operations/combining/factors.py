@@ -1,0 +1,204 @@
+"""Scale, zero and weight of each frame: x' = x / scale - zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.operations.combining.frames import StackFrame
+from ccdfx.operations.combining.levels import Level, exposure, level, measured
+from ccdfx.records.checks import pair
+from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.image import Image
+
+Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
+
+# The words that each argument accepts.
+WORDS = {
+    "scale": ("mean", "median", "mode", "location", "spread", "exposure"),
+    "zero": ("mean", "median", "mode", "location"),
+    "weights": ("exposure", "noise", "variance", "mean", "median", "mode", "location"),
+}
+
+
+def value_limits(limits: Any) -> tuple[float, float] | None:
+    """Check the least and the greatest value that are used; None means no limits.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        When `limits` is not two numbers, or the lower limit is above the upper one.
+    """
+    if limits is None:
+        return None
+    low, high = pair(
+        "limits", limits, remedy="give the least and the greatest value; infinity turns a side off"
+    )
+    if not low <= high:
+        raise ArgumentError(
+            "limits",
+            "must be a least value and one that is not below it",
+            value=(low, high),
+            remedy="give (low, high), None for no limit",
+        )
+    return low, high
+
+
+def factors_of(
+    frames: Sequence[StackFrame],
+    scale: Factor,
+    zero: Factor,
+    weights: Factor,
+    limits: tuple[float, float] | None = None,
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...] | None]:
+    """Compute the scale s_l, the zero z_l and the weight of each frame; None for equal weights.
+
+    Numbers are used unchanged. From statistics S and Z of the frames' good pixels within the limits,
+    s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f
+    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l.
+    """
+    count = len(frames)
+    chosen = {
+        name: _chosen(value, name, count)
+        for name, value in (("scale", scale), ("zero", zero), ("weights", weights))
+        if value is not None
+    }
+    wanted = {name: which for name, which in chosen.items() if isinstance(which, Level)}
+    values = {**chosen, **measured(frames, wanted, limits)}
+    scales, zeros, shares = [1.0] * count, [0.0] * count, None
+    if scale is not None:
+        scales = _scales(values["scale"], wanted.get("scale"), frames)
+    if zero is not None:
+        zeros = _zeros(values["zero"], wanted.get("zero"), scales)
+    if weights is not None:
+        shares = weights_from(values["weights"], wanted.get("weights"), frames, scales)
+    return tuple(scales), tuple(zeros), shares
+
+
+def _scales(values: list[float], which: Level | None, frames: Sequence[StackFrame]) -> list[float]:
+    read = which is not None and which.kind != "pixels"
+    for frame, value in zip(frames, values, strict=True):
+        if not value > 0:
+            raise ArgumentError(
+                f"scale of {frame.name}", "must be above 0", value=value,
+                remedy="mend its header, or give numbers" if read else "use zero, or leave it out",
+            )  # fmt: skip
+    if which is None:
+        return values
+    if which.kind == "keyword":
+        return [values[0] / value for value in values]
+    return [value / values[0] for value in values]
+
+
+def _zeros(values: list[float], which: Level | None, scales: list[float]) -> list[float]:
+    if which is None:
+        return values
+    if which.kind == "keyword":
+        return [-value / factor for value, factor in zip(values, scales, strict=True)]
+    return [value / factor - values[0] for value, factor in zip(values, scales, strict=True)]
+
+
+def _chosen(value: Any, name: str, count: int) -> Any:
+    """Convert a word, a function or a record to a level, or check numbers, one for each of `count` frames."""
+    if callable(value):
+        return level(value)
+    word = value
+    if isinstance(value, Level):
+        if value.kind == "keyword" or callable(value.statistic):
+            return value
+        word = value.statistic or value.kind
+    if not isinstance(word, str):
+        return _numbers(value, name, count)
+    if word not in WORDS[name]:
+        raise ArgumentError(
+            name,
+            f"must be numbers, a function, a keyword or one of {', '.join(WORDS[name])}",
+            value=value,
+            remedy="choose one of these",
+        )
+    if isinstance(value, Level):
+        return value
+    return exposure() if value == "exposure" else level(value)
+
+
+def _numbers(values: Any, name: str, count: int) -> list[float]:
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            name, "must be numbers, one a frame", value=values, remedy="give as many as frames"
+        ) from None
+    if len(numbers) != count:
+        raise ArgumentError(
+            name,
+            f"must be one for each of the {count} frames",
+            value=len(numbers),
+            remedy="give as many as frames",
+        )
+    if not all(math.isfinite(number) for number in numbers):
+        raise ArgumentError(name, "must be finite numbers", value=numbers, remedy="leave the frame out")
+    return numbers
+
+
+def require_mean(weights: Any, average: str) -> None:
+    """Refuse weights for anything but a mean."""
+    if weights is not None and average != "mean":
+        raise ArgumentError("weights", "go with the mean only", value=average, remedy="leave them out")
+
+
+def weights_from(
+    values: Sequence[float], which: Level | None, frames: Sequence[StackFrame], scales: Sequence[float]
+) -> tuple[float, ...]:
+    """Compute the weights, with the sum 1, from given numbers or measured values.
+
+    Noise sigma and variance v, measured before scaling by s, give s^2 / sigma^2 and s^2 / v. Exposures,
+    keywords and other statistics are weights of a single exposure and are multiplied by NCOMBINE, as in
+    imcombine.
+
+    Raises
+    ------
+    ArgumentError
+        When a weight is negative or not finite, all weights are 0, or a noise, variance or exposure is not
+        above 0.
+    """
+    word = which.statistic if which is not None else None
+    if which is not None and (which.kind == "exposure" or word in ("noise", "variance")):
+        for frame, value in zip(frames, values, strict=True):
+            if not value > 0:
+                raise ArgumentError(
+                    f"{word or 'exposure'} of {frame.name}", "must be above 0 for weights", value=value,
+                    remedy="leave the frame out, or give the weights as numbers",
+                )  # fmt: skip
+    if word in ("noise", "variance"):
+        power = 2.0 if word == "noise" else 1.0
+        values = [s * s / value**power for s, value in zip(scales, values, strict=True)]
+    elif which is not None and not callable(word):
+        values = [value * combined_number(frame.header) for value, frame in zip(values, frames, strict=True)]
+    return _normalised(values, frames)
+
+
+def combined_number(header: Header) -> int:
+    """Return the number of exposures averaged in a frame: NCOMBINE, or 1."""
+    number = lenient_number(header, "NCOMBINE")
+    return int(number) if number and number >= 1 else 1
+
+
+def _normalised(values: Sequence[float], frames: Sequence[StackFrame]) -> tuple[float, ...]:
+    for frame, value in zip(frames, values, strict=True):
+        if not (math.isfinite(value) and value >= 0):
+            raise ArgumentError(
+                f"weights of {frame.name}", "must be finite and not negative", value=value,
+                remedy="give positive numbers",
+            )  # fmt: skip
+    largest = max(values)
+    if largest == 0:
+        raise ArgumentError(
+            "weights",
+            "must be positive for some frame, not all 0",
+            value=list(values),
+            remedy="give positive numbers",
+        )
+    parts = [value / largest for value in values]  # so that their sum does not overflow
+    return tuple(part / math.fsum(parts) for part in parts)

@@ -1,0 +1,170 @@
+"""The calls of the stack kernels that do a job: each is made once, and called for every tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ccdfx.estimators.order_statistics import trimmed_efficiency
+from ccdfx.operations.combining.average import Average, efficiency_table, mean
+from ccdfx.operations.combining.maps import Maps
+from ccdfx.operations.combining.plan import Job
+from ccdfx.operations.rejection.rule import Arrangement
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCall:
+    """A stack kernel and its arguments between the table of frames and the outputs.
+
+    A rule that takes one sigma for each line of the image has two more: `scatter`, the rule that measures it, and
+    `by_line`, the kernel that calls `kernel` line by line.
+    """
+
+    kernel: Callable[..., bool]
+    arguments: tuple[Any, ...]
+    scatter: Any = None
+    by_line: Any = None
+
+    def __call__(self, table: np.ndarray, maps: Maps, dropped: np.ndarray | None = None) -> None:
+        """Combine the pixels that the table of frames points to.
+
+        `dropped`, if given, receives the rejection codes (n, pixels) of all values.
+        """
+        dropped = np.empty((0, 0), np.uint8) if dropped is None else dropped
+        if self.scatter is None:
+            self.kernel(table, *self.arguments, *maps.kernel_outputs(), dropped)
+        else:
+            self._call_by_line(table, maps, dropped)
+
+    def _call_by_line(self, table: np.ndarray, maps: Maps, dropped: np.ndarray) -> None:
+        """Combine each line with its own sigma; a tile holds whole lines, so its height changes nothing."""
+        factors, sorter, plan, numbers, noise, *rest = self.arguments
+        sigmas = self._line_sigmas(table, maps.value)
+        constants = np.where(sigmas > 0, sigmas, -1.0)
+        own = table.copy(), factors, sorter, plan, numbers, noise.copy()  # the kernel changes table and noise
+        self.by_line(self.kernel, constants, *own, *rest, *maps.kernel_outputs(), dropped)
+
+    def _line_sigmas(self, table: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """Compute sqrt(sum d^2 / (n - 1)) over the deviations d of all n values of each line."""
+        from ccdfx.kernels.stack import averages
+
+        factors, sorter, plan, numbers, noise, _, *rest = self.arguments
+        plan = plan.copy()  # `scatter` leaves its sum in the lowest value
+        plan[averages.PLAN_AVERAGE], plan[averages.PLAN_PICK] = averages.AVERAGE_MEDIAN, averages.PICK_LOWEST
+        plan[averages.PLAN_VARIANCES] = averages.VARIANCE_NONE
+        plan[averages.PLAN_TRIMS] = plan[averages.PLAN_WEIGHTS] = 0
+        squares, nothing = np.empty(value.size, value.dtype), np.empty(0, value.dtype)
+        used, unused = np.empty(value.size, np.uint16), np.empty((2, value.size), np.uint16)
+        flags, dropped = np.empty(value.size, np.uint8), np.empty((0, 0), np.uint8)
+        arguments = factors, sorter, plan, numbers, noise, self.scatter, *rest
+        self.kernel(table, *arguments, squares, nothing, used, unused[0], unused[1], flags, dropped)
+        number = used.reshape(value.shape).sum(axis=1, dtype=np.int64)
+        total = squares.reshape(value.shape).sum(axis=1, dtype=np.float64)
+        return np.sqrt(np.where(number > 1, total, 0.0) / np.maximum(number - 1, 1))
+
+
+class Calls(NamedTuple):
+    """The calls of a job: `combine` in one pass; or `reject`, then `average`, each None if a Python function does it."""
+
+    combine: KernelCall | None = None
+    reject: KernelCall | None = None
+    average: KernelCall | None = None
+
+
+class _Work(NamedTuple):
+    """What one call of a kernel does of a job."""
+
+    average: Average
+    arrangement: Arrangement | None
+    weighted: bool
+    variances: int
+    follows: bool
+
+
+def calls_of(job: Job) -> Calls:
+    """Make the calls of a job; the kernels are compiled, or loaded from the cache."""
+    from ccdfx.kernels.stack.averages import VARIANCE_NONE, VARIANCE_PROPAGATED
+
+    rule = job.arrangement
+    if not job.two_passes:
+        return Calls(combine=_call(job, _Work(job.average, rule, job.weighted, job.variances, job.follows)))
+    reject = average = None
+    if rule is None or rule.select is None:
+        variances = VARIANCE_PROPAGATED if job.facts.variances else VARIANCE_NONE
+        reject = _call(job, _Work(mean(), rule, False, variances, True))
+    if job.average.function is None:
+        average = _call(job, _Work(job.average, None, job.weighted, job.variances, False))
+    return Calls(reject=reject, average=average)
+
+
+def _call(job: Job, work: _Work) -> KernelCall:
+    from ccdfx.kernels.stack import averages
+    from ccdfx.kernels.stack.plain import plain_average
+
+    count = len(job.frames)
+    tables = np.ones((2, count + 1))
+    tables[0] = efficiency_table(work.average, count)
+    # The variance of an extreme of the values kept does not depend on the values trimmed beyond it.
+    extreme = work.average.name in ("minimum", "maximum")
+    trims = None if work.arrangement is None or extreme else work.arrangement.trims
+    tables[1] = trimmed_efficiency(*(trims or (0.0, 0.0)))
+    plan = _plan(job, work, trims is not None)
+    if not averages.needs_ranks(plan, job.kind.itemsize):
+        average, pick = int(plan[averages.PLAN_AVERAGE]), int(plan[averages.PLAN_PICK])
+        return KernelCall(plain_average, (job.factors, tables, average, pick))
+    return _ranking_call(job, plan, work.arrangement, tables)
+
+
+def _ranking_call(
+    job: Job, plan: np.ndarray, arrangement: Arrangement | None, tables: np.ndarray
+) -> KernelCall:
+    from ccdfx.kernels.stack import averages
+    from ccdfx.kernels.stack.ranked import lines_kernel, stack_kernel
+    from ccdfx.kernels.stack.rule import keep_all_rule
+    from ccdfx.kernels.stack.sorting import sorter
+
+    rule = Arrangement(keep_all_rule) if arrangement is None else arrangement
+    kind, by_frame = job.kind.str[1:], averages.knows_frames(plan)
+    arguments = (
+        job.factors, sorter(kind, len(job.frames), bool(plan[averages.PLAN_ORDER])), plan,
+        np.array([float(number) for number in rule.numbers]), np.array(rule.noise, dtype=np.float64),
+        rule.rule, tables, True if by_frame else None,
+    )  # fmt: skip
+    kernel = stack_kernel(kind, by_frame)
+    if rule.scatter is None:
+        return KernelCall(kernel, arguments)
+    return KernelCall(kernel, arguments, rule.scatter, lines_kernel(kind, by_frame))
+
+
+def _plan(job: Job, work: _Work, trims: bool) -> np.ndarray:
+    """Encode for the kernel what it does."""
+    from ccdfx.kernels.stack import averages
+    from ccdfx.kernels.stack.lanes import block_lanes
+
+    codes = {
+        "mean": averages.AVERAGE_MEAN, "inverse_variance_mean": averages.AVERAGE_MEAN, "total": averages.AVERAGE_TOTAL,
+    }  # fmt: skip
+    picks = {
+        "middle": averages.PICK_MIDDLE, "lower": averages.PICK_LOWER, "lower of two": averages.PICK_LOWER_OF_TWO,
+        "minimum": averages.PICK_LOWEST, "maximum": averages.PICK_HIGHEST,
+    }  # fmt: skip
+    name, rule = work.average.name, work.arrangement
+    plan = np.zeros(averages.PLAN_SLOTS, np.int64)
+    plan[averages.PLAN_AVERAGE] = codes.get(name, averages.AVERAGE_MEDIAN)
+    plan[averages.PLAN_PICK] = picks[name if name in picks else work.average.parameters.get("even", "middle")]
+    plan[averages.PLAN_REJECTS] = rule is not None
+    plan[averages.PLAN_VARIANCES] = work.variances
+    plan[averages.PLAN_TRIMS] = trims
+    plan[averages.PLAN_WEIGHTS] = averages.WEIGHTS_BY_FRAME if work.weighted else 0
+    if name == "inverse_variance_mean":
+        plan[averages.PLAN_WEIGHTS] = averages.WEIGHTS_BY_VARIANCE
+    plan[averages.PLAN_ORDER] = averages.ORDER_FOR_CODES if work.follows else 0
+    if rule is not None:
+        if rule.ordered or rule.variances or len(rule.noise) > 1:
+            plan[averages.PLAN_ORDER] = averages.ORDER_FOR_RULE
+        plan[averages.PLAN_OWN_NOISE] = rule.variances
+    plan[averages.PLAN_LANES] = block_lanes(len(job.frames), job.kind.itemsize)
+    return plan

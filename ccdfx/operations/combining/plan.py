@@ -1,0 +1,243 @@
+"""The job of `combine` and `stack`, fixed before the first pixel is read: frames, factors, rule, result."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
+from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
+from ccdfx.operations.combining.factors import Factor, combined_number, factors_of, require_mean, value_limits
+from ccdfx.operations.combining.frames import StackFrame, as_frames
+from ccdfx.operations.combining.levels import EXPOSURES
+from ccdfx.operations.combining.placement import Placement, as_placement, place
+from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
+from ccdfx.records.checks import whole
+from ccdfx.records.flags import Flag
+from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.planes import as_array, working_dtype
+from ccdfx.records.range import SECTIONS, Range
+from ccdfx.records.wcs import moved
+
+ALL_FLAGS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of `combine`, as they were given."""
+
+    average: Any = None
+    reject: Any = None
+    weights: Any = None
+    scale: Factor = None
+    zero: Factor = None
+    limits: Any = None
+    flags: int = ALL_FLAGS
+    offsets: Any = None
+    shared: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.stack.gather`.
+
+    `arrangement` is the rule made ready for this stack, None without a rule. `variances` says whether the variance
+    of the result is propagated, empirical or not known. `counted` are the flags that make a value bad. `exposures`
+    are the exposure times if their map is wanted. `follows` says whether the rejection codes of every value are
+    wanted. `shared` is the part of the variances that is one error of all frames.
+    """
+
+    frames: tuple[StackFrame, ...]
+    shape: tuple[int, int]
+    kind: np.dtype
+    average: Average
+    reject: Rejection | None
+    facts: StackFacts
+    factors: np.ndarray
+    weighted: bool
+    variances: int
+    header: Header
+    range: Range
+    counted: int = ALL_FLAGS
+    exposures: tuple[float, ...] = ()
+    follows: bool = False
+    arrangement: Arrangement | None = None
+    shared: np.ndarray | None = None
+
+    @property
+    def grow(self) -> float:
+        """The radius around rejected pixels that is rejected too."""
+        return 0.0 if self.reject is None else float(self.reject.parameters.get("grow", 0.0))
+
+    @property
+    def two_passes(self) -> bool:
+        """Whether the rejection of all values is decided before any is averaged.
+
+        It is needed if the rule reaches into neighbouring pixels, and if the rule or the average is in Python.
+        """
+        by_function = self.arrangement is not None and self.arrangement.select is not None
+        return self.grow >= 1 or self.average.function is not None or by_function
+
+
+def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bool = False) -> Job:
+    """Check what was asked of `combine` or `stack`, and measure or read what the kernels need to know of each frame."""
+    average = mean() if choices.average is None else as_average(choices.average)
+    if choices.reject is not None and not isinstance(choices.reject, Rejection):
+        raise ArgumentTypeError(
+            "reject",
+            "must be a Rejection or None",
+            value=choices.reject,
+            remedy="give such as ccdfx.sigma_clip(low=3, high=3)",
+        )
+    placement = as_placement(choices.offsets)
+    counted = _counted(choices.flags)
+    found = as_frames(frames, placement is not None)
+    limits = value_limits(choices.limits)
+    require_mean(choices.weights, average.name)
+    scales, zeros, weights = factors_of(found, choices.scale, choices.zero, choices.weights, limits)
+    require_variances(found, average)
+    facts = StackFacts(
+        len(found),
+        scales,
+        zeros,
+        all(frame.dtype.kind in "biu" for frame in found),
+        all(frame.has_variance for frame in found),
+        tuple(frame.header for frame in found),
+    )
+    # The rule is checked before any pixel is read.
+    arrangement = None if choices.reject is None else arranged(choices.reject, facts)
+    if arrangement is not None and arrangement.caution:
+        warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
+    variances = _variances(facts, average)
+    header = _header(found, average)
+    times = _exposures(found) if exposures else ()
+    # The number of values kept gives the exposure only if the times are equal and every frame has weight.
+    follows |= len(set(times)) > 1 or bool(times and weights is not None and not all(weights))
+    shape, window = found[0].shape, found[0].range
+    if placement is not None:
+        found, shape, header, window = _placed(found, placement, header)
+    return Job(
+        found, shape, working_dtype(*found), average, choices.reject, facts,
+        _factor_table(found, facts, weights, limits), weights is not None, variances, header,
+        window, counted, times, follows, arrangement, _shared(choices, shape, variances),
+    )  # fmt: skip
+
+
+def _counted(flags: Any) -> int:
+    """Return the flags that make a value bad, checked; NO_DATA always does, as there is no value."""
+    remedy = "give Flags joined by |"
+    bits = whole("flags", flags, least=0, remedy=remedy)
+    if bits > ALL_FLAGS:
+        raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
+    return bits | Flag.NO_DATA
+
+
+def arranged(reject: Rejection, facts: StackFacts) -> Arrangement:
+    """Make a rule ready for a stack; an error of a plugin's rule is reported as a `PluginError`."""
+    try:
+        return reject.arrange(reject.parameters, facts)
+    except CcdfxError:
+        raise
+    except Exception as error:  # the rule of a plugin may raise anything
+        rule = f"its plugin raised {type(error).__name__}: {error}"
+        remedy = "'ccdfx plugins' names the package; tell its author"
+        raise PluginError(f"rejection {reject.name!r}", rule, remedy=remedy) from error
+
+
+def _variances(facts: StackFacts, average: Average) -> int:
+    """Choose where the variance of the result comes from: nowhere, the scatter of the values, or their variances."""
+    from ccdfx.kernels.stack.averages import VARIANCE_EMPIRICAL, VARIANCE_NONE, VARIANCE_PROPAGATED
+
+    if average.function is not None:
+        return VARIANCE_NONE
+    if facts.variances:
+        return VARIANCE_PROPAGATED
+    return VARIANCE_EMPIRICAL if facts.count > 1 else VARIANCE_NONE
+
+
+def _factor_table(
+    frames: tuple[StackFrame, ...],
+    facts: StackFacts,
+    weights: tuple[float, ...] | None,
+    limits: tuple[float, float] | None,
+) -> np.ndarray:
+    """Tabulate how the values of each frame are decoded, scaled, limited and weighted."""
+    from ccdfx.kernels.stack import gather
+
+    table = np.zeros((len(frames), gather.FACTOR_COLUMNS))
+    table[:, gather.FACTOR_SCALE], table[:, gather.FACTOR_ZERO] = facts.scales, facts.zeros
+    table[:, gather.FACTOR_WEIGHT] = 1.0 if weights is None else weights
+    table[:, gather.FACTOR_LOWEST], table[:, gather.FACTOR_HIGHEST] = limits or (-math.inf, math.inf)
+    decoding = [gather.FACTOR_BSCALE, gather.FACTOR_BZERO, gather.FACTOR_BLANK]
+    table[:, decoding] = [frame.decoding for frame in frames]
+    return table
+
+
+def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndarray | None:
+    """Return the variance that all frames have in common (ny, nx), checked."""
+    from ccdfx.kernels.stack.averages import VARIANCE_PROPAGATED
+
+    if choices.shared is None:
+        return None
+    if choices.offsets is not None:
+        raise ArgumentError(
+            "shared",
+            "goes with frames that lie on one another: where they are displaced, an error that is fixed to the "
+            "detector averages down like the others",
+            value="offsets",
+            remedy="leave one of the two out",
+        )
+    if variances != VARIANCE_PROPAGATED:
+        raise ArgumentError(
+            "shared",
+            "needs a variance of every frame",
+            remedy="give it by ccdfx.add_variance, or leave it out",
+        )
+    found = as_array("shared", getattr(choices.shared, "array", choices.shared))
+    if found.dtype.kind not in "biuf" or found.shape not in ((), shape):
+        raise ArgumentError(
+            "shared",
+            f"must be variances (ny, nx) = {shape}, or one number",
+            value=found.shape,
+            remedy="give an array",
+        )
+    if not (np.isfinite(found).all() and (found >= 0).all()):
+        raise ArgumentError("shared", "must be finite and not negative", remedy="give variances")
+    return np.broadcast_to(found.astype(np.float64), shape)
+
+
+def _placed(
+    frames: tuple[StackFrame, ...], placement: Placement, header: Header
+) -> tuple[tuple[StackFrame, ...], tuple[int, int], Header, Range]:
+    """Place the frames; return them with the shape, header and window of the result."""
+    found, shape = place(frames, placement)
+    header = moved(header, found[0].x, found[0].y).remove(*SECTIONS)
+    return found, shape, header, Range.whole(shape)
+
+
+def _exposures(frames: tuple[StackFrame, ...]) -> tuple[float, ...]:
+    """Return the exposure times in s; empty if a frame does not state its own."""
+    for keyword in EXPOSURES:
+        times = [lenient_number(frame.header, keyword) for frame in frames]
+        if not any(time is None for time in times):
+            return tuple(float(time or 0.0) for time in times)
+    return ()
+
+
+def _header(frames: tuple[StackFrame, ...], average: Average) -> Header:
+    """Return the first frame's header with the number of frames and the exposure time of the result."""
+    header = frames[0].header
+    combined = sum(combined_number(frame.header) for frame in frames)
+    header = header.set("NCOMBINE", combined, "number of frames combined")
+    for keyword in EXPOSURES:
+        times = [lenient_number(frame.header, keyword) for frame in frames]
+        if any(time is None for time in times):
+            continue
+        seconds = math.fsum(times) if average.name == "total" else math.fsum(times) / len(times)  # type: ignore[arg-type]
+        if seconds != times[0]:
+            header = header.set(keyword, seconds)
+    return header

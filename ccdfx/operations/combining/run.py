@@ -1,0 +1,250 @@
+"""A job of combining, run tile by tile of rows on the engine in use.
+
+A tile is combined in one pass, or in two: first the rejection of all its values, then the average of those kept. Two
+are needed if a rule also rejects in neighbouring pixels, or if the rule or the average is a Python function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ccdfx.engines import Engine, current_engine
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.combining.by_function import average_by_function, reject_by_function
+from ccdfx.operations.combining.kernel_call import Calls, calls_of
+from ccdfx.operations.combining.maps import Maps, Wanted, empty_maps
+from ccdfx.operations.combining.plan import ALL_FLAGS, Job, arranged
+from ccdfx.operations.combining.tile_reader import RawFiles, Tile, Window, read_tile, release_buffer
+from ccdfx.records.header import Header
+from ccdfx.records.planes import variance_as
+
+TILE_PIXELS = 2**18
+
+
+def run(job: Job, wanted: Wanted) -> Maps:
+    """Combine the frames of a job into the maps that are wanted."""
+    engine = current_engine()
+    maps = _maps(job, job.shape[0], wanted)
+    tiles = list(_tiles(job, engine))
+    work = _Work(job, wanted, maps if engine.shares_memory else None)
+    _ = work.calls  # compiles or loads the kernels once, before threads ask for them
+    with work.files.opened() if engine.shares_memory else contextlib.nullcontext():
+        for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
+            if part is not None:
+                maps.put(lower, upper, part)
+    release_buffer()
+    if job.shared is not None:
+        _add_shared(job, maps)
+    return maps
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done with one tile of rows: into `maps` if they can be reached, else returned."""
+
+    job: Job
+    wanted: Wanted
+    maps: Maps | None = None
+
+    @functools.cached_property
+    def calls(self) -> Calls:
+        """The kernels and their arguments, of this process."""
+        return calls_of(self.job)
+
+    @functools.cached_property
+    def files(self) -> RawFiles:
+        """The files of the frames."""
+        return RawFiles(self.job.frames)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (_sendable(self.job), self.wanted)
+
+    def __call__(self, rows: tuple[int, int]) -> Maps | None:
+        """Combine the rows (lower, upper)."""
+        lower, upper = rows
+        own = _maps(self.job, upper - lower, self.wanted) if self.maps is None else None
+        part = own if self.maps is None else self.maps.rows(lower, upper)
+        assert part is not None
+        window = Window(lower, upper, self.job.shape[1])
+        if self.job.two_passes:
+            self._two_passes(window, part)
+        else:
+            self._one_pass(window, part)
+        return own
+
+    def _one_pass(self, window: Window, part: Maps) -> None:
+        job, call = self.job, self.calls.combine
+        assert call is not None
+        tile = read_tile(job.frames, self.files, window, job.counted, job.shared)
+        codes = np.empty((len(job.frames) if job.follows else 0, window.pixels), np.uint8)
+        call(tile.table, part, codes)
+        if job.follows:
+            _fill_from_codes(job, codes.reshape(-1, *window.shape), part)
+        elif part.exposure.size:
+            part.exposure[:] = part.count * job.exposures[0]
+        _keep_ignored_flags(job, tile, 0, part.flags)
+
+    def _two_passes(self, window: Window, part: Maps) -> None:
+        """Reject in the rows of a window and those within the reach of `grow`, then average the window."""
+        job, reach = self.job, math.floor(self.job.grow)
+        lower, upper = max(window.lower - reach, 0), min(window.upper + reach, job.shape[0])
+        wide = Window(lower, upper, window.width)
+        tile = read_tile(job.frames, self.files, wide, job.counted, job.shared)
+        start = window.lower - wide.lower
+        codes = self._codes(tile, wide)[:, start : start + window.upper - window.lower]
+        self._average(tile, start, codes, part)
+        _fill_from_codes(job, codes, part)
+        _keep_ignored_flags(job, tile, start, part.flags)
+
+    def _codes(self, tile: Tile, window: Window) -> np.ndarray:
+        """Compute the rejection codes (n, rows, nx) of all values, as `ccdfx.kernels.stack.ranked` defines them."""
+        from ccdfx.kernels.stack.ranked import grown
+
+        job = self.job
+        if self.calls.reject is None:
+            codes = reject_by_function(job, tile.table, window.shape)
+        else:
+            codes = np.empty((len(job.frames), window.pixels), np.uint8)
+            self.calls.reject(tile.table, empty_maps(window.shape, job.kind, 0), codes)
+        codes = codes.reshape(-1, *window.shape)
+        return grown(codes, job.grow) if job.grow >= 1 else codes
+
+    def _average(self, tile: Tile, start: int, codes: np.ndarray, part: Maps) -> None:
+        """Average the values that the codes keep, in the rows of the tile from `start` on."""
+        from ccdfx.kernels.stack.gather import FRAME_MASK
+        from ccdfx.kernels.stack.ranked import KEPT
+
+        rejected = np.ascontiguousarray(codes != KEPT)
+        table = tile.table_from(start * codes.shape[2])
+        table[:, FRAME_MASK] = [mask.ctypes.data for mask in rejected]
+        if self.calls.average is None:
+            average_by_function(self.job, table, rejected, part)
+            return
+        self.calls.average(table, part)
+        _add_flags(tile, start, part.flags, part.flags != 0)
+
+
+def _sendable(job: Job) -> Job:
+    """Return what another process needs of a job: no headers, and of raw files only their layout.
+
+    A rule is sent ready-made if its functions are importable; else the process makes it ready, with the headers.
+    """
+    frames = tuple(
+        dataclasses.replace(frame, header=Header(), data=frame.data if frame.raw is None else None)
+        for frame in job.frames
+    )
+    if job.arrangement is not None and not job.arrangement.picklable:
+        return dataclasses.replace(job, frames=frames, arrangement=None)
+    return dataclasses.replace(job, frames=frames, facts=dataclasses.replace(job.facts, headers=()))
+
+
+def _received(job: Job, wanted: Wanted) -> _Work:
+    if job.reject is not None and job.arrangement is None:
+        job = dataclasses.replace(job, arrangement=arranged(job.reject, job.facts))
+    return _Work(job, wanted)
+
+
+def _maps(job: Job, rows: int, wanted: Wanted) -> Maps:
+    from ccdfx.kernels.stack.averages import VARIANCE_NONE
+
+    wanted = dataclasses.replace(wanted, exposure=wanted.exposure and bool(job.exposures))
+    variance = job.variances != VARIANCE_NONE
+    return empty_maps((rows, job.shape[1]), job.kind, len(job.frames), variance=variance, wanted=wanted)
+
+
+def _add_shared(job: Job, maps: Maps) -> None:
+    """Add the variance of the error that all values have in common, which averaging does not reduce."""
+    from ccdfx.kernels.stack.gather import FACTOR_SCALE
+
+    factor = np.mean(1.0 / job.factors[:, FACTOR_SCALE])
+    number = maps.count if job.average.name == "total" else np.minimum(maps.count, 1)
+    with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
+        maps.variance[:] += variance_as(job.shared * (factor * number) ** 2, job.kind)
+
+
+def _fill_from_codes(job: Job, codes: np.ndarray, part: Maps) -> None:
+    """Fill the maps that follow from the rejection codes: counts, exposure times, rejected frames."""
+    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT
+
+    for counted, code in (
+        (part.count, KEPT),
+        (part.rejected_low, DROPPED_LOW),
+        (part.rejected_high, DROPPED_HIGH),
+    ):
+        if counted.size:
+            counted[:] = (codes == code).sum(axis=0, dtype=np.uint16)
+    if part.exposure.size:
+        part.exposure[:] = _exposure(job, codes == KEPT)
+    if part.rejects.size:
+        rejected = (codes == DROPPED_LOW) | (codes == DROPPED_HIGH)
+        part.rejects[:] = np.packbits(
+            rejected, axis=0, bitorder="little"
+        )  # the first frame is bit 0 of plane 0
+
+
+def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:
+    """Sum the exposure times of the values kept (n, rows, nx) that have weight."""
+    from ccdfx.kernels.stack.gather import FACTOR_WEIGHT
+
+    times = np.where(job.factors[:, FACTOR_WEIGHT] > 0, job.exposures, 0.0)
+    total = np.zeros(kept.shape[1:])
+    for time, one in zip(times, kept, strict=True):
+        total += time * one
+    return total
+
+
+def _keep_ignored_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
+    """Add the flags that make no value bad; they stay on the pixel."""
+    ignored = np.uint8(ALL_FLAGS & ~job.counted)
+    for rows in tile.rows if ignored else ():
+        if rows.flags is not None:
+            flags |= rows.flags[start : start + len(flags)] & ignored
+
+
+def _add_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> None:
+    """Add the flags of all frames, from row `start` of the tile on, at the pixels of `where`."""
+    for rows in tile.rows:
+        if rows.flags is not None:
+            np.bitwise_or(flags, rows.flags[start : start + len(flags)], out=flags, where=where)
+
+
+def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
+    """Yield rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
+    height, width = job.shape
+    row = _bytes_per_row(job)
+    budget = engine.memory // engine.threads
+    around = 2 * math.floor(job.grow) * row
+    if row + around > budget:
+        raise ArgumentError(
+            "memory",
+            f"must hold a row of {len(job.frames)} frames for each of {engine.threads} tiles at a time, "
+            f"{row + around} bytes each",
+            value=engine.memory,
+            remedy="allow more memory, or fewer threads",
+        )
+    rows = (min(budget, max(engine.tile, 2 * around)) - around) // row if row else height
+    rows = max(1, min(rows, -(-TILE_PIXELS // width), -(-height // engine.threads)))
+    for lower in range(0, height, rows):
+        yield lower, min(lower + rows, height)
+
+
+def _bytes_per_row(job: Job) -> int:
+    """Estimate the memory that a row of all frames takes while it is combined."""
+    width = job.shape[1]
+    whole = Window(0, job.shape[0], width)
+    row = sum(frame.bytes_per_row for frame in job.frames)
+    # A frame that does not fill the result is copied, with flags where it is not.
+    row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
+    if job.two_passes:
+        row += len(job.frames) * width * (3 + 2 * job.kind.itemsize)
+    elif job.follows:
+        row += len(job.frames) * width
+    return row

@@ -1,0 +1,4 @@
+"""Displacements between images measured, from stars or by correlation, and images aligned by them.
+
+May import `resampling`.
+"""

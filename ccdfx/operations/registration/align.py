@@ -1,0 +1,282 @@
+"""Alignment: resampling the images of one field onto one pixel grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, UnknownNameError
+from ccdfx.operations.registration.correlation import NEEDED, correlated
+from ccdfx.operations.registration.shifts import SHARE, Shift, index_of, measure_shift, measure_shifts
+from ccdfx.operations.registration.star_match import match_stars
+from ccdfx.operations.resampling.taps import check_kernel
+from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
+from ccdfx.operations.resampling.warp import warp
+from ccdfx.photometry import detection
+from ccdfx.photometry.sources import find_sources, usable
+from ccdfx.records.checks import one_of
+from ccdfx.records.compatibility import require_match, require_same_unit
+from ccdfx.records.image import Image, as_image, as_images
+from ccdfx.records.wcs import astropy_wcs, converted
+
+MEASURED = ("phase", "stars", "wcs")
+WAYS = ("shift", *MEASURED)
+_BENT = 0.25  # pixels by which two WCS may differ from an affine transform
+_NODES = 12
+
+
+def measure_transform(
+    image: Any, *, reference: Any, by: str = "stars", model: str = "similarity", name: str = "image"
+) -> Transform:
+    """Measure the transform that brings `image` onto `reference`.
+
+    Parameters
+    ----------
+    image, reference : Image or 2-D array
+        Of one unit; for "phase" also of one shape, window and binning. Flagged pixels are ignored.
+    by : {"stars", "phase", "wcs"}
+        "stars": from the stars that `find_sources` finds in both, matched by `match_stars` (within 0.4 of
+        their FWHM, at least 1.5 pixels), or, if too few match, as in `measure_shift`. "phase": a shift alone,
+        to a fraction of a pixel, from the cross-correlation of the images, cleaned of hot pixels and of all
+        smooth structure, in the band of frequencies in which they have structure in common. "wcs": from the
+        WCS in the headers, without using the pixels.
+    model : {"similarity", "affine"}
+        For "stars", as in `match_stars`.
+    name : str
+        Name of `image` in error messages.
+
+    Returns
+    -------
+    Transform
+        For "stars" its `pairs` are rows of ``find_sources(image)`` and ``find_sources(reference)``. For "wcs"
+        `rms` and `error` are the rms and the greatest residual of the best affine transform.
+
+    Raises
+    ------
+    AlignmentError
+        No transform is significant against chance; or two WCS between which no affine transform is right
+        within 0.25 pixels.
+    ArgumentError
+        A header without celestial WCS.
+    MismatchError
+        Unit, or for "phase" shape, window or binning differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdfx import similarity, warp
+    >>> rng = np.random.default_rng(1)
+    >>> y, x = np.mgrid[:200, :200]
+    >>> stars = rng.uniform(50, 150, (12, 2))
+    >>> def field(transform):
+    ...     return rng.normal(50, 1, x.shape) + sum(
+    ...         200 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / 5) for a, b in transform.apply(stars)
+    ...     )
+    >>> turned, straight = field(similarity(rotation=5, offset=(8, -9))), field(similarity())
+    >>> found = measure_transform(straight, reference=turned)
+    >>> round(found.rotation, 1), round(found.scale, 2), found.matched > 7
+    (5.0, 1.0, True)
+    """
+    return _measured(
+        as_image(image),
+        as_image(reference, "reference"),
+        one_of("by", by, MEASURED, UnknownNameError),
+        model,
+        name,
+    )
+
+
+def measure_transforms(
+    images: Iterable[Any], *, reference: int = 0, by: str = "stars", model: str = "similarity"
+) -> tuple[Transform | AlignmentError, ...]:
+    """Measure the transforms of all images onto one of them; a failed one is returned as an error.
+
+    Parameters
+    ----------
+    images : iterable of Image or 2-D array
+    reference : int
+        Index of the reference; negative counts from the end.
+    by, model
+        As in `measure_transform`.
+
+    Returns
+    -------
+    tuple of Transform or AlignmentError
+        One per image. Errors are returned, not raised, so that a frame can be left out with a known reason.
+
+    Raises
+    ------
+    ArgumentError, MismatchError
+        As `measure_transform`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sky = np.random.default_rng(1).normal(0, 1, (2, 64, 64))
+    >>> one, two = measure_transforms(sky)
+    >>> one.method, type(two).__name__
+    ('reference', 'AlignmentError')
+    """
+    frames = as_images(images)
+    base = index_of(reference, len(frames))
+    one_of("by", by, MEASURED, UnknownNameError)
+    return tuple(
+        Transform(method="reference")
+        if i == base
+        else tried(_measured, frame, frames[base], by, model, f"images[{i}]")
+        for i, frame in enumerate(frames)
+    )
+
+
+def align(
+    images: Iterable[Any], *, reference: int = 0, by: str = "shift", kernel: str = "spline"
+) -> list[Image]:
+    """Resample all images onto the pixel grid of one of them.
+
+    Parameters
+    ----------
+    images : iterable of Image or 2-D array
+    reference : int
+        Index of the reference, which is returned unchanged.
+    by : {"shift", "phase", "stars", "wcs"}
+        "shift": a shift from the stars, or from the correlation if there are too few (`measure_shifts`).
+        "phase": a shift from the correlation alone. "stars": rotation, scale, mirror and shift, where needed,
+        from the stars. "wcs": from the headers. See `measure_transform` for the last three and for residuals.
+    kernel : {"spline", "lanczos"}
+        As in `shift` and `warp`, which describe what happens to mask, variance, header and flux.
+
+    Returns
+    -------
+    list of Image
+        With the shape and range of the reference.
+
+    Raises
+    ------
+    AlignmentError
+        Raised for the first image that cannot be aligned; `measure_shifts` and `measure_transforms` return
+        all errors.
+    ArgumentError
+        With "wcs", a header without celestial WCS.
+    MismatchError
+        Units differ; with "shift" and "phase", also shape, window or binning.
+    UnknownNameError
+        Unknown `kernel` or `by`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [image.shape for image in align([np.eye(8)])]
+    [(8, 8)]
+    """
+    frames = as_images(images)
+    check_kernel(kernel)
+    found: tuple[Shift | Transform | AlignmentError, ...]
+    if one_of("by", by, WAYS, UnknownNameError) == "shift":
+        found = measure_shifts(frames, reference=reference)
+    else:
+        found = measure_transforms(frames, reference=reference, by=by)
+    base = frames[index_of(reference, len(frames))]
+    out = []
+    for frame, step in zip(frames, found, strict=True):
+        if isinstance(step, AlignmentError):
+            raise step
+        if step.method == "reference":
+            out.append(frame)
+        else:
+            laid = warp(frame, transform=step, shape=base.shape, kernel=kernel)
+            out.append(laid.replace(range=base.range))
+    return out
+
+
+def _measured(image: Image, reference: Image, by: str, model: str, name: str) -> Transform:
+    require_same_unit(reference, image, name)
+    if by == "phase":
+        return _by_phase(image, reference, name)
+    if by == "wcs":
+        return _by_wcs(image, reference, name)
+    return _by_stars(image, reference, model, name)
+
+
+def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transform:
+    tables = find_sources(image), find_sources(reference)
+    # Centroids of wide stars scatter more.
+    widths = [float(np.median(table["fwhm"])) for table in tables if len(table)]
+    tolerance = max(1.5, 0.4 * max(widths, default=0.0))
+    try:
+        return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
+    except AlignmentError as unmatched:
+        if image.shape != reference.shape:
+            raise
+        # A shift has fewer free parameters, so that fewer stars make it significant.
+        try:
+            step = measure_shift(image, reference=reference, name=name)
+        except AlignmentError:
+            raise unmatched from None
+    return Transform(offset=(step.dx, step.dy), error=step.error, method=step.method)
+
+
+def _by_phase(image: Image, reference: Image, name: str) -> Transform:
+    require_match(reference, image, name)
+    ny, nx = image.shape
+    planes = [detection.prepared(one.array, usable(one)) for one in (reference, image)]
+    peak = correlated(planes[0], planes[1], (SHARE * nx, SHARE * ny))
+    if not peak.certain:
+        raise AlignmentError(
+            name,
+            f"cannot be correlated with the reference: the highest peak stands {peak.height:.1f} sigma high "
+            f"({NEEDED:.0f} needed), {peak.alone:.1f} times its next, with {peak.alike:.0%} of the structure in common",
+            remedy="align by stars, or give a reference that shares more of the field",
+        )
+    return Transform(
+        offset=(float(peak.step[0]), float(peak.step[1])), error=float(peak.error), method="correlation"
+    )
+
+
+def _by_wcs(image: Image, reference: Image, name: str) -> Transform:
+    """Fit the affine transform that a grid of pixels follows from one WCS to the other."""
+    systems = []
+    for one, called in ((image, name), (reference, "reference")):
+        system = astropy_wcs(one.header)
+        if system is None:
+            raise ArgumentError(called, "must have a celestial WCS", remedy="align by stars")
+        systems.append(system)
+    ny, nx = image.shape
+    x, y = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, _NODES), np.linspace(0, ny - 1, _NODES))
+    )
+    there = _across(systems[0], systems[1], x, y)
+    basis = np.column_stack([x - x.mean(), y - y.mean(), np.ones_like(x)])
+    known = np.isfinite(there).all()
+    solution = np.linalg.lstsq(basis, there if known else np.zeros_like(there), rcond=None)[0]
+    far = np.hypot(*(there - basis @ solution).T)
+    if not known or far.max() > _BENT:
+        raise AlignmentError(
+            name,
+            f"must lie on the reference under one affine transform within {_BENT} pixels, as its WCS does not",
+            value=round(float(far.max()), 2) if known else "another part of the sky",
+            remedy="project it with reproject_image of ccdfx-reproject",
+        )
+    matrix = solution[:2].T
+    (xx, xy), (yx, yy) = matrix.tolist()
+    offset = solution[2] - matrix @ (x.mean(), y.mean())
+    rms = float(np.sqrt((far**2).mean()))
+    return Transform(
+        ((xx, xy), (yx, yy)),
+        (float(offset[0]), float(offset[1])),
+        rms=rms,
+        error=float(far.max()),
+        method="wcs",
+    )
+
+
+def _across(system: Any, other: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Convert pixels to those of the other WCS, (n, 2); return NaN if that does not converge."""
+    from astropy.wcs import NoConvergence
+
+    try:
+        world = converted(system, other, system.all_pix2world(x, y, 0))
+        return np.column_stack(other.all_world2pix(*world, 0))
+    except NoConvergence:
+        return np.full((x.size, 2), np.nan)

@@ -1,0 +1,320 @@
+"""Matching of two star lists: rotated, scaled, mirrored, of different depth, and with spurious detections."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, UnknownNameError
+from ccdfx.operations.registration.shifts import CERTAIN, mutual_pairs, poisson_tail
+from ccdfx.operations.registration.triangles import candidates
+from ccdfx.operations.resampling.transform import AlignmentError, Transform
+from ccdfx.records.checks import one_of, pair, real
+from ccdfx.records.positions import as_pairs, fields_of
+
+TRANSFORM_MODELS = ("similarity", "affine")
+FREE = {"shift": 2, "similarity": 4, "affine": 6}
+"""Numbers that a model has."""
+_BRIGHTEST = 150
+_MOST = 2000
+_DEPTHS = (25, 50)
+_SIGNIFICANT = 4.0
+_STUCK = 0.5  # pixels: sources that move by less may be fixed to the detector
+
+
+class _Fit(NamedTuple):
+    matrix: np.ndarray
+    offset: np.ndarray
+    pairs: np.ndarray  # rows of image, reference
+    rms: float
+    error: float
+    matrix_error: float
+    chance: float
+
+
+def match_stars(
+    stars: Any,
+    *,
+    reference: Any,
+    model: str = "similarity",
+    tolerance: float = 1.5,
+    scales: tuple[float, float] = (0.5, 2.0),
+    name: str = "stars",
+) -> Transform:
+    """Find the transform from one list of stars to another, at any rotation and with or without mirroring.
+
+    Triangles of bright stars that have the same shape in both lists vote for a similarity; the candidates
+    with most votes are tested on more stars, and the one least probable by chance is refined on all. The
+    lists may differ in depth, and half of either may be spurious detections. A match of sources that stay on
+    their pixels (detector blemishes) is used only where the other sources do not agree on another transform.
+
+    Parameters
+    ----------
+    stars, reference : tables with `x` and `y`, as from `find_sources`, or arrays (n, 2) of x, y
+        In pixels. Tables with `flux` are sorted by it; arrays must have the brightest star first. Columns
+        `snr` and `fwhm`, where present, determine the weights of the stars.
+    model : {"similarity", "affine"}
+        What is fitted to the matched stars: rotation, scale, mirror and shift (a shift alone where nothing
+        else is significant at 4 sigma), or any matrix, which allows for a little shear.
+    tolerance : float
+        The largest distance between two matched stars, in pixels of the reference. Distortion must be
+        smaller.
+    scales : (low, high)
+        Limits of the scale, in pixels of the reference per pixel of the image.
+    name : str
+        The name of `stars` in errors.
+
+    Returns
+    -------
+    Transform
+
+    Raises
+    ------
+    AlignmentError
+        When any transform found would also arise by chance in more than one of 10,000 pairs of unrelated
+        fields.
+    ArgumentError, ArgumentTypeError, UnknownNameError
+        When an input is no list of stars, tolerance or scales are not positive, or the model is unknown.
+
+    Notes
+    -----
+    Triangles: Groth 1986 (AJ 91, 1244), with votes in the space of the four parameters. `Transform.chance` is
+    the number of similarities that two stars of each list can define, times the Poisson probability that as
+    many further stars match by chance, which is measured with the image displaced by a few pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ccdfx import similarity
+    >>> rng = np.random.default_rng(1)
+    >>> field = rng.uniform(0, 1000, (40, 2))
+    >>> turned = similarity(rotation=177, scale=0.9, offset=(950, 950)).apply(field)
+    >>> found = match_stars(field[5:], reference=turned[:30])
+    >>> round(found.rotation, 6), round(found.scale, 6), found.matched, found.pairs[0]
+    (177.0, 0.9, 25, (0, 5))
+    """
+    one_of("model", model, TRANSFORM_MODELS, UnknownNameError)
+    tolerance = real("tolerance", tolerance, above=0, remedy="give pixels")
+    limits = _limits(scales)
+    image, target = star_list(stars, name), star_list(reference, "reference")
+    best = _best(target, image, tolerance, limits)
+    if best is not None and best.chance <= CERTAIN and _stuck(best, image):
+        rest = target.without(best.pairs[:, 1]), image.without(best.pairs[:, 0])
+        other = _best(*rest, tolerance, limits)
+        if other is not None and other.chance <= CERTAIN:
+            (target, image), best = rest, other
+    if best is None or best.chance > CERTAIN:
+        raise AlignmentError(
+            name,
+            f"cannot be matched: of {len(image.places)} stars here and {len(target.places)} in the reference "
+            + (
+                f"{len(best.pairs)} agree on a transform, and unrelated fields would offer {best.chance:.2g} as good "
+                f"(less than {CERTAIN:g} needed)"
+                if best is not None
+                else "no four agree on a transform"
+            ),
+            remedy="find more stars with a lower threshold, or give a reference that shares more of the field",
+        )
+    fit = _grown(target, image, best, tolerance, model)
+    if model == "similarity":
+        fit = _plain(target, image, fit)
+    (xx, xy), (yx, yy) = fit.matrix.tolist()
+    pairs = np.column_stack([image.rows[fit.pairs[:, 0]], target.rows[fit.pairs[:, 1]]])
+    return Transform(
+        ((xx, xy), (yx, yy)),
+        (float(fit.offset[0]), float(fit.offset[1])),
+        rms=fit.rms,
+        error=fit.error,
+        matrix_error=fit.matrix_error,
+        chance=fit.chance,
+        pairs=tuple((int(i), int(j)) for i, j in pairs[np.argsort(pairs[:, 0])]),
+        method="stars",
+    )
+
+
+def fitted_transform(
+    there: np.ndarray, here: np.ndarray, weights: np.ndarray, model: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit matrix and offset from positions `here` to positions `there` by weighted least squares.
+
+    A similarity takes the parity that fits better; a "shift" keeps the identity matrix.
+    """
+    middles = [np.average(places, axis=0, weights=weights) for places in (there, here)]
+    p, q = there - middles[0], here - middles[1]
+    cross = (weights[:, None] * p).T @ q
+    if model == "shift":
+        matrix = np.eye(2)
+    elif model == "affine":
+        matrix = cross @ np.linalg.pinv((weights[:, None] * q).T @ q)
+    else:
+        power = float((weights[:, None] * q**2).sum())
+        (xx, xy), (yx, yy) = cross
+        turned, mirrored = (xx + yy, yx - xy), (xx - yy, yx + xy)
+        if math.hypot(*turned) >= math.hypot(*mirrored):
+            c, s = np.array(turned) / power
+            matrix = np.array([[c, -s], [s, c]])
+        else:
+            c, s = np.array(mirrored) / power
+            matrix = np.array([[c, s], [s, -c]])
+    return matrix, middles[0] - matrix @ middles[1]
+
+
+def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float]) -> _Fit | None:
+    """Find the transform least probable by chance; use more triangles where few bright stars do not suffice."""
+    best = None
+    for depth in _DEPTHS:
+        bright = [places[:depth, 0] + 1j * places[:depth, 1] for places in (reference.places, image.places)]
+        for one in candidates(bright[0], bright[1], tolerance, scales):
+            mirror = -1.0 if one.flip else 1.0
+            matrix = np.array([[one.a.real, -one.a.imag * mirror], [one.a.imag, one.a.real * mirror]])
+            start = _Fit(matrix, np.array([one.b.real, one.b.imag]), np.empty((0, 2), int), 0, 0, 0, 1.0)
+            found = _judged(reference, image, start, tolerance)
+            if found is not None and (best is None or found.chance < best.chance):
+                best = found
+            if best is not None and best.chance < CERTAIN**2:
+                return best
+        if best is not None and best.chance <= CERTAIN:
+            return best
+    return best
+
+
+def _judged(reference: StarList, image: StarList, start: _Fit, tolerance: float) -> _Fit | None:
+    """Refine a candidate on the brightest stars and compute its `chance`; None with fewer than four pairs."""
+    there, here = reference.places[:_BRIGHTEST], image.places[:_BRIGHTEST]
+    matrix, offset = start.matrix, start.offset
+    pairs = np.empty((0, 2), np.int64)
+    for reach in (2 * tolerance, tolerance, tolerance, tolerance):
+        pairs = mutual_pairs(there, here @ matrix.T + offset, np.zeros(2), reach)
+        if len(pairs) < 4:
+            return None
+        squares = reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]]
+        matrix, offset = fitted_transform(there[pairs[:, 0]], here[pairs[:, 1]], 1 / squares, "similarity")
+    moved = here @ matrix.T + offset
+    gaps = there[pairs[:, 0]] - moved[pairs[:, 1]]
+    rms = float(np.sqrt((gaps**2).sum(axis=1).mean()))
+    # Stars that agree much better than the tolerance are less probable by chance.
+    closer = min(max(2.5 * rms, 0.3), tolerance)
+    chance = min(2 * _chance(there, moved, reach) for reach in (tolerance, closer))
+    return _Fit(matrix, offset, pairs[:, ::-1], rms, math.inf, math.inf, min(chance, 1e9))
+
+
+def _chance(there: np.ndarray, moved: np.ndarray, reach: float) -> float:
+    """Estimate how many transforms of unrelated lists give as many pairs, from displaced positions."""
+    count = len(mutual_pairs(there, moved, np.zeros(2), reach))
+    area = float(np.prod(np.ptp(moved, axis=0) + 4 * reach))
+    uniform = len(there) * len(moved) * math.pi * reach**2 / area
+    # Two pairs define a similarity and always agree; both parities are counted.
+    hypotheses = float(len(there) * (len(there) - 1) * len(moved) * (len(moved) - 1))
+    least = hypotheses * poisson_tail(count - 2, uniform)
+    if least > CERTAIN:
+        return least
+    steps = [(far, n * np.pi / 4 + far) for far in (4 * reach, 8 * reach) for n in range(8)]
+    nearby = [
+        len(mutual_pairs(there, moved, far * np.array([math.cos(angle), math.sin(angle)]), reach))
+        for far, angle in steps
+    ]
+    return hypotheses * poisson_tail(count - 2, max(sum(nearby) / len(nearby), uniform))
+
+
+def _grown(reference: StarList, image: StarList, start: _Fit, tolerance: float, model: str) -> _Fit:
+    """Fit the transform to all stars that agree, weighted by their errors, and estimate its own errors."""
+    there, here = reference.places[:_MOST], image.places[:_MOST]
+    free = FREE[model]
+    pairs, reach = start.pairs[:, ::-1], tolerance
+    for _ in range(5):
+        squares = reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]]
+        matrix, offset = fitted_transform(there[pairs[:, 0]], here[pairs[:, 1]], 1 / squares, model)
+        now = mutual_pairs(there, here @ matrix.T + offset, np.zeros(2), reach)
+        if 2 * len(now) < free + 4:
+            break
+        pairs = now
+        gaps = there[pairs[:, 0]] - here[pairs[:, 1]] @ matrix.T - offset
+        reach = min(tolerance, max(4 * float(np.median(np.hypot(*gaps.T))), 0.1))
+    return _Fit(
+        matrix, offset, pairs[:, ::-1], *_scatter(reference, image, matrix, offset, pairs, free), start.chance
+    )
+
+
+def _scatter(
+    reference: StarList, image: StarList, matrix: np.ndarray, offset: np.ndarray, pairs: np.ndarray, free: int
+) -> tuple[float, float, float]:
+    """Compute the rms distance of the pairs, and the standard errors of the middle and of the matrix."""
+    places = image.places[pairs[:, 1]]
+    gaps = reference.places[pairs[:, 0]] - places @ matrix.T - offset
+    weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
+    rms = float(np.sqrt((gaps**2).sum(axis=1).mean()))
+    return (rms, *_errors(gaps, places, weights, free))
+
+
+def _plain(reference: StarList, image: StarList, fit: _Fit) -> _Fit:
+    """Reduce the fit to a shift where rotation and scale are not significant at any of the stars."""
+    pairs = fit.pairs[:, ::-1]
+    places = image.places[pairs[:, 1]]
+    weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
+    matrix, offset = fitted_transform(reference.places[pairs[:, 0]], places, weights, "shift")
+    moved = places @ (fit.matrix - matrix).T + fit.offset - offset
+    far = np.hypot(*(places - np.average(places, axis=0, weights=weights)).T)
+    if (np.hypot(*moved.T) > _SIGNIFICANT * np.hypot(fit.error, far * fit.matrix_error)).any():
+        return fit
+    known = _scatter(reference, image, matrix, offset, pairs, FREE["shift"])
+    return fit._replace(matrix=matrix, offset=offset, rms=known[0], error=known[1], matrix_error=known[2])
+
+
+def _errors(gaps: np.ndarray, places: np.ndarray, weights: np.ndarray, free: int) -> tuple[float, float]:
+    """Compute the standard errors of a position in the middle and of a matrix element from the residuals."""
+    scatter = float((weights[:, None] * gaps**2).sum() / max(2 * len(gaps) - free, 1))
+    middle = np.average(places, axis=0, weights=weights)
+    second = (weights[:, None] * (places - middle)).T @ (places - middle)
+    least = float(np.linalg.eigvalsh(second)[0]) if free == 6 else float(np.trace(second))
+    return math.sqrt(scatter / float(weights.sum())), math.sqrt(
+        scatter / max(least, 1e-300)
+    ) if free > 2 else 0.0
+
+
+def _stuck(fit: _Fit, image: StarList) -> bool:
+    places = image.places[fit.pairs[:, 0]]
+    return float(np.abs(places @ fit.matrix.T + fit.offset - places).max()) < _STUCK
+
+
+def _limits(scales: Any) -> tuple[float, float]:
+    low, high = pair("scales", scales, remedy="give (low, high), such as (0.5, 2.0)")
+    if not 0 < low <= high < math.inf:
+        raise ArgumentError(
+            "scales",
+            "must be 0 < low <= high",
+            value=scales,
+            remedy="give limits around the ratio of the pixels",
+        )
+    return low, high
+
+
+_FLOOR = 0.03  # pixels: error of a centroid that remains from undersampling
+
+
+class StarList(NamedTuple):
+    """Stars, brightest first: positions (n, 2), squared errors in pixels, and rows in the input."""
+
+    places: np.ndarray
+    squares: np.ndarray
+    rows: np.ndarray
+
+    def without(self, which: np.ndarray) -> StarList:
+        """Return the list without the stars `which`."""
+        keep = np.ones(len(self.places), bool)
+        keep[which] = False
+        return StarList(*(column[keep] for column in self))
+
+
+def star_list(stars: Any, name: str) -> StarList:
+    """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`."""
+    places, names = as_pairs(name, stars), fields_of(stars)
+    flux, snr, fwhm = (
+        np.asarray(stars[key], float) if key in names else None for key in ("flux", "snr", "fwhm")
+    )
+    rows = np.arange(len(places)) if flux is None else np.argsort(-flux, kind="stable")
+    known = np.zeros(len(places))
+    if snr is not None:
+        known = ((3.0 if fwhm is None else fwhm) / np.maximum(snr, 1)) ** 2 / 2
+    return StarList(places[rows], known[rows] + _FLOOR**2, rows)

@@ -1,0 +1,231 @@
+"""Rejection rules with a known noise: from the detector model, or from the variances of the frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ccdfx.errors import ArgumentError
+from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts, checked, clip_numbers
+from ccdfx.records.checks import real
+from ccdfx.records.parameters import frozen
+
+Detector = float | tuple[float, ...] | str
+
+
+def ccd_clip(
+    *,
+    gain: Detector = 1.0,
+    readnoise: Detector = 0.0,
+    sensitivity: Detector = 0.0,
+    low: float = 3.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    grow: float = 0.0,
+    scaled: bool = True,
+) -> Rejection:
+    """Drop values that lie further from the centre than the noise of the detector allows.
+
+    At the centre c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2.
+    Where frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)),
+    divided by s. The rule is repeated while at least 2 values remain. About the mean, the centre of every
+    pass is the mean without one minimum and one maximum.
+
+    Parameters
+    ----------
+    gain : float, sequence of float, or str
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
+    readnoise : float, sequence of float, or str
+        e- rms.
+    sensitivity : float, sequence of float, or str
+        Noise that grows with the signal, as a fraction of it.
+    low, high : float
+        In sigma; infinity turns a side off.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
+    scaled : bool
+        Whether the noise of scaled frames is computed from their raw level, or else from the scaled values.
+
+    Raises
+    ------
+    ArgumentError
+        By `combine`, when the number of values is not that of the frames, or a header lacks the keyword.
+
+    Examples
+    --------
+    >>> ccd_clip(gain=2.0, readnoise=5.0).parameters["gain"]
+    2.0
+    """
+    parameters = checked(
+        gain=_detector_option("gain", gain, above=0.0),
+        readnoise=_detector_option("readnoise", readnoise, least=0.0),
+        sensitivity=_detector_option("sensitivity", sensitivity, least=0.0),
+        low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled,
+    )  # fmt: skip
+    return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, parameters)
+
+
+def cr_reject(
+    *,
+    gain: Detector = 1.0,
+    readnoise: Detector = 0.0,
+    sensitivity: Detector = 0.0,
+    high: float = 3.0,
+    center: str = "median",
+    keep: int = 0,
+    grow: float = 0.0,
+    scaled: bool = True,
+) -> Rejection:
+    """Drop values that lie further above the centre than the detector noise allows, and none below it.
+
+    This is `ccd_clip` without a lower limit, for cosmic rays, which only add signal.
+
+    Parameters
+    ----------
+    gain : float, sequence of float, or str
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
+    readnoise : float, sequence of float, or str
+        e- rms.
+    sensitivity : float, sequence of float, or str
+        Noise that grows with the signal, as a fraction of it.
+    high : float
+        In sigma.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
+    scaled : bool
+        As in `ccd_clip`.
+
+    Examples
+    --------
+    >>> cr_reject(gain=2.0, readnoise=5.0, high=4).parameters["high"]
+    4.0
+    """
+    same = ccd_clip(
+        gain=gain, readnoise=readnoise, sensitivity=sensitivity, high=high, center=center, keep=keep, grow=grow,
+        scaled=scaled,
+    )  # fmt: skip
+    options = {name: value for name, value in same.parameters.items() if name != "low"}
+    return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
+
+
+def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
+    """Check a detector option: a number, a tuple of numbers, or a keyword."""
+    if isinstance(value, str):
+        if not value.strip():
+            raise ArgumentError(
+                name,
+                "must be a number or the name of a header keyword",
+                value=value,
+                remedy="give such as 'GAIN'",
+            )
+        return value.strip().upper()
+    if isinstance(value, Iterable) and not isinstance(value, bytes) and getattr(value, "shape", None) != ():
+        numbers = tuple(real(name, number, **bounds) for number in value)
+        if not numbers:
+            raise ArgumentError(
+                name, "must be one for each frame", value=value, remedy="give a number for all"
+            )
+        return numbers
+    return real(name, value, **bounds)
+
+
+def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
+    """Return the value of the option for each frame."""
+    if isinstance(value, str):
+        bounds: dict[str, Any] = {"above": 0.0} if name == "gain" else {"least": 0.0}
+        found = []
+        for number, header in enumerate(facts.headers):
+            entry = header.number(value)
+            if entry is None:
+                raise ArgumentError(
+                    f"frames[{number}]",
+                    f"must have the header keyword {value} for {name}",
+                    remedy="give a number",
+                )
+            found.append(real(f"{value} of frames[{number}]", entry, **bounds))
+        return found
+    if isinstance(value, float):
+        return [value] * facts.count
+    if len(value) != facts.count:
+        raise ArgumentError(
+            name,
+            f"must be one for each of the {facts.count} frames",
+            value=len(value),
+            remedy="give as many, or one number for all",
+        )
+    return list(value)
+
+
+def _arrange_cr_reject(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    return _arrange_ccd_clip({**parameters, "low": math.inf}, facts)
+
+
+def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.rules.noise import ccd_clip_mean_rule, ccd_clip_median_rule
+
+    names = ("gain", "readnoise", "sensitivity")
+    detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
+    follow = parameters["scaled"]
+    rows = tuple(
+        (facts.scales[j] if follow else 1.0, facts.zeros[j] if follow else 0.0, (r / g) ** 2, 1.0 / g, s**2)
+        for j, (g, r, s) in enumerate(detectors)
+    )
+    if len(set(rows)) == 1:
+        rows = rows[:1]
+    rule = {"median": ccd_clip_median_rule, "mean": ccd_clip_mean_rule}[parameters["center"]]
+    return Arrangement(rule, clip_numbers(parameters), rows)
+
+
+def variance_clip(
+    *, low: float = 3.0, high: float = 3.0, center: str = "median", keep: int = 0, grow: float = 0.0
+) -> Rejection:
+    """Drop values that lie more than `low` or `high` times their own standard deviation from the centre.
+
+    The standard deviation of each value is the square root of its variance; all frames must have variances.
+    The rule is repeated while at least 2 values remain. About the median, the centre of every pass is the
+    median of the values kept; about the mean, it is the mean without one minimum and one maximum. A value
+    whose variance is 0 stays.
+
+    Parameters
+    ----------
+    low, high : float
+        In standard deviations; infinity turns a side off.
+    center : {"median", "mean"}
+    keep : int
+        As in `sigma_clip`.
+    grow : float
+        As in `sigma_clip`.
+
+    Raises
+    ------
+    ArgumentError
+        By `combine`, when a frame has no variance.
+
+    Examples
+    --------
+    >>> variance_clip(low=5)
+    variance_clip(low=5.0, high=3.0, center='median', keep=0, grow=0.0)
+    """
+    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow)
+    return Rejection("variance_clip", variance_clip, _arrange_variance_clip, parameters)
+
+
+def _arrange_variance_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    from ccdfx.kernels.rules.noise import variance_clip_mean_rule, variance_clip_median_rule
+
+    if not facts.variances:
+        raise ArgumentError(
+            "variance_clip",
+            "needs a variance of every frame",
+            remedy="give it by ccdfx.add_variance, or use ccd_clip",
+        )
+    rule = {"median": variance_clip_median_rule, "mean": variance_clip_mean_rule}[parameters["center"]]
+    return Arrangement(rule, clip_numbers(parameters), variances=True)

@@ -1,0 +1,4 @@
+"""Images moved onto other pixels: shifts, affine transforms, and the weights that interpolate.
+
+Imports no other room of operations.
+"""

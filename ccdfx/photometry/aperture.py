@@ -1,0 +1,111 @@
+"""Fluxes of sources in circular apertures, above the median of a ring around each.
+
+Positions are 0-based pixel coordinates of the array: (0, 0) is the centre of its first pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.kernels.image.apertures import aperture_sums
+from ccdfx.kernels.image.bad_pixels import filled
+from ccdfx.records.checks import pair, real
+from ccdfx.records.flags import Flag, own_flags
+from ccdfx.records.image import as_image
+from ccdfx.records.planes import variance_as, working_dtype
+from ccdfx.records.positions import as_pairs
+
+PHOTOMETRY = np.dtype(
+    [(name, np.float64) for name in ("x", "y", "flux", "variance", "background", "area", "masked_area")]
+    + [("flags", np.uint8)]
+)
+
+
+def aperture_photometry(
+    image: Any, positions: Any, *, radius: float, annulus: Sequence[float] | None = None
+) -> np.ndarray:
+    """Measure fluxes in circular apertures, each pixel weighted with exactly its area inside the circle.
+
+    Parameters
+    ----------
+    image : Image or 2-D array
+    positions : array_like (n, 2) of x, y, or a table with fields `x` and `y`
+    radius : float
+        Radius of the aperture, in pixels.
+    annulus : (inner, outer), optional
+        Radii of a ring around each position; its median, clipped at 3 sigma, is subtracted as background.
+
+    Returns
+    -------
+    numpy.ndarray, structured, in the order of the positions
+        `x`, `y`, `flux`, `variance`, `background` (per pixel), `area` (pixels of the aperture inside the
+        frame), `masked_area` (of which bad), `flags` (OR over the aperture, NO_DATA where it leaves the
+        frame). A bad pixel is replaced by the mean of its nearest good neighbours, and its flag is set: drop
+        flagged sources where that is not sufficient. Without a good pixel in the aperture, or in the ring,
+        flux and variance are NaN. `variance` is the sum of squared weights times the variance of the image
+        (where it has none, that of the scatter in the ring: the noise of the sky alone), plus that of the
+        background: area^2 pi/2 scatter^2 / n for a median of n.
+
+    Raises
+    ------
+    ArgumentError
+        Radii that are not positive or not in order; positions that are not pairs of finite numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> star = np.full((15, 15), 10.0)
+    >>> star[7, 7] += 100
+    >>> float(aperture_photometry(star, [(7, 7)], radius=3, annulus=(4, 6))["flux"].round(6)[0])
+    100.0
+    """
+    image = as_image(image)
+    radius = real("radius", radius, above=0, remedy="give pixels")
+    inner, outer = _annulus(annulus, radius)
+    places = as_pairs("positions", positions)
+    good = image.good
+    flags = own_flags(image.mask, good)
+    dtype = np.result_type(working_dtype(image.array), np.float32)
+    values = filled(image.array.astype(dtype), good)
+    if image.variance is None:
+        variance = np.ones(image.shape, dtype)
+    else:
+        variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
+    sums = np.zeros((len(places), 8))
+    aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
+    return _table(places, sums, radius, outer > 0, image.variance is not None)
+
+
+def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, known: bool) -> np.ndarray:
+    total, noise, area, masked, flags, level, scatter, count = sums.T
+    table = np.zeros(len(places), PHOTOMETRY)
+    table["x"], table["y"] = places.T
+    table["background"] = np.where(count > 0, level, np.nan) if ring else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # sums and squares may overflow or be NaN
+        table["flux"] = total - area * table["background"]
+        own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
+        table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
+    table["area"], table["masked_area"], table["flags"] = area, masked, flags
+    table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
+    nothing = (area - masked <= 1e-9) | (ring & (count == 0))
+    table["flux"][nothing] = table["variance"][nothing] = np.nan
+    return table
+
+
+def _annulus(annulus: Any, radius: float) -> tuple[float, float]:
+    if annulus is None:
+        return 0.0, 0.0
+    inner, outer = pair("annulus", annulus, remedy="give radii (inner, outer); None takes no background")
+    if not (radius <= inner < outer < math.inf):
+        raise ArgumentError(
+            "annulus",
+            f"must be radius {radius:g} <= inner < outer",
+            value=(inner, outer),
+            remedy="give a ring outside the aperture",
+        )
+    return inner, outer

@@ -1,0 +1,89 @@
+"""Header keywords that an image has as properties: unit, band, zero point, pixel scale; and those of sections."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ccdfx.errors import ArgumentTypeError
+from ccdfx.records.checks import real
+from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.wcs import celestial_wcs
+
+_TEXTS = {"unit": "BUNIT", "band": "FILTER"}
+
+
+def text_of(header: Header, keyword: str, lower: bool = False) -> str | None:
+    """Return the text of a card, or None where it is absent, undefined or empty."""
+    value = header.get(keyword)
+    text = "" if value is None else str(value).strip()
+    return (text.lower() if lower else text) or None
+
+
+def with_keyword(header: Header, name: str, value: Any) -> Header:
+    """Set unit, band, zero point or pixel scale in a header; remove other keywords of that meaning."""
+    if name in _TEXTS:
+        if not (value is None or isinstance(value, str)):
+            raise ArgumentTypeError(name, "must be a str or None", value=value, remedy="give its name")
+        return header.remove(_TEXTS[name]) if value is None else header.set(_TEXTS[name], value)
+    if name == "zero_point":
+        header = header.remove(*ZERO_POINTS)
+        return header if value is None else header.set("ZEROPT", real(name, value, remedy="give magnitudes"))
+    header = header.remove(*PIXEL_SCALES)
+    if value is None:
+        return header
+    pair = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
+    x, y = (real(name, number, above=0, remedy="give arcsec, one number or (x, y)") for number in pair)
+    return header.set("PIXSCAL1", x, "arcsec").set("PIXSCAL2", y, "arcsec")
+
+
+ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
+PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
+
+
+def pixel_scale(header: Header) -> tuple[float, float] | None:
+    """Return arcsec per pixel (x, y) from PIXSCAL1/2, PIXSCALE or the celestial WCS; None if unknown.
+
+    >>> pixel_scale(Header({"PIXSCALE": 0.37}))
+    (0.37, 0.37)
+    """
+    pair = lenient_number(header, "PIXSCAL1"), lenient_number(header, "PIXSCAL2")
+    if pair[0] and pair[1]:
+        return abs(pair[0]), abs(pair[1])
+    single = lenient_number(header, "PIXSCALE")
+    if single:
+        return abs(single), abs(single)
+    matrix = _matrix(header)
+    if matrix is None or not celestial_wcs(header):
+        return None
+    (xx, xy), (yx, yy) = matrix
+    factors = {"deg": 3600.0, "": 3600.0, "arcmin": 60.0, "arcsec": 1.0}
+    unit = str(header.get("CUNIT1") or "deg").strip().lower()
+    if unit not in factors:
+        return None
+    scale = math.hypot(xx, yx) * factors[unit], math.hypot(xy, yy) * factors[unit]
+    return scale if min(scale) > 0 and all(map(math.isfinite, scale)) else None
+
+
+def zero_point(header: Header) -> float | None:
+    """Return the photometric zero point in mag, from ZEROPOINT (as HIERARCH), ZEROPNT or ZEROPT."""
+    for keyword in ZERO_POINTS:
+        value = lenient_number(header, keyword)
+        if value is not None:
+            return value
+    return None
+
+
+def _matrix(header: Header) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    cd = [[lenient_number(header, f"CD{i}_{j}") for j in "12"] for i in "12"]
+    if any(value is not None for row in cd for value in row):
+        return tuple(tuple(value or 0.0 for value in row) for row in cd)  # type: ignore[return-value]
+    step = lenient_number(header, "CDELT1"), lenient_number(header, "CDELT2")
+    if step[0] is None or step[1] is None:
+        return None
+    pc = [[lenient_number(header, f"PC{i}_{j}") for j in "12"] for i in "12"]
+    identity = ((1.0, 0.0), (0.0, 1.0))
+    return tuple(  # type: ignore[return-value]
+        tuple((identity[i][j] if pc[i][j] is None else pc[i][j]) * (step[i] or 0.0) for j in (0, 1))  # type: ignore[operator]
+        for i in (0, 1)
+    )
