@@ -276,6 +276,16 @@ def camera(
     return flats, zeros
 
 
+def camera_of_gains(gains: tuple[float, ...]) -> tuple[list[Image], list[Image]]:
+    """Flats of even pixels, the next brighter than the one before, of which each has a gain, and two biases."""
+    rng, shape = np.random.default_rng(5), (192, 192)
+    flats = [
+        add_noise(np.full(shape, 10000.0 + 1000.0 * number), model=ccd_noise(gain, 9.0), rng=rng)
+        for number, gain in enumerate(gains)
+    ]
+    return flats, [add_noise(np.zeros(shape), model=ccd_noise(gains[0], 9.0), rng=rng) for _ in range(2)]
+
+
 @pytest.mark.parametrize("levels", [(20000.0, 30000.0), (2000.0, 2000.0), (400.0, 700.0, 500.0, 900.0)])
 def test_gain_and_read_noise_of_a_simulated_camera_come_back(levels: tuple[float, ...]) -> None:
     fit = fit_noise(*camera(1, levels=levels))
@@ -328,6 +338,18 @@ def test_a_camera_of_equal_pixels_has_no_sensitivity_noise() -> None:
         assert fit.sensitivity < 0.0015 and 1e-4 < fit.sensitivity_error < 0.0015
         found.append(fit.sensitivity)
     assert 4 < np.count_nonzero(found) < 16  # half of the estimates of a square that is zero are negative
+
+
+def test_where_pairs_of_flats_disagree_the_error_of_the_gain_grows_to_their_scatter() -> None:
+    """As where the gain changed between exposures: to the scatter of the pairs over the root of their number."""
+    alike, apart = (
+        fit_noise(*camera_of_gains(gains)) for gains in ((1.8, 1.8, 1.8, 1.8), (1.5, 1.5, 2.5, 2.5))
+    )
+    own = alike.gain_error * apart.gain / alike.gain  # the error if pairs agreed
+    assert np.ptp(alike.pair_gains) < 6 * alike.gain_error
+    scatter = np.std(apart.pair_gains, ddof=1) / math.sqrt(apart.pairs)
+    assert scatter > 5 * own
+    assert apart.gain_error == pytest.approx(scatter, rel=0.3)
 
 
 def test_flags_keep_spoilt_pixels_out() -> None:
