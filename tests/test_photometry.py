@@ -224,6 +224,17 @@ def test_without_a_variance_plane_the_ring_says_the_noise() -> None:
     assert table["variance"][0] == pytest.approx(16 * math.pi * 25, rel=0.15)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_the_variance_holds_that_of_the_median_of_a_narrow_ring(known: bool) -> None:
+    """Where most of the noise of a flux is that of its background."""
+    array = np.random.default_rng(14).normal(50, 4, (900, 900))
+    image = Image(array, variance=np.full(array.shape, 16.0)) if known else array
+    places = [(x, y) for x in range(8, 892, 16) for y in range(8, 892, 16)]
+    table = aperture_photometry(image, places, radius=5, annulus=(6, 7.5))
+    assert len(places) > 3000 and np.var(table["flux"]) > 2.5 * 16 * math.pi * 25
+    assert np.var(table["flux"]) == pytest.approx(np.mean(table["variance"]), rel=0.12)
+
+
 def test_a_star_in_the_ring_does_not_count() -> None:
     array = np.random.default_rng(9).normal(100, 2, (80, 80))
     array[40, 40] += 1000
