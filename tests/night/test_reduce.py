@@ -654,6 +654,18 @@ def test_dead_pixels_are_flagged_by_the_flat(camera, out):
         assert np.count_nonzero(mask) == 1, name
 
 
+def test_the_flat_flags_pixels_below_the_response_of_the_recipe_and_no_others(camera, out):
+    camera.flat[40, 50] = 0.19
+    camera.flat[41, 51] = 0.21
+    camera.biases(2)
+    camera.flats(2)
+    reduce_night(camera.folder, out, recipe={"flat": {"response": 0.2}})
+    flat = read(out / "masters/flat_V.fits")
+    assert 0.18 < flat.array[40, 50] < 0.2 < flat.array[41, 51] < 0.22
+    assert np.argwhere(~flat.good).tolist() == [[40, 50]]
+    assert flat.mask[40, 50] == Flag.BAD_PIXEL
+
+
 def test_cosmic_rays_are_rejected_from_the_combined_frame(camera, out):
     camera.biases()
     camera.flats()
