@@ -584,6 +584,18 @@ def test_limits_reach_the_raw_values_of_files(tmp_path):
     assert ccdfx.combine(sources, reject=None, limits=(-math.inf, 39999)).array.tolist() == [[200.0] * 3] * 2
 
 
+def test_scaled_integers_of_files_keep_digits_that_32_bits_do_not_hold(tmp_path):
+    """A float32 beside 2**25 is a multiple of 4."""
+    from astropy.io import fits
+
+    path = tmp_path / "scaled.fits"
+    hdu = fits.PrimaryHDU(np.array([[-1, 0, 1]], np.int16))
+    hdu.header["BZERO"] = 2.0**25
+    hdu.writeto(path)
+    found = ccdfx.combine([ccdfx.open_source(path)] * 3, reject=None)
+    assert found.array.tolist() == [[2**25 - 1, 2**25, 2**25 + 1]]
+
+
 def test_where_all_values_are_outside_there_is_no_data():
     result = ccdfx.combine(noisy(3), limits=(-10, 0))
     assert not result.array.any() and (result.mask == int(ccdfx.Flag.NO_DATA)).all()
