@@ -79,7 +79,10 @@ def test_maps_must_fit():
 
 
 def test_a_unit_of_the_map_does_not_matter():
-    mask_from(Image(np.ones((2, 3)), {"BUNIT": "adu"}), bad_pixels=Image(FLAGS, {"BUNIT": "bits"}))
+    image = Image(np.ones((2, 3)), {"BUNIT": "adu"})
+    found = mask_from(image, bad_pixels=Image(FLAGS, {"BUNIT": "bits"}))
+    np.testing.assert_array_equal(found.mask, FLAGS)
+    assert found.unit == "adu"
 
 
 def test_replacing_keeps_the_flags_and_leaves_good_pixels():
