@@ -392,14 +392,36 @@ EXTREMES = {
 }
 
 
+@pytest.mark.parametrize(("limits", "scaling"), [("zscale", "linear"), ("s3", "asinh")])
 @pytest.mark.parametrize("name", EXTREMES)
-def test_extreme_images_are_drawn_without_a_warning(name):
+def test_extreme_images_are_drawn_without_a_warning(name: str, limits: str, scaling: str) -> None:
+    """The limits are numbers that meet the values, what is larger is not darker, and what is no number is masked."""
     array = EXTREMES[name]
-    for limits, scaling in (("zscale", "linear"), ("s3", "asinh")):
-        axes = plots.image(
-            array, limits=limits, scaling=scaling, colours=plots.Colours(bar=True), scale_bar=True
-        )
-        axes.figure.canvas.draw()
-    plots.histogram(array, marks=plots.Marks((5, 95), gaussian=True)).figure.canvas.draw()
-    plots.mosaic([array, array], together=True).canvas.draw()
-    plots.look_at(array, x=0, y=0)
+    good = np.isfinite(array)
+    values = np.sort(array[good].astype(float))
+    axes = plots.image(array, limits=limits, scaling=scaling, colours=plots.Colours(bar=True), scale_bar=True)
+    axes.figure.canvas.draw()
+    low, high = axes.images[0].get_clim()
+    assert -np.inf < low < high < np.inf
+    assert not values.size or (low < values[-1] and high > values[0])
+    assert (np.diff(axes.images[0].norm(values)) >= 0).all()
+    picture = drawn(plots.image(array, limits=limits, scaling=scaling)).astype(int)
+    masked = (np.abs(picture - colour()) <= 1).all(axis=2)  # matplotlib may round a colour down
+    assert masked.sum() == pytest.approx((~good).mean() * masked.size, abs=0.01 * masked.size)
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extreme_images_are_counted_and_looked_at_without_a_warning(name: str) -> None:
+    array = EXTREMES[name]
+    axes = plots.histogram(array, marks=plots.Marks((5, 95), gaussian=True))
+    axes.figure.canvas.draw()
+    bars = axes.patches[0].get_data()
+    assert np.isfinite(bars.edges).all() and (np.diff(bars.edges) > 0).all()
+    inside = (array >= bars.edges[0]) & (array <= bars.edges[-1])
+    assert bars.values.sum() == np.count_nonzero(inside)
+    mosaic = plots.mosaic([array, array], together=True)
+    mosaic.canvas.draw()
+    first, second = (panel.images[0].get_clim() for panel in mosaic.axes)
+    assert first == second and -np.inf < first[0] < first[1] < np.inf
+    value = plots.look_at(array, x=0, y=0).value
+    assert value == array[0, 0] or (np.isnan(value) and np.isnan(array[0, 0]))
