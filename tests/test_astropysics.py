@@ -68,8 +68,10 @@ def test_all_that_a_section_names_now_runs_in_its_examples(section: str) -> None
     code = "\n".join(
         line.split("#")[0] for line in "".join(blocks).splitlines() if line.startswith((">>>", "..."))
     )
-    for row in section.splitlines():
-        if row in ROWS and not cells(row)[1].startswith(PLUGINS):
+    rows = [line for line in section.splitlines() if line in ROWS]
+    assert rows
+    for row in rows:
+        if not cells(row)[1].startswith(PLUGINS):
             missing = [
                 word for word in WORD.findall(cells(row)[1]) if not re.search(rf"\b{re.escape(word)}\b", code)
             ]

@@ -270,6 +270,7 @@ def test_the_built_in_rules_are_found_by_name_elsewhere():
     from ccdfx.operations.rejection.rule import StackFacts
 
     facts = StackFacts(9, (1.0,) * 9, (0.0,) * 9, False, True, (ccdfx.Header(),) * 9)
+    assert "mad_clip" in {rule.name for rule in REJECTIONS}
     for rule in REJECTIONS:
         arrangement = rule.arrange(rule.parameters, facts)
         assert arrangement.picklable, rule.name

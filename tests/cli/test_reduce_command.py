@@ -35,6 +35,7 @@ def test_a_night_is_reduced(run, night: Path, tmp_path: Path) -> None:
         f"{total} of {total} frames used: {masters} masters, 2 calibrated frames, 1 combined image"
         in result.stderr
     )
+    assert masters > 0 and (len(facts["calibrated"]), len(facts["combined"])) == (2, 1)
     for kind in ("masters", "calibrated", "combined"):
         for product in facts[kind]:
             assert ccdfx.read(output / product["file"]).header.history

@@ -153,6 +153,7 @@ def test_dark_frames_have_the_dark_current_and_hot_pixels(night):
 def test_flats_have_the_response_and_photon_noise(night):
     directory, truth = night
     detector = truth.detector
+    assert truth.filters == ("V", "R")
     for band in truth.filters:
         flat = flat_field(detector, band)
         assert np.median(flat) == pytest.approx(1)

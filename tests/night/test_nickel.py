@@ -51,7 +51,9 @@ def test_kinds(shared):
 
 
 def test_overscan_columns_1025_to_1056_without_the_first_two(shared):
-    for frame in scan(shared / "data/nickel"):
+    frames = scan(shared / "data/nickel")
+    assert len(frames) == 19
+    for frame in frames:
         assert frame.overscan.to_fits() == "[1027:1056,1:1024]"
         assert frame.data.to_fits() == "[1:1024,1:1024]"
 
@@ -72,7 +74,9 @@ def test_everything_is_used_and_made(night):
 
 
 def test_the_saturated_column_is_flagged_in_every_product(night):
-    for fact in [*night.facts["masters"], *night.facts["calibrated"]]:
+    products = [*night.facts["masters"], *night.facts["calibrated"]]
+    assert len(products) == 2 + 6
+    for fact in products:
         mask = read(night.output / fact["file"]).mask
         assert np.all(mask[:, 256] & np.uint8(Flag.BAD_PIXEL)), fact["file"]
         assert not np.all(mask[:, 255]) and not np.all(mask[:, 257])

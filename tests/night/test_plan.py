@@ -122,6 +122,7 @@ def test_setups_never_mix():
     other = [replace(item, file="2" + item.file, **binned) for item in [*biases(), science()]]
     plan = plan_night([*biases(), science(), *other])
     assert len({master.file for master in plan.masters}) == 2
+    assert len(plan.science) == 2
     for item in plan.science:
         (master,) = [m for m in plan.masters if m.file == item.use.bias]
         assert {use.frame.shape for use in master.inputs} == {item.use.frame.shape}
@@ -198,7 +199,7 @@ def test_names_cannot_leave_the_output_and_never_collide():
         science(f"{i}{j}.fits", object=name, filter=name) for i, name in enumerate(evil) for j in range(2)
     ]
     plan = plan_night([*frames, *(item for name in evil for item in flats(name, 1))])
-    assert len({file.lower() for file in plan.files}) == len(plan.files)
+    assert len({file.lower() for file in plan.files}) == len(plan.files) > len(frames)
     for file in plan.files:
         folder, name = file.split("/")
         assert folder in ("masters", "calibrated", "combined")

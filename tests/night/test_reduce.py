@@ -102,6 +102,7 @@ def test_calibrated_frames_are_the_sky_with_its_noise(done):
     good = image.good
     assert np.mean(pull[good]) == pytest.approx(0.0, abs=0.25)
     assert np.std(pull[good]) == pytest.approx(1.0, abs=0.1)
+    assert len(night.facts["calibrated"]) == 3
     for fact in night.facts["calibrated"]:
         assert fact["sky"] == pytest.approx(200.0, rel=0.02)
         assert fact["excess"] == pytest.approx(1.0, abs=0.15)
@@ -375,6 +376,7 @@ def test_without_gain_there_is_no_prediction_and_that_is_said(camera, out):
 def test_electrons_when_asked(camera, out):
     camera.night()
     facts = reduce_night(camera.folder, out, recipe={"science": {"electrons": True}}).facts
+    assert len(facts["calibrated"]) == 3
     for fact in facts["calibrated"]:
         assert fact["unit"] == "electron"
         assert fact["sky"] == pytest.approx(400.0, rel=0.02)
@@ -559,6 +561,7 @@ def test_an_interrupt_leaves_no_partial_file(camera, out):
 
     with pytest.raises(KeyboardInterrupt):
         reduce_night(camera.folder, out, progress=interrupt)
+    assert "masters/bias.fits" in files_in(out)
     for name in files_in(out):
         assert not name.rpartition("/")[2].startswith("."), name
         assert read(out / name).shape == (96, 120)

@@ -79,6 +79,7 @@ def test_positions_on_the_sky_are_those_in_pixels(frame):
 
     ra, dec = frame.wcs.pixel_to_world_values([10.0, 31.0], [8.0, 20.0])
     expected = [part.array for part in cutouts(frame, positions=[(10, 8), (31, 20)], size=5)]
+    assert len(expected) == 2
     for sky in (np.column_stack([ra, dec]), SkyCoord(ra, dec, unit="deg"), Table({"ra": ra, "dec": dec})):
         found = cutouts(frame, sky=sky, size=5)
         for part, array in zip(found, expected, strict=True):

@@ -80,7 +80,9 @@ def test_no_text_breaks_a_header(fields: list[tuple[str, str]]) -> None:
 @quick
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_parser(data: bytes) -> None:
-    for card in parse_cards(data.decode("latin-1")):
+    cards = parse_cards(data.decode("latin-1"))
+    assert bool(cards) == bool(data)
+    for card in cards:
         assert isinstance(card.keyword, str)
         assert card.value is None or isinstance(card.value, str | bool | int | float | complex)
         assert not isinstance(card.value, float) or math.isfinite(card.value)

@@ -73,6 +73,7 @@ def test_sky_positions_never_move(dx: float, dy: float, x: float, y: float) -> N
 @settings(max_examples=40, deadline=None)
 def test_masks_only_grow(seed: int, dx: float, dy: float, kernel: str) -> None:
     image = Image(smooth(seed), mask=flagged(seed))
+    assert image.mask.any()
     moved = shift(image, dx=dx, dy=dy, kernel=kernel)
     # Each flagged pixel whose new place is inside the frame flags at least the pixel next to that place.
     for y, x in np.argwhere(image.mask):
