@@ -278,9 +278,7 @@ def test_the_first_sentence_of_a_module_says_what_it_holds() -> None:
     for path in sources():
         text = ast.get_docstring(tree(path)) or ""
         assert text, path
-        assert text.split()[0] not in verbs, (
-            path
-        )
+        assert text.split()[0] not in verbs, path
 
 
 def test_docstrings_and_comments_have_no_metaphors() -> None:

@@ -87,7 +87,7 @@ def seconds_shown(value: Any) -> str:
 
     Examples
     --------
-    >>> seconds(180.0), seconds(0.25), seconds(None)
+    >>> seconds_shown(180.0), seconds_shown(0.25), seconds_shown(None)
     ('180', '0.25', '–')
     """
     return f"{value:g}" if isinstance(value, (int, float)) else number(value)

@@ -50,7 +50,7 @@ def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
 
     Examples
     --------
-    >>> from ccdfx.pipelines import pipeline, step
+    >>> from ccdfx import pipeline, step
     >>> print(to_recipe(pipeline(step("trim", section="[1:2,1:1]"))))
     [[step]]
     use = "trim"

@@ -92,7 +92,7 @@ def one_of(name: str, value: Any, words: Iterable[str], error: type[CcdfxError] 
 def boolean(name: str, value: Any) -> bool:
     """Return the value if it is True or False; otherwise raise an error.
 
-    >>> yes("sampled", True)
+    >>> boolean("sampled", True)
     True
     """
     if not isinstance(value, bool):

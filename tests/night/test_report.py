@@ -378,7 +378,7 @@ def test_facts_are_not_changed(night):
 def test_a_page_that_cannot_be_written_leaves_the_old_one(night, monkeypatch):
     facts, output = night
     (output / "report.html").write_text("old")
-    monkeypatch.setattr(page, "_template", lambda: 1 / 0)
+    monkeypatch.setattr(report_page, "_template", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(facts, output)
     assert (output / "report.html").read_text() == "old"

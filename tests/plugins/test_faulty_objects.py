@@ -587,7 +587,7 @@ def map_slowly(function: Callable, tiles: Any) -> Iterator[Any]:
 
 def map_roughly(function: Callable, tiles: Any) -> Iterator[Any]:
     for part in map(function, tiles):
-        yield {n: a * a.dtype.type(2) for n, a in part.items()} if isinstance(part, dict) else part
+        yield type(part)(*(a * a.dtype.type(2) for a in part.arrays())) if hasattr(part, "arrays") else part
 
 
 ENGINES = {

@@ -38,7 +38,7 @@ def checksum_text(total: int) -> str:
 
     They replace the sixteen '0' in a header whose sum (with them) is `total`.
 
-    >>> encode(868229149)
+    >>> checksum_text(868229149)
     'hcHjjc9ghcEghc9g'
     """
     value = _ONES & ~total

@@ -171,11 +171,12 @@ def combine(
 
     Examples
     --------
+    >>> import ccdfx
     >>> import numpy as np
     >>> frames = [np.full((1, 2), level) for level in (1.0, 2.0, 6.0)]
     >>> combine(frames, reject=None).array
     array([[3., 3.]])
-    >>> combine(frames, average=median(), reject=minmax(low=0, high=1)).array
+    >>> combine(frames, average=ccdfx.median(), reject=ccdfx.minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
     job = plan_job(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared))
