@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 from ccdfx.errors import ArgumentTypeError, FileError, FormatError
+from ccdfx.io.stamp import has_stamp, stamp_of
 
 IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
 
@@ -64,7 +65,7 @@ class FileContent:
         finally:
             os.close(handle)
         self.size = found.st_size
-        self.stamp = _stamp(found)
+        self.stamp = stamp_of(found)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"stamp": self.stamp[-2:], "_held": None}
@@ -83,7 +84,7 @@ class FileContent:
         handle = self._open()
         try:
             found = os.fstat(handle)
-            self.size, self.stamp = found.st_size, _stamp(found)
+            self.size, self.stamp = found.st_size, stamp_of(found)
             self._held = handle
             yield
         finally:
@@ -98,7 +99,7 @@ class FileContent:
             return
         handle = self._open()
         try:
-            if _stamp(os.fstat(handle))[-len(self.stamp) :] != self.stamp:
+            if not has_stamp(os.fstat(handle), self.stamp):
                 raise FileError(
                     self.name, "was replaced or changed since it was opened", remedy="open it again"
                 )
@@ -191,10 +192,6 @@ def _pread(handle: int, offset: int, count: int, name: str) -> bytes:
             raise FormatError(name, "became shorter while it was read")
         data += piece
     return data
-
-
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _kind(mode: int) -> str:

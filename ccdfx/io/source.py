@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ccdfx.io.stamp import has_stamp
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -63,6 +65,10 @@ class RawLayout:
     bscale: float = 1
     blank: int | None = None
     stamp: tuple[int, ...] | None = None
+
+    def is_unchanged(self, found: os.stat_result) -> bool:
+        """Return whether a file is that of the stamp; without a stamp any is."""
+        return not self.stamp or has_stamp(found, self.stamp)
 
     def __reduce__(self) -> tuple[Any, ...]:
         stamp = self.stamp and self.stamp[-2:]

@@ -87,7 +87,11 @@ def _value(keyword: str, value: Any) -> Value:
 
 
 def as_keyword(keyword: Any) -> str:
-    """Normalise a keyword to upper case, without HIERARCH."""
+    """Normalise a keyword to upper case, without HIERARCH.
+
+    >>> as_keyword(" hierarch eso det out1 gain")
+    'ESO DET OUT1 GAIN'
+    """
     if not isinstance(keyword, str):
         raise ArgumentTypeError("keyword", "must be a str", value=keyword, remedy="give its name")
     key = keyword.strip().upper()

@@ -17,11 +17,9 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import kernel
 
 BLOCK_PIXELS = 8192
-PARAMETERS = 9
+PARAMETERS = 8
 # Indices into the vector of parameters.
-SATURATION, BIAS_SCALE, DARK_SCALE, FLAT_LEVEL, GAIN, NOISE, NOISE_GAIN, NOISE_READ, NOISE_SENSITIVITY = (
-    range(9)
-)
+SATURATION, DARK_SCALE, FLAT_LEVEL, GAIN, NOISE, NOISE_GAIN, NOISE_READ, NOISE_SENSITIVITY = range(8)
 # A flat below this fraction of its level is taken as unexposed.
 DARKEST_FLAT = 1e-6
 
@@ -55,11 +53,11 @@ def _values(raw, bias, dark, flat, parameters, x):
     """Compute gain * (raw - bias - scale * dark) / flat, leaving out steps where a master is not usable."""
     kind = x.dtype.type
     zero, inf, darkest = kind(0), kind(np.inf), kind(DARKEST_FLAT)
-    bias_scale, dark_scale = kind(parameters[BIAS_SCALE]), kind(parameters[DARK_SCALE])
+    dark_scale = kind(parameters[DARK_SCALE])
     per_level, gain = kind(1.0 / parameters[FLAT_LEVEL]), kind(parameters[GAIN])
     for i in range(x.size):
         b, d, f = bias[i], dark[i], flat[i] * per_level
-        value = kind(raw[i]) - (bias_scale * b if abs(b) < inf else zero)
+        value = kind(raw[i]) - (b if abs(b) < inf else zero)
         value = value - (dark_scale * d if abs(d) < inf else zero)
         quotient = value / f
         x[i] = gain * (quotient if (f >= darkest) & (f < inf) else value)
@@ -99,9 +97,9 @@ def _store(k, mask):
 def _sum_variances(variance, bias, bias_variance, dark, dark_variance, parameters, v):
     kind = v.dtype.type
     zero, inf = kind(0), kind(np.inf)
-    bias_factor, dark_factor = kind(parameters[BIAS_SCALE] ** 2), kind(parameters[DARK_SCALE] ** 2)
+    dark_factor = kind(parameters[DARK_SCALE] ** 2)
     for i in range(v.size):
-        total = variance[i] + (bias_factor * bias_variance[i] if abs(bias[i]) < inf else zero)
+        total = variance[i] + (bias_variance[i] if abs(bias[i]) < inf else zero)
         v[i] = total + (dark_factor * dark_variance[i] if abs(dark[i]) < inf else zero)
 
 
@@ -110,12 +108,12 @@ def _add_noise(raw, bias, parameters, v):
     """Add the variance of the CCD equation for the bias-subtracted signal, in the square of its unit."""
     kind = v.dtype.type
     zero, inf = kind(0), kind(np.inf)
-    bias_scale, per_count = kind(parameters[BIAS_SCALE]), kind(1.0 / parameters[NOISE_GAIN])
+    per_count = kind(1.0 / parameters[NOISE_GAIN])
     floor = kind((parameters[NOISE_READ] / parameters[NOISE_GAIN]) ** 2)
     sensitivity, unknown = kind(parameters[NOISE_SENSITIVITY]), kind(np.nan)
     for i in range(v.size):
         b = bias[i]
-        value = kind(raw[i]) - (bias_scale * b if abs(b) < inf else zero)
+        value = kind(raw[i]) - (b if abs(b) < inf else zero)
         spread = sensitivity * value
         noise = (per_count * value if value > zero else zero) + floor + spread * spread
         v[i] += noise if abs(value) < inf else unknown

@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from ccdfx.errors import ArgumentError
+from ccdfx.records.card import as_keyword
 
 Test = bool | int | float | str | tuple[Any, ...]
 _COMPARED = re.compile(r"^(<=|>=|<|>)\s*(.+)$")
@@ -76,16 +77,7 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
         raise ArgumentError(
             where, "must be a table of keyword = value", value=table, remedy='write KEYWORD = "text*"'
         )
-    return tuple(Condition(keyword_of(key), _test(value, f"{where}.{key}")) for key, value in table.items())
-
-
-def keyword_of(text: str) -> str:
-    """Normalise a keyword to its form in headers.
-
-    >>> keyword_of(" hierarch eso det out1 gain")
-    'ESO DET OUT1 GAIN'
-    """
-    return text.strip().upper().removeprefix("HIERARCH ").strip()
+    return tuple(Condition(as_keyword(key), _test(value, f"{where}.{key}")) for key, value in table.items())
 
 
 def _test(value: Any, where: str) -> Test:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
-from ccdfx.night.instruments.conditions import Condition, conditions_of, keyword_of
+from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.sections import sections_of
+from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
 
 _KEYS = {
@@ -183,20 +184,20 @@ def _lookup(value: Any, where: str, numbers: bool = False) -> Lookup:
         if not isinstance(item, str) or not item.strip():
             rule = "must be header keywords or positive numbers" if numbers else "must be header keywords"
             raise ArgumentError(where, rule, value=item, remedy='write "KEYWORD" or ["FIRST", "SECOND"]')
-    return tuple(keyword_of(item) if isinstance(item, str) else float(item) for item in items)
+    return tuple(as_keyword(item) if isinstance(item, str) else float(item) for item in items)
 
 
 def _binning(value: Any) -> tuple[Binning, ...]:
     found: list[Binning] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str) and item.strip():
-            found.append(keyword_of(item))
+            found.append(as_keyword(item))
         elif (
             isinstance(item, Mapping)
             and set(item) == {"x", "y"}
             and all(isinstance(v, str) for v in item.values())
         ):
-            found.append((keyword_of(item["x"]), keyword_of(item["y"])))
+            found.append((as_keyword(item["x"]), as_keyword(item["y"])))
         else:
             remedy = 'write "CCDSUM" or { x = "XBINNING", y = "YBINNING" }'
             raise ArgumentError(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccdfx.errors import ArgumentError
-from ccdfx.night.instruments.conditions import keyword_of
+from ccdfx.records.card import as_keyword
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
@@ -138,7 +138,7 @@ def _section(spec: Any, where: str) -> Section:
     if isinstance(spec, str) and spec.strip():
         text = spec.strip()
         if not text.startswith("["):
-            return Named(keyword_of(text))
+            return Named(as_keyword(text))
         Range.from_fits(text)
         return Fixed(text)
     if isinstance(spec, Mapping) and "side" in spec:
@@ -180,7 +180,7 @@ def _strip(spec: Mapping[str, Any], where: str) -> Strip:
 
 def _size(value: Any, where: str) -> Size:
     if isinstance(value, str) and value.strip():
-        return keyword_of(value)
+        return as_keyword(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     raise ArgumentError(

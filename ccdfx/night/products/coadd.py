@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.summary import plain, sky_facts
+from ccdfx.operations.registration.shifts import Shift, measure_shift
 
 
 def combine_object(
@@ -36,10 +38,10 @@ def combine_object(
     log.step(f"combine {plan.file}")
     for file, reason in found.left_out.items():
         log.warn(f"{plan.file}: {file} is left out: {reason}")
-    if len(found.steps) < 2:
+    if len(found.shifts) < 2:
         log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
         return None
-    names = list(found.steps)
+    names = list(found.shifts)
     result = _stacked(found, made, context)
     log.caution(plan.file, result.cautions)
     exposures = [made[name]["exptime"] for name in names]
@@ -53,18 +55,18 @@ def combine_object(
         "object": plan.object,
         "filter": plan.filter,
         "inputs": names,
-        "shifts": [{"source": file, **_step_facts(step)} for file, step in found.steps.items()],
+        "shifts": [{"source": file, **_shift_facts(one)} for file, one in found.shifts.items()],
         "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
         **stacking.rejection_facts(result),
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
-        "resampled": sum(step.resamples for step in found.steps.values()),
+        "resampled": sum(not one.is_whole for one in found.shifts.values()),
         **sky_facts(image),
     }
 
 
-def _step_facts(step: Step) -> dict[str, float | None]:
-    return {"dx": plain(step.dx), "dy": plain(step.dy), "error": plain(step.error)}
+def _shift_facts(found: Shift) -> dict[str, float | None]:
+    return {"dx": plain(found.dx), "dy": plain(found.dy), "error": plain(found.error)}
 
 
 def _stacked(
@@ -72,7 +74,7 @@ def _stacked(
 ) -> stacking.Stacked:
     """Combine the registered frames."""
     choice = context.recipe.combine
-    facts = [made[name] for name in found.steps]
+    facts = [made[name] for name in found.shifts]
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     with spooled(context.output) as store:
         return stacking.stacked(
@@ -86,10 +88,10 @@ def _moved(found: Registration, context: Context, store: Spool) -> list[Any]:
     from ccdfx.operations.resampling.shift import shift
 
     frames = []
-    for file, step in found.steps.items():
+    for file, one in found.shifts.items():
         image = read(context.output / file)
-        moves = step.dx != 0 or step.dy != 0
-        frames.append(store.put(shift(image, dx=step.dx, dy=step.dy) if moves else image))
+        moves = one.dx != 0 or one.dy != 0
+        frames.append(store.put(shift(image, dx=one.dx, dy=one.dy) if moves else image))
     return frames
 
 
@@ -114,30 +116,16 @@ _MOST_REFERENCES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Shift of a frame to the reference in pixels; `error` is None where nothing was measured."""
-
-    dx: float
-    dy: float
-    error: float | None
-
-    @property
-    def resamples(self) -> bool:
-        """Whether the shift is not a whole number of pixels, so that the noise of neighbours correlates."""
-        return not (self.dx.is_integer() and self.dy.is_integer())
-
-
-@dataclass(frozen=True, slots=True)
 class Registration:
     """Frames that match, the reference first, with their shifts; and the others with the reason."""
 
-    steps: dict[str, Step]
+    shifts: dict[str, Shift]
     left_out: dict[str, str]
 
 
 def unmoved(files: Sequence[str]) -> Registration:
-    """Return zero shifts, for frames that are already registered."""
-    return Registration({file: Step(0.0, 0.0, None) for file in files}, {})
+    """Return zero shifts of unknown error, for frames that are already registered."""
+    return Registration({file: Shift(0.0, 0.0, math.nan, 0, "none") for file in files}, {})
 
 
 def register(files: Sequence[str], folder: Path) -> Registration:
@@ -154,29 +142,26 @@ def register(files: Sequence[str], folder: Path) -> Registration:
     best = Registration({}, {})
     waiting = list(files)
     for _ in range(_MOST_REFERENCES):
-        if not waiting or 2 * len(best.steps) > len(files):
+        if not waiting or 2 * len(best.shifts) > len(files):
             break
         found = _onto(waiting[0], files, folder)
-        waiting = [file for file in waiting if file not in found.steps]
-        if len(found.steps) > len(best.steps):
+        waiting = [file for file in waiting if file not in found.shifts]
+        if len(found.shifts) > len(best.shifts):
             best = found
     return best
 
 
 def _onto(reference: str, files: Sequence[str], folder: Path) -> Registration:
     from ccdfx.io import read
-    from ccdfx.operations.registration.shifts import measure_shift
 
     image = read(folder / reference)
-    steps = {reference: Step(0.0, 0.0, 0.0)}
+    shifts = {reference: Shift(0.0, 0.0, 0.0, 0, "reference")}
     left_out: dict[str, str] = {}
     for file in files:
         if file == reference:
             continue
         try:
-            found = measure_shift(read(folder / file), reference=image)
+            shifts[file] = measure_shift(read(folder / file), reference=image)
         except CcdfxError as problem:
             left_out[file] = problem.rule
-        else:
-            steps[file] = Step(float(found.dx), float(found.dy), found.error)
-    return Registration(steps, left_out)
+    return Registration(shifts, left_out)

@@ -310,8 +310,7 @@ def _open(raw: Any) -> int:
 
 def _require_unchanged(raw: Any, handle: int) -> None:
     found = os.fstat(handle)
-    stamp, now = getattr(raw, "stamp", None), (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-    if stamp and stamp != now[-len(stamp) :]:
+    if not raw.is_unchanged(found):
         raise _changed(raw, found.st_size)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.operations.registration.correlation import NEEDED, correlated
 from ccdfx.operations.registration.shifts import SHARE, Shift, index_of, measure_shift, measure_shifts
+from ccdfx.operations.registration.star_list import match_tolerance
 from ccdfx.operations.registration.star_match import match_stars
 from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
@@ -201,9 +202,8 @@ def _measured(image: Image, reference: Image, by: str, model: str, name: str) ->
 
 def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transform:
     tables = find_sources(image), find_sources(reference)
-    # Centroids of wide stars scatter more.
     widths = [float(np.median(table["fwhm"])) for table in tables if len(table)]
-    tolerance = max(1.5, 0.4 * max(widths, default=0.0))
+    tolerance = match_tolerance(max(widths, default=0.0))
     try:
         return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
     except AlignmentError as unmatched:

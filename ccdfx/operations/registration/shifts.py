@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.registration.correlation import NEEDED, correlated
 from ccdfx.operations.registration.refinement import refined
+from ccdfx.operations.registration.star_list import CENTROID_FLOOR, StarList, match_tolerance
 from ccdfx.operations.resampling.transform import AlignmentError, tried
 from ccdfx.photometry import detection
 from ccdfx.photometry.sources import sources_in, usable
@@ -47,11 +48,16 @@ class Shift:
     matched: int
     method: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number of pixels, so that `shift` by it does not interpolate."""
+        return self.dx.is_integer() and self.dy.is_integer()
+
 
 class _View(NamedTuple):
     image: Image
     plane: detection.Plane
-    stars: Stars
+    stars: StarList
 
 
 def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
@@ -146,14 +152,15 @@ def _steps(images: Sequence[Image], names: Sequence[str], base: int) -> list[Shi
         else tried(_measured, view, target, name)
         for view, name in zip(views, names, strict=True)
     ]
-    return _together(found, [view.plane.array for view in views], target.stars.fwhm, base)
+    return _together(found, [view.plane.array for view in views], float(target.stars.fwhm), base)
 
 
 def _view(image: Image) -> _View:
     plane = detection.prepared(image.array, usable(image))
     fwhm = detection.estimated_fwhm(plane, _THRESHOLD)
     table = sources_in(plane, fwhm=fwhm, threshold=_THRESHOLD, border=math.ceil(fwhm))
-    return _View(image, plane, Stars(np.column_stack([table["x"], table["y"]]), table["snr"], fwhm))
+    places, rows = np.column_stack([table["x"], table["y"]]), np.arange(len(table))
+    return _View(image, plane, StarList(places, table["snr"], fwhm, rows))
 
 
 def _measured(image: _View, reference: _View, name: str) -> Shift:
@@ -218,14 +225,6 @@ CERTAIN = 1e-4
 """A match is believed when chance would make it this rarely anywhere in the range that was searched."""
 
 
-class Stars(NamedTuple):
-    """Positions (n, 2) as x, y and signal-to-noise ratios of stars, brightest first, and their FWHM."""
-
-    places: np.ndarray
-    snr: np.ndarray
-    fwhm: float
-
-
 class Match(NamedTuple):
     """A step (x, y) from `image` to `reference`, its standard error per axis, and the evidence for it.
 
@@ -239,7 +238,7 @@ class Match(NamedTuple):
     pairs: np.ndarray
 
 
-def matched(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match | None:
+def matched(reference: StarList, image: StarList, limit: tuple[float, float]) -> Match | None:
     """Find the step on which most stars agree; return None where fewer than three agree.
 
     `limit` bounds the step in x and y. Detector blemishes agree on a step of zero, whereas all stars have the
@@ -249,21 +248,15 @@ def matched(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match
     best = _voted(reference, image, limit)
     if best is None or best.chance > CERTAIN or math.hypot(*best.step) > 0.5:
         return best
-    others = _without(reference, best.pairs[:, 0]), _without(image, best.pairs[:, 1])
+    others = reference.without(best.pairs[:, 0]), image.without(best.pairs[:, 1])
     other = _voted(others[0], others[1], limit)
     return other if other is not None and other.chance < CERTAIN else best
 
 
-def _without(stars: Stars, which: np.ndarray) -> Stars:
-    keep = np.ones(len(stars.snr), bool)
-    keep[which] = False
-    return stars._replace(places=stars.places[keep], snr=stars.snr[keep])
-
-
-def _voted(reference: Stars, image: Stars, limit: tuple[float, float]) -> Match | None:
+def _voted(reference: StarList, image: StarList, limit: tuple[float, float]) -> Match | None:
     if min(len(reference.snr), len(image.snr)) < 3:
         return None
-    tolerance = max(1.5, 0.4 * max(reference.fwhm, image.fwhm))
+    tolerance = match_tolerance(max(float(reference.fwhm), float(image.fwhm)))
     bright = reference.places[:_BRIGHTEST], image.places[:_BRIGHTEST]
     steps = (bright[0][:, None, :] - bright[1][None, :, :]).reshape(-1, 2)
     steps = steps[(np.abs(steps) <= np.asarray(limit) + tolerance).all(axis=1)]
@@ -361,7 +354,9 @@ def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tol
     return np.column_stack([own[mutual], there[mutual]])
 
 
-def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float, chance: float) -> Match:
+def _refined(
+    reference: StarList, image: StarList, step: np.ndarray, tolerance: float, chance: float
+) -> Match:
     """Refine the step as the robust mean of the differences of agreeing stars, weighted by their errors."""
     most = 2000
     first, second = reference.places[:most], image.places[:most]
@@ -370,11 +365,11 @@ def _refined(reference: Stars, image: Stars, step: np.ndarray, tolerance: float,
     for _ in range(3):
         pairs = mutual_pairs(first, second, step, tolerance)
         gaps = first[pairs[:, 0]] - second[pairs[:, 1]]
-        # The error of a centroid is proportional to FWHM / SNR; 0.03 pixels remain from undersampling.
+        # The error of a centroid is proportional to FWHM / SNR, down to a floor.
         known = (reference.fwhm / reference.snr[pairs[:, 0]]) ** 2 + (
             image.fwhm / image.snr[pairs[:, 1]]
         ) ** 2
-        weights = 1 / (known / 2 + 0.03**2)
+        weights = 1 / (known / 2 + CENTROID_FLOOR**2)
         step, error, kept = _robust_mean(gaps, weights)
         pairs = pairs[kept]
     return Match(step, error, chance, pairs)

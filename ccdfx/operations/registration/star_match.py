@@ -9,10 +9,10 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.operations.registration.shifts import CERTAIN, mutual_pairs, poisson_tail
+from ccdfx.operations.registration.star_list import StarList, star_list
 from ccdfx.operations.registration.triangles import candidates
 from ccdfx.operations.resampling.transform import AlignmentError, Transform
 from ccdfx.records.checks import one_of, pair, real
-from ccdfx.records.positions import as_pairs, fields_of
 
 TRANSFORM_MODELS = ("similarity", "affine")
 FREE = {"shift": 2, "similarity": 4, "affine": 6}
@@ -288,33 +288,3 @@ def _limits(scales: Any) -> tuple[float, float]:
             remedy="give limits around the ratio of the pixels",
         )
     return low, high
-
-
-_FLOOR = 0.03  # pixels: error of a centroid that remains from undersampling
-
-
-class StarList(NamedTuple):
-    """Stars, brightest first: positions (n, 2), squared errors in pixels, and rows in the input."""
-
-    places: np.ndarray
-    squares: np.ndarray
-    rows: np.ndarray
-
-    def without(self, which: np.ndarray) -> StarList:
-        """Return the list without the stars `which`."""
-        keep = np.ones(len(self.places), bool)
-        keep[which] = False
-        return StarList(*(column[keep] for column in self))
-
-
-def star_list(stars: Any, name: str) -> StarList:
-    """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`."""
-    places, names = as_pairs(name, stars), fields_of(stars)
-    flux, snr, fwhm = (
-        np.asarray(stars[key], float) if key in names else None for key in ("flux", "snr", "fwhm")
-    )
-    rows = np.arange(len(places)) if flux is None else np.argsort(-flux, kind="stable")
-    known = np.zeros(len(places))
-    if snr is not None:
-        known = ((3.0 if fwhm is None else fwhm) / np.maximum(snr, 1)) ** 2 / 2
-    return StarList(places[rows], known[rows] + _FLOOR**2, rows)
