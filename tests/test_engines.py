@@ -301,10 +301,10 @@ def test_machines_that_share_a_file_need_not_agree_on_device_and_inode(tmp_path)
 
 
 def test_a_night_gives_its_frames_to_an_engine_elsewhere_as_files(tmp_path):
-    from ccdfx.night.products.spool import shelf
+    from ccdfx.night.products.spool import spooled
 
     image = ccdfx.Image(FRAMES[0])
-    with shelf(tmp_path) as store:
+    with spooled(tmp_path) as store:
         assert store.put(image) is image
-    with engine(Engine("elsewhere")), shelf(tmp_path) as store:
+    with engine(Engine("elsewhere")), spooled(tmp_path) as store:
         assert store.put(image).raw.path.startswith(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Fit of the levels of an overscan, automatic or by hand in a window."""
+"""The fit of the levels of an overscan, automatic or by hand in a window."""
 
 from __future__ import annotations
 

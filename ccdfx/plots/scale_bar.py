@@ -1,4 +1,4 @@
-"""Scale bar of a picture: a bar of a round length on the sky or in pixels."""
+"""The scale bar of a picture: a bar of a round length on the sky or in pixels."""
 
 from __future__ import annotations
 

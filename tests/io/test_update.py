@@ -326,14 +326,14 @@ def test_a_format_that_cannot_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_old_file_stays_when_the_disk_is_full(tmp_path, monkeypatch):
-    from ccdfx.io.fits import write
+    from ccdfx.io.fits import write as fits_write
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = write(frame(), tmp_path / "a.fits")
     before = path.read_bytes()
-    monkeypatch.setattr(write, "_renew_sums", full)
+    monkeypatch.setattr(fits_write, "_renew_sums", full)
     with pytest.raises(FileError, match=r"No space left.*the old file is untouched"):
         update(path, part_of(frame()))
     assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]

@@ -174,7 +174,8 @@ def test_a_full_disk(place):
 STACK = """
 import json, sys
 import numpy as np, ccdfx
-from ccdfx.kernels import rules, stack
+from ccdfx.kernels.rules import sigma as rules
+from ccdfx.kernels.stack import ranked as stack
 sys.path.insert(0, {folder!r})
 import foreign
 frames = [np.full((3, 4), value, "f4") for value in (1, 2, 3, 4, 50)]

@@ -218,7 +218,7 @@ def test_threads_and_tiles_change_nothing(monkeypatch):
     options = {"bias": bias, "flat": flat, "noise": ccd_noise(1.5, 5.0), "saturation": 60000}
     one = calibrate(raw, **options)
     for size, threads in ((1000, 1), (1000, 3), (7777, 2)):
-        monkeypatch.setattr(one_pass, "TILE_PIXELS", size)
+        monkeypatch.setattr(one_pass, "BAND_PIXELS", size)
         with engine(threads=threads):
             many = calibrate(raw, **options)
         for name in ("array", "mask", "variance"):
@@ -232,7 +232,7 @@ def test_an_engine_elsewhere_does_not_get_pixels_in_memory(monkeypatch):
     def never(function, tiles):
         raise AssertionError("tiles were sent away")
 
-    monkeypatch.setattr(one_pass, "TILE_PIXELS", 2)
+    monkeypatch.setattr(one_pass, "BAND_PIXELS", 2)
     with engine(Engine("far", never)):
         assert (subtract_bias(ONES, bias=ONES).array == 0).all()
 

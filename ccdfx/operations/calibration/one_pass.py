@@ -1,4 +1,4 @@
-"""Record of the calibration of a frame (masters and numbers), and the one pass that applies it."""
+"""The record of the calibration of a frame (masters and numbers), and the one pass that applies it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record of the engine "dask", and its options."""
+"""The record of the engine "dask", and its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Update of a window of an image in a file."""
+"""The update of a window of an image in a file."""
 
 from __future__ import annotations
 

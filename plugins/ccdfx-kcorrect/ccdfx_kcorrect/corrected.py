@@ -1,4 +1,4 @@
-"""Record of a K-correction: arrays, or images by the name of a band."""
+"""The record of a K-correction: arrays, or images by the name of a band."""
 
 from __future__ import annotations
 
