@@ -36,6 +36,7 @@ _KINDS = {
 KINDS = tuple(_KINDS)
 GROUP = "ccdfx"
 BUILTIN = "ccdfx"
+_BUILTIN_MODULE = "ccdfx._builtins"  # by its name: it imports everything that asks the registry
 VARIABLE = "CCDFX_PLUGINS"
 _NO_PLUGIN = "none"
 
@@ -131,7 +132,7 @@ def _loaded() -> _Loaded:
 
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(importlib.import_module("ccdfx._builtins"), name=BUILTIN)
+    manager.register(importlib.import_module(_BUILTIN_MODULE), name=BUILTIN)
     versions, problems = {BUILTIN: version()}, {}
     for entry in _wanted(sorted(entry_points(group=GROUP), key=lambda entry: entry.name)):
         package = entry.dist.name if entry.dist else entry.name
