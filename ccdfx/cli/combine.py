@@ -263,16 +263,16 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
     """Return the HISTORY lines: version, options and names of the inputs, in the ASCII of a FITS header."""
     import ccdfx
 
-    told = {
+    given = {
         **how,
         "average": told_average(how["average"]),
         "reject": how["reject"] or "none",
         "shared": options["shared"],
     }
-    told |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}
+    given |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}
     lines = [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",
-        *(f"combine {name}={value}" for name, value in told.items() if value is not None),
+        *(f"combine {name}={value}" for name, value in given.items() if value is not None),
         *(f"combine input {path.name}" for path in paths),
     ]
     return [escape(line).encode("ascii", "backslashreplace").decode() for line in lines]

@@ -36,13 +36,14 @@ class DemoResult:
         """Raise a `CheckFailedError` that lists the results that disagree with the truth, if any."""
         failed = [check for check in self.checks if not check.passed]
         if failed:
-            told = "; ".join(
+            disagreements = "; ".join(
                 f"{check.quantity} is {check.result:.5g} {check.unit}".rstrip()
                 + f", not {check.truth:.5g} within {check.tolerance:.3g}"
                 for check in failed
             )
             raise CheckFailedError(
-                "demo", f"{len(failed)} of {len(self.checks)} results disagree with the truth: {told}"
+                "demo",
+                f"{len(failed)} of {len(self.checks)} results disagree with the truth: {disagreements}",
             )
 
 

@@ -94,7 +94,7 @@ class NightLog:
         if text not in self.warnings:
             self.warnings.append(text)
 
-    def caution(self, file: str, texts: Iterable[str]) -> None:
+    def warn_about(self, file: str, texts: Iterable[str]) -> None:
         """Record the warnings issued while a product was made successfully."""
         for text in texts:
             self.warn(f"{file}: {text}")

@@ -43,12 +43,12 @@ def combine_object(
         return None
     names = list(found.shifts)
     result = _stacked(found, made, context)
-    log.caution(plan.file, result.cautions)
+    log.warn_about(plan.file, result.warnings)
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
-    told = f"combine {result.told} align={choice.align}"
+    history = f"combine {result.history} align={choice.align}"
     image = result.stack.image
-    image = image.replace(header=stacking.combined_header(image.header, names, values, told))
+    image = image.replace(header=stacking.combined_header(image.header, names, values, history))
     context.save(image, plan.file)
     return {
         "file": plan.file,

@@ -51,10 +51,10 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
         )
     if len(frames) == 1:
         log.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
-    log.caution(plan.file, made.cautions)
-    told = f"combine {plan.kind} {made.told}"
-    told += f" scale=level response={recipe.flat.response:g}" if scale else ""
-    image = _finished(made.stack.image, plan, names, told, recipe.flat.response)
+    log.warn_about(plan.file, made.warnings)
+    history = f"combine {plan.kind} {made.history}"
+    history += f" scale=level response={recipe.flat.response:g}" if scale else ""
+    image = _finished(made.stack.image, plan, names, history, recipe.flat.response)
     log.masters[plan.file] = read_master(context.save(image, plan.file))  # as in the file
     log.used.update(names)
     return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, context)
@@ -106,14 +106,14 @@ def _normalised(flat: Image, response: float) -> Image:
     return flat.replace(array=array, mask=mask if mask.any() else None, variance=variance)
 
 
-def _finished(image: Image, plan: MasterPlan, names: list[str], told: str, response: float) -> Image:
+def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, response: float) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
     if plan.kind == "dark":
         values["EXPTIME"] = plan.exptime
     if plan.kind == "flat":
         image = _normalised(image, response)
         values |= {"FILTER": plan.filter, "BUNIT": None}
-    return image.replace(header=stacking.combined_header(image.header, names, values, told))
+    return image.replace(header=stacking.combined_header(image.header, names, values, history))
 
 
 def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ class Stacked:
     """The `Stack` of some frames, its HISTORY text, and the warnings issued by its rejection rule."""
 
     stack: Any
-    told: str
-    cautions: tuple[str, ...]
+    history: str
+    warnings: tuple[str, ...]
 
 
 def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
@@ -65,14 +65,14 @@ def stacked(
     average = {"mean": mean, "median": median}[choice.average]()
     reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
     weights = weights if choice.average == "mean" else None
-    told = f"average={choice.average} reject={told_rule(reject)}"
-    cautions: list[str] = []
-    with collect_warnings(cautions.append):
+    history = f"average={choice.average} reject={rule_text(reject)}"
+    found: list[str] = []
+    with collect_warnings(found.append):
         made = stack(frames, average=average, reject=reject, weights=weights, **levels)
-    return Stacked(made, told, tuple(dict.fromkeys(cautions)))
+    return Stacked(made, history, tuple(dict.fromkeys(found)))
 
 
-def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], told: str) -> Header:
+def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], history: str) -> Header:
     """Make the header of a product: that of its first input, with its type, its inputs and its HISTORY."""
     header = header.remove(*(key for key in header if key.startswith("IMCMB")))
     for key, value in values.items():
@@ -80,17 +80,17 @@ def combined_header(header: Header, names: Sequence[str], values: Mapping[str, A
     header = header.set("NCOMBINE", len(names), "number of frames combined")
     for number, name in enumerate(names[:_MOST_NAMES], 1):
         header = header.set(f"IMCMB{number:03d}", name)
-    return header.add_history(f"ccdfx {registry.version()} {told}")
+    return header.add_history(f"ccdfx {registry.version()} {history}")
 
 
 def rejection_facts(made: Stacked) -> dict[str, Any]:
     """Return the number of values rejected in all frames together, and the warnings of the rule."""
     maps = (made.stack.rejected_low, made.stack.rejected_high)
     total = sum(int(np.sum(counts, dtype=np.int64)) for counts in maps if counts is not None)
-    return {"rejected": total, "cautions": list(made.cautions)}
+    return {"rejected": total, "cautions": list(made.warnings)}
 
 
-def told_rule(reject: Any) -> str:
+def rule_text(reject: Any) -> str:
     """Format a rejection rule for a HISTORY line."""
     if reject is None:
         return "none"

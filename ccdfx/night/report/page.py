@@ -160,13 +160,15 @@ def _status(
     if not any(products.values()):
         return "✕ nothing", f"None of {counted(len(frames), 'frame')} could be used."
     lost = len(_records(facts, "lost"))
-    told = []
+    problems = []
     if broken:
-        told = [f"{broken} of {counted(len(frames), 'frame')} {'has' if broken == 1 else 'have'} a problem"]
+        problems = [
+            f"{broken} of {counted(len(frames), 'frame')} {'has' if broken == 1 else 'have'} a problem"
+        ]
     if lost:
-        told += [f"{counted(lost, 'product')} could not be made"]
-    if told:
-        return "△ incomplete", f"{'; '.join(told)}; made {made(products)}."
+        problems += [f"{counted(lost, 'product')} could not be made"]
+    if problems:
+        return "△ incomplete", f"{'; '.join(problems)}; made {made(products)}."
     mark = "△ see warnings" if facts.get("warnings") else "✓ complete"
     return mark, f"Made {made(products)} from {counted(len(frames), 'frame')}."
 
