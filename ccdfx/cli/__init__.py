@@ -2,6 +2,8 @@
 
 `TABLE` holds all that `ccdfx --help` needs about the built-in commands. The module of a command is imported
 only when that command runs, so that the general help takes no longer than starting Python and click.
+
+May import all rooms; nobody imports it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Estimators of an image: exact and robust statistics, sky level and noise.
 
 Flagged pixels and non-finite values are left out. Nothing here changes an image.
+
+May import kernels and records.
 """
 
 from __future__ import annotations

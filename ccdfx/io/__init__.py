@@ -1,4 +1,7 @@
-"""Reading and writing images: FITS and npz here, other formats through plugins."""
+"""Reading and writing images: FITS and npz here, other formats through plugins.
+
+May import records and the registry.
+"""
 
 from __future__ import annotations
 

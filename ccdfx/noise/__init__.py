@@ -1,6 +1,8 @@
 """Noise: models, predictions, simulated noise, and measurement from the frames of a camera.
 
 Models work in the unit of the image, ADU for a raw or bias-subtracted frame.
+
+May import kernels, records, estimators and engines.
 """
 
 from __future__ import annotations

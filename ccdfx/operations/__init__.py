@@ -1,4 +1,4 @@
 """Operations on images: pure functions, Image -> Image or Images -> Image, in rooms by what they do.
 
-May import everything below pipelines: records, kernels, estimators, photometry, noise, scalings and engines.
+May import kernels, records, estimators, photometry, noise and engines.
 """

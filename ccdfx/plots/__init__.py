@@ -1,4 +1,7 @@
-"""Plots of images, on figures made as objects: pyplot and its current figure are not changed."""
+"""Plots of images, on figures made as objects: pyplot and its current figure are not changed.
+
+May import records, estimators, photometry, operations, scalings and the registry.
+"""
 
 from __future__ import annotations
 

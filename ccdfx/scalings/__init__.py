@@ -1,4 +1,7 @@
-"""Scalings: monotone functions of the pixel value, with their inverses, applied to every pixel."""
+"""Scalings: monotone functions of the pixel value, with their inverses, applied to every pixel.
+
+May import kernels, records and engines.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Strategies (`images`, `headers`, ...) generate data for `hypothesis`, which the 
 installs. The functions `check_format`, `check_step`, ... check an object against the laws that the built-in
 ones obey. A test module that sets ``ccdfx_conformance = ["my-plugin"]`` gets a test for every law and every
 object of the installed plugin.
+
+May import all rooms; nobody imports it.
 """
 
 from __future__ import annotations

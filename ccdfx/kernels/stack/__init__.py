@@ -1,4 +1,4 @@
 """The kernels that combine a stack of frames pixel by pixel: decode, gather, sort, average.
 
-May import `compile`; rules are passed in as values.
+May import `compile`. A rule is passed in as a value.
 """

@@ -1,4 +1,4 @@
 """Calibration of a frame: overscan, bias, dark, flat, gain, and offsets.
 
-May import `window` and `rejection`.
+May import `pixels`.
 """
