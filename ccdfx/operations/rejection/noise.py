@@ -229,3 +229,6 @@ def _arrange_variance_clip(parameters: Mapping[str, Any], facts: StackFacts) -> 
         )
     rule = {"median": variance_clip_median_rule, "mean": variance_clip_mean_rule}[parameters["center"]]
     return Arrangement(rule, clip_numbers(parameters), variances=True)
+
+
+RULES = (ccd_clip(), cr_reject(), variance_clip())

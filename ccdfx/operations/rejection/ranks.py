@@ -159,3 +159,6 @@ def _arrange_relative_clip(parameters: Mapping[str, Any], facts: StackFacts) -> 
 
     caution = too_few("relative_clip", facts, 3)
     return Arrangement(relative_clip_rule, clip_numbers(parameters), caution=caution)
+
+
+RULES = (minmax(), percentile_clip(), relative_clip())

@@ -160,3 +160,6 @@ def _arrange_gesd(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangeme
     least = max(3, math.ceil(1 / parameters["fraction"] - 1e-9))
     caution = too_few("gesd", facts, least, f"allow a greater fraction, or {SMALL}")
     return Arrangement(gesd_rule, tuple(float(number) for number in numbers), caution=caution)
+
+
+RULES = (winsorized_clip(), linear_fit_clip(), gesd())

@@ -275,3 +275,6 @@ def _arrange_average_sigma_clip(parameters: Mapping[str, Any], facts: StackFacts
         scatter=scatter,
         caution=too_few("average_sigma_clip", facts, 3),
     )
+
+
+RULES = (sigma_clip(), mad_clip(), average_sigma_clip(), sample_clip())
