@@ -70,15 +70,16 @@ class _Work:
     def __call__(self, rows: tuple[int, int]) -> Maps | None:
         """Combine the rows (lower, upper)."""
         lower, upper = rows
-        own = _maps(self.job, upper - lower, self.wanted) if self.maps is None else None
-        part = own if self.maps is None else self.maps.rows(lower, upper)
-        assert part is not None
+        if self.maps is None:
+            part = _maps(self.job, upper - lower, self.wanted)
+        else:
+            part = self.maps.rows(lower, upper)
         window = Window(lower, upper, self.job.shape[1])
         if self.job.two_passes:
             self._two_passes(window, part)
         else:
             self._one_pass(window, part)
-        return own
+        return part if self.maps is None else None
 
     def _one_pass(self, window: Window, part: Maps) -> None:
         job, call = self.job, self.calls.combine
