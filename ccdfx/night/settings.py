@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
+from ccdfx.operations.calibration.overscan import METHODS
+from ccdfx.operations.pixels.ray_search import MEDIANS, Search
 from ccdfx.records.checks import real, whole
 from ccdfx.records.parameters import check_names
 
@@ -89,10 +91,10 @@ class CosmicRayChoice:
 
     use: bool = True
     fewer_than: int = 3
-    sigma_limit: float = 4.5
-    neighbour_fraction: float = 0.3
-    object_limit: float = 5.0
-    medians: str = "exact"
+    sigma_limit: float = Search.sigma_limit
+    neighbour_fraction: float = Search.neighbour_fraction
+    object_limit: float = Search.object_limit
+    medians: str = Search.medians
 
     @property
     def options(self) -> dict[str, Any]:
@@ -272,7 +274,7 @@ _CHECKS = {
     "scale": _is_bool,
     "electrons": _is_bool,
     "steps": _is_text,
-    "method": _is_one_of("mean", "median", "min", "max"),
+    "method": _is_one_of(*METHODS),
     "fit": _is_fit,
     "average": _is_one_of("mean", "median"),
     "reject": _is_rule,
@@ -285,5 +287,5 @@ _CHECKS = {
     "sigma_limit": _is_limit,
     "neighbour_fraction": _is_fraction,
     "object_limit": _is_limit,
-    "medians": _is_one_of("exact", "separable"),
+    "medians": _is_one_of(*MEDIANS),
 }

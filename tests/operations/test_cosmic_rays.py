@@ -10,6 +10,7 @@ import pytest
 import ccdfx
 from ccdfx import Flag, Image, ccd_noise, mask_cosmic_rays, mask_saturated
 from ccdfx.operations.pixels import cosmic_rays
+from ccdfx.operations.pixels.ray_search import Search
 
 GAIN, READNOISE = 1.5, 6.0
 RAY = np.uint8(Flag.COSMIC_RAY)
@@ -132,9 +133,7 @@ def test_bad_pixels_are_neither_rays_nor_make_any(field: SimpleNamespace, value:
 
 @pytest.mark.parametrize("medians", ["exact", "separable"])
 def test_no_search_looks_further_than_gaps_are_filled(medians: str) -> None:
-    search = cosmic_rays.Search(
-        sigma_limit=4.5, neighbour_fraction=0.3, object_limit=5, iterations=1, square=medians == "exact"
-    )
+    search = Search(iterations=1, medians=medians)
     assert search.windows.margin <= cosmic_rays._SIGHT <= min(cosmic_rays.TILE)
     bad = np.zeros((80, 90), bool)
     bad[:, 20:70] = True

@@ -59,10 +59,10 @@ def stacked(
     **levels: Any,
 ) -> Stacked:
     """Combine frames according to the recipe; weights are used only for a mean."""
-    from ccdfx.operations.combining.average import mean, median
+    from ccdfx.operations.combining.average import AVERAGES
     from ccdfx.operations.combining.combine import stack
 
-    average = {"mean": mean, "median": median}[choice.average]()
+    average = AVERAGES[choice.average]()
     reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
     weights = weights if choice.average == "mean" else None
     history = f"average={choice.average} reject={rule_text(reject)}"

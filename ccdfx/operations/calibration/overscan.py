@@ -15,6 +15,7 @@ from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range
 
 Method = str | Callable[[np.ndarray], float]
+METHODS = ("mean", "median", "min", "max")
 
 # A line with fewer good pixels than this is given the scatter of a typical line.
 FEWEST_FOR_SCATTER = 5
@@ -202,7 +203,7 @@ def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tup
         answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
         remedy = "the function must return one finite number for the pixels of a line"
         return np.array([real("method", answer, remedy=remedy) for answer in answers]), 1 / counts
-    if not isinstance(method, str) or method not in ("median", "mean", "min", "max"):
+    if not isinstance(method, str) or method not in METHODS:
         raise ArgumentError(
             "method",
             "must be 'median', 'mean', 'min', 'max' or a function",

@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency
 from ccdfx.records.checks import one_of
 from ccdfx.records.parameters import frozen, merged
 
@@ -144,6 +141,7 @@ def custom(function: Callable[[Any], Any]) -> Average:
     ArgumentTypeError
         `function` is not callable.
 
+    >>> import numpy as np
     >>> custom(np.ma.median).name
     'custom'
     """
@@ -183,15 +181,3 @@ def require_variances(frames: Sequence[Any], average: Average) -> None:
                 frame.name, "must have a variance for inverse_variance_mean", value=None,
                 remedy="start it with add_variance, or take the mean",
             )  # fmt: skip
-
-
-def efficiency_table(average: Average, count: int) -> np.ndarray:
-    """Tabulate n Var / sigma^2 of an average that is an order statistic, for 0 ... `count` values kept."""
-    if average.name in ("minimum", "maximum"):
-        return np.array([1.0, *(order_efficiency(1, n) for n in range(1, count + 1))])
-    table = np.array([median_efficiency(n) for n in range(count + 1)])
-    even = average.parameters.get("even", "middle")
-    for n in range(2, count + 1 if even == "lower" else 3 if even == "lower of two" else 0, 2):
-        if n <= count:
-            table[n] = order_efficiency(n // 2, n)
-    return table

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.estimators.order_statistics import trimmed_efficiency
-from ccdfx.operations.combining.average import Average, efficiency_table, mean
+from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, trimmed_efficiency
+from ccdfx.operations.combining.average import Average, mean
 from ccdfx.operations.combining.maps import Maps
 from ccdfx.operations.combining.plan import Job
 from ccdfx.operations.rejection.rule import Arrangement
@@ -106,7 +106,7 @@ def _call(job: Job, work: _Work) -> KernelCall:
 
     count = len(job.frames)
     tables = np.ones((2, count + 1))
-    tables[0] = efficiency_table(work.average, count)
+    tables[0] = _efficiency_table(work.average, count)
     # The variance of an extreme of the values kept does not depend on the values trimmed beyond it.
     extreme = work.average.name in ("minimum", "maximum")
     trims = None if work.arrangement is None or extreme else work.arrangement.trims
@@ -168,3 +168,15 @@ def _plan(job: Job, work: _Work, trims: bool) -> np.ndarray:
         plan[averages.PLAN_OWN_NOISE] = rule.variances
     plan[averages.PLAN_LANES] = block_lanes(len(job.frames), job.kind.itemsize)
     return plan
+
+
+def _efficiency_table(average: Average, count: int) -> np.ndarray:
+    """Tabulate n Var / sigma^2 of an average that is an order statistic, for 0 ... `count` values kept."""
+    if average.name in ("minimum", "maximum"):
+        return np.array([1.0, *(order_efficiency(1, n) for n in range(1, count + 1))])
+    table = np.array([median_efficiency(n) for n in range(count + 1)])
+    even = average.parameters.get("even", "middle")
+    for n in range(2, count + 1 if even == "lower" else 3 if even == "lower of two" else 0, 2):
+        if n <= count:
+            table[n] = order_efficiency(n // 2, n)
+    return table

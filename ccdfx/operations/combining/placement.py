@@ -1,30 +1,17 @@
-"""Placement of the frames of a stack on the pixels of the result."""
+"""Placement of the frames of a stack on the pixels of the result, as it is asked for."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
-from ccdfx.kernels.image.bad_pixels import REACH
-from ccdfx.operations.combining.frames import StackFrame
-from ccdfx.operations.resampling.shift import resampled
-from ccdfx.operations.resampling.taps import taps
+from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.records.checks import one_of, real, whole
-from ccdfx.records.image import Image
-from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST
-from ccdfx.records.range import Range
-from ccdfx.records.wcs import astropy_wcs, converted
 
 EXTENTS = ("union", "intersection")
 MEASURED = ("wcs", "stars")
-_SAME = 0.5  # pixels by which the steps at the corners of a frame may differ
-_SPARSE = 64  # largest ratio of the pixels of the result to those of all frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +70,6 @@ def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Pl
         by = _pairs(by)
     one_of("extent", extent, EXTENTS)
     if resample is not None:
-        from ccdfx.operations.resampling.taps import check_kernel
-
         check_kernel(resample)
     return Placement(by, extent, resample)
 
@@ -113,48 +98,6 @@ def as_placement(offsets: Any) -> Placement | None:
     return offsets if offsets is None or isinstance(offsets, Placement) else placed(offsets)
 
 
-def place(
-    frames: Sequence[StackFrame], placement: Placement
-) -> tuple[tuple[StackFrame, ...], tuple[int, int]]:
-    """Place the frames in the result; return them with their places, and the shape (ny, nx) of the result.
-
-    Raises
-    ------
-    ArgumentError, MismatchError
-        When the number of offsets is not that of the frames, a frame has no WCS or another scale or rotation,
-        the frames have no common pixel for an intersection, or they are so far apart that most of the result
-        would be empty.
-    AlignmentError
-        When the stars of a frame do not match.
-    """
-    offsets = _offsets(frames, placement.by)
-    offsets -= offsets[0]
-    corners = np.rint(offsets).astype(np.int64)
-    sizes = np.array([frame.shape[::-1] for frame in frames])
-    if placement.extent == "union":
-        lower, upper = corners.min(axis=0), (corners + sizes).max(axis=0)
-    else:
-        lower, upper = corners.max(axis=0), (corners + sizes).min(axis=0)
-        _require_overlap(frames, corners, sizes, lower, upper)
-    width, height = (int(size) for size in upper - lower)
-    covered = sum(frame.shape[0] * frame.shape[1] for frame in frames)
-    if width * height > _SPARSE * covered:
-        raise ArgumentError(
-            "offsets",
-            f"must leave the result mostly covered, and {height} x {width} pixels would be mostly empty",
-            value=offsets.tolist(),
-            remedy="combine the groups that overlap one by one",
-        )
-    found = []
-    for frame, corner, offset in zip(frames, corners, offsets, strict=True):
-        rest = offset - corner
-        if placement.resample is not None and rest.any():
-            frame = _moved(frame, float(rest[0]), float(rest[1]), placement.resample)
-        x, y = (int(step) for step in corner - lower)
-        found.append(dataclasses.replace(frame, x=x, y=y))
-    return tuple(found), (height, width)
-
-
 def _pairs(by: Any) -> tuple[tuple[float, float], ...]:
     try:
         pairs = tuple((float(dx), float(dy)) for dx, dy in by)
@@ -173,145 +116,3 @@ def _pairs(by: Any) -> tuple[tuple[float, float], ...]:
             remedy="leave out a frame without an offset",
         )
     return pairs
-
-
-def _offsets(frames: Sequence[StackFrame], by: tuple[tuple[float, float], ...] | str) -> np.ndarray:
-    if by == "wcs":
-        return _from_wcs(frames)
-    if by == "stars":
-        return _from_stars(frames)
-    if len(by) != len(frames):
-        raise ArgumentError(
-            "offsets",
-            f"must be one for each of the {len(frames)} frames",
-            value=len(by),
-            remedy="give as many as frames",
-        )
-    return np.array(by, dtype=np.float64)
-
-
-def _from_stars(frames: Sequence[StackFrame]) -> np.ndarray:
-    from ccdfx.operations.registration.shifts import measure_shifts
-    from ccdfx.operations.resampling.transform import AlignmentError
-
-    steps = []
-    for frame, step in zip(frames, measure_shifts([f.image() for f in frames]), strict=True):
-        if isinstance(step, AlignmentError):
-            raise AlignmentError(frame.name, step.rule, remedy=step.remedy)
-        steps.append((step.dx, step.dy))
-    return np.array(steps)
-
-
-def _from_wcs(frames: Sequence[StackFrame]) -> np.ndarray:
-    """Compute the steps of the frame centres; those of the corners must be the same."""
-    systems = []
-    for frame in frames:
-        system = astropy_wcs(frame.header)
-        if system is None:
-            raise ArgumentError(
-                frame.name, "must have a celestial WCS", remedy="give offsets, or place the frames by 'stars'"
-            )
-        systems.append(system)
-    steps = np.zeros((len(frames), 2))
-    for j, (frame, system) in enumerate(zip(frames, systems, strict=True)):
-        ny, nx = frame.shape
-        x = np.array([(nx - 1) / 2, 0, nx - 1, 0, nx - 1])
-        y = np.array([(ny - 1) / 2, 0, 0, ny - 1, ny - 1])
-        world = converted(system, systems[0], system.wcs_pix2world(x, y, 0))
-        there = systems[0].wcs_world2pix(*world, 0)
-        found = np.stack(there) - (x, y)
-        if not np.isfinite(found).all() or np.abs(found - found[:, :1]).max() > _SAME:
-            raise MismatchError(
-                frame.name,
-                f"must have the first frame's scale and rotation within {_SAME} pixels over the frame",
-                value=np.round(found.T, 2).tolist(),
-                remedy="resample it onto the first frame's WCS before",
-            )
-        steps[j] = found[:, 0]
-    return steps
-
-
-def _require_overlap(
-    frames: Sequence[StackFrame], corners: np.ndarray, sizes: np.ndarray, lower: np.ndarray, upper: np.ndarray
-) -> None:
-    if (upper > lower).all():
-        return
-    axis = int(np.argmin(upper - lower))
-    one, other = int(np.argmax(corners[:, axis])), int(np.argmin((corners + sizes)[:, axis]))
-    raise MismatchError(
-        frames[one].name,
-        f"must share pixels with {frames[other].name}",
-        value=f"{lower[axis] - upper[axis]} pixels apart",
-        remedy="leave one out, or take the union",
-    )
-
-
-def _moved(frame: StackFrame, dx: float, dy: float, kernel: str) -> StackFrame:
-    """Move the content of a frame by a fraction of a pixel, row by row as it is read."""
-
-    frame = dataclasses.replace(frame, raw=None)
-    data = Resampled.of(frame, dx, dy, kernel)
-    return dataclasses.replace(frame, data=data, dtype=working_dtype(frame), flagged=True)
-
-
-_SAMPLE = 16  # rows from which the typical value and variance are computed
-
-
-@dataclass(frozen=True, slots=True)
-class Resampled:
-    """The rows of ``shift(frame, dx, dy, kernel)`` for steps below a pixel, from these rows and a few around.
-
-    `usual` holds the value and the variance that replace bad pixels far from any good pixel. They are fixed
-    in advance, so that a row does not depend on the rows that are read with it.
-    """
-
-    frame: StackFrame
-    dx: float
-    dy: float
-    kernel: str
-    usual: tuple[float, float]
-    reach: int
-
-    @staticmethod
-    def of(frame: StackFrame, dx: float, dy: float, kernel: str) -> Resampled:
-        """Make the frame moved by (dx, dy)."""
-        weights = taps(dy, kernel, working_dtype(frame))
-        reach = max(-weights.first, weights.first + weights.weights.size) + REACH
-        return Resampled(frame, dx, dy, kernel, _usual(frame), reach)
-
-    @property
-    def name(self) -> str:
-        """The name in messages."""
-        return self.frame.name
-
-    def select(self, range: Any = None) -> Image:
-        """Return the rows of a window that is as wide as the frame; None means all rows."""
-        window = self.frame.range if range is None else range
-        lower, upper = (y - self.frame.range.y_lower for y in (window.y_lower, window.y_upper))
-        first, last = max(lower - self.reach, 0), min(upper + self.reach, self.frame.shape[0])
-        moved = resampled(self.frame.rows(first, last), self.dx, self.dy, self.kernel, self.usual)
-        rows = slice(lower - first, upper - first)
-        return Image(
-            moved.array[rows],
-            mask=None if moved.mask is None else moved.mask[rows],
-            variance=None if moved.variance is None else moved.variance[rows],
-            range=Range.whole((upper - lower, self.frame.shape[1])),
-        )
-
-
-def _usual(frame: StackFrame) -> tuple[float, float]:
-    """Compute the medians of value and variance of the good pixels of some rows."""
-    height = frame.shape[0]
-    rows = np.unique(np.linspace(0, height - 1, min(_SAMPLE, height)).astype(int))
-    values, variances = [], []
-    for row in rows:
-        image = frame.rows(int(row), int(row) + 1)
-        values.append(image.array[image.good])
-        if image.variance is not None:
-            variances.append(image.variance[image.good & np.isfinite(image.variance)])
-    return _median(values), _median(variances)
-
-
-def _median(parts: list[np.ndarray]) -> float:
-    found = np.concatenate(parts) if parts else np.empty(0)
-    return float(np.median(found)) if found.size else 0.0

@@ -14,24 +14,23 @@ from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.estimators import median_of
 from ccdfx.kernels.image.bad_pixels import medians_near, spread_flags
-from ccdfx.kernels.image.cosmic_rays import Windows, find_rays, windows
+from ccdfx.kernels.image.cosmic_rays import find_rays
 from ccdfx.kernels.image.medians import median_rows, window_sorter
-from ccdfx.records.checks import one_of, real, whole
+from ccdfx.operations.pixels.ray_search import Search
+from ccdfx.records.checks import one_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt, as_image
 from ccdfx.records.planes import working_dtype
-
-MEDIANS = ("exact", "separable")
 
 
 def mask_cosmic_rays(
     image: Any,
     *,
-    sigma_limit: float = 4.5,
-    neighbour_fraction: float = 0.3,
-    object_limit: float = 5.0,
-    iterations: int = 4,
-    medians: str = "exact",
+    sigma_limit: float = Search.sigma_limit,
+    neighbour_fraction: float = Search.neighbour_fraction,
+    object_limit: float = Search.object_limit,
+    iterations: int = Search.iterations,
+    medians: str = Search.medians,
     noise: Any = None,
     replace: str | None = None,
 ) -> Image:
@@ -98,11 +97,11 @@ def mask_cosmic_rays(
     """
     image = as_image(image)
     search = Search(
-        sigma_limit=real("sigma_limit", sigma_limit, above=0, remedy="give sigmas, such as 4.5"),
-        neighbour_fraction=_fraction(neighbour_fraction),
-        object_limit=real("object_limit", object_limit, above=0, remedy="give a contrast, such as 5"),
-        iterations=whole("iterations", iterations, least=1, remedy="give a number of passes, such as 4"),
-        square=one_of("medians", medians, MEDIANS, UnknownNameError) == "exact",
+        sigma_limit=sigma_limit,
+        neighbour_fraction=neighbour_fraction,
+        object_limit=object_limit,
+        iterations=iterations,
+        medians=medians,
     )
     if replace is not None:
         one_of("replace", replace, ("median",), UnknownNameError)
@@ -119,15 +118,6 @@ def mask_cosmic_rays(
         variance = variance.copy()
         variance[rays] = plane.variances_at(rays)
     return adopt(array, image.header, mask, image.range, variance)
-
-
-def _fraction(value: Any) -> float:
-    fraction = real("neighbour_fraction", value, least=0, remedy="give a fraction, such as 0.3")
-    if fraction > 1:
-        raise ArgumentError(
-            "neighbour_fraction", "must be at most 1", value=value, remedy="give a fraction, such as 0.3"
-        )
-    return fraction
 
 
 def _variance(image: Image, noise: Any) -> np.ndarray:
@@ -158,29 +148,6 @@ _SIGHT = 8  # pixels: the greatest margin of a search
 _GLARE = 4  # pixels around the core of a saturated star, where rays are not searched for
 
 Tile = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """The checked parameters of a search; the median windows are `square`, or rows and then columns."""
-
-    sigma_limit: float
-    neighbour_fraction: float
-    object_limit: float
-    iterations: int
-    square: bool
-
-    @property
-    def windows(self) -> Windows:
-        """The windows of its medians."""
-        return windows(self.square)
-
-    @property
-    def limits(self) -> tuple[np.float32, ...]:
-        """Limits for the significance of rays and of their neighbours, and for the contrast."""
-        neighbours = self.neighbour_fraction * self.sigma_limit
-        with np.errstate(over="ignore"):
-            return tuple(map(np.float32, (self.sigma_limit, neighbours, self.object_limit)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from ccdfx.operations.registration.correlation import NEEDED, correlated
 from ccdfx.operations.registration.shifts import SHARE, Shift, index_of, measure_shift, measure_shifts
 from ccdfx.operations.registration.star_list import match_tolerance
 from ccdfx.operations.registration.star_match import match_stars
+from ccdfx.operations.registration.ways import MEASURED, WAYS
 from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
 from ccdfx.operations.resampling.warp import warp
@@ -22,8 +23,6 @@ from ccdfx.records.compatibility import require_match, require_same_unit
 from ccdfx.records.image import Image, as_image, as_images
 from ccdfx.records.wcs import astropy_wcs, converted
 
-MEASURED = ("phase", "stars", "wcs")
-WAYS = ("shift", *MEASURED)
 _BENT = 0.25  # pixels by which two WCS may differ from an affine transform
 _NODES = 12
 
