@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from ccdfx.cli.combine_options import (
-    AVERAGES,
     METAVAR,
     average_of,
     defaults_from_recipe,
@@ -25,10 +24,15 @@ from ccdfx.cli.combine_options import (
     shared_variance,
     told_average,
 )
-from ccdfx.cli.options import engine_of, numbers, on_an_engine, refuse_output
+from ccdfx.cli.options import computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
+from ccdfx.operations.combining.average import AVERAGES
+from ccdfx.operations.combining.factors import WORDS
+from ccdfx.operations.combining.placement import EXTENTS, MEASURED, placed
+from ccdfx.operations.registration.ways import WAYS
+from ccdfx.operations.resampling.taps import KERNELS
 
 
 @click.command("combine")
@@ -61,14 +65,13 @@ from ccdfx.errors import CcdfxError
     "--scale",
     callback=numbers_or_level,
     metavar=METAVAR,
-    help="Divide each frame by its level: numbers, mean, median, mode, location, spread, exposure; "
-    "a keyword multiplies.",
+    help=f"Divide each frame by its level: numbers, {', '.join(WORDS['scale'])}; a keyword multiplies.",
 )
 @click.option(
     "--zero",
     callback=numbers_or_level,
     metavar=METAVAR,
-    help="Subtract from each frame its level: numbers, mean, median, mode, location; a keyword is added.",
+    help=f"Subtract from each frame its level: numbers, {', '.join(WORDS['zero'])}; a keyword is added.",
 )
 @click.option("--section", metavar="[X1:X2,Y1:Y2]", help="Take statistics over these pixels of each frame.")
 @click.option("--sampled", is_flag=True, help="Estimate mean, median and mode as imcombine does.")
@@ -84,26 +87,24 @@ from ccdfx.errors import CcdfxError
 @click.option("--align", is_flag=True, help="Resample the frames onto the first by its stars.")
 @click.option(
     "--align-by",
-    type=click.Choice(["shift", "phase", "stars", "wcs"]),
+    type=click.Choice(WAYS),
     help="Align by shifts (as --align), by correlation, with rotation and scale by stars, or by the WCS.",
 )
 @click.option(
-    "--offsets", metavar="wcs|stars|grid:...|FILE",
+    "--offsets", metavar="|".join((*MEASURED, "grid:...", "FILE")),
     help="Lay the frames side by side: by their WCS, their stars, grid:columns=C,rows=R,dx=X,dy=Y, or a file with "
     "dx and dy of each frame.",
 )  # fmt: skip
 @click.option(
-    "--extent", type=click.Choice(["union", "intersection"]), help="What the result covers (default: union)."
+    "--extent",
+    type=click.Choice(EXTENTS),
+    help=f"What the result covers (default: {default_of(placed, 'extent')}).",
 )
-@click.option(
-    "--resample", type=click.Choice(["spline", "lanczos"]), help="Move frames by fractions of a pixel too."
-)
+@click.option("--resample", type=click.Choice(KERNELS), help="Move frames by fractions of a pixel too.")
 @click.option(
     "--shared", metavar="FILE", help="Variance of the error that all frames share; it is not averaged down."
 )
-@click.option(
-    "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
-)
+@shared_options("hdu_or_all")
 @click.option("--planes", is_flag=True, help="Take each plane of a cube as a frame.")
 @shared_options("no_checksum")
 @click.option(
@@ -112,10 +113,7 @@ from ccdfx.errors import CcdfxError
 @click.option(
     "--follow", is_flag=True, help="Among the maps, tell which frames were rejected where, one bit a frame."
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all).")
-@click.option("--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight.")
-@on_an_engine
+@shared_options("overwrite", "threads", "memory", "engine", "scheduler")
 @talks
 def command(
     frames: tuple[str, ...], output: str, maps: str | None, follow: bool, overwrite: bool, **options: Any
@@ -141,7 +139,7 @@ def command(
     how = choices(**options)
     engine = chosen_engine(options)
     make = partial(ccdfx.stack, follow=follow, **how) if maps else partial(ccdfx.combine, **how)
-    with work(options["threads"], options["memory"], engine):
+    with work(engine, options["threads"], options["memory"]):
         made = [combined(stack, make, options["align"]) for stack in opened(paths, options)]
     lines = history(paths, how, options)
     images = [result.image if maps else result for result in made]
@@ -163,13 +161,13 @@ def chosen_engine(options: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def work(threads: int | None, memory: int | None, engine: Any = None) -> Iterator[None]:
+def work(engine: Any, threads: int | None, memory: int | None) -> Iterator[None]:
     """Set the engine, its threads and memory (MB) within a block, with a progress bar of tiles."""
     import ccdfx
 
     with (
         progress_bar() as update,
-        ccdfx.engine(engine, threads=threads, memory=memory and memory * 2**20) as plain,
+        computing(engine, threads, memory) as plain,
         ccdfx.engine(counting(plain, update)),
     ):
         yield
@@ -232,8 +230,8 @@ def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align:
         try:
             if not align:
                 return make(frames)
-            way = "shift" if align is True else align
-            return make(ccdfx.align([frame.select() for frame in frames], by=way))
+            way = {} if align is True else {"by": align}
+            return make(ccdfx.align([frame.select() for frame in frames], **way))
         except CcdfxError as error:
             number = re.fullmatch(r"(.* of )?(?:images|frames)\[(\d+)\]", error.subject)
             if number is None:

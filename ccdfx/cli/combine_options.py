@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import name_and_options, numbers
+from ccdfx.cli.options import given, name_and_options, numbers
 from ccdfx.errors import CcdfxError
+from ccdfx.operations.combining.average import AVERAGES
+from ccdfx.operations.combining.factors import WORDS
+from ccdfx.operations.combining.placement import MEASURED
 
-AVERAGES = ("mean", "inverse_variance_mean", "median", "total", "minimum", "maximum")
 _TABLE = "combine"
 
 
@@ -22,7 +24,7 @@ def average_of(_ctx: click.Context, _parameter: click.Parameter, text: str) -> A
     name = text.partition(":")[0]
     try:
         if name in AVERAGES:
-            return _made(getattr(ccdfx, name), text)
+            return _made(AVERAGES[name], text)
         return ccdfx.custom(_function(text))
     except CcdfxError as error:
         raise click.BadParameter(str(error)) from error
@@ -62,8 +64,9 @@ def told_average(average: Any) -> str:
     """
     if average.function is not None:
         return f"{average.function.__module__}:{average.function.__qualname__}"
+    usual = AVERAGES[average.name]().parameters
     options = ",".join(
-        f"{name}={value}" for name, value in average.parameters.items() if (name, value) != ("even", "middle")
+        f"{name}={value}" for name, value in average.parameters.items() if value != usual[name]
     )
     return f"{average.name}:{options}" if options else average.name
 
@@ -99,7 +102,7 @@ def placement_of(options: Mapping[str, Any]) -> Any:
     import ccdfx
 
     try:
-        return ccdfx.placed(_by(offsets), extent=extent or "union", resample=resample)
+        return ccdfx.placed(_by(offsets), **given(extent=extent, resample=resample))
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
 
@@ -107,7 +110,7 @@ def placement_of(options: Mapping[str, Any]) -> Any:
 def _by(text: str) -> Any:
     import ccdfx
 
-    if text in ("wcs", "stars"):
+    if text in MEASURED:
         return text
     if text.startswith("grid:"):
         return _made(ccdfx.grid, text)
@@ -119,7 +122,9 @@ def _pairs_in(path: Path) -> list[tuple[float, float]]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--offsets: {path} is not wcs, stars, grid:... or a file: {error}") from error
+        raise click.UsageError(
+            f"--offsets: {path} is not {', '.join(MEASURED)}, grid:... or a file: {error}"
+        ) from error
     pairs = []
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].replace(",", " ").split()
@@ -169,13 +174,10 @@ def _text(value: Any) -> Any:
 
 
 METAVAR = "N,N,...|WORD|!KEY"
-NAMES = ("scale", "zero", "weights")
 
 
 def numbers_or_level(ctx: click.Context, parameter: click.Parameter, text: str | None) -> Any:
     """Parse one number per frame into a list, or keep a word or !KEY; an unknown word is a usage error."""
-    from ccdfx.operations.combining.factors import WORDS
-
     words = WORDS[str(parameter.name)]
     if text is None or text in words or (text.startswith("!") and text[1:].strip()):
         return text
@@ -192,15 +194,15 @@ def levels(options: Mapping[str, Any]) -> dict[str, Any]:
     Statistics are taken over the section, and sampled as in imcombine on request; either option without a
     statistic is a usage error.
     """
-    given = {name: options[name] for name in NAMES if options[name] is not None}
+    chosen = given(**{name: options[name] for name in WORDS})
     section, sampled = options["section"], options["sampled"]
-    over_pixels = [name for name, value in given.items() if _is_statistic(value)]
+    over_pixels = [name for name, value in chosen.items() if _is_statistic(value)]
     for option, wanted in (("--section", section is not None), ("--sampled", sampled)):
         if wanted and not over_pixels:
             raise click.UsageError(f"{option} goes with a statistic as --scale, --zero or --weights")
     return {
         name: _level(value, section, sampled) if isinstance(value, str) else value
-        for name, value in given.items()
+        for name, value in chosen.items()
     }
 
 

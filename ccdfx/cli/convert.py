@@ -19,10 +19,7 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--to", "suffix", metavar="SUFFIX", help="The format of files in a directory, such as .npz or .fits."
 )
-@click.option(
-    "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
-)
-@options("plane", "range", "no_checksum", "overwrite")
+@options("hdu_or_all", "plane", "range", "no_checksum", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from ccdfx.cli.options import named
+from ccdfx.cli.options import default_of, named, options
 from ccdfx.cli.terminal import print_json, print_table, progress_bar, say, talks
+from ccdfx.demo import run
 
 TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
 
@@ -22,21 +23,23 @@ TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
     help="Keep everything in this new directory.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Decides every random number."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=default_of(run.run_demo, "seed"),
+    show_default=True,
+    help="Decides every random number.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("json")
 @talks
 def command(output: str | None, seed: int, as_json: bool) -> None:
     """Simulate a night, reduce it as `ccdfx reduce` does, and check the result against the truth.
 
     The exit status is 1 when a result disagrees. Without --output nothing is kept.
     """
-    from ccdfx.demo.run import run_demo
-
     with ExitStack() as stack:
         target = output or stack.enter_context(TemporaryDirectory(prefix="ccdfx-demo-"))
         with progress_bar() as progress:
-            result = run_demo(target, seed=seed, check=False, progress=progress)
+            result = run.run_demo(target, seed=seed, check=False, progress=progress)
         if as_json:
             print_json([dict(zip(TITLES, row(check), strict=True)) for check in result.checks])
         else:

@@ -21,8 +21,7 @@ ELSEWHERE = ("file", "shape", "problem")  # these header values are shown in oth
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--header", is_flag=True, help="Print the header cards of every image too.")
 @click.option("--hdu", metavar="HDU", help="Only this image, by number or name (default: all of them).")
-@options("no_checksum")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("no_checksum", "json")
 @click.pass_context
 @talks
 def command(

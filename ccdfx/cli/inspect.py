@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ccdfx.cli.options import label_of, options, read_part, which_image
+from ccdfx import plots
+from ccdfx.cli.options import default_of, given, options, which_image
+from ccdfx.cli.picture_options import label_of, picture_options, read_part
 from ccdfx.cli.terminal import print_json, print_table, say, talks
-
-if TYPE_CHECKING:
-    from ccdfx.plots import Place
 
 TITLES = (
     "file",
@@ -30,12 +29,15 @@ TITLES = (
 
 @click.command("inspect")
 @click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
-@options("limits", "scaling")
+@picture_options("limits", "scaling")
 @click.option(
-    "--radius", type=click.FloatRange(1), default=10.0, show_default=True, help="Of a star, in pixels."
+    "--radius",
+    type=click.FloatRange(1),
+    default=default_of(plots.inspect, "radius"),
+    show_default=True,
+    help="Of a star, in pixels.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@options("hdu", "plane", "no_checksum")
+@options("json", "hdu", "plane", "no_checksum")
 @talks
 def command(
     files: tuple[str, ...],
@@ -49,11 +51,9 @@ def command(
 
     When the window is closed, the clicked places and the masked regions are printed.
     """
-    from ccdfx import plots
-
     images = [read_part(name, which_image(**which))[0] for name in files]
     names = [label_of(name) for name in files]
-    found = plots.inspect(images, limits=limits or "zscale", scaling=scaling, radius=radius, titles=names)
+    found = plots.inspect(images, **given(limits=limits), scaling=scaling, radius=radius, titles=names)
     rows = [row_of(place, files) for place in found.places]
     regions = [{"file": files[region.image], "range": region.range.to_fits()} for region in found.regions]
     if as_json:
@@ -64,7 +64,7 @@ def command(
         say(f"masked in {region['file']}: {region['range']}")
 
 
-def row_of(place: Place, files: tuple[str, ...]) -> dict[str, Any]:
+def row_of(place: plots.Place, files: tuple[str, ...]) -> dict[str, Any]:
     """Convert one clicked place to plain values; an unknown value is None."""
     sky, centre, profile = place.sky or (None, None), place.centroid or (None, None), place.profile
     values = (files[place.image], place.x, place.y, place.value, _known(place.sigma), " ".join(place.flags), *sky,

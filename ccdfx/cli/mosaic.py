@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import check_output, label_of, naming, options, pairs, read_part, save, which_image
+from ccdfx import plots
+from ccdfx.cli.options import given, naming, pairs, which_image
+from ccdfx.cli.picture_options import check_output, label_of, picture_options, read_part, save
 from ccdfx.cli.terminal import talks
 
 
@@ -27,14 +29,12 @@ from ccdfx.cli.terminal import talks
 @click.option(
     "--size", type=click.IntRange(1, 100_000), default=51, show_default=True, help="Of a cut-out, in pixels."
 )
-@options("limits", "scaling", "colours", "invert", "bar")
+@picture_options("limits", "scaling", "colours", "invert", "bar")
 @click.option("--together", is_flag=True, help="One interval of values for all.")
-@options("hdu", "plane", "no_checksum", "dpi", "overwrite")
+@picture_options("hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
-    from ccdfx import plots
-
     if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
@@ -48,7 +48,7 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
         rows=len(files) if labelled else None,
         titles=titles * len(files) if titles else [] if labelled else names,
         row_labels=names if labelled else [],
-        limits=choices["limits"] or "zscale",
+        **given(limits=choices["limits"]),
         together=choices["together"],
         scaling=choices["scaling"],
         colours=plots.Colours(choices["colours"], invert=choices["invert"], bar=choices["bar"]),

@@ -22,8 +22,7 @@ from ccdfx.errors import MismatchError
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@options("hdu", "plane", "no_checksum")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("hdu", "plane", "no_checksum", "json")
 @talks
 def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.

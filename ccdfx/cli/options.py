@@ -1,42 +1,16 @@
-"""Parsing of command-line values: numbers, extension numbers, names with options, outputs."""
+"""The options that commands share, and how the values of options are read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
-
-if TYPE_CHECKING:
-    from ccdfx import Image
-
-
-def on_an_engine(command: Callable) -> Callable:
-    """Give a command the options `--engine` and `--scheduler`."""
-    scheduler = click.option(
-        "--scheduler", metavar="ADDRESS", help="Where the scheduler of the engine listens."
-    )
-    engine = click.option(
-        "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
-    )
-    return engine(scheduler(command))
-
-
-def engine_of(text: str | None, scheduler: str | None) -> Any:
-    """Return the engine of `--engine` and `--scheduler`, or None; a wrong choice is a usage error."""
-    if text is None:
-        if scheduler is not None:
-            raise click.UsageError("--scheduler is for an engine that has one: --engine NAME")
-        return None
-    engine = looked_up("engine", text)
-    try:
-        return engine if scheduler is None else engine.configure(scheduler=scheduler)
-    except CcdfxError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Path]) -> None:
@@ -72,6 +46,14 @@ def numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None) 
         return None if text is None else [float(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is not numbers joined by commas") from None
+
+
+def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
+    """Parse pairs of numbers joined by a comma; other text is a usage error."""
+    found = [numbers(ctx, parameter, text) or [] for text in texts]
+    if any(len(pair) != 2 for pair in found):
+        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
+    return found
 
 
 def hdu_of(text: str | None) -> int | str | None:
@@ -171,117 +153,91 @@ def looked_up(kind: str, text: str) -> Any:
         raise click.UsageError(str(error)) from error
 
 
-def _limits(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
-    from ccdfx.plots import Limits
-
+def engine_of(text: str | None, scheduler: str | None) -> Any:
+    """Return the engine of `--engine` and `--scheduler`, or None; a wrong choice is a usage error."""
+    if text is None:
+        if scheduler is not None:
+            raise click.UsageError("--scheduler is for an engine that has one: --engine NAME")
+        return None
+    engine = looked_up("engine", text)
     try:
-        return None if text is None else Limits.parse(text)
+        return engine if scheduler is None else engine.configure(scheduler=scheduler)
     except CcdfxError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.UsageError(str(error)) from error
 
 
-def _scaling(_ctx: click.Context, _parameter: click.Parameter, text: str) -> Any:
-    """Return the name of a scaling between the limits or, with options, the scaling of pixel values."""
+def computing(engine: Any, threads: int | None, memory: int | None) -> AbstractContextManager[Any]:
+    """Set the engine, its threads and its memory (MB) within a block; None leaves each as it is."""
+    import ccdfx
 
-    record = looked_up("scaling", text)
-    return record if ":" in text else record.name
-
-
-def _colours(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
-    """Check that matplotlib has the colour map and return its name; an unknown one is a usage error."""
-    from ccdfx.plots import Colours
-
-    try:
-        Colours(text).colour_map()
-    except CcdfxError as error:
-        raise click.BadParameter(str(error)) from None
-    return text
+    return ccdfx.engine(engine, threads=threads, memory=memory and memory * 2**20)
 
 
-def _title(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
-    """Replace bytes that the terminal could not decode by escape sequences."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+def default_of(function: Callable, argument: str) -> Any:
+    """Return the default that a function of the library has for an argument.
+
+    >>> default_of(sorted, "reverse")
+    False
+    """
+    return signature(function).parameters[argument].default
 
 
-def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> list[list[float]]:
-    """Parse pairs of numbers joined by a comma; other text is a usage error."""
-    found = [numbers(ctx, parameter, text) or [] for text in texts]
-    if any(len(pair) != 2 for pair in found):
-        raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
-    return found
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that the user gave; to the others the library applies its defaults.
+
+    >>> given(limits=None, bins=10)
+    {'bins': 10}
+    """
+    return {name: value for name, value in options.items() if value is not None}
 
 
-_OPTIONS = {
-    "output": click.option(
-        "-o", "--output", "--save", "output", metavar="FILE", help="Write a picture (png, pdf, svg...); else a window."
+SHARED: Mapping[str, Callable[[Callable], Callable]] = {
+    "range": click.option(
+        "--range",
+        "window",
+        metavar="RANGE",
+        callback=section_of,
+        help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based.",
     ),
-    "title": click.option("--title", metavar="TEXT", callback=_title, help="Default: file and object."),
-    "limits": click.option("--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."),
-    "scaling": click.option(
-        "--scaling", callback=_scaling, default="linear", show_default=True, metavar="NAME", help="Such as asinh, log, sqrt."
+    "hdu": click.option(
+        "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."
     ),
-    "colours": click.option(
-        "--colours", callback=_colours, default="gray", show_default=True, metavar="MAP", help="A colour map of matplotlib."
+    "hdu_or_all": click.option(
+        "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
     ),
-    "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
-    "bar": click.option("--bar", is_flag=True, help="A colour bar."),
-    "range": click.option("--range", "window", metavar="RANGE", callback=section_of, help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."),
-    "hdu": click.option("--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."),
-    "plane": click.option("--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."),
+    "plane": click.option(
+        "--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."
+    ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
-    "dpi": click.option("--dpi", type=click.IntRange(10, 2000), default=120, show_default=True, help="Dots per inch of the file."),
+    "instrument": click.option(
+        "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
+    ),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
-}  # fmt: skip
+    "json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    "threads": click.option(
+        "--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all)."
+    ),
+    "memory": click.option(
+        "--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight."
+    ),
+    "engine": click.option(
+        "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
+    ),
+    "scheduler": click.option(
+        "--scheduler", metavar="ADDRESS", help="Where the scheduler of the engine listens."
+    ),
+}
+"""The options by name, each a decorator of a command."""
 
 
-def options(*names: str) -> Callable[[Callable], Callable]:
-    """Return one decorator that adds the shared options of these names."""
+def options(
+    *names: str, known: Mapping[str, Callable[[Callable], Callable]] = SHARED
+) -> Callable[[Callable], Callable]:
+    """Return one decorator that adds the options of these names, in this order."""
 
     def add(command: Callable) -> Callable:
         for name in reversed(names):
-            command = _OPTIONS[name](command)
+            command = known[name](command)
         return command
 
     return add
-
-
-def read_part(name: str, which: Mapping[str, Any], window: str | None = None) -> tuple[Image, Image]:
-    """Read the image of a file that `which` chooses; return it and its part in `window`."""
-    import ccdfx
-
-    with naming(name):
-        full = ccdfx.read(name, **which)
-        return full, full if window is None else full.select(window)
-
-
-def label_of(name: str) -> str:
-    """Return the file name in printable characters."""
-    return printable(Path(name).name)
-
-
-def title_of(name: str, image: Image) -> str:
-    """Return the file name, with the object if the header has one."""
-    target = image.header.get("OBJECT")
-    return label_of(name) + (f": {printable(target, 40)}" if target not in (None, "") else "")
-
-
-def check_output(output: str, overwrite: bool) -> None:
-    """Refuse, before anything is drawn, an output that cannot be written."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    known = FigureCanvasAgg.get_supported_filetypes()
-    if Path(output).suffix[1:].lower() not in known:
-        rule = f"must have the suffix of a picture, one of {', '.join(sorted(known))}"
-        raise click.UsageError(f"{printable(output)}: {rule}")
-    refuse_place(output, overwrite)
-
-
-def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
-    """Write a picture atomically, in the format of its suffix."""
-    from ccdfx.io.atomic import atomic_path
-
-    with atomic_path(output, overwrite) as temporary:
-        try:
-            figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
-        except (ImportError, RuntimeError) as error:  # a format for which matplotlib needs another program
-            raise FileError(output, f"cannot be drawn: {error}", remedy="choose another format") from error

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from ccdfx.cli.options import options
 from ccdfx.cli.terminal import escape, print_json, say, talks
 
 
 @click.group("plugins", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("json")
 @talks
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:

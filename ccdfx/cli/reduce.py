@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import engine_of, named, on_an_engine, options
+from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import QUIET, is_terminal, level, print_json, progress_bar, say, show_plan, talks
 from ccdfx.errors import ArgumentError, CcdfxError
 
@@ -23,15 +23,13 @@ from ccdfx.errors import ArgumentError, CcdfxError
     callback=named,
     help="Directory of the results.",
 )
-@click.option(
-    "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
-)
+@options("instrument")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
 @options("no_checksum")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
-@on_an_engine
+@options("engine", "scheduler")
 @click.pass_context
 @talks
 def command(
@@ -67,9 +65,7 @@ def command(
             show_plan(planned.plan, err=False)
         _say_nothing(planned)
         ctx.exit(planned.status)
-    import ccdfx
-
-    with progress_bar() as progress, ccdfx.engine(engine):
+    with progress_bar() as progress, computing(engine, None, None):
         reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
     if as_json:
         print_json(reduced.facts)
@@ -95,7 +91,6 @@ def _night(
 ) -> Callable[..., Any]:
     """Return `reduce_night` with the choices of the user bound; a wrong choice is a usage error."""
     import ccdfx
-    from ccdfx.cli.options import instrument_of
 
     camera = instrument_of(instrument)
 

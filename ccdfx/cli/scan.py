@@ -6,6 +6,7 @@ from collections import Counter
 
 import click
 
+from ccdfx.cli.options import instrument_of, options
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 TITLES = ("file", "kind", "object", "filter", "exptime", "binning", "size", "date", "instrument", "problem")
@@ -13,10 +14,7 @@ TITLES = ("file", "kind", "object", "filter", "exptime", "binning", "size", "dat
 
 @click.command("scan")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
-@click.option(
-    "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("instrument", "json")
 @talks
 def command(directory: str, instrument: str | None, as_json: bool) -> None:
     """List the frames of a directory: kind, object, filter, exposure, binning, size, date, problem.
@@ -24,7 +22,6 @@ def command(directory: str, instrument: str | None, as_json: bool) -> None:
     Only headers are read. A file that is broken is listed with its problem.
     """
     import ccdfx
-    from ccdfx.cli.options import instrument_of
 
     frames = ccdfx.scan(directory, instrument=instrument_of(instrument))
     if as_json:

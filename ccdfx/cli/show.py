@@ -6,24 +6,28 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import check_output, naming, options, read_part, save, title_of, which_image
+from ccdfx import plots
+from ccdfx.cli.options import default_of, given, naming, which_image
+from ccdfx.cli.picture_options import check_output, picture_options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
+from ccdfx.plots.axes import AXES, FLIPS
+from ccdfx.plots.scale_bar import UNITS
 
 
 @click.command("show")
 @click.argument("file", metavar="IMAGE")
-@options("output", "limits", "scaling", "colours", "invert", "bar")
+@picture_options("output", "limits", "scaling", "colours", "invert", "bar")
 @click.option(
-    "--axes", type=click.Choice(["image", "sky"]), default="image", show_default=True, help="What they count."
+    "--axes",
+    type=click.Choice(AXES),
+    default=default_of(plots.image, "axes"),
+    show_default=True,
+    help="What they count.",
 )
 @click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
-@click.option("--flip", type=click.Choice(["x", "y", "xy"]), help="Turn axes around.")
-@click.option(
-    "--scale-bar",
-    type=click.Choice(["auto", "arcsec", "arcmin", "deg", "pixel"]),
-    help="A bar of a round length in this unit.",
-)
-@options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
+@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Turn axes around.")
+@click.option("--scale-bar", type=click.Choice(UNITS), help="A bar of a round length in this unit.")
+@picture_options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw an image: into a file with -o, else into a window.
@@ -70,12 +74,10 @@ def draw(
     ax: Any = None,
 ) -> Any:
     """Draw the picture that the options of the command line describe."""
-    from ccdfx import plots
-
     sky = axes == "sky"
     return plots.image(
         image,
-        limits="zscale" if limits is None else limits,
+        **given(limits=limits),
         full=full,
         scaling=scaling,
         colours=plots.Colours(colours, invert=invert, bar=bar),

@@ -17,8 +17,7 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options("range", "hdu", "plane", "no_checksum")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("range", "hdu", "plane", "no_checksum", "json")
 @click.pass_context
 @talks
 def command(

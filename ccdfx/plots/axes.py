@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from ccdfx.records.image import Image
 
-_FLIPS = ("", "x", "y", "xy")
+AXES = ("image", "sky")
+FLIPS = ("", "x", "y", "xy")
 _REMEDY = 'give "image", "sky", PixelAxes() or SkyAxes()'
 _ARCMIN_FROM = 300.0  # arcsec: axes longer than this are in arcmin
 
@@ -59,12 +60,11 @@ def axes_of(spec: Any) -> PixelAxes | SkyAxes:
     """Convert "image", "sky" or a record of axes to the record."""
     if isinstance(spec, PixelAxes | SkyAxes):
         return spec
-    named: dict[str, PixelAxes | SkyAxes] = {"image": PixelAxes(), "sky": SkyAxes()}
     if not isinstance(spec, str):
         raise ArgumentTypeError("axes", "must be a name or a record of axes", value=spec, remedy=_REMEDY)
-    if spec not in named:
+    if spec not in AXES:
         raise ArgumentError("axes", 'must be "image" or "sky"', value=spec, remedy=_REMEDY)
-    return named[spec]
+    return SkyAxes() if spec == "sky" else PixelAxes()
 
 
 def projection_of(picture: Image, kind: PixelAxes | SkyAxes) -> Any:
@@ -134,7 +134,7 @@ def _offset_unit(picture: Image) -> tuple[str, float]:
 
 
 def _check_flip(flip: Any) -> None:
-    if flip not in _FLIPS:
+    if flip not in FLIPS:
         raise ArgumentError(
             "flip", 'must be "", "x", "y" or "xy"', value=flip, remedy="name the axes to turn"
         )

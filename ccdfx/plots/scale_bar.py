@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ARCSEC = {"arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0}
 _SIGNS = {"arcsec": "″", "arcmin": "′", "deg": "°", "pixel": " pixels"}
+UNITS = ("auto", *_SIGNS)
 _CORNERS = ("lower left", "lower right", "upper left", "upper right")
 _SHARE = 0.25  # of the width that the bar may take
 _REMEDY = "give True, (colour, unit) or ScaleBar(...)"
@@ -44,7 +45,7 @@ class ScaleBar:
     def __post_init__(self) -> None:
         if self.length is not None:
             real("length", self.length, above=0, remedy="give the length of the scale bar in its unit")
-        for name, known in (("unit", ("auto", *_SIGNS)), ("corner", _CORNERS)):
+        for name, known in (("unit", UNITS), ("corner", _CORNERS)):
             if getattr(self, name) not in known:
                 raise ArgumentError(
                     name, f"must be one of {', '.join(known)}", value=getattr(self, name), remedy="choose one"

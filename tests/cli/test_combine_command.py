@@ -9,9 +9,9 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
-from ccdfx.cli import combine_options
 from ccdfx.cli.options import name_and_options
 from ccdfx.operations.combining.average import AVERAGES
+from ccdfx.operations.registration.ways import WAYS
 
 
 def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
@@ -280,8 +280,10 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
     assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800
 
 
-def test_all_averages_are_named() -> None:
-    assert tuple(AVERAGES) == combine_options.AVERAGES
+def test_all_averages_and_ways_are_named(run) -> None:
+    told = " ".join(run("combine", "--help").stdout.split())
+    assert f"survivors: {', '.join(AVERAGES)}, or MODULE:FUNCTION" in told
+    assert f"[{'|'.join(WAYS)}]" in told and "(default: union)" in told
 
 
 @pytest.mark.parametrize(

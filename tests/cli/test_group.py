@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 
 import click
 import pytest
@@ -27,6 +29,18 @@ def test_every_command_loads_and_explains_itself(run, name: str) -> None:
     shown = run(name, "-h")
     assert shown.exit_code == 0 and f"Usage: ccdfx {name}" in shown.stdout.replace("commands", "ccdfx")
     assert all(option.help for option in load(name).params if isinstance(option, click.Option))
+
+
+def test_the_help_of_a_command_loads_nothing_compiled() -> None:
+    """The choices of options come from tables of the library, which must not cost a second."""
+    code = (
+        "import sys; from click import Context; from ccdfx.cli import TABLE, load; "
+        "assert all(load(name).get_help(Context(load(name), info_name=name)) for name in TABLE); "
+        "print([module for module in sys.argv[1:] if module in sys.modules])"
+    )
+    heavy = ["numba", "scipy", "matplotlib", "astropy", "jinja2", "rich"]
+    result = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_version(run) -> None:
