@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
-from ccdfx.cli.options import default_of, named, options
+from ccdfx.cli.options import computing, default_of, engine_of, named, options
 from ccdfx.cli.terminal import print_json, print_table, progress_bar, say, talks
 from ccdfx.demo import run
 
@@ -29,16 +30,17 @@ TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
     show_default=True,
     help="Decides every random number.",
 )
-@options("json")
+@options("json", "threads", "memory", "engine", "scheduler")
 @talks
-def command(output: str | None, seed: int, as_json: bool) -> None:
+def command(output: str | None, seed: int, as_json: bool, **work: Any) -> None:
     """Simulate a night, reduce it as `ccdfx reduce` does, and check the result against the truth.
 
     The exit status is 1 when a result disagrees. Without --output nothing is kept.
     """
+    engine = engine_of(work["engine"], work["scheduler"])
     with ExitStack() as stack:
         target = output or stack.enter_context(TemporaryDirectory(prefix="ccdfx-demo-"))
-        with progress_bar() as progress:
+        with progress_bar() as progress, computing(engine, work["threads"], work["memory"]):
             result = run.run_demo(target, seed=seed, check=False, progress=progress)
         if as_json:
             print_json([dict(zip(TITLES, row(check), strict=True)) for check in result.checks])

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, options, section_of, which_image
+from ccdfx.cli.options import computing, naming, options, section_of, which_image
 from ccdfx.cli.terminal import print_json, print_table, talks
 from ccdfx.errors import MismatchError
 
@@ -22,22 +22,19 @@ from ccdfx.errors import MismatchError
 @click.option(
     "--saturation", type=float, metavar="ADU", help="Leave out pixels at or above this (as they are read)."
 )
-@options("hdu", "plane", "no_checksum", "json")
+@options("hdu", "plane", "no_checksum", "json", "threads", "memory")
 @talks
-def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
+def command(
+    flats: str, biases: str, as_json: bool, threads: int | None, memory: int | None, **preparation: Any
+) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.
 
     FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of
     each are needed, from one camera with one setting; the flats may differ in level. The mean of the biases
     is subtracted from the flats.
     """
-    import ccdfx
-
-    dim = _files("BIASES", biases)
-    frames = _prepared([*dim, *_files("FLATS", flats)], **preparation)
-    dark, bright = frames[: len(dim)], frames[len(dim) :]
-    bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
-    fit = ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
+    with computing(None, threads, memory):
+        fit = _fitted(_files("BIASES", biases), _files("FLATS", flats), preparation)
     if as_json:
         print_json(asdict(fit))
         return
@@ -54,6 +51,16 @@ def command(flats: str, biases: str, as_json: bool, **preparation: Any) -> None:
     ]
     print_table(rows, ["what", "value", "error", "unit"])
     print_table([[fit.pairs, fit.blocks, fit.method]], ["pairs of flats", "blocks", "method"])
+
+
+def _fitted(biases: list[str], flats: list[str], preparation: dict[str, Any]) -> Any:
+    """Fit the noise of the flats, from which the mean of the biases is subtracted."""
+    import ccdfx
+
+    frames = _prepared([*biases, *flats], **preparation)
+    dark, bright = frames[: len(biases)], frames[len(biases) :]
+    bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
+    return ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
 
 
 def _files(name: str, text: str) -> list[str]:

@@ -29,7 +29,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
-@options("engine", "scheduler")
+@options("threads", "memory", "engine", "scheduler")
 @click.pass_context
 @talks
 def command(
@@ -65,7 +65,7 @@ def command(
             show_plan(planned.plan, err=False)
         _say_nothing(planned)
         ctx.exit(planned.status)
-    with progress_bar() as progress, computing(engine, None, None):
+    with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
         reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
     if as_json:
         print_json(reduced.facts)

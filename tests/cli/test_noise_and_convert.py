@@ -45,6 +45,12 @@ def test_it_prints_a_table(run, camera: Path) -> None:
     assert all(word in result.stdout for word in ("gain", "e-/ADU", "sensitivity noise", "photon"))
 
 
+def test_threads_and_memory_change_no_digit(run, camera: Path) -> None:
+    words = ("noise", camera / "flat*.fits", camera / "bias*.fits", *SECTIONS, "--json")
+    one = run(*words, "--threads", "1").stdout
+    assert json.loads(one)["gain"] > 0 and run(*words, "--threads", "2", "--memory", "1").stdout == one
+
+
 def test_a_directory_may_have_brackets(run, camera: Path, tmp_path: Path) -> None:
     folders = [tmp_path / f"night [{kind}]" for kind in ("flat", "bias")]
     for folder, kind in zip(folders, ("flat", "bias"), strict=True):

@@ -11,6 +11,8 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
+from ccdfx.engines import DEFAULT_MEMORY, current_engine
+from ccdfx.errors import ArgumentError
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(run, night: Path, tmp_path: Path) -> None:
@@ -50,6 +52,54 @@ def test_facts_as_json_go_to_stdout(run, night: Path, tmp_path: Path) -> None:
     result = run("reduce", night, "-o", tmp_path / "out", "--json", "-v")
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "night.json").read_text())
     assert re.search(r"^1/\d+ bias ", result.stderr)
+
+
+def products(output: Path) -> dict[str, bytes]:
+    """Return the bytes of the images that a reduction has written, by their file."""
+    return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*.fits")}
+
+
+def test_threads_and_memory_change_nothing(run, night: Path, tmp_path: Path) -> None:
+    made = []
+    for name, options in (("one", ("--threads", 1)), ("two", ("--threads", 2, "--memory", 1))):
+        result = run("reduce", night, "-o", tmp_path / name, *options)
+        assert result.exit_code == 0, result.stderr
+        made.append((products(tmp_path / name), (tmp_path / name / "night.json").read_bytes()))
+    assert len(made[0][0]) > 4 and made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "engine"),
+    [
+        ("reduce", ("--threads", 3, "--memory", 7), (3, 7 * 2**20)),
+        ("demo", ("--threads", 3, "--memory", 7), (3, 7 * 2**20)),
+        ("reduce", ("--engine", "threads", "--threads", 3), (3, DEFAULT_MEMORY)),
+    ],
+)
+def test_a_night_is_reduced_on_the_engine_that_was_asked_for(
+    run, night: Path, tmp_path: Path, monkeypatch, command: str, options: tuple, engine: tuple[int, int]
+) -> None:
+    found = []
+
+    def note(*_arguments: object, **_options: object) -> None:
+        found.append((current_engine().threads, current_engine().memory))
+        raise ArgumentError("night", "ends here", remedy="none")
+
+    monkeypatch.setattr("ccdfx.night.run.scan", note)
+    run(*(("reduce", night) if command == "reduce" else ("demo",)), "-o", tmp_path / "out", *options)
+    assert found == [engine]
+
+
+@pytest.mark.parametrize("command", ["reduce", "demo", "noise"])
+@pytest.mark.parametrize("option", ["--threads", "--memory"])
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_wrong_threads_and_memory_are_usage_errors(
+    run, tmp_path: Path, command: str, option: str, value: str
+) -> None:
+    words = {"reduce": (tmp_path, "-o", tmp_path / "out"), "demo": (), "noise": (tmp_path, tmp_path)}
+    result = run(command, *words[command], option, value)
+    assert result.exit_code == 2 and option in result.stderr and value in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture
