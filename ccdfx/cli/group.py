@@ -87,7 +87,7 @@ def failures() -> Iterator[None]:
         raise click.exceptions.Exit(INTERRUPTED) from None
     except MemoryError as error:
         raise Failure(
-            "not enough memory; ask for less at once, or give combine less with --memory"
+            "not enough memory; ask for less at once, or give the command less with --memory"
         ) from error
     except OSError as error:
         if error.errno == errno.EPIPE:

@@ -1,5 +1,5 @@
 """Many frames into one, in the order of the work: what was asked (`combine`, `average`, `levels`, `factors`,
-`placement`), what is planned (`frames`, `placing`, `plan`), what is done (`run`, `kernel_call`, `tile_reader`).
+`placement`), what is planned (`frames`, `layout`, `plan`), what is done (`run`, `kernel_call`, `tile_reader`).
 
 May import `rejection`, `resampling` and `registration`.
 """

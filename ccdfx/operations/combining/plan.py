@@ -15,7 +15,7 @@ from ccdfx.operations.combining.factors import Factor, combined_number, factors_
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.levels import EXPOSURES
 from ccdfx.operations.combining.placement import Placement, as_placement
-from ccdfx.operations.combining.placing import place
+from ccdfx.operations.combining.layout import place
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
