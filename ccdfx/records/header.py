@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from ccdfx.records.card import (
@@ -18,6 +18,17 @@ from ccdfx.records.card import (
     from_astropy,
     same_cards,
 )
+
+
+class HasCards(Protocol):
+    """A header of another package, such as astropy, or of this one."""
+
+    @property
+    def cards(self) -> Any: ...
+
+
+HeaderLike = HasCards | Mapping[str, Any] | Iterable[tuple[Any, ...]] | None
+"""What `Header` accepts."""
 
 
 class Header(Mapping[str, Value]):
@@ -42,7 +53,7 @@ class Header(Mapping[str, Value]):
 
     __slots__ = ("_cards", "_index")
 
-    def __init__(self, source: Any = ()) -> None:
+    def __init__(self, source: HeaderLike = ()) -> None:
         self._cards = _cards_of(source)
         self._index = _first_places(self._cards)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -11,10 +12,39 @@ from ccdfx.errors import ArgumentTypeError, CcdfxError, MismatchError
 from ccdfx.records import keywords
 from ccdfx.records import wcs as sky
 from ccdfx.records.flags import as_mask
-from ccdfx.records.header import Header
+from ccdfx.records.header import Header, HeaderLike
 from ccdfx.records.keywords import text_of, with_keyword
 from ccdfx.records.planes import as_pixels, as_shape, as_variance
-from ccdfx.records.range import Range, window_of
+from ccdfx.records.range import Range, RangeLike, window_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class HasArray(Protocol):
+    """An array of numpy, or an object that converts itself to one."""
+
+    def __array__(self) -> np.ndarray: ...
+
+
+class HasImage(Protocol):
+    """A record that holds an image, such as `Master` and `Stack`."""
+
+    @property
+    def image(self) -> Image: ...
+
+
+class HasUncertainty(Protocol):
+    """A `CCDData`, by the attributes that tell it from an array."""
+
+    @property
+    def uncertainty(self) -> Any: ...
+    @property
+    def wcs(self) -> Any: ...
+
+
+ImageLike = HasArray | HasImage | HasUncertainty | Sequence[Sequence[float]]
+"""What a public function accepts as an image: see `as_image`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,6 +83,17 @@ class Image:
     range: Range = None  # type: ignore[assignment]
     variance: np.ndarray | None = None
 
+    if TYPE_CHECKING:  # the fields have the types after conversion; this is what is accepted
+
+        def __init__(
+            self,
+            array: HasArray | Sequence[Sequence[float] | HasArray] | tuple[int, int],
+            header: HeaderLike = None,
+            mask: ArrayLike | None = None,
+            range: RangeLike = None,
+            variance: ArrayLike | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         array = as_pixels(self.array)
         shape = array.shape
@@ -66,14 +107,14 @@ class Image:
         return cls(np.full(as_shape(shape), value), **fields)
 
     @classmethod
-    def of(cls, data: Any) -> Image:
+    def of(cls, data: ImageLike | tuple[HeaderLike, ImageLike]) -> Image:
         """Convert an Image, an array, a masked array, a CCDData or a pair (header, array) to an image.
 
         >>> Image.of(({"OBJECT": "x"}, [[1.0, 2.0]])).header["OBJECT"]
         'x'
         """
         if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]):
-            header, array = data
+            header, array = cast(tuple[HeaderLike, ImageLike], data)
             return cls.of(array).replace(header=Header(header))
         return as_image(data)
 
@@ -161,7 +202,7 @@ class Image:
         window = window_of(fields["range"], array.shape) if "range" in fields else self.range
         return adopt(array, header, mask, window, variance)
 
-    def select(self, range: Any = None) -> Image:
+    def select(self, range: RangeLike = None) -> Image:
         """Cut out a window, given in the coordinates of the parent frame; the WCS is adjusted."""
         window = Range.of(range, self.range)
         if window == self.range:
@@ -181,7 +222,7 @@ class Image:
         return np.ma.MaskedArray(self.array.copy(), mask=mask)
 
     @classmethod
-    def from_masked_array(cls, array: np.ma.MaskedArray, header: Any = None) -> Image:
+    def from_masked_array(cls, array: np.ma.MaskedArray, header: HeaderLike = None) -> Image:
         """Make an image from a `numpy.ma` array; masked pixels become BAD_PIXEL."""
         return cls(
             np.ma.getdata(array), header, np.ma.getmaskarray(array) if np.ma.is_masked(array) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numbers
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 
@@ -64,7 +64,7 @@ class Range:
         return cls(0, shape[1], 0, shape[0])
 
     @classmethod
-    def of(cls, spec: Any, frame: tuple[int, int] | Range) -> Range:
+    def of(cls, spec: RangeLike, frame: tuple[int, int] | Range) -> Range:
         """Convert `spec` to a window inside `frame`, which is a shape (ny, nx) or a window.
 
         The form (x, y, radius) is clipped to the frame; its centre must be inside, and the window covers the
@@ -77,7 +77,7 @@ class Range:
             spec = _from_text(spec, frame)
         if not isinstance(spec, Range):
             try:
-                values = tuple(spec)
+                values: tuple[Any, ...] = tuple(spec)
             except TypeError:
                 raise ArgumentTypeError("range", "is not a window", value=spec, remedy=_FORMS) from None
             if len(values) == 3:
@@ -159,6 +159,10 @@ class Range:
         return Range(x_lower, x_upper, y_lower, y_upper) if x_lower < x_upper and y_lower < y_upper else None
 
 
+RangeLike = Range | Iterable[SupportsIndex | float] | str | None
+"""What `Range.of` accepts."""
+
+
 def _integer(value: Any, name: str) -> int:
     if isinstance(value, bool):
         raise ArgumentTypeError(name, "must be a whole number of pixels", value=value, remedy="give a number")
@@ -194,7 +198,7 @@ ANYWHERE = Range(0, 2**31, 0, 2**31)
 """The largest frame there is: a window in it lies anywhere."""
 
 
-def window_of(range: Any, shape: tuple[int, int]) -> Range:
+def window_of(range: RangeLike, shape: tuple[int, int]) -> Range:
     """Return the window of an array: the whole frame for None, else a range that must have its shape."""
     if range is None:
         return Range.whole(shape)

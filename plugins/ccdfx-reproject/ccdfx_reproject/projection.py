@@ -95,7 +95,7 @@ def reproject_image(
     result = np.where(covered, array * grid.area, 0).astype(dtype)
     variance = None
     if image.variance is not None:
-        spread = _variance(project, image, _apart(method, grid.stretch)) * grid.area**2
+        spread = _variance(project, image, image.variance, _apart(method, grid.stretch)) * grid.area**2
         unknown = image.good & ~np.isfinite(image.variance)
         if unknown.any():
             spread[_reached(project, unknown, grid)] = np.inf
@@ -126,14 +126,14 @@ def _projected(own: Any, grid: _Grid, method: str, planes: np.ndarray) -> tuple[
     return result, footprint[(0,) * (footprint.ndim - 2)]
 
 
-def _variance(project: Callable[..., Any], image: Image, apart: int) -> np.ndarray:
-    """Sum the squared weights times the variances.
+def _variance(project: Callable[..., Any], image: Image, variance: np.ndarray, apart: int) -> np.ndarray:
+    """Sum the squared weights times the variances of an image.
 
     Pixels at distances of `apart` are projected together, so that each pixel of the result depends on only
     one of them: the square of the projected standard deviation is the squared weight times the variance.
     """
-    known = np.isfinite(image.variance)
-    deviation = np.sqrt(_without_gaps(np.where(known, image.variance, 0), image).clip(0))
+    known = np.isfinite(variance)
+    deviation = np.sqrt(_without_gaps(np.where(known, variance, 0), image).clip(0))
     total: Any = 0.0
     for row in range(apart):
         planes = np.zeros((apart, *image.shape))
