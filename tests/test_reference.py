@@ -1,9 +1,10 @@
-"""The reference says what the docstrings say."""
+"""The reference says what the docstrings say, and the stubs what the tables of public names say."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,12 +14,17 @@ FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")
-def pages() -> dict[str, str]:
+def writer() -> ModuleType:
     spec = importlib.util.spec_from_file_location("write_reference", FOLDER / "write.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.written()
+    return module
+
+
+@pytest.fixture(scope="module")
+def pages(writer: ModuleType) -> dict[str, str]:
+    return writer.written()
 
 
 def test_the_pages_are_up_to_date(pages: dict[str, str]) -> None:
@@ -32,3 +38,10 @@ def test_the_pages_are_up_to_date(pages: dict[str, str]) -> None:
 def test_every_public_name_is_there(pages: dict[str, str]) -> None:
     text = "\n".join(pages.values())
     assert all(f"## {name}\n" in text for name in ccdfx.__all__)
+
+
+def test_the_stubs_are_up_to_date(writer: ModuleType) -> None:
+    stubs = writer.stubs()
+    assert set(Path(ccdfx.__file__).parent.rglob("*.pyi")) == set(stubs)
+    for path, text in stubs.items():
+        assert path.read_text(encoding="utf-8") == text, f"run docs/reference/write.py: {path} is old"

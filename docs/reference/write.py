@@ -1,6 +1,6 @@
-"""Writes the pages of the reference from the docstrings: python docs/reference/write.py
+"""Writes the reference from the docstrings and the stubs of the public names: python docs/reference/write.py
 
-One page a group of public names; the tests compare the pages with what this would write.
+One page a group of public names; the tests compare pages and stubs with what this would write.
 """
 
 from __future__ import annotations
@@ -81,6 +81,27 @@ def written() -> dict[str, str]:
     return pages
 
 
+def stubs() -> dict[Path, str]:
+    """The stubs of the packages that import their names when they are first used, by the path of the file.
+
+    Type checkers and editors read these: they cannot see what a module imports in `__getattr__`.
+    """
+    return {Path(home.__file__).with_suffix(".pyi"): stub(home) for home in (ccdfx, ccdfx.testing)}
+
+
+def stub(home: Any) -> str:
+    """The stub of one package: each public name from its home."""
+    homes = [(f"{home.__name__}.{module}", names) for module, names in sorted(home._HOMES.items())]
+    if home is ccdfx:
+        homes.insert(0, (home.__name__, home._PACKAGES))
+    lines = [f"from {module} import {name} as {name}" for module, names in homes for name in sorted(names)]
+    lines += ["", *(["__version__: str"] if home is ccdfx else []), "__all__ = ["]
+    lines += [*(f'    "{name}",' for name in home.__all__), "]"]
+    return "# Written by docs/reference/write.py from the table in __init__.py.\n" + "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     for name, text in written().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    for path, text in stubs().items():
+        path.write_text(text, encoding="utf-8")

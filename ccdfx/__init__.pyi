@@ -1,0 +1,309 @@
+# Written by docs/reference/write.py from the table in __init__.py.
+from ccdfx import night as night
+from ccdfx import noise as noise
+from ccdfx import plots as plots
+from ccdfx import registry as registry
+from ccdfx import scalings as scalings
+from ccdfx import testing as testing
+from ccdfx.engines import Engine as Engine
+from ccdfx.engines import engine as engine
+from ccdfx.errors import ArgumentError as ArgumentError
+from ccdfx.errors import ArgumentTypeError as ArgumentTypeError
+from ccdfx.errors import CcdfxError as CcdfxError
+from ccdfx.errors import CcdfxWarning as CcdfxWarning
+from ccdfx.errors import CheckFailedError as CheckFailedError
+from ccdfx.errors import FileError as FileError
+from ccdfx.errors import FormatError as FormatError
+from ccdfx.errors import MismatchError as MismatchError
+from ccdfx.errors import OutputExistsError as OutputExistsError
+from ccdfx.errors import PipelineError as PipelineError
+from ccdfx.errors import PluginError as PluginError
+from ccdfx.errors import UnknownNameError as UnknownNameError
+from ccdfx.estimators import Statistics as Statistics
+from ccdfx.estimators import local_noise as local_noise
+from ccdfx.estimators import predicted_noise as predicted_noise
+from ccdfx.estimators import sky_level as sky_level
+from ccdfx.estimators import statistics as statistics
+from ccdfx.hookspecs import Command as Command
+from ccdfx.hookspecs import hookimpl as hookimpl
+from ccdfx.io.reading import formats as formats
+from ccdfx.io.reading import open_extensions as open_extensions
+from ccdfx.io.reading import open_frames as open_frames
+from ccdfx.io.reading import open_source as open_source
+from ccdfx.io.reading import read as read
+from ccdfx.io.reading import read_header as read_header
+from ccdfx.io.reading import read_master as read_master
+from ccdfx.io.source import Format as Format
+from ccdfx.io.source import RawLayout as RawLayout
+from ccdfx.io.source import Source as Source
+from ccdfx.io.writing import update as update
+from ccdfx.io.writing import write as write
+from ccdfx.night.instruments.instrument import Instrument as Instrument
+from ccdfx.night.instruments.known import load_instrument as load_instrument
+from ccdfx.night.run import reduce_night as reduce_night
+from ccdfx.night.scan import scan as scan
+from ccdfx.noise import NoiseModel as NoiseModel
+from ccdfx.noise import add_noise as add_noise
+from ccdfx.noise import ccd_noise as ccd_noise
+from ccdfx.noise import fit_noise as fit_noise
+from ccdfx.noise import gaussian_noise as gaussian_noise
+from ccdfx.noise import poisson_noise as poisson_noise
+from ccdfx.noise import snr as snr
+from ccdfx.noise import std_of as std_of
+from ccdfx.noise import uniform_noise as uniform_noise
+from ccdfx.noise import variance_of as variance_of
+from ccdfx.operations.calibration.calibrate import add_variance as add_variance
+from ccdfx.operations.calibration.calibrate import calibrate as calibrate
+from ccdfx.operations.calibration.calibrate import divide_flat as divide_flat
+from ccdfx.operations.calibration.calibrate import subtract_bias as subtract_bias
+from ccdfx.operations.calibration.calibrate import subtract_dark as subtract_dark
+from ccdfx.operations.calibration.calibrate import to_electrons as to_electrons
+from ccdfx.operations.calibration.offset import offset as offset
+from ccdfx.operations.calibration.offset import subtract_level as subtract_level
+from ccdfx.operations.calibration.overscan import subtract_overscan as subtract_overscan
+from ccdfx.operations.calibration.overscan_fit import OverscanFit as OverscanFit
+from ccdfx.operations.combining.average import Average as Average
+from ccdfx.operations.combining.average import custom as custom
+from ccdfx.operations.combining.average import inverse_variance_mean as inverse_variance_mean
+from ccdfx.operations.combining.average import maximum as maximum
+from ccdfx.operations.combining.average import mean as mean
+from ccdfx.operations.combining.average import median as median
+from ccdfx.operations.combining.average import minimum as minimum
+from ccdfx.operations.combining.average import total as total
+from ccdfx.operations.combining.combine import Stack as Stack
+from ccdfx.operations.combining.combine import combine as combine
+from ccdfx.operations.combining.combine import stack as stack
+from ccdfx.operations.combining.levels import Level as Level
+from ccdfx.operations.combining.levels import exposure as exposure
+from ccdfx.operations.combining.levels import keyword as keyword
+from ccdfx.operations.combining.levels import level as level
+from ccdfx.operations.combining.placement import Placement as Placement
+from ccdfx.operations.combining.placement import grid as grid
+from ccdfx.operations.combining.placement import placed as placed
+from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
+from ccdfx.operations.pixels.find import find_invalid as find_invalid
+from ccdfx.operations.pixels.find import find_outliers as find_outliers
+from ccdfx.operations.pixels.find import find_sigma as find_sigma
+from ccdfx.operations.pixels.find import find_threshold as find_threshold
+from ccdfx.operations.pixels.flag import mask_from as mask_from
+from ccdfx.operations.pixels.flag import mask_invalid as mask_invalid
+from ccdfx.operations.pixels.flag import mask_saturated as mask_saturated
+from ccdfx.operations.pixels.flag import replace_masked as replace_masked
+from ccdfx.operations.pixels.median_filter import median_filter as median_filter
+from ccdfx.operations.pixels.replace import clip_invalid as clip_invalid
+from ccdfx.operations.pixels.replace import clip_outliers as clip_outliers
+from ccdfx.operations.pixels.replace import clip_sigma as clip_sigma
+from ccdfx.operations.pixels.replace import clip_threshold as clip_threshold
+from ccdfx.operations.pixels.replace import replace as replace
+from ccdfx.operations.registration.align import align as align
+from ccdfx.operations.registration.align import measure_transform as measure_transform
+from ccdfx.operations.registration.align import measure_transforms as measure_transforms
+from ccdfx.operations.registration.shifts import Shift as Shift
+from ccdfx.operations.registration.shifts import measure_shift as measure_shift
+from ccdfx.operations.registration.shifts import measure_shifts as measure_shifts
+from ccdfx.operations.registration.star_match import match_stars as match_stars
+from ccdfx.operations.rejection.noise import ccd_clip as ccd_clip
+from ccdfx.operations.rejection.noise import cr_reject as cr_reject
+from ccdfx.operations.rejection.noise import variance_clip as variance_clip
+from ccdfx.operations.rejection.ranks import minmax as minmax
+from ccdfx.operations.rejection.ranks import percentile_clip as percentile_clip
+from ccdfx.operations.rejection.ranks import relative_clip as relative_clip
+from ccdfx.operations.rejection.robust import gesd as gesd
+from ccdfx.operations.rejection.robust import linear_fit_clip as linear_fit_clip
+from ccdfx.operations.rejection.robust import winsorized_clip as winsorized_clip
+from ccdfx.operations.rejection.rule import Arrangement as Arrangement
+from ccdfx.operations.rejection.rule import Rejection as Rejection
+from ccdfx.operations.rejection.rule import StackFacts as StackFacts
+from ccdfx.operations.rejection.sigma import average_sigma_clip as average_sigma_clip
+from ccdfx.operations.rejection.sigma import mad_clip as mad_clip
+from ccdfx.operations.rejection.sigma import sample_clip as sample_clip
+from ccdfx.operations.rejection.sigma import sigma_clip as sigma_clip
+from ccdfx.operations.resampling.shift import shift as shift
+from ccdfx.operations.resampling.transform import AlignmentError as AlignmentError
+from ccdfx.operations.resampling.transform import Transform as Transform
+from ccdfx.operations.resampling.transform import similarity as similarity
+from ccdfx.operations.resampling.warp import warp as warp
+from ccdfx.operations.window import cutouts as cutouts
+from ccdfx.operations.window import paste as paste
+from ccdfx.operations.window import select as select
+from ccdfx.operations.window import trim as trim
+from ccdfx.photometry.aperture import aperture_photometry as aperture_photometry
+from ccdfx.photometry.sources import centroid as centroid
+from ccdfx.photometry.sources import find_sources as find_sources
+from ccdfx.pipelines.pipeline import Gather as Gather
+from ccdfx.pipelines.pipeline import Pipeline as Pipeline
+from ccdfx.pipelines.pipeline import Step as Step
+from ccdfx.pipelines.pipeline import gather as gather
+from ccdfx.pipelines.pipeline import pipeline as pipeline
+from ccdfx.pipelines.pipeline import step as step
+from ccdfx.pipelines.recipe import read_recipe as read_recipe
+from ccdfx.pipelines.recipe import to_recipe as to_recipe
+from ccdfx.pipelines.recipe import write_recipe as write_recipe
+from ccdfx.pipelines.run import Outcome as Outcome
+from ccdfx.pipelines.run import outcomes as outcomes
+from ccdfx.pipelines.run import run as run
+from ccdfx.plots.overscan import fit_overscan as fit_overscan
+from ccdfx.records.card import Card as Card
+from ccdfx.records.flags import Flag as Flag
+from ccdfx.records.flags import flag_counts as flag_counts
+from ccdfx.records.header import Header as Header
+from ccdfx.records.history import Master as Master
+from ccdfx.records.image import Image as Image
+from ccdfx.records.range import Range as Range
+from ccdfx.records.wcs import windowed as windowed
+from ccdfx.scalings import Scaling as Scaling
+from ccdfx.scalings import scale as scale
+from ccdfx.scalings import unscale as unscale
+
+__version__: str
+__all__ = [
+    "AlignmentError",
+    "ArgumentError",
+    "ArgumentTypeError",
+    "Arrangement",
+    "Average",
+    "Card",
+    "CcdfxError",
+    "CcdfxWarning",
+    "CheckFailedError",
+    "Command",
+    "Engine",
+    "FileError",
+    "Flag",
+    "Format",
+    "FormatError",
+    "Gather",
+    "Header",
+    "Image",
+    "Instrument",
+    "Level",
+    "Master",
+    "MismatchError",
+    "NoiseModel",
+    "Outcome",
+    "OutputExistsError",
+    "OverscanFit",
+    "Pipeline",
+    "PipelineError",
+    "Placement",
+    "PluginError",
+    "Range",
+    "RawLayout",
+    "Rejection",
+    "Scaling",
+    "Shift",
+    "Source",
+    "Stack",
+    "StackFacts",
+    "Statistics",
+    "Step",
+    "Transform",
+    "UnknownNameError",
+    "add_noise",
+    "add_variance",
+    "align",
+    "aperture_photometry",
+    "average_sigma_clip",
+    "calibrate",
+    "ccd_clip",
+    "ccd_noise",
+    "centroid",
+    "clip_invalid",
+    "clip_outliers",
+    "clip_sigma",
+    "clip_threshold",
+    "combine",
+    "cr_reject",
+    "custom",
+    "cutouts",
+    "divide_flat",
+    "engine",
+    "exposure",
+    "find_invalid",
+    "find_outliers",
+    "find_sigma",
+    "find_sources",
+    "find_threshold",
+    "fit_noise",
+    "fit_overscan",
+    "flag_counts",
+    "formats",
+    "gather",
+    "gaussian_noise",
+    "gesd",
+    "grid",
+    "hookimpl",
+    "inverse_variance_mean",
+    "keyword",
+    "level",
+    "linear_fit_clip",
+    "load_instrument",
+    "local_noise",
+    "mad_clip",
+    "mask_cosmic_rays",
+    "mask_from",
+    "mask_invalid",
+    "mask_saturated",
+    "match_stars",
+    "maximum",
+    "mean",
+    "measure_shift",
+    "measure_shifts",
+    "measure_transform",
+    "measure_transforms",
+    "median",
+    "median_filter",
+    "minimum",
+    "minmax",
+    "offset",
+    "open_extensions",
+    "open_frames",
+    "open_source",
+    "outcomes",
+    "paste",
+    "percentile_clip",
+    "pipeline",
+    "placed",
+    "poisson_noise",
+    "predicted_noise",
+    "read",
+    "read_header",
+    "read_master",
+    "read_recipe",
+    "reduce_night",
+    "relative_clip",
+    "replace",
+    "replace_masked",
+    "run",
+    "sample_clip",
+    "scale",
+    "scan",
+    "select",
+    "shift",
+    "sigma_clip",
+    "similarity",
+    "sky_level",
+    "snr",
+    "stack",
+    "statistics",
+    "std_of",
+    "step",
+    "subtract_bias",
+    "subtract_dark",
+    "subtract_level",
+    "subtract_overscan",
+    "to_electrons",
+    "to_recipe",
+    "total",
+    "trim",
+    "uniform_noise",
+    "unscale",
+    "update",
+    "variance_clip",
+    "variance_of",
+    "warp",
+    "windowed",
+    "winsorized_clip",
+    "write",
+    "write_recipe",
+]
