@@ -24,12 +24,12 @@ _HOMES = {
     "io.source": ("Format", "RawLayout", "Source"),
     "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
     "noise": (
-        "NoiseModel", "add_noise", "ccd_noise", "fit_noise", "gaussian_noise", "poisson_noise", "snr", "std_of",
-        "uniform_noise", "variance_of",
+        "NoiseFit", "NoiseModel", "add_noise", "ccd_noise", "fit_noise", "gaussian_noise", "poisson_noise", "snr",
+        "std_of", "uniform_noise", "variance_of",
     ),
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry.aperture": ("aperture_photometry",),
-    "photometry.sources": ("centroid", "find_sources"),
+    "photometry.sources": ("Position", "centroid", "find_sources"),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
@@ -64,10 +64,12 @@ _HOMES = {
     "pipelines.pipeline": ("Gather", "Pipeline", "Step", "gather", "pipeline", "step"),
     "pipelines.recipe": ("read_recipe", "to_recipe", "write_recipe"),
     "pipelines.run": ("Outcome", "outcomes", "run"),
-    "night.scan": ("scan",),
+    "night.scan": ("Frame", "scan"),
+    "night.settings": ("NightRecipe",),
+    "night.plan": ("Plan",),
     "night.instruments.instrument": ("Instrument",),
     "night.instruments.known": ("load_instrument",),
-    "night.run": ("reduce_night",),
+    "night.run": ("Night", "reduce_night"),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)  # noqa: PLE0605

@@ -40,8 +40,13 @@ from ccdfx.io.writing import update as update
 from ccdfx.io.writing import write as write
 from ccdfx.night.instruments.instrument import Instrument as Instrument
 from ccdfx.night.instruments.known import load_instrument as load_instrument
+from ccdfx.night.plan import Plan as Plan
+from ccdfx.night.run import Night as Night
 from ccdfx.night.run import reduce_night as reduce_night
+from ccdfx.night.scan import Frame as Frame
 from ccdfx.night.scan import scan as scan
+from ccdfx.night.settings import NightRecipe as NightRecipe
+from ccdfx.noise import NoiseFit as NoiseFit
 from ccdfx.noise import NoiseModel as NoiseModel
 from ccdfx.noise import add_noise as add_noise
 from ccdfx.noise import ccd_noise as ccd_noise
@@ -128,6 +133,7 @@ from ccdfx.operations.window import paste as paste
 from ccdfx.operations.window import select as select
 from ccdfx.operations.window import trim as trim
 from ccdfx.photometry.aperture import aperture_photometry as aperture_photometry
+from ccdfx.photometry.sources import Position as Position
 from ccdfx.photometry.sources import centroid as centroid
 from ccdfx.photometry.sources import find_sources as find_sources
 from ccdfx.pipelines.pipeline import Gather as Gather
@@ -172,6 +178,7 @@ __all__ = [
     "Flag",
     "Format",
     "FormatError",
+    "Frame",
     "Gather",
     "Header",
     "Image",
@@ -179,6 +186,9 @@ __all__ = [
     "Level",
     "Master",
     "MismatchError",
+    "Night",
+    "NightRecipe",
+    "NoiseFit",
     "NoiseModel",
     "Outcome",
     "OutputExistsError",
@@ -186,7 +196,9 @@ __all__ = [
     "Pipeline",
     "PipelineError",
     "Placement",
+    "Plan",
     "PluginError",
+    "Position",
     "Range",
     "RawLayout",
     "Rejection",

@@ -1,5 +1,38 @@
 """A night reduced: frames scanned, what to do planned, masters, calibrated and combined frames made, a report
 written.
 
-May import all rooms but cli, demo and testing.
+The public names here are the records that a `NightRecipe`, a `Plan`, a `Frame` and an `Instrument` consist of;
+each is imported when it is first used. May import all rooms but cli, demo and testing.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "settings": (
+        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "OverscanChoice", "ReadChoice",
+        "ScienceChoice", "StackChoice",
+    ),
+    "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
+    "calibrators": ("Setup", "Use"),
+    "instruments.conditions": ("Condition",),
+    "instruments.header_facts": ("Known",),
+    "instruments.instrument": ("BadPixels",),
+    "instruments.sections": ("Fixed", "Inside", "Named", "Strip"),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
 from ccdfx.records.history import Master, history_text, pixel_sha256
 from ccdfx.records.image import Image, as_image, as_images
-from ccdfx.records.parameters import Parameters, check_names, frozen
+from ccdfx.records.parameters import check_names, frozen
 
 IN_MEMORY = "in memory"
 
@@ -32,10 +32,10 @@ class Step:
 
     name: str
     function: Callable[..., Image]
-    options: Parameters = field(default_factory=lambda: frozen({}))
+    options: Mapping[str, Any] = field(default_factory=lambda: frozen({}))
 
     @property
-    def parameters(self) -> Parameters:
+    def parameters(self) -> Mapping[str, Any]:
         """The options with their values, bound or default; unbound ones without a default are left out."""
         defaults = {
             name: parameter.default

@@ -5,13 +5,14 @@ May import records, estimators, photometry, operations, scalings and the registr
 
 from __future__ import annotations
 
+from ccdfx.operations.calibration.overscan_fit import Levels
 from ccdfx.plots.axes import PixelAxes, SkyAxes
 from ccdfx.plots.colours import MASKED_COLOUR, Colours
 from ccdfx.plots.figures import NoDisplayError
 from ccdfx.plots.histogram import Marks, histogram
 from ccdfx.plots.image import image
-from ccdfx.plots.inspect.positions import Place, look_at
-from ccdfx.plots.inspect.state import Inspected
+from ccdfx.plots.inspect.positions import Cut, Place, Profile, look_at
+from ccdfx.plots.inspect.state import Inspected, Region
 from ccdfx.plots.inspect.window import Inspector, inspect, inspector
 from ccdfx.plots.limits import Limits, display_limits
 from ccdfx.plots.mosaic import mosaic
@@ -22,14 +23,18 @@ from ccdfx.plots.thumbnail import thumbnail
 __all__ = [
     "MASKED_COLOUR",
     "Colours",
+    "Cut",
     "Inspected",
     "Inspector",
+    "Levels",
     "Limits",
     "Marks",
     "NoDisplayError",
     "OverscanEdit",
     "PixelAxes",
     "Place",
+    "Profile",
+    "Region",
     "ScaleBar",
     "SkyAxes",
     "display_limits",

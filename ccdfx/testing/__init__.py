@@ -17,10 +17,10 @@ _HOMES = {
     "equality": ("assert_same_image",),
     "strategies": ("fits_files", "images", "masks", "ranges", "recipes", "stacks"),
     "header_strategies": ("headers",),
-    "laws": ("ConformanceError",),
+    "laws": ("ConformanceError", "Trial"),
     "conformance": (
-        "Conformance", "check_command", "check_engine", "check_format", "check_instrument", "check_noise_model",
-        "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
+        "Case", "Conformance", "check_command", "check_engine", "check_format", "check_instrument",
+        "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
     ),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

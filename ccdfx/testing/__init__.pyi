@@ -1,4 +1,5 @@
 # Written by docs/reference/write.py from the table in __init__.py.
+from ccdfx.testing.conformance import Case as Case
 from ccdfx.testing.conformance import Conformance as Conformance
 from ccdfx.testing.conformance import check_command as check_command
 from ccdfx.testing.conformance import check_engine as check_engine
@@ -13,6 +14,7 @@ from ccdfx.testing.conformance import laws_of as laws_of
 from ccdfx.testing.equality import assert_same_image as assert_same_image
 from ccdfx.testing.header_strategies import headers as headers
 from ccdfx.testing.laws import ConformanceError as ConformanceError
+from ccdfx.testing.laws import Trial as Trial
 from ccdfx.testing.strategies import fits_files as fits_files
 from ccdfx.testing.strategies import images as images
 from ccdfx.testing.strategies import masks as masks
@@ -21,8 +23,10 @@ from ccdfx.testing.strategies import recipes as recipes
 from ccdfx.testing.strategies import stacks as stacks
 
 __all__ = [
+    "Case",
     "Conformance",
     "ConformanceError",
+    "Trial",
     "assert_same_image",
     "check_command",
     "check_engine",

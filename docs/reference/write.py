@@ -14,7 +14,12 @@ from typing import Any
 import ccdfx
 
 FOLDER = Path(__file__).parent
-PACKAGES = {"plots": "Plots", "scalings": "Kinds of scalings", "testing": "Testing plugins"}
+PACKAGES = {
+    "plots": "Plots",
+    "scalings": "Kinds of scalings",
+    "night": "Parts of nights",
+    "testing": "Testing plugins",
+}
 """Packages with names of their own besides those of `ccdfx`."""
 PAGES = {
     "records": ("Records", ("records", "hookspecs")),
@@ -51,12 +56,7 @@ def entry(name: str, home: Any = ccdfx) -> str:
 
 def public(home: Any) -> list[str]:
     """The functions and classes that a package shows."""
-    names = getattr(home, "__all__", None) or [name for name in vars(home) if not name.startswith("_")]
-    return [
-        name
-        for name in names
-        if callable(getattr(home, name)) and getattr(home, name).__module__.startswith(home.__name__)
-    ]
+    return [name for name in home.__all__ if callable(getattr(home, name))]
 
 
 def written() -> dict[str, str]:
@@ -86,7 +86,9 @@ def stubs() -> dict[Path, str]:
 
     Type checkers and editors read these: they cannot see what a module imports in `__getattr__`.
     """
-    return {Path(home.__file__).with_suffix(".pyi"): stub(home) for home in (ccdfx, ccdfx.testing)}
+    return {
+        Path(home.__file__).with_suffix(".pyi"): stub(home) for home in (ccdfx, ccdfx.night, ccdfx.testing)
+    }
 
 
 def stub(home: Any) -> str:

@@ -1,0 +1,44 @@
+# Written by docs/reference/write.py from the table in __init__.py.
+from ccdfx.night.calibrators import Setup as Setup
+from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.instruments.conditions import Condition as Condition
+from ccdfx.night.instruments.header_facts import Known as Known
+from ccdfx.night.instruments.instrument import BadPixels as BadPixels
+from ccdfx.night.instruments.sections import Fixed as Fixed
+from ccdfx.night.instruments.sections import Inside as Inside
+from ccdfx.night.instruments.sections import Named as Named
+from ccdfx.night.instruments.sections import Strip as Strip
+from ccdfx.night.plan import CombinePlan as CombinePlan
+from ccdfx.night.plan import MasterPlan as MasterPlan
+from ccdfx.night.plan import SciencePlan as SciencePlan
+from ccdfx.night.settings import CombineChoice as CombineChoice
+from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
+from ccdfx.night.settings import DarkChoice as DarkChoice
+from ccdfx.night.settings import FlatChoice as FlatChoice
+from ccdfx.night.settings import OverscanChoice as OverscanChoice
+from ccdfx.night.settings import ReadChoice as ReadChoice
+from ccdfx.night.settings import ScienceChoice as ScienceChoice
+from ccdfx.night.settings import StackChoice as StackChoice
+
+__all__ = [
+    "BadPixels",
+    "CombineChoice",
+    "CombinePlan",
+    "Condition",
+    "CosmicRayChoice",
+    "DarkChoice",
+    "Fixed",
+    "FlatChoice",
+    "Inside",
+    "Known",
+    "MasterPlan",
+    "Named",
+    "OverscanChoice",
+    "ReadChoice",
+    "ScienceChoice",
+    "SciencePlan",
+    "Setup",
+    "StackChoice",
+    "Strip",
+    "Use",
+]
