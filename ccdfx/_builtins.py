@@ -5,13 +5,16 @@ Modules are imported on request, so that looking up a file format does not load 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccdfx.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    from ccdfx import Command, Engine, Format, Instrument, NoiseModel, Rejection, Scaling, Step
+
 
 @hookimpl
-def ccdfx_formats() -> list[Any]:
+def ccdfx_formats() -> list[Format]:
     from ccdfx.io import npz
     from ccdfx.io.fits import format as fits
 
@@ -19,28 +22,28 @@ def ccdfx_formats() -> list[Any]:
 
 
 @hookimpl
-def ccdfx_scalings() -> list[Any]:
+def ccdfx_scalings() -> list[Scaling]:
     from ccdfx.scalings import SCALINGS
 
     return list(SCALINGS)
 
 
 @hookimpl
-def ccdfx_noise_models() -> list[Any]:
+def ccdfx_noise_models() -> list[NoiseModel]:
     from ccdfx.noise import MODELS
 
     return list(MODELS)
 
 
 @hookimpl
-def ccdfx_rejections() -> list[Any]:
+def ccdfx_rejections() -> list[Rejection]:
     from ccdfx.operations.rejection.builtin import REJECTIONS
 
     return list(REJECTIONS)
 
 
 @hookimpl
-def ccdfx_steps() -> list[Any]:
+def ccdfx_steps() -> list[Step]:
     from ccdfx import scalings
     from ccdfx.operations import window
     from ccdfx.operations.calibration import calibrate, offset, overscan
@@ -61,21 +64,21 @@ def ccdfx_steps() -> list[Any]:
 
 
 @hookimpl
-def ccdfx_instruments() -> list[Any]:
+def ccdfx_instruments() -> list[Instrument]:
     from ccdfx.night.instruments.known import builtin_instruments
 
     return builtin_instruments()
 
 
 @hookimpl
-def ccdfx_engines() -> list[Any]:
+def ccdfx_engines() -> list[Engine]:
     from ccdfx.engines import ENGINES
 
     return list(ENGINES)
 
 
 @hookimpl
-def ccdfx_commands() -> list[Any]:
+def ccdfx_commands() -> list[Command]:
     from functools import partial
 
     from ccdfx.cli.builtin import TABLE, load
