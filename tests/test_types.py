@@ -6,15 +6,11 @@ import ast
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
-
-import pytest
-
-import ccdfx
 
 PAGES = ("ccdfx", "ccdfx.night", "ccdfx.noise", "ccdfx.plots", "ccdfx.scalings", "ccdfx.testing")
 """The packages whose `__all__` is public."""

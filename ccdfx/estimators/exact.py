@@ -11,8 +11,9 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import Values, values_of
 from ccdfx.records.checks import limit, one_of, whole
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.planes import as_array
+from ccdfx.records.range import RangeLike
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -63,7 +64,7 @@ class Clipped:
     iterations: int
 
 
-def statistics(image: Any, *, range: Any = None) -> Statistics:
+def statistics(image: ImageLike, *, range: RangeLike = None) -> Statistics:
     """Compute exact and robust statistics of the good pixels of an image.
 
     Parameters

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import values_of
 from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.planes import working_dtype
 
 
@@ -47,7 +46,7 @@ class Background:
         return self.noise / self.predicted if self.predicted else None
 
 
-def background(image: Any) -> Background:
+def background(image: ImageLike) -> Background:
     """Measure level and noise of the empty sky in blocks without sources, and predict the noise there.
 
     Parameters
@@ -100,7 +99,7 @@ def background(image: Any) -> Background:
     return Background(float(level), float(noise), predicted, blocks.size, int(sky.sum()))
 
 
-def sky_level(image: Any) -> float:
+def sky_level(image: ImageLike) -> float:
     """Measure the level of the empty sky, robust against stars and galaxies; see `background`.
 
     Examples
@@ -111,7 +110,7 @@ def sky_level(image: Any) -> float:
     return background(image).level
 
 
-def local_noise(image: Any) -> float:
+def local_noise(image: ImageLike) -> float:
     """Measure the standard deviation of an empty pixel about its surroundings; see `background`.
 
     Examples
@@ -124,7 +123,7 @@ def local_noise(image: Any) -> float:
     return background(image).noise
 
 
-def predicted_noise(image: Any) -> float:
+def predicted_noise(image: ImageLike) -> float:
     """Predict `local_noise` from the variance plane in the same blocks; see `background`.
 
     Raises

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, overload
 
 from ccdfx.errors import (
     ArgumentError,
@@ -25,6 +25,18 @@ from ccdfx.io.content import FileContent, content_of, held
 from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master
+from ccdfx.records.image import Image
+from ccdfx.records.range import RangeLike
+
+
+class HasRead(Protocol):
+    """A binary file object; it must be able to seek."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+FileLike = str | os.PathLike[str] | bytes | bytearray | memoryview | HasRead
+"""A path, the content of a file, or an open file."""
 
 _PREFIX = 2880
 _HELPERS = {".h5": "ccdfx-hdf5", ".hdf5": "ccdfx-hdf5", ".hdf": "ccdfx-hdf5"}
@@ -43,14 +55,32 @@ def formats() -> tuple[Format, ...]:
     return tuple(registry.records("format").values())
 
 
-def read(
-    path: Any,
+@overload
+def read(  # type: ignore[overload-overlap]  # a str that is not known to be "all" names one image
+    path: FileLike,
     *,
-    hdu: int | str | None = None,
-    range: Any = None,
+    hdu: Literal["all"],
+    range: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
-) -> Any:
+) -> list[Image]: ...
+@overload
+def read(
+    path: FileLike,
+    *,
+    hdu: int | str | None = None,
+    range: RangeLike = None,
+    plane: int | None = None,
+    checksum: bool = True,
+) -> Image: ...
+def read(
+    path: FileLike,
+    *,
+    hdu: int | str | None = None,
+    range: RangeLike = None,
+    plane: int | None = None,
+    checksum: bool = True,
+) -> Image | list[Image]:
     """Read an image from a file.
 
     Flags (MASK), variance (UNCERT) and the window in the parent frame (LTV1, LTV2) are read too. A pixel
@@ -107,7 +137,7 @@ def read(
 
 
 def open_source(
-    path: Any, *, hdu: int | str | None = None, plane: int | None = None, checksum: bool = True
+    path: FileLike, *, hdu: int | str | None = None, plane: int | None = None, checksum: bool = True
 ) -> Source:
     """Open a file for reading piece by piece; only headers are read now.
 
@@ -128,7 +158,7 @@ def open_every_image(path: Any, *, checksum: bool = True) -> list[Source]:
         return list(_open(found, path, "all", checksum=checksum))
 
 
-def read_header(path: Any, *, hdu: int | str | None = None) -> Header:
+def read_header(path: FileLike, *, hdu: int | str | None = None) -> Header:
     """Read the header of an image as it is in the file, and no pixels; NAXIS1 and NAXIS2 give its size.
 
     Unlike the header of `read`, it keeps the cards that describe the layout of the file.
@@ -310,7 +340,7 @@ def open_planes(path: Any, *, hdu: int | str | None = None, checksum: bool = Tru
     return [open_source(path, hdu=hdu, plane=plane, checksum=checksum) for plane in range(count)]
 
 
-def open_extensions(paths: Iterable[Any], *, checksum: bool = True) -> list[list[Source]]:
+def open_extensions(paths: Iterable[FileLike], *, checksum: bool = True) -> list[list[Source]]:
     """Open the images of several files by extension: first the first image of each file, and so on.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.io.stamp import has_stamp
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, RangeLike
 
 
 @runtime_checkable
@@ -37,7 +37,7 @@ class Source(Protocol):
     @property
     def header(self) -> Header: ...
 
-    def select(self, range: Any = None) -> Image: ...
+    def select(self, range: RangeLike = None) -> Image: ...
 
     def close(self) -> None: ...
 
@@ -147,7 +147,7 @@ class ImageSource:
         """Where the image lies in its parent frame."""
         return self._image.range
 
-    def select(self, range: Any = None) -> Image:
+    def select(self, range: RangeLike = None) -> Image:
         """Select a window of the image."""
         return self._image.select(range)
 

@@ -12,10 +12,12 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.reading import by_suffix, find_format, formats, refuse_options
 from ccdfx.io.source import Format
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, ImageLike, as_image
 
 
-def write(images: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def write(
+    images: ImageLike | Iterable[ImageLike], path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
     """Write an image, or several, to a file; the suffix decides the format.
 
     The file appears complete or not at all: it is written under a temporary name in the same folder, synced
@@ -126,7 +128,7 @@ def _is_image(item: Any) -> bool:
 
 
 def update(
-    path: str | os.PathLike[str], part: Any, *, hdu: int | str | None = None, plane: int | None = None
+    path: str | os.PathLike[str], part: ImageLike, *, hdu: int | str | None = None, plane: int | None = None
 ) -> Path:
     """Rewrite the window ``part.range`` of an image in a file, as `paste` does in memory.
 

@@ -13,8 +13,9 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import values_of
 from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
+from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.records.compatibility import require_match
-from ccdfx.records.image import Image, as_images
+from ccdfx.records.image import Image, ImageLike, as_images
 from ccdfx.records.planes import working_dtype
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Pair:
     scatter: np.ndarray
 
 
-def fit_noise(flats: Iterable[Any], biases: Iterable[Any]) -> NoiseFit:
+def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseFit:
     """Measure gain, read noise and sensitivity noise from two or more flats and biases of one camera setting.
 
     Parameters

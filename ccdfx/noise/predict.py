@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,18 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import unit_name
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import working_dtype
+
+Seed = np.random.Generator | np.random.BitGenerator | np.random.SeedSequence | int | Sequence[int]
+"""What `numpy.random.default_rng` accepts."""
 
 _BAND = 1 << 16  # pixels
 
 
-def variance_of(image: Any, *, model: NoiseModel, samples: int | None = None, rng: Any = 0) -> np.ndarray:
+def variance_of(
+    image: ImageLike, *, model: NoiseModel, samples: int | None = None, rng: Seed = 0
+) -> np.ndarray:
     """Predict the variance of each pixel by a noise model.
 
     Parameters
@@ -92,13 +98,13 @@ def own_variance(image: Image, noise: Any) -> np.ndarray:
     return variance
 
 
-def std_of(image: Any, *, model: NoiseModel) -> np.ndarray:
+def std_of(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
     """Predict the standard deviation of each pixel by a noise model: the square root of `variance_of`."""
     result = variance_of(image, model=model)
     return np.sqrt(result, out=result)
 
 
-def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
+def snr(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
     """Predict the signal-to-noise ratio of each pixel: the value divided by `std_of`.
 
     Where the noise is 0 the ratio is infinite, with the sign of the value, or NaN if the value is 0 too.
@@ -113,7 +119,7 @@ def snr(image: Any, *, model: NoiseModel) -> np.ndarray:
         return _true_values(image) / std_of(image, model=model)
 
 
-def add_noise(image: Any, *, model: NoiseModel, rng: Any) -> Image:
+def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
     """Add noise drawn from a model to an image.
 
     Parameters

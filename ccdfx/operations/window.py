@@ -12,14 +12,14 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import require_part
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, adopt, as_image, as_images
+from ccdfx.records.image import Image, ImageLike, adopt, as_image, as_images
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST, as_pairs
-from ccdfx.records.range import SECTIONS, Range
+from ccdfx.records.range import SECTIONS, Range, RangeLike
 from ccdfx.records.wcs import celestial_frame, moved, world_axes
 
 
-def select(image: Any, *, range: Any) -> Image:
+def select(image: ImageLike, *, range: RangeLike) -> Image:
     """Cut a window out of an image.
 
     Parameters
@@ -50,7 +50,7 @@ def select(image: Any, *, range: Any) -> Image:
     return as_image(image).select(range)
 
 
-def trim(image: Any, *, section: Any) -> Image:
+def trim(image: ImageLike, *, section: RangeLike) -> Image:
     """Trim a frame to its useful section, such as TRIMSEC; this is `select` under its usual name.
 
     The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which refer
@@ -74,7 +74,7 @@ def trim(image: Any, *, section: Any) -> Image:
     return image.select(window)
 
 
-def paste(full: Any, *, part: Any) -> Image:
+def paste(full: ImageLike, *, part: ImageLike) -> Image:
     """Paste a window back into the frame from which it was cut.
 
     Parameters

@@ -16,7 +16,7 @@ from ccdfx.kernels.image.apertures import aperture_sums
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag, own_flags
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
@@ -27,7 +27,7 @@ PHOTOMETRY = np.dtype(
 
 
 def aperture_photometry(
-    image: Any, positions: Any, *, radius: float, annulus: Sequence[float] | None = None
+    image: ImageLike, positions: Any, *, radius: float, annulus: Sequence[float] | None = None
 ) -> np.ndarray:
     """Measure fluxes in circular apertures, each pixel weighted with exactly its area inside the circle.
 

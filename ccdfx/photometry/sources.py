@@ -17,7 +17,7 @@ from ccdfx.kernels.image.sources import ring_level, windowed
 from ccdfx.photometry import detection
 from ccdfx.records.checks import real, whole
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, ImageLike, as_image
 
 SOURCE = np.dtype(
     [
@@ -34,7 +34,7 @@ class Position(NamedTuple):
     y: float
 
 
-def centroid(array: Any, x: float, y: float, radius: float) -> Position:
+def centroid(array: ImageLike, x: float, y: float, radius: float) -> Position:
     """Measure the windowed centroid of the source near (x, y), as SExtractor does.
 
     It is the first moment of the pixels above the background (the median of the ring between 1 and 1.6 radii)
@@ -91,7 +91,7 @@ def centroid(array: Any, x: float, y: float, radius: float) -> Position:
 
 
 def find_sources(
-    image: Any, *, threshold: float = 5.0, fwhm: float | None = None, border: int | None = None
+    image: ImageLike, *, threshold: float = 5.0, fwhm: float | None = None, border: int | None = None
 ) -> np.ndarray:
     """Find the stars of an image, brightest first.
 

@@ -10,7 +10,7 @@ from typing import Any
 from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
 from ccdfx.records.history import Master, history_text, pixel_sha256
-from ccdfx.records.image import Image, as_image, as_images
+from ccdfx.records.image import Image, ImageLike, as_image, as_images
 from ccdfx.records.parameters import check_names, frozen
 
 IN_MEMORY = "in memory"
@@ -56,7 +56,7 @@ class Step:
             )
         return replace(self, options=frozen(bound))
 
-    def __call__(self, image: Any) -> Image:
+    def __call__(self, image: ImageLike) -> Image:
         """Apply the operation, and add one HISTORY line to the result."""
         return self._applied(as_image(image), self.history_line())
 
@@ -119,7 +119,7 @@ class Gather:
         facts = (f"{name}={value}" for name, value in zip(self.by, key, strict=True))
         return " ".join([self.name, *facts])
 
-    def __call__(self, images: Iterable[Any]) -> Image:
+    def __call__(self, images: Iterable[ImageLike]) -> Image:
         """Apply the function to these images, and add one HISTORY line to the result."""
         frames = as_images(images)
         return self.step._applied(frames, f"{self.step.history_line()} of {len(frames)} frames")
@@ -142,7 +142,7 @@ class Pipeline:
 
     steps: tuple[Step | Gather, ...] = ()
 
-    def __call__(self, image: Any) -> Image:
+    def __call__(self, image: ImageLike) -> Image:
         """Apply every step to the image."""
         for one in self.steps:
             if isinstance(one, Gather):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -63,7 +64,9 @@ def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
     return "\n".join(_step_text(one, folder) for one in pipe.steps)
 
 
-def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = None) -> Pipeline:
+def read_recipe(
+    source: str | os.PathLike[str], *, read_master: Callable[[Path], Master] | None = None
+) -> Pipeline:
     """Read a pipeline from a recipe.
 
     Parameters
@@ -97,7 +100,7 @@ def read_recipe(source: Any, *, read_master: Callable[[Path], Master] | None = N
     )
 
 
-def write_recipe(pipe: Pipeline, path: Any, *, overwrite: bool = False) -> Path:
+def write_recipe(pipe: Pipeline, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write the recipe of a pipeline to a file, atomically."""
     from ccdfx.io.atomic import atomic_path
 

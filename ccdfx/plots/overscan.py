@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import CcdfxError
-from ccdfx.operations.calibration.overscan import Method, overscan_levels
+from ccdfx.operations.calibration.overscan import Method, Sections, overscan_levels
 from ccdfx.operations.calibration.overscan_fit import (
     FUNCTIONS,
     Levels,
@@ -22,6 +22,7 @@ from ccdfx.operations.calibration.overscan_fit import (
     included,
 )
 from ccdfx.plots.figures import close, open_window, wait
+from ccdfx.records.image import ImageLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,9 +34,9 @@ _HELP = (
 
 
 def fit_overscan(
-    image: Any,
+    image: ImageLike,
     *,
-    overscan: Any,
+    overscan: Sections,
     method: Method = "median",
     axis: str | None = None,
     fit: OverscanFit | None = None,

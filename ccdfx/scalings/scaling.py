@@ -17,7 +17,7 @@ from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import frozen, merged
 from ccdfx.records.planes import working_dtype
 
@@ -81,7 +81,7 @@ class Scaling:
         """Return the scaling with other options."""
         return replace(self, parameters=merged(self.name, self.parameters, options))
 
-    def settled(self, image: Any) -> Scaling:
+    def settled(self, image: ImageLike) -> Scaling:
         """Return the scaling with missing options taken from an image, which must not be scaled yet.
 
         >>> from ccdfx.scalings import histogram_equalisation
@@ -113,7 +113,7 @@ class Scaling:
         return lambda variance, _, restored: variance / slope(restored) ** 2
 
 
-def scale(image: Any, *, scaling: Scaling) -> Image:
+def scale(image: ImageLike, *, scaling: Scaling) -> Image:
     """Scale every value of an image.
 
     Parameters
@@ -150,7 +150,7 @@ def scale(image: Any, *, scaling: Scaling) -> Image:
     return _output(image, values, done, header)
 
 
-def unscale(image: Any, *, scaling: Scaling) -> Image:
+def unscale(image: ImageLike, *, scaling: Scaling) -> Image:
     """Undo a scaling of an image, which restores the values from before `scale`.
 
     Parameters

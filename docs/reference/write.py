@@ -21,6 +21,9 @@ PACKAGES = {
     "testing": "Testing plugins",
 }
 """Packages with names of their own besides those of `ccdfx`."""
+ACCEPTED = """In signatures, `ImageLike` is an Image, a record that holds one (`Master`, `Stack`), a 2-D array or
+list of rows, a masked array or a CCDData; `HeaderLike` is what `Header` accepts, `RangeLike` what `Range.of` accepts;
+`FileLike` is a path, the content of a file as bytes, or a binary file object."""
 PAGES = {
     "records": ("Records", ("records", "hookspecs")),
     "files": ("Files", ("io",)),
@@ -77,7 +80,7 @@ def written() -> dict[str, str]:
         entries = "\n".join(entry(name, home) for name in found)
         pages[f"{package}.md"] = f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{entries}"
     text = "\n".join(lines)
-    pages["index.md"] = f"# Reference\n\nEvery public name, from its docstring.\n\n{text}\n"
+    pages["index.md"] = f"# Reference\n\nEvery public name, from its docstring.\n\n{text}\n\n{ACCEPTED}\n"
     return pages
 
 

@@ -17,7 +17,7 @@ from ccdfx.records.card import COMMENTARY
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, RangeLike
 from ccdfx.records.wcs import range_of, windowed
 
 _OF_ONE_HDU = frozenset({"EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "LONGSTRN"})
@@ -75,7 +75,7 @@ class FitsSource:
         """Layout of the raw pixels, or None where the file must be read through `select`."""
         return None if self._mask or self._uncertainty else self._pixels.raw()
 
-    def select(self, range: Any = None) -> Image:
+    def select(self, range: RangeLike = None) -> Image:
         """Read the image in a window, given in coordinates of the parent frame."""
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices

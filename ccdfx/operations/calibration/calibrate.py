@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.noise.predict import own_variance, require_noise_model
 from ccdfx.operations.calibration.masters import (
     ccd_equation,
@@ -21,15 +22,12 @@ from ccdfx.operations.calibration.masters import dark_scale as scale_of_dark
 from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
-from ccdfx.records.history import Master
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 
 _IN_ADU = "give the level in ADU"
 
-Frame = Image | Master | np.ndarray
 
-
-def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
+def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
     """Subtract a master bias: ``x - b``.
 
     Parameters
@@ -60,7 +58,7 @@ def subtract_bias(image: Image | np.ndarray, *, bias: Frame) -> Image:
     return calibrate_rows(image, Calibration(bias=fitting_master(image, bias, "bias")))
 
 
-def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str | None = None) -> Image:
+def subtract_dark(image: ImageLike, *, dark: ImageLike, scale: float | str | None = None) -> Image:
     """Subtract a master dark: ``x - scale * d``.
 
     Parameters
@@ -97,9 +95,9 @@ def subtract_dark(image: Image | np.ndarray, *, dark: Frame, scale: float | str 
 
 
 def divide_flat(
-    image: Image | np.ndarray,
+    image: ImageLike,
     *,
-    flat: Frame,
+    flat: ImageLike,
     normalise: str | float | Callable[[np.ndarray], float] | None = "median",
 ) -> Image:
     """Divide by a flat field, normalised to a level of 1: ``x / (f / level)``.
@@ -139,7 +137,7 @@ def divide_flat(
     return calibrate_rows(image, Calibration(flat=master, flat_level=flat_level(master, normalise)))
 
 
-def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
+def to_electrons(image: ImageLike, *, gain: float) -> Image:
     """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
 
     Parameters
@@ -167,7 +165,7 @@ def to_electrons(image: Image | np.ndarray, *, gain: float) -> Image:
     return calibrate_rows(image, Calibration(gain=factor), header)
 
 
-def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
+def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
     """Add the variance of the frame's own noise to its variance.
 
     Parameters
@@ -202,16 +200,16 @@ def add_variance(image: Image | np.ndarray, *, noise: Any) -> Image:
 
 
 def calibrate(
-    image: Image | np.ndarray,
+    image: ImageLike,
     *,
-    bias: Frame | None = None,
-    dark: Frame | None = None,
+    bias: ImageLike | None = None,
+    dark: ImageLike | None = None,
     dark_scale: float | str | None = None,
-    flat: Frame | None = None,
+    flat: ImageLike | None = None,
     normalise: str | float | Callable[[np.ndarray], float] | None = "median",
-    noise: Any = None,
+    noise: NoiseModel | None = None,
     saturation: float | None = None,
-    bad_pixels: Any = None,
+    bad_pixels: ImageLike | None = None,
     gain: float | None = None,
 ) -> Image:
     """Calibrate a frame in one pass over memory; steps whose argument is None are skipped.

@@ -12,15 +12,15 @@ from ccdfx.estimators.values import values_of
 from ccdfx.operations.calibration.overscan import sample_levels
 from ccdfx.operations.pixels.replace import full_frame
 from ccdfx.records.checks import real
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, RangeLike
 
 # Name: whether the minimum is that of the full frame, and what the lowest value becomes.
 _MINIMA = {"min": (False, 0.0), "minp1": (False, 1.0), "gmin": (True, 0.0), "gminp1": (True, 1.0)}
 
 
-def offset(image: Any, *, by: float | str, full: Any = None) -> Image:
+def offset(image: ImageLike, *, by: float | str, full: ImageLike | None = None) -> Image:
     """Subtract a number from every pixel, such as the minimum.
 
     Parameters
@@ -61,7 +61,7 @@ def offset(image: Any, *, by: float | str, full: Any = None) -> Image:
 
 
 def subtract_level(
-    image: Any, *, range: Any, statistic: str | Callable[[np.ndarray], float] = "median"
+    image: ImageLike, *, range: RangeLike, statistic: str | Callable[[np.ndarray], float] = "median"
 ) -> Image:
     """Subtract the level of a region, such as an unexposed strip, from the whole image.
 

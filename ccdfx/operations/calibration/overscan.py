@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,21 +10,22 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
 from ccdfx.records.checks import one_of, real
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, RangeLike
 
 Method = str | Callable[[np.ndarray], float]
 METHODS = ("mean", "median", "min", "max")
+Sections = RangeLike | Sequence[RangeLike]
 
 # A line with fewer good pixels than this is given the scatter of a typical line.
 FEWEST_FOR_SCATTER = 5
 
 
 def subtract_overscan(
-    image: Image | np.ndarray,
+    image: ImageLike,
     *,
-    overscan: Any,
+    overscan: Sections,
     method: Method = "median",
     fit: OverscanFit | Mapping[str, Any] | None = None,
     axis: str | None = None,
@@ -87,7 +88,7 @@ def subtract_overscan(
 
 
 def overscan_levels(
-    image: Image | np.ndarray, *, overscan: Any, method: Method = "median", axis: str | None = None
+    image: ImageLike, *, overscan: Sections, method: Method = "median", axis: str | None = None
 ) -> Levels:
     """Measure the overscan level of each line, as `subtract_overscan` does with these options.
 
@@ -97,18 +98,18 @@ def overscan_levels(
     return _measured(as_image(image), overscan, method, axis)[1]
 
 
-def _measured(image: Image, overscan: Any, method: Method, axis: str | None) -> tuple[bool, Levels]:
+def _measured(image: Image, overscan: Sections, method: Method, axis: str | None) -> tuple[bool, Levels]:
     """Return whether the lines are rows, and the levels of the lines."""
     sections = _sections(image, overscan)
     rows = _along_rows(image, sections, axis)
     return rows, sample_levels(_samples(image, sections, rows), method)
 
 
-def _sections(image: Image, overscan: Any) -> list[Range]:
+def _sections(image: Image, overscan: Sections) -> list[Range]:
     several = isinstance(overscan, list | tuple) and any(
         np.ndim(item) or isinstance(item, str | Range) for item in overscan
     )
-    specs = list(overscan) if several else [overscan]
+    specs: list[Any] = list(overscan) if several else [overscan]  # type: ignore[arg-type]
     if overscan is None or specs == []:
         raise ArgumentTypeError(
             "overscan", "must be one or more sections", value=overscan, remedy="give BIASSEC"

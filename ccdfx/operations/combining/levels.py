@@ -14,7 +14,7 @@ from ccdfx.operations.combining.frames import StackFrame
 from ccdfx.records.checks import boolean, real
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.records.range import ANYWHERE, Range
+from ccdfx.records.range import ANYWHERE, Range, RangeLike
 
 SAMPLED = ("mean", "median", "mode")
 EXPOSURES = ("EXPTIME", "EXPOSURE")
@@ -62,7 +62,9 @@ class Level:
         return f"level({', '.join(parts)})"
 
 
-def level(statistic: str | Callable[[Image], float], *, section: Any = None, sampled: bool = False) -> Level:
+def level(
+    statistic: str | Callable[[Image], float], *, section: RangeLike = None, sampled: bool = False
+) -> Level:
     """Use a statistic of the pixels of each frame, for `scale`, `zero` and `weights` of `combine`.
 
     Pixels that are flagged, not finite or outside the `limits` of `combine` are not used.

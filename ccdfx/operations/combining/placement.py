@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,9 @@ class Placement:
     resample: str | None = None
 
 
-def placed(by: Any, *, extent: str = "union", resample: str | None = None) -> Placement:
+def placed(
+    by: Iterable[Iterable[float]] | str, *, extent: str = "union", resample: str | None = None
+) -> Placement:
     """Make a placement of overlapping or adjacent frames, for the `offsets` of `combine` and `stack`.
 
     The pixel (x, y) of a frame with the offset (dx, dy) lies at (x + dx, y + dy); only differences of offsets

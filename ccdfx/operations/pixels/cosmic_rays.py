@@ -16,22 +16,23 @@ from ccdfx.estimators import median_of
 from ccdfx.kernels.image.bad_pixels import medians_near, spread_flags
 from ccdfx.kernels.image.cosmic_rays import find_rays
 from ccdfx.kernels.image.medians import median_rows, window_sorter
+from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.operations.pixels.ray_search import Search
 from ccdfx.records.checks import one_of
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import working_dtype
 
 
 def mask_cosmic_rays(
-    image: Any,
+    image: ImageLike,
     *,
     sigma_limit: float = Search.sigma_limit,
     neighbour_fraction: float = Search.neighbour_fraction,
     object_limit: float = Search.object_limit,
     iterations: int = Search.iterations,
     medians: str = Search.medians,
-    noise: Any = None,
+    noise: NoiseModel | None = None,
     replace: str | None = None,
 ) -> Image:
     """Flag the cosmic rays of a single frame, which are sharper than any well-sampled star.

@@ -16,13 +16,13 @@ from ccdfx.estimators import sigma_clipped
 from ccdfx.estimators.values import Values, values_of
 from ccdfx.records.checks import boolean, one_of, real
 from ccdfx.records.compatibility import require_same_unit
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, ImageLike, as_image
 
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 UNITS = ("percent of range", "percentile", "value")
 
 
-def find_invalid(image: Any) -> np.ndarray:
+def find_invalid(image: ImageLike) -> np.ndarray:
     """Find the pixels that are NaN or infinite, whether they are flagged or not.
 
     Examples
@@ -34,7 +34,7 @@ def find_invalid(image: Any) -> np.ndarray:
 
 
 def find_threshold(
-    image: Any, *, threshold: float = 0.0, comparison: str = "<", masked: bool = False
+    image: ImageLike, *, threshold: float = 0.0, comparison: str = "<", masked: bool = False
 ) -> np.ndarray:
     """Find the pixels below or above a threshold.
 
@@ -70,12 +70,12 @@ def find_threshold(
 
 
 def find_outliers(
-    image: Any,
+    image: ImageLike,
     *,
     low: float = 1.0,
     high: float = 99.0,
     unit: str = "percent of range",
-    full: Any = None,
+    full: ImageLike | None = None,
     masked: bool = False,
 ) -> np.ndarray:
     """Find the pixels below a lower or above an upper limit.
@@ -140,12 +140,12 @@ def find_outliers(
 
 
 def find_sigma(
-    image: Any,
+    image: ImageLike,
     *,
     low: float = 12.0,
     high: float = 12.0,
     iterations: int | None = None,
-    full: Any = None,
+    full: ImageLike | None = None,
     masked: bool = False,
 ) -> np.ndarray:
     """Find the pixels further from the median than a number of standard deviations.

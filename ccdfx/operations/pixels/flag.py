@@ -13,11 +13,11 @@ from ccdfx.operations.pixels.replace import held
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_same_pixels
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import working_dtype
 
 
-def mask_saturated(image: Any, *, saturation: float) -> Image:
+def mask_saturated(image: ImageLike, *, saturation: float) -> Image:
     """Flag the pixels at or above a level as SATURATED.
 
     Apply it to raw values, before anything is subtracted.
@@ -50,7 +50,7 @@ def mask_saturated(image: Any, *, saturation: float) -> Image:
         return _flagged(image, image.array >= limit, Flag.SATURATED)
 
 
-def mask_invalid(image: Any) -> Image:
+def mask_invalid(image: ImageLike) -> Image:
     """Flag the pixels that are NaN or infinite as NO_DATA; nothing else changes.
 
     Examples
@@ -63,7 +63,7 @@ def mask_invalid(image: Any) -> Image:
     return _flagged(image, ~np.isfinite(image.array), Flag.NO_DATA)
 
 
-def mask_from(image: Any, *, bad_pixels: Any) -> Image:
+def mask_from(image: ImageLike, *, bad_pixels: ImageLike) -> Image:
     """Add the flags of a bad-pixel map.
 
     Parameters
@@ -128,7 +128,7 @@ def _whole_flags(values: np.ndarray) -> np.ndarray:
     return values.astype(np.uint8)
 
 
-def replace_masked(image: Any, *, by: Any = "median") -> Image:
+def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
     """Replace the values of flagged and non-finite pixels, for display or for algorithms that ignore masks.
 
     Parameters

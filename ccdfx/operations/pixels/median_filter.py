@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -14,14 +13,14 @@ from ccdfx.kernels.compile.kernel import PassedKernel
 from ccdfx.kernels.image.medians import median_rows, window_sorter
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import working_dtype
 
 TILE_ROWS = 128
 LARGEST = 15
 
 
-def median_filter(image: Any, *, size: int) -> Image:
+def median_filter(image: ImageLike, *, size: int) -> Image:
     """Replace each pixel by the median of the square window around it.
 
     Parameters

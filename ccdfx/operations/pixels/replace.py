@@ -13,7 +13,7 @@ from ccdfx.operations.pixels.find import UNITS, find_invalid, find_outliers, fin
 from ccdfx.records.checks import one_of, real
 from ccdfx.records.compatibility import require_same_pixels, require_same_unit
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import working_dtype
 
 By = str | float | Callable[[np.ndarray], float]
@@ -22,11 +22,11 @@ _CHOICES = f"a number, 'mask', {', '.join(map(repr, STATISTICS))} or a function"
 
 
 def replace(
-    image: Any,
+    image: ImageLike,
     *,
-    where: Any,
+    where: ImageLike,
     by: By = "noclipmedian",
-    full: Any = None,
+    full: ImageLike | None = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
     """Replace the values of the pixels of a map, and flag them.
@@ -185,7 +185,11 @@ def _bits(flag: Any) -> int:
 
 
 def clip_invalid(
-    image: Any, *, by: By = "mask", full: Any = None, flag: Flag | str | None = Flag.NO_DATA
+    image: ImageLike,
+    *,
+    by: By = "mask",
+    full: ImageLike | None = None,
+    flag: Flag | str | None = Flag.NO_DATA,
 ) -> Image:
     """Replace or flag the pixels that `find_invalid` finds; see there and `replace`.
 
@@ -198,12 +202,12 @@ def clip_invalid(
 
 
 def clip_threshold(
-    image: Any,
+    image: ImageLike,
     *,
     threshold: float = 0.0,
     comparison: str = "<",
     by: By = "mask",
-    full: Any = None,
+    full: ImageLike | None = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
     """Replace or flag the pixels that `find_threshold` finds; see there and `replace`.
@@ -220,13 +224,13 @@ def clip_threshold(
 
 
 def clip_outliers(
-    image: Any,
+    image: ImageLike,
     *,
     low: float = 1.0,
     high: float = 99.0,
     unit: str = "percent of range",
     by: By = "noclipmedian",
-    full: Any = None,
+    full: ImageLike | None = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
     """Replace or flag the pixels that `find_outliers` finds; see there and `replace`.
@@ -245,13 +249,13 @@ def clip_outliers(
 
 
 def clip_sigma(
-    image: Any,
+    image: ImageLike,
     *,
     low: float = 12.0,
     high: float = 12.0,
     iterations: int | None = None,
     by: By = "noclipmedian",
-    full: Any = None,
+    full: ImageLike | None = None,
     flag: Flag | str | None = Flag.OUTLIER,
 ) -> Image:
     """Replace or flag the pixels that `find_sigma` finds; see there and `replace`.

@@ -20,7 +20,7 @@ from ccdfx.photometry import detection
 from ccdfx.photometry.sources import find_sources, usable
 from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import require_match, require_same_unit
-from ccdfx.records.image import Image, as_image, as_images
+from ccdfx.records.image import Image, ImageLike, as_image, as_images
 from ccdfx.records.wcs import astropy_wcs, converted
 
 _BENT = 0.25  # pixels by which two WCS may differ from an affine transform
@@ -28,7 +28,12 @@ _NODES = 12
 
 
 def measure_transform(
-    image: Any, *, reference: Any, by: str = "stars", model: str = "similarity", name: str = "image"
+    image: ImageLike,
+    *,
+    reference: ImageLike,
+    by: str = "stars",
+    model: str = "similarity",
+    name: str = "image",
 ) -> Transform:
     """Measure the transform that brings `image` onto `reference`.
 
@@ -89,7 +94,7 @@ def measure_transform(
 
 
 def measure_transforms(
-    images: Iterable[Any], *, reference: int = 0, by: str = "stars", model: str = "similarity"
+    images: Iterable[ImageLike], *, reference: int = 0, by: str = "stars", model: str = "similarity"
 ) -> tuple[Transform | AlignmentError, ...]:
     """Measure the transforms of all images onto one of them; a failed one is returned as an error.
 
@@ -131,7 +136,7 @@ def measure_transforms(
 
 
 def align(
-    images: Iterable[Any], *, reference: int = 0, by: str = "shift", kernel: str = "spline"
+    images: Iterable[ImageLike], *, reference: int = 0, by: str = "shift", kernel: str = "spline"
 ) -> list[Image]:
     """Resample all images onto the pixel grid of one of them.
 

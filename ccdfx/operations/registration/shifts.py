@@ -18,7 +18,7 @@ from ccdfx.photometry import detection
 from ccdfx.photometry.sources import sources_in, usable
 from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import require_match
-from ccdfx.records.image import Image, as_image, as_images
+from ccdfx.records.image import Image, ImageLike, as_image, as_images
 
 _THRESHOLD = 5.0
 SHARE = 0.4
@@ -60,7 +60,7 @@ class _View(NamedTuple):
     stars: StarList
 
 
-def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
+def measure_shift(image: ImageLike, *, reference: ImageLike, name: str = "image") -> Shift:
     """Measure the shift that brings `image` onto `reference`.
 
     Stars are found in both; the differences of all pairs vote for a shift, which is refined by the robust
@@ -108,7 +108,7 @@ def measure_shift(image: Any, *, reference: Any, name: str = "image") -> Shift:
     return step
 
 
-def measure_shifts(images: Iterable[Any], *, reference: int = 0) -> tuple[Shift | AlignmentError, ...]:
+def measure_shifts(images: Iterable[ImageLike], *, reference: int = 0) -> tuple[Shift | AlignmentError, ...]:
     """Measure the shifts that bring all images onto one of them; a failed one is returned as an error.
 
     Parameters

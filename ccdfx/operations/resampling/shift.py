@@ -12,7 +12,7 @@ from ccdfx.kernels.image.resample import separable
 from ccdfx.operations.resampling.taps import Taps, check_kernel, taps
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.wcs import moved
 
@@ -20,7 +20,7 @@ NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
 
 
-def shift(image: Any, *, dx: float, dy: float, kernel: str = "spline") -> Image:
+def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> Image:
     """Move the content of an image by (+dx, +dy) pixels.
 
     A step by whole pixels moves values and flags exactly. Any other step resamples with one separable filter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -183,7 +183,16 @@ def similarity(
     )
 
 
-def as_transform(transform: Any) -> Transform:
+class HasStep(Protocol):
+    """A record with a step in pixels, such as a `Shift`."""
+
+    @property
+    def dx(self) -> float: ...
+    @property
+    def dy(self) -> float: ...
+
+
+def as_transform(transform: Transform | HasStep) -> Transform:
     """Convert an object with a step (dx, dy), such as a `Shift`; return a Transform as it is."""
     if isinstance(transform, Transform):
         return transform

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,9 @@ from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.resample import gather_flags, resample, separable
 from ccdfx.operations.resampling.shift import NOTABLE, shift, variances_of
 from ccdfx.operations.resampling.taps import POLE, cardinal, check_kernel, lanczos
-from ccdfx.operations.resampling.transform import Transform, as_transform
+from ccdfx.operations.resampling.transform import HasStep, Transform, as_transform
 from ccdfx.records.flags import Flag, own_flags
-from ccdfx.records.image import Image, adopt, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import as_shape, working_dtype
 from ccdfx.records.range import Range
 from ccdfx.records.wcs_affine import transformed
@@ -25,7 +24,11 @@ _NEAR, _LOBES, _WIDE = tuple(range(-1, 3)), tuple(range(-2, 4)), tuple(range(-4,
 
 
 def warp(
-    image: Any, *, transform: Any, shape: tuple[int, int] | None = None, kernel: str = "spline"
+    image: ImageLike,
+    *,
+    transform: Transform | HasStep,
+    shape: tuple[int, int] | None = None,
+    kernel: str = "spline",
 ) -> Image:
     """Resample an image onto the pixel grid to which a transform leads.
 
