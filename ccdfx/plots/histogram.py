@@ -13,12 +13,11 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.plots.figures import new_axes
 from ccdfx.plots.limits import Interval, Limits, interval_of, percentiles, sample, shown_values
 from ccdfx.records.checks import real, whole
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ccdfx.records.image import Image
 
 _LEAST, _MOST = 10, 1000  # range of the number of bins for "auto"
 _EXACT = 2.0**52  # below it, floats resolve halves of whole numbers
@@ -54,11 +53,11 @@ class Marks:
 
 
 def histogram(
-    image: Image | Any,
+    image: ImageLike,
     *,
     bins: int | str | Sequence[float] = "auto",
     limits: str | Interval | Limits = "robust",
-    full: Image | Any = None,
+    full: ImageLike | None = None,
     log: bool = True,
     step: bool = False,
     marks: Marks | None = None,

@@ -13,7 +13,7 @@ from ccdfx.plots.colours import Colours, domain_of, norm_of
 from ccdfx.plots.figures import new_axes
 from ccdfx.plots.limits import Interval, Limits, interval_of, shown_values
 from ccdfx.plots.scale_bar import ScaleBar, add_scale_bar
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +28,10 @@ _OURS = {"cmap": "colours", "norm": "scaling", "vmin": "limits", "vmax": "limits
 
 
 def image(
-    image: Image | Any,
+    image: ImageLike,
     *,
     limits: str | Interval | Limits = "zscale",
-    full: Image | Any = None,
+    full: ImageLike | None = None,
     scaling: str | Scaling = "linear",
     colours: str | Colours = "gray",
     axes: str | PixelAxes | SkyAxes = "image",

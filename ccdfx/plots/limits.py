@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.image import Image, as_image
+from ccdfx.records.image import Image, ImageLike, as_image
 
 Interval = tuple[float, float]
 
@@ -171,7 +171,7 @@ _WIDE = 1e100  # sums of squares of values up to this one stay finite
 
 
 def display_limits(
-    image: Image | Any, *, limits: str | Interval | Limits = "zscale", full: Image | Any = None
+    image: ImageLike, *, limits: str | Interval | Limits = "zscale", full: ImageLike | None = None
 ) -> Interval:
     """Compute the values to show black and white, from the good finite pixels.
 

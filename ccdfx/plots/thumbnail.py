@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from ccdfx.plots.artist import block_means
 from ccdfx.plots.colours import MASKED_COLOUR
 from ccdfx.plots.limits import Interval, Limits, interval_of
 from ccdfx.records.checks import whole
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 
 if TYPE_CHECKING:
-    from ccdfx.records.image import Image
+    pass
 
 _MASKED = 255  # index of the masked colour in the palette; the greys come before it
 
 
-def thumbnail(image: Image | Any, *, size: int = 300, limits: str | Interval | Limits = "zscale") -> bytes:
+def thumbnail(image: ImageLike, *, size: int = 300, limits: str | Interval | Limits = "zscale") -> bytes:
     """Make a grey picture of an image, at most `size` pixels wide and high, as the bytes of a PNG file.
 
     The image is reduced by a whole factor, each pixel being the mean of the good pixels of its block; a block

@@ -22,8 +22,8 @@ PACKAGES = {
 }
 """Packages with names of their own besides those of `ccdfx`."""
 ACCEPTED = """In signatures, `ImageLike` is an Image, a record that holds one (`Master`, `Stack`), a 2-D array or
-list of rows, a masked array or a CCDData; `HeaderLike` is what `Header` accepts, `RangeLike` what `Range.of` accepts;
-`FileLike` is a path, the content of a file as bytes, or a binary file object."""
+list of rows, a masked array or a CCDData; `HeaderLike` is what `Header` accepts, `RangeLike` what `Range.of`
+accepts; `FileLike` is a path, the content of a file as bytes, or a binary file object."""
 PAGES = {
     "records": ("Records", ("records", "hookspecs")),
     "files": ("Files", ("io",)),

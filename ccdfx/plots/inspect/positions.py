@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import as_image
+from ccdfx.records.image import ImageLike, as_image
 
 if TYPE_CHECKING:
     from ccdfx.records.image import Image
@@ -95,7 +95,7 @@ class Place:
     image: int = 0
 
 
-def look_at(image: Image | Any, *, x: float, y: float, radius: float = 10.0, number: int = 0) -> Place:
+def look_at(image: ImageLike, *, x: float, y: float, radius: float = 10.0, number: int = 0) -> Place:
     """Measure one place of an image, as a click in `inspect` does.
 
     Parameters
