@@ -230,7 +230,7 @@ def combined(frames: Sequence[Any], make: Callable[[Sequence[Any]], Any], align:
         try:
             if not align:
                 return make(frames)
-            way = {} if align is True else {"by": align}
+            way: dict[str, Any] = {} if align is True else {"by": align}
             return make(ccdfx.align([frame.select() for frame in frames], **way))
         except CcdfxError as error:
             number = re.fullmatch(r"(.* of )?(?:images|frames)\[(\d+)\]", error.subject)
