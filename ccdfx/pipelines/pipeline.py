@@ -11,7 +11,7 @@ from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
 from ccdfx.records.history import Master, history_text, pixel_sha256
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
-from ccdfx.records.parameters import check_names, frozen
+from ccdfx.records.parameters import Parameters, check_names, frozen, in_new_words, old_words
 
 IN_MEMORY = "in memory"
 
@@ -47,6 +47,7 @@ class Step:
     def configure(self, **options: Any) -> Step:
         """Return the step with these options bound; a misspelt or missing option is an error at once."""
         known = _keywords(self.function)
+        options = dict(in_new_words(self.name, old_words(self.function), options))
         check_names(self.name, known, options)
         bound = {**self.options, **{name: _bindable(value) for name, value in options.items()}}
         missing = [n for n, p in known.items() if p.default is inspect.Parameter.empty and n not in bound]

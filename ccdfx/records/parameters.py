@@ -1,12 +1,16 @@
-"""Options of a named record: a scaling, a noise model, a rejection, a step."""
+"""Options of functions and named records: a scaling, a noise model, a rejection, a step; their old words."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-from ccdfx.errors import ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Parameters(Mapping[str, Any]):
@@ -69,3 +73,59 @@ def merged(subject: str, parameters: Mapping[str, Any], options: Mapping[str, An
     """Return the options of `subject` with some of them changed; raise an error for an unknown one."""
     check_names(subject, parameters, options)
     return frozen({**parameters, **options})
+
+
+def renamed_options(**words: str) -> Callable[[_Function], _Function]:
+    """Accept the old words of options, ``renamed_options(old="new")``, for one release.
+
+    An old word issues a CcdfxWarning that names the new one. The decorated function keeps its signature, which
+    has the new words only.
+
+    Raises
+    ------
+    ArgumentError
+        When the function is called with an old word and its new word.
+
+    Examples
+    --------
+    >>> @renamed_options(filter="band")
+    ... def zero_point(image, *, band="V"):
+    ...     return band
+    >>> zero_point(None, band="R", filter="R")
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: zero_point: takes 'band' or its old word 'filter', not both; leave out 'filter'
+    """
+
+    def decorate(function: _Function) -> _Function:
+        @wraps(function)
+        def accepting(*values: Any, **options: Any) -> Any:
+            return function(*values, **in_new_words(function.__name__, words, options))
+
+        accepting._old_words = words  # type: ignore[attr-defined]
+        return cast(_Function, accepting)
+
+    return decorate
+
+
+def old_words(function: Callable[..., Any]) -> Mapping[str, str]:
+    """Return the old words of the options of a function, each with its new word."""
+    return getattr(function, "_old_words", {})
+
+
+def in_new_words(subject: str, words: Mapping[str, str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options of `subject` with their new words in place of old ones, and warn of these.
+
+    >>> in_new_words("zero_point", {"filter": "band"}, {"band": "R"})
+    {'band': 'R'}
+    """
+    if words.keys().isdisjoint(options):
+        return options
+    for old in (name for name in options if name in words):
+        new = words[old]
+        if new in options:
+            raise ArgumentError(
+                subject, f"takes {new!r} or its old word {old!r}, not both", remedy=f"leave out {old!r}"
+            )
+        text = f"{subject}: the option {old!r} is now {new!r}; the old word goes with the next release"
+        warnings.warn(text, CcdfxWarning, stacklevel=3)
+    return {words.get(name, name): value for name, value in options.items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ccdfx.records.checks import boolean, limit, one_of, real, whole
 from ccdfx.records.header import Header
-from ccdfx.records.parameters import Parameters, frozen, merged
+from ccdfx.records.parameters import Parameters, frozen, in_new_words, merged, old_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ class Rejection:
 
     def configure(self, **options: Any) -> Rejection:
         """Return the rule with other options; an unknown option or a value out of bounds is an error."""
-        return self.factory(**merged(self.name, self.parameters, options))
+        renamed = in_new_words(self.name, old_words(self.factory), options)
+        return self.factory(**merged(self.name, self.parameters, renamed))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rejection):
