@@ -43,8 +43,8 @@ def dark(image: object, master: object, scale: object = "exposure") -> Image:
     return ccdfx.subtract_dark(exposure(image), dark=exposure(master), scale=scale)
 
 
-def flat(image: Any, master: Any, normalise: Any = "median") -> Image:
-    return ccdfx.divide_flat(image, flat=master, normalise=normalise)
+def flat(image: Any, master: Any, statistic: Any = "median") -> Image:
+    return ccdfx.divide_flat(image, flat=master, statistic=statistic)
 
 
 def recipe(options: str) -> ccdfx.Pipeline:
@@ -94,10 +94,10 @@ CALIBRATION: dict[str, Mistake] = {
     "a masked flat for a function": (
         ArgumentError, "flat", lambda: flat(ONES, Image(ONES, mask=ONES > 0), np.median),
     ),
-    "a level of zero": (ArgumentError, "normalise", lambda: flat(ONES, ONES, 0)),
-    "a level that is NaN": (ArgumentError, "normalise", lambda: flat(ONES, ONES, lambda values: np.nan)),
-    "an unknown level": (ArgumentError, "normalise", lambda: flat(ONES, ONES, "mode")),
-    "a level without a flat": (ArgumentError, "normalise", lambda: ccdfx.calibrate(ONES, normalise="mean")),
+    "a level of zero": (ArgumentError, "statistic", lambda: flat(ONES, ONES, 0)),
+    "a level that is NaN": (ArgumentError, "statistic", lambda: flat(ONES, ONES, lambda values: np.nan)),
+    "an unknown level": (ArgumentError, "statistic", lambda: flat(ONES, ONES, "mode")),
+    "a level without a flat": (ArgumentError, "statistic", lambda: ccdfx.calibrate(ONES, statistic="mean")),
     "a negative gain": (ArgumentError, "gain", lambda: ccdfx.to_electrons(ONES, gain=-1.5)),
     "a gain of zero": (ArgumentError, "gain", lambda: ccdfx.to_electrons(ONES, gain=0)),
     "a gain that is NaN": (ArgumentError, "gain", lambda: ccdfx.to_electrons(ONES, gain=np.nan)),
@@ -175,12 +175,12 @@ OPERATIONS: dict[str, Mistake] = {
     "an overscan twice": (
         ArgumentError, "overscan", lambda: ccdfx.subtract_overscan(ONES, overscan=["[3:3,1:2]"] * 2),
     ),
-    "an unknown method": (
-        ArgumentError, "method", lambda: ccdfx.subtract_overscan(ONES, overscan="[3:3,1:2]", method="mode"),
+    "an unknown statistic": (
+        ArgumentError, "statistic", lambda: ccdfx.subtract_overscan(ONES, overscan="[3:3,1:2]", statistic="mode"),
     ),
-    "a method that returns text": (
-        ArgumentTypeError, "method",
-        lambda: ccdfx.subtract_overscan(ONES, overscan="[3:3,1:2]", method=lambda pixels: "low"),
+    "a statistic that returns text": (
+        ArgumentTypeError, "statistic",
+        lambda: ccdfx.subtract_overscan(ONES, overscan="[3:3,1:2]", statistic=lambda pixels: "low"),
     ),
     "a fit of too many terms": (
         ArgumentError, "fit", lambda: ccdfx.subtract_overscan(ONES, overscan="[3:3,1:2]", fit={"order": 9}),

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
-from ccdfx.operations.calibration.overscan import METHODS
+from ccdfx.operations.calibration.overscan import LEVEL_STATISTICS
 from ccdfx.operations.pixels.ray_search import MEDIANS, Search
 from ccdfx.records.checks import real, whole
-from ccdfx.records.parameters import check_names
+from ccdfx.records.parameters import check_names, in_new_words
 
 Rule = str | Mapping[str, Any]
 
@@ -26,14 +26,14 @@ class ReadChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanChoice:
-    """Overscan subtraction: `method` for each line (mean, median, min, max), and an optional smooth `fit`.
+    """Overscan subtraction: `statistic` for each line (mean, median, min, max), and an optional smooth `fit`.
 
     `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. With `use` false the
     overscan is not subtracted.
     """
 
     use: bool = True
-    method: str = "median"
+    statistic: str = "median"
     fit: Mapping[str, Any] | None = None
 
 
@@ -150,6 +150,7 @@ _TABLES: dict[str, type] = {
     "cosmic_rays": CosmicRayChoice,
     "combine": CombineChoice,
 }
+_OLD_WORDS = {"overscan": {"method": "statistic"}}
 
 
 def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | None) -> NightRecipe:
@@ -199,6 +200,7 @@ def _choice(name: str, table: Any) -> Any:
     kind = _TABLES[name]
     if not isinstance(table, Mapping):
         raise ArgumentError(name, "must be a table", value=table, remedy=f"write [{name}]")
+    table = in_new_words(name, _OLD_WORDS.get(name, {}), table)
     check_names(name, [item.name for item in fields(kind)], table)
     for key, value in table.items():
         _CHECKS[key](f"{name}.{key}", value)
@@ -274,7 +276,7 @@ _CHECKS = {
     "scale": _is_bool,
     "electrons": _is_bool,
     "steps": _is_text,
-    "method": _is_one_of(*METHODS),
+    "statistic": _is_one_of(*LEVEL_STATISTICS),
     "fit": _is_fit,
     "average": _is_one_of("mean", "median"),
     "reject": _is_rule,

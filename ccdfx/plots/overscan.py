@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import CcdfxError
-from ccdfx.operations.calibration.overscan import Method, Sections, overscan_levels
+from ccdfx.operations.calibration.overscan import LevelStatistic, Sections, overscan_levels, LevelStatistic
 from ccdfx.operations.calibration.overscan_fit import (
     FUNCTIONS,
     Levels,
@@ -23,6 +23,7 @@ from ccdfx.operations.calibration.overscan_fit import (
 )
 from ccdfx.plots.figures import close, open_window, wait
 from ccdfx.records.image import ImageLike
+from ccdfx.records.parameters import renamed_options
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,11 +34,12 @@ _HELP = (
 )
 
 
+@renamed_options(method="statistic")
 def fit_overscan(
     image: ImageLike,
     *,
     overscan: Sections,
-    method: Method = "median",
+    statistic: LevelStatistic = "median",
     axis: str | None = None,
     fit: OverscanFit | None = None,
     interactive: bool | Callable[[Figure], None] = False,
@@ -46,7 +48,7 @@ def fit_overscan(
 
     Parameters
     ----------
-    image, overscan, method, axis
+    image, overscan, statistic, axis
         As for `subtract_overscan`.
     fit : OverscanFit, optional
         The fit to start from; by default the Legendre polynomial of at most 10 terms with the least Bayesian
@@ -78,7 +80,7 @@ def fit_overscan(
     >>> fit_overscan(frame, overscan="[41:60,1:100]").order
     2
     """
-    levels = overscan_levels(image, overscan=overscan, method=method, axis=axis)
+    levels = overscan_levels(image, overscan=overscan, statistic=statistic, axis=axis)
     start = as_fit(fit) or chosen_fit(levels)
     fitted_levels(start, levels)  # raises now if the fit is impossible
     if interactive is False:

@@ -74,7 +74,7 @@ def fused(given: dict[str, Image], variance: bool) -> Result:
     image = calibrate(
         given["raw"],
         **masters,
-        normalise=None,
+        statistic=None,
         noise=noise,
         saturation=SATURATION,
         bad_pixels=given["bad"],

@@ -262,7 +262,7 @@ def test_the_order_of_the_frames_does_not_matter_for_what_fits(frames):
         ({"dark": {"tolerance": 2}}, "fraction"),
         ({"flat": {"average": "mode"}}, "mean, median"),
         ({"flat": {"level": -1}}, "ADU"),
-        ({"overscan": {"method": "mode"}}, "method"),
+        ({"overscan": {"statistic": "mode"}}, "statistic"),
         ({"science": {"steps": ""}}, "text"),
         ({"bias": {"reject": 3}}, "rejection"),
         ({"cosmic_rays": {"fewer_than": 0}}, "at least 1"),

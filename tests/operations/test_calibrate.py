@@ -88,7 +88,7 @@ def test_a_flat_pixel_without_light_divides_nothing():
     mask[0, 7] = Flag.SATURATED
     variance = np.full(FLAT.shape, 3.0)
     image = Image(np.full(FLAT.shape, 8.0), variance=variance)
-    found = divide_flat(image, flat=Image(FLAT, mask=mask, variance=variance * 0.1), normalise=2)
+    found = divide_flat(image, flat=Image(FLAT, mask=mask, variance=variance * 0.1), statistic=2)
     assert found.array.tolist() == [[8, 4, 8, 8, 8, 8, 8, 8]]
     assert found.mask.tolist() == [[0, 0, 1, 1, 1, 1, 1, 5]]
     relative = 0.3 / 4
@@ -99,12 +99,12 @@ def test_a_flat_pixel_without_light_divides_nothing():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_no_division_gives_infinity(dtype):
     flat = np.array([[5e-324, 1e-38, 1e-300, 0.0, -0.0]]).astype(dtype)
-    found = divide_flat(np.full((1, 5), 1e5, dtype), flat=flat, normalise=None)
+    found = divide_flat(np.full((1, 5), 1e5, dtype), flat=flat, statistic=None)
     assert np.isfinite(found.array).all() and (found.mask == Flag.BAD_PIXEL).all()
 
 
 @pytest.mark.parametrize(
-    ("normalise", "level"),
+    ("statistic", "level"),
     [
         ("median", 3.0),
         ("mean", 13 / 3),
@@ -116,9 +116,9 @@ def test_no_division_gives_infinity(dtype):
         (lambda values: values.size, 3.0),
     ],
 )
-def test_the_level_of_a_flat_comes_from_its_good_pixels(normalise, level):
+def test_the_level_of_a_flat_comes_from_its_good_pixels(statistic, level):
     flat = Image(np.array([[2.0, 3.0, 8.0, 900.0, np.nan, -7.0, 0.0]]), mask=[[0, 0, 0, 1, 0, 0, 0]])
-    found = divide_flat(np.full((1, 7), 6.0), flat=flat, normalise=normalise)
+    found = divide_flat(np.full((1, 7), 6.0), flat=flat, statistic=statistic)
     np.testing.assert_allclose(found.array[0, :3], 6 * level / np.array([2, 3, 8]))
 
 
@@ -129,7 +129,7 @@ def test_the_level_is_that_of_the_flat_at_hand():
         np.testing.assert_allclose(divide_flat(image, flat=flat).array, [[24, 8]])
         masked = flat.replace(mask=[[0, 1]])
         np.testing.assert_allclose(divide_flat(image, flat=masked).array, [[12, 12]])
-        np.testing.assert_allclose(divide_flat(image, flat=flat, normalise="mean").array, [[24, 8]])
+        np.testing.assert_allclose(divide_flat(image, flat=flat, statistic="mean").array, [[24, 8]])
 
 
 def test_filters_are_compared_when_both_are_known():
@@ -185,7 +185,7 @@ def test_calibrate_takes_all_at_once():
         dark=Image([[10.0, 10, 10]], {"EXPTIME": 60}),
         dark_scale="exposure",
         flat=Image([[1.0, 2.0, 0.0]], {"FILTER": "V"}),
-        normalise=None,
+        statistic=None,
         noise=ccd_noise(gain=2.0, readnoise=4.0),
         saturation=60000,
         bad_pixels=np.array([[False, False, True]]),
@@ -201,9 +201,9 @@ def test_calibrate_takes_all_at_once():
 )
 def test_any_noise_model_can_be_fused(noise):
     raw, bias, flat = Image(ONES * 500), Image(ONES * 100, variance=ONES), Image(ONES * 2)
-    found = calibrate(raw, bias=bias, flat=flat, normalise=None, noise=noise, gain=1.5)
+    found = calibrate(raw, bias=bias, flat=flat, statistic=None, noise=noise, gain=1.5)
     steps = add_variance(subtract_bias(raw, bias=bias), noise=noise)
-    steps = to_electrons(divide_flat(steps, flat=flat, normalise=None), gain=1.5)
+    steps = to_electrons(divide_flat(steps, flat=flat, statistic=None), gain=1.5)
     np.testing.assert_allclose(found.array, steps.array)
     np.testing.assert_allclose(found.variance, steps.variance)
 
@@ -268,5 +268,5 @@ def test_a_flat_without_variance_adds_none_however_large_the_value() -> None:
 def test_an_unknown_variance_stays_unknown_under_the_brightest_flat() -> None:
     image = Image(np.ones((1, 3), np.float32), variance=np.array([[np.inf, 4.0, np.inf]]))
     flat = np.array([[1e20, 1e20, 1.8e19]], np.float32)
-    variance = divide_flat(image, flat=flat, normalise=None).variance
+    variance = divide_flat(image, flat=flat, statistic=None).variance
     assert np.isposinf(variance[0, [0, 2]]).all() and 0 <= variance[0, 1] < 1e-37

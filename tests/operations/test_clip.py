@@ -163,7 +163,7 @@ flag = "COSMIC_RAY"
 
 [[step]]
 use = "offset"
-by = "minp1"
+statistic = "minp1"
 
 [[step]]
 use = "subtract_level"

@@ -14,25 +14,26 @@ PART = FULL.select((1, 4, 0, 1))
 
 
 @pytest.mark.parametrize(
-    ("by", "first"), [(4, 1.0), (-4.5, 9.5), ("min", 0.0), ("minp1", 1.0), ("gmin", 3.0), ("gminp1", 4.0)]
+    ("statistic", "first"),
+    [(4, 1.0), (-4.5, 9.5), ("min", 0.0), ("minp1", 1.0), ("gmin", 3.0), ("gminp1", 4.0)],
 )
-def test_what_an_offset_does(by, first):
-    full = FULL if str(by).startswith("g") else None
-    done = offset(PART, by=by, full=full)
+def test_what_an_offset_does(statistic, first):
+    full = FULL if str(statistic).startswith("g") else None
+    done = offset(PART, statistic=statistic, full=full)
     assert done.array.tolist() == [[first, first + 2, first - 14]]
     assert done.mask is PART.mask and done.range == PART.range and done.header == PART.header
 
 
 def test_an_offset_by_a_minimum_is_one_by_its_number():
     image = Image(np.array([[7, 9]], np.uint16), variance=[[1, 2]])
-    one, two = offset(image, by="min"), offset(image, by=7)
+    one, two = offset(image, statistic="min"), offset(image, statistic=7)
     assert one.dtype == np.float32 and one.array.tolist() == two.array.tolist() == [[0, 2]]
     assert one.variance is image.variance
 
 
 def test_integers_never_wrap_and_large_ones_stay_exact():
-    assert offset(np.array([[1, 65535]], np.uint16), by=3).array.tolist() == [[-2, 65532]]
-    assert offset(np.array([[2**31 - 1, 0]], np.int32), by="minp1").array.tolist() == [[2**31, 1]]
+    assert offset(np.array([[1, 65535]], np.uint16), statistic=3).array.tolist() == [[-2, 65532]]
+    assert offset(np.array([[2**31 - 1, 0]], np.int32), statistic="minp1").array.tolist() == [[2**31, 1]]
 
 
 @pytest.mark.parametrize(
@@ -77,18 +78,21 @@ def test_the_error_of_the_level_adds_to_the_variance():
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        ("by: must be a number or one of min", lambda: offset(PART, by="median")),
-        ("by: must be a number", lambda: offset(PART, by=None)),
-        ("by: must be finite", lambda: offset(PART, by=np.inf)),
-        ("full: must be given", lambda: offset(PART, by="gmin")),
-        ("full: is for", lambda: offset(PART, by="min", full=FULL)),
-        ("full: is for", lambda: offset(PART, by=3, full=FULL)),
+        ("statistic: must be a number or one of min", lambda: offset(PART, statistic="median")),
+        ("statistic: must be a number", lambda: offset(PART, statistic=None)),
+        ("statistic: must be finite", lambda: offset(PART, statistic=np.inf)),
+        ("full: must be given", lambda: offset(PART, statistic="gmin")),
+        ("full: is for", lambda: offset(PART, statistic="min", full=FULL)),
+        ("full: is for", lambda: offset(PART, statistic=3, full=FULL)),
         (
             "full: must be in",
-            lambda: offset(PART.replace(unit="s"), by="gmin", full=FULL.replace(unit="adu")),
+            lambda: offset(PART.replace(unit="s"), statistic="gmin", full=FULL.replace(unit="adu")),
         ),
-        ("image: must have a good pixel", lambda: offset(np.full((1, 1), np.nan), by="min")),
-        ("full: must have a good pixel", lambda: offset(PART, by="gmin", full=np.full((1, 1), np.nan))),
+        ("image: must have a good pixel", lambda: offset(np.full((1, 1), np.nan), statistic="min")),
+        (
+            "full: must have a good pixel",
+            lambda: offset(PART, statistic="gmin", full=np.full((1, 1), np.nan)),
+        ),
         ("range: must be a region", lambda: subtract_level(FULL, range=None)),
         ("range: must lie inside", lambda: subtract_level(FULL, range=(0, 9, 0, 1))),
         ("range: must hold a good pixel", lambda: subtract_level(FULL, range=(3, 4, 0, 1))),

@@ -32,10 +32,10 @@ def frame(
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("method", ["mean", "median", "min", "max", np.mean])
-def test_every_side_is_removed_exactly(side, method):
+@pytest.mark.parametrize("statistic", ["mean", "median", "min", "max", np.mean])
+def test_every_side_is_removed_exactly(side, statistic):
     array, _ = frame(side in ("left", "right"))
-    found = subtract_overscan(array, overscan=SIDES[side], method=method)
+    found = subtract_overscan(array, overscan=SIDES[side], statistic=statistic)
     np.testing.assert_allclose(found.array, 0, atol=1e-9)
     np.testing.assert_allclose(found.variance, 0, atol=1e-12)
 
@@ -47,11 +47,11 @@ def test_integers_do_not_wrap():
     assert found.dtype == np.float32 and (found.array[:, :4] == -5).all()
 
 
-@pytest.mark.parametrize("method", ["mean", "median", "min", "max", np.median])
-def test_levels_are_those_of_numpy(method):
+@pytest.mark.parametrize("statistic", ["mean", "median", "min", "max", np.median])
+def test_levels_are_those_of_numpy(statistic):
     array, _ = frame(noise=5)
-    found = subtract_overscan(array, overscan=SIDES["right"], method=method)
-    level = (getattr(np, method) if isinstance(method, str) else method)(array[:, 50:], axis=1)
+    found = subtract_overscan(array, overscan=SIDES["right"], statistic=statistic)
+    level = (getattr(np, statistic) if isinstance(statistic, str) else statistic)(array[:, 50:], axis=1)
     np.testing.assert_allclose(found.array, array - level[:, None], rtol=0, atol=1e-9)
 
 
@@ -60,7 +60,7 @@ def test_several_sections_and_columns_left_out():
     array[:, 50:52] += 300
     level = np.concatenate([array[:, :8], array[:, 52:]], axis=1).mean(axis=1)
     for sections in (["[1:8,1:40]", (52, 60, 0, 40)], (Range(0, 8, 0, 40), Range(52, 60, 0, 40))):
-        found = subtract_overscan(array, overscan=sections, method="mean")
+        found = subtract_overscan(array, overscan=sections, statistic="mean")
         np.testing.assert_allclose(found.array, array - level[:, None], atol=1e-9)
 
 
@@ -69,8 +69,8 @@ def test_bad_overscan_pixels_take_no_part():
     mask = np.zeros(array.shape, np.uint8)
     array[3, 52], array[9, 55], array[20, 50:59] = np.nan, np.inf, 1e9
     mask[20, 50:59] = 4
-    for method in ("mean", "median", "min", "max", np.mean):
-        found = subtract_overscan(Image(array, mask=mask), overscan=SIDES["right"], method=method)
+    for statistic in ("mean", "median", "min", "max", np.mean):
+        found = subtract_overscan(Image(array, mask=mask), overscan=SIDES["right"], statistic=statistic)
         np.testing.assert_allclose(found.array[:, :50], (array - level[:, None])[:, :50], atol=1e-9)
         np.testing.assert_array_equal(found.mask, mask)
 
@@ -125,17 +125,17 @@ def test_a_fit_rejects_deviant_lines():
 
 
 @pytest.mark.parametrize(
-    ("method", "fit"),
+    ("statistic", "fit"),
     [("mean", None), ("median", None), (np.mean, None), ("mean", OverscanFit(order=3, low=9, high=9))],
     ids=["mean", "median", "function", "fit"],
 )
-def test_the_error_of_the_level_is_the_variance(method, fit):
+def test_the_error_of_the_level_is_the_variance(statistic, fit):
     """Over many frames the level scatters as its variance says."""
     sigma, width = 8.0, 25
     levels, variances = [], []
     for seed in range(400):
         array = np.random.default_rng(seed).normal(0, sigma, (20, width + 1))
-        found = subtract_overscan(array, overscan=(1, width + 1, 0, 20), method=method, fit=fit)
+        found = subtract_overscan(array, overscan=(1, width + 1, 0, 20), statistic=statistic, fit=fit)
         levels.append((array - found.array)[:, 0])
         variances.append(found.variance[:, 0])
     measured = np.var(levels, axis=0).mean()
@@ -145,7 +145,7 @@ def test_the_error_of_the_level_is_the_variance(method, fit):
 def test_an_extreme_has_roughly_its_error():
     rng = np.random.default_rng(1)
     array = rng.normal(0, 5, (4000, 31))
-    found = subtract_overscan(array, overscan=(1, 31, 0, 4000), method="max")
+    found = subtract_overscan(array, overscan=(1, 31, 0, 4000), statistic="max")
     measured = (array - found.array)[:, 0].var()
     assert measured == pytest.approx(found.variance.mean(), rel=0.4)
 
@@ -207,15 +207,15 @@ def test_an_overscan_that_is_all_bad():
         subtract_overscan(np.full((5, 5), np.nan), overscan="[5:5,1:5]", fit=OverscanFit(order=1))
 
 
-@pytest.mark.parametrize("method", ["mode", None, 3])
-def test_unknown_methods(method):
-    with pytest.raises(ArgumentError, match="method"):
-        subtract_overscan(frame()[0], overscan=SIDES["left"], method=method)
+@pytest.mark.parametrize("statistic", ["mode", None, 3])
+def test_unknown_statistics(statistic):
+    with pytest.raises(ArgumentError, match="statistic"):
+        subtract_overscan(frame()[0], overscan=SIDES["left"], statistic=statistic)
 
 
 def test_a_method_that_gives_no_number():
-    with pytest.raises(ArgumentError, match="method"):
-        subtract_overscan(frame()[0], overscan=SIDES["left"], method=lambda values: math.nan)
+    with pytest.raises(ArgumentError, match="statistic"):
+        subtract_overscan(frame()[0], overscan=SIDES["left"], statistic=lambda values: math.nan)
 
 
 @pytest.mark.parametrize(
@@ -283,5 +283,5 @@ def test_a_fit_through_levels_whose_squares_overflow():
 
 def test_pixels_too_large_to_be_added_up():
     with pytest.raises(ArgumentError, match="too large"):
-        subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", method="mean")
-    assert subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", method="min").array.max() == 0
+        subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", statistic="mean")
+    assert subtract_overscan(np.full((2, 9), 1e308), overscan="[5:9,1:2]", statistic="min").array.max() == 0

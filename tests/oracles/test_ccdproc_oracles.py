@@ -48,7 +48,7 @@ def overscan_options(params: dict) -> dict:
     options = {"overscan": section, "axis": "rows" if rows else "columns"}
     if params["function"] in METHODS:
         # Without a fit every line needs a level, inside the trim limits or not.
-        return {**options, "overscan": tuple(bias), "method": METHODS[params["function"]]}
+        return {**options, "overscan": tuple(bias), "statistic": METHODS[params["function"]]}
     assert params["grow"] == 0
     fit = OverscanFit(
         function=FUNCTIONS[params["function"]],
@@ -57,7 +57,7 @@ def overscan_options(params: dict) -> dict:
         high=params["high_reject"] or math.inf,
         iterations=params["niterate"],
     )
-    return {**options, "method": "mean", "fit": fit}
+    return {**options, "statistic": "mean", "fit": fit}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -80,7 +80,7 @@ def test_ccdproc(vectors, name):
         dark = Image(plane("dark"), {"EXPTIME": params["darktime"]})
         image = subtract_dark(image, dark=dark, scale="exposure")
     if params["flatcor"]:
-        image = divide_flat(image, flat=plane("flat"), normalise=params["ccdmean_used"])
+        image = divide_flat(image, flat=plane("flat"), statistic=params["ccdmean_used"])
     trusted = plane("trusted")
     assert trusted.mean() == case["trusted_fraction"]
     difference = np.abs(image.array - plane("out"))[trusted]

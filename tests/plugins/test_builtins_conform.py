@@ -27,7 +27,7 @@ NOISE = ccd_noise(gain=1.5, readnoise=5.0)
 OPTIONS = {
     "select": {"range": (2, 8, 1, 6)},
     "trim": {"section": "[2:9,1:7]"},
-    "subtract_overscan": {"overscan": "[9:10,1:8]", "method": "mean"},
+    "subtract_overscan": {"overscan": "[9:10,1:8]", "statistic": "mean"},
     "subtract_bias": {"bias": MASTER},
     "subtract_dark": {"dark": MASTER, "scale": 2.0},
     "divide_flat": {"flat": MASTER},
@@ -38,7 +38,7 @@ OPTIONS = {
     "mask_from": {"bad_pixels": MASTER.array > 1.4},
     "replace": {"where": MASTER.array > 1.4},
     "subtract_level": {"range": (8, 10, 0, 8), "statistic": "mean"},
-    "offset": {"by": "minp1"},
+    "offset": {"statistic": "minp1"},
     "clip_sigma": {"low": 1.5, "high": 1.5},
     "clip_outliers": {"low": 5, "high": 90},
     "clip_threshold": {"threshold": 3000.0, "comparison": ">=", "by": -1},
@@ -133,7 +133,7 @@ def test_a_step_for_each_pixel_commutes_with_trim(name: str, seed: int) -> None:
     section = Range(1, 9, 2, 7)
     options = dict(OPTIONS.get(name, {}))
     if "flat" in options:
-        options["normalise"] = 1.1  # a level is that of the whole flat
+        options["statistic"] = 1.1  # a level is that of the whole flat
     whole, part = registry.lookup("step", name), {}
     for key, value in options.items():
         part[key] = trim(value, section=section) if isinstance(value, Image | np.ndarray) else value

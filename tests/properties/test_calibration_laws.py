@@ -58,7 +58,7 @@ def nights(draw):
             "dark": frame(1, 20, draw(floats), EXPTIME=60.0) if yes() else None,
             "dark_scale": draw(st.sampled_from(["exposure", 1.0, 2.5])),
             "flat": frame(-0.2, 2, draw(floats), FILTER="V") if yes() else None,
-            "normalise": draw(st.sampled_from(["median", "mean", None, 1.3])),
+            "statistic": draw(st.sampled_from(["median", "mean", None, 1.3])),
             "noise": draw(
                 st.sampled_from([None, ccd_noise(1.5, 5.0), ccd_noise(2.0, 3.0, 0.01), gaussian_noise(4.0)])
             ),
@@ -75,7 +75,7 @@ def _without_idle_options(options):
     if options["dark"] is None:
         options["dark_scale"] = None
     if options["flat"] is None:
-        options["normalise"] = "median"
+        options["statistic"] = "median"
     return options
 
 
@@ -94,7 +94,7 @@ def step_by_step(raw, options):
     if options["dark"] is not None:
         done = subtract_dark(done, dark=options["dark"], scale=options["dark_scale"])
     if options["flat"] is not None:
-        done = divide_flat(done, flat=options["flat"], normalise=options["normalise"])
+        done = divide_flat(done, flat=options["flat"], statistic=options["statistic"])
     return done if options["gain"] is None else to_electrons(done, gain=options["gain"])
 
 
@@ -173,7 +173,7 @@ def test_trim_commutes_with_pixelwise_steps(night, y0, y1, x0, x1):
     raw, options = night
     section = (x0, x1, y0, y1)
     # A level taken from the flat is that of the whole flat or of its window: there only a number commutes.
-    options = _without_idle_options({**options, "normalise": 1.3})
+    options = _without_idle_options({**options, "statistic": 1.3})
     cut = lambda item: trim(item, section=section) if isinstance(item, Image) else item  # noqa: E731
     bad = options["bad_pixels"]
     inner = {name: cut(item) for name, item in options.items()}
@@ -232,7 +232,7 @@ def test_the_scatter_of_simulated_frames_is_the_variance(masters_vary):
             dark=noisy(dark_level / 2, spread[1]),
             dark_scale=2.0,
             flat=noisy(sensitivity, spread[2]),
-            normalise=None,
+            statistic=None,
             noise=ccd_noise(gain, readnoise),
             gain=gain,
         )

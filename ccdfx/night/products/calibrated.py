@@ -93,7 +93,7 @@ def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pi
         steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
     if frame.overscan is not None:
         choice = recipe.overscan
-        options: dict[str, Any] = {"overscan": frame.overscan, "method": choice.method}
+        options: dict[str, Any] = {"overscan": frame.overscan, "statistic": choice.statistic}
         if choice.fit is not None:
             options["fit"] = OverscanFit(**choice.fit)
         steps.append(step(subtract_overscan, **options))

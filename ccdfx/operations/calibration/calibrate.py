@@ -23,6 +23,8 @@ from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.history import Master
+from ccdfx.records.parameters import renamed_options
 
 _IN_ADU = "give the level in ADU"
 
@@ -94,11 +96,12 @@ def subtract_dark(image: ImageLike, *, dark: ImageLike, scale: float | str | Non
     return calibrate_rows(image, Calibration(dark=master, dark_scale=scale_of_dark(image, master, scale)))
 
 
+@renamed_options(normalise="statistic")
 def divide_flat(
     image: ImageLike,
     *,
     flat: ImageLike,
-    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+    statistic: str | float | Callable[[np.ndarray], float] | None = "median",
 ) -> Image:
     """Divide by a flat field, normalised to a level of 1: ``x / (f / level)``.
 
@@ -106,7 +109,7 @@ def divide_flat(
     ----------
     image : Image or 2-D array
     flat : Image, Master or 2-D array
-    normalise : "median", "mean", "min", "max", function, float or None
+    statistic : "median", "mean", "min", "max", function, float or None
         The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
         above zero. A function gets those pixels as a 1-D array. None does not normalise the flat.
 
@@ -134,7 +137,7 @@ def divide_flat(
     """
     image = as_image(image)
     master = fitting_flat(image, flat)
-    return calibrate_rows(image, Calibration(flat=master, flat_level=flat_level(master, normalise)))
+    return calibrate_rows(image, Calibration(flat=master, flat_level=flat_level(master, statistic)))
 
 
 def to_electrons(image: ImageLike, *, gain: float) -> Image:
@@ -199,6 +202,7 @@ def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
     return adopt(image.array, image.header, image.mask, image.range, variance)
 
 
+@renamed_options(normalise="statistic")
 def calibrate(
     image: ImageLike,
     *,
@@ -206,7 +210,7 @@ def calibrate(
     dark: ImageLike | None = None,
     dark_scale: float | str | None = None,
     flat: ImageLike | None = None,
-    normalise: str | float | Callable[[np.ndarray], float] | None = "median",
+    statistic: str | float | Callable[[np.ndarray], float] | None = "median",
     noise: NoiseModel | None = None,
     saturation: float | None = None,
     bad_pixels: ImageLike | None = None,
@@ -235,7 +239,7 @@ def calibrate(
     image = as_image(image)
     _require_used("dark", dark, dark_scale=dark_scale)
     _require_used(
-        "flat", flat, normalise=None if isinstance(normalise, str) and normalise == "median" else normalise
+        "flat", flat, statistic=None if isinstance(statistic, str) and statistic == "median" else statistic
     )
     dark_master = None if dark is None else fitting_master(image, dark, "dark")
     flat_master = None if flat is None else fitting_flat(image, flat)
@@ -247,7 +251,7 @@ def calibrate(
         dark=dark_master,
         dark_scale=1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale),
         flat=flat_master,
-        flat_level=1.0 if flat_master is None else flat_level(flat_master, normalise),
+        flat_level=1.0 if flat_master is None else flat_level(flat_master, statistic),
         gain=factor,
         noise=None if noise is None else ccd_equation(noise),
         saturation=None if saturation is None else real("saturation", saturation, above=0, remedy=_IN_ADU),

@@ -91,23 +91,23 @@ def _exposure(name: str, image: Image) -> float:
     return real(f"EXPTIME of the {name}", image.exptime, above=0, remedy=remedy)
 
 
-def flat_level(flat: Image, normalise: Any) -> float:
+def flat_level(flat: Image, statistic: Any) -> float:
     """Return the level by which a flat is divided: a number, or a statistic of its good, positive pixels."""
     remedy = f"give the level of the flat, {', '.join(map(repr, FLAT_STATISTICS))}, a function or None"
-    if normalise is None:
+    if statistic is None:
         return 1.0
-    if isinstance(normalise, str):
-        if normalise not in FLAT_STATISTICS:
+    if isinstance(statistic, str):
+        if statistic not in FLAT_STATISTICS:
             known = ", ".join(map(repr, FLAT_STATISTICS))
             raise ArgumentError(
-                "normalise", f"must be {known}, a function, a number or None", value=normalise, remedy=remedy
+                "statistic", f"must be {known}, a function, a number or None", value=statistic, remedy=remedy
             )
-        return _statistic(flat, normalise)
-    if callable(normalise):
+        return _statistic(flat, statistic)
+    if callable(statistic):
         usable = flat.array[flat.good & (flat.array > 0)]
         _require_light(usable.size)
-        return real("normalise", normalise(usable), above=0, remedy=remedy)
-    return real("normalise", normalise, above=0, remedy=remedy)
+        return real("statistic", statistic(usable), above=0, remedy=remedy)
+    return real("statistic", statistic, above=0, remedy=remedy)
 
 
 def _statistic(flat: Image, name: str) -> float:

@@ -13,6 +13,7 @@ from ccdfx.operations.calibration.overscan import sample_levels
 from ccdfx.operations.pixels.replace import full_frame
 from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike
 
@@ -20,13 +21,14 @@ from ccdfx.records.range import Range, RangeLike
 _MINIMA = {"min": (False, 0.0), "minp1": (False, 1.0), "gmin": (True, 0.0), "gminp1": (True, 1.0)}
 
 
-def offset(image: ImageLike, *, by: float | str, full: ImageLike | None = None) -> Image:
+@renamed_options(by="statistic")
+def offset(image: ImageLike, *, statistic: float | str, full: ImageLike | None = None) -> Image:
     """Subtract a number from every pixel, such as the minimum.
 
     Parameters
     ----------
     image : Image or 2-D array
-    by : float or {"min", "minp1", "gmin", "gminp1"}
+    statistic : float or {"min", "minp1", "gmin", "gminp1"}
         What is subtracted: a number in the unit of the image, the minimum of its good pixels ("min"), or that
         less one, so that the lowest value becomes 1 and a logarithm is defined ("minp1"). "gmin" and "gminp1"
         use the global minimum, that of `full`.
@@ -42,21 +44,21 @@ def offset(image: ImageLike, *, by: float | str, full: ImageLike | None = None) 
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `by` is none of these, no pixel is good, or `full` is missing or not used.
+        When `statistic` is none of these, no pixel is good, or `full` is missing or not used.
     MismatchError
         When `full` is in another unit.
 
     Examples
     --------
-    >>> offset([[3.0, 5.0]], by="minp1").array, offset([[3.0, 5.0]], by=4).array
+    >>> offset([[3.0, 5.0]], statistic="minp1").array, offset([[3.0, 5.0]], statistic=4).array
     (array([[1., 3.]]), array([[-1.,  1.]]))
     """
     image = as_image(image)
-    if isinstance(by, str):
-        level = _minimum_level(image, by, full)
+    if isinstance(statistic, str):
+        level = _minimum_level(image, statistic, full)
     else:
-        level = real("by", by, remedy=f"give a number or one of {', '.join(_MINIMA)}")
-        _refuse_full(full, by)
+        level = real("statistic", statistic, remedy=f"give a number or one of {', '.join(_MINIMA)}")
+        _refuse_full(full, statistic)
     return _minus(image, level, image.variance)
 
 
@@ -114,32 +116,34 @@ def subtract_level(
     return _minus(image, level, variance)
 
 
-def _minimum_level(image: Image, by: str, full: Any) -> float:
-    if by not in _MINIMA:
+def _minimum_level(image: Image, statistic: str, full: Any) -> float:
+    if statistic not in _MINIMA:
         raise ArgumentError(
-            "by",
+            "statistic",
             f"must be a number or one of {', '.join(_MINIMA)}",
-            value=by,
+            value=statistic,
             remedy="choose one of these",
         )
-    everywhere, lowest = _MINIMA[by]
+    everywhere, lowest = _MINIMA[statistic]
     if not everywhere:
-        _refuse_full(full, by)
-    source = full_frame(image, by, full) if everywhere else image
+        _refuse_full(full, statistic)
+    source = full_frame(image, f"statistic={statistic!r}", full) if everywhere else image
     values = values_of(source.array, source.mask)
     if values.count == 0:
         raise ArgumentError(
             "full" if everywhere else "image",
             "must have a good pixel to take the minimum of",
             value=0,
-            remedy="give by=number",
+            remedy="give statistic=number",
         )
     return values.minimum - lowest
 
 
-def _refuse_full(full: Any, by: Any) -> None:
+def _refuse_full(full: Any, statistic: Any) -> None:
     if full is not None:
-        raise ArgumentError("full", "is for by='gmin' and by='gminp1'", value=by, remedy="leave it out")
+        raise ArgumentError(
+            "full", "is for statistic='gmin' and 'gminp1'", value=statistic, remedy="leave it out"
+        )
 
 
 def _minus(image: Image, level: float, variance: np.ndarray | None) -> Image:

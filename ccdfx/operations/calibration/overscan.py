@@ -11,22 +11,24 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
 from ccdfx.records.checks import one_of, real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike
 
-Method = str | Callable[[np.ndarray], float]
-METHODS = ("mean", "median", "min", "max")
+LevelStatistic = str | Callable[[np.ndarray], float]
+LEVEL_STATISTICS = ("mean", "median", "min", "max")
 Sections = RangeLike | Sequence[RangeLike]
 
 # A line with fewer good pixels than this is given the scatter of a typical line.
 FEWEST_FOR_SCATTER = 5
 
 
+@renamed_options(method="statistic")
 def subtract_overscan(
     image: ImageLike,
     *,
     overscan: Sections,
-    method: Method = "median",
+    statistic: LevelStatistic = "median",
     fit: OverscanFit | Mapping[str, Any] | None = None,
     axis: str | None = None,
 ) -> Image:
@@ -39,7 +41,7 @@ def subtract_overscan(
     overscan : Range, 4-tuple, '[x1:x2,y1:y2]', or a list of them
         In pixels of the parent frame (BIASSEC). The pixels of a line in all sections are combined; to exclude
         columns, give the sections on both sides of them. Flagged and non-finite pixels are ignored.
-    method : "median", "mean", "min", "max" or function
+    statistic : "median", "mean", "min", "max" or function
         The statistic of the pixels of a line. A function receives the good pixels as a 1-D float64 array. The
         median of an even number is the mean of the middle two (IRAF takes the lower).
     fit : OverscanFit or mapping of its options, optional
@@ -72,7 +74,7 @@ def subtract_overscan(
            [10., -1.,  1.]])
     """
     image = as_image(image)
-    rows, measured = _measured(image, overscan, method, axis)
+    rows, measured = _measured(image, overscan, statistic, axis)
     levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
@@ -88,21 +90,21 @@ def subtract_overscan(
 
 
 def overscan_levels(
-    image: ImageLike, *, overscan: Sections, method: Method = "median", axis: str | None = None
+    image: ImageLike, *, overscan: Sections, statistic: LevelStatistic = "median", axis: str | None = None
 ) -> Levels:
     """Measure the overscan level of each line, as `subtract_overscan` does with these options.
 
     >>> overscan_levels([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]], overscan="[2:3,1:2]").values
     array([2., 5.])
     """
-    return _measured(as_image(image), overscan, method, axis)[1]
+    return _measured(as_image(image), overscan, statistic, axis)[1]
 
 
-def _measured(image: Image, overscan: Sections, method: Method, axis: str | None) -> tuple[bool, Levels]:
+def _measured(image: Image, overscan: Sections, statistic: LevelStatistic, axis: str | None) -> tuple[bool, Levels]:
     """Return whether the lines are rows, and the levels of the lines."""
     sections = _sections(image, overscan)
     rows = _along_rows(image, sections, axis)
-    return rows, sample_levels(_samples(image, sections, rows), method)
+    return rows, sample_levels(_samples(image, sections, rows), statistic)
 
 
 def _sections(image: Image, overscan: Sections) -> list[Range]:
@@ -165,7 +167,7 @@ def _require_apart(sections: list[Range]) -> None:
                 )
 
 
-def sample_levels(samples: np.ndarray, method: Method) -> Levels:
+def sample_levels(samples: np.ndarray, statistic: LevelStatistic) -> Levels:
     """Measure the level and its squared error for every line with good pixels."""
     ordered = np.sort(samples, axis=1)
     counts = np.isfinite(ordered).sum(axis=1)
@@ -173,7 +175,7 @@ def sample_levels(samples: np.ndarray, method: Method) -> Levels:
     if known.size == 0:
         raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
     with np.errstate(over="ignore", invalid="ignore"):
-        levels, shares = _line_levels(ordered[known], counts[known], method)
+        levels, shares = _line_levels(ordered[known], counts[known], statistic)
         errors = _scatter(ordered[known], counts[known], levels) * shares
     if not np.isfinite(levels).all():
         raise ArgumentError("overscan", "must have a level that is a number: its pixels are too large",
@@ -197,26 +199,28 @@ def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.n
     return levels.values, levels.errors
 
 
-def _line_levels(ordered: np.ndarray, counts: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray]:
+def _line_levels(
+    ordered: np.ndarray, counts: np.ndarray, statistic: LevelStatistic
+) -> tuple[np.ndarray, np.ndarray]:
     """Compute the level of each line, and the ratio of its squared error to the variance of its pixels."""
     lines = np.arange(counts.size)
-    if callable(method):
-        answers = (method(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
+    if callable(statistic):
+        answers = (statistic(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
         remedy = "the function must return one finite number for the pixels of a line"
-        return np.array([real("method", answer, remedy=remedy) for answer in answers]), 1 / counts
-    if not isinstance(method, str) or method not in METHODS:
+        return np.array([real("statistic", answer, remedy=remedy) for answer in answers]), 1 / counts
+    if not isinstance(statistic, str) or statistic not in LEVEL_STATISTICS:
         raise ArgumentError(
-            "method",
+            "statistic",
             "must be 'median', 'mean', 'min', 'max' or a function",
-            value=method,
+            value=statistic,
             remedy="give a function of a 1-D array for any other level",
         )
-    if method == "mean":
+    if statistic == "mean":
         return np.nansum(ordered, axis=1) / counts, 1 / counts
-    if method == "median":
+    if statistic == "median":
         middle = ordered[lines, (counts - 1) // 2] + ordered[lines, counts // 2]
         return middle / 2, np.where(counts > 2, np.pi / 2, 1.0) / counts
-    extreme = ordered[:, 0] if method == "min" else ordered[lines, counts - 1]
+    extreme = ordered[:, 0] if statistic == "min" else ordered[lines, counts - 1]
     return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
 
 

@@ -118,7 +118,7 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
         raise ArgumentError("by", f"must be {_CHOICES}", value=by, remedy="choose one of these")
     source, mask = image, image.mask
     if uses_full(by):
-        source = full_frame(image, by, full)
+        source = full_frame(image, f"by={by!r}", full)
         mask = source.mask
     elif by.startswith("noclip"):
         mask = found if mask is None else found | (mask != 0)
@@ -129,11 +129,11 @@ def _statistic(image: Image, found: np.ndarray, by: str, full: Any) -> float | N
     return values.mean if by.endswith("mean") else values.median(0, values.count)
 
 
-def full_frame(image: Image, by: str, full: Any) -> Image:
-    """Check and return the full frame, which `by` needs."""
+def full_frame(image: Image, option: str, full: Any) -> Image:
+    """Check and return the full frame, which `option`, such as by='fullmean', needs."""
     if full is None:
         raise ArgumentError(
-            "full", f"must be given for by={by!r}", value=None, remedy="give the whole frame as full="
+            "full", f"must be given for {option}", value=None, remedy="give the whole frame as full="
         )
     source = as_image(full, "full")
     require_same_unit(image, source, "full")

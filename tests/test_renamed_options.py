@@ -1,0 +1,100 @@
+"""Old words of options: accepted for one release with a warning that names the new word."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ccdfx
+from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image
+from ccdfx.night.settings import load_night_recipe
+
+FRAME = Image(np.random.default_rng(1).normal(100.0, 5.0, (20, 30)))
+OVERSCAN = "[25:30,1:20]"
+RENAMED: list[tuple[Callable[..., Any], str, str, Any, dict[str, Any]]] = [
+    (ccdfx.divide_flat, "normalise", "statistic", "mean", {"flat": FRAME}),
+    (ccdfx.calibrate, "normalise", "statistic", "mean", {"flat": FRAME}),
+    (ccdfx.subtract_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
+    (ccdfx.fit_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
+    (ccdfx.offset, "by", "statistic", "minp1", {}),
+]
+"""Function, old word, new word, value, and what else the function needs."""
+ids = [f"{function.__name__} {old}" for function, old, *_ in RENAMED]
+
+
+@contextmanager
+def renamed(subject: str, old: str, new: str) -> Iterator[None]:
+    text = f"^{subject}: the option '{old}' is now '{new}'; the old word goes with the next release$"
+    with pytest.warns(CcdfxWarning, match=text) as issued:
+        yield
+    assert len(issued) == 1 and issued[0].filename == __file__
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, Image):
+        return np.array_equal(one.array, other.array) and one.header == other.header
+    return bool(one == other)
+
+
+@pytest.mark.parametrize(("function", "old", "new", "value", "rest"), RENAMED, ids=ids)
+class TestEveryOldWord:
+    @staticmethod
+    def data(function: Callable[..., Any]) -> tuple[Any, ...]:
+        return (FRAME,) if "image" in inspect.signature(function).parameters else ()
+
+    def test_gives_the_result_of_the_new_one(self, function, old, new, value, rest) -> None:
+        data = self.data(function)
+        with renamed(function.__name__, old, new):
+            found = function(*data, **{old: value}, **rest)
+        assert same(found, function(*data, **{new: value}, **rest))
+
+    def test_beside_the_new_one_is_an_error(self, function, old, new, value, rest) -> None:
+        with pytest.raises(ArgumentError, match=f"takes '{new}' or its old word '{old}', not both"):
+            function(*self.data(function), **{old: value, new: value}, **rest)
+
+    def test_is_not_in_the_signature(self, function, old, new, value, rest) -> None:
+        words = list(inspect.signature(function).parameters)
+        assert new in words and old not in words
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+STEPS = [row for row in RENAMED if row[0] in (ccdfx.divide_flat, ccdfx.subtract_overscan, ccdfx.offset)]
+
+
+@pytest.mark.parametrize(("function", "old", "new", "value", "rest"), STEPS)
+def test_a_step_has_the_new_word(function, old, new, value, rest) -> None:
+    name = function.__name__
+    expected = ccdfx.step(name, **{new: value}, **rest)
+    with pytest.warns(CcdfxWarning, match=f"^{name}: the option '{old}' is now '{new}'"):
+        made = ccdfx.step(name, **{old: value}, **rest)
+    assert dict(made.options) == dict(expected.options) and repr(made) == repr(expected)
+    with renamed(name, old, new):
+        again = expected.configure(**{old: value})
+    assert again.history_line() == expected.history_line() and same(made(FRAME), expected(FRAME))
+    with pytest.raises(ArgumentError, match="not both"):
+        expected.configure(**{old: value, new: value})
+
+
+def test_a_recipe_may_have_the_old_word() -> None:
+    text = '[[step]]\nuse = "subtract_overscan"\noverscan = "[25:30,1:20]"\nmethod = "mean"\n'
+    with pytest.warns(CcdfxWarning, match="'method' is now 'statistic'"):
+        recipe = ccdfx.read_recipe(text)
+    assert ccdfx.to_recipe(recipe) == text.replace("method", "statistic")
+    assert "statistic=mean" in recipe(FRAME).header.history[-1]
+    with pytest.raises(ArgumentError, match="not both"):
+        ccdfx.read_recipe(text + 'statistic = "mean"\n')
+
+
+def test_the_recipe_of_a_night_may_have_the_old_word() -> None:
+    with pytest.warns(CcdfxWarning, match="^overscan: the option 'method' is now 'statistic'"):
+        recipe = load_night_recipe({"overscan": {"method": "mean"}})
+    assert recipe.overscan == load_night_recipe({"overscan": {"statistic": "mean"}}).overscan
+    assert recipe.overscan.statistic == "mean"
+    with pytest.raises(FormatError, match="not both"):
+        load_night_recipe({"overscan": {"method": "mean", "statistic": "mean"}})
