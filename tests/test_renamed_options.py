@@ -13,6 +13,7 @@ import pytest
 
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image
+from ccdfx.cli.options import looked_up
 from ccdfx.night.settings import load_night_recipe
 
 FRAME = Image(np.random.default_rng(1).normal(100.0, 5.0, (20, 30)))
@@ -23,6 +24,8 @@ RENAMED: list[tuple[Callable[..., Any], str, str, Any, dict[str, Any]]] = [
     (ccdfx.subtract_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
     (ccdfx.fit_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
     (ccdfx.offset, "by", "statistic", "minp1", {}),
+    (ccdfx.mad_clip, "passes", "iterations", 3, {}),
+    (ccdfx.sample_clip, "passes", "iterations", 3, {}),
 ]
 """Function, old word, new word, value, and what else the function needs."""
 ids = [f"{function.__name__} {old}" for function, old, *_ in RENAMED]
@@ -89,6 +92,25 @@ def test_a_recipe_may_have_the_old_word() -> None:
     assert "statistic=mean" in recipe(FRAME).header.history[-1]
     with pytest.raises(ArgumentError, match="not both"):
         ccdfx.read_recipe(text + 'statistic = "mean"\n')
+
+
+@pytest.mark.parametrize("name", ["mad_clip", "sample_clip"])
+def test_a_rejection_rule_has_the_new_word(name: str) -> None:
+    rule = getattr(ccdfx, name)()
+    with renamed(name, "passes", "iterations"):
+        found = rule.configure(passes=3)
+    assert found == rule.configure(iterations=3)
+    assert found.parameters["iterations"] == 3 and "passes" not in found.parameters
+    with pytest.raises(ArgumentError, match="not both"):
+        rule.configure(passes=3, iterations=3)
+    with pytest.warns(CcdfxWarning, match=f"^{name}: the option 'passes' is now 'iterations'"):
+        assert looked_up("rejection", f"{name}:passes=3") == found
+    text = f'[[step]]\ngather = "combine"\nreject = {{ rejection = "{name}", passes = 3 }}\n'
+    with pytest.warns(CcdfxWarning, match=f"^{name}: the option 'passes' is now 'iterations'"):
+        recipe = ccdfx.read_recipe(text)
+    assert "iterations = 3" in ccdfx.to_recipe(recipe)
+    with pytest.warns(CcdfxWarning, match=f"^{name}: the option 'passes' is now 'iterations'"):
+        load_night_recipe({"bias": {"reject": {"name": name, "passes": 3}}})
 
 
 def test_the_recipe_of_a_night_may_have_the_old_word() -> None:

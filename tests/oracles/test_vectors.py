@@ -239,7 +239,7 @@ def test_astropy(case):
     if not trusted.any():
         pytest.skip("no value of this case is to be trusted")
     limits = {"low": p["sigma_lower"], "high": p["sigma_upper"]}
-    limits |= {"center": p["cenfunc"], "passes": p["maxiters"]}
+    limits |= {"center": p["cenfunc"], "iterations": p["maxiters"]}
     # where the absolute deviation is 0, astropy drops all that differs
     rule = ccdfx.mad_clip(**limits, floor=1e-300) if about_mad else ccdfx.sample_clip(**limits)
     frames = data if p["axis"] == 0 else data.reshape(-1, 1, 1)

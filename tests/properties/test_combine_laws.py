@@ -33,7 +33,7 @@ RULES = {
     "linear_fit_clip": ccdfx.linear_fit_clip(low=1.5, high=1.5),
     "gesd": ccdfx.gesd(fraction=0.5, significance=0.4),
     "relative_clip": ccdfx.relative_clip(low=0.3, high=0.1, keep=1),
-    "mad_clip mean": ccdfx.mad_clip(low=2, high=2, center="mean", passes=2),
+    "mad_clip mean": ccdfx.mad_clip(low=2, high=2, center="mean", iterations=2),
     **{f"{rule.name} keep": rule.configure(keep=2) for rule in REJECTIONS if "keep" in rule.parameters},
     "variance_clip": ccdfx.variance_clip(low=1, high=1),
     "variance_clip mean": ccdfx.variance_clip(low=1, high=1, center="mean"),

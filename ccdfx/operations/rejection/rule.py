@@ -182,12 +182,13 @@ def _grow(name: str, value: Any) -> float:
     return real(name, value, least=0.0, remedy="give a radius in pixels, 0 for none")
 
 
-def _passes(name: str, value: Any) -> int | None:
+def _iterations(name: str, value: Any) -> int | None:
     return None if value is None else whole(name, value, least=1, remedy="None goes on to the end")
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    "low": limit, "high": limit, "center": _center, "keep": _keep, "grow": _grow, "scaled": boolean, "passes": _passes,
+    "low": limit, "high": limit, "center": _center, "keep": _keep, "grow": _grow, "scaled": boolean,
+    "iterations": _iterations,
 }  # fmt: skip
 
 

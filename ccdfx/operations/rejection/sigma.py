@@ -19,6 +19,7 @@ from ccdfx.operations.rejection.rule import (
     too_few,
 )
 from ccdfx.records.checks import real
+from ccdfx.records.parameters import renamed_options
 
 QUANTISATION = 1.0 / math.sqrt(12.0)
 
@@ -67,6 +68,7 @@ def sigma_clip(
     return Rejection("sigma_clip", sigma_clip, _arrange_sigma_clip, parameters)
 
 
+@renamed_options(passes="iterations")
 def mad_clip(
     *,
     low: float = 3.0,
@@ -75,14 +77,14 @@ def mad_clip(
     keep: int = 0,
     grow: float = 0.0,
     floor: float | None = 0.0,
-    passes: int | None = None,
+    iterations: int | None = None,
 ) -> Rejection:
     """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median |x - median|.
 
     Median and sigma are robust against a single outlier, so the rule works from 3 values on. It is repeated
     until no value is dropped or fewer than 3 values are left. Where more than half of the values are equal,
-    sigma is 0 and no value is dropped, unless `floor` gives a least sigma. With a tiny floor and ``passes=5``
-    this is the sigma clip of astropy with ``stdfunc="mad_std"``.
+    sigma is 0 and no value is dropped, unless `floor` gives a least sigma. With a tiny floor and
+    ``iterations=5`` this is the sigma clip of astropy with ``stdfunc="mad_std"``.
 
     Parameters
     ----------
@@ -98,8 +100,8 @@ def mad_clip(
         The least sigma, in the unit of the scaled values. None: for frames of whole numbers the rounding
         error 1/sqrt(12); for other frames nearly 0, so that any value that differs from a majority of equal
         values is an outlier.
-    passes : int, optional
-        The largest number of passes; None repeats until no value is dropped.
+    iterations : int, optional
+        The largest number of iterations; None repeats until no value is dropped.
 
     Examples
     --------
@@ -109,7 +111,9 @@ def mad_clip(
     """
     if floor is not None:
         floor = real("floor", floor, least=0.0)
-    parameters = checked(low=low, high=high, center=center, keep=keep, grow=grow, floor=floor, passes=passes)
+    parameters = checked(
+        low=low, high=high, center=center, keep=keep, grow=grow, floor=floor, iterations=iterations
+    )
     return Rejection("mad_clip", mad_clip, arrange_mad_clip, parameters)
 
 
@@ -139,14 +143,15 @@ def arrange_mad_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrang
     floor = parameters["floor"]
     if floor is None:
         floor = QUANTISATION / min(facts.scales) if facts.integers else 1e-300
-    passes = math.inf if parameters["passes"] is None else parameters["passes"]
-    numbers = (*clip_numbers(parameters), floor, passes)
+    iterations = math.inf if parameters["iterations"] is None else parameters["iterations"]
+    numbers = (*clip_numbers(parameters), floor, iterations)
     rule = {"median": sigma.mad_clip_median_rule, "mean": sigma.mad_clip_mean_rule}[parameters["center"]]
     return Arrangement(
         rule, numbers, caution=too_few("mad_clip", facts, 3, "use ccd_clip, which works from 2 on")
     )
 
 
+@renamed_options(passes="iterations")
 def sample_clip(
     *,
     low: float = 3.0,
@@ -155,14 +160,14 @@ def sample_clip(
     keep: int = 0,
     grow: float = 0.0,
     ddof: int = 0,
-    passes: int | None = None,
+    iterations: int | None = None,
 ) -> Rejection:
     """Drop values that lie more than `low` or `high` standard deviations of the sample from the centre.
 
     The standard deviation is always about the mean, and the centre is the plain mean or median from the first
     pass on; `sigma_clip` computes both as IRAF does. With 3 or more values, this is the sigma clip of astropy
-    (``ddof=0``, by default ``passes=5``) and, about the median with ``ddof=1``, that of Siril. Fewer than 3
-    values are left alone.
+    (``ddof=0``, by default ``iterations=5``) and, about the median with ``ddof=1``, that of Siril. Fewer than
+    3 values are left alone.
 
     Parameters
     ----------
@@ -175,18 +180,18 @@ def sample_clip(
         As in `sigma_clip`.
     ddof : {0, 1}
         The divisor of the sum of squares is the number of values minus this.
-    passes : int, optional
-        The largest number of passes; None repeats until no value is dropped.
+    iterations : int, optional
+        The largest number of iterations; None repeats until no value is dropped.
 
     Examples
     --------
-    >>> sample_clip(high=4, passes=5).parameters["passes"]
+    >>> sample_clip(high=4, iterations=5).parameters["iterations"]
     5
     """
     if isinstance(ddof, bool) or not isinstance(ddof, int | np.integer) or ddof not in (0, 1):
         raise ArgumentError("ddof", "must be 0 or 1", value=ddof, remedy="astropy has 0, Siril 1")
     parameters = checked(
-        low=low, high=high, center=center, keep=keep, grow=grow, ddof=int(ddof), passes=passes
+        low=low, high=high, center=center, keep=keep, grow=grow, ddof=int(ddof), iterations=iterations
     )
     return Rejection("sample_clip", sample_clip, _arrange_sample_clip, parameters)
 
@@ -194,8 +199,8 @@ def sample_clip(
 def _arrange_sample_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.rules import sigma
 
-    passes = math.inf if parameters["passes"] is None else float(parameters["passes"])
-    numbers = (*clip_numbers(parameters), parameters["ddof"], passes)
+    iterations = math.inf if parameters["iterations"] is None else float(parameters["iterations"])
+    numbers = (*clip_numbers(parameters), parameters["ddof"], iterations)
     by_center = {"median": sigma.sample_clip_median_rule, "mean": sigma.sample_clip_mean_rule}
     furthest = _furthest(facts.count, parameters["center"], parameters["ddof"])
     caution = too_few("sample_clip", facts, 3) or out_of_reach("sample_clip", facts, parameters, furthest)
