@@ -76,11 +76,11 @@ def test_a_large_float_image_takes_the_sampled_way_to_the_same_numbers() -> None
 
 def test_statistics_of_a_window_are_in_parent_coordinates() -> None:
     image = Image(np.arange(60.0).reshape(6, 10), range=(100, 110, 50, 56))
-    found = statistics(image, range=(102, 104, 51, 53))
+    found = statistics(image, section=(102, 104, 51, 53))
     assert (found.count, found.minimum, found.maximum) == (4, 12.0, 23.0)
-    assert statistics(image, range="[101:110,51:51]").maximum == 9.0
+    assert statistics(image, section="[101:110,51:51]").maximum == 9.0
     with pytest.raises(CcdfxError):
-        statistics(image, range=(0, 5, 0, 5))
+        statistics(image, section=(0, 5, 0, 5))
 
 
 @pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])

@@ -140,7 +140,7 @@ RECORDS: dict[str, Mistake] = {
     "a negative variance": (ArgumentError, "variance", lambda: Image(ONES, variance=-ONES)),
     "a variance of another shape": (ArgumentError, "variance", lambda: Image(ONES, variance=[[1.0]])),
     "a window of another shape": (ArgumentError, "range", lambda: Image(ONES, range=(0, 9, 0, 9))),
-    "a window outside": (ArgumentError, "range", lambda: ccdfx.select(ONES, range=(0, 9, 0, 2))),
+    "a window outside": (ArgumentError, "section", lambda: ccdfx.select(ONES, section=(0, 9, 0, 2))),
     "a window backwards": (ArgumentError, "range", lambda: Range(5, 2, 0, 1)),
     "a window in odd text": (ArgumentError, "range", lambda: Range.of("[1:2]", (9, 9))),
     "a window in endless text": (ArgumentError, "range", lambda: Range.of(f"[{'9' * 5000}:1,1:1]", (9, 9))),

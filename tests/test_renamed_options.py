@@ -6,13 +6,14 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image
+from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image, registry
 from ccdfx.cli.options import looked_up
 from ccdfx.night.settings import load_night_recipe
 
@@ -24,6 +25,10 @@ RENAMED: list[tuple[Callable[..., Any], str, str, Any, dict[str, Any]]] = [
     (ccdfx.subtract_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
     (ccdfx.fit_overscan, "method", "statistic", "mean", {"overscan": OVERSCAN}),
     (ccdfx.offset, "by", "statistic", "minp1", {}),
+    (ccdfx.select, "range", "section", (1, 9, 2, 5), {}),
+    (ccdfx.statistics, "range", "section", (1, 9, 2, 5), {}),
+    (ccdfx.subtract_level, "range", "section", (1, 9, 2, 5), {}),
+    (ccdfx.read, "range", "section", (1, 9, 2, 5), {}),
     (ccdfx.mad_clip, "passes", "iterations", 3, {}),
     (ccdfx.sample_clip, "passes", "iterations", 3, {}),
 ]
@@ -33,10 +38,17 @@ ids = [f"{function.__name__} {old}" for function, old, *_ in RENAMED]
 
 @contextmanager
 def renamed(subject: str, old: str, new: str) -> Iterator[None]:
-    text = f"^{subject}: the option '{old}' is now '{new}'; the old word goes with the next release$"
+    text = rf"^{subject}: the option '{old}' is now '{new}'; the old word goes with the next release$"
     with pytest.warns(CcdfxWarning, match=text) as issued:
         yield
     assert len(issued) == 1 and issued[0].filename == __file__
+
+
+def data(function: Callable[..., Any], folder: Path) -> tuple[Any, ...]:
+    """Return what the function takes by position."""
+    if function is ccdfx.read:
+        return (ccdfx.write(FRAME, folder / "frame.fits", overwrite=True),)
+    return (FRAME,) if "image" in inspect.signature(function).parameters else ()
 
 
 def same(one: Any, other: Any) -> bool:
@@ -47,19 +59,15 @@ def same(one: Any, other: Any) -> bool:
 
 @pytest.mark.parametrize(("function", "old", "new", "value", "rest"), RENAMED, ids=ids)
 class TestEveryOldWord:
-    @staticmethod
-    def data(function: Callable[..., Any]) -> tuple[Any, ...]:
-        return (FRAME,) if "image" in inspect.signature(function).parameters else ()
-
-    def test_gives_the_result_of_the_new_one(self, function, old, new, value, rest) -> None:
-        data = self.data(function)
+    def test_gives_the_result_of_the_new_one(self, function, old, new, value, rest, tmp_path) -> None:
+        given = data(function, tmp_path)
         with renamed(function.__name__, old, new):
-            found = function(*data, **{old: value}, **rest)
-        assert same(found, function(*data, **{new: value}, **rest))
+            found = function(*given, **{old: value}, **rest)
+        assert same(found, function(*given, **{new: value}, **rest))
 
-    def test_beside_the_new_one_is_an_error(self, function, old, new, value, rest) -> None:
+    def test_beside_the_new_one_is_an_error(self, function, old, new, value, rest, tmp_path) -> None:
         with pytest.raises(ArgumentError, match=f"takes '{new}' or its old word '{old}', not both"):
-            function(*self.data(function), **{old: value, new: value}, **rest)
+            function(*data(function, tmp_path), **{old: value, new: value}, **rest)
 
     def test_is_not_in_the_signature(self, function, old, new, value, rest) -> None:
         words = list(inspect.signature(function).parameters)
@@ -67,7 +75,8 @@ class TestEveryOldWord:
         assert pickle.loads(pickle.dumps(function)) is function
 
 
-STEPS = [row for row in RENAMED if row[0] in (ccdfx.divide_flat, ccdfx.subtract_overscan, ccdfx.offset)]
+STEPS = [row for row in RENAMED if row[0].__name__ in registry.records("step")]
+assert len(STEPS) == 6
 
 
 @pytest.mark.parametrize(("function", "old", "new", "value", "rest"), STEPS)

@@ -37,7 +37,7 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for source, target in zip(sources, targets, strict=True):
         with naming(source):
             image = ccdfx.read(
-                source, hdu=hdu, plane=part["plane"], range=part["window"], checksum=not part["no_checksum"]
+                source, hdu=hdu, plane=part["plane"], section=part["window"], checksum=not part["no_checksum"]
             )
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")

@@ -56,4 +56,4 @@ def of_file(name: str, which: dict[str, Any], window: str | None) -> dict:
     """Compute the statistics of one file, as plain values."""
     import ccdfx
 
-    return asdict(ccdfx.statistics(ccdfx.read(name, **which), range=window))
+    return asdict(ccdfx.statistics(ccdfx.read(name, **which), section=window))

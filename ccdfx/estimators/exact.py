@@ -12,8 +12,9 @@ from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import Values, values_of
 from ccdfx.records.checks import limit, one_of, whole
 from ccdfx.records.image import ImageLike, as_image
+from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import as_array
-from ccdfx.records.range import RangeLike
+from ccdfx.records.range import RangeLike, window_errors_about
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -64,14 +65,15 @@ class Clipped:
     iterations: int
 
 
-def statistics(image: ImageLike, *, range: RangeLike = None) -> Statistics:
+@renamed_options(range="section")
+def statistics(image: ImageLike, *, section: RangeLike = None) -> Statistics:
     """Compute exact and robust statistics of the good pixels of an image.
 
     Parameters
     ----------
     image : Image or 2-D array
         Flagged and non-finite pixels are left out. Variance and header are not used.
-    range : Range or what `Range.of` accepts, optional
+    section : Range or what `Range.of` accepts, optional
         Only this window, in the coordinates of the image's parent frame.
 
     Returns
@@ -97,8 +99,8 @@ def statistics(image: ImageLike, *, range: RangeLike = None) -> Statistics:
     (3, 1, 2.0, 2.0)
     """
     image = as_image(image)
-    if range is not None:
-        image = image.select(range)
+    with window_errors_about("section"):
+        image = image.select(section)
     values = values_of(image.array, image.mask)
     masked = image.array.size - values.count
     if values.count == 0:

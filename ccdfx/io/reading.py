@@ -26,7 +26,8 @@ from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master
 from ccdfx.records.image import Image
-from ccdfx.records.range import RangeLike
+from ccdfx.records.parameters import renamed_options
+from ccdfx.records.range import RangeLike, window_errors_about
 
 
 class HasRead(Protocol):
@@ -60,7 +61,7 @@ def read(  # type: ignore[overload-overlap]  # a str that is not known to be "al
     path: FileLike,
     *,
     hdu: Literal["all"],
-    range: RangeLike = None,
+    section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
 ) -> list[Image]: ...
@@ -69,15 +70,16 @@ def read(
     path: FileLike,
     *,
     hdu: int | str | None = None,
-    range: RangeLike = None,
+    section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
 ) -> Image: ...
+@renamed_options(range="section")
 def read(
     path: FileLike,
     *,
     hdu: int | str | None = None,
-    range: RangeLike = None,
+    section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
 ) -> Image | list[Image]:
@@ -95,7 +97,7 @@ def read(
     hdu : int or str, optional
         Which image: a number from 0, an EXTNAME ("SCI" or "SCI,2"), or "all" for a list of all; the first by
         default.
-    range : Range or what it accepts, optional
+    section : Range or what `Range.of` accepts, optional
         Read only this window.
     plane : int, optional
         Which plane of a cube.
@@ -120,19 +122,19 @@ def read(
     >>> from ccdfx.io import write
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = write([[1, 2], [3, 4]], folder + "/a.fits")
-    ...     read(path, range=(0, 2, 1, 2)).array
+    ...     read(path, section=(0, 2, 1, 2)).array
     array([[3, 4]])
     """
     found = find_format(path)
-    with _guarded(found, path):
+    with _guarded(found, path), window_errors_about("section"):
         if found.read is not None:
-            return found.read(path, hdu, range=range, plane=plane, checksum=checksum)
+            return found.read(path, hdu, range=section, plane=plane, checksum=checksum)
         sources = _open(found, path, hdu, plane, checksum)
         many = sources if hdu == "all" else [sources]
         images = []
         for source in many:
             with source:
-                images.append(source.select(range))
+                images.append(source.select(section))
         return images if hdu == "all" else images[0]
 
 

@@ -174,7 +174,7 @@ def update(
     >>> from ccdfx import Image, read, write
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = write([[1, 2, 3], [4, 5, 6]], folder + "/a.fits")
-    ...     part = read(path, range=(1, 3, 0, 1))
+    ...     part = read(path, section=(1, 3, 0, 1))
     ...     _ = update(path, part.replace(array=part.array * 10))
     ...     read(path).array
     array([[ 1, 20, 30],

@@ -13,19 +13,21 @@ from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import require_part
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image, as_images
+from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST, as_pairs
-from ccdfx.records.range import SECTIONS, Range, RangeLike
+from ccdfx.records.range import SECTIONS, Range, RangeLike, window_errors_about
 from ccdfx.records.wcs import celestial_frame, moved, world_axes
 
 
-def select(image: ImageLike, *, range: RangeLike) -> Image:
+@renamed_options(range="section")
+def select(image: ImageLike, *, section: RangeLike) -> Image:
     """Cut a window out of an image.
 
     Parameters
     ----------
     image : Image or 2-D array
-    range : Range, (x_lower, x_upper, y_lower, y_upper), (x, y, radius), '[x1:x2,y1:y2]' or None
+    section : Range, (x_lower, x_upper, y_lower, y_upper), (x, y, radius), '[x1:x2,y1:y2]' or None
         In pixels of the parent frame; if the image is itself a window, these are not those of its array. None
         is the whole image.
 
@@ -43,11 +45,13 @@ def select(image: ImageLike, *, range: RangeLike) -> Image:
     Examples
     --------
     >>> import numpy as np
-    >>> part = select(np.arange(12).reshape(3, 4), range=(1, 3, 0, 2))
+    >>> part = select(np.arange(12).reshape(3, 4), section=(1, 3, 0, 2))
     >>> part.array.tolist(), part.range.to_fits()
     ([[1, 2], [5, 6]], '[2:3,1:2]')
     """
-    return as_image(image).select(range)
+    image = as_image(image)
+    with window_errors_about("section"):
+        return image.select(section)
 
 
 def trim(image: ImageLike, *, section: RangeLike) -> Image:
@@ -67,11 +71,8 @@ def trim(image: ImageLike, *, section: RangeLike) -> Image:
             "section", "must be a window", value=None, remedy="give a Range, four numbers or '[x1:x2,y1:y2]'"
         )
     image = as_image(image)
-    try:
-        window = Range.of(section, image.range)
-    except (ArgumentError, ArgumentTypeError) as error:
-        raise error.about("section") from None
-    return image.select(window)
+    with window_errors_about("section"):
+        return image.select(section)
 
 
 def paste(full: ImageLike, *, part: ImageLike) -> Image:

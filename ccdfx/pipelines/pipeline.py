@@ -11,7 +11,7 @@ from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
 from ccdfx.records.history import Master, history_text, pixel_sha256
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
-from ccdfx.records.parameters import Parameters, check_names, frozen, in_new_words, old_words
+from ccdfx.records.parameters import check_names, frozen, in_new_words, old_words
 
 IN_MEMORY = "in memory"
 

@@ -70,7 +70,7 @@ def histogram(
     ----------
     image : Image or 2-D array, shape (ny, nx)
         Masked and non-finite pixels are not counted. For a window of a frame give
-        ``select(frame, range=...)``.
+        ``select(frame, section=...)``.
     bins : "auto", int or sequence of float
         Number of bins between the limits, or their edges. "auto" follows Freedman and Diaconis (1981), with
         10 to 1000 bins, and gives every bin the same number of levels where pixels are integers.

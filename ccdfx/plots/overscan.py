@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import CcdfxError
-from ccdfx.operations.calibration.overscan import LevelStatistic, Sections, overscan_levels, LevelStatistic
+from ccdfx.operations.calibration.overscan import LevelStatistic, Sections, overscan_levels
 from ccdfx.operations.calibration.overscan_fit import (
     FUNCTIONS,
     Levels,

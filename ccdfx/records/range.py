@@ -6,6 +6,7 @@ import numbers
 import operator
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
@@ -194,6 +195,23 @@ def _ends(part: str) -> tuple[int, int]:
     return min(ends) - 1, max(ends)
 
 
+@contextmanager
+def window_errors_about(argument: str) -> Iterator[None]:
+    """Let an error about a window name the argument that gave the window.
+
+    >>> with window_errors_about("section"):
+    ...     Range.of((0, 9, 0, 2), (5, 5))
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: section: must lie inside the frame (0, 5, 0, 5) (x_lower, ...
+    """
+    try:
+        yield
+    except (ArgumentError, ArgumentTypeError) as error:
+        raise (error.about(argument) if error.subject in _SUBJECTS else error) from None
+
+
+_SUBJECTS = ("range", "x", "y", "radius", *Range.__slots__)
+
 ANYWHERE = Range(0, 2**31, 0, 2**31)
 """The largest frame there is: a window in it lies anywhere."""
 
@@ -208,7 +226,7 @@ def window_of(range: RangeLike, shape: tuple[int, int]) -> Range:
             "range",
             f"must be a window of the array's shape {shape}",
             value=tuple(window),
-            remedy="cut pixels out with select(image, range=...)",
+            remedy="cut pixels out with select(image, section=...)",
         )
     return window
 

@@ -147,7 +147,7 @@ def test_planes(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"cube of 2 planes.*plane=0 to plane=1"):
         read(two)
     assert np.array_equal(read(two, plane=np.arange(2)[1]).array, PIXELS + 100)
-    assert np.array_equal(read(two, plane=1, range=(1, 3, 0, 2)).array, PIXELS[:2, 1:3] + 100)
+    assert np.array_equal(read(two, plane=1, section=(1, 3, 0, 2)).array, PIXELS[:2, 1:3] + 100)
     raw = open_source(two, plane=1).raw
     assert raw.offset == 2880 + PIXELS.nbytes
     for plane in (2, -1, True, 1.0):
@@ -290,11 +290,11 @@ def test_the_window_is_kept_in_the_header(tmp_path: Path) -> None:
     back = read(path)
     assert back.range == Range(2, 6, 3, 9)
     assert back.header == part.header
-    smaller = read(path, range=(3, 5, 4, 6))
+    smaller = read(path, section=(3, 5, 4, 6))
     assert smaller.range == Range(3, 5, 4, 6)
     assert smaller.header["CRPIX1"] == 2.0
-    with pytest.raises(ArgumentError, match="range"):
-        read(path, range=(0, 2, 0, 2))
+    with pytest.raises(ArgumentError, match="section"):
+        read(path, section=(0, 2, 0, 2))
 
 
 def test_a_scale_in_ltm_is_kept_but_never_hides_the_window(tmp_path: Path) -> None:

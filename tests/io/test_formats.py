@@ -78,7 +78,7 @@ def test_a_plugin_format_is_read_and_written(tmp_path: Path, add) -> None:
     path = write(PIXELS, tmp_path / "a.txt")
     assert np.array_equal(read(path).array, PIXELS)
     assert np.array_equal(read(path, hdu="all")[0].array, PIXELS)
-    assert read(path, range=(1, 2, 0, 3)).shape == (3, 1)
+    assert read(path, section=(1, 2, 0, 3)).shape == (3, 1)
     assert read_header(path)["NAXIS2"] == 3
     with open_source(path) as source:
         assert isinstance(source, Source)

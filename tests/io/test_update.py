@@ -35,7 +35,7 @@ def frame(dtype="f4", **fields):
 
 
 def part_of(image, value=7):
-    part = select(image, range=WINDOW)
+    part = select(image, section=WINDOW)
     return part.replace(array=np.full(part.shape, value, part.dtype))
 
 
@@ -129,7 +129,7 @@ def test_the_uncertainty_keeps_its_form(tmp_path, name, utype, power):
         error.header["UTYPE"] = utype
     path = tmp_path / "a.fits"
     fits.HDUList([fits.PrimaryHDU(frame().array), error]).writeto(path, checksum=True)
-    part = select(read(path), range=WINDOW)
+    part = select(read(path), section=WINDOW)
     before = path.read_bytes()
     update(path, part)
     assert path.read_bytes() == before  # what is there already stays to the last bit

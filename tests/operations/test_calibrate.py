@@ -248,7 +248,7 @@ def test_a_variance_that_float32_cannot_hold_is_not_known():
         divide_flat(image, flat=array),
         to_electrons(image, gain=2.0),
         subtract_overscan(image, overscan=(3, 4, 0, 3)),
-        subtract_level(image, range=(3, 4, 0, 3)),
+        subtract_level(image, section=(3, 4, 0, 3)),
     ]
     for result in results:
         assert result.variance.dtype == np.float32

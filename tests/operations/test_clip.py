@@ -167,7 +167,7 @@ statistic = "minp1"
 
 [[step]]
 use = "subtract_level"
-range = "[1:10,1:10]"
+section = "[1:10,1:10]"
 
 [[step]]
 use = "clip_threshold"

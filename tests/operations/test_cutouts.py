@@ -29,7 +29,7 @@ def frame() -> Image:
 
 def test_inside_it_is_what_select_cuts(frame):
     (part,) = cutouts(frame, positions=[(20, 15)], size=(7, 5))
-    expected = select(frame, range=(17, 24, 13, 18))
+    expected = select(frame, section=(17, 24, 13, 18))
     assert (
         "BIASSEC"
         not in cutouts(frame.replace(header={"BIASSEC": "[1:2,1:9]"}), positions=[(1, 1)], size=3)[0].header

@@ -50,7 +50,7 @@ def test_the_level_of_a_region(statistic, level):
     image = Image(
         [[100.0, 105.0, 101.0, np.nan, 900.0, 50.0]], mask=[[0, 0, 0, 0, 1, 0]], range=(10, 16, 0, 1)
     )
-    done = subtract_level(image, range=(10, 15, 0, 1), statistic=statistic)
+    done = subtract_level(image, section=(10, 15, 0, 1), statistic=statistic)
     assert done.array[0, 5] == 50 - level and done.range == image.range
     np.testing.assert_array_equal(done.mask, image.mask)
     assert (done.variance > 0).all() and np.unique(done.variance).size == 1
@@ -60,7 +60,7 @@ def test_the_level_of_a_region(statistic, level):
 def test_the_variance_of_the_level_is_that_of_simulated_frames(statistic):
     rng = np.random.default_rng(4)
     frames = [rng.normal(500, 6, (20, 12)) for _ in range(400)]
-    done = [subtract_level(frame, range=(0, 10, 0, 15), statistic=statistic) for frame in frames]
+    done = [subtract_level(frame, section=(0, 10, 0, 15), statistic=statistic) for frame in frames]
     levels = [frame[0, 0] - one.array[0, 0] for frame, one in zip(frames, done, strict=True)]
     predicted = np.mean([one.variance[0, 0] for one in done])
     assert np.var(levels) == pytest.approx(predicted, rel=0.2)
@@ -68,9 +68,9 @@ def test_the_variance_of_the_level_is_that_of_simulated_frames(statistic):
 
 def test_the_error_of_the_level_adds_to_the_variance():
     image = Image(np.arange(12.0).reshape(3, 4), variance=np.full((3, 4), 2.0))
-    start = subtract_level(image.replace(variance=None), range=(0, 4, 0, 2), statistic="mean").variance
+    start = subtract_level(image.replace(variance=None), section=(0, 4, 0, 2), statistic="mean").variance
     np.testing.assert_allclose(
-        subtract_level(image, range=(0, 4, 0, 2), statistic="mean").variance, start + 2
+        subtract_level(image, section=(0, 4, 0, 2), statistic="mean").variance, start + 2
     )
     np.testing.assert_allclose(start, np.var(np.arange(8.0), ddof=1) / 8)
 
@@ -93,13 +93,13 @@ def test_the_error_of_the_level_adds_to_the_variance():
             "full: must have a good pixel",
             lambda: offset(PART, statistic="gmin", full=np.full((1, 1), np.nan)),
         ),
-        ("range: must be a region", lambda: subtract_level(FULL, range=None)),
-        ("range: must lie inside", lambda: subtract_level(FULL, range=(0, 9, 0, 1))),
-        ("range: must hold a good pixel", lambda: subtract_level(FULL, range=(3, 4, 0, 1))),
-        ("statistic: must be 'median'", lambda: subtract_level(FULL, range=(0, 2, 0, 1), statistic="mode")),
+        ("section: must be a region", lambda: subtract_level(FULL, section=None)),
+        ("section: must lie inside", lambda: subtract_level(FULL, section=(0, 9, 0, 1))),
+        ("section: must hold a good pixel", lambda: subtract_level(FULL, section=(3, 4, 0, 1))),
+        ("statistic: must be 'median'", lambda: subtract_level(FULL, section=(0, 2, 0, 1), statistic="mode")),
         (
             "statistic: must be finite",
-            lambda: subtract_level(FULL, range=(0, 2, 0, 1), statistic=lambda v: np.nan),
+            lambda: subtract_level(FULL, section=(0, 2, 0, 1), statistic=lambda v: np.nan),
         ),
     ],
 )

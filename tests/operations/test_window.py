@@ -26,7 +26,7 @@ def frame() -> Image:
 
 @pytest.mark.parametrize("window", [(2, 9, 1, 6), "[3:9,2:6]", Range(2, 9, 1, 6)])
 def test_select_cuts_everything(frame, window):
-    part = select(frame, range=window)
+    part = select(frame, section=window)
     assert part.range == Range(2, 9, 1, 6)
     for name in ("array", "mask", "variance"):
         np.testing.assert_array_equal(getattr(part, name), getattr(frame, name)[1:6, 2:9])
@@ -34,12 +34,12 @@ def test_select_cuts_everything(frame, window):
 
 
 def test_windows_are_in_parent_coordinates(frame):
-    first = select(frame, range=(2, 9, 1, 6))
-    again = select(first, range=(4, 6, 3, 5))
+    first = select(frame, section=(2, 9, 1, 6))
+    again = select(first, section=(4, 6, 3, 5))
     np.testing.assert_array_equal(again.array, frame.array[3:5, 4:6])
     assert again.range == Range(4, 6, 3, 5)
     with pytest.raises(ArgumentError, match="inside"):
-        select(first, range=(0, 3, 0, 3))
+        select(first, section=(0, 3, 0, 3))
 
 
 def test_the_sky_position_of_a_pixel_stays(frame):
@@ -51,7 +51,7 @@ def test_the_sky_position_of_a_pixel_stays(frame):
 
 
 def test_select_nothing_is_everything(frame):
-    np.testing.assert_array_equal(select(frame, range=None).array, frame.array)
+    np.testing.assert_array_equal(select(frame, section=None).array, frame.array)
 
 
 def test_trim_wants_a_section(frame):
@@ -60,7 +60,7 @@ def test_trim_wants_a_section(frame):
 
 
 def test_paste_undoes_select(frame):
-    part = select(frame, range=(2, 9, 1, 6))
+    part = select(frame, section=(2, 9, 1, 6))
     again = paste(frame, part=part)
     for name in ("array", "mask", "variance"):
         np.testing.assert_array_equal(getattr(again, name), getattr(frame, name))
@@ -68,7 +68,7 @@ def test_paste_undoes_select(frame):
 
 
 def test_paste_changes_the_window_and_only_it(frame):
-    part = select(frame, range=(2, 9, 1, 6)).replace(array=np.full((5, 7), 7.0), mask=None)
+    part = select(frame, section=(2, 9, 1, 6)).replace(array=np.full((5, 7), 7.0), mask=None)
     again = paste(frame, part=part)
     inside = np.zeros(frame.shape, bool)
     inside[1:6, 2:9] = True
@@ -92,8 +92,8 @@ def test_paste_keeps_values_whole(full, part, expected):
 
 def test_paste_refuses_what_does_not_fit(frame):
     with pytest.raises(ArgumentError, match="must lie inside"):
-        paste(select(frame, range=(0, 5, 0, 5)), part=select(frame, range=(3, 7, 0, 5)))
-    part = select(frame, range=(0, 5, 0, 5))
+        paste(select(frame, section=(0, 5, 0, 5)), part=select(frame, section=(3, 7, 0, 5)))
+    part = select(frame, section=(0, 5, 0, 5))
     with pytest.raises(MismatchError, match="variance"):
         paste(frame, part=part.replace(variance=None))
     with pytest.raises(MismatchError, match="unit"):

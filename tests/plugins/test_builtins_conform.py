@@ -25,7 +25,7 @@ MASTER = Image(
 )
 NOISE = ccd_noise(gain=1.5, readnoise=5.0)
 OPTIONS = {
-    "select": {"range": (2, 8, 1, 6)},
+    "select": {"section": (2, 8, 1, 6)},
     "trim": {"section": "[2:9,1:7]"},
     "subtract_overscan": {"overscan": "[9:10,1:8]", "statistic": "mean"},
     "subtract_bias": {"bias": MASTER},
@@ -37,7 +37,7 @@ OPTIONS = {
     "mask_saturated": {"saturation": 5000.0},
     "mask_from": {"bad_pixels": MASTER.array > 1.4},
     "replace": {"where": MASTER.array > 1.4},
-    "subtract_level": {"range": (8, 10, 0, 8), "statistic": "mean"},
+    "subtract_level": {"section": (8, 10, 0, 8), "statistic": "mean"},
     "offset": {"statistic": "minp1"},
     "clip_sigma": {"low": 1.5, "high": 1.5},
     "clip_outliers": {"low": 5, "high": 90},

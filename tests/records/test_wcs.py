@@ -24,7 +24,7 @@ def test_reference_pixels_of_all_descriptions_move() -> None:
 def test_a_reference_pixel_that_is_left_out_is_0_and_moves_too() -> None:
     short = {key: value for key, value in SKY.items() if not key.startswith("CRPIX")}
     image = Image(np.zeros((9, 9)), short)
-    part = select(image, range=(2, 6, 3, 8))
+    part = select(image, section=(2, 6, 3, 8))
     assert (part.header["CRPIX1"], part.header["CRPIX2"]) == (-2.0, -3.0)
     np.testing.assert_allclose(part.wcs.all_pix2world(1, 1, 0), image.wcs.all_pix2world(3, 4, 0), atol=1e-12)
 
@@ -37,7 +37,9 @@ def test_a_reference_pixel_in_words_does_not_stop_a_window() -> None:
     assert moved(Header({"CRPIX1": "left"}), 3, 4)["CRPIX1"] == "left"
 
 
-@pytest.mark.parametrize("change", [lambda i: select(i, range=(0, 5, 0, 9)), lambda i: shift(i, dx=1, dy=0)])
+@pytest.mark.parametrize(
+    "change", [lambda i: select(i, section=(0, 5, 0, 9)), lambda i: shift(i, dx=1, dy=0)]
+)
 def test_sections_of_the_raw_frame_leave_when_pixels_move(change) -> None:
     image = Image(np.ones((9, 12)), SECTIONS)
     assert not SECTIONS.keys() & set(change(image).header)
@@ -45,7 +47,7 @@ def test_sections_of_the_raw_frame_leave_when_pixels_move(change) -> None:
 
 def test_sections_stay_when_nothing_moves() -> None:
     image = Image(np.ones((9, 12)), SECTIONS)
-    assert select(image, range=None).header == shift(image, dx=0, dy=0).header == image.header
+    assert select(image, section=None).header == shift(image, dx=0, dy=0).header == image.header
     assert windowed(image.header, image.range, image.range) == image.header
 
 

@@ -23,7 +23,6 @@ from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
-from ccdfx.records.history import Master
 from ccdfx.records.parameters import renamed_options
 
 _IN_ADU = "give the level in ADU"

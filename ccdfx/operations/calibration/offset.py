@@ -15,7 +15,7 @@ from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.range import Range, RangeLike
+from ccdfx.records.range import RangeLike, window_errors_about
 
 # Name: whether the minimum is that of the full frame, and what the lowest value becomes.
 _MINIMA = {"min": (False, 0.0), "minp1": (False, 1.0), "gmin": (True, 0.0), "gminp1": (True, 1.0)}
@@ -62,15 +62,16 @@ def offset(image: ImageLike, *, statistic: float | str, full: ImageLike | None =
     return _minus(image, level, image.variance)
 
 
+@renamed_options(range="section")
 def subtract_level(
-    image: ImageLike, *, range: RangeLike, statistic: str | Callable[[np.ndarray], float] = "median"
+    image: ImageLike, *, section: RangeLike, statistic: str | Callable[[np.ndarray], float] = "median"
 ) -> Image:
     """Subtract the level of a region, such as an unexposed strip, from the whole image.
 
     Parameters
     ----------
     image : Image or 2-D array
-    range : Range or what `Range.of` accepts
+    section : Range or what `Range.of` accepts
         The region, in pixels of the parent frame. Flagged and non-finite pixels are not used.
     statistic : "median", "mean", "min", "max" or function
         How the level is computed from the pixels of the region. A function gets the good ones as a 1-D
@@ -91,19 +92,20 @@ def subtract_level(
 
     Examples
     --------
-    >>> subtract_level([[1.0, 3.0, 50.0]], range=(0, 2, 0, 1), statistic="mean").array
+    >>> subtract_level([[1.0, 3.0, 50.0]], section=(0, 2, 0, 1), statistic="mean").array
     array([[-1.,  1., 48.]])
     """
     image = as_image(image)
-    if range is None:
+    if section is None:
         raise ArgumentTypeError(
-            "range", "must be a region", value=None, remedy="give the region without light"
+            "section", "must be a region", value=None, remedy="give the region without light"
         )
-    region = image.select(Range.of(range, image.range))
+    with window_errors_about("section"):
+        region = image.select(section)
     pixels = region.array[region.good].astype(np.float64)
     if pixels.size == 0:
         raise ArgumentError(
-            "range", "must hold a good pixel", value=region.range.to_fits(), remedy="choose another region"
+            "section", "must hold a good pixel", value=region.range.to_fits(), remedy="choose another region"
         )
     try:
         found = sample_levels(pixels[None, :], statistic)

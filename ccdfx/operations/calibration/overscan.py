@@ -13,7 +13,7 @@ from ccdfx.records.checks import one_of, real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.range import Range, RangeLike
+from ccdfx.records.range import Range, RangeLike, window_errors_about
 
 LevelStatistic = str | Callable[[np.ndarray], float]
 LEVEL_STATISTICS = ("mean", "median", "min", "max")
@@ -118,10 +118,8 @@ def _sections(image: Image, overscan: Sections) -> list[Range]:
         )
     sections = []
     for spec in specs:
-        try:
+        with window_errors_about("overscan"):
             sections.append(Range.of(spec, image.range))
-        except (ArgumentError, ArgumentTypeError) as error:
-            raise error.about("overscan") from None
     return sections
 
 

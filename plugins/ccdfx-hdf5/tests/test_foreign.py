@@ -59,7 +59,7 @@ def test_a_dataset_is_picked_by_path_name_number_and_soft_link(scan: Path, hdu: 
 def test_a_plane_of_a_cube(scan: Path) -> None:
     for plane in (0, 1):
         assert (
-            ccdfx.read(scan, hdu="entry/data", plane=plane, range=(1, 3, 0, 2)).array.tolist()
+            ccdfx.read(scan, hdu="entry/data", plane=plane, section=(1, 3, 0, 2)).array.tolist()
             == CUBE[plane, :2, 1:3].tolist()
         )
     with pytest.raises(ccdfx.FormatError, match=r"cube of 2 planes.*plane=0 to plane=1"):

@@ -45,7 +45,7 @@ def test_format_reads_what_it_wrote(tmp_path: Path, dtype: type) -> None:
     back = ccdfx.read(path)
     assert np.array_equal(back.array, image.array)
     assert back.header["DATAMAX"] == 65535
-    assert np.array_equal(ccdfx.read(path, range=(1, 3, 0, 2)).array, image.array[0:2, 1:3])
+    assert np.array_equal(ccdfx.read(path, section=(1, 3, 0, 2)).array, image.array[0:2, 1:3])
     assert len(ccdfx.read(path, hdu="all")) == 1
 
 
