@@ -29,6 +29,7 @@ RENAMED: list[tuple[Callable[..., Any], str, str, Any, dict[str, Any]]] = [
     (ccdfx.statistics, "range", "section", (1, 9, 2, 5), {}),
     (ccdfx.subtract_level, "range", "section", (1, 9, 2, 5), {}),
     (ccdfx.read, "range", "section", (1, 9, 2, 5), {}),
+    (ccdfx.placed, "resample", "kernel", "spline", {"by": "stars"}),
     (ccdfx.mad_clip, "passes", "iterations", 3, {}),
     (ccdfx.sample_clip, "passes", "iterations", 3, {}),
 ]
@@ -91,6 +92,12 @@ def test_a_step_has_the_new_word(function, old, new, value, rest) -> None:
     assert again.history_line() == expected.history_line() and same(made(FRAME), expected(FRAME))
     with pytest.raises(ArgumentError, match="not both"):
         expected.configure(**{old: value, new: value})
+
+
+def test_a_placement_has_both_words() -> None:
+    placement = ccdfx.placed("stars", kernel="lanczos")
+    assert placement.kernel == placement.resample == "lanczos"
+    assert repr(placement) == "Placement(by='stars', extent='union', kernel='lanczos')"
 
 
 def test_a_recipe_may_have_the_old_word() -> None:

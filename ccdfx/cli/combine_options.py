@@ -102,7 +102,7 @@ def placement_of(options: Mapping[str, Any]) -> Any:
     import ccdfx
 
     try:
-        return ccdfx.placed(_by(offsets), **given(extent=extent, resample=resample))
+        return ccdfx.placed(_by(offsets), **given(extent=extent, kernel=resample))
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
 

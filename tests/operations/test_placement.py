@@ -134,7 +134,7 @@ def test_sub_pixel_steps_sharpen_what_whole_pixels_blur():
     offsets = [(-dx, -dy) for dx, dy in steps]
     blurred = ccdfx.combine(frames, offsets=placed(offsets, extent="intersection"), reject=None)
     sharp = ccdfx.combine(
-        frames, offsets=placed(offsets, extent="intersection", resample="spline"), reject=None
+        frames, offsets=placed(offsets, extent="intersection", kernel="spline"), reject=None
     )
     truth = stars(seed=0)[: sharp.shape[0], : sharp.shape[1]]
     assert sharp.array.max() > 1.03 * blurred.array.max()
@@ -150,7 +150,7 @@ def test_resampled_rows_are_those_of_shift(kernel):
         variance=rng.uniform(1, 2, (90, 40)).astype("f4"),
     )
     step = (0.3, -0.45)
-    placement = placed([(0, 0), step], resample=kernel)
+    placement = placed([(0, 0), step], kernel=kernel)
     # Of two frames, one of them masked everywhere, what is left is the other one.
     nothing = ccdfx.Image(np.zeros((90, 40)), mask=np.ones((90, 40), bool), variance=np.ones((90, 40)))
     got = ccdfx.combine([nothing, image], offsets=placement, reject=None)
@@ -166,7 +166,7 @@ def test_the_bytes_do_not_depend_on_tiles_or_threads():
         ccdfx.Image(np.where(sky(seed=i) > 520, np.nan, sky(seed=i)), mask=sky(seed=9 + i) > 525)
         for i in range(5)
     ]
-    placement = placed([(0, 0), (1.3, 2.6), (-3.2, 4.9), (0.5, 0.5), (-1, -1)], resample="lanczos")
+    placement = placed([(0, 0), (1.3, 2.6), (-3.2, 4.9), (0.5, 0.5), (-1, -1)], kernel="lanczos")
     results = []
     for threads, memory in ((1, 2**28), (2, 2**19), (8, 2**20)):
         with ccdfx.engine(threads=threads, memory=memory):
@@ -253,7 +253,7 @@ def test_bad_options():
     with pytest.raises(ccdfx.ArgumentError, match="extent: must be one of union, intersection"):
         placed([(0, 0)], extent="both")
     with pytest.raises(ccdfx.UnknownNameError, match="kernel"):
-        placed([(0, 0)], resample="nearest")
+        placed([(0, 0)], kernel="nearest")
     with pytest.raises(ccdfx.MismatchError, match="binning"):
         one, two = (ccdfx.Image(np.ones((2, 2)), header={"CCDSUM": text}) for text in ("1 1", "2 2"))
         ccdfx.combine([one, two], offsets=[(0, 0), (1, 1)])

@@ -59,8 +59,8 @@ def place(
     found = []
     for frame, corner, offset in zip(frames, corners, offsets, strict=True):
         rest = offset - corner
-        if placement.resample is not None and rest.any():
-            frame = _moved(frame, float(rest[0]), float(rest[1]), placement.resample)
+        if placement.kernel is not None and rest.any():
+            frame = _moved(frame, float(rest[0]), float(rest[1]), placement.kernel)
         x, y = (int(step) for step in corner - lower)
         found.append(dataclasses.replace(frame, x=x, y=y))
     return tuple(found), (height, width)

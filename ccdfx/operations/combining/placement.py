@@ -9,6 +9,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.records.checks import one_of, real, whole
+from ccdfx.records.parameters import renamed_options
 from ccdfx.records.positions import FARTHEST
 
 EXTENTS = ("union", "intersection")
@@ -23,16 +24,22 @@ class Placement:
     ----------
     by : tuple of (float, float), "wcs" or "stars"
     extent : {"union", "intersection"}
-    resample : {None, "spline", "lanczos"}
+    kernel : {None, "spline", "lanczos"}
     """
 
     by: tuple[tuple[float, float], ...] | str
     extent: str = "union"
-    resample: str | None = None
+    kernel: str | None = None
+
+    @property
+    def resample(self) -> str | None:
+        """The old word for `kernel`, for one release."""
+        return self.kernel
 
 
+@renamed_options(resample="kernel")
 def placed(
-    by: Iterable[Iterable[float]] | str, *, extent: str = "union", resample: str | None = None
+    by: Iterable[Iterable[float]] | str, *, extent: str = "union", kernel: str | None = None
 ) -> Placement:
     """Make a placement of overlapping or adjacent frames, for the `offsets` of `combine` and `stack`.
 
@@ -46,7 +53,7 @@ def placed(
         of each frame. The stars are measured as by `measure_shifts`, which reads whole frames.
     extent : {"union", "intersection"}
         The result covers the pixels that any frame has, or those that all frames have.
-    resample : {None, "spline", "lanczos"}
+    kernel : {None, "spline", "lanczos"}
         The treatment of fractions of a pixel. None rounds the offsets and leaves the values unchanged; a
         kernel moves each frame by the remainder, at most half a pixel, with its mask and variance, as `shift`
         does.
@@ -59,7 +66,7 @@ def placed(
     Examples
     --------
     >>> placed([(0, 0), (3, -1)], extent="intersection")
-    Placement(by=((0.0, 0.0), (3.0, -1.0)), extent='intersection', resample=None)
+    Placement(by=((0.0, 0.0), (3.0, -1.0)), extent='intersection', kernel=None)
     """
     if isinstance(by, str):
         if by not in MEASURED:
@@ -72,9 +79,9 @@ def placed(
     else:
         by = _pairs(by)
     one_of("extent", extent, EXTENTS)
-    if resample is not None:
-        check_kernel(resample)
-    return Placement(by, extent, resample)
+    if kernel is not None:
+        check_kernel(kernel)
+    return Placement(by, extent, kernel)
 
 
 def grid(columns: int, rows: int, *, dx: float, dy: float) -> tuple[tuple[float, float], ...]:
