@@ -100,7 +100,9 @@ def overscan_levels(
     return _measured(as_image(image), overscan, statistic, axis)[1]
 
 
-def _measured(image: Image, overscan: Sections, statistic: LevelStatistic, axis: str | None) -> tuple[bool, Levels]:
+def _measured(
+    image: Image, overscan: Sections, statistic: LevelStatistic, axis: str | None
+) -> tuple[bool, Levels]:
     """Return whether the lines are rows, and the levels of the lines."""
     sections = _sections(image, overscan)
     rows = _along_rows(image, sections, axis)
