@@ -159,7 +159,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 def commands() -> None:
     """Reduce CCD images.
 
-    Data goes to stdout, messages to stderr. `ccdfx COMMAND --help` explains a command.
+    Results go to stdout, messages to stderr. `ccdfx COMMAND --help` explains a command.
     """
 
 

@@ -46,7 +46,7 @@ def facts_of(
             facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
             remedy = "name the instrument, or describe it in an instrument file"
-            raise ArgumentError("header", "is like that of no known instrument", remedy=remedy)
+            raise ArgumentError("header", "no instrument description matches this header", remedy=remedy)
         facts["instrument"] = instrument.name
         for name, value in _described(header, instrument, facts["shape"]):
             facts[name] = value
