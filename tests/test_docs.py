@@ -21,6 +21,7 @@ from ccdfx.cli import TABLE, load
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
+    *sorted((ROOT / ".github").glob("*.md")),
     *sorted((ROOT / "plugins").glob("*/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
@@ -160,6 +161,15 @@ def test_the_instrument_on_its_page_is_one(tmp_path: Path) -> None:
     from ccdfx.night.instruments.known import builtin_instruments
 
     assert all(f"| `{instrument.name}` |" in page for instrument in builtin_instruments())
+
+
+def test_the_page_of_development_names_every_room() -> None:
+    text = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    package = ROOT / "ccdfx"
+    rooms = sorted(path.parent.relative_to(package).as_posix() for path in package.rglob("__init__.py"))
+    rooms.remove(".")  # ccdfx itself
+    assert len(rooms) > 20
+    assert rooms == sorted(re.findall(r"^\| `([\w/]+)` \| ", text, re.MULTILINE))
 
 
 def test_readme_has_the_two_commands_and_ci_runs_the_second() -> None:
