@@ -72,12 +72,12 @@ maps: ccdfx.Stack = ccdfx.stack(frames, average=ccdfx.median(), offsets=[(0, 0),
 low: np.ndarray = maps.rejected_low
 path: Path = ccdfx.write(frames, "c.fits", overwrite=True)
 extensions: list[Image] = ccdfx.read("c.fits", hdu="all")
-window: Image = ccdfx.read(Path("c.fits"), hdu="SCI", range=ccdfx.Range(0, 1, 0, 1))
+window: Image = ccdfx.read(Path("c.fits"), hdu="SCI", section=ccdfx.Range(0, 1, 0, 1))
 with open("c.fits", "rb") as file:
     window = ccdfx.read(file)
 with ccdfx.open_source("c.fits") as source:
     window = source.select("[1:2,1:2]")
-statistics: ccdfx.Statistics = ccdfx.statistics(np.ma.MaskedArray(np.zeros((3, 3))), range=(1, 1, 1))
+statistics: ccdfx.Statistics = ccdfx.statistics(np.ma.MaskedArray(np.zeros((3, 3))), section=(1, 1, 1))
 level: float = ccdfx.sky_level(maps) + ccdfx.local_noise(window.to_ccddata())
 bad = ccdfx.find_sigma([[1.0, 2.0], [3.0, 4.0]], low=5)
 window = ccdfx.replace(window, where=bad, by="median", flag=ccdfx.Flag.OUTLIER)
