@@ -6,6 +6,8 @@ The public names are listed in ``ccdfx.__all__``; each is imported when it is fi
 from importlib import import_module
 from typing import Any
 
+from ccdfx.lazy import homes_of, public_name
+
 _HOMES = {
     "errors": (
         "ArgumentError", "ArgumentTypeError", "CcdfxError", "CcdfxWarning", "CheckFailedError", "FileError",
@@ -71,7 +73,7 @@ _HOMES = {
     "night.instruments.known": ("load_instrument",),
     "night.run": ("Night", "reduce_night"),
 }  # fmt: skip
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = homes_of(_HOMES)
 __all__ = sorted(_HOME)  # noqa: PLE0605
 _PACKAGES = ("night", "noise", "plots", "registry", "scalings", "testing")
 
@@ -79,13 +81,9 @@ _PACKAGES = ("night", "noise", "plots", "registry", "scalings", "testing")
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("ccdfx.registry").version()
-    if name in _HOME:
-        value = getattr(import_module(f"ccdfx.{_HOME[name]}"), name)
-        globals()[name] = value
-        return value
     if name in _PACKAGES:
         return import_module(f"ccdfx.{name}")
-    raise AttributeError(f"module 'ccdfx' has no attribute {name!r}")
+    return public_name(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:

@@ -7,49 +7,29 @@ from __future__ import annotations
 
 from typing import Any
 
-_HOME = {
-    "Format": "source",
-    "ImageSource": "source",
-    "RawLayout": "source",
-    "Source": "source",
-    "atomic_path": "atomic",
-    "formats": "reading",
-    "open_extensions": "reading",
-    "open_frames": "reading",
-    "open_source": "reading",
-    "read": "reading",
-    "read_header": "reading",
-    "read_master": "reading",
-    "refuse_same_file": "writing",
-    "update": "writing",
-    "write": "writing",
+from ccdfx.lazy import homes_of, public_name
+
+_HOMES = {
+    "atomic": ("atomic_path",),
+    "reading": (
+        "formats",
+        "open_extensions",
+        "open_frames",
+        "open_source",
+        "read",
+        "read_header",
+        "read_master",
+    ),
+    "source": ("Format", "ImageSource", "RawLayout", "Source"),
+    "writing": ("refuse_same_file", "update", "write"),
 }
-__all__ = [
-    "Format",
-    "ImageSource",
-    "RawLayout",
-    "Source",
-    "atomic_path",
-    "formats",
-    "open_extensions",
-    "open_frames",
-    "open_source",
-    "read",
-    "read_header",
-    "read_master",
-    "refuse_same_file",
-    "update",
-    "write",
-]
+_HOME = homes_of(_HOMES)
+__all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return public_name(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})

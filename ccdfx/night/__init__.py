@@ -7,8 +7,9 @@ each is imported when it is first used. May import all rooms but cli, demo and t
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
+
+from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings": (
@@ -22,16 +23,12 @@ _HOMES = {
     "instruments.instrument": ("BadPixels",),
     "instruments.sections": ("Fixed", "Inside", "Named", "Strip"),
 }  # fmt: skip
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = homes_of(_HOMES)
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    return public_name(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:

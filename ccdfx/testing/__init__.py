@@ -10,8 +10,9 @@ May import all rooms; nobody imports it.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
+
+from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "equality": ("assert_same_image",),
@@ -23,17 +24,13 @@ _HOMES = {
         "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
     ),
 }  # fmt: skip
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = homes_of(_HOMES)
 __all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
     # Lazy: pytest imports this package in every run in an environment that has ccdfx.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    return public_name(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:
