@@ -86,6 +86,7 @@ def test_a_recipe_of_combine_knows_the_option(run, folder: Path) -> None:
 
 
 def test_inspect_reads_it_too(run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ccdfx.cli.inspect  # noqa: F401 - reads the defaults of the function that is replaced here
     from ccdfx import plots
     from ccdfx.plots.inspect.state import Inspected
 
