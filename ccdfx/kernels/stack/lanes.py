@@ -61,7 +61,7 @@ def borrowed(typingctx, array):
     """Return the same array without its reference count.
 
     The count is atomic, and updating it would cost as much as the work on a block. The owner of the array
-    must outlive it: pass the owner to `hold` when the work is done.
+    must outlive it: pass the owner to `keep_alive` when the work is done.
     """
 
     def codegen(context, builder, signature, args):
