@@ -265,7 +265,7 @@ def require_refusals(options: Mapping[str, Any], use: Callable[[dict[str, Any]],
             except Exception as error:
                 raised = f"{type(error).__name__}: {printable(error)}"
                 require(False, f"{said} raised {raised}, which is no CcdfxError")
-            require(False, f"{said} was taken without a word")
+            require(False, f"{said} was accepted silently")
 
 
 def _nonsense(value: Any) -> tuple[Any, ...]:

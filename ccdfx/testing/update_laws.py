@@ -71,7 +71,7 @@ def an_update_that_cannot_be_is_refused_and_leaves_the_file(form: Format, trial:
         except CcdfxError:
             require(path.read_bytes() == content, f"{what} is refused, and the file has changed")
         else:
-            require(False, f"{what} is taken without a word")
+            require(False, f"{what} was accepted silently")
 
 
 def _file(form: Format, trial: Trial) -> tuple[Path, list[Image]]:

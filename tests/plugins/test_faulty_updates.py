@@ -84,9 +84,9 @@ FAULTS = {
     "one image": (first_alone, WINDOW, "the other images are"),
     "the file": (in_place, WINDOW, "the file that is to be updated was written to"),
     "nothing": (nothing, WINDOW, "of the window is"),
-    "halves": (rounding, REFUSAL, "halves in a file of integers is taken"),
+    "halves": (rounding, REFUSAL, "halves in a file of integers was accepted silently"),
     "spoilt": (spoiling, REFUSAL, "is refused, and the file has changed"),
-    "anywhere": (nothing, REFUSAL, "a part beside the image is taken"),
+    "anywhere": (nothing, REFUSAL, "a part beside the image was accepted silently"),
 }  # fmt: skip
 
 
