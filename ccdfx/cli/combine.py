@@ -50,7 +50,7 @@ from ccdfx.operations.resampling.taps import KERNELS
     callback=average_of,
     default="mean",
     show_default=True,
-    help=f"What becomes of the survivors: {', '.join(AVERAGES)}, or MODULE:FUNCTION of the masked stack.",
+    help=f"How the values kept are averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION of the masked stack.",
 )
 @click.option(
     "--reject", metavar="RULE", help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none."
@@ -111,7 +111,7 @@ from ccdfx.operations.resampling.taps import KERNELS
     "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
 )
 @click.option(
-    "--follow", is_flag=True, help="Among the maps, tell which frames were rejected where, one bit a frame."
+    "--follow", is_flag=True, help="Add to --maps which frames were rejected at each pixel, one bit a frame."
 )
 @shared_options("overwrite", "threads", "memory", "engine", "scheduler")
 @talks

@@ -282,7 +282,7 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 
 def test_all_averages_and_ways_are_named(run) -> None:
     told = " ".join(run("combine", "--help").stdout.split())
-    assert f"survivors: {', '.join(AVERAGES)}, or MODULE:FUNCTION" in told
+    assert f"averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION" in told
     assert f"[{'|'.join(WAYS)}]" in told and "(default: union)" in told
 
 
