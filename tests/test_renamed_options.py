@@ -15,6 +15,8 @@ import pytest
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image, registry
 from ccdfx.cli.options import looked_up
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.products.stacking import rejection_of
 from ccdfx.night.settings import load_night_recipe
 
 FRAME = Image(np.random.default_rng(1).normal(100.0, 5.0, (20, 30)))
@@ -127,6 +129,24 @@ def test_a_rejection_rule_has_the_new_word(name: str) -> None:
     assert "iterations = 3" in ccdfx.to_recipe(recipe)
     with pytest.warns(CcdfxWarning, match=f"^{name}: the option 'passes' is now 'iterations'"):
         load_night_recipe({"bias": {"reject": {"name": name, "passes": 3}}})
+
+
+def test_the_rejection_rule_of_a_night_is_translated_once() -> None:
+    old, new = ({"name": "mad_clip", word: 3} for word in ("passes", "iterations"))
+    with pytest.warns(CcdfxWarning) as issued:
+        recipe = load_night_recipe({"flat": {"reject": old}})
+    assert [str(one.message).partition(":")[0] for one in issued] == ["mad_clip"]
+    assert recipe.flat.reject == recipe.as_dict()["flat"]["reject"] == new
+    assert old == {"name": "mad_clip", "passes": 3}  # the table of the caller stays as it is
+    rejection_of(recipe.flat.reject, CameraNoise())  # a warning would be an error here
+    with pytest.raises(FormatError, match="takes 'iterations' or its old word 'passes', not both"):
+        load_night_recipe({"flat": {"reject": {**old, **new}}})
+
+
+@pytest.mark.parametrize("rule", [{"name": "mad_klip"}, {"name": ["mad_clip"]}, {"passes": 3}, 3])
+def test_what_is_no_rule_is_left_to_the_check(rule: Any) -> None:
+    with pytest.raises(FormatError, match="rejection"):
+        load_night_recipe({"flat": {"reject": rule}})
 
 
 def test_the_recipe_of_a_night_may_have_the_old_word() -> None:

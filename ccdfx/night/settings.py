@@ -12,7 +12,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
 from ccdfx.operations.calibration.overscan import LEVEL_STATISTICS
 from ccdfx.operations.pixels.ray_search import MEDIANS, Search
 from ccdfx.records.checks import real, whole
-from ccdfx.records.parameters import check_names, in_new_words
+from ccdfx.records.parameters import check_names, in_new_words, old_words
 
 Rule = str | Mapping[str, Any]
 
@@ -202,9 +202,20 @@ def _choice(name: str, table: Any) -> Any:
         raise ArgumentError(name, "must be a table", value=table, remedy=f"write [{name}]")
     table = in_new_words(name, _OLD_WORDS.get(name, {}), table)
     check_names(name, [item.name for item in fields(kind)], table)
+    if "reject" in table:  # before the check, which would warn too, as would each stack
+        table = {**table, "reject": _rule_in_new_words(table["reject"])}
     for key, value in table.items():
         _CHECKS[key](f"{name}.{key}", value)
     return kind(**table)
+
+
+def _rule_in_new_words(rule: Any) -> Any:
+    """Return the table of a rejection rule in new words, and anything else as it is, for the check."""
+    from ccdfx import registry
+
+    name = rule.get("name") if isinstance(rule, Mapping) else None
+    found = registry.records("rejection").get(name) if isinstance(name, str) else None
+    return rule if found is None else in_new_words(found.name, old_words(found.factory), rule)
 
 
 def _is_bool(where: str, value: Any) -> None:
