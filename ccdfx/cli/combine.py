@@ -24,7 +24,7 @@ from ccdfx.cli.combine_options import (
     shared_variance,
     told_average,
 )
-from ccdfx.cli.options import computing, default_of, engine_of, numbers, refuse_output
+from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
@@ -100,7 +100,13 @@ from ccdfx.operations.resampling.taps import KERNELS
     type=click.Choice(EXTENTS),
     help=f"What the result covers (default: {default_of(placed, 'extent')}).",
 )
-@click.option("--resample", type=click.Choice(KERNELS), help="Move frames by fractions of a pixel too.")
+@click.option(
+    "--kernel",
+    cls=RenamedOption,
+    old="--resample",
+    type=click.Choice(KERNELS),
+    help="Move frames by fractions of a pixel too.",
+)
 @click.option(
     "--shared", metavar="FILE", help="Variance of the error that all frames share; it is not averaged down."
 )

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import given, name_and_options, numbers
+from ccdfx.cli.options import given, name_and_options, numbers, old_keys
 from ccdfx.errors import CcdfxError
 from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.combining.factors import WORDS
 from ccdfx.operations.combining.placement import MEASURED
+from ccdfx.records.parameters import in_new_words
 
 _TABLE = "combine"
 
@@ -89,20 +90,20 @@ def flags_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 
 def placement_of(options: Mapping[str, Any]) -> Any:
     """Return the placement of the frames, as `ccdfx.combine` takes it, or None."""
-    offsets, extent, resample = options["offsets"], options["extent"], options["resample"]
+    offsets, extent, kernel = options["offsets"], options["extent"], options["kernel"]
     if offsets is None:
-        for option, value in (("--extent", extent), ("--resample", resample)):
+        for option, value in (("--extent", extent), ("--kernel", kernel)):
             if value is not None:
                 raise click.UsageError(f"{option} goes with --offsets")
         return None
     if options["align"]:
         raise click.UsageError(
-            "--align and --offsets exclude one another; --offsets stars --resample spline aligns"
+            "--align and --offsets exclude one another; --offsets stars --kernel spline aligns"
         )
     import ccdfx
 
     try:
-        return ccdfx.placed(_by(offsets), **given(extent=extent, kernel=resample))
+        return ccdfx.placed(_by(offsets), **given(extent=extent, kernel=kernel))
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
 
@@ -157,6 +158,10 @@ def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: s
     table = found.get(_TABLE)
     if set(found) != {_TABLE} or not isinstance(table, dict):
         raise click.BadParameter(f"{path} must have one table, [{_TABLE}]")
+    try:
+        table = in_new_words(path, old_keys(ctx.command), table)
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from error
     known = {p.name for p in ctx.command.params} - {"frames", "output", "recipe", "help", parameter.name}
     unknown = set(table) - known
     if unknown:

@@ -19,7 +19,7 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--to", "suffix", metavar="SUFFIX", help="The format of files in a directory, such as .npz or .fits."
 )
-@options("hdu_or_all", "plane", "range", "no_checksum", "overwrite")
+@options("hdu_or_all", "plane", "section", "no_checksum", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
     """Write images in another format, with header, flags, variance and window.
@@ -37,7 +37,11 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for source, target in zip(sources, targets, strict=True):
         with naming(source):
             image = ccdfx.read(
-                source, hdu=hdu, plane=part["plane"], section=part["window"], checksum=not part["no_checksum"]
+                source,
+                hdu=hdu,
+                plane=part["plane"],
+                section=part["section"],
+                checksum=not part["no_checksum"],
             )
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")

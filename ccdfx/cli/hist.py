@@ -29,14 +29,14 @@ def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | Non
 @click.option("--step", is_flag=True, help="Only the outline.")
 @click.option("--percentiles", callback=_percentiles, metavar="P,P,...", help="Lines at these percentiles.")
 @click.option("--gaussian", is_flag=True, help="The normal distribution of the clipped pixels.")
-@picture_options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
+@picture_options("title", "section", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw the histogram of the pixel values: into a file with -o, else into a window."""
     if output is not None:
         check_output(output, overwrite)
     which = which_image(choices["hdu"], choices["plane"], choices["no_checksum"])
-    full, part = read_part(file, which, choices["window"])
+    full, part = read_part(file, which, choices["section"])
     drawing: dict[str, Any] = {
         **given(bins=choices["bins"], limits=choices["limits"]),
         "full": full,

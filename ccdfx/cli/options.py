@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.terminal import say
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
 
 
@@ -191,13 +192,47 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+class RenamedOption(click.Option):
+    """An option whose old flag is accepted for one release, with a warning; the help shows the new flag only."""
+
+    def __init__(self, *words: Any, old: str, **facts: Any) -> None:
+        super().__init__(*words, **facts)
+        self.old = old
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        super().add_to_parser(parser, ctx)
+        # Under a key of its own: how else to know which of the two flags was given.
+        parser.add_option(self, [self.old], dest=self.old, nargs=self.nargs)
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        if self.old in opts:
+            new = self.opts[0]
+            if self.name in opts:
+                raise click.UsageError(
+                    f"{new} and its old word {self.old} exclude one another; leave out {self.old}", ctx
+                )
+            if not ctx.resilient_parsing:
+                say(f"ccdfx: warning: {self.old} is now {new}; the old word goes with the next release")
+            opts = {**opts, str(self.name): opts[self.old]}
+        return super().handle_parse_result(ctx, opts, args)
+
+
+def old_keys(command: click.Command) -> dict[str, str]:
+    """Return the old names of the options of a command, as a recipe has them, each with its new name."""
+    renamed = [option for option in command.params if isinstance(option, RenamedOption)]
+    return {option.old.removeprefix("--"): str(option.name) for option in renamed}
+
+
 SHARED: Mapping[str, Callable[[Callable], Callable]] = {
-    "range": click.option(
-        "--range",
-        "window",
-        metavar="RANGE",
+    "section": click.option(
+        "--section",
+        cls=RenamedOption,
+        old="--range",
+        metavar="[X1:X2,Y1:Y2]",
         callback=section_of,
-        help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based.",
+        help="Only these pixels: FITS text, 1-based.",
     ),
     "hdu": click.option(
         "--hdu", metavar="HDU", help="Number or name of the image extension (default: the first image)."

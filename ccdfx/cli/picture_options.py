@@ -85,13 +85,13 @@ picture_options = partial(options, known={**SHARED, **_PICTURES})
 """The same as `options`, with those of pictures too."""
 
 
-def read_part(name: str, which: Mapping[str, Any], window: str | None = None) -> tuple[Image, Image]:
-    """Read the image of a file that `which` chooses; return it and its part in `window`."""
+def read_part(name: str, which: Mapping[str, Any], section: str | None = None) -> tuple[Image, Image]:
+    """Read the image of a file that `which` chooses; return it and its part in `section`."""
     import ccdfx
 
     with naming(name):
         full = ccdfx.read(name, **which)
-        return full, full if window is None else full.select(window)
+        return full, full if section is None else ccdfx.select(full, section=section)
 
 
 def label_of(name: str) -> str:

@@ -27,19 +27,19 @@ from ccdfx.plots.scale_bar import UNITS
 @click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
 @click.option("--flip", type=click.Choice(FLIPS[1:]), help="Turn axes around.")
 @click.option("--scale-bar", type=click.Choice(UNITS), help="A bar of a round length in this unit.")
-@picture_options("title", "range", "hdu", "plane", "no_checksum", "dpi", "overwrite")
+@picture_options("title", "section", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:
     """Draw an image: into a file with -o, else into a window.
 
-    Limits with a g (p99g) are those of the whole image when --range shows a part of it.
+    Limits with a g (p99g) are those of the whole image when --section shows a part of it.
     """
     if choices["grid"] and choices["axes"] != "sky":
         raise click.UsageError("--grid goes with --axes sky")
     if output is not None:
         check_output(output, overwrite)
     which = which_image(*(choices.pop(name) for name in ("hdu", "plane", "no_checksum")))
-    full, part = read_part(file, which, choices.pop("window"))
+    full, part = read_part(file, which, choices.pop("section"))
     title = choices.pop("title")
     title = title_of(file, full) if title is None else title
     if output is not None:

@@ -17,13 +17,13 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options("range", "hdu", "plane", "no_checksum", "json")
+@options("section", "hdu", "plane", "no_checksum", "json")
 @click.pass_context
 @talks
 def command(
     ctx: click.Context,
     files: tuple[str, ...],
-    window: str | None,
+    section: str | None,
     as_json: bool,
     **image: Any,
 ) -> None:
@@ -40,7 +40,7 @@ def command(
     for name in files:
         try:
             with naming(name):
-                rows.append({"file": name, **of_file(name, which, window)})
+                rows.append({"file": name, **of_file(name, which, section)})
         except CcdfxError as error:
             failed = True
             say(f"ccdfx: error: {error}", always=True)
@@ -52,8 +52,8 @@ def command(
         ctx.exit(FAILED)
 
 
-def of_file(name: str, which: dict[str, Any], window: str | None) -> dict:
+def of_file(name: str, which: dict[str, Any], section: str | None) -> dict:
     """Compute the statistics of one file, as plain values."""
     import ccdfx
 
-    return asdict(ccdfx.statistics(ccdfx.read(name, **which), section=window))
+    return asdict(ccdfx.statistics(ccdfx.read(name, **which), section=section))

@@ -45,7 +45,8 @@ def talks(command: Callable) -> Callable:
         if value:
             ctx.meta[_LEVEL] = VERBOSE if parameter.name == "verbose" else QUIET
 
-    options: dict[str, Any] = {"is_flag": True, "expose_value": False, "callback": remember}
+    # Eager, so that a warning about another option is said or not wherever -q is in the line.
+    options: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": remember}
     command = click.option("-q", "--quiet", help="Say nothing but errors.", **options)(command)
     return click.option("-v", "--verbose", help="Say more.", **options)(command)
 

@@ -38,7 +38,7 @@ def is_png(path: Path) -> bool:
         (),
         ("--limits", "p99", "--scaling", "asinh", "--bar", "--invert", "--colours", "viridis"),
         ("--axes", "sky", "--grid", "--scale-bar", "auto", "--flip", "x", "--title", "a $ b"),
-        ("--range", "[11:40,11:40]", "--limits", "p98g", "--scaling", "asinh:softening=5", "--dpi", "50"),
+        ("--section", "[11:40,11:40]", "--limits", "p98g", "--scaling", "asinh:softening=5", "--dpi", "50"),
     ],
 )
 def test_show_writes_a_picture(run, image: Path, tmp_path: Path, options) -> None:
@@ -51,7 +51,7 @@ def test_show_writes_a_picture(run, image: Path, tmp_path: Path, options) -> Non
     ("options", "status", "words"),
     [
         (("--grid",), 2, "--grid goes with --axes sky"),
-        (("--range", "[1:5"), 2, "not a FITS section"),
+        (("--section", "[1:5"), 2, "not a FITS section"),
         (("-o", "none/out.png"), 1, "make the folder first"),
     ],
 )
@@ -74,7 +74,7 @@ def test_show_draws_what_its_options_say(run, image: Path, tmp_path: Path, monke
     monkeypatch.setattr(
         plots, "image", lambda part, **options: seen.update(part=part, **options) or drawn(part, **options)
     )
-    run("show", image, "--save", tmp_path / "out.png", "--range", "[11:40,6:30]", "--limits", "-5,2e3", "--flip", "y",
+    run("show", image, "--save", tmp_path / "out.png", "--section", "[11:40,6:30]", "--limits", "-5,2e3", "--flip", "y",
         "--scaling", "asinh:softening=5", "--scale-bar", "arcsec")  # fmt: skip
     assert seen["part"].range.to_fits() == "[11:40,6:30]" and seen["full"].shape == (60, 80)
     assert seen["limits"] == plots.Limits("values", (-5, 2000)) and seen["axes"] == plots.PixelAxes(flip="y")
@@ -123,7 +123,7 @@ def test_other_formats_than_png(run, image: Path, tmp_path: Path) -> None:
         (("show", "-o", "out.png", "--limits", "best"), 2, "is no text of limits"),
         (("show", "-o", "out.png", "--scaling", "asinhh"), 2, "did you mean 'asinh'"),
         (("show", "-o", "out.png", "--colours", "greyish"), 2, "no colour map"),
-        (("show", "-o", "out.png", "--range", "[1:900,1:2]"), 1, "range"),
+        (("show", "-o", "out.png", "--section", "[1:900,1:2]"), 1, "section: must lie inside"),
         (("hist", "-o", "out.png", "--percentiles", "a,b"), 2, "not numbers joined by commas"),
         (("hist", "-o", "out.png", "--percentiles", "50,101"), 2, "must be at most 100"),
         (("hist", "-o", "out.png", "--percentiles=-1"), 2, "at least 0"),
@@ -164,12 +164,12 @@ def test_a_title_that_is_no_text_is_drawn_all_the_same(run, image: Path, tmp_pat
     "words",
     [
         ("show", "{bare}", "-o", "out.png", "--axes", "sky"),
-        ("show", "{bare}", "-o", "out.png", "--range", "[1:900,1:2]"),
-        ("hist", "{bare}", "-o", "out.png", "--range", "[1:900,1:2]"),
+        ("show", "{bare}", "-o", "out.png", "--section", "[1:900,1:2]"),
+        ("hist", "{bare}", "-o", "out.png", "--section", "[1:900,1:2]"),
         ("mosaic", "{image}", "{bare}", "-o", "out.png", "--sky", "150.0,2.0"),
         ("mosaic", "{bare}", "{image}", "-o", "out.png", "--stars", "3"),
-        ("convert", "{bare}", "-o", "out.npz", "--range", "[1:900,1:2]"),
-        ("stats", "{image}", "{bare}", "--range", "[1:40,1:30]"),
+        ("convert", "{bare}", "-o", "out.npz", "--section", "[1:900,1:2]"),
+        ("stats", "{image}", "{bare}", "--section", "[1:40,1:30]"),
         ("noise", "{bare}", "{bare}", "--overscan", "[1:900,1:2]"),
     ],
 )
@@ -186,7 +186,7 @@ def test_what_is_wrong_with_an_image_names_its_file(
 
 
 def test_a_section_that_cannot_be_is_said_as_it_was_typed(run, image: Path, tmp_path: Path) -> None:
-    result = run("show", image, "-o", tmp_path / "out.png", "--range", "[0:5,1:5]")
+    result = run("show", image, "-o", tmp_path / "out.png", "--section", "[0:5,1:5]")
     assert (
         result.exit_code == 2
         and "'[0:5,1:5]' is not a FITS section" in result.stderr

@@ -217,10 +217,10 @@ def test_stats_table_and_json_agree(run, masked: Path) -> None:
 
 
 def test_stats_of_a_window_and_an_extension(run, masked: Path) -> None:
-    (facts,) = json.loads(run("stats", "--json", "--range", "[2:3,1:2]", masked).stdout)
+    (facts,) = json.loads(run("stats", "--json", "--section", "[2:3,1:2]", masked).stdout)
     assert facts["count"] == 4 and facts["mean"] == pytest.approx((1 + 2 + 5 + 6) / 4)
-    wrong = run("stats", "--range", "[0:9,1:2]", masked)
-    assert wrong.exit_code == 2 and wrong.stdout == "" and "range" in wrong.stderr
+    wrong = run("stats", "--section", "[0:9,1:2]", masked)
+    assert wrong.exit_code == 2 and wrong.stdout == "" and "'--section'" in wrong.stderr
 
 
 def test_stats_of_what_cannot_be_read(run, masked: Path, tmp_path: Path) -> None:
@@ -243,11 +243,11 @@ def test_real_frames_are_shown(run, shared: Path) -> None:
     assert listed.exit_code == 0 and len(listed.stdout.splitlines()) == 17
 
 
-def test_a_range_that_is_none_is_a_wrong_command_line(run, frames: list[Path]) -> None:
-    result = run("stats", frames[0], "--range", "nope")
+def test_a_section_that_is_none_is_a_wrong_command_line(run, frames: list[Path]) -> None:
+    result = run("stats", frames[0], "--section", "nope")
     assert result.exit_code == 2 and "is not a FITS section" in result.stderr
 
 
-def test_a_range_outside_of_an_image_names_the_file(run, frames: list[Path]) -> None:
-    result = run("stats", frames[0], "--range", "[1:999,1:2]")
+def test_a_section_outside_of_an_image_names_the_file(run, frames: list[Path]) -> None:
+    result = run("stats", frames[0], "--section", "[1:999,1:2]")
     assert result.exit_code == 1 and str(frames[0]) in result.stderr

@@ -91,7 +91,7 @@ def test_a_file_becomes_another(run, frames: list[Path], tmp_path: Path) -> None
     one, other = ccdfx.read(frames[2]), ccdfx.read(tmp_path / "new.npz")
     assert one.dtype == other.dtype and np.array_equal(one.array, other.array)
     assert other.header["OBJECT"] == "M 51"
-    result = run("convert", frames[2], "-o", tmp_path / "part.fits", "--range", "[5:10,1:4]")
+    result = run("convert", frames[2], "-o", tmp_path / "part.fits", "--section", "[5:10,1:4]")
     assert result.exit_code == 0 and ccdfx.read(tmp_path / "part.fits").shape == (4, 6)
 
 
@@ -108,7 +108,7 @@ def test_many_files_go_into_a_directory(run, frames: list[Path], tmp_path: Path)
         (("-o", "nowhere", "--to", "npz"), "not a directory"),
         (("-o", "."), "--to says the format"),
         (("-o", "a.xyz"), "suffix"),
-        (("-o", "a.npz", "--range", "5"), "range"),
+        (("-o", "a.npz", "--section", "5"), "'--section'"),
     ],
 )
 def test_wrong_options(
