@@ -22,14 +22,14 @@ class Exposure(NamedTuple):
     variance: np.ndarray | float  # of the counts
 
 
-def matched_images(images: Any, range: Any) -> list[Image]:
+def matched_images(images: Any, section: Any) -> list[Image]:
     """Read the window of images, arrays or files, which must have one shape and lie at one place."""
     single = isinstance(images, str | bytes | Image) or getattr(images, "ndim", 3) == 2
     if single or not hasattr(images, "__iter__"):
         raise ArgumentTypeError(
             "images", "must be several images", value=type(images).__name__, remedy="give a list, one a band"
         )
-    found = [_window(item, range, f"images[{i}]") for i, item in enumerate(ccdfx.open_frames(images))]
+    found = [_window(item, section, f"images[{i}]") for i, item in enumerate(ccdfx.open_frames(images))]
     if not found:
         raise ArgumentError("images", "must hold at least one image", value=0, remedy="give one a band")
     for i, image in enumerate(found):
@@ -44,13 +44,15 @@ def matched_images(images: Any, range: Any) -> list[Image]:
     return found
 
 
-def _window(item: Any, range: Any, name: str) -> Image:
+def _window(item: Any, section: Any, name: str) -> Image:
     try:
         source = item if hasattr(item, "select") else Image.of(item)
     except CcdfxError as error:
         raise error.about(name) from None
     try:
-        return source.select(range)
+        return source.select(section)
+    except ArgumentError as error:
+        raise (error.about("section") if error.subject == "range" else error) from None
     finally:
         if hasattr(source, "close"):
             source.close()

@@ -30,9 +30,8 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 )
 @click.option("--redshift", required=True, type=float, metavar="Z", help="From 0 to 2.")
 @click.option("-o", "--output", required=True, metavar="FILE", help="All planes, as FITS or npz.")
-@click.option(
-    "--range", "window", metavar="RANGE", help="Only these pixels: FITS text [x1:x2,y1:y2], 1-based."
-)
+@click.option("--section", metavar="[X1:X2,Y1:Y2]", help="Only these pixels: FITS text, 1-based.")
+@click.option("--range", hidden=True)
 @click.option(
     "--zero-points", callback=_numbers, metavar="MAG,...", help="AB mag, one for all or one a file."
 )
@@ -76,11 +75,12 @@ def command(
     colour, error = options.pop("colour"), options.pop("error")
     if colour is not None and len(colour) != 2:
         raise click.UsageError("--colour takes two bands joined by a comma")
+    section = _section(options["section"], options["range"])
     result = kcorrect_images(
         files,
         bands=options["bands"],
         redshift=options["redshift"],
-        range=options["window"],
+        section=section,
         zero_points=options["zero_points"],
         pixel_areas=options["pixel_areas"],
         rest=RestFrame(options["rest_bands"], options["band_shift"], options["distance_modulus"]),
@@ -90,6 +90,16 @@ def command(
     click.echo(repr(result), err=True)
     if picture is not None:
         save(figure, picture)
+
+
+def _section(section: str | None, old: str | None) -> str | None:
+    """Return the section that either flag gives; the old one, for one release, with a warning."""
+    if old is None:
+        return section
+    if section is not None:
+        raise click.UsageError("--section and its old word --range exclude one another; leave out --range")
+    click.echo("ccdfx: warning: --range is now --section; the old word goes with the next release", err=True)
+    return old
 
 
 def refuse(target: str, inputs: tuple[str, ...], overwrite: bool) -> None:

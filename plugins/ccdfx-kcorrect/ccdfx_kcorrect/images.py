@@ -29,10 +29,11 @@ def kcorrect_images(
     *,
     bands: Sequence[str],
     redshift: float,
-    range: Any = None,
+    section: Any = None,
     zero_points: Any = None,
     pixel_areas: Any = None,
     rest: RestFrame | None = None,
+    range: Any = None,
 ) -> Corrected:
     """K-correct matched images of one redshift, pixel by pixel.
 
@@ -49,7 +50,7 @@ def kcorrect_images(
         in a header are not used, because names such as "g" are ambiguous.
     redshift : float
         From 0 to 2. For any other value, all results are NaN and flagged, with a warning.
-    range : Range or what `Range.of` accepts, optional
+    section : Range or what `Range.of` accepts, optional
         The window of each image to correct.
     zero_points : float or sequence of float, optional
         In AB mag; by default `Image.zero_point`, or that of the unit if it is (nano)maggies.
@@ -57,6 +58,8 @@ def kcorrect_images(
         In arcsec^2; by default from `Image.pixel_scale`. 1 gives magnitudes per pixel.
     rest : RestFrame, optional
         Bands at rest, their shift, distance modulus and templates.
+    range : optional
+        The old word of `section`, accepted for one release.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def kcorrect_images(
     ------
     ArgumentError, ArgumentTypeError, UnknownNameError
         A band that is unknown, named twice, or missing; a redshift that is not a number; no zero point, no
-        pixel scale, or neither variance nor measurable noise.
+        pixel scale, or neither variance nor measurable noise; `section` and its old word.
     MismatchError
         Images of different shapes or windows.
 
@@ -80,7 +83,7 @@ def kcorrect_images(
     -----
     CcdfxWarning
         Fewer bands than templates: several sums fit equally well, and K depends on the choice. A redshift out
-        of range, or one without a distance.
+        of range, or one without a distance. The old word of `section`.
 
     Examples
     --------
@@ -94,7 +97,9 @@ def kcorrect_images(
     ((5, 2, 3), '0.21')
     """
     rest = rest or RestFrame()
-    frames = matched_images(images, range)
+    if range is not None:
+        section = _renamed(section, range)
+    frames = matched_images(images, section)
     names = _one_each(checked_bands(bands, "bands"), len(frames), "bands")
     targets = names if rest.bands is None else _one_each(tuple(rest.bands), len(frames), "RestFrame.bands")
     redshift = finite(redshift, "redshift")
@@ -115,6 +120,19 @@ def kcorrect_images(
     planes.mask[~np.isfinite(planes.chi2)] |= int(Flag.NO_DATA)
     header = described(frames[0].header, names, redshift, modulus)
     return Corrected(targets, *planes, frames[0].range, header, redshift, modulus)
+
+
+def _renamed(section: Any, range: Any) -> Any:
+    """Return the section that the old word gives, with a warning; refuse both words together."""
+    if section is not None:
+        raise ArgumentError(
+            "kcorrect_images",
+            "takes 'section' or its old word 'range', not both",
+            remedy="leave out 'range'",
+        )
+    text = "kcorrect_images: the option 'range' is now 'section'; the old word goes with the next release"
+    warnings.warn(text, CcdfxWarning, stacklevel=3)
+    return range
 
 
 class _Matrices(NamedTuple):

@@ -49,7 +49,7 @@ def test_help_waits_for_nothing() -> None:
 
 def test_planes_and_a_picture(files: list[str], tmp_path: Path) -> None:
     out, picture = tmp_path / "out.fits", tmp_path / "colour.png"
-    options = ["--bands", BANDS, "--redshift", 0.05, "-o", out, "--range", "[5:44,3:38]"]
+    options = ["--bands", BANDS, "--redshift", 0.05, "-o", out, "--section", "[5:44,3:38]"]
     done = run(*files, *options, "--picture", picture, "--colour", "sdss_g0,sdss_i0")
     assert done.exit_code == 0, done.output
     assert "fitted" in done.stderr and done.stdout == ""
@@ -70,11 +70,26 @@ def test_planes_and_a_picture(files: list[str], tmp_path: Path) -> None:
     assert run(*files, *options, "--overwrite", "--rest-bands", BANDS).exit_code == 0
 
 
+def test_the_old_flag_is_accepted_with_a_warning(files: list[str], tmp_path: Path) -> None:
+    common = (*files, "--bands", BANDS, "--redshift", 0.05, "-o", tmp_path / "out.fits", "--overwrite")
+    part = "[5:44,3:38]"
+    assert run(*common, "--section", part).exit_code == 0
+    expected = (tmp_path / "out.fits").read_bytes()
+    done = run(*common, "--range", part)
+    assert done.exit_code == 0 and (tmp_path / "out.fits").read_bytes() == expected
+    warning = "ccdfx: warning: --range is now --section; the old word goes with the next release"
+    assert done.stderr.splitlines()[0] == warning and done.stderr.count("warning") == 1
+    both = run(*common, "--range", part, "--section", part)
+    assert both.exit_code == 2 and "exclude one another" in both.stderr
+    assert "--range" not in run("--help").stdout
+
+
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
         (["--colour", "g"], 2, "two bands"),
         (["--zero-points", "a,b"], 2, "joined by commas"),
+        (["--section", "[1:99,1:2]"], 1, "section: must lie inside"),
         (["--zero-points", "1,2"], 1, "one for each of 5"),
         (["--picture", "{}/p.txt"], 1, "suffix of a picture"),
         (["--picture", "{}/p.png", "--colour", "sdss_g0,sdss_q0"], 1, "not among those"),

@@ -110,7 +110,7 @@ def test_hcg_88_is_that_of_the_package(window: Any) -> None:
     images = [ccdfx.read(file) for file in files]
     sigma = np.array([0.007, 0.010, 0.019])
     noisy = [i.replace(variance=np.full(i.shape, s**2)) for i, s in zip(images, sigma, strict=True)]
-    result = kcorrect_images(noisy, bands=UGRIZ[1:4], redshift=0.0204, pixel_areas=0.396**2, range=window)
+    result = kcorrect_images(noisy, bands=UGRIZ[1:4], redshift=0.0204, pixel_areas=0.396**2, section=window)
     flux = np.array([image.select(window).array.ravel() for image in images]).T
     scale = 1e-9 / 0.396**2
     agree(result, Package(UGRIZ[1:4], 0.0204)(scale * flux, scale * np.sqrt(np.float32(sigma**2)), 0.0204))
@@ -141,7 +141,7 @@ def test_zero_points_come_from_the_record_or_are_given() -> None:
 
 def test_an_array_of_each_band_or_images_by_its_name() -> None:
     images = [image.replace(range=(10, 13, 20, 22)) for image in frames(TYPICAL)]
-    result = kcorrect_images(images, bands=UGRIZ, redshift=0.1, range=(11, 13, 20, 22))
+    result = kcorrect_images(images, bands=UGRIZ, redshift=0.1, section=(11, 13, 20, 22))
     assert result.magnitudes.shape == (5, 2, 2) and result.coefficients.shape == (5, 2, 2)
     red = result.magnitudes_by_band()["sdss_r0"]
     assert np.array_equal(red.array, result.magnitudes[2]) and np.array_equal(
@@ -254,7 +254,7 @@ def test_arrays_and_files_do_and_noise_is_measured_where_no_variance_is(tmp_path
         ({"zero_points": [22.5, 22.5]}, ccdfx.ArgumentError, "one for each of 5"),
         ({"pixel_areas": "large"}, ccdfx.ArgumentError, "one for each of 5"),
         ({"pixel_areas": 0}, ccdfx.ArgumentError, "must be positive"),
-        ({"range": (0, 9, 0, 2)}, ccdfx.ArgumentError, "range"),
+        ({"section": (0, 9, 0, 2)}, ccdfx.ArgumentError, "^section: must lie inside"),
         ({"images": np.ones((3, 3))}, ccdfx.ArgumentTypeError, "several images"),
         ({"images": []}, ccdfx.ArgumentError, "at least one"),
         ({"images": [None] * 5}, ccdfx.ArgumentTypeError, r"images\[0\]"),
@@ -272,6 +272,18 @@ def test_nonsense_is_refused(change: dict[str, Any], error: type, words: str) ->
     options: dict[str, Any] = {"images": frames(TYPICAL), "bands": UGRIZ, "redshift": 0.1, **change}
     with pytest.raises(error, match=words):
         kcorrect_images(options.pop("images"), **options)
+
+
+def test_the_old_word_of_the_section_is_accepted_with_a_warning() -> None:
+    options: dict[str, Any] = {"bands": UGRIZ, "redshift": 0.1}
+    window = (0, 1, 0, 1)
+    expected = kcorrect_images(frames(TYPICAL), section=window, **options)
+    with pytest.warns(ccdfx.CcdfxWarning, match="the option 'range' is now 'section'") as issued:
+        found = kcorrect_images(frames(TYPICAL), range=window, **options)
+    assert len(issued) == 1 and issued[0].filename == __file__
+    assert np.array_equal(found.magnitudes, expected.magnitudes) and found.range == expected.range
+    with pytest.raises(ccdfx.ArgumentError, match="not both"):
+        kcorrect_images(frames(TYPICAL), section=window, range=window, **options)
 
 
 @pytest.mark.parametrize(
