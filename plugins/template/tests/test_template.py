@@ -30,7 +30,9 @@ def test_the_plugin_is_installed_and_whole() -> None:
 
 
 def test_it_uses_public_names_only() -> None:
-    for path in HOME.glob("ccdfx_template/*.py"):
+    paths = list(HOME.glob("ccdfx_template/*.py"))
+    assert len(paths) > 5
+    for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ccdfx."):
                 raise AssertionError(f"{path.name} imports from {node.module}")
