@@ -26,3 +26,11 @@ def shared() -> Path:
     if not (_SHARED / "data").is_dir():
         pytest.skip(f"no real frames at {_SHARED} (set CCDFX_SHARED to their folder)")
     return _SHARED
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the examples of the modules as quick, which stand outside of this folder."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            item.add_marker(pytest.mark.quick)

@@ -17,6 +17,7 @@ import ccdfx
 from ccdfx.engines import ENGINES, Engine, current_engine, engine, map_serially, threads_engine
 
 
+@pytest.mark.quick
 def test_results_come_in_order_however_long_each_takes():
     def slow_first(tile):
         time.sleep(0.02 if tile == 0 else 0.0)
@@ -52,6 +53,7 @@ def test_an_error_in_a_tile_reaches_the_caller_and_no_thread_stays():
     assert threading.active_count() == before
 
 
+@pytest.mark.quick
 def test_the_innermost_block_counts_and_ends():
     outside = current_engine()
     with engine(threads=3) as outer:
@@ -85,6 +87,7 @@ def test_an_engine_by_name_and_an_unknown_one():
         pass
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "error"),
     [

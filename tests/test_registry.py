@@ -19,6 +19,7 @@ def alone(monkeypatch: pytest.MonkeyPatch):
     registry.reset()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_kind_has_built_in_records_under_their_own_names(alone, kind: str) -> None:
     found = registry.records(kind)
@@ -29,6 +30,7 @@ def test_every_kind_has_built_in_records_under_their_own_names(alone, kind: str)
         found["new"] = None  # type: ignore[index]
 
 
+@pytest.mark.quick
 def test_without_plugins_only_ccdfx_reports_and_it_is_sound(alone) -> None:
     (report,) = registry.plugins()
     assert (report.name, report.version, report.problem) == ("ccdfx", registry.version(), None)
@@ -49,6 +51,7 @@ def test_an_unknown_kind_lists_the_known_ones(kind: object) -> None:
         registry.records(kind)  # type: ignore[arg-type]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["asin", "", None, 5, ["asinh"]])
 def test_an_unknown_name_lists_the_known_ones(name: object) -> None:
     with pytest.raises(UnknownNameError, match=r"scaling: must be one of: asinh, .*exp, .*sqrt"):
@@ -64,6 +67,7 @@ def test_a_near_name_is_offered() -> None:
         registry.records("scalings")
 
 
+@pytest.mark.quick
 def test_records_with_options_are_configured_by_name() -> None:
     scaling, model = registry.lookup("scaling", "asinh"), registry.lookup("noise_model", "ccd")
     assert isinstance(scaling, Scaling) and scaling.configure(softening=5.0).parameters["softening"] == 5.0

@@ -14,6 +14,7 @@ from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.registration.ways import WAYS
 
 
+@pytest.mark.quick
 def test_it_combines_and_writes_where_everything_came_from(run, frames: list[Path], tmp_path: Path) -> None:
     output = tmp_path / "out.fits"
     result = run("combine", *frames, "-o", output, "--average", "median", "--reject", "none")
@@ -350,6 +351,7 @@ def test_which_frames_were_rejected_is_told_bit_by_bit(run, frames: list[Path], 
     assert run("combine", *frames, "-o", tmp_path / "p.fits", "--follow").exit_code == 2
 
 
+@pytest.mark.quick
 def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> None:
     recipe = tmp_path / "how.toml"
     recipe.write_text('[combine]\naverage = "median:even=lower"\nreject = "none"\nscale = [1, 1, 1, 1, 1]\n')

@@ -68,6 +68,7 @@ def test_a_format_that_needs_more_than_matplotlib(run, image: Path, tmp_path: Pa
     assert not (tmp_path / "out.pgf").exists()
 
 
+@pytest.mark.quick
 def test_show_draws_what_its_options_say(run, image: Path, tmp_path: Path, monkeypatch) -> None:
     seen = {}
     drawn = plots.image
@@ -89,6 +90,7 @@ def test_an_existing_picture_is_kept_unless_asked(run, image: Path, tmp_path: Pa
     assert run("show", image, "-o", out, "--overwrite").exit_code == 0 and is_png(out)
 
 
+@pytest.mark.quick
 def test_hist_writes_a_picture(run, image: Path, tmp_path: Path) -> None:
     for number, options in enumerate(
         [(), ("--bins", 20, "--linear", "--step"), ("--gaussian", "--percentiles", "1,99", "--limits", "s5")]
@@ -97,6 +99,7 @@ def test_hist_writes_a_picture(run, image: Path, tmp_path: Path) -> None:
         assert run("hist", image, "-o", out, *options).exit_code == 0 and is_png(out)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "options",
     [
@@ -194,6 +197,7 @@ def test_a_section_that_cannot_be_is_said_as_it_was_typed(run, image: Path, tmp_
     )
 
 
+@pytest.mark.quick
 def test_inspect_prints_what_was_clicked(run, image: Path, monkeypatch) -> None:
     from ccdfx.plots.inspect.state import Inspected, Region
 

@@ -16,6 +16,7 @@ from ccdfx.cli.group import Commands, failures
 from ccdfx.errors import ArgumentError, OutputExistsError
 
 
+@pytest.mark.quick
 def test_help_lists_every_built_in_command(run) -> None:
     shown = run("--help")
     assert shown.exit_code == 0 and shown.stderr == ""
@@ -23,6 +24,7 @@ def test_help_lists_every_built_in_command(run) -> None:
         assert name in shown.stdout and text.split(".")[0] in " ".join(shown.stdout.split())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", TABLE)
 def test_every_command_loads_and_explains_itself(run, name: str) -> None:
     assert load(name).name == name
@@ -64,6 +66,7 @@ def failing(error: BaseException):
     return CliRunner().invoke(group, ["anything"])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [

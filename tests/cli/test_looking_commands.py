@@ -12,6 +12,7 @@ from astropy.io import fits
 import ccdfx
 
 
+@pytest.mark.quick
 def test_scan_lists_a_night(run, night: Path) -> None:
     result = run("scan", night)
     assert result.exit_code == 0
@@ -132,6 +133,7 @@ def masked(tmp_path: Path) -> Path:
     return ccdfx.write([first, ccdfx.Image(np.ones((2, 2), np.int16))], tmp_path / "two.fits")
 
 
+@pytest.mark.quick
 def test_info_shows_every_image(run, masked: Path) -> None:
     shown = run("info", masked)
     assert shown.exit_code == 0 and shown.stderr == ""
@@ -203,6 +205,7 @@ def test_header_text_cannot_steer_the_terminal(run, frames: list[Path]) -> None:
         assert "\x1b" not in run(*arguments).output
 
 
+@pytest.mark.quick
 def test_stats_table_and_json_agree(run, masked: Path) -> None:
     result = run("stats", masked)
     assert result.exit_code == 0
@@ -228,6 +231,7 @@ def test_stats_of_what_cannot_be_read(run, masked: Path, tmp_path: Path) -> None
     assert result.exit_code == 1 and "absent.fits" in result.stderr and str(masked) in result.stdout
 
 
+@pytest.mark.quick
 def test_plugins_lists_the_built_in_one_first(run) -> None:
     lines = run("plugins").stdout.splitlines()
     assert lines[0] == f"ccdfx {ccdfx.__version__}"

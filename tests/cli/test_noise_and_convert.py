@@ -30,6 +30,7 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SECTIONS = ("--overscan", "[257:272,1:256]", "--trim", "[1:256,1:256]")
 
 
+@pytest.mark.quick
 def test_it_measures_the_camera(run, camera: Path) -> None:
     result = run("noise", camera / "flat*.fits", camera / "bias*.fits", *SECTIONS, "--json")
     assert result.exit_code == 0, result.stderr
@@ -86,6 +87,7 @@ def test_it_needs_frames(run, camera: Path) -> None:
     assert result.exit_code == 2 and "trim" in result.stderr
 
 
+@pytest.mark.quick
 def test_a_file_becomes_another(run, frames: list[Path], tmp_path: Path) -> None:
     assert run("convert", frames[2], "-o", tmp_path / "new.npz").exit_code == 0
     one, other = ccdfx.read(frames[2]), ccdfx.read(tmp_path / "new.npz")

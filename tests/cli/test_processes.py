@@ -19,6 +19,7 @@ CCDFX = [sys.executable, "-m", "ccdfx"]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.quick
 def test_streams_and_statuses(process, frames: list[Path]) -> None:
     done = process("stats", "--json", frames[0], "absent.fits")
     assert done.returncode == 1

@@ -15,6 +15,7 @@ from ccdfx.engines import DEFAULT_MEMORY, current_engine
 from ccdfx.errors import ArgumentError
 
 
+@pytest.mark.quick
 def test_dry_run_prints_the_plan_and_writes_nothing(run, night: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     result = run("reduce", night, "-o", output, "--dry-run")
@@ -260,6 +261,7 @@ def test_the_camera_is_said(run, night: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.quick
 def test_demo_says_where_everything_is(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ccdfx.demo import run as demo
 

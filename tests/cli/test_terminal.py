@@ -10,6 +10,7 @@ import pytest
 from ccdfx.cli.terminal import escape, print_json, print_table
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "text",
     ["\x1b[2J", "\x9b31m", "a\rb", "a\nb", "\x07", "\u202egnp.exe", "\u2028", "\udcff", "\x7f", "\u200b"],
@@ -24,6 +25,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert escape(text) == text
 
 
+@pytest.mark.quick
 def test_table_aligns_numbers_right_and_leaves_empty_columns_out(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([["a", 1.5, None], ["bcd", np.float32(200), None]], ["file", "mean", "problem"])
     assert capsys.readouterr().out == "file  mean\na      1.5\nbcd    200\n"

@@ -32,6 +32,7 @@ def failed(checks):
     return {check.quantity for check in checks if not check.passed}
 
 
+@pytest.mark.quick
 def test_the_result_agrees_with_the_truth(demo):
     assert failed(demo.checks) == set()
     assert demo.passed
@@ -54,6 +55,7 @@ def test_the_night_has_no_trouble(made):
     assert len(facts["combined"]) == 2
 
 
+@pytest.mark.quick
 def test_a_directory_in_use_is_refused(tmp_path):
     (tmp_path / "precious").write_text("mine")
     with pytest.raises(OutputExistsError):
@@ -63,6 +65,7 @@ def test_a_directory_in_use_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
+@pytest.mark.quick
 def test_a_check_fails_outside_its_tolerance_and_for_nan():
     assert Check("level", "ADU", 1.0, 1.4, 0.5).passed
     assert not Check("level", "ADU", 1.0, 1.6, 0.5).passed

@@ -51,6 +51,7 @@ def test_a_frame_does_not_depend_on_those_before_it():
     assert stream(1, 2).integers(1 << 60) != stream(1, 3).integers(1 << 60)
 
 
+@pytest.mark.quick
 def test_the_truth_comes_back_from_its_file(night):
     directory, truth = night
     assert read_truth(directory / "truth.json") == truth
@@ -76,6 +77,7 @@ def test_truth_is_asked_for_frames_by_name(night):
         truth.frame("other.fits")
 
 
+@pytest.mark.quick
 def test_frames_are_what_the_headers_say(night):
     directory, truth = night
     assert len(truth.frames) == 9 + 2 * 5 + 2 * 5 + 2 * 5
@@ -116,6 +118,7 @@ def test_dithers_are_not_whole_pixels(night):
     assert all(frame.dx % 1 and frame.dy % 1 and max(abs(frame.dx), abs(frame.dy)) <= 12 for frame in moved)
 
 
+@pytest.mark.quick
 def test_bias_frames_have_the_level_structure_and_read_noise(night):
     directory, truth = night
     detector = truth.detector

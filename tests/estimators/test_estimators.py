@@ -67,6 +67,7 @@ def test_statistics_are_those_of_numpy(dtype: str, shape: tuple[int, int], maske
         assert getattr(found, name) == pytest.approx(value, rel=1e-9, abs=1e-9), name
 
 
+@pytest.mark.quick
 def test_a_large_float_image_takes_the_sampled_way_to_the_same_numbers() -> None:
     array = np.random.default_rng(2).gamma(2.0, 300.0, (600, 700)).astype(np.float32)
     found = statistics(array)
@@ -113,6 +114,7 @@ def test_one_pixel_and_equal_pixels() -> None:
     assert found.std == 0.0 and found.clipped_count == 250000
 
 
+@pytest.mark.quick
 def test_extreme_values_do_not_overflow() -> None:
     found = statistics(np.array([[1e300, -1e300], [1e300, -1e300]]))
     assert (found.mean, found.median, found.std) == (0.0, 0.0, pytest.approx(1e300))
@@ -130,6 +132,7 @@ def test_rows_of_different_lengths_are_no_array() -> None:
         median_of([[1.0], [1.0, 2.0]])
 
 
+@pytest.mark.quick
 def test_median_of_uses_only_good_values() -> None:
     array = np.arange(10.0).reshape(2, 5)
     assert median_of(array) == 4.5
@@ -251,6 +254,7 @@ def test_flagged_and_non_finite_pixels_play_no_part() -> None:
     assert background(Image(spoilt, variance=variance)) == clean
 
 
+@pytest.mark.quick
 def test_small_and_spoilt_images() -> None:
     assert background([[1.0, 2.0, 9.0]]) == background(np.array([[1.0, 2.0, 9.0]]))
     small = background([[1.0, 2.0, 9.0]])
@@ -356,6 +360,7 @@ def test_biweight_of_what_hardly_varies_or_is_not_there() -> None:
         assert math.isnan(statistic([1.0, 2.0], good=[False, False]))
 
 
+@pytest.mark.quick
 def test_mode_is_where_most_values_lie() -> None:
     rng = np.random.default_rng(3)
     sky = rng.normal(100, 10, 200_000)

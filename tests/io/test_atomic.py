@@ -28,6 +28,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"

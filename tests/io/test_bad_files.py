@@ -210,6 +210,7 @@ def _zip(members: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_refused_by_name(make, tmp_path: Path, name: str) -> None:
     path = tmp_path / "bad frame.fits"

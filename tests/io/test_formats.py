@@ -67,12 +67,14 @@ def test_the_built_in_formats_come_first() -> None:
     assert all(item.description for item in formats()[:2])
 
 
+@pytest.mark.quick
 def test_content_counts_more_than_the_suffix(tmp_path: Path) -> None:
     path = write(PIXELS, tmp_path / "a.fits")
     other = path.rename(tmp_path / "a.npz")
     assert np.array_equal(read(other).array, PIXELS)
 
 
+@pytest.mark.quick
 def test_a_plugin_format_is_read_and_written(tmp_path: Path, add) -> None:
     add(text_format())
     path = write(PIXELS, tmp_path / "a.txt")

@@ -14,6 +14,7 @@ def levels():
     return [np.full((5, 8), level, "u2") for level in (10, 20, 60)]
 
 
+@pytest.mark.quick
 def test_paths_images_arrays_and_sources_mix(levels, tmp_path):
     paths = [ccdfx.write(ccdfx.Image(level), tmp_path / f"{level[0, 0]}.fits") for level in levels]
     frames = ccdfx.open_frames(

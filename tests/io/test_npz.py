@@ -51,6 +51,7 @@ def path(tmp_path: Path) -> Path:
     return write(image, tmp_path / "a.npz")
 
 
+@pytest.mark.quick
 def test_numpy_opens_it_without_pickle(path: Path) -> None:
     with np.load(path, allow_pickle=False) as archive:
         assert np.array_equal(archive["0/array"], ARRAY)
@@ -135,6 +136,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_npz_is_refused(path: Path, name: str) -> None:
     rebuilt(path, BROKEN[name](path))

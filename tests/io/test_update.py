@@ -63,6 +63,7 @@ def test_the_window_changes_and_nothing_else(tmp_path, dtype, suffix):
         astropy_checks(path)
 
 
+@pytest.mark.quick
 def test_all_other_bytes_stay(tmp_path):
     """A file of a foreign hand: odd cards, a table, an extension, bytes behind the end."""
     primary = fits.PrimaryHDU(np.arange(80, dtype=np.int16).reshape(8, 10))
@@ -84,6 +85,7 @@ def test_all_other_bytes_stay(tmp_path):
     np.testing.assert_array_equal(read(path, hdu="SCI").array[INSIDE], 5)
 
 
+@pytest.mark.quick
 def test_flags_and_variance_are_rewritten_with_the_values(tmp_path):
     image = frame(mask=np.full((8, 10), 4, np.uint8), variance=np.full((8, 10), 2.0))
     for suffix in (".fits", ".npz"):

@@ -41,6 +41,7 @@ def science(file="s.fits", **facts):
     return frame(file, "science", **({"object": "NGC 1", "filter": "V", "exptime": 60.0} | facts))
 
 
+@pytest.mark.quick
 def test_every_frame_gets_what_fits():
     plan = plan_night([*biases(), *darks(60), *darks(2), *flats("V"), *flats("R"), science()])
     assert plan.files == (
@@ -112,6 +113,7 @@ def test_a_frame_to_which_nothing_applies_is_left_out():
     assert plan_night([science()]).science[0].use.masters == ()  # its overscan applies
 
 
+@pytest.mark.quick
 def test_setups_never_mix():
     binned = {
         "shape": (48, 64),

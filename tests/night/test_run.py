@@ -47,6 +47,7 @@ def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.quick
 def test_a_whole_night(done):
     _, night, out = done
     assert night.status == 0
@@ -71,6 +72,7 @@ def test_a_whole_night(done):
     assert (noise["gain"], noise["readnoise"], noise["source"]) == (2.0, 6.0, "header")
 
 
+@pytest.mark.quick
 def test_masters_are_what_was_simulated(done):
     camera, _, out = done
     bias = read(out / "masters/bias.fits")
@@ -121,6 +123,7 @@ def test_history_says_every_step_and_the_hash_of_every_master(done):
     assert "combine flat average=mean" in "\n".join(read(out / "masters/flat_V.fits").header.history)
 
 
+@pytest.mark.quick
 def test_combined_frames_are_registered(done):
     camera, night, out = done
     (fact,) = night.facts["combined"]
@@ -314,6 +317,7 @@ def test_gain_and_read_noise_are_measured_when_nobody_says_them(camera, out):
     assert header["GAIN"] == noise["gain"]
 
 
+@pytest.mark.quick
 def test_read_noise_alone_is_measured_from_biases(camera, out):
     camera.biases(4, RDNOISE=None)
     camera.science("s.fits", RDNOISE=None)
@@ -577,6 +581,7 @@ def test_progress_counts_to_the_end(camera, out):
     assert all(isinstance(label, str) and label for label, _, _ in calls)
 
 
+@pytest.mark.quick
 def test_many_frames_go_through_temporary_files(camera, out, monkeypatch):
     """The spool keeps little in memory; results are the same, and nothing is left behind."""
     from ccdfx.night.products import spool

@@ -15,6 +15,7 @@ def by_name(frames):
     return {frame.file: frame for frame in frames}
 
 
+@pytest.mark.quick
 def test_kinds_and_facts(camera):
     camera.biases(1)
     camera.darks(1)

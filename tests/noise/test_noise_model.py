@@ -28,6 +28,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
 
+@pytest.mark.quick
 def test_the_ccd_equation() -> None:
     signal = np.array([[-50.0, 0.0, 100.0, 60000.0]])
     expected = np.maximum(signal, 0) / 1.8 + (9.0 / 1.8) ** 2 + (0.01 * signal) ** 2
@@ -55,6 +56,7 @@ def test_results_have_the_working_type_and_are_fresh(dtype: str, wanted: str, mo
     assert noisy.dtype == wanted and (image.array == 9).all()
 
 
+@pytest.mark.quick
 def test_models_add_up() -> None:
     signal = np.full((2, 2), 400.0)
     total = ccd_noise(2.0, 6.0) + gaussian_noise(3.0) + uniform_noise(0.0, 1.0)
@@ -120,6 +122,7 @@ def test_configure_gives_another_model_of_the_kind() -> None:
         model.configure(gian=2.0)
 
 
+@pytest.mark.quick
 def test_models_are_values() -> None:
     for model in (*MODELS, ccd_noise(2.0, 3.0).clamped(0.0, 9.0), ccd_noise(2.0, 3.0) + gaussian_noise(1.0)):
         copy = pickle.loads(pickle.dumps(model))
@@ -133,6 +136,7 @@ def test_models_are_values() -> None:
             model.parameters["gain"] = 3
 
 
+@pytest.mark.quick
 def test_noise_comes_from_the_generator_alone() -> None:
     np.random.seed(4)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -365,6 +369,7 @@ def test_flags_keep_spoilt_pixels_out() -> None:
     assert fit_noise([flats[0].replace(array=spoilt), flats[1]], biases).gain == clean.gain
 
 
+@pytest.mark.quick
 def test_fit_noise_says_what_is_missing() -> None:
     flats, biases = camera(3, shape=(128, 128))
     with pytest.raises(ArgumentError, match="flats: must be at least two frames"):

@@ -27,6 +27,7 @@ def frame() -> Image:
     return Image(rng.normal(size=shape).astype(np.float32), WCS, mask, variance=rng.random(shape))
 
 
+@pytest.mark.quick
 def test_inside_it_is_what_select_cuts(frame):
     (part,) = cutouts(frame, positions=[(20, 15)], size=(7, 5))
     expected = select(frame, section=(17, 24, 13, 18))

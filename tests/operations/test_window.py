@@ -24,6 +24,7 @@ def frame() -> Image:
     return Image(rng.normal(size=shape), WCS, mask, variance=rng.random(shape))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("window", [(2, 9, 1, 6), "[3:9,2:6]", Range(2, 9, 1, 6)])
 def test_select_cuts_everything(frame, window):
     part = select(frame, section=window)
@@ -59,6 +60,7 @@ def test_trim_wants_a_section(frame):
         trim(frame, section=None)
 
 
+@pytest.mark.quick
 def test_paste_undoes_select(frame):
     part = select(frame, section=(2, 9, 1, 6))
     again = paste(frame, part=part)

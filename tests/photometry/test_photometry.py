@@ -86,6 +86,7 @@ def test_hot_pixels_cosmic_rays_columns_and_saturated_stars_are_no_sources(given
     assert found_of(stars, table)[1] <= 3
 
 
+@pytest.mark.quick
 def test_masked_pixels_are_no_sources() -> None:
     rng = np.random.default_rng(4)
     array = rng.normal(100, 3, SHAPE)
@@ -151,6 +152,7 @@ def test_centroid_finds_the_centre_from_afar(fwhm: float) -> None:
     assert math.hypot(found.x - 100.37, found.y - 80.81) < 0.06
 
 
+@pytest.mark.quick
 def test_centroid_keeps_clear_of_bad_pixels() -> None:
     array = painted(np.array([[100.0, 80.0, 1e4]]), 4.0)
     array[82, 103] = 1e6
@@ -196,6 +198,7 @@ def test_overlap_of_pixel_and_circle(radius: float, centre: tuple[float, float])
             assert area == pytest.approx(inside.mean(), abs=3e-3)
 
 
+@pytest.mark.quick
 def test_a_flat_image_gives_area_times_level() -> None:
     table = aperture_photometry(np.full((40, 50), 7.0), [(20, 20), (10.3, 15.8)], radius=5.5)
     assert np.allclose(table["flux"], 7 * math.pi * 5.5**2)
@@ -311,6 +314,7 @@ def test_no_value_is_too_large_to_look_for_sources() -> None:
     assert len(find_sources(sky)) == 0
 
 
+@pytest.mark.quick
 def test_local_maxima_equal_their_twin() -> None:
     plane = np.random.default_rng(11).integers(0, 6, (40, 50)).astype(np.float32)
     found = np.empty((2000, 2), np.int64)
@@ -328,6 +332,7 @@ def test_local_maxima_equal_their_twin() -> None:
     assert [tuple(row) for row in found[:count].tolist()] == expected
 
 
+@pytest.mark.quick
 def test_ring_level_equals_its_twin() -> None:
     rng = np.random.default_rng(12)
     array, bad = rng.normal(10, 1, (50, 50)), rng.random((50, 50)) < 0.1
@@ -346,6 +351,7 @@ def test_ring_level_equals_its_twin() -> None:
     assert (level, found) == (pytest.approx(median), pytest.approx(scatter)) and count == values.size
 
 
+@pytest.mark.quick
 def test_aperture_equals_its_twin() -> None:
     rng = np.random.default_rng(13)
     array, variance = rng.normal(5, 1, (20, 22)), rng.uniform(1, 2, (20, 22))

@@ -23,6 +23,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.quick
 def test_a_pipeline_is_its_steps_one_after_the_other() -> None:
     steps = pipeline(STEPS[0], STEPS[1])
     expected = ccdfx.to_electrons(ccdfx.subtract_bias(RAW, bias=BIAS), gain=1.5)
@@ -35,6 +36,7 @@ def test_it_takes_a_plain_array_and_leaves_its_input_alone() -> None:
     assert (result.array == 2).all() and (array == 1).all()
 
 
+@pytest.mark.quick
 def test_every_step_writes_one_line_of_history() -> None:
     lines = pipeline(*STEPS[:2])(RAW).header.history
     assert len(lines) == 2
@@ -86,6 +88,7 @@ def test_it_is_picklable_and_printable() -> None:
     assert repr(steps).splitlines()[2] == "    to_electrons(gain=1.5),"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [

@@ -28,6 +28,7 @@ def bias(tmp_path: Path) -> Path:
     return ccdfx.write(Image(np.full((8, 8), 90.0, np.float32)), tmp_path / "master bias.fits")
 
 
+@pytest.mark.quick
 def test_round_trip_with_a_master_a_noise_model_and_a_fit(bias: Path) -> None:
     steps = pipeline(
         step("subtract_overscan", overscan="[9:10,1:8]", fit=OverscanFit(function="chebyshev", order=2)),
@@ -77,6 +78,7 @@ def test_a_recipe_file_is_written_and_never_replaced_unasked(tmp_path: Path) -> 
     assert len(read_recipe(path)) == 0
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "words"),
     [

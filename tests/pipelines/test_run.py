@@ -133,6 +133,7 @@ def test_frames_run_side_by_side_and_nothing_in_a_frame_asks_for_threads() -> No
     assert seen == [1, 1, 1]
 
 
+@pytest.mark.quick
 def test_results_keep_their_order_however_long_each_takes() -> None:
     def slow(image: Image) -> Image:
         time.sleep(0.03 if image.array[0, 0] == 1 else 0)
@@ -142,6 +143,7 @@ def test_results_keep_their_order_however_long_each_takes() -> None:
         assert levels(run(step(slow), FRAMES)) == [1, 2, 5]
 
 
+@pytest.mark.quick
 def test_the_first_failure_is_raised_with_step_and_frame() -> None:
     pipe = pipeline(TWICE, step(refuse, above=3.0))
     results = run(pipe, FRAMES)
@@ -176,6 +178,7 @@ def test_the_cause_of_a_typed_error_is_said_once_with_its_remedy() -> None:
     assert str(it.value).count(cause.remedy) == 1
 
 
+@pytest.mark.quick
 def test_gathering_makes_one_image_of_each_group() -> None:
     pipe = pipeline(
         TWICE, gather("combine", by="FILTER", average=median(), reject=None), step(add, value=1.0)

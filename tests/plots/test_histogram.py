@@ -14,6 +14,7 @@ def counts(axes):
     return axes.patches[0].get_data().values
 
 
+@pytest.mark.quick
 def test_every_good_pixel_within_the_limits_is_counted_once():
     array = np.random.default_rng(5).normal(size=(40, 50)).astype(np.float32)
     assert counts(plots.histogram(array, limits="minmax")).sum() == array.size

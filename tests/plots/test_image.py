@@ -26,6 +26,7 @@ def colour() -> list[int]:
     return [int(plots.MASKED_COLOUR[i : i + 2], 16) for i in (1, 3, 5)]
 
 
+@pytest.mark.quick
 def test_the_current_pyplot_figure_is_left_alone():
     from matplotlib import pyplot
 
@@ -36,6 +37,7 @@ def test_the_current_pyplot_figure_is_left_alone():
     assert axes.figure.canvas.print_png  # it can be saved all the same
 
 
+@pytest.mark.quick
 def test_given_axes_are_drawn_on():
     from matplotlib.figure import Figure
 
@@ -133,6 +135,7 @@ def test_small_images_are_not_enlarged():
     assert pixels(plots.thumbnail(np.eye(7), size=300)).shape == (7, 7, 3)
 
 
+@pytest.mark.quick
 def test_thumbnail_averages_the_good_pixels_of_a_block_only():
     array = np.full((4, 4), 10.0)
     array[0, 0] = 1e6
@@ -186,6 +189,7 @@ def drawn(axes) -> np.ndarray:
     return inside[round(box.y0) + 2 : round(box.y1) - 2, round(box.x0) + 2 : round(box.x1) - 2]
 
 
+@pytest.mark.quick
 def test_a_window_is_drawn_at_its_place_in_the_parent_frame():
     part = Image(np.eye(40)).select((10, 30, 5, 15))
     assert plots.image(part).images[0].get_extent() == (9.5, 29.5, 4.5, 14.5)
@@ -197,6 +201,7 @@ def test_flipped_axes_and_inverted_colours():
     assert axes.images[0].get_cmap()(0.0)[:3] == (1.0, 1.0, 1.0)
 
 
+@pytest.mark.quick
 def test_many_pixels_are_averaged_and_not_left_out():
     array = np.zeros((3000, 3000), np.float32)
     array[:, 1::2] = 100.0  # columns of which a picture that skips pixels shows only some
@@ -299,6 +304,7 @@ def test_sky_axes_without_any_scale_are_refused():
         plots.image(np.eye(3), axes="sky")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("bar", "text", "pixels"),
     [

@@ -37,6 +37,7 @@ def test_text_and_back(limits):
     assert Limits.of(str(limits)) == Limits.of(limits)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "limits"),
     [
@@ -81,6 +82,7 @@ def test_things_that_are_none(thing):
 FRAME = np.random.default_rng(2).gamma(2.0, 50.0, (60, 70))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -19,6 +19,7 @@ def places(figure) -> list[tuple[int, int]]:
 FIVE = [np.full((4, 5), float(level)) + np.eye(4, 5) for level in range(5)]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

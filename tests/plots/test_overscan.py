@@ -112,6 +112,7 @@ def test_a_fit_by_hand_survives_its_recipe() -> None:
     assert "excluded=[[60,65],[100,101]]" in "".join(steps(frame()).header.history)
 
 
+@pytest.mark.quick
 def test_keys_choose_function_order_and_limits() -> None:
     state = edit()
     assert after(state, "f").fit.function == "chebyshev"

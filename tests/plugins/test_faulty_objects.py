@@ -183,11 +183,13 @@ def assert_words(error: ConformanceError, words: str) -> None:
     assert re.search(words, str(error), re.DOTALL), str(error)
 
 
+@pytest.mark.quick
 def test_a_step_without_its_options_says_so() -> None:
     assert_words(caught(check_step, ccdfx.registry.lookup("step", "to_electrons"), "masks only grow"),
                  "cannot be tried: .*needs the option gain.*give options for it")  # fmt: skip
 
 
+@pytest.mark.quick
 def test_the_example_is_small_and_in_the_words() -> None:
     error = caught(check_step, Step("bad", drops_a_flag), "masks only grow")
     assert (error.example["image"].mask & 8).any()
@@ -260,6 +262,7 @@ SCALINGS = {
 }  # fmt: skip
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("fault", SCALINGS)
 def test_a_faulty_scaling_is_caught(fault: str) -> None:
     fields, law, words = SCALINGS[fault]
@@ -318,6 +321,7 @@ MODELS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("fault", MODELS)
 def test_a_faulty_noise_model_is_caught(fault: str) -> None:
     fields, law, words = MODELS[fault]
@@ -549,6 +553,7 @@ def test_a_faulty_format_is_caught(fault: str) -> None:
     assert_words(error, words)
 
 
+@pytest.mark.quick
 def test_the_same_format_without_a_fault_holds() -> None:
     check_format(LINE, examples=8, seconds=5)
 
@@ -621,6 +626,7 @@ def instrument(text: str) -> Iterator[Instrument]:
         yield ccdfx.load_instrument(path)
 
 
+@pytest.mark.quick
 def test_faulty_instruments_are_caught() -> None:
     with instrument('[match]\nINSTRUME = "BadCam"') as good:
         check_instrument(good, examples=8)
@@ -638,6 +644,7 @@ def test_faulty_instruments_are_caught() -> None:
         assert_words(caught(check_instrument, same, "it is told apart from the others"), "equally well")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("command", "law", "words"),
     [
@@ -652,6 +659,7 @@ def test_a_faulty_command_is_caught(command: Command, law: str, words: str) -> N
     assert_words(caught(check_command, command, law, seconds=0.01), words)
 
 
+@pytest.mark.quick
 def test_another_thing_is_no_record_and_another_law_no_law() -> None:
     with pytest.raises(ccdfx.ArgumentTypeError, match="must be a Scaling"):
         check_scaling(Step("flip", grows))

@@ -45,6 +45,7 @@ def python(environment: dict[str, str], *arguments: object) -> subprocess.Comple
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.quick
 def test_the_new_package_has_names_of_its_own(tmp_path: Path) -> None:
     result = run("plugins", "new", "ccdfx-my-camera", tmp_path / "here")
     assert result.exit_code == 0 and result.stdout.strip() == str(tmp_path / "here")
@@ -112,6 +113,7 @@ def test_pip_installs_it_and_the_wheel_of_ccdfx_has_the_template(tmp_path: Path)
     assert "mycam (ccdfx-mycam) 0.1.0" in listed and "mycam_flip" in listed and "broken" not in listed
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["", "9lives", "a b", "../evil", "x/y", "class", "ccdfx-class", "json", "ccdfx",
                                   "numpy", "-x", "x-", "ccdfx-2", "Ünï", "ccdfx-template", "a\nb"])  # fmt: skip
 def test_a_name_that_no_package_can_have_is_refused(name: str, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def author(tmp_path: Path):
     return run
 
 
+@pytest.mark.quick
 def test_a_module_that_names_a_plugin_gets_the_whole_suite(author) -> None:
     result = author(GOOD, "-v", module='ccdfx_conformance = ["mine"]\ndef test_own(): pass\n')
     assert result.returncode == 0, result.stdout

@@ -12,11 +12,13 @@ from ccdfx import ArgumentError, ArgumentTypeError
 from ccdfx.records.checks import real, whole
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.int16(2), np.array(2.0), Fraction(4, 2)])
 def test_every_kind_of_number_is_a_float(value: object) -> None:
     assert type(real("gain", value, above=0)) is float and real("gain", value) == 2.0
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("value", [True, np.True_, "2", None, 2j, [2], np.array([2.0])])
 def test_what_is_no_number_is_a_type_error(value: object) -> None:
     with pytest.raises(ArgumentTypeError, match=r"gain: must be a number .*; give e-/ADU"):

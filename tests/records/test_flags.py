@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ccdfx import Flag, flag_counts
 
 
+@pytest.mark.quick
 def test_every_bit_is_used_once() -> None:
     assert sum(int(flag) for flag in Flag) == 255 and len(Flag) == 8
 

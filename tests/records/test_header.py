@@ -21,6 +21,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.quick
 def test_a_header_does_not_change() -> None:
     header = Header({"GAIN": 1.9})
     changed = header.set("gain", 2.0).set("NEW", 1)
@@ -30,6 +31,7 @@ def test_a_header_does_not_change() -> None:
         header._cards = ()
 
 
+@pytest.mark.quick
 def test_order_comments_and_duplicates_are_kept() -> None:
     header = Header(
         [("B", 1, "first"), ("A", 2), ("B", 3), ("COMMENT", "one"), ("COMMENT", "two"), ("HISTORY", "h")]

@@ -50,6 +50,7 @@ def test_byte_order_and_strides_do_not_matter(array: np.ndarray, layout: str) ->
     assert again.dtype == image.dtype and not again.array.flags.writeable
 
 
+@pytest.mark.quick
 def test_what_the_user_holds_is_copied() -> None:
     array, mask, variance = np.ones((2, 2)), np.zeros((2, 2), np.uint8), np.ones((2, 2))
     image = Image(array, None, mask, None, variance)
@@ -80,6 +81,7 @@ def test_constructions() -> None:
     assert Image.of(np.ma.masked_greater([[1, 5]], 3)).mask.tolist() == [[0, int(Flag.BAD_PIXEL)]]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "fields",
     [
@@ -126,6 +128,7 @@ def test_replace_keeps_the_fields_together() -> None:
         image.replace(data=1)
 
 
+@pytest.mark.quick
 def test_select_is_in_parent_coordinates_and_idempotent() -> None:
     image = full_image()
     part = image.select((11, 13, 21, 23))
@@ -146,6 +149,7 @@ def test_sky_positions_never_move() -> None:
     assert part.header["CRPIX1C"] == 7.0 - 30 and "BIASSEC" not in part.header
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "other",
     [Image((3, 5)), Image((3, 4), range=(1, 5, 1, 4)), full_image().replace(unit="electron")],
@@ -171,6 +175,7 @@ def test_good_knows_flags_and_nan() -> None:
     assert image.good.tolist() == [[True, False, False, False]]
 
 
+@pytest.mark.quick
 def test_ccddata_both_ways() -> None:
     image = full_image()
     data = image.to_ccddata()
@@ -236,6 +241,7 @@ def test_it_shows_the_largest_floats() -> None:
     assert "base64" in Image([[-1.7e308, 1.7e308]])._repr_html_()
 
 
+@pytest.mark.quick
 def test_it_shows_itself() -> None:
     image = full_image().replace(header={"OBJECT": "<script>\x1b[31m"})
     assert len(repr(image).splitlines()) == 6 and "\x1b" not in repr(image)

@@ -20,6 +20,7 @@ def windows(draw: st.DrawFn, frame: tuple[int, int] = FRAME) -> Range:
     return Range(*x, *y)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
@@ -40,6 +41,7 @@ def test_forms(spec: object, expected: tuple[int, ...]) -> None:
     assert tuple(Range.of(spec, FRAME)) == expected
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "spec",
     [(0, 61, 0, 40), (5, 5, 0, 4), (5, 2, 0, 4), (-1, 5, 0, 4), (60, 10, 3), (10, 10, -1), (1, 2), "[1:70,1:2]",

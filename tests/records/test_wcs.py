@@ -16,6 +16,7 @@ SKY = {
 SECTIONS = {"BIASSEC": "[11:12,1:10]", "TRIMSEC": "[1:10,1:10]", "DATASEC": "[1:10,1:10]"}
 
 
+@pytest.mark.quick
 def test_reference_pixels_of_all_descriptions_move() -> None:
     header = moved(Header({"CRPIX1": 1.0, "CRPIX2A": 2.0, "CRPIX1Z": 3.0}), 0.5, -1)
     assert dict(header) == {"CRPIX1": 1.5, "CRPIX2A": 1.0, "CRPIX1Z": 3.5}
@@ -66,6 +67,7 @@ def test_an_unusable_ltv_is_the_origin(cards: dict[str, float]) -> None:
     assert range_of(Header(cards), (2, 2)) == Range(0, 2, 0, 2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("cards", "scale"),
     [

@@ -64,6 +64,7 @@ FORMULAS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize("dtype", ["f4", "f8", "u2", "i4"])
 def test_each_scaling_is_its_formula_and_comes_back(name: str, dtype: str) -> None:
@@ -90,6 +91,7 @@ def test_the_derivative_is_that_of_the_formula(name: str) -> None:
     assert unscale(scaled, scaling=scaling).variance == pytest.approx(image.variance, rel=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("scaling", "outside"),
     [(log(), [0.0, -1.0]), (surface_brightness(25.0, 1.0), [0.0, -1.0]), (sqrt(), [-0.5]), (power(2.0), [-3.0]), (exp(), [1e4]),
@@ -163,6 +165,7 @@ def test_scalings_are_values(scaling: Scaling) -> None:
     assert len({s.name for s in SCALINGS}) == len(SCALINGS) == 9
 
 
+@pytest.mark.quick
 def test_a_surface_brightness_takes_zero_point_and_pixel_area_from_the_image() -> None:
     """100 counts of 25 mag and pixels of 0.5" x 0.4": 25 - 5 + 2.5 log10(0.2)."""
     image = Image([[100.0, 0.0, -3.0]], variance=[[100.0, 1.0, 1.0]]).replace(

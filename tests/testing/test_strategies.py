@@ -25,6 +25,7 @@ def test_an_image_is_itself() -> None:
     assert_same_image(IMAGE, IMAGE.replace(array=IMAGE.array.copy()))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -45,6 +46,7 @@ def test_another_shape_is_a_difference_too() -> None:
         assert_same_image(Image((1, 2)), Image((2, 1)))
 
 
+@pytest.mark.quick
 def test_the_public_names_exist_are_documented_and_sorted() -> None:
     assert testing.__all__ == sorted(testing.__all__)
     assert all(getattr(testing, name).__doc__ for name in testing.__all__)

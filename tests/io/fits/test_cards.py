@@ -49,6 +49,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("line", [*MEANINGS, *BROKEN])
 def test_a_line_means_what_it_should(line: str) -> None:
     (card,) = parse_cards(line.ljust(80))
@@ -88,6 +89,7 @@ def test_numbers_keep_their_comments() -> None:
     assert len(cut) == 80
 
 
+@pytest.mark.quick
 def test_values_stand_where_the_fixed_format_wants_them() -> None:
     assert format_card(Card("SIMPLE", True, "")).rstrip() == "SIMPLE  =                    T"
     assert format_card(Card("A", 5e-324, "")).rstrip() == "A       =             5.0E-324"

@@ -35,6 +35,7 @@ def named(array: np.ndarray, name: str, **cards: object) -> fits.ImageHDU:
     return fits.ImageHDU(array, fits.Header(cards), name=name)
 
 
+@pytest.mark.quick
 def test_the_first_image_is_the_default(tmp_path: Path) -> None:
     path = written(
         tmp_path / "a.fits",
@@ -90,6 +91,7 @@ def test_a_table_is_no_image(tmp_path: Path) -> None:
         open_source(path, hdu="all")
 
 
+@pytest.mark.quick
 def test_flags_and_variance_belong_to_the_image_before_them(tmp_path: Path) -> None:
     mask, variance = (PIXELS % 3 == 0).astype(np.uint8) * 5, PIXELS + 0.5
     path = written(
@@ -139,6 +141,7 @@ def test_bits_are_known_by_their_names(tmp_path: Path) -> None:
     assert read(path).mask.tolist() == [[8, 1, 9, 0]]
 
 
+@pytest.mark.quick
 def test_planes(tmp_path: Path) -> None:
     cube = np.stack([PIXELS, PIXELS + 100])
     one = written(tmp_path / "one.fits", fits.PrimaryHDU(cube[:1]))
@@ -158,6 +161,7 @@ def test_planes(tmp_path: Path) -> None:
     assert np.array_equal(read(packed, plane=1).array, PIXELS + 100)
 
 
+@pytest.mark.quick
 def test_blank_pixels_are_flagged_and_integers_stay(make, tmp_path: Path) -> None:
     plain = read(make.image(("BLANK", 5)))
     assert plain.dtype == np.int16
@@ -180,6 +184,7 @@ def test_nan_is_no_data_unless_the_mask_says_more(tmp_path: Path) -> None:
     assert read(write(image, tmp_path / "b.fits")).mask.tolist() == [[0, 4, 16, 0]]
 
 
+@pytest.mark.quick
 def test_scaled_integers_keep_their_digits(make) -> None:
     assert read(make.image(("BSCALE", 0.1))).dtype == np.float32
     assert read(make.image(("BZERO", 1e9))).dtype == np.float64, "float32 could not tell neighbours apart"
@@ -206,6 +211,7 @@ def test_flags_that_were_cut_off_are_missed(pack, tmp_path: Path) -> None:
     assert read(pack(content)).mask is not None
 
 
+@pytest.mark.quick
 def test_strings_paths_bytes_and_streams(tmp_path: Path, make) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(make.image())
@@ -230,6 +236,7 @@ def test_strings_paths_bytes_and_streams(tmp_path: Path, make) -> None:
             read(nothing)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
 def test_compression_is_recognised_by_content(tmp_path: Path, make, pack) -> None:
     path = tmp_path / "no suffix at all"
@@ -244,6 +251,7 @@ def test_compression_is_recognised_by_content(tmp_path: Path, make, pack) -> Non
             assert np.array_equal(source.select((0, 4, *rows)).array, PIXELS[slice(*rows)])
 
 
+@pytest.mark.quick
 def test_raw_describes_uncompressed_pixels(tmp_path: Path, make) -> None:
     path = tmp_path / "a.fits"
     path.write_bytes(make.image(("BZERO", 32768), ("BLANK", 7)))
@@ -270,6 +278,7 @@ def test_raw_and_the_first_pixels_are_checked(tmp_path: Path) -> None:
     assert read(path, checksum=False).array[0, 1] == 0
 
 
+@pytest.mark.quick
 def test_a_source_notices_that_its_file_was_replaced(tmp_path: Path) -> None:
     path = write(Image(PIXELS), tmp_path / "a.fits")
     source = open_source(path)
@@ -306,6 +315,7 @@ def test_a_scale_in_ltm_is_kept_but_never_hides_the_window(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.quick
 def test_layout_cards_of_the_user_are_rebuilt(tmp_path: Path) -> None:
     wrong = {
         "SIMPLE": False,

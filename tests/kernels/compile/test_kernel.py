@@ -68,6 +68,7 @@ def place(tmp_path):
     return Place(tmp_path)
 
 
+@pytest.mark.quick
 def test_the_second_process_hits(place):
     assert place.run() == {"value": 42.0, "hits": 0, "warnings": []}
     assert place.run() == {"value": 42.0, "hits": 1, "warnings": []}

@@ -121,6 +121,7 @@ def case(rng, n, source, kind, given):
     return raw, masters, masks, variances
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("source", "kind"), KINDS, ids=lambda k: np.dtype(k).name)
 @pytest.mark.parametrize("n", LENGTHS)
 def test_kernel_equals_its_twin(source, kind, n):
@@ -155,6 +156,7 @@ def test_the_kernel_knows_the_flags_of_the_records():
     )
 
 
+@pytest.mark.quick
 def test_where_a_run_is_cut_does_not_matter():
     rng = np.random.default_rng(5)
     n = 3 * pixels.BLOCK_PIXELS

@@ -23,6 +23,7 @@ def test_above_the_limit_the_quantiles_of_a_normal_deviate_are_poisson(rate: flo
     assert np.abs(np.log(norm.sf(np.abs(normals[first])) / np.minimum(true, 1 - true)))[tail].max() < 0.25
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("rate", [1e-6, 0.3, 1.0, 7.9, 15.99])
 def test_below_it_the_distribution_function_is_exact(rate: float) -> None:
     uniforms = np.concatenate([np.linspace(0, 1, 20_001)[:-1], [1 - 2**-53]])
@@ -32,6 +33,7 @@ def test_below_it_the_distribution_function_is_exact(rate: float) -> None:
     assert out[-1] < 80
 
 
+@pytest.mark.quick
 def test_rates_of_every_kind_side_by_side() -> None:
     rates = np.array([-3.0, 0.0, 5.0, 100.0, 5.0, 1e12], np.float32)
     out = np.empty_like(rates)

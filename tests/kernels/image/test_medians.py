@@ -27,6 +27,7 @@ def filtered_good(array: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (7, 7), (1, 9), (7, 1), (11, 11)])
 @pytest.mark.parametrize("shape", [(40, 300), (20, 7), (3, 2), (1, 1), (1, 40), (40, 1)])
@@ -70,6 +71,7 @@ def test_a_block_is_cut_out_of_the_mirrored_plane(corner: tuple[int, int]) -> No
     assert np.array_equal(out, whole[40 + corner[0] :, 40 + corner[1] :][:6, :9])
 
 
+@pytest.mark.quick
 def test_the_curvature_is_that_of_quartered_pixels() -> None:
     frame = np.random.default_rng(2).normal(0, 1, (30, 40))
     quarters = np.kron(np.pad(frame, 1, mode="symmetric"), np.ones((2, 2)))

@@ -28,6 +28,7 @@ def test_they_are_normal_and_independent() -> None:
     assert abs(tail - 63.3) < 5 * np.sqrt(63.3)
 
 
+@pytest.mark.quick
 def test_radius_and_angle_are_those_of_the_bits() -> None:
     bits = np.array([0, 1, 2**31, 2**32 - 1, 12345678], np.uint32)
     angles = np.linspace(0, 2**32 - 1, 5 * 9).astype(np.uint32).reshape(9, 5)

@@ -51,6 +51,7 @@ def test_a_bracket_that_misses_falls_back_to_the_exact_rank() -> None:
     assert order.at(150_000) == np.sort(array)[150_000]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [0, 1, 7, 255, 256, 257, 5000])
 def test_collect_counts_and_copies(dtype: type, size: int) -> None:
@@ -107,6 +108,7 @@ def test_histogram(array: np.ndarray) -> None:
     assert np.array_equal(counts.sum(axis=0), np.bincount(array, minlength=65536))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", ["f4", "f8", "u2", "i4"])
 def test_good_values_leave_out_masked_and_non_finite(dtype: str) -> None:
     array = np.arange(12).reshape(3, 4).astype(dtype)
@@ -147,6 +149,7 @@ def twin_block(array: np.ndarray, bad: np.ndarray) -> list[float]:
     return [pixels.size, kept.mean(), kept.std(), (pixels - median > limit).mean(), len(found), scatter]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_block_table_is_its_twin(dtype: type) -> None:
     rng = np.random.default_rng(5)

@@ -25,6 +25,7 @@ def off_by(found: np.ndarray, true: np.ndarray) -> float:
     return float((np.abs(found - true) / np.spacing(np.abs(true).astype(np.float32))).max())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("base", [np.e, 2.0, 10.0, 1000.0])
 def test_logarithms(base: float) -> None:
     x = np.concatenate([NORMAL, np.linspace(0.5, 2.0, 10001, dtype=np.float32)])
@@ -36,6 +37,7 @@ def test_logarithms(base: float) -> None:
     assert np.isnan(run(logarithms, ODD, 0.0, 1.0)).all()
 
 
+@pytest.mark.quick
 def test_offset_logarithms_are_exact_near_the_origin() -> None:
     x = np.concatenate([np.geomspace(1e-12, 1e30, 5001), -np.geomspace(1e-12, 0.99, 501)]).astype(np.float32)
     found, true = run(offset_logarithms, x, 0.0, 1.0, 0.0, 1.0), np.log1p(x.astype(float))
@@ -47,6 +49,7 @@ def test_offset_logarithms_are_exact_near_the_origin() -> None:
     ).all()
 
 
+@pytest.mark.quick
 def test_inverse_sinhs() -> None:
     x = np.concatenate([NORMAL[NORMAL < 1e38], np.linspace(0.4, 0.6, 5001, dtype=np.float32)])
     found = run(inverse_sinhs, x, 1.0)
@@ -56,6 +59,7 @@ def test_inverse_sinhs() -> None:
     assert np.isnan(run(inverse_sinhs, ODD[4:], 1.0)).all() and (run(inverse_sinhs, ODD[:2], 1.0) == 0).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("exponent", [0.1, 0.7, 1.0, 1.7, 3.0, 12.0])
 def test_powers(exponent: float) -> None:
     with np.errstate(over="ignore"):

@@ -117,6 +117,7 @@ def test_the_bytes_do_not_depend_on_tiles_threads_or_blocks(dtype, monkeypatch, 
     assert expected.rejected_high.any() and expected.rejected_low.any()
 
 
+@pytest.mark.quick
 def test_one_outlier_in_three_frames_goes():
     rng = np.random.default_rng(2)
     frames = [rng.poisson(100, (2, 500)).astype("f4") for _ in range(3)]

@@ -326,7 +326,7 @@ def simulated(count, pixels, seed):
 
 
 @every_rule
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 25])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 8, 25])
 @pytest.mark.parametrize("dtype", ["f4", "f8", "u2"])
 def test_rules_equal_their_twin(name, options, count, dtype):
     values, rng = simulated(count, 130, count)

@@ -81,6 +81,7 @@ def test_blocks_sort_zeros_and_ones_by_the_same_comparators(
     assert line == sorted(line)
 
 
+@pytest.mark.quick
 @given(st.integers(1, 150))
 def test_an_order_of_use_keeps_every_comparator_in_its_turn(count: int) -> None:
     comparators, ordered = sorting_network(count), in_order_of_use(sorting_network(count))
@@ -102,7 +103,7 @@ def test_a_sorter_sorts_every_lane(kind: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8"])
-@pytest.mark.parametrize("count", [1, 2, 5, 25, MOST_STRAIGHT + 7])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(5, marks=pytest.mark.quick), 25, MOST_STRAIGHT + 7])
 def test_an_ordered_sorter_says_where_each_value_comes_from(kind: str, count: int) -> None:
     tile = tile_of(kind, count)
     source, expected = tile.copy(), np.sort(tile, axis=0)

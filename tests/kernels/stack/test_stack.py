@@ -257,7 +257,7 @@ def simulated(count, pixels, dtype, seed):
 
 
 @pytest.mark.parametrize(("rule", "options"), RULES, ids=lambda v: v if isinstance(v, str) else None)
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 25])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 8, 25])
 def test_rules_equal_their_twin(rule, options, count):
     if rule == "minmax" and count <= 4:
         options = {"low": 0, "high": 0.4}
@@ -341,7 +341,7 @@ def test_ccd_clip_of_scaled_frames_uses_the_noise_of_each(rule, options, weighte
 @pytest.mark.parametrize("center", ["median", "mean"])
 @pytest.mark.parametrize("keep", [0, 4])
 @pytest.mark.parametrize("rule", ["sigma_clip", "ccd_clip", "cr_reject"])
-@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("scaled", [False, pytest.param(True, marks=pytest.mark.quick)])
 def test_rules_that_know_the_frame_of_a_value(rule, center, keep, scaled):
     rng = np.random.default_rng(8)
     scale, zero = [1.0, 0.5, 2.0, 4.0, 0.25, 1.5], [0.0, 3.0, -2.0, 0.0, 1.0, 5.0]
@@ -394,6 +394,7 @@ def test_noise_by_frame_of_the_wrong_length_or_kind():
         ccdfx.sigma_clip(scaled=1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("rule", "options"), RULES, ids=lambda v: v if isinstance(v, str) else None)
 def test_weights_never_enter_the_rejection(rule, options):
     frames = simulated(9, 200, "f4", 11)
@@ -453,6 +454,7 @@ def test_efficiency_of_the_median(count):
     assert count * medians.var() == pytest.approx(median_efficiency(count), rel=0.015)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("rank", "count"), [(1, 1), (1, 2), (1, 5), (25, 25), (2, 4), (10, 20)])
 def test_efficiency_of_a_rank(rank, count):
     rng = np.random.default_rng(count)
@@ -482,7 +484,9 @@ def combined(frames, average, **more):
 
 
 @pytest.mark.parametrize("even", ["middle", "lower", "lower of two"])
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 9, 25, 100, 159, 160, 161, 202, 203])
+@pytest.mark.parametrize(
+    "count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 6, 9, 25, 100, 159, 160, 161, 202, 203]
+)
 def test_a_median_of_integers_is_that_of_floats_to_the_last_bit(count, even):
     """Unsigned 16-bit frames have a kernel of their own; float32 frames of the same numbers go through the other."""
     rng = np.random.default_rng(count)
@@ -607,6 +611,7 @@ def test_frames_averaged_where_they_lie_give_what_gathered_ones_do(count, kind, 
         assert ccdfx.stack(frames, reject=None, average=average).flags[0, 5] == 16 | 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("pixels", [1, 31, 63, 64, 65, 100])
 @pytest.mark.parametrize("kind", ["u2", "f4"])
 def test_plain_averages_of_images_of_few_pixels(kind, pixels):
@@ -618,6 +623,7 @@ def test_plain_averages_of_images_of_few_pixels(kind, pixels):
         assert (got.count == 4).all() and not got.flags.any()
 
 
+@pytest.mark.quick
 def test_a_value_that_is_missing_changes_nothing_in_its_neighbours():
     rng = np.random.default_rng(9)
     frames = rng.normal(1000, 30, (9, 3, 200)).astype("f4")

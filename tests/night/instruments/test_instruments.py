@@ -75,6 +75,7 @@ def test_condition(test, value, holds):
     assert Condition("KEY", test).holds(header) is holds
 
 
+@pytest.mark.quick
 def test_shipped_instruments():
     assert [item.name for item in builtin_instruments()] == ["eso", "iraf", "nickel", "sbig"]
     assert all(item.description for item in builtin_instruments())
@@ -82,6 +83,7 @@ def test_shipped_instruments():
         assert pickle.loads(pickle.dumps(item)) == item
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
@@ -204,6 +206,7 @@ def test_a_chip_with_several_outputs_is_refused_with_the_reason():
     assert "several outputs" in facts(eso_header(**{"ESO DET OUTPUTS": 4}))["problem"]
 
 
+@pytest.mark.quick
 def test_a_camera_goes_before_a_convention_and_literals_before_patterns():
     header = Header({"INSTRUME": "My Camera", "SWCREATE": "MaxIm DL", "IMAGETYP": "LIGHT"})
     mine = read_instrument(MINE)
@@ -220,6 +223,7 @@ def test_two_equal_matches_are_an_error_that_names_both():
         match_instrument(Header({"INSTRUME": "My Camera"}), [read_instrument(MINE), other])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "words"),
     [

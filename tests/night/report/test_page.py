@@ -132,6 +132,7 @@ def page(facts, output, **options):
     return Page(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.quick
 def test_the_page_stands_alone(night):
     made = page(*night)
     assert not made.tags("script")
@@ -161,6 +162,7 @@ def test_people_who_do_not_see_get_words(night):
     assert all(attrs["scope"] in ("row", "col") for attrs in heads)
 
 
+@pytest.mark.quick
 def test_it_says_what_there_was(night):
     text = page(*night).text
     for words in (

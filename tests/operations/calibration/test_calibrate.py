@@ -27,6 +27,7 @@ def master(image: Image) -> Master:
     return Master(image, "master.fits", "0" * 64)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("raw", "bias", "dtype"),
     [
@@ -47,11 +48,13 @@ def test_wide_integers_keep_their_last_digit():
     assert found.array[0, 0] == 2**24
 
 
+@pytest.mark.quick
 def test_masters_come_as_image_array_or_master():
     for bias in (ONES, Image(ONES), master(Image(ONES))):
         np.testing.assert_array_equal(subtract_bias(ONES, bias=bias).array, 0)
 
 
+@pytest.mark.quick
 def test_variances_of_differences_add():
     image = Image(ONES * 9, variance=ONES * 4)
     assert (subtract_bias(image, bias=Image(ONES, variance=ONES * 2)).variance == 6).all()
@@ -177,6 +180,7 @@ def test_variance_is_the_ccd_equation():
     assert add_variance(np.ones((1, 1), np.uint16), noise=poisson_noise()).dtype == np.uint16
 
 
+@pytest.mark.quick
 def test_calibrate_takes_all_at_once():
     raw = Image(np.array([[1000, 60000, 500]], np.uint16), {"BUNIT": "adu", "EXPTIME": 30, "FILTER": "V"})
     found = calibrate(

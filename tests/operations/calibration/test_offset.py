@@ -13,6 +13,7 @@ FULL = Image([[2.0, 5.0, 7.0, -9.0]], mask=[[0, 0, 0, 1]])
 PART = FULL.select((1, 4, 0, 1))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("statistic", "first"),
     [(4, 1.0), (-4.5, 9.5), ("min", 0.0), ("minp1", 1.0), ("gmin", 3.0), ("gminp1", 4.0)],
@@ -36,6 +37,7 @@ def test_integers_never_wrap_and_large_ones_stay_exact():
     assert offset(np.array([[2**31 - 1, 0]], np.int32), statistic="minp1").array.tolist() == [[2**31, 1]]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("statistic", "level"),
     [

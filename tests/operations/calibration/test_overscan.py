@@ -31,6 +31,7 @@ def frame(
     return (np.rint(array) if np.dtype(dtype).kind in "ui" else array).astype(dtype), level
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("statistic", ["mean", "median", "min", "max", np.mean])
 def test_every_side_is_removed_exactly(side, statistic):
@@ -99,6 +100,7 @@ def test_a_line_without_a_good_pixel_needs_a_fit():
     np.testing.assert_allclose(short.array[:5], array[:5] - level[5], atol=0.05)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("function", "order", "degree"),
     [("legendre", 1, 0), ("legendre", 4, 3), ("chebyshev", 2, 1), ("spline", 1, 3), ("spline1", 1, 1)],

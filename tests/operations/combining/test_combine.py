@@ -42,6 +42,7 @@ class Rows:
 # ---- kinds of frames ----
 
 
+@pytest.mark.quick
 def test_images_arrays_and_sources_mix():
     frames = noisy(4)
     mixed = [frames[0], ccdfx.Image(frames[1]), Rows(frames[2]), np.ma.MaskedArray(frames[3])]
@@ -141,6 +142,7 @@ def test_raw_pixels_with_scale_and_blank_are_decoded_as_read_does(tmp_path, stor
     assert got.value.dtype == expected.value.dtype
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("stored", ["u1", "<i2", "<u2", "<i4", "<f4", "<f8", ">i2", ">f8"])
 def test_raw_pixels_of_either_byte_order_are_those_in_memory(tmp_path, stored):
     frames = [(frame * 100 % 250).astype(stored) for frame in noisy(3, shape=(40, 30))]
@@ -201,6 +203,7 @@ def test_results_are_read_only_and_pickle():
     assert copy.array.tobytes() == result.value.tobytes()
 
 
+@pytest.mark.quick
 def test_stack_and_combine_agree():
     frames = [ccdfx.Image(frame, variance=np.full(SHAPE, 400.0)) for frame in noisy(6)]
     frames[0] = frames[0].replace(array=np.full(SHAPE, np.nan, "f4"))
@@ -267,6 +270,7 @@ def test_working_type():
         assert ccdfx.combine(noisy(2, dtype=dtype), reject=None).dtype == np.dtype(expected)
 
 
+@pytest.mark.quick
 def test_a_thousand_sigma_hit_in_one_of_five_goes_by_default():
     frames = noisy(5)
     frames[3][2, 2] += 20_000
@@ -292,6 +296,7 @@ def test_the_default_costs_little_on_clean_data(count):
     assert result.value.std() * math.sqrt(count) < 1.12
 
 
+@pytest.mark.quick
 def test_scale_and_zero_as_numbers():
     frames = [np.full(SHAPE, 12.0), np.full(SHAPE, 40.0)]
     result = ccdfx.combine(frames, reject=None, scale=[2.0, 4.0], zero=[1.0, 3.0])
@@ -345,6 +350,7 @@ def test_weights():
 # ---- variance ----
 
 
+@pytest.mark.quick
 def test_variance_is_propagated_when_all_frames_have_one():
     images = [
         ccdfx.Image(f, variance=np.full(SHAPE, v)) for f, v in zip(noisy(3), (1.0, 4.0, 7.0), strict=True)
@@ -447,6 +453,7 @@ def test_variance_of_a_weighted_mean_matches_the_scatter():
 # ---- header ----
 
 
+@pytest.mark.quick
 def test_header_is_that_of_the_first_frame():
     images = [
         ccdfx.Image(f, {"OBJECT": name, "EXPTIME": time})
@@ -468,6 +475,7 @@ def test_header_is_that_of_the_first_frame():
 GOOD = [np.ones((2, 3)), np.ones((2, 3))]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("frames", "options", "error", "text"),
     [
@@ -537,6 +545,7 @@ def test_rules_refuse_nonsense(make, options):
         make().configure(**options)
 
 
+@pytest.mark.quick
 def test_rules_are_values():
     rule = ccdfx.sigma_clip(low=2.5)
     assert pickle.loads(pickle.dumps(rule)) == rule != ccdfx.sigma_clip()
@@ -571,6 +580,7 @@ def test_memory_too_small_for_a_row():
 # ---- limits on raw values ----
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", ["u2", "i4", "f4", "f8", ">i2"])
 def test_limits_leave_values_out_before_they_are_scaled(dtype):
     values = np.array([[[10, 20]], [[30, 20]], [[99, 99]], [[5, 7]]], dtype)

@@ -102,6 +102,7 @@ def pixels(values, variances, dtype="f8"):
     ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("variances", "mean", "variance"),
     [

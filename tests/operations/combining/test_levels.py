@@ -47,6 +47,7 @@ class Windows:
 # ---- what a level is ----
 
 
+@pytest.mark.quick
 def test_levels_are_values():
     which = ccdfx.level("mode", section=(0, 10, 5, 9), sampled=True)
     assert repr(which) == "level('mode', section='[1:10,6:9]', sampled=True)"
@@ -109,6 +110,7 @@ def test_spread_and_location_bring_frames_to_one_contrast_and_one_sky():
     np.testing.assert_allclose(together(frames, scale="spread", zero="location"), first, rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_scale_by_exposure():
     frames = [ccdfx.Image(np.full(SHAPE, 10.0 * t), {"EXPTIME": t}) for t in (5.0, 10.0, 20.0)]
     assert np.all(together(frames, scale="exposure") == 50)
@@ -206,6 +208,7 @@ def weighted(frames, values):
     return np.average([frame.array for frame in frames], axis=0, weights=values)
 
 
+@pytest.mark.quick
 def test_weights_from_exposure_keyword_and_statistic():
     headers = [{"EXPTIME": 10, "WT": 1.0}, {"EXPTIME": 30, "WT": 0.0}, {"EXPTIME": 20, "WT": 2.5}]
     frames = sky(3, headers=headers)

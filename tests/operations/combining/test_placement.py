@@ -25,6 +25,7 @@ def windows(scene, corners, size=(20, 30)):
     return [scene[y : y + size[0], x : x + size[1]].copy() for x, y in corners]
 
 
+@pytest.mark.quick
 def test_a_union_gives_the_scene_back_and_says_where_nothing_is():
     scene, corners = sky(), [(0, 0), (25, 5), (10, 15)]
     result = ccdfx.stack(windows(scene, corners), offsets=corners, reject=None)
@@ -35,6 +36,7 @@ def test_a_union_gives_the_scene_back_and_says_where_nothing_is():
     assert result.count[17, 27] == 3 and result.count[0, 54] == 0
 
 
+@pytest.mark.quick
 def test_an_intersection_is_what_all_have():
     scene, corners = sky(), [(3, 4), (8, 0), (0, 9)]
     result = ccdfx.stack(windows(scene, corners), offsets=placed(corners, extent="intersection"), reject=None)

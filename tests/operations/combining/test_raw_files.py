@@ -42,6 +42,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.quick
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
 @pytest.mark.parametrize("spare", [0, len(LEVELS)])
 def test_the_result_is_the_same_whether_files_stay_open_or_not(paths, spare, monkeypatch) -> None:
@@ -63,6 +64,7 @@ def replaced(path: Path) -> None:
     ccdfx.write(ccdfx.Image(np.zeros((50, 40), np.uint16)), path, overwrite=True)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("spare", [0, len(LEVELS)])
 @pytest.mark.parametrize("change", [cut, touched, replaced])
 def test_what_changed_before_it_was_read_is_an_error(paths, spare, change, monkeypatch) -> None:

@@ -30,6 +30,7 @@ def hit(count=7, seed=0):
 # ---- which frames, and for how long ----
 
 
+@pytest.mark.quick
 def test_the_frames_that_were_rejected_are_known():
     frames = hit(11)
     result = ccdfx.stack(frames, follow=True)
@@ -51,6 +52,7 @@ def test_nothing_is_followed_unless_asked():
         ccdfx.stack(noisy(3)).rejected_in(0)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("times", [[10.0] * 7, [1.0, 2, 4, 8, 16, 32, 64]])
 def test_exposure_is_that_of_the_survivors(times):
     frames = [ccdfx.Image(frame, header={"EXPTIME": time}) for frame, time in zip(hit(), times, strict=True)]
@@ -126,6 +128,7 @@ def greatest(values):
     return values.filled(-np.inf) == values.filled(-np.inf).max(axis=0)
 
 
+@pytest.mark.quick
 def test_a_rule_in_python_has_the_rights_of_a_compiled_one():
     frames = noisy(6)
     expected = ccdfx.stack(frames, reject=ccdfx.minmax(low=0, high=1), average=ccdfx.median(), follow=True)
@@ -167,6 +170,7 @@ def test_a_rule_cannot_change_its_values():
 # ---- averages in Python ----
 
 
+@pytest.mark.quick
 def test_an_average_in_python():
     frames = hit()
     expected = ccdfx.stack(frames, average=ccdfx.mean())
@@ -220,6 +224,7 @@ def grown(radius, **options):
     return ccdfx.mad_clip(grow=radius, **options)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("radius", "pixels"), [(0, 1), (0.5, 1), (1, 5), (1.5, 9), (2, 13)])
 def test_the_neighbours_in_the_same_frame_go_too(radius, pixels):
     frames = [np.full(SHAPE, 100.0) + j for j in range(7)]

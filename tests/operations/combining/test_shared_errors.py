@@ -14,6 +14,7 @@ def frames(count, variance=90.0):
     return [ccdfx.Image(np.full(SHAPE, 100.0), variance=np.full(SHAPE, variance)) for _ in range(count)]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("average", "expected"),
     [

@@ -26,6 +26,7 @@ def sky(seed=1, shape=(60, 70), dtype=np.float32):
     return array.astype(dtype), places
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("by", "value"),
     [
@@ -40,6 +41,7 @@ def test_what_is_put_in(by, value):
     assert done.mask.tolist() == [[0, 0, 0, 0, Flag.OUTLIER]]
 
 
+@pytest.mark.quick
 def test_mask_flags_and_replaces_nothing():
     image = Image(np.array([[1, 9]], np.uint16), mask=[[1, 1]])
     done = replace(image, where=[[0, 1]], by="mask", flag="cosmic_ray")

@@ -108,6 +108,7 @@ def test_replacing_gives_the_surroundings_and_their_variance(field: SimpleNamesp
             assert cleaned.variance[y, x] == pytest.approx(np.median(variance[box][~rays[box]]), rel=1e-5)
 
 
+@pytest.mark.quick
 def test_integers_stay_unless_they_are_replaced() -> None:
     array = np.full((20, 20), 1000, np.uint16)
     array[10, 10] = 9000
@@ -212,6 +213,7 @@ def test_no_noise_no_rays() -> None:
     assert not rays_of(Image(array, variance=np.zeros((40, 40)))).any()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "word"),
     [

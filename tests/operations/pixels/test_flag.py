@@ -12,6 +12,7 @@ from ccdfx.records.history import Master
 from ccdfx.records.image import Image
 
 
+@pytest.mark.quick
 def test_saturation_is_at_or_above_the_level():
     image = mask_saturated(Image(np.array([[99, 100, 101]], np.uint16), mask=[[1, 1, 0]]), saturation=100)
     np.testing.assert_array_equal(image.mask, [[1, 5, 4]])
@@ -33,6 +34,7 @@ def test_nan_and_infinities_are_no_data():
 FLAGS = np.array([[0, 1, 4], [9, 0, 255]], np.uint8)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("bad_pixels", "expected"),
     [
@@ -85,6 +87,7 @@ def test_a_unit_of_the_map_does_not_matter():
     assert found.unit == "adu"
 
 
+@pytest.mark.quick
 def test_replacing_keeps_the_flags_and_leaves_good_pixels():
     rng = np.random.default_rng(3)
     array = rng.normal(100, 1, (30, 30)).astype(np.float32)

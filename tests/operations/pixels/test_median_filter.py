@@ -21,6 +21,7 @@ def test_without_bad_pixels_it_is_scipys(size: int, dtype: type) -> None:
     assert found.mask is None and found.variance is None
 
 
+@pytest.mark.quick
 def test_bad_pixels_are_in_no_median_and_keep_their_flags() -> None:
     array = np.full((20, 20), 7.0, np.float32)
     mask = np.zeros(array.shape, np.uint8)

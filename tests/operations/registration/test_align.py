@@ -123,6 +123,7 @@ def test_align_by_stars_lays_turned_frames_on_the_reference() -> None:
     )
 
 
+@pytest.mark.quick
 def test_a_shift_by_stars_is_that_of_shift() -> None:
     rng = np.random.default_rng(21)
     stars = field(rng)
@@ -158,6 +159,7 @@ def test_phase_measures_a_shift_from_structure_alone() -> None:
         align([rng.normal(0, 1, SHAPE), rng.normal(0, 1, SHAPE)], by="phase")
 
 
+@pytest.mark.quick
 def test_headers_say_the_transform() -> None:
     true = about_the_middle(rotation=12, scale=1.05)
     from ccdfx import warp

@@ -136,6 +136,7 @@ def test_hot_pixels_that_look_like_stars_do_not_outvote_stars() -> None:
     assert wrong_by(found, step) < 0.1
 
 
+@pytest.mark.quick
 def test_no_step_between_equal_pointings() -> None:
     rng = np.random.default_rng(8)
     stars, fixed = stars_of(rng, 50), hot_pixels(rng, 300)
@@ -182,6 +183,7 @@ def test_an_alignment_error_is_of_the_family_and_can_be_pickled() -> None:
     assert isinstance(error, CcdfxError) and isinstance(pickle.loads(pickle.dumps(error)), AlignmentError)
 
 
+@pytest.mark.quick
 def test_failures_are_results_and_keep_their_place() -> None:
     rng = np.random.default_rng(12)
     stars = stars_of(rng, 50)
@@ -273,6 +275,7 @@ def test_frames_without_a_good_pixel_are_refused_politely() -> None:
         measure_shift(nothing, reference=nothing)
 
 
+@pytest.mark.quick
 def test_gradient_sums_equal_their_twin() -> None:
     rng = np.random.default_rng(17)
     template, image = rng.normal(0, 1, (2, 30, 31))

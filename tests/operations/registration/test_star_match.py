@@ -82,6 +82,7 @@ def test_the_refusal_states_the_odds() -> None:
         match_stars(rng.uniform(0, 300, (40, 2)), reference=rng.uniform(0, 300, (30, 2)), name="night3")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_few_stars_prove_nothing(count: int) -> None:
     stars = np.random.default_rng(4).uniform(0, 100, (count, 2))
@@ -123,6 +124,7 @@ def test_the_detectors_own_pattern_does_not_outvote_the_stars() -> None:
     assert found.rotation == pytest.approx(2.0, abs=0.01) and found.matched == 30
 
 
+@pytest.mark.quick
 def test_tables_are_ordered_by_their_flux_and_weighed_by_their_noise() -> None:
     rng = np.random.default_rng(8)
     table = np.zeros(60, [(name, float) for name in ("x", "y", "flux", "snr", "fwhm")])
@@ -174,6 +176,7 @@ def test_bad_arguments_are_refused(options: dict, error: type) -> None:
         match_stars(stars, **{"reference": stars, **options})
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("model", ["shift", "similarity", "affine"])
 def test_fits_are_those_of_least_squares(model: str) -> None:
     rng = np.random.default_rng(12)
@@ -194,6 +197,7 @@ def test_fits_are_those_of_least_squares(model: str) -> None:
         assert all(loss(matrix, offset + step * direction) > least for direction in np.eye(2))
 
 
+@pytest.mark.quick
 def test_the_true_similarity_has_most_votes() -> None:
     rng = np.random.default_rng(13)
     here = rng.uniform(0, 500, 12) + 1j * rng.uniform(0, 500, 12)

@@ -51,12 +51,14 @@ def test_lanczos_weights_are_the_windowed_sinc() -> None:
     assert np.allclose(found.weights, weights / weights.sum(), atol=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("step", [0.1, 0.5, -3.3, 7.9])
 def test_the_weights_sum_to_one(kernel: str, step: float) -> None:
     assert abs(taps(step, kernel, np.dtype(np.float64)).weights.sum() - 1) < 1e-14
 
 
+@pytest.mark.quick
 def test_whole_pixels_move_exactly_with_flags_variance_and_bad_values() -> None:
     array, mask = sky(), np.zeros((61, 83), np.uint8)
     array[10, 20], mask[30, 40] = np.nan, Flag.SATURATED | Flag.USER_1
@@ -204,6 +206,7 @@ def test_bad_options_are_refused(options: dict, error: type, says: str) -> None:
         shift(sky(), **options)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (5, 6), (30, 41)])
 @pytest.mark.parametrize(("first_y", "first_x"), [(-2, -1), (0, 0), (3, -9), (-50, 50)])
@@ -227,6 +230,7 @@ def test_separable_equals_its_twin(dtype: type, shape: tuple[int, int], first_y:
     assert np.allclose(out, expected, atol=1e-4 if dtype == np.float32 else 1e-11)
 
 
+@pytest.mark.quick
 def test_fill_bad_equals_its_twin() -> None:
     rng = np.random.default_rng(4)
     array = rng.normal(0, 1, (25, 30))
@@ -249,6 +253,7 @@ def test_fill_bad_equals_its_twin() -> None:
     assert (filled[:5, :5] == -7.0).all()
 
 
+@pytest.mark.quick
 def test_spread_flags_equals_its_twin() -> None:
     rng = np.random.default_rng(6)
     mask = (rng.integers(0, 256, (9, 11)) * (rng.random((9, 11)) < 0.2)).astype(np.uint8)

@@ -95,6 +95,7 @@ def test_quarter_turns_are_those_of_numpy(quarter: int, kernel: str) -> None:
     assert turned.range == Range.whole(shape)
 
 
+@pytest.mark.quick
 def test_doing_nothing_is_the_identity() -> None:
     image = Image(sky(np.float64), {"CRPIX1": 3.0, "OBJECT": "M 13"}, range=(10, 100, 5, 75))
     same = warp(image, transform=Transform())
@@ -260,6 +261,7 @@ def test_transforms_without_an_inverse_are_refused(matrix: object, offset: objec
         Transform(matrix, offset)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("rotation", [0.0, 0.3, 90.0, 177.0, -90.0, -5.0])
 def test_a_transform_says_what_it_was_made_of(rotation: float, flip: bool) -> None:
@@ -272,6 +274,7 @@ def test_a_transform_says_what_it_was_made_of(rotation: float, flip: bool) -> No
     )
 
 
+@pytest.mark.quick
 def test_kernels_equal_their_twins() -> None:
     rng = np.random.default_rng(9)
     source = rng.normal(0, 1, (16, 18))

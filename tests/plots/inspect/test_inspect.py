@@ -38,6 +38,7 @@ def image() -> Image:
 # what there is at one place
 
 
+@pytest.mark.quick
 def test_a_place_has_value_noise_flags_and_sky(image):
     place = plots.look_at(image, x=50.2, y=39.7)
     assert (place.value, place.sigma, place.flags) == (image.array[40, 50], 3.0, ("SATURATED", "COSMIC_RAY"))
@@ -101,6 +102,7 @@ def state(image) -> State:
     return State(frames, frames)
 
 
+@pytest.mark.quick
 def test_a_click_adds_a_place_and_leaves_the_old_state_alone(state):
     after = clicked(state, Click(30, 20))
     assert state.places == () and len(after.places) == 1
@@ -197,6 +199,7 @@ class Window:
         self.figure.canvas.callbacks.process(event.name, event)
 
 
+@pytest.mark.quick
 def test_events_of_a_window_become_clicks_and_keys(image):
     window = Window([image, star(x=40.0)], titles=["first", "second"], radius=8, limits=(90, 300))
     window.click(30.0, 21.0)
@@ -230,6 +233,7 @@ def test_blinking_keeps_the_zoom_and_another_frame_does_not(image):
     assert window.axes.get_xlim() == (-0.5, 29.5)
 
 
+@pytest.mark.quick
 def test_masked_pixels_and_places_without_stars_are_drawn(image):
     window = Window(Image(np.full((20, 20), np.nan)), scaling="log")
     window.click(5, 5)
