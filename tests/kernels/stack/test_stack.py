@@ -172,16 +172,41 @@ def stacked(frames, rule, options, **more):
     return ccdfx.stack(frames, reject=reject, **more)
 
 
-def check(frames, masks, rule, options, average="mean", weights=None, scale=None, zero=None, skip_near=1e-5):
-    """Every pixel of the stack equals the twin; pixels on the edge of a limit are left out."""
+def check(frames, masks, rule, options, averages=("mean",), weights=None, scale=None, zero=None):
+    """Every pixel of each average equals the twin; pixels on the edge of a limit are left out.
+
+    Return the results, one for each average, and the number of pixels that were compared.
+    """
     images = [
         ccdfx.Image(f[None, :], mask=None if masks is None else m[None, :]) for f, m in _paired(frames, masks)
     ]
-    result = stacked(
-        images, rule, options, average=average_of(average), weights=weights, scale=scale, zero=zero
-    )
+    pixels = list(_pixels(frames, masks, rule, options, scale, zero))
+    results = [
+        stacked(images, rule, options, average=average_of(average), weights=weights, scale=scale, zero=zero)
+        for average in averages
+    ]
+    for average, result in zip(averages, results, strict=True):
+        for i, which, x, (kept, below, above) in pixels:
+            w = None if weights is None else [weights[which[j]] for j in kept]
+            expected = twin_value([x[j] for j in kept], w, average)
+            assert result.count[0, i] == len(kept), (i, x, kept)
+            rejected = int(result.rejected_low[0, i]) + int(result.rejected_high[0, i])
+            assert rejected == len(x) - len(kept), (i, x, kept)
+            if rule == "minmax" or (kept and len(set(x)) == len(x)):  # else the sides are a matter of taste
+                assert (result.rejected_low[0, i], result.rejected_high[0, i]) == (below, above), (i, x, kept)
+            scale_of_x = max([abs(v) for v in x], default=0.0)
+            assert abs(result.value[0, i] - expected) <= 3e-7 * max(abs(expected), 1e-3 * scale_of_x), (
+                i,
+                x,
+                kept,
+            )
+            assert result.flags[0, i] & 16 == (16 if not kept else 0)
+    return results, len(pixels)
+
+
+def _pixels(frames, masks, rule, options, scale, zero):
+    """The number, the frames, the values and the survivors by the twin of each pixel that is on no limit."""
     scales, zeros = scale or [1.0] * len(frames), zero or [0.0] * len(frames)
-    checked = 0
     kind = np.float64 if frames[0].dtype.itemsize > 4 - 2 * (frames[0].dtype.kind != "f") else np.float32
     for i in range(frames[0].size):
         which = [
@@ -190,27 +215,10 @@ def check(frames, masks, rule, options, average="mean", weights=None, scale=None
         x = [float(kind(float(frames[j][i]) / scales[j] - zeros[j])) for j in which]
         found = [
             twin_survivors(x, rule, {**options, **change}, len(frames), which, scales, zeros)
-            for change in _near(options, rule, skip_near)
+            for change in _near(options, rule, 1e-5)
         ]
-        if any(sorted(f[0]) != sorted(found[0][0]) for f in found):
-            continue
-        kept, below, above = found[0]
-        checked += 1
-        w = None if weights is None else [weights[which[j]] for j in kept]
-        expected = twin_value([x[j] for j in kept], w, average)
-        assert result.count[0, i] == len(kept), (i, x, kept)
-        rejected = int(result.rejected_low[0, i]) + int(result.rejected_high[0, i])
-        assert rejected == len(x) - len(kept), (i, x, kept)
-        if rule == "minmax" or (kept and len(set(x)) == len(x)):  # else the sides are a matter of taste
-            assert (result.rejected_low[0, i], result.rejected_high[0, i]) == (below, above), (i, x, kept)
-        scale_of_x = max([abs(v) for v in x], default=0.0)
-        assert abs(result.value[0, i] - expected) <= 3e-7 * max(abs(expected), 1e-3 * scale_of_x), (
-            i,
-            x,
-            kept,
-        )
-        assert result.flags[0, i] & 16 == (16 if not kept else 0)
-    return result, checked
+        if all(sorted(f[0]) == sorted(found[0][0]) for f in found):
+            yield i, which, x, found[0]
 
 
 def _near(options, rule, margin):
@@ -273,13 +281,12 @@ def test_rules_equal_their_twin(rule, options, count):
     ids=lambda v: v if isinstance(v, str) else None,
 )
 def test_every_type_of_pixel(rule, options, dtype):
-    for average in AVERAGES:
-        check(simulated(7, 140, dtype, 3), None, rule, options, average)
+    check(simulated(7, 140, dtype, 3), None, rule, options, AVERAGES)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 16, 33, 100, 200])
-@pytest.mark.parametrize("average", ["mean", "median", "lower", "lower of two", "minimum", "maximum"])
-def test_masks_nan_and_infinities(count, average):
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 16, 33, 100, 160])
+def test_masks_nan_and_infinities(count):
+    averages = [average for average in AVERAGES if average != "total"]
     rng = np.random.default_rng(count)
     frames = simulated(count, 300, "f4", count)
     masks = [(rng.random(300) < 0.3).astype(np.uint8) * 5 for _ in frames]
@@ -289,16 +296,17 @@ def test_masks_nan_and_infinities(count, average):
     for mask in masks:
         mask[0] = 2
     for rule, options in (RULES[0], RULES[3], RULES[7]):
-        result, _ = check(frames, masks, rule, options, average)
-        assert (result.value[0, 0], result.variance is None or result.variance[0, 0], result.flags[0, 0]) == (
-            0.0, result.variance is None or 0.0, 2 | 16 | (1 if count else 0) if count == 1 else 16 | 2,
-        ) or count == 1  # fmt: skip
+        results, _ = check(frames, masks, rule, options, averages)
+        for result in results:
+            assert (result.value[0, 0], result.variance is None or result.variance[0, 0], result.flags[0, 0]) == (
+                0.0, result.variance is None or 0.0, 2 | 16 | (1 if count else 0) if count == 1 else 16 | 2,
+            ) or count == 1  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_stack_equals_the_twin(data):
-    count = data.draw(st.integers(1, 14))
+    count = data.draw(st.integers(1, 9))  # other tests compile these too
     rule, options = data.draw(st.sampled_from(RULES))
     if rule == "minmax" and count <= 4:
         options = {"low": 0, "high": 0.4}
@@ -317,7 +325,7 @@ def test_any_stack_equals_the_twin(data):
     )
     masks = [np.array(row) // 5 * 3 for row in bad] if data.draw(st.booleans()) else None
     average = data.draw(st.sampled_from(AVERAGES))
-    check([np.array(row, dtype=dtype) for row in values], masks, rule, options, average)
+    check([np.array(row, dtype=dtype) for row in values], masks, rule, options, [average])
 
 
 @pytest.mark.parametrize(
@@ -361,7 +369,7 @@ def test_rules_that_know_the_frame_of_a_value(rule, center, keep, scaled):
             "sensitivity": [0.0, 0.01, 0.02, 0.0, 0.05, 0.03],
         }  # fmt: skip
     masks = list((rng.random((6, 200)) < 0.1).astype(np.uint8))
-    result, checked = check(frames, masks, rule, options, scale=scale, zero=zero)
+    (result,), checked = check(frames, masks, rule, options, scale=scale, zero=zero)
     assert checked > 180 and result.rejected_high.any()
 
 
@@ -485,7 +493,7 @@ def combined(frames, average, **more):
 
 @pytest.mark.parametrize("even", ["middle", "lower", "lower of two"])
 @pytest.mark.parametrize(
-    "count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 6, 9, 25, 100, 159, 160, 161, 202, 203]
+    "count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 6, 9, 25, 100, 128, 129, 160]
 )
 def test_a_median_of_integers_is_that_of_floats_to_the_last_bit(count, even):
     """Unsigned 16-bit frames have a kernel of their own; float32 frames of the same numbers go through the other."""
@@ -573,7 +581,7 @@ def test_the_variance_of_large_values_with_little_scatter(kind):
 @pytest.mark.parametrize("scatter", [0, 1, 300])
 def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
     rng = np.random.default_rng(8)
-    frames = [rng.normal(30000, scatter, (2, 90)).astype("u2") for _ in range(170)]
+    frames = [rng.normal(30000, scatter, (2, 90)).astype("u2") for _ in range(160)]
     got = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
     np.testing.assert_array_equal(got.array, np.median(frames, axis=0))
 
