@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 
@@ -12,12 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ccdfx
-from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, trimmed_efficiency
+from ccdfx.estimators.order_statistics import median_efficiency
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
-
-# ---- the twin: lists, no ranks, no lanes ----
 
 
 def twin_keep(keep, n):
@@ -250,7 +247,11 @@ RULES = [
     ("cr_reject", {"high": 2.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.01, "center": "mean", "keep": -1}),
     ("ccd_clip", {"low": 1.0, "high": 1.0, "gain": 2.0, "readnoise": 8.0, "sensitivity": 0.0, "keep": 3}),
 ]  # fmt: skip
+
+
 AVERAGES = ["mean", "median", "total", "lower", "lower of two", "minimum", "maximum"]
+
+
 DTYPES = ["u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4", "f8", ">i2", ">f4"]
 
 
@@ -373,35 +374,6 @@ def test_rules_that_know_the_frame_of_a_value(rule, center, keep, scaled):
     assert checked > 180 and result.rejected_high.any()
 
 
-def test_noise_by_header_keyword():
-    rng = np.random.default_rng(0)
-    arrays = [rng.normal(100, 20, (5, 40)).astype("f4") for _ in range(4)]
-    gains, readnoises = [1.0, 2.0, 4.0, 0.5], [3.0, 5.0, 7.0, 9.0]
-    frames = [
-        ccdfx.Image(a, {"GAIN": g, "RDNOISE": r}) for a, g, r in zip(arrays, gains, readnoises, strict=True)
-    ]
-    expected = ccdfx.stack(frames, reject=ccdfx.ccd_clip(gain=gains, readnoise=readnoises))
-    got = ccdfx.stack(frames, reject=ccdfx.ccd_clip(gain="gain", readnoise="RDNOISE"))
-    assert got.value.tobytes() == expected.value.tobytes() and expected.rejected_high.any()
-    bad = [*frames[:3], frames[3].replace(header={"GAIN": 1.0})]
-    with pytest.raises(ccdfx.ArgumentError, match=r"frames\[3\]: must have the header keyword RDNOISE"):
-        ccdfx.combine(bad, reject=ccdfx.ccd_clip(gain="GAIN", readnoise="RDNOISE"))
-    with pytest.raises(ccdfx.ArgumentError, match=r"GAIN of frames\[3\]"):
-        zero = frames[3].replace(header={"GAIN": 0.0, "RDNOISE": 1.0})
-        ccdfx.combine([*frames[:3], zero], reject=ccdfx.cr_reject(gain="GAIN"))
-
-
-def test_noise_by_frame_of_the_wrong_length_or_kind():
-    frames = [np.ones((2, 2))] * 3
-    with pytest.raises(ccdfx.ArgumentError, match="gain: must be one for each of the 3 frames"):
-        ccdfx.combine(frames, reject=ccdfx.ccd_clip(gain=[1.0, 2.0]))
-    for gain in ([1.0, -1.0, 2.0], [], "", [1.0, "x"], math.nan):
-        with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError), match="gain"):
-            ccdfx.ccd_clip(gain=gain)
-    with pytest.raises(ccdfx.ArgumentTypeError, match="scaled"):
-        ccdfx.sigma_clip(scaled=1)
-
-
 @pytest.mark.quick
 @pytest.mark.parametrize(("rule", "options"), RULES, ids=lambda v: v if isinstance(v, str) else None)
 def test_weights_never_enter_the_rejection(rule, options):
@@ -434,213 +406,3 @@ def test_with_weights_the_first_of_equal_values_goes():
     frames = [np.array([[v]], "f4") for v in (1.0, 1.0, 4.0, 4.0)]
     got = ccdfx.combine(frames, reject=ccdfx.minmax(low=1, high=1), weights=[1.0, 3.0, 1.0, 5.0])
     assert got.array[0, 0] == pytest.approx((3 * 1 + 5 * 4) / 8)
-
-
-@pytest.mark.parametrize("lanes", [64, 128, 320])
-@pytest.mark.parametrize("kind", ["f4", "f8"])
-def test_bytes_do_not_depend_on_the_length_of_a_block(lanes, kind, monkeypatch):
-    from ccdfx.kernels.stack import lanes as module
-
-    rng = np.random.default_rng(1)
-    frames = [rng.normal(1000, 30, (3, 700)).astype(kind) for _ in range(12)]
-    frames[3][1, :50] = np.nan
-    for reject in (None, ccdfx.sigma_clip(low=1.5, high=1.5), ccdfx.mad_clip(), ccdfx.ccd_clip(readnoise=30)):
-        expected = ccdfx.stack(
-            frames, reject=reject, average=ccdfx.median() if reject is None else ccdfx.mean()
-        )
-        monkeypatch.setattr(module, "block_lanes", lambda count, itemsize: lanes)
-        got = ccdfx.stack(frames, reject=reject, average=ccdfx.median() if reject is None else ccdfx.mean())
-        monkeypatch.undo()
-        for name in ("value", "variance", "count", "rejected_low", "rejected_high", "flags"):
-            assert getattr(got, name).tobytes() == getattr(expected, name).tobytes(), (reject, name)
-
-
-@pytest.mark.parametrize("count", [3, 4, 5, 20, 21, 22, 40, 41])
-def test_efficiency_of_the_median(count):
-    rng = np.random.default_rng(count)
-    medians = np.median(rng.standard_normal((count, 200_000)), axis=0)
-    assert count * medians.var() == pytest.approx(median_efficiency(count), rel=0.015)
-
-
-@pytest.mark.quick
-@pytest.mark.parametrize(("rank", "count"), [(1, 1), (1, 2), (1, 5), (25, 25), (2, 4), (10, 20)])
-def test_efficiency_of_a_rank(rank, count):
-    rng = np.random.default_rng(count)
-    values = np.sort(rng.standard_normal((count, 200_000)), axis=0)[rank - 1]
-    assert count * values.var() == pytest.approx(order_efficiency(rank, count), rel=0.015)
-
-
-@pytest.mark.parametrize("count", [1, 3, 9, 19])
-def test_the_middle_rank_has_the_efficiency_of_the_median(count):
-    assert order_efficiency((count + 1) // 2, count) == pytest.approx(median_efficiency(count), abs=2e-6)
-
-
-@pytest.mark.parametrize(("count", "low", "high"), [(5, 1, 1), (10, 1, 1), (10, 0, 3), (20, 3, 3)])
-def test_efficiency_of_a_trimmed_mean(count, low, high):
-    rng = np.random.default_rng(count)
-    values = np.sort(rng.standard_normal((count, 100_000)), axis=0)
-    means = values[low : count - high].mean(axis=0)
-    assert count * means.var() == pytest.approx(trimmed_efficiency(low / count, high / count), rel=0.04)
-
-
-def combined(frames, average, **more):
-    result = ccdfx.stack(frames, reject=None, average=average, **more)
-    return [
-        getattr(result, name).tobytes() if getattr(result, name) is not None else None
-        for name in ("value", "variance", "count", "rejected_low", "rejected_high", "flags")
-    ]
-
-
-@pytest.mark.parametrize("even", ["middle", "lower", "lower of two"])
-@pytest.mark.parametrize(
-    "count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 6, 9, 25, 100, 128, 129, 160]
-)
-def test_a_median_of_integers_is_that_of_floats_to_the_last_bit(count, even):
-    """Unsigned 16-bit frames have a kernel of their own; float32 frames of the same numbers go through the other."""
-    rng = np.random.default_rng(count)
-    frames = [rng.normal(30000, 5, (3, 1100)).astype("u2") for _ in range(count)]
-    for frame in frames:
-        frame[rng.random(frame.shape) < 0.05] = 65535
-        frame[rng.random(frame.shape) < 0.05] = 0
-    average = ccdfx.median(even=even)
-    assert combined(frames, average) == combined([frame.astype("f4") for frame in frames], average)
-    expected = twin_value([int(frame[1, 7]) for frame in frames], None, {"middle": "median"}.get(even, even))
-    assert ccdfx.combine(frames, average=average, reject=None).array[1, 7] == expected
-
-
-@pytest.mark.parametrize(
-    "more", [{"scale": [1.0, 2.0, 1.0]}, {"zero": [0.0, 0.0, 3.0]}, {"limits": (10, 60000)}], ids=str
-)
-def test_integers_that_are_moved_or_limited_become_floats(more):
-    rng = np.random.default_rng(2)
-    frames = [rng.integers(0, 65536, (4, 300), np.uint16) for _ in range(3)]
-    floats = [frame.astype("f4") for frame in frames]
-    assert combined(frames, ccdfx.median(), **more) == combined(floats, ccdfx.median(), **more)
-    assert combined(frames, ccdfx.median(), **more) != combined(frames, ccdfx.median())
-
-
-def test_a_mask_or_another_type_among_integers():
-    rng = np.random.default_rng(3)
-    frames = [rng.integers(0, 65536, (4, 300), np.uint16) for _ in range(3)]
-    mask = (rng.random((4, 300)) < 0.2).astype(np.uint8)
-    for first in (ccdfx.Image(frames[0], mask=mask), ccdfx.Image(frames[0].astype("f4"))):
-        other = ccdfx.Image(first.array.astype("f4"), mask=first.mask)
-        expected = combined([other, *(frame.astype("f4") for frame in frames[1:])], ccdfx.median())
-        assert combined([first, *frames[1:]], ccdfx.median()) == expected
-
-
-def test_a_source_of_integers_that_brings_a_mask_late():
-    """Whether a tile is of integers alone is seen in the tile: a source may give its flags only where it has any."""
-
-    class Late:
-        name, shape, dtype, header = "late", (4, 300), np.dtype("u2"), ccdfx.Header()
-
-        def select(self, window=None):
-            rows = slice(None) if window is None else slice(window.y_lower, window.y_upper)
-            flags = np.zeros((4, 300), np.uint8)
-            flags[3] = 1
-            flags = flags[rows]
-            return ccdfx.Image(array[rows], mask=flags if flags.any() else None)
-
-        def close(self):
-            pass
-
-    rng = np.random.default_rng(4)
-    array, *frames = (rng.integers(0, 65536, (4, 300), np.uint16) for _ in range(4))
-    whole = ccdfx.Image(array, mask=np.repeat([[0], [0], [0], [1]], 300, axis=1))
-    assert combined([Late(), *frames], ccdfx.median()) == combined([whole, *frames], ccdfx.median())
-
-
-def test_a_median_of_raw_fits_integers_needs_no_other_kernel(tmp_path, monkeypatch):
-    from ccdfx.kernels.stack import ranked as kernels
-
-    rng = np.random.default_rng(6)
-    frames = [rng.integers(0, 65536, (5, 64), np.uint16) for _ in range(4)]
-    for j, frame in enumerate(frames):
-        ccdfx.write(ccdfx.Image(frame), tmp_path / f"{j}.fits")
-    expected = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
-    monkeypatch.setattr(kernels, "stack_kernel", None)
-    with contextlib.ExitStack() as stack:
-        sources = [stack.enter_context(ccdfx.open_source(tmp_path / f"{j}.fits")) for j in range(4)]
-        got = ccdfx.combine(sources, average=ccdfx.median(), reject=None)
-    assert got.array.tobytes() == expected.array.tobytes() and got.variance is not None
-    assert got.array.tobytes() == np.median(frames, axis=0).astype("f4").tobytes()
-
-
-@pytest.mark.parametrize("kind", ["u2", "f4"])
-def test_the_variance_of_large_values_with_little_scatter(kind):
-    """Sums are about a pivot: the squares of values near 30000 would leave nothing of a scatter of 5."""
-    rng = np.random.default_rng(7)
-    frames = [rng.normal(30000, 5, (2, 500)).astype(kind) for _ in range(25)]
-    cube = np.array(frames, np.float64)
-    for average, factor in ((ccdfx.mean(), 1.0), (ccdfx.median(), median_efficiency(25))):
-        got = ccdfx.combine(frames, average=average, reject=None).variance
-        np.testing.assert_allclose(got, factor * cube.var(axis=0, ddof=1) / 25, rtol=1e-5)
-
-
-@pytest.mark.parametrize("scatter", [0, 1, 300])
-def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
-    rng = np.random.default_rng(8)
-    frames = [rng.normal(30000, scatter, (2, 90)).astype("u2") for _ in range(160)]
-    got = ccdfx.combine(frames, average=ccdfx.median(), reject=None)
-    np.testing.assert_array_equal(got.array, np.median(frames, axis=0))
-
-
-@pytest.mark.parametrize(
-    "average", [ccdfx.mean(), ccdfx.total(), ccdfx.median(), ccdfx.median(even="lower of two")], ids=str
-)
-@pytest.mark.parametrize("kind", ["u1", "i2", "u2", "f4", "masked u2", "masked f4", "masked one f4"])
-@pytest.mark.parametrize("count", [1, 2, 6, 21])
-def test_frames_averaged_where_they_lie_give_what_gathered_ones_do(count, kind, average, monkeypatch):
-    from ccdfx.kernels.stack import plain
-
-    rng = np.random.default_rng(count)
-    *masked, stored = kind.split()
-    frames = []
-    for j in range(count):
-        array = rng.normal(100, 20, (5, 67)).astype(stored)
-        mask = (
-            rng.choice([0, 1, 2], array.shape, p=[0.7, 0.2, 0.1])
-            if masked == ["masked"] or (masked and not j)
-            else None
-        )
-        if stored == "f4":
-            array[rng.random(array.shape) < 0.1] = np.nan
-            array[0] = 7.0
-        if mask is not None:
-            mask[:, 5] = 4
-        frames.append(ccdfx.Image(array, mask=mask))
-    expected = combined(frames, average)
-    monkeypatch.setattr(plain, "MOST_IN_PLACE", 0)
-    assert combined(frames, average) == expected
-    monkeypatch.setattr(plain, "block_lanes", lambda count, itemsize, most: 64)
-    assert combined(frames, average) == expected
-    if masked == ["masked"]:
-        assert ccdfx.stack(frames, reject=None, average=average).flags[0, 5] == 16 | 4
-
-
-@pytest.mark.quick
-@pytest.mark.parametrize("pixels", [1, 31, 63, 64, 65, 100])
-@pytest.mark.parametrize("kind", ["u2", "f4"])
-def test_plain_averages_of_images_of_few_pixels(kind, pixels):
-    rng = np.random.default_rng(pixels)
-    frames = rng.integers(0, 1000, (4, 1, pixels)).astype(kind)
-    for average, expected in ((ccdfx.mean(), np.mean), (ccdfx.median(), np.median)):
-        got = ccdfx.stack(list(frames), reject=None, average=average)
-        np.testing.assert_array_equal(got.value, expected(frames.astype("f8"), axis=0).astype("f4"))
-        assert (got.count == 4).all() and not got.flags.any()
-
-
-@pytest.mark.quick
-def test_a_value_that_is_missing_changes_nothing_in_its_neighbours():
-    rng = np.random.default_rng(9)
-    frames = rng.normal(1000, 30, (9, 3, 200)).astype("f4")
-    for average in (ccdfx.mean(), ccdfx.median()):
-        whole = ccdfx.stack(list(frames), reject=None, average=average)
-        holed = frames.copy()
-        holed[:, :, ::16] = np.nan
-        got = ccdfx.stack(list(holed), reject=None, average=average)
-        others = np.arange(200) % 16 != 0
-        for name in ("value", "variance", "count"):
-            assert getattr(got, name)[:, others].tobytes() == getattr(whole, name)[:, others].tobytes()
-        assert (got.flags[:, ::16] == 16).all() and (got.value[:, ::16] == 0).all()
