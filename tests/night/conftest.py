@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ccdfx
+
 NX, NY, OVERSCAN = 120, 96, 8
 GAIN, READNOISE, LEVEL, DARK = 2.0, 6.0, 1000.0, 0.5  # e-/ADU, e-, ADU, e-/s
 
@@ -96,3 +98,21 @@ def camera(tmp_path):
 @pytest.fixture(scope="session")
 def make_camera():
     return Camera
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="session")
+def done(make_camera, tmp_path_factory):
+    """A night that was reduced once, for the tests that only look: the camera, the night and its folder."""
+    folder = tmp_path_factory.mktemp("done")
+    (folder / "raw").mkdir()
+    camera = make_camera(folder / "raw")
+    camera.night()
+    before = {path: path.read_bytes() for path in camera.folder.iterdir()}
+    night = ccdfx.reduce_night(camera.folder, folder / "out")
+    assert {path: path.read_bytes() for path in camera.folder.iterdir()} == before  # raw frames are only read
+    return camera, night, folder / "out"

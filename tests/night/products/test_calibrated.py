@@ -1,0 +1,167 @@
+"""Calibrated frames: their noise, history, units, steps of a recipe, bad columns, cosmic rays."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import numpy as np
+import pytest
+
+from ccdfx.errors import CcdfxError
+from ccdfx.io import read
+from ccdfx.night.run import reduce_night
+from ccdfx.pipelines.pipeline import pipeline, step
+from ccdfx.records.flags import Flag
+
+
+def test_calibrated_frames_are_the_sky_with_its_noise(done):
+    camera, night, out = done
+    image = read(out / "calibrated/s0.fits")
+    truth = (camera.scene(0, 0) + 400.0) / 2.0
+    pull = (image.array - truth) / np.sqrt(image.variance)
+    good = image.good
+    assert np.mean(pull[good]) == pytest.approx(0.0, abs=0.25)
+    assert np.std(pull[good]) == pytest.approx(1.0, abs=0.1)
+    assert len(night.facts["calibrated"]) == 3
+    for fact in night.facts["calibrated"]:
+        assert fact["sky"] == pytest.approx(200.0, rel=0.02)
+        assert fact["excess"] == pytest.approx(1.0, abs=0.15)
+        assert fact["unit"] == "adu"
+
+
+def test_history_says_every_step_and_the_hash_of_every_master(done):
+    out = done[2]
+    history = "\n".join(read(out / "calibrated/s0.fits").header.history)
+    steps = ["subtract_overscan", "trim", "calibrate"]
+    assert sorted(steps, key=history.index) == steps
+    text = history.replace("\n", "")
+    for name in ("bias", "dark_60s", "flat_V"):
+        digest = hashlib.sha256((out / f"masters/{name}.fits").read_bytes()).hexdigest()
+        assert re.search(rf"{name}\.fits sha256={digest[:12]}", text), name
+    assert "combine flat average=mean" in "\n".join(read(out / "masters/flat_V.fits").header.history)
+
+
+def test_electrons_when_asked(camera, out):
+    camera.night()
+    facts = reduce_night(camera.folder, out, recipe={"science": {"electrons": True}}).facts
+    assert len(facts["calibrated"]) == 3
+    for fact in facts["calibrated"]:
+        assert fact["unit"] == "electron"
+        assert fact["sky"] == pytest.approx(400.0, rel=0.02)
+        assert fact["excess"] == pytest.approx(1.0, abs=0.15)
+    assert read(out / "calibrated/s0.fits").header["GAIN"] == 1.0
+    assert facts["combined"][0]["unit"] == "electron"
+
+
+def test_electrons_without_a_gain_are_not_pretended(camera, out):
+    camera.biases(GAIN=None)
+    camera.science("s.fits", GAIN=None)
+    facts = reduce_night(camera.folder, out, recipe={"science": {"electrons": True}}).facts
+    assert facts["calibrated"][0]["unit"] == "adu"
+    assert "the gain is not known, so these frames are in ADU, not in electrons: s.fits" in facts["warnings"]
+
+
+def test_steps_of_a_recipe_are_applied(camera, out, tmp_path):
+    camera.night()
+    (tmp_path / "more.toml").write_text('[[step]]\nuse = "trim"\nsection = "[11:110,11:86]"\n')
+    (tmp_path / "night.toml").write_text('[science]\nsteps = "more.toml"\n[combine]\nuse = false\n')
+    reduce_night(camera.folder, out, recipe=tmp_path / "night.toml")
+    assert read(out / "calibrated/s0.fits").shape == (76, 100)
+    for wrong, words in (('use = "trimm"', "trimm"), ('gather = "combine"', "single frames")):
+        (tmp_path / "more.toml").write_text(f"[[step]]\n{wrong}\n")
+        with pytest.raises(CcdfxError, match=words):
+            reduce_night(camera.folder, tmp_path / "other", recipe=tmp_path / "night.toml")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_step_that_raises_anything_costs_one_frame(camera, out, monkeypatch):
+    camera.night()
+
+    def broken(image):
+        if image.header["DATE-OBS"].endswith("1"):
+            raise ZeroDivisionError("of a plugin")
+        return image
+
+    camera.science("odd.fits", **{"DATE-OBS": "2020-01-01T00:00:01"})
+    monkeypatch.setattr("ccdfx.night.run.further_steps", lambda recipe: pipeline(step(broken)))
+    night = reduce_night(camera.folder, out)
+    problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
+    assert problems == {"odd.fits": "of a plugin"} and len(night.facts["calibrated"]) == 3
+
+
+def test_dark_scaling_when_asked(camera, out):
+    camera.biases()
+    camera.darks(exptime=120.0)
+    camera.flats()
+    camera.science("s.fits", exptime=60.0)
+    facts = reduce_night(camera.folder, out, recipe={"dark": {"scale": True}}).facts
+    assert facts["calibrated"][0]["masters"] == [
+        "masters/bias.fits",
+        "masters/dark_120s.fits",
+        "masters/flat_V.fits",
+    ]
+    assert facts["calibrated"][0]["sky"] == pytest.approx(200.0, abs=2.0)
+
+
+def test_the_instrument_names_bad_columns(camera, out, tmp_path):
+    text = """
+name = "small"
+match = { INSTRUME = "small" }
+rules = [{ kind = "bias", when = { IMAGETYP = "zero" } }, { kind = "science", when = { IMAGETYP = "object" } }]
+detector = { gain = 2.0, readnoise = 6.0, saturation = 60000 }
+sections = { overscan = "BIASSEC", data = "TRIMSEC" }
+bad_pixels = { columns = [7] }
+"""
+    (tmp_path / "small.toml").write_text(text)
+    camera.biases(3)
+    camera.science("s.fits")
+    night = reduce_night(camera.folder, out, instrument=tmp_path / "small.toml")
+    mask = read(out / "calibrated/s.fits").mask
+    assert np.all(mask[:, 7] & np.uint8(Flag.BAD_PIXEL))
+    assert not mask[:, 8].any()
+    assert night.facts["noise"][0]["source"] == "instrument file"
+
+
+def struck(camera, name):
+    """The exposed pixels of a cosmic ray that is added to a raw frame."""
+    from astropy.io import fits
+
+    with fits.open(camera.folder / name, mode="update") as hdus:
+        hdus[0].data[30:33, 70] += 3000
+    return np.s_[30:33, 70]
+
+
+def test_cosmic_rays_are_masked_in_frames_of_which_there_are_few(camera, out):
+    camera.biases()
+    camera.flats()
+    for i in range(2):
+        camera.science(f"s{i}.fits", dx=float(i))
+    rays = struck(camera, "s1.fits")
+    night = reduce_night(camera.folder, out)
+    assert "calibrated/s1.fits: s1.fits" in str(night.plan) and "mask cosmic rays" in str(night.plan)
+    image = read(out / "calibrated/s1.fits")
+    assert (image.mask[rays] & np.uint8(Flag.COSMIC_RAY)).all()
+    assert any("mask_cosmic_rays" in line for line in image.header.history)
+    flags = {fact["source"]: fact["flags"] for fact in night.facts["calibrated"]}
+    assert 3 <= flags["s1.fits"]["COSMIC_RAY"] <= 12
+    assert "cosmic ray " in (out / "report.html").read_text()
+
+
+def test_a_recipe_leaves_cosmic_rays_or_sets_their_limits(camera, out):
+    camera.biases()
+    camera.science("s.fits")
+    rays = struck(camera, "s.fits")
+    reduce_night(camera.folder, out, recipe={"cosmic_rays": {"use": False}})
+    image = read(out / "calibrated/s.fits")
+    assert image.mask is None or not image.mask[rays].any()
+    reduce_night(camera.folder, out.parent / "high", recipe={"cosmic_rays": {"sigma_limit": 5000.0}})
+    image = read(out.parent / "high/calibrated/s.fits")
+    assert not image.mask.any() and "sigma_limit=5000.0" in "".join(image.header.history)
+
+
+def test_without_noise_no_cosmic_rays_are_masked_and_that_is_said(camera, out):
+    camera.biases(3, GAIN=None, RDNOISE=None)
+    camera.science("s.fits", GAIN=None, RDNOISE=None)
+    warnings = reduce_night(camera.folder, out).facts["warnings"]
+    assert "gain and read noise are not known, so no cosmic rays are masked: s.fits" in warnings

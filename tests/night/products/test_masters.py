@@ -1,0 +1,117 @@
+"""Master frames: against the simulated camera, and which frames they are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ccdfx.io import read
+from ccdfx.night.run import reduce_night
+from ccdfx.records.flags import Flag
+
+
+@pytest.mark.quick
+def test_masters_are_what_was_simulated(done):
+    camera, _, out = done
+    bias = read(out / "masters/bias.fits")
+    assert bias.shape == (96, 120)
+    # 3 ADU a frame, 5 frames; the median of 8 overscan pixels adds 3 sqrt(1.57 / 8) to each line of a frame.
+    assert np.std(bias.array - camera.structure) == pytest.approx(3.0 * np.sqrt((1 + 1.57 / 8) / 5), rel=0.1)
+    dark = read(out / "masters/dark_60s.fits")
+    assert np.mean(dark.array) == pytest.approx(15.0, abs=0.3)  # 0.5 e-/s, 60 s, 2 e-/ADU
+    assert dark.header["EXPTIME"] == 60.0
+    flat = read(out / "masters/flat_V.fits")
+    assert np.median(flat.array) == pytest.approx(1.0, abs=1e-4)
+    residual = flat.array / camera.flat - 1
+    assert np.std(residual) < 0.006
+    assert np.std(residual / np.sqrt(flat.variance)) == pytest.approx(1.0, abs=0.15)
+    assert flat.header["NCOMBINE"] == 4
+    assert [flat.header[f"IMCMB{i:03d}"] for i in (1, 2, 3, 4)] == [
+        "fV0.fits",
+        "fV1.fits",
+        "fV2.fits",
+        "fV3.fits",
+    ]
+
+
+def test_flats_count_by_their_level(camera, out):
+    """A faint flat beside bright ones must not bring its noise into the master."""
+    camera.biases()
+    for number, level in enumerate((300.0, 40000.0, 44000.0)):
+        camera.write(f"f{number}.fits", "flat", level * camera.flat, exptime=2.0, filter="V")
+    camera.science("s.fits")
+    reduce_night(camera.folder, out)
+    flat = read(out / "masters/flat_V.fits")
+    residual = flat.array / camera.flat - 1
+    assert np.std(residual) < 1.2 / np.sqrt(84300.0)  # equal weights would give 0.024
+    assert np.std(residual / np.sqrt(flat.variance)) == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_master_of_one_frame_is_said(camera, out):
+    camera.biases(1)
+    camera.science("s.fits")
+    assert any(
+        "masters/bias.fits is made of one frame, b0.fits" in text
+        for text in reduce_night(camera.folder, out).facts["warnings"]
+    )
+
+
+def test_a_master_that_cannot_be_made_is_said(camera, out):
+    camera.night()
+    for path in camera.folder.glob("fV*.fits"):
+        path.write_bytes(path.read_bytes()[:20000])
+    night = reduce_night(camera.folder, out)
+    assert night.status == 1
+    assert len(night.facts["calibrated"]) == 3
+    assert all("flat_V" not in name for fact in night.facts["calibrated"] for name in fact["masters"])
+    assert any("flat" in text for text in night.facts["warnings"])
+
+
+def test_a_saturated_and_a_dark_flat_are_left_out(camera, out):
+    camera.night()
+    camera.write("fVx.fits", "flat", 3e5 * camera.flat, exptime=2.0, filter="V")
+    camera.write("fVy.fits", "flat", 20.0 * camera.flat, exptime=2.0, filter="V")
+    night = reduce_night(camera.folder, out)
+    assert night.status == 1
+    problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
+    assert set(problems) == {"fVx.fits", "fVy.fits"}
+    assert "unflagged" in problems["fVx.fits"] and "level" in problems["fVy.fits"]
+
+
+def test_a_flat_without_light_is_left_out_whatever_the_recipe(camera, out):
+    camera.structure = camera.structure + 5.0  # the bias is higher than the overscan
+    camera.biases()
+    camera.write("f0.fits", "flat", 0.0, exptime=0.0, filter="V", level=-100.0)
+    camera.science("s.fits")
+    night = reduce_night(camera.folder, out, recipe={"flat": {"level": 0.0}})
+    (flat,) = [entry for entry in night.facts["frames"] if entry["kind"] == "flat"]
+    assert night.status == 1
+    assert not flat["used"] and "must hold light" in flat["problem"]
+    assert night.facts["lost"] == [
+        {"file": "masters/flat_V.fits", "problem": "no frame of 1 is usable"},
+    ]
+
+
+def test_dead_pixels_are_flagged_by_the_flat(camera, out):
+    camera.flat[40, 50] = 0.0
+    camera.flat[41, 51] = 0.3  # dim, but it sees light
+    camera.biases()
+    camera.flats()
+    camera.science("s.fits")
+    reduce_night(camera.folder, out)
+    for name in ("masters/flat_V.fits", "calibrated/s.fits"):
+        mask = read(out / name).mask
+        assert mask[40, 50] & np.uint8(Flag.BAD_PIXEL), name
+        assert np.count_nonzero(mask) == 1, name
+
+
+def test_the_flat_flags_pixels_below_the_response_of_the_recipe_and_no_others(camera, out):
+    camera.flat[40, 50] = 0.19
+    camera.flat[41, 51] = 0.21
+    camera.biases(2)
+    camera.flats(2)
+    reduce_night(camera.folder, out, recipe={"flat": {"response": 0.2}})
+    flat = read(out / "masters/flat_V.fits")
+    assert 0.18 < flat.array[40, 50] < 0.2 < flat.array[41, 51] < 0.22
+    assert np.argwhere(~flat.good).tolist() == [[40, 50]]
+    assert flat.mask[40, 50] == Flag.BAD_PIXEL
