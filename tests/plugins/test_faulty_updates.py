@@ -90,7 +90,10 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=[pytest.mark.quick] if fault == "history" else []) for fault in FAULTS],
+)
 def test_a_faulty_update_is_caught(fault: str) -> None:
     update, law, words = FAULTS[fault]
     others = [other for other in laws_of("format") if other != law]
