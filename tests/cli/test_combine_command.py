@@ -9,9 +9,6 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
-from ccdfx.cli.options import name_and_options
-from ccdfx.operations.combining.average import AVERAGES
-from ccdfx.operations.registration.ways import WAYS
 
 
 @pytest.mark.quick
@@ -201,40 +198,6 @@ def test_nothing_is_written_where_a_place_is_wrong(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.fits")} == before
 
 
-@pytest.mark.parametrize(
-    ("options", "status", "words"),
-    [
-        (("--reject", "sigma_clop"), 2, "did you mean 'sigma_clip'"),
-        (("--reject", "sigma_clip:lo=3"), 2, "did you mean 'low'"),
-        (("--reject", "sigma_clip:low"), 2, "NAME:option=value"),
-        (("--reject", "sigma_clip:low=3,low=4"), 2, "twice"),
-        (("--reject", "sigma_clip:low=-3"), 2, "low"),
-        (("--weights", "1,2"), 1, "must be one for each of the 5 frames"),
-        (("--weights", "a"), 2, "nor numbers joined by commas"),
-        (("--scale", "average"), 2, "neither one of mean, median, mode, location, spread, exposure nor !KEY"),
-        (("--zero", "exposure"), 2, "neither one of mean, median, mode, location nor !KEY nor numbers"),
-        (("--scale", "!"), 2, "!KEY"),
-        (("--scale", "median", "--section", "[1:2"), 2, "section"),
-        (("--scale", "location", "--sampled"), 2, "sampled"),
-        (("--section", "[1:2,1:2]", "--scale", "exposure"), 2, "--section goes with a statistic"),
-        (("--sampled",), 2, "--sampled goes with a statistic"),
-        (("--scale", "median", "--section", "[1:99,1:2]"), 1, "frame0.fits"),
-        (("--weights", "!WEIGHT"), 1, "frame0.fits): needs WEIGHT in the header"),
-        (("--average", "inverse_variance_mean"), 1, "frame0.fits): must have a variance"),
-        (("--average", "mode"), 2, "mode"),
-        (("--threads", "0"), 2, "threads"),
-        (("--memory", "0"), 2, "memory"),
-        (("--hdu", "SCI"), 1, "EXTNAME"),
-    ],
-)
-def test_wrong_options_say_what_is_wrong(
-    run, frames: list[Path], tmp_path: Path, options, status, words
-) -> None:
-    result = run("combine", *frames, "-o", tmp_path / "out.fits", *options)
-    assert result.exit_code == status and words in result.stderr
-    assert not (tmp_path / "out.fits").exists()
-
-
 def test_wrong_inputs_say_what_is_wrong(run, frames: list[Path], tmp_path: Path) -> None:
     other = ccdfx.write(np.zeros((3, 3)), tmp_path / "small.fits")
     assert "small.fits" in run("combine", frames[0], other, "-o", tmp_path / "o.fits").stderr
@@ -279,26 +242,6 @@ def test_align_brings_the_stars_together(run, tmp_path: Path) -> None:
 
     unaligned = run("combine", *paths, "-o", tmp_path / "bad.fits", "--average", "median")
     assert unaligned.exit_code == 0 and np.median(ccdfx.read(tmp_path / "bad.fits").array[cy, cx]) < 800
-
-
-def test_all_averages_and_ways_are_named(run) -> None:
-    told = " ".join(run("combine", "--help").stdout.split())
-    assert f"averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION" in told
-    assert f"[{'|'.join(WAYS)}]" in told and "(default: union)" in told
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("mad_clip", ("mad_clip", {})),
-        (
-            "a:b=1,c=2.5,d=inf,e=text,f=True",
-            ("a", {"b": 1, "c": 2.5, "d": float("inf"), "e": "text", "f": True}),
-        ),
-    ],
-)
-def test_names_with_options(text: str, expected) -> None:
-    assert name_and_options(text) == expected
 
 
 # ---- the rest of what combine can do ----
@@ -349,34 +292,6 @@ def test_which_frames_were_rejected_is_told_bit_by_bit(run, frames: list[Path], 
     bits = ccdfx.read(maps, hdu="REJECTS_1").array
     assert bits[7, 9] == 1 << 2 and np.count_nonzero(bits) == 1
     assert run("combine", *frames, "-o", tmp_path / "p.fits", "--follow").exit_code == 2
-
-
-@pytest.mark.quick
-def test_a_recipe_holds_the_options(run, frames: list[Path], tmp_path: Path) -> None:
-    recipe = tmp_path / "how.toml"
-    recipe.write_text('[combine]\naverage = "median:even=lower"\nreject = "none"\nscale = [1, 1, 1, 1, 1]\n')
-    result = run("combine", *frames, "-o", tmp_path / "a.fits", "--recipe", recipe)
-    assert result.exit_code == 0, result.stderr
-    history = ccdfx.read(tmp_path / "a.fits").header.history
-    assert {"combine average=median:even=lower", "combine reject=none"} <= set(history)
-    run("combine", *frames, "-o", tmp_path / "b.fits", "--recipe", recipe, "--average", "mean")
-    assert "combine average=mean" in ccdfx.read(tmp_path / "b.fits").header.history
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (
-            ("--average", "median:x=1"),
-            "'median:x=1': got an unexpected keyword argument 'x'; median takes even",
-        ),
-        (("--average", "mean:even=lower"), "mean takes no options"),
-        (("--offsets", "grid:columns=2"), "'grid:columns=2': missing a required argument: 'rows'"),
-    ],
-)
-def test_options_of_a_name_are_checked(run, frames: list[Path], tmp_path: Path, options, words: str) -> None:
-    result = run("combine", *frames, "-o", tmp_path / "o.fits", *options)
-    assert result.exit_code == 2 and words in " ".join(result.stderr.split())
 
 
 def test_planes_of_a_cube_and_all_extensions(run, tmp_path: Path) -> None:
@@ -432,40 +347,3 @@ def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
     image = ccdfx.read(tmp_path / "o.fits")
     assert image.variance == pytest.approx(np.full((4, 5), 20 / 4 + 10))
     assert any(line.endswith("shar\\xe9d.fits") for line in image.header.history)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--extent", "union"), "goes with --offsets"),
-        (("--align", "--offsets", "stars"), "exclude one another"),
-        (("--offsets", "nowhere"), "not wcs, stars, grid"),
-        (("--offsets", "grid:columns=2"), "missing"),
-        (("--average", "mode"), "MODULE:FUNCTION"),
-        (("--average", "numpy:nothing"), "cannot be imported"),
-        (("--average", "median:odd=1"), "odd"),
-        (("--flags", "red"), "known flags"),
-        (("--planes", "--hdu", "all"), "one extension"),
-        (("--recipe", "none.toml"), "cannot be read"),
-    ],
-)
-def test_wrong_choices(run, frames: list[Path], tmp_path: Path, options: tuple[str, ...], words: str) -> None:
-    result = run("combine", *frames, "-o", tmp_path / "o.fits", *options)
-    assert result.exit_code == 2 and words in result.stderr, result.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[combine]\nrejekt = 1", "unknown rejekt"),
-        ("[combine]\nthreads = 2026-01-01", "2026-01-01"),
-        ("[combine]\nlimits = { low = 1 }", "not numbers"),
-        ("[other]\na = 1", "one table"),
-        ("combine = [", "TOML"),
-    ],
-)
-def test_wrong_recipes(run, frames: list[Path], tmp_path: Path, text: str, words: str) -> None:
-    recipe = tmp_path / "how.toml"
-    recipe.write_text(text)
-    result = run("combine", *frames, "-o", tmp_path / "o.fits", "--recipe", recipe)
-    assert result.exit_code == 2 and words in result.stderr

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from ccdfx import plots
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.plots import Limits, display_limits
 from ccdfx.records.image import Image
@@ -134,3 +136,46 @@ def test_a_rule_that_leaves_nothing_shows_everything():
 def test_extreme_values_give_an_interval(text, size):
     low, high = display_limits(np.array([[-1.0, 0.5, 1.0, 0.25]]) * size, limits=text)
     assert np.isfinite([low, high]).all() and low < high
+
+
+@pytest.mark.parametrize("limits", ["zscale", "robust", "percentile", "minmax"])
+def test_every_name_of_limits_holds_the_middle_of_the_values(limits):
+    values = np.random.default_rng(1).normal(100.0, 5.0, (90, 110))
+    low, high = plots.display_limits(values, limits=limits)
+    assert low < np.percentile(values, 30) < np.percentile(values, 70) < high
+
+
+def test_limits_do_not_see_masked_pixels():
+    array = np.random.default_rng(1).normal(100.0, 5.0, (50, 50))
+    mask = np.zeros((50, 50), np.uint8)
+    mask[10], array[10] = 1, 1e9
+    for limits in ("zscale", "robust", "percentile", "minmax"):
+        assert plots.display_limits(Image(array, mask=mask), limits=limits)[1] < 200
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.int16, np.uint16, np.int64, np.float32, np.float64]),
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=8),
+    ),
+    st.sampled_from(["zscale", "robust", "percentile", "minmax"]),
+)
+def test_limits_are_always_an_interval(array, limits):
+    low, high = plots.display_limits(array, limits=limits)
+    assert np.isfinite(low)
+    assert np.isfinite(high)
+    assert low < high
+    assert plots.thumbnail(array, size=4, limits=limits)[:4] == b"\x89PNG"
+    assert plots.histogram(array, limits=limits).get_xlim() == (low, high)
+
+
+@pytest.mark.parametrize("limits", ["best", (3, 1), (1, 1), (np.nan, 2), (0, np.inf)])
+def test_bad_limits_are_refused(limits):
+    with pytest.raises(ArgumentError, match="limits"):
+        plots.image(np.eye(3), limits=limits)
+
+
+@pytest.mark.parametrize("limits", [(1, 2, 3), 5, ("a", "b"), None])
+def test_limits_that_are_no_pair_are_refused(limits):
+    with pytest.raises(ArgumentTypeError, match="limits"):
+        plots.image(np.eye(3), limits=limits)

@@ -92,56 +92,6 @@ def test_a_table_is_no_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.quick
-def test_flags_and_variance_belong_to_the_image_before_them(tmp_path: Path) -> None:
-    mask, variance = (PIXELS % 3 == 0).astype(np.uint8) * 5, PIXELS + 0.5
-    path = written(
-        tmp_path / "a.fits",
-        fits.PrimaryHDU(),
-        named(PIXELS, "SCI"),
-        named(variance, "VAR"),
-        named(mask, "MASK"),
-        named(PIXELS, "SCI"),
-        named(1 / variance, "IVAR"),
-    )
-    first, second = read(path, hdu="all")
-    assert np.array_equal(first.variance, variance)
-    assert np.array_equal(first.mask, (mask != 0) * Flag.BAD_PIXEL), (
-        "bits that the file does not name mean BAD_PIXEL"
-    )
-    assert second.mask is None
-    np.testing.assert_allclose(second.variance, variance)
-    alone = read(path, hdu="MASK")
-    assert np.array_equal(alone.array, mask)
-    assert alone.mask is None
-
-
-def test_an_inverse_variance_of_0_is_no_data(tmp_path: Path) -> None:
-    path = written(
-        tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), named(np.where(PIXELS == 5, 0.0, 1.0), "IVAR")
-    )
-    image = read(path)
-    assert np.array_equal(image.mask, (PIXELS == 5) * Flag.NO_DATA)
-
-
-def test_a_deviation_without_a_square_is_an_unknown_variance(tmp_path: Path) -> None:
-    deviation = named(np.full(PIXELS.shape, 1e30, np.float32), "UNCERT", UTYPE="StdDevUncertainty")
-    image = read(written(tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), deviation))
-    assert np.isinf(image.variance).all()
-
-
-def test_a_mask_without_an_image_is_an_image(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.fits", fits.PrimaryHDU(), named(PIXELS.astype(np.uint8), "MASK"))
-    assert np.array_equal(read(path).array, PIXELS)
-
-
-def test_bits_are_known_by_their_names(tmp_path: Path) -> None:
-    mask = np.array([[1, 2, 3, 0]], np.uint8)
-    named_bits = named(mask, "MASK", MASKBIT0="COSMIC_RAY", MASKBIT1="unheard of")
-    path = written(tmp_path / "a.fits", fits.PrimaryHDU(mask.astype(np.int16)), named_bits)
-    assert read(path).mask.tolist() == [[8, 1, 9, 0]]
-
-
-@pytest.mark.quick
 def test_planes(tmp_path: Path) -> None:
     cube = np.stack([PIXELS, PIXELS + 100])
     one = written(tmp_path / "one.fits", fits.PrimaryHDU(cube[:1]))
@@ -177,13 +127,6 @@ def test_blank_pixels_are_flagged_and_integers_stay(make, tmp_path: Path) -> Non
     assert read(make.image()).mask is None
 
 
-def test_nan_is_no_data_unless_the_mask_says_more(tmp_path: Path) -> None:
-    array = np.array([[1.0, np.nan, np.nan, np.inf]])
-    assert read(write(array, tmp_path / "a.fits")).mask.tolist() == [[0, 16, 16, 0]]
-    image = Image(array, None, np.array([[0, 4, 0, 0]], np.uint8))
-    assert read(write(image, tmp_path / "b.fits")).mask.tolist() == [[0, 4, 16, 0]]
-
-
 @pytest.mark.quick
 def test_scaled_integers_keep_their_digits(make) -> None:
     assert read(make.image(("BSCALE", 0.1))).dtype == np.float32
@@ -198,17 +141,6 @@ def test_padding_may_be_missing_or_anything(make) -> None:
         assert np.array_equal(read(whole[: 2880 + 24]).array, PIXELS)
     assert np.array_equal(read(whole[: 2880 + 24] + b"\xff" * (2880 - 24)).array, PIXELS)
     assert np.array_equal(read(whole + b"junk" * 100).array, PIXELS)
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_flags_that_were_cut_off_are_missed(pack, tmp_path: Path) -> None:
-    path = write(Image(PIXELS, mask=PIXELS > 5), tmp_path / "a.fits")
-    content = path.read_bytes()
-    flags = content.index(b"XTENSION")
-    for end in (flags - 1, flags - 2000, len(content) - 1):
-        with pytest.warns(CcdfxWarning, match="if it was cut, .*flags.* copy the file again"):
-            read(pack(content[:end]))
-    assert read(pack(content)).mask is not None
 
 
 @pytest.mark.quick
@@ -386,12 +318,6 @@ def test_reading_and_writing_fits_needs_no_astropy(tmp_path: Path) -> None:
         timeout=60,
     )
     assert result.stdout.strip() == "False", result.stderr
-
-
-def test_a_mask_in_a_list_of_images_stays_an_image(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), named(PIXELS.astype(np.uint8), "MASK"))
-    both = [read(path, hdu=0), read(path, hdu="MASK")]
-    assert len(read(write(both, tmp_path / "b.fits"), hdu="all")) == 2
 
 
 def test_a_source_stays_what_it_is_when_the_folder_changes(tmp_path: Path, monkeypatch) -> None:
