@@ -13,6 +13,7 @@ from ccdfx.kernels.rules import clipping, winsorized
 from ccdfx.kernels.stack.lanes import MOST_LANES
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("values", [(100, 100, 9000), (100, 100, 100, 9000), (0.1, 0.1, 0.1, 0.1, 7, -3)])
 def test_winsorized_sigma_of_mostly_equal_values_vanishes(values):
     """The iteration would shrink sigma for ever: it ends, and nothing drops."""

@@ -217,6 +217,7 @@ def test_a_camera_goes_before_a_convention_and_literals_before_patterns():
     assert match_instrument(Header(), builtin_instruments()) is None
 
 
+@pytest.mark.quick
 def test_two_equal_matches_are_an_error_that_names_both():
     other = read_instrument(MINE.replace('"mine"', '"other"'))
     with pytest.raises(ArgumentError, match="mine and other"):

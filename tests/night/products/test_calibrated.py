@@ -15,6 +15,7 @@ from ccdfx.pipelines.pipeline import pipeline, step
 from ccdfx.records.flags import Flag
 
 
+@pytest.mark.quick
 def test_calibrated_frames_are_the_sky_with_its_noise(done):
     camera, night, out = done
     image = read(out / "calibrated/s0.fits")
@@ -30,6 +31,7 @@ def test_calibrated_frames_are_the_sky_with_its_noise(done):
         assert fact["unit"] == "adu"
 
 
+@pytest.mark.quick
 def test_history_says_every_step_and_the_hash_of_every_master(done):
     out = done[2]
     history = "\n".join(read(out / "calibrated/s0.fits").header.history)

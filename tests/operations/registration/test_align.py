@@ -146,6 +146,7 @@ def test_too_few_stars_for_triangles_still_prove_a_shift() -> None:
     assert np.hypot(*np.add(found.offset, (13.4, -17.8))) < max(0.1, 4 * found.error)
 
 
+@pytest.mark.quick
 def test_phase_measures_a_shift_from_structure_alone() -> None:
     rng = np.random.default_rng(23)
     stars, fixed = field(rng), blemishes(rng)

@@ -1,0 +1,181 @@
+"""Where tests are: folders mirror the rooms, every module has a quick test, no file is long."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import ccdfx
+
+ROOT = Path(ccdfx.__file__).parent
+HERE = Path(__file__).parent
+THEMES = {"oracles", "plugins", "properties"}
+"""Folders of tests that belong to no room."""
+MOST_LINES = 420
+ALSO_RUN = {
+    "cli/test_combine_command.py::test_it_combines_and_writes_where_everything_came_from": "cli/combine",
+    "cli/test_drawing_commands.py::test_hist_writes_a_picture": "cli/hist",
+    "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
+    "cli/test_drawing_commands.py::test_mosaic_writes_a_picture": "cli/mosaic",
+    "cli/test_drawing_commands.py::test_show_draws_what_its_options_say": "cli/show",
+    "cli/test_group.py::test_help_lists_every_built_in_command": "cli/builtin",
+    "cli/test_looking_commands.py::test_plugins_lists_the_built_in_one_first": "cli/plugins",
+    "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",
+    "cli/test_looking_commands.py::test_stats_table_and_json_agree": "cli/stats",
+    "cli/test_noise_and_convert.py::test_a_file_becomes_another": "cli/convert",
+    "cli/test_noise_and_convert.py::test_it_measures_the_camera": "cli/noise",
+    "cli/test_processes.py::test_streams_and_statuses": "__main__",
+    "cli/test_reduce_command.py::test_demo_says_where_everything_is": "cli/demo",
+    "cli/test_reduce_command.py::test_dry_run_prints_the_plan_and_writes_nothing": "cli/reduce",
+    "demo/test_demo.py::test_the_result_agrees_with_the_truth": "demo/checks demo/run demo/star_checks",
+    "demo/test_simulate.py::test_bias_frames_have_the_level_structure_and_read_noise": "demo/detector",
+    "demo/test_simulate.py::test_the_truth_comes_back_from_its_file": "demo/truth",
+    "estimators/test_estimators.py::test_a_large_float_image_takes_the_sampled_way_to_the_same_numbers":
+        "estimators/values",
+    "io/fits/test_fits.py::test_blank_pixels_are_flagged_and_integers_stay": "io/fits/pixels",
+    "io/fits/test_fits.py::test_compression_is_recognised_by_content": "io/content io/fits/format",
+    "io/fits/test_fits.py::test_layout_cards_of_the_user_are_rebuilt": "io/fits/write io/fits/encode",
+    "io/fits/test_fits.py::test_planes": "io/fits/source io/source",
+    "io/fits/test_fits.py::test_the_first_image_is_the_default": "io/fits/hdus",
+    "io/fits/test_fits.py::test_a_source_notices_that_its_file_was_replaced": "io/stamp",
+    "kernels/image/test_medians.py::test_the_curvature_is_that_of_quartered_pixels":
+        "kernels/image/cosmic_rays",
+    "kernels/image/test_statistics.py::test_block_table_is_its_twin": "kernels/image/blocks",
+    "kernels/rules/test_rules.py::test_rules_equal_their_twin":
+        "kernels/rules/gesd kernels/rules/linear_fit kernels/rules/survivors",
+    "kernels/stack/test_plain.py::test_a_median_of_integers_is_that_of_floats_to_the_last_bit":
+        "kernels/stack/strips kernels/stack/strip_rows",
+    "kernels/stack/test_ranked.py::test_rules_equal_their_twin":
+        "kernels/rules/centers kernels/rules/clipping kernels/rules/noise kernels/rules/ranks"
+        " kernels/rules/sigma kernels/stack/averages kernels/stack/gather kernels/stack/lanes"
+        " kernels/stack/rule",
+    "kernels/stack/test_ranked.py::test_weights_never_enter_the_rejection": "kernels/stack/weighted_sums",
+    "kernels/stack/test_sorting.py::test_an_ordered_sorter_says_where_each_value_comes_from":
+        "kernels/compile/llvm",
+    "night/instruments/test_instruments.py::test_two_equal_matches_are_an_error_that_names_both":
+        "night/instruments/instrument",
+    "night/instruments/test_instruments.py::test_shipped_instruments": "night/instruments/known",
+    "night/test_run.py::test_a_whole_night": "night/products/stacking",
+    "operations/calibration/test_calibrate.py::test_calibrate_takes_all_at_once":
+        "operations/calibration/one_pass",
+    "operations/calibration/test_calibrate.py::test_masters_come_as_image_array_or_master":
+        "operations/calibration/masters",
+    "operations/combining/test_combine.py::test_a_thousand_sigma_hit_in_one_of_five_goes_by_default":
+        "operations/rejection/builtin",
+    "operations/combining/test_combine.py::test_stack_and_combine_agree":
+        "operations/combining/kernel_call operations/combining/plan",
+    "operations/combining/test_frames.py::test_raw_pixels_of_either_byte_order_are_those_in_memory":
+        "operations/combining/tile_reader kernels/stack/decode",
+    "operations/combining/test_run.py::test_an_average_in_python": "operations/combining/by_function",
+    "operations/combining/test_run.py::test_the_frames_that_were_rejected_are_known":
+        "operations/combining/maps",
+    "operations/registration/test_align.py::test_phase_measures_a_shift_from_structure_alone":
+        "operations/registration/correlation",
+    "operations/registration/test_shifts.py::test_no_step_between_equal_pointings":
+        "operations/registration/refinement",
+    "operations/registration/test_star_match.py::test_few_stars_prove_nothing":
+        "operations/registration/star_list",
+    "operations/registration/test_star_match.py::test_the_true_similarity_has_most_votes":
+        "operations/registration/triangles",
+    "operations/resampling/test_shift.py::test_fill_bad_equals_its_twin": "kernels/image/bad_pixels",
+    "operations/resampling/test_shift.py::test_separable_equals_its_twin": "kernels/image/resample",
+    "operations/resampling/test_shift.py::test_the_weights_sum_to_one": "operations/resampling/taps",
+    "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/image/apertures",
+    "photometry/test_photometry.py::test_local_maxima_equal_their_twin": "kernels/image/sources",
+    "photometry/test_photometry.py::test_masked_pixels_are_no_sources": "photometry/detection",
+    "plots/inspect/test_inspect.py::test_events_of_a_window_become_clicks_and_keys": "plots/inspect/window",
+    "plots/test_image.py::test_a_window_is_drawn_at_its_place_in_the_parent_frame": "plots/axes",
+    "plots/test_image.py::test_many_pixels_are_averaged_and_not_left_out": "plots/artist",
+    "plots/test_image.py::test_the_current_pyplot_figure_is_left_alone": "plots/figures",
+    "plugins/test_faulty_engines.py::test_a_faulty_engine_is_caught": "testing/engine_laws",
+    "plugins/test_faulty_formats.py::test_a_faulty_format_is_caught":
+        "testing/format_laws testing/format_files",
+    "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
+    "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",
+    "plugins/test_faulty_rejections.py::test_limits_that_still_reject_at_infinity_are_caught":
+        "testing/rejection_laws",
+    "plugins/test_faulty_scalings.py::test_a_faulty_noise_model_is_caught": "testing/noise_laws",
+    "plugins/test_faulty_scalings.py::test_a_faulty_scaling_is_caught": "testing/scaling_laws",
+    "plugins/test_faulty_steps.py::test_the_example_is_small_and_in_the_words":
+        "testing/step_laws testing/laws",
+    "plugins/test_faulty_updates.py::test_a_faulty_update_is_caught": "testing/update_laws",
+    "plugins/test_new_plugin.py::test_the_new_package_has_names_of_its_own": "cli/template",
+    "plugins/test_pytest_plugin.py::test_a_module_that_names_a_plugin_gets_the_whole_suite":
+        "testing/pytest_plugin",
+    "records/test_image.py::test_ccddata_both_ways": "records/ccddata",
+    "records/test_image.py::test_it_shows_itself": "records/display",
+    "test_registry.py::test_every_kind_has_built_in_records_under_their_own_names": "_builtins hookspecs",
+}  # fmt: skip
+"""The modules, besides that of the name of its file, of which a test is the quick one."""
+
+
+def files() -> list[Path]:
+    found = sorted(HERE.rglob("test_*.py"))
+    assert len(found) > 80
+    return found
+
+
+def modules() -> list[str]:
+    """The modules by their paths below ccdfx, without suffix: `io/fits/cards`."""
+    paths = [path.relative_to(ROOT).with_suffix("").as_posix() for path in sorted(ROOT.rglob("*.py"))]
+    found = [path for path in paths if not path.endswith("__init__")]
+    assert len(found) > 150
+    return found
+
+
+@cache
+def quick_tests(path: Path) -> frozenset[str]:
+    """The tests of a file of which all parameters or some are marked as quick."""
+    return frozenset(
+        node.name
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+        and any("pytest.mark.quick" in ast.unparse(decorator) for decorator in node.decorator_list)
+    )
+
+
+def has_examples(module: str) -> bool:
+    """Whether a module has examples; tests/conftest.py marks these as quick."""
+    return ">>> " in (ROOT / f"{module}.py").read_text(encoding="utf-8")
+
+
+def test_folders_mirror_the_rooms() -> None:
+    rooms = {path.parent.relative_to(ROOT) for path in ROOT.rglob("__init__.py")}
+    folders = {path.parent.relative_to(HERE) for path in files()}
+    assert folders - rooms == {Path(theme) for theme in THEMES}
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(HERE).as_posix())
+def test_a_file_named_after_a_module_is_in_the_folder_of_that_module(path: Path) -> None:
+    folder = path.relative_to(HERE).parent
+    room = folder.parts[0] if folder.parts else ""
+    homes = {home.parent.relative_to(ROOT) for home in (ROOT / room).rglob(f"{path.stem[5:]}.py")}
+    assert not homes or folder in homes, f"there is a module of this name in {', '.join(map(str, homes))}"
+
+
+def test_no_file_is_long() -> None:
+    plugins = sorted(HERE.parent.glob("plugins/*/tests/test_*.py"))
+    assert len(plugins) > 10
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (*files(), *plugins)}
+    assert not {path: count for path, count in lines.items() if count > MOST_LINES}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_has_a_quick_test(module: str) -> None:
+    folder, _, name = module.rpartition("/")
+    own = HERE / folder / f"test_{name}.py"
+    elsewhere = {also for several in ALSO_RUN.values() for also in several.split()}
+    has_own = own.is_file() and quick_tests(own)
+    assert has_own or has_examples(module) or module in elsewhere, (
+        f"mark a test in {own} or another, or give examples"
+    )
+
+
+@pytest.mark.parametrize("test", ALSO_RUN)
+def test_the_table_names_what_there_is(test: str) -> None:
+    file, _, name = test.partition("::")
+    assert name in quick_tests(HERE / file)
+    assert set(ALSO_RUN[test].split()) <= set(modules())
