@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import ccdfx
-from ccdfx.cli import combine_options
 from ccdfx.cli.options import name_and_options
 from ccdfx.operations.combining.average import AVERAGES
+from ccdfx.operations.registration.ways import WAYS
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,10 @@ def test_wrong_options_say_what_is_wrong(
     assert not (tmp_path / "out.fits").exists()
 
 
-def test_all_averages_are_named() -> None:
-    assert tuple(AVERAGES) == combine_options.AVERAGES
+def test_all_averages_and_ways_are_named(run) -> None:
+    shown = " ".join(run("combine", "--help").stdout.split())
+    assert f"averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION" in shown
+    assert f"[{'|'.join(WAYS)}]" in shown and "(default: union)" in shown
 
 
 @pytest.mark.parametrize(

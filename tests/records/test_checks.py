@@ -63,7 +63,7 @@ IMAGE = Image(np.eye(8), variance=np.ones((8, 8)))
         lambda word: ccdfx.uniform_noise(0.0, 1.0).configure(fraction=word),
         lambda word: ccdfx.find_outliers(IMAGE, low=word, unit="value"), lambda word: ccdfx.median(even=word),
         lambda word: ccdfx.subtract_overscan(IMAGE, overscan=(0, 2, 0, 8), axis=word),
-        lambda word: ccdfx.subtract_overscan(IMAGE, overscan=(0, 2, 0, 8), method=word),
+        lambda word: ccdfx.subtract_overscan(IMAGE, overscan=(0, 2, 0, 8), statistic=word),
         lambda word: ccdfx.OverscanFit(function=word), lambda word: placed([(0, 0)], extent=word),
         lambda word: ccdfx.mask_cosmic_rays(IMAGE, medians=word), lambda word: ccdfx.sample_clip(ddof=word),
         lambda word: ccdfx.sigma_clip(center=word), lambda word: ccdfx.sigma_clip(scaled=word),

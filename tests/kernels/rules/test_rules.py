@@ -162,10 +162,10 @@ def twin_variance(x, v, low, high, keep, center):
     return any_back(kept, residual, n, keep, 1 if center == "median" else number)
 
 
-def twin_sample(x, low, high, center, keep, ddof, passes):
+def twin_sample(x, low, high, center, keep, ddof, iterations):
     n = len(x)
     keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
-    while len(kept) >= max(3, keep + 1) and (passes is None or number < passes):
+    while len(kept) >= max(3, keep + 1) and (iterations is None or number < iterations):
         values = np.array([x[j] for j in kept])
         middle, sigma = (np.median(values) if center == "median" else values.mean()), values.std(ddof=ddof)
         number += 1
@@ -195,10 +195,10 @@ def twin_relative(x, low, high, keep):
     return neighbours_back(ends, [abs(v - middle) / unit for v in x], n, keep)
 
 
-def twin_mad(x, low, high, center, keep, floor, passes):
+def twin_mad(x, low, high, center, keep, floor, iterations):
     n = len(x)
     keep, kept, residual, number = least(keep, n), list(range(n)), {}, 0
-    while len(kept) >= max(3, keep + 1) and (passes is None or number < passes):
+    while len(kept) >= max(3, keep + 1) and (iterations is None or number < iterations):
         values = np.array([x[j] for j in kept])
         sigma = max(1.4826 * np.median(np.abs(values - np.median(values))), floor)
         middle = np.median(values) if center == "median" else values.mean()
@@ -243,15 +243,15 @@ RULES = [
     ("winsorized_clip", {"low": 1.0, "high": 1.0, "keep": 4}),
     ("linear_fit_clip", {"low": 3.0, "high": 2.0, "keep": 0}),
     ("linear_fit_clip", {"low": 1.5, "high": 1.5, "keep": 4}),
-    ("sample_clip", {"low": 2.0, "high": 1.5, "center": "median", "keep": 0, "ddof": 1, "passes": None}),
-    ("sample_clip", {"low": 1.2, "high": 1.5, "center": "mean", "keep": 0, "ddof": 0, "passes": 2}),
-    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "median", "keep": 3, "ddof": 0, "passes": 5}),
-    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "mean", "keep": -2, "ddof": 1, "passes": None}),
+    ("sample_clip", {"low": 2.0, "high": 1.5, "center": "median", "keep": 0, "ddof": 1, "iterations": None}),
+    ("sample_clip", {"low": 1.2, "high": 1.5, "center": "mean", "keep": 0, "ddof": 0, "iterations": 2}),
+    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "median", "keep": 3, "ddof": 0, "iterations": 5}),
+    ("sample_clip", {"low": 1.1, "high": 1.2, "center": "mean", "keep": -2, "ddof": 1, "iterations": None}),
     ("relative_clip", {"low": 0.2, "high": 0.1, "keep": 0}),
     ("relative_clip", {"low": 0.02, "high": 0.01, "keep": 3}),
-    ("mad_clip", {"low": 2.0, "high": 1.5, "center": "mean", "keep": 0, "floor": 0.0, "passes": None}),
-    ("mad_clip", {"low": 1.0, "high": 1.2, "center": "mean", "keep": 3, "floor": 0.5, "passes": 2}),
-    ("mad_clip", {"low": 1.5, "high": 1.2, "center": "median", "keep": -2, "floor": 0.0, "passes": 3}),
+    ("mad_clip", {"low": 2.0, "high": 1.5, "center": "mean", "keep": 0, "floor": 0.0, "iterations": None}),
+    ("mad_clip", {"low": 1.0, "high": 1.2, "center": "mean", "keep": 3, "floor": 0.5, "iterations": 2}),
+    ("mad_clip", {"low": 1.5, "high": 1.2, "center": "median", "keep": -2, "floor": 0.0, "iterations": 3}),
     ("gesd", {"fraction": 0.3, "significance": 0.05, "keep": 0}),
     ("gesd", {"fraction": 0.6, "significance": 0.3, "keep": 3}),
     ("variance_clip", {"low": 3.0, "high": 2.0, "center": "median", "keep": 0}),

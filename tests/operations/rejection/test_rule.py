@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
     [
         *((rule.name, {"grow": grow}) for rule in REJECTIONS for grow in (-1, math.inf, "x", True)),
         ("relative_clip", {"low": 0}),
-        ("mad_clip", {"passes": 0}),
+        ("mad_clip", {"iterations": 0}),
         ("mad_clip", {"center": "mode"}),
         ("percentile_clip", {"rank": 0}),
         ("percentile_clip", {"rank": 1.5}),
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
         ("gesd", {"significance": 0}),
         ("gesd", {"keep": 1.5}),
         ("winsorized_clip", {"low": -1}),
-        ("sample_clip", {"passes": 0}),
+        ("sample_clip", {"iterations": 0}),
         ("sample_clip", {"ddof": 2}),
         ("linear_fit_clip", {"high": math.nan}),
         ("cr_reject", {"gain": 0}),
