@@ -232,6 +232,7 @@ def test_failures_are_results_and_keep_their_place() -> None:
         align(frames, reference=1, by="stars")
 
 
+@pytest.mark.quick
 def test_frames_and_words_that_do_not_fit_are_refused() -> None:
     one, two = Image(np.zeros((40, 50)), {"BUNIT": "adu"}), Image(np.zeros((40, 50)), {"BUNIT": "electron"})
     with pytest.raises(MismatchError):

@@ -20,7 +20,7 @@ ALSO_RUN = {
     "cli/test_drawing_commands.py::test_hist_writes_a_picture": "cli/hist",
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
     "cli/test_drawing_commands.py::test_mosaic_writes_a_picture": "cli/mosaic",
-    "cli/test_drawing_commands.py::test_show_draws_what_its_options_say": "cli/show",
+    "cli/test_drawing_commands.py::test_show_draws_what_its_options_say": "cli/show cli/picture_options",
     "cli/test_group.py::test_help_lists_every_built_in_command": "cli/builtin",
     "cli/test_looking_commands.py::test_plugins_lists_the_built_in_one_first": "cli/plugins",
     "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",
@@ -69,6 +69,10 @@ ALSO_RUN = {
         "operations/combining/kernel_call operations/combining/plan",
     "operations/combining/test_frames.py::test_raw_pixels_of_either_byte_order_are_those_in_memory":
         "operations/combining/tile_reader kernels/stack/decode",
+    "operations/combining/test_placement.py::test_an_intersection_is_what_all_have": "operations/combining/layout",
+    "operations/pixels/test_cosmic_rays.py::test_nonsense_is_refused": "operations/pixels/ray_search",
+    "operations/registration/test_align.py::test_frames_and_words_that_do_not_fit_are_refused":
+        "operations/registration/ways",
     "operations/combining/test_run.py::test_an_average_in_python": "operations/combining/by_function",
     "operations/combining/test_run.py::test_the_frames_that_were_rejected_are_known":
         "operations/combining/maps",
