@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import PassedKernel, kernel
+from ccdfx.kernels.compile.llvm import upper
 from ccdfx.kernels.image.medians import cut_reflected, window_medians, window_sorter, workspace
-from ccdfx.kernels.stack.lanes import copy, fill, upper
+from ccdfx.kernels.stack.lanes import copy, fill
 
 GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
 LEAST_STRUCTURE = 0.01  # least fine structure, in units of the noise

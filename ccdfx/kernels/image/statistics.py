@@ -5,43 +5,13 @@ The kernels take flat, contiguous arrays of float32 or float64, so each is compi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
+from ccdfx.kernels.compile.llvm import lower, upper
 
 # Sums may be reordered, so that they vectorise; NaN and infinities keep their meaning.
 _LANES = 256
-
-
-def _extreme(name: str) -> Callable[..., Any]:
-    """Make llvm.minnum or llvm.maxnum with flags that let loops vectorise (a plain comparison does not)."""
-
-    @intrinsic
-    def call(_context, a, b):
-        if a != b or not isinstance(a, types.Float):
-            return None
-
-        def generate(_context, builder, _signature, arguments):
-            kind = arguments[0].type
-            suffix = "f32" if isinstance(kind, ir.FloatType) else "f64"
-            function = builder.module.declare_intrinsic(
-                f"llvm.{name}.{suffix}", fnty=ir.FunctionType(kind, [kind, kind])
-            )
-            return builder.call(function, arguments, fastmath=("nnan", "nsz"))
-
-        return a(a, a), generate
-
-    return call
-
-
-_smaller = _extreme("minnum")
-_larger = _extreme("maxnum")
 
 
 @kernel(fastmath=REORDERED_SUMS)
@@ -60,8 +30,8 @@ def moments(values, pivot):
         count += 1 if finite else 0
         total += difference
         squares += difference * difference
-        low = _smaller(low, value if finite else infinity)
-        high = _larger(high, value if finite else -infinity)
+        low = lower(low, value if finite else infinity)
+        high = upper(high, value if finite else -infinity)
     return count, total, squares, low, high
 
 

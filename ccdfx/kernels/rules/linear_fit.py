@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.compile.llvm import upper
 from ccdfx.kernels.rules.centers import medians
 from ccdfx.kernels.rules.clipping import (
     P_HIGH,
@@ -16,7 +17,7 @@ from ccdfx.kernels.rules.clipping import (
     value,
 )
 from ccdfx.kernels.rules.survivors import drop_distant, gather_kept, lane_of, part_lane, read_lane, take_back
-from ccdfx.kernels.stack.lanes import MOST_LANES, fill, greatest, upper
+from ccdfx.kernels.stack.lanes import MOST_LANES, fill, greatest
 
 ROUNDING = 1e-12  # deviations from a line below this, in units of the range, count as 0
 # All lanes are first treated together. Sums from which values were subtracted are not exact: where the two

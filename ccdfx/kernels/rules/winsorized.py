@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.compile.llvm import lower, upper
 from ccdfx.kernels.rules.centers import medians
 from ccdfx.kernels.rules.clipping import (
     P_HIGH,
@@ -20,7 +21,7 @@ from ccdfx.kernels.rules.clipping import (
     restore_neighbours,
     value,
 )
-from ccdfx.kernels.stack.lanes import MOST_LANES, borrowed, greatest, keep_alive, least, lower, upper
+from ccdfx.kernels.stack.lanes import MOST_LANES, borrowed, greatest, keep_alive, least
 
 WINSOR_LIMIT, WINSOR_FACTOR, WINSOR_CHANGE = 1.5, 1.134, 0.0005
 # Above 1 by more than rounding; below 1 by more than the change at which the iteration stops.

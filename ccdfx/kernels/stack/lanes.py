@@ -7,7 +7,6 @@ Missing values are +inf and are sorted to the end.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -29,31 +28,6 @@ def block_lanes(count: int, itemsize: int, most: int = MOST_LANES) -> int:
     """
     lines = min(TILE_BYTES // (count * _LINE), most * itemsize // _LINE)
     return max((lines - 1) // 2 * 2 + 1, _LEAST_LINES) * _LINE // itemsize
-
-
-def _extreme(name):
-    """Return the LLVM intrinsic `name` for floats that are never NaN: a plain vector minimum or maximum.
-
-    In a loop that stores both minimum and maximum, a comparison would become a masked store, which is many
-    times slower.
-    """
-
-    @intrinsic
-    def extreme(typingctx, a, b):
-        def codegen(context, builder, signature, args):
-            kind = context.get_value_type(signature.return_type)
-            function = builder.module.declare_intrinsic(
-                f"llvm.{name}", (kind,), ir.FunctionType(kind, (kind, kind))
-            )
-            return builder.call(function, args, fastmath=("nnan", "nsz"))
-
-        return (a(a, b), codegen) if isinstance(a, types.Float) and a == b else None
-
-    return extreme
-
-
-lower = _extreme("minnum")
-upper = _extreme("maxnum")
 
 
 @intrinsic
