@@ -7,31 +7,11 @@ errors are below 2 units in the last place for `logarithms` and `powers`, below 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from ccdfx.kernels.compile.kernel import kernel
 
 # A product and a sum may be fused, with one rounding.
 _FUSED = {"contract"}
-
-
-def _reinterpreted(source, target):
-    """Make a function that reinterprets the bits of a value of one type as another type."""
-
-    @intrinsic
-    def reinterpreted(typingctx, value):
-        def codegen(context, builder, signature, args):
-            return builder.bitcast(args[0], context.get_value_type(target))
-
-        return target(source), codegen
-
-    return reinterpreted
-
-
-_bits = _reinterpreted(types.float32, types.int32)
-_single = _reinterpreted(types.int32, types.float32)
-_double = _reinterpreted(types.int64, types.float64)
 
 
 def _fitted(function, low, high, degree):
@@ -77,9 +57,10 @@ _INFINITE = np.float32(np.inf)
 def _split(x):
     """Return the exponent e and the mantissa m of x > 0: x = m 2**e, sqrt(1/2) <= m < sqrt(2)."""
     small = x < _TINY
-    bits = _bits(x * _LIFT if small else x)
+    bits = np.float32(x * _LIFT if small else x).view(np.int32)
     e = (bits - _ROOT_HALF_BITS) >> np.int32(23)
-    return e - np.int32(23) if small else e, _single(bits - (e << np.int32(23)))
+    mantissa = np.int32(bits - (e << np.int32(23))).view(np.float32)
+    return e - np.int32(23) if small else e, mantissa
 
 
 @kernel(fastmath=_FUSED)
@@ -164,6 +145,6 @@ def powers(x, exponent, out):
         q = _Q[7]
         for c in (_Q[6], _Q[5], _Q[4], _Q[3], _Q[2], _Q[1], _Q[0]):
             q = q * f + c
-        y = np.float32(q * _double((np.int64(n) + 1023) << 52))
+        y = np.float32(q * np.int64((np.int64(n) + 1023) << 52).view(np.float64))
         y = y if x[i] > 0 and x[i] < _INFINITE else _NAN
         out[i] = np.float32(0.0) if x[i] == 0 else y
