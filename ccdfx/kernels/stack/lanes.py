@@ -56,15 +56,10 @@ def keep_alive(typingctx, arrays):
     return types.void(arrays), codegen
 
 
-@intrinsic
-def address(typingctx, array):
+@kernel
+def address(array):
     """Return the address of the first element of an array."""
-
-    def codegen(context, builder, signature, args):
-        found = context.make_array(signature.args[0])(context, builder, value=args[0])
-        return builder.ptrtoint(found.data, context.get_value_type(types.intp))
-
-    return types.intp(array), codegen
+    return np.int64(array.ctypes.data)
 
 
 @kernel
