@@ -33,11 +33,8 @@ from numba.core.compiler import Compiler
 from ccdfx.errors import CcdfxWarning
 
 _DIGEST = 32
-REORDERED_SUMS = {
-    "contract",
-    "reassoc",
-    "nsz",
-}  # `fastmath` of sums whose order does not matter; NaN still counts
+# `fastmath` of sums whose order does not matter, so that they vectorise; NaN and infinities keep their meaning.
+REORDERED_SUMS = {"contract", "reassoc", "nsz"}
 
 
 def _spare_scipy() -> None:

@@ -8,8 +8,6 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 
-# Sums may be reordered, so that they vectorise; NaN and infinities are still respected.
-
 
 @kernel
 def _pick(buffer, size, rank):

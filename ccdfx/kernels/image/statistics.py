@@ -10,7 +10,6 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 from ccdfx.kernels.compile.llvm import lower, upper
 
-# Sums may be reordered, so that they vectorise; NaN and infinities keep their meaning.
 _LANES = 256
 
 
