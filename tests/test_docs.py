@@ -97,6 +97,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_files_of_this_repository_that_a_page_names_are_there(page: Path) -> None:
+    for name in re.findall(r"`((?:ccdfx|docs|plugins|tests)/[\w./-]+)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = list((ROOT / "docs").glob("*.md"))
