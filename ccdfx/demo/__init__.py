@@ -1,4 +1,4 @@
 """A simulated night with a known truth, reduced and checked against it.
 
-May import all rooms but cli and testing.
+May import photometry, noise, io, plots and night.
 """

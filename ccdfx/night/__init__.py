@@ -2,7 +2,9 @@
 written.
 
 The public names here are the records that a `NightRecipe`, a `Plan`, a `Frame` and an `Instrument` consist of;
-each is imported when it is first used. May import all rooms but cli, demo and testing.
+each is imported when it is first used.
+
+May import records, estimators, noise, operations, pipelines, plots, io, engines and the registry.
 """
 
 from __future__ import annotations

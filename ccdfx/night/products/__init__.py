@@ -1,4 +1,4 @@
 """What a night makes: masters, calibrated frames, combined frames.
 
-May import the modules of `night` below `run`.
+May import what `night` may but plots, and its modules below `run`.
 """

@@ -1,4 +1,4 @@
 """The page that shows what a night gave, and its template.
 
-May import the modules of `night` below `run`, and plots.
+May import plots, io, and the modules of `night` below `run`.
 """
