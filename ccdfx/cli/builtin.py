@@ -6,7 +6,7 @@ TABLE: dict[str, str] = {
     "scan": "List the frames of a directory, from their headers alone.",
     "reduce": "Reduce a night: masters, calibrated and combined frames, a report.",
     "combine": "Combine frames into one, with rejection and alignment.",
-    "info": "Show what a file holds: images, shapes, header facts.",
+    "info": "Show what a file holds: images, shapes, header values.",
     "stats": "Print the statistics of images.",
     "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",
     "convert": "Write images in another format.",

@@ -1,6 +1,6 @@
 """Functions shared by the clipping rules, which clip a block of sorted lanes from both ends, iteratively.
 
-A rule computes center and sigma of all lanes at once and calls `clip_pass`. This drops the values beyond the
+A rule computes centre and sigma of all lanes at once and calls `clip_pass`. This drops the values beyond the
 limits and moves the values kept in lanes that need another pass to the front of a smaller block::
 
     work = begin(lanes, counts, parameters, low, high)

@@ -31,10 +31,7 @@ AVERAGE_MEAN, AVERAGE_MEDIAN, AVERAGE_TOTAL = 0, 1, 2  # a minimum and a maximum
 PICK_MIDDLE, PICK_LOWER, PICK_LOWER_OF_TWO, PICK_LOWEST, PICK_HIGHEST = range(5)
 VARIANCE_NONE, VARIANCE_EMPIRICAL, VARIANCE_PROPAGATED = 0, 1, 2
 WEIGHTS_BY_FRAME, WEIGHTS_BY_VARIANCE = 1, 2  # kinds of weights of a mean; 0 without weights
-ORDER_FOR_RULE, ORDER_FOR_CODES = (
-    1,
-    2,
-)  # why the order of the frames is kept (rule, rejection mask); 0 if it is not
+ORDER_FOR_RULE, ORDER_FOR_CODES = 1, 2  # why the order of the frames is kept; 0 if it is not
 # Rows of the weighted sums.
 WEIGHTED_W, WEIGHTED_W2, WEIGHTED_WX, WEIGHTED_WXX = range(4)
 

@@ -19,7 +19,7 @@ from ccdfx.kernels.stack.decode import ITEMSIZES, cover_run, decode
 FRAME_DATA, FRAME_KIND, FRAME_MASK, FRAME_VARIANCE, FRAME_VARIANCE_KIND = range(5)
 FRAME_COLUMNS = 5
 # Columns of the table of factors: x' = (raw * bscale + bzero) / scale - zero; blank is NaN if there is none.
-# Only values with LOWEST <= raw * bscale + bzero <= HIGHEST are used.
+# Only values with lowest <= raw * bscale + bzero <= highest are used.
 (
     FACTOR_SCALE,
     FACTOR_ZERO,

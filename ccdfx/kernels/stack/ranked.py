@@ -161,8 +161,8 @@ def _stack(
     """Combine a run of pixels; return whether some pixel is left without a value.
 
     frames: (n, FRAME_COLUMNS) int64; factors: (n, FACTOR_COLUMNS) float64, as in `gather`.
-    sorter: as in `sorters`, of all ranks.
-    plan, tables: as in `averages`; parameters, noise, rule: as in `rules`.
+    sorter: as in `sorting`, of all ranks.
+    plan, tables: as in `averages`; parameters, noise, rule: as in `rule`.
     by_frame: None where nothing in the plan depends on the frame of a value, else True. Its type matters:
     code under ``by_frame is not None`` is not compiled for None.
     value, variance, count, rejected_low, rejected_high, flags: (pixels,) outputs; only `value` is required.

@@ -186,9 +186,8 @@ def _fill_from_codes(job: Job, codes: np.ndarray, part: Maps) -> None:
         part.exposure[:] = _exposure(job, codes == KEPT)
     if part.rejects.size:
         rejected = (codes == DROPPED_LOW) | (codes == DROPPED_HIGH)
-        part.rejects[:] = np.packbits(
-            rejected, axis=0, bitorder="little"
-        )  # the first frame is bit 0 of plane 0
+        # The first frame is bit 0 of plane 0.
+        part.rejects[:] = np.packbits(rejected, axis=0, bitorder="little")
 
 
 def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:

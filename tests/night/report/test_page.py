@@ -1,4 +1,4 @@
-"""The report of a night: well-formed, self-contained, honest, and deaf to what headers say."""
+"""The report of a night: well-formed, self-contained, honest, and unaffected by markup in headers."""
 
 from __future__ import annotations
 
