@@ -81,7 +81,6 @@ def test_blocks_sort_zeros_and_ones_by_the_same_comparators(
     assert line == sorted(line)
 
 
-@pytest.mark.quick
 @given(st.integers(1, 150))
 def test_an_order_of_use_keeps_every_comparator_in_its_turn(count: int) -> None:
     comparators, ordered = sorting_network(count), in_order_of_use(sorting_network(count))
