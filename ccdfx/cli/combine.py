@@ -22,7 +22,7 @@ from ccdfx.cli.combine_options import (
     numbers_or_level,
     placement_of,
     shared_variance,
-    told_average,
+    average_text,
 )
 from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
@@ -269,7 +269,7 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
 
     given = {
         **how,
-        "average": told_average(how["average"]),
+        "average": average_text(how["average"]),
         "reject": how["reject"] or "none",
         "shared": options["shared"],
     }

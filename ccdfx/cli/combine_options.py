@@ -56,11 +56,11 @@ def _function(text: str) -> Any:
         raise click.BadParameter(f"{text!r} cannot be imported: {error}") from error
 
 
-def told_average(average: Any) -> str:
+def average_text(average: Any) -> str:
     """Format an average as text that `average_of` reads.
 
     >>> import ccdfx
-    >>> told_average(ccdfx.median(even="lower")), told_average(ccdfx.mean())
+    >>> average_text(ccdfx.median(even="lower")), average_text(ccdfx.mean())
     ('median:even=lower', 'mean')
     """
     if average.function is not None:

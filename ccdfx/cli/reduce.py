@@ -63,13 +63,13 @@ def command(
             )
         else:
             show_plan(planned.plan, err=False)
-        _say_nothing(planned)
+        _report_nothing_usable(planned)
         ctx.exit(planned.status)
     with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
         reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
     if as_json:
         print_json(reduced.facts)
-    tell(reduced)
+    report(reduced)
     ctx.exit(reduced.status)
 
 
@@ -109,7 +109,7 @@ def _shown(plan: Any) -> None:
     show_plan(plan, err=True)
 
 
-def tell(night: Any) -> None:
+def report(night: Any) -> None:
     """Print the failures, notes, noise values, and the place of the results."""
     from ccdfx.night.words import counted, listed, made, not_made
 
@@ -127,14 +127,14 @@ def tell(night: Any) -> None:
             say(f"note: {warning}")
     for camera in facts["noise"]:
         if camera["gain"] or camera["readnoise"]:  # otherwise a warning was printed above
-            say(_noise_told(camera))
+            say(_noise_line(camera))
     used = sum(frame["used"] for frame in facts["frames"])
     say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
-    _say_nothing(night)
+    _report_nothing_usable(night)
     say(f"report: {night.output / 'report.html'}")
 
 
-def _say_nothing(night: Any) -> None:
+def _report_nothing_usable(night: Any) -> None:
     """Print an error if no frame was usable."""
     from ccdfx.night.run import NOTHING
 
@@ -151,7 +151,7 @@ def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
     return reasons
 
 
-def _noise_told(camera: dict[str, Any]) -> str:
+def _noise_line(camera: dict[str, Any]) -> str:
     """Format the gain and read noise of a camera, with their sources."""
     numbers = [
         f"{name} {camera[key]:.4g} {unit} ({camera[f'{key}_source']})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
@@ -127,5 +128,13 @@ def in_new_words(subject: str, words: Mapping[str, str], options: Mapping[str, A
                 subject, f"takes {new!r} or its old word {old!r}, not both", remedy=f"leave out {old!r}"
             )
         text = f"{subject}: the option {old!r} is now {new!r}; the old word goes with the next release"
-        warnings.warn(text, CcdfxWarning, stacklevel=3)
+        warnings.warn(text, CcdfxWarning, stacklevel=_level_outside())
     return {words.get(name, name): value for name, value in options.items()}
+
+
+def _level_outside() -> int:
+    """Return the stack level, as the caller's `warnings.warn` counts it, of the first line that is not ccdfx's."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "ccdfx":
+        level, frame = level + 1, frame.f_back
+    return level
