@@ -16,13 +16,13 @@ import click
 from ccdfx.cli.combine_options import (
     METAVAR,
     average_of,
+    average_text,
     defaults_from_recipe,
     flags_of,
     levels,
     numbers_or_level,
     placement_of,
     shared_variance,
-    average_text,
 )
 from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
