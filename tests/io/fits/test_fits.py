@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from hdu_files import PIXELS, named, written
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning, FileError, FormatError
 from ccdfx.io import RawLayout, open_source, read, read_header, write
@@ -22,17 +23,6 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
-
-PIXELS = np.arange(12, dtype=np.int16).reshape(3, 4)
-
-
-def written(path: Path, *hdus: fits.hdu.base._BaseHDU) -> Path:
-    fits.HDUList(list(hdus)).writeto(path)
-    return path
-
-
-def named(array: np.ndarray, name: str, **cards: object) -> fits.ImageHDU:
-    return fits.ImageHDU(array, fits.Header(cards), name=name)
 
 
 @pytest.mark.quick

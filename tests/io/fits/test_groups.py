@@ -8,22 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from hdu_files import PIXELS, named, written
 
 from ccdfx.errors import CcdfxWarning
 from ccdfx.io import read, write
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
-
-PIXELS = np.arange(12, dtype=np.int16).reshape(3, 4)
-
-
-def written(path: Path, *hdus: fits.hdu.base._BaseHDU) -> Path:
-    fits.HDUList(list(hdus)).writeto(path)
-    return path
-
-
-def named(array: np.ndarray, name: str, **cards: object) -> fits.ImageHDU:
-    return fits.ImageHDU(array, fits.Header(cards), name=name)
 
 
 @pytest.mark.quick
