@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ccdfx.io import read
+from ccdfx.night.products.masters import _normalised
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
 
 
 @pytest.mark.quick
@@ -115,3 +117,12 @@ def test_the_flat_flags_pixels_below_the_response_of_the_recipe_and_no_others(ca
     assert 0.18 < flat.array[40, 50] < 0.2 < flat.array[41, 51] < 0.22
     assert np.argwhere(~flat.good).tolist() == [[40, 50]]
     assert flat.mask[40, 50] == Flag.BAD_PIXEL
+
+
+def test_a_flat_is_divided_by_its_level_and_its_variance_by_the_square() -> None:
+    level = np.full((4, 5), 200.0)
+    level[1, 2] = 30.0
+    flat = _normalised(Image(level, variance=np.full((4, 5), 800.0)), 0.2)
+    assert flat.array[0, 0] == 1.0 and flat.array[1, 2] == pytest.approx(0.15)
+    assert flat.variance == pytest.approx(np.full((4, 5), 0.02))
+    assert np.argwhere(flat.mask == Flag.BAD_PIXEL).tolist() == [[1, 2]]
