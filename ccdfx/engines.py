@@ -11,9 +11,10 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -102,16 +103,22 @@ class _ThreadMap:
 
     def _in_order(self, function: Callable[[Any], Any], tiles: Iterator[Any]) -> Iterator[Any]:
         # One pool per call: no pool is inherited by a fork, and no thread is left after an error or Ctrl-C.
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="ccdfx") as pool:
-            running = deque(pool.submit(function, tile) for tile in itertools.islice(tiles, self.threads + 1))
-            try:
-                while running:
-                    result = running.popleft().result()
-                    running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, 1))
-                    yield result
-            finally:
-                for future in running:
-                    future.cancel()
+        own: set[int] = set()
+        pool = ThreadPoolExecutor(
+            self.threads, thread_name_prefix="ccdfx", initializer=lambda: own.add(threading.get_ident())
+        )
+        running: deque[Future[Any]] = deque()
+        try:
+            running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, self.threads + 1))
+            while running:
+                result = running.popleft().result()
+                running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, 1))
+                yield result
+        finally:
+            for future in running:
+                future.cancel()
+            # A map that nobody holds may be collected in a thread of its own pool, which cannot wait for itself.
+            pool.shutdown(wait=threading.get_ident() not in own)
 
 
 def _resized(engine: Engine, threads: int) -> Engine:

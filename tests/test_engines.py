@@ -7,6 +7,7 @@ import dataclasses
 import gzip
 import os
 import pickle
+import sys
 import threading
 import time
 
@@ -311,3 +312,23 @@ def test_a_night_gives_its_frames_to_an_engine_elsewhere_as_files(tmp_path):
         assert store.put(image) is image
     with engine(Engine("elsewhere")), spooled(tmp_path) as store:
         assert store.put(image).raw.path.startswith(str(tmp_path))
+
+
+def test_a_map_that_nobody_holds_may_be_collected_in_a_thread_of_its_own(monkeypatch) -> None:
+    held, ready, ignored = [], threading.Event(), []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+
+    def work(tile: int) -> int:
+        if tile:
+            assert ready.wait(5)
+        if tile == 1:
+            held.clear()
+        return tile
+
+    held.append(threads_engine(2).map(work, range(3)))
+    assert next(held[0]) == 0
+    ready.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ccdfx"):
+            thread.join(5)
+    assert not held and not ignored
