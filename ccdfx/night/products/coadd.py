@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ccdfx.errors import CcdfxError
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
+from ccdfx.night.products.registration import Registration, register, unmoved
 from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.summary import plain, sky_facts
-from ccdfx.operations.registration.shifts import Shift, measure_shift
+from ccdfx.operations.registration.shifts import Shift
 
 
 def combine_object(
@@ -110,58 +108,3 @@ def _levels(frames: list[Mapping[str, Any]]) -> dict[str, list[float] | None]:
     noises = [frame["noise_measured"] for frame in frames]
     weights = [(s / noise) ** 2 for s, noise in zip(scale, noises, strict=True)] if all(noises) else None
     return {"scale": scale, "zero": zero, "weights": weights}
-
-
-_MOST_REFERENCES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """Frames that match, the reference first, with their shifts; and the others with the reason."""
-
-    shifts: dict[str, Shift]
-    left_out: dict[str, str]
-
-
-def unmoved(files: Sequence[str]) -> Registration:
-    """Return zero shifts of unknown error, for frames that are already registered."""
-    return Registration({file: Shift(0.0, 0.0, math.nan, 0, "none") for file in files}, {})
-
-
-def register(files: Sequence[str], folder: Path) -> Registration:
-    """Measure the shifts of the frames to the first one, or to another one that more of them match.
-
-    If most frames do not match the first, it may show another field or clouds; then frames that did not
-    match are tried as the reference, one after another.
-
-    Parameters
-    ----------
-    files : sequence of str
-        Calibrated frames, relative to `folder`.
-    """
-    best = Registration({}, {})
-    waiting = list(files)
-    for _ in range(_MOST_REFERENCES):
-        if not waiting or 2 * len(best.shifts) > len(files):
-            break
-        found = _onto(waiting[0], files, folder)
-        waiting = [file for file in waiting if file not in found.shifts]
-        if len(found.shifts) > len(best.shifts):
-            best = found
-    return best
-
-
-def _onto(reference: str, files: Sequence[str], folder: Path) -> Registration:
-    from ccdfx.io import read
-
-    image = read(folder / reference)
-    shifts = {reference: Shift(0.0, 0.0, 0.0, 0, "reference")}
-    left_out: dict[str, str] = {}
-    for file in files:
-        if file == reference:
-            continue
-        try:
-            shifts[file] = measure_shift(read(folder / file), reference=image)
-        except CcdfxError as problem:
-            left_out[file] = problem.rule
-    return Registration(shifts, left_out)
