@@ -84,6 +84,10 @@ from ccdfx.operations.resampling.taps import KERNELS
 @click.option(
     "--flags", callback=flags_of, metavar="NAME,...", help="Only these flags make a value bad (default: all)."
 )
+@click.option(
+    "--passes", callback=flags_of, metavar="NAME,...",
+    help="Flags that the result has where any frame has them, or none (default: saturated).",
+)  # fmt: skip
 @click.option("--align", is_flag=True, help="Resample the frames onto the first by its stars.")
 @click.option(
     "--align-by",
@@ -192,7 +196,13 @@ def counting(engine: Any, update: Callable[[str, int, int], None]) -> Any:
 
 
 def choices(
-    *, average: Any, reject: str | None, flags: int | None, shared: str | None, **options: Any
+    *,
+    average: Any,
+    reject: str | None,
+    flags: int | None,
+    passes: int | None,
+    shared: str | None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Return the given options of `ccdfx.combine`, with the default rejection rule made explicit."""
     from ccdfx.cli.options import looked_up
@@ -206,7 +216,7 @@ def choices(
         else looked_up("rejection", reject)
     )
     given = {
-        "limits": options["limits"], "flags": flags, "offsets": placement_of(options),
+        "limits": options["limits"], "flags": flags, "passes": passes, "offsets": placement_of(options),
         "shared": shared_variance(shared, not options["no_checksum"]) if shared else None,
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value is not None}

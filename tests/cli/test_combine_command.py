@@ -322,6 +322,19 @@ def test_an_average_in_python_and_flags(run, frames: list[Path], tmp_path: Path)
     assert "combine flags=12" in ccdfx.read(tmp_path / "a.fits").header.history
 
 
+def test_flags_that_pass_to_the_result(run, tmp_path: Path) -> None:
+    paths = [
+        ccdfx.write(
+            ccdfx.Image(np.full((1, 2), 9.0), mask=np.array([[0, flag]], np.uint8)), tmp_path / f"{flag}.fits"
+        )
+        for flag in (0, 4, 8)
+    ]
+    for options, expected in ([], 4), (["--passes", "cosmic_ray"], 8), (["--passes", "none"], 0):
+        run("combine", *paths, "-o", tmp_path / "o.fits", "--overwrite", *options)
+        mask = ccdfx.read(tmp_path / "o.fits").mask
+        assert (0 if mask is None else mask[0, 1]) == expected
+
+
 def test_a_module_that_cannot_be_imported(run, frames: list[Path], tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "broken_average.py").write_text("1 / 0")
     monkeypatch.syspath_prepend(tmp_path)

@@ -13,7 +13,7 @@ from ccdfx.operations.combining.average import Average
 from ccdfx.operations.combining.factors import Factor
 from ccdfx.operations.combining.maps import Wanted
 from ccdfx.operations.combining.placement import Placement
-from ccdfx.operations.combining.plan import ALL_FLAGS, Choices, plan_job
+from ccdfx.operations.combining.plan import ALL_FLAGS, PASSING, Choices, plan_job
 from ccdfx.operations.combining.run import run
 from ccdfx.operations.rejection.builtin import default_rejection
 from ccdfx.operations.rejection.rule import Rejection
@@ -42,8 +42,8 @@ class Stack:
     rejected_low, rejected_high : uint16 array
         Number of values that the rule rejected below and above; missing values are not among them.
     flags : uint8 array
-        0 where a value is kept; else NO_DATA and the flags of all frames. Flags that do not make a value bad
-        (see `flags` of `combine`) are set where any frame has them.
+        0 where a value is kept; else NO_DATA and the flags of all frames. Flags that pass, or do not make a
+        value bad (see `passes` and `flags` of `combine`), are set where any frame has them.
     exposure : float32 array or None
         The sum of the exposure times (EXPTIME, else EXPOSURE, in s) of the values kept whose weight is not 0;
         None if a frame does not have one.
@@ -104,6 +104,7 @@ def combine(
     flags: int = ALL_FLAGS,
     offsets: Offsets = None,
     shared: Any = None,
+    passes: int = PASSING,
 ) -> Image:
     """Combine frames into one image.
 
@@ -147,12 +148,18 @@ def combine(
         The part of the frames' variances that comes from one error common to all, such as that of their
         master bias and flat: it is subtracted from each and added to the result in full, because it does not
         average down.
+    passes : int
+        The `Flag` bits that a pixel of the result has where any frame has them, whether or not they make a
+        value bad there; by default SATURATED. Where a star is saturated in the sharp frames only, the mean of
+        the others lacks its core: the value stays, but is marked. 0 for none, as for masters of darks, where a
+        saturated cosmic ray in one frame says nothing about the pixel.
 
     Returns
     -------
     Image
         float32, or float64 if float64 or integers of more than 16 bits are among the frames. Its mask has
-        NO_DATA, and the flags of all frames, where no value is kept (value 0); None if nothing is flagged.
+        NO_DATA, and the flags of all frames, where no value is kept (value 0), and elsewhere those that pass;
+        None if nothing is flagged.
         Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
         and the others. The header is that of the first frame, with NCOMBINE the number of frames combined,
         and the exposure time: the sum for `total`, else the mean.
@@ -179,7 +186,9 @@ def combine(
     >>> combine(frames, average=ccdfx.median(), reject=ccdfx.minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
-    job = plan_job(frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared))
+    job = plan_job(
+        frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
+    )
     maps = run(job, Wanted(counts=shared is not None))
     flags_found = maps.flags if maps.flags.any() else None
     variance = maps.variance if maps.variance.size else None
@@ -198,6 +207,7 @@ def stack(
     flags: int = ALL_FLAGS,
     offsets: Offsets = None,
     shared: Any = None,
+    passes: int = PASSING,
     follow: bool = False,
 ) -> Stack:
     """Combine frames as `combine` does, and keep maps of the numbers of values kept and rejected.
@@ -220,7 +230,7 @@ def stack(
     >>> result.value, result.rejected_high
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
-    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared)
+    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
     job = plan_job(frames, choices, exposures=True, follows=follow)
     maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     maps.freeze()

@@ -25,6 +25,7 @@ from ccdfx.records.range import SECTIONS, Range
 from ccdfx.records.wcs import moved
 
 ALL_FLAGS = 255
+PASSING = Flag.SATURATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Choices:
     flags: int = ALL_FLAGS
     offsets: Any = None
     shared: Any = None
+    passes: int = PASSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Job:
     """All that is fixed before the first pixel is read. `factors` is the table of `ccdfx.kernels.stack.gather`.
 
     `arrangement` is the rule made ready for this stack, None without a rule. `variances` says whether the variance
-    of the result is propagated, empirical or not known. `counted` are the flags that make a value bad. `exposures`
-    are the exposure times if their map is wanted. `follows` says whether the rejection codes of every value are
+    of the result is propagated, empirical or not known. `counted` are the flags that make a value bad, `passing`
+    those that go from any frame to the result. `exposures` are the exposure times if their map is wanted. `follows` says whether the rejection codes of every value are
     wanted. `shared` is the part of the variances that is one error of all frames.
     """
 
@@ -64,6 +66,7 @@ class Job:
     header: Header
     range: Range
     counted: int = ALL_FLAGS
+    passing: int = 0
     exposures: tuple[float, ...] = ()
     follows: bool = False
     arrangement: Arrangement | None = None
@@ -96,6 +99,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
         )
     placement = as_placement(choices.offsets)
     counted = _counted(choices.flags)
+    passing = _passing(choices.passes, counted)
     found = as_frames(frames, placement is not None)
     limits = value_limits(choices.limits)
     require_mean(choices.weights, average.name)
@@ -124,17 +128,34 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     return Job(
         found, shape, working_dtype(*found), average, choices.reject, facts,
         _factor_table(found, facts, weights, limits), weights is not None, variances, header,
-        window, counted, times, follows, arrangement, _shared(choices, shape, variances),
+        window, counted, passing, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip
 
 
 def _counted(flags: Any) -> int:
     """Return the flags that make a value bad, checked; NO_DATA always does, as there is no value."""
+    return _bits("flags", flags) | Flag.NO_DATA
+
+
+def _passing(passes: Any, counted: int) -> int:
+    """Return the flags of any frame that the result has, checked: those that pass, and those that make no value bad."""
+    bits = _bits("passes", passes)
+    if bits & Flag.NO_DATA:
+        raise ArgumentError(
+            "passes",
+            "must be without NO_DATA, which says that the result has no value",
+            value=bits,
+            remedy="leave it out",
+        )
+    return bits | (ALL_FLAGS & ~counted)
+
+
+def _bits(name: str, flags: Any) -> int:
     remedy = "give Flags joined by |"
-    bits = whole("flags", flags, least=0, remedy=remedy)
+    bits = whole(name, flags, least=0, remedy=remedy)
     if bits > ALL_FLAGS:
-        raise ArgumentError("flags", f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
-    return bits | Flag.NO_DATA
+        raise ArgumentError(name, f"must be at most {ALL_FLAGS}, all flags", value=bits, remedy=remedy)
+    return bits
 
 
 def arranged(reject: Rejection, facts: StackFacts) -> Arrangement:

@@ -21,7 +21,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.operations.combining.by_function import average_by_function, reject_by_function
 from ccdfx.operations.combining.kernel_call import Calls, calls_of
 from ccdfx.operations.combining.maps import Maps, Wanted, empty_maps
-from ccdfx.operations.combining.plan import ALL_FLAGS, Job, arranged
+from ccdfx.operations.combining.plan import Job, arranged
 from ccdfx.operations.combining.tile_reader import RawFiles, Tile, Window, read_tile, release_buffer
 from ccdfx.records.header import Header
 from ccdfx.records.planes import variance_as
@@ -91,7 +91,7 @@ class _Work:
             _fill_from_codes(job, codes.reshape(-1, *window.shape), part)
         elif part.exposure.size:
             part.exposure[:] = part.count * job.exposures[0]
-        _keep_ignored_flags(job, tile, 0, part.flags)
+        _pass_flags(job, tile, 0, part.flags)
 
     def _two_passes(self, window: Window, part: Maps) -> None:
         """Reject in the rows of a window and those within the reach of `grow`, then average the window."""
@@ -103,7 +103,7 @@ class _Work:
         codes = self._codes(tile, wide)[:, start : start + window.upper - window.lower]
         self._average(tile, start, codes, part)
         _fill_from_codes(job, codes, part)
-        _keep_ignored_flags(job, tile, start, part.flags)
+        _pass_flags(job, tile, start, part.flags)
 
     def _codes(self, tile: Tile, window: Window) -> np.ndarray:
         """Compute the rejection codes (n, rows, nx) of all values, as `ccdfx.kernels.stack.ranked` defines them."""
@@ -201,12 +201,12 @@ def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:
     return total
 
 
-def _keep_ignored_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
-    """Add the flags that make no value bad; they stay on the pixel."""
-    ignored = np.uint8(ALL_FLAGS & ~job.counted)
-    for rows in tile.rows if ignored else ():
+def _pass_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
+    """Add the flags that go from any frame to the result."""
+    passing = np.uint8(job.passing)
+    for rows in tile.rows if passing else ():
         if rows.flags is not None:
-            flags |= rows.flags[start : start + len(flags)] & ignored
+            flags |= rows.flags[start : start + len(flags)] & passing
 
 
 def _add_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> None:
