@@ -52,6 +52,7 @@ _HOMES = {
     "operations.registration.star_match": ("match_stars",),
     "operations.rejection.rule": ("Arrangement", "Rejection", "StackFacts"),
     "operations.rejection.noise": ("ccd_clip", "cr_reject", "variance_clip"),
+    "operations.rejection.profile": ("profile_clip", "profile_terms"),
     "operations.rejection.ranks": ("minmax", "percentile_clip", "relative_clip"),
     "operations.rejection.robust": ("gesd", "linear_fit_clip", "winsorized_clip"),
     "operations.rejection.sigma": ("average_sigma_clip", "mad_clip", "sample_clip", "sigma_clip"),

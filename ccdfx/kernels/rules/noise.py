@@ -24,15 +24,24 @@ from ccdfx.kernels.stack.rule import NOISE_CONSTANT, NOISE_LINEAR, NOISE_QUADRAT
 
 
 @kernel(inline=True)
-def _detector_sigma(noise, row, center):
-    scale = noise[row, NOISE_SCALE]
-    level = max(0.0, scale * (center + noise[row, NOISE_ZERO]))
-    variance = (
+def _unscaled_variance(noise, row, center):
+    level = max(0.0, noise[row, NOISE_SCALE] * (center + noise[row, NOISE_ZERO]))
+    return (
         noise[row, NOISE_CONSTANT]
         + noise[row, NOISE_LINEAR] * level
         + noise[row, NOISE_QUADRATIC] * level * level
     )
-    return np.sqrt(variance) / scale
+
+
+@kernel(inline=True)
+def _detector_sigma(noise, row, center):
+    return np.sqrt(_unscaled_variance(noise, row, center)) / noise[row, NOISE_SCALE]
+
+
+@kernel(inline=True)
+def detector_variance(noise, row, center):
+    """Return the variance of a scaled value at a level, as a row of the noise table has it."""
+    return _unscaled_variance(noise, row, center) / (noise[row, NOISE_SCALE] * noise[row, NOISE_SCALE])
 
 
 @kernel

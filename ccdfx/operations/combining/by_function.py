@@ -16,7 +16,7 @@ def reject_by_function(job: Job, table: np.ndarray, shape: tuple[int, int]) -> n
 
     assert job.reject is not None and job.arrangement is not None and job.arrangement.select is not None
     select = job.arrangement.select
-    values = _scaled_values(job, table, shape[0] * shape[1])
+    values = scaled_values(job, table, shape[0] * shape[1])
     missing = ~np.isfinite(values)
     given = np.ma.MaskedArray(values, missing)
     given.flags.writeable = False
@@ -42,7 +42,7 @@ def average_by_function(job: Job, table: np.ndarray, rejected: np.ndarray, part:
     """Put the average of the values not rejected (n, rows, nx) into the maps, and NO_DATA where there is none."""
     function, value = job.average.function, part.value
     assert function is not None
-    values = _scaled_values(job, table, value.size).reshape(rejected.shape)
+    values = scaled_values(job, table, value.size).reshape(rejected.shape)
     given = np.ma.MaskedArray(np.where(rejected, 0, values), rejected)
     given.flags.writeable = False
     with errors_of("average", function):
@@ -62,7 +62,7 @@ def average_by_function(job: Job, table: np.ndarray, rejected: np.ndarray, part:
     part.flags[:] = np.where(good, 0, np.uint8(Flag.NO_DATA))
 
 
-def _scaled_values(job: Job, table: np.ndarray, pixels: int) -> np.ndarray:
+def scaled_values(job: Job, table: np.ndarray, pixels: int) -> np.ndarray:
     """Return the values (n, pixels) as they are combined; infinite where there is none."""
     from ccdfx.kernels.stack.gather import scaled
 

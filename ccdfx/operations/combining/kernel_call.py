@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, trimmed_efficiency
-from ccdfx.operations.combining.average import Average, mean
+from ccdfx.operations.combining.average import Average, mean, median
 from ccdfx.operations.combining.maps import Maps
 from ccdfx.operations.combining.plan import Job
 from ccdfx.operations.rejection.rule import Arrangement
@@ -66,12 +66,24 @@ class KernelCall:
         return np.sqrt(np.where(number > 1, total, 0.0) / np.maximum(number - 1, 1))
 
 
+_CENTER = median(even="lower")  # a value of the pixel, and of two the one without a cosmic ray
+
+
+def center_efficiency(count: int) -> float:
+    """Return n Var / sigma^2 of the estimate about which a rule with a `profile` rejects, for n normal values."""
+    return float(_efficiency_table(_CENTER, count)[count])
+
+
 class Calls(NamedTuple):
-    """The calls of a job: `combine` in one pass; or `reject`, then `average`, each None if a Python function does it."""
+    """The calls of a job: `combine` in one pass; or `reject`, then `average`, each None if a Python function does it.
+
+    `center` computes the estimate about which a rule with a `profile` rejects, in place of `reject`.
+    """
 
     combine: KernelCall | None = None
     reject: KernelCall | None = None
     average: KernelCall | None = None
+    center: KernelCall | None = None
 
 
 class _Work(NamedTuple):
@@ -91,13 +103,15 @@ def calls_of(job: Job) -> Calls:
     rule = job.arrangement
     if not job.two_passes:
         return Calls(combine=_call(job, _Work(job.average, rule, job.weighted, job.variances, job.follows)))
-    reject = average = None
-    if rule is None or rule.select is None:
+    reject = average = center = None
+    if rule is not None and rule.profile is not None:
+        center = _call(job, _Work(_CENTER, None, False, VARIANCE_NONE, False))
+    elif rule is None or rule.select is None:
         variances = VARIANCE_PROPAGATED if job.facts.variances else VARIANCE_NONE
         reject = _call(job, _Work(mean(), rule, False, variances, True))
     if job.average.function is None:
         average = _call(job, _Work(job.average, None, job.weighted, job.variances, False))
-    return Calls(reject=reject, average=average)
+    return Calls(reject=reject, average=average, center=center)
 
 
 def _call(job: Job, work: _Work) -> KernelCall:

@@ -78,13 +78,21 @@ class Job:
         return 0.0 if self.reject is None else float(self.reject.parameters.get("grow", 0.0))
 
     @property
+    def around(self) -> int:
+        """The number of rows above and below that decide about a row."""
+        profile = None if self.arrangement is None else self.arrangement.profile
+        return math.floor(self.grow) + (0 if profile is None else profile.around)
+
+    @property
     def two_passes(self) -> bool:
         """Whether the rejection of all values is decided before any is averaged.
 
-        It is needed if the rule reaches into neighbouring pixels, and if the rule or the average is in Python.
+        It is needed if the rule depends on neighbouring pixels or reaches into them, and if the rule or the average is
+        in Python.
         """
-        by_function = self.arrangement is not None and self.arrangement.select is not None
-        return self.grow >= 1 or self.average.function is not None or by_function
+        rule = self.arrangement
+        apart = rule is not None and (rule.select is not None or rule.profile is not None)
+        return self.grow >= 1 or self.average.function is not None or apart
 
 
 def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bool = False) -> Job:

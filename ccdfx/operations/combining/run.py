@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.combining.by_function import average_by_function, reject_by_function
+from ccdfx.operations.combining.by_profile import profile_codes, with_sky
 from ccdfx.operations.combining.kernel_call import Calls, calls_of
 from ccdfx.operations.combining.maps import Maps, Wanted, empty_maps
 from ccdfx.operations.combining.plan import Job, arranged
@@ -32,6 +32,10 @@ TILE_PIXELS = 2**18
 def run(job: Job, wanted: Wanted) -> Maps:
     """Combine the frames of a job into the maps that are wanted."""
     engine = current_engine()
+    if job.arrangement is not None and job.arrangement.profile is not None:
+        center = calls_of(job).center
+        assert center is not None
+        job = with_sky(job, center)
     maps = _maps(job, job.shape[0], wanted)
     tiles = list(_tiles(job, engine))
     work = _Work(job, wanted, maps if engine.shares_memory else None)
@@ -94,8 +98,8 @@ class _Work:
         _pass_flags(job, tile, 0, part.flags)
 
     def _two_passes(self, window: Window, part: Maps) -> None:
-        """Reject in the rows of a window and those within the reach of `grow`, then average the window."""
-        job, reach = self.job, math.floor(self.job.grow)
+        """Reject in the rows of a window and those around that decide about them, then average the window."""
+        job, reach = self.job, self.job.around
         lower, upper = max(window.lower - reach, 0), min(window.upper + reach, job.shape[0])
         wide = Window(lower, upper, window.width)
         tile = read_tile(job.frames, self.files, wide, job.counted, job.shared)
@@ -110,7 +114,9 @@ class _Work:
         from ccdfx.kernels.stack.ranked import grown
 
         job = self.job
-        if self.calls.reject is None:
+        if self.calls.center is not None:
+            codes = profile_codes(job, self.calls.center, tile, window)
+        elif self.calls.reject is None:
             codes = reject_by_function(job, tile.table, window.shape)
         else:
             codes = np.empty((len(job.frames), window.pixels), np.uint8)
@@ -221,7 +227,7 @@ def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
     height, width = job.shape
     row = _bytes_per_row(job)
     budget = engine.memory // engine.threads
-    around = 2 * math.floor(job.grow) * row
+    around = 2 * job.around * row
     if row + around > budget:
         raise ArgumentError(
             "memory",
@@ -245,6 +251,7 @@ def _bytes_per_row(job: Job) -> int:
     row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
     if job.two_passes:
         row += len(job.frames) * width * (3 + 2 * job.kind.itemsize)
+        row += width * (8 + 4 * job.kind.itemsize) if job.around > job.grow else 0
     elif job.follows:
         row += len(job.frames) * width
     return row

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ccdfx.operations.rejection import noise, ranks, robust, sigma
+from ccdfx.operations.rejection import noise, profile, ranks, robust, sigma
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 
 
@@ -29,4 +29,4 @@ def _arrange_default(parameters: Mapping[str, Any], facts: StackFacts) -> Arrang
     return replace(sigma.arrange_mad_clip(parameters, facts), caution="")
 
 
-REJECTIONS = (*ranks.RULES, *sigma.RULES, *noise.RULES, *robust.RULES)
+REJECTIONS = (*ranks.RULES, *sigma.RULES, *noise.RULES, *profile.RULES, *robust.RULES)

@@ -62,9 +62,9 @@ def ccd_clip(
     2.0
     """
     parameters = checked(
-        gain=_detector_option("gain", gain, above=0.0),
-        readnoise=_detector_option("readnoise", readnoise, least=0.0),
-        sensitivity=_detector_option("sensitivity", sensitivity, least=0.0),
+        gain=detector_option("gain", gain, above=0.0),
+        readnoise=detector_option("readnoise", readnoise, least=0.0),
+        sensitivity=detector_option("sensitivity", sensitivity, least=0.0),
         low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled,
     )  # fmt: skip
     return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, parameters)
@@ -116,7 +116,7 @@ def cr_reject(
     return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
 
 
-def _detector_option(name: str, value: Any, **bounds: Any) -> Detector:
+def detector_option(name: str, value: Any, **bounds: Any) -> Detector:
     """Check a detector option: a number, a tuple of numbers, or a keyword."""
     if isinstance(value, str):
         if not value.strip():
@@ -164,6 +164,18 @@ def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
     return list(value)
 
 
+def detector_rows(parameters: Mapping[str, Any], facts: StackFacts) -> tuple[tuple[float, ...], ...]:
+    """Return the rows of the noise table of a detector: one for each frame, or one if all are alike."""
+    names = ("gain", "readnoise", "sensitivity")
+    detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
+    follow = parameters.get("scaled", True)
+    rows = tuple(
+        (facts.scales[j] if follow else 1.0, facts.zeros[j] if follow else 0.0, (r / g) ** 2, 1.0 / g, s**2)
+        for j, (g, r, s) in enumerate(detectors)
+    )
+    return rows[:1] if len(set(rows)) == 1 else rows
+
+
 def _arrange_cr_reject(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     return _arrange_ccd_clip({**parameters, "low": math.inf}, facts)
 
@@ -171,15 +183,7 @@ def _arrange_cr_reject(parameters: Mapping[str, Any], facts: StackFacts) -> Arra
 def _arrange_ccd_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
     from ccdfx.kernels.rules.noise import ccd_clip_mean_rule, ccd_clip_median_rule
 
-    names = ("gain", "readnoise", "sensitivity")
-    detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
-    follow = parameters["scaled"]
-    rows = tuple(
-        (facts.scales[j] if follow else 1.0, facts.zeros[j] if follow else 0.0, (r / g) ** 2, 1.0 / g, s**2)
-        for j, (g, r, s) in enumerate(detectors)
-    )
-    if len(set(rows)) == 1:
-        rows = rows[:1]
+    rows = detector_rows(parameters, facts)
     rule = {"median": ccd_clip_median_rule, "mean": ccd_clip_mean_rule}[parameters["center"]]
     return Arrangement(rule, clip_numbers(parameters), rows)
 

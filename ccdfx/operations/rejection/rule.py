@@ -37,6 +37,36 @@ class StackFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What a rule allows for the profiles of stars, see `profile_clip`.
+
+    `limits`: low and high, in sigma. `level`: that of the sky, None if it is to be measured. `scatter`: whether the
+    noise of the frames is to be measured.
+    """
+
+    limits: tuple[float, float]
+    amplitude: float
+    gradient: float
+    level: float | None = None
+    scatter: bool = False
+
+    @property
+    def limit(self) -> float:
+        """The greatest finite limit; 0 if there is none."""
+        return max((limit for limit in self.limits if limit < math.inf), default=0.0)
+
+    @property
+    def reach(self) -> float:
+        """The radius in pixels within which a value may be found."""
+        return self.gradient * self.limit
+
+    @property
+    def around(self) -> int:
+        """The number of rows above and below that decide about a row."""
+        return math.ceil(self.reach) + 1  # one more for the first estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Arrangement:
     """A rule prepared for one stack.
 
@@ -48,7 +78,8 @@ class Arrangement:
     and its frame. `scatter`: a rule that processes each line first; `ccdfx.kernels.rules.scaled` describes
     its result. `select`: a rule in plain Python instead of the compiled one, ``select(values) -> rejected``:
     it takes a masked array (n, pixels), in which missing values are masked, and returns the bool array of
-    rejected values. `caution`: the text of a CcdfxWarning, issued once per call, where the rule cannot reject
+    rejected values. `profile`: instead of a rule for each pixel, an allowance for the profiles of stars about a clean
+    estimate, with `noise` or `variances`. `caution`: the text of a CcdfxWarning, issued once per call, where the rule cannot reject
     anything from this stack.
     """
 
@@ -60,6 +91,7 @@ class Arrangement:
     variances: bool = False
     scatter: Callable[..., None] | None = None
     select: Callable[[Any], Any] | None = None
+    profile: Profile | None = None
     caution: str = ""
 
     @property

@@ -1,0 +1,311 @@
+"""Clipping about a clean first estimate of the result, with an allowance for the profiles of stars.
+
+Unlike the rules that sort each lane by itself, this one looks at neighbouring pixels: it is applied to a tile of whole
+rows. `settle` and `changes` prepare the estimate, `clip_profile` stores the rejection codes of
+`ccdfx.kernels.stack.ranked`.
+
+``noise`` is the table of `ccdfx.kernels.stack.rule`, one row for all frames or one for each; where the variances are
+``measured``, the frames have them. ``numbers`` are low, high, the greatest finite limit, the amplitude, the level of the
+sky, whether the scatter of the values is used where they stand above the sky, and the expected square of what noise
+adds to a change, in variances of the estimate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.rules.noise import detector_variance
+from ccdfx.kernels.stack.gather import gather
+from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT, MISSING
+from ccdfx.kernels.stack.weighted_sums import read_variances
+
+P_LOW, P_HIGH, P_LIMIT, P_AMPLITUDE, P_LEVEL, P_SCATTER, P_EXPECTED = range(7)
+BLOCK = 254
+DOUBTFUL = 8
+# How much larger than in neighbours an excess may be, and by which fraction of the range of the estimate there.
+OF_EXCESS, OF_RISE = 1.1, 0.25
+FEW = 3  # so few values may have a false median where two of them are hit
+ABOVE = 25.0  # squared sigmas of the estimate above the sky, from which on the scatter of the values is used
+MAD_TO_SIGMA = 1.4826
+
+
+@kernel
+def _variances(frames, factors, noise, start, width, center, variances, own):
+    """Store the variances [frame][pixel] of the scaled values of a block; unknown ones are infinite."""
+    if own.shape[0] > 0:
+        read_variances(frames, factors, start, width, own)
+    for j in range(variances.shape[0]):
+        if own.shape[0] > 0:
+            for i in range(width):
+                variances[j, i] = own[j, i] if own[j, i] >= 0 else np.inf
+        else:
+            row = j if noise.shape[0] > 1 else 0
+            for i in range(width):
+                variances[j, i] = detector_variance(noise, row, np.float64(center[i]))
+
+
+@kernel
+def _outside(x, lowest, highest):
+    """Return how far x lies outside an interval, squared."""
+    d = lowest - x if x < lowest else x - highest if x > highest else 0.0
+    return d * d
+
+
+@kernel
+def _better(values, variances, i, center, lowest, highest, numbers):
+    """Return the value that is nearest to the neighbouring estimates, where the estimate contradicts them and it."""
+    limit = numbers[P_LIMIT]
+    noise = 0.0
+    best, least = center, np.inf
+    for j in range(values.shape[0]):
+        x = np.float64(values[j, i])
+        if x < np.inf:
+            v = variances[j, i]
+            noise = v if v > noise else noise
+            away = _outside(x, lowest, highest)
+            best, least = (x, away) if away < least else (best, least)
+    allowed, height = limit * limit * noise, limit * numbers[P_AMPLITUDE] * (best - numbers[P_LEVEL])
+    apart = (center - best) * (center - best) > allowed + height * height
+    hit = (_outside(center, lowest, highest) > allowed) & (least <= allowed) & apart
+    return best if hit else center
+
+
+@kernel
+def settle(frames, factors, noise, numbers, center, count, measured, settled):
+    """Store the estimate of a tile (rows, nx) without hits, and NaN where there is no value.
+
+    The median of few values is a hit where two frames have one. Where it differs from all eight neighbours by more
+    than the limits, the value that lies among them replaces it.
+    """
+    ny, nx = center.shape
+    rows, flat = frames.shape[0], center.reshape(center.size)
+    values, variances = np.empty((rows, BLOCK), center.dtype), np.empty((rows, BLOCK))
+    own = np.empty((rows if measured else 0, BLOCK), center.dtype)
+    for start in range(0, center.size, BLOCK):
+        width = min(BLOCK, center.size - start)
+        few = False
+        for i in range(start, start + width):
+            y, x = i // nx, i % nx
+            n = count[y, x]
+            settled[y, x] = center[y, x] if n > 0 else np.nan
+            few |= (n > 1) & (n <= FEW)
+        if not few or numbers[P_LIMIT] == 0:
+            continue
+        gather(frames, factors, start, values, width)
+        _variances(frames, factors, noise, start, width, flat[start : start + width], variances, own)
+        for i in range(width):
+            y, x = (start + i) // nx, (start + i) % nx
+            if count[y, x] < 2 or count[y, x] > FEW:
+                continue
+            lowest, highest = np.inf, -np.inf
+            for v in range(max(y - 1, 0), min(y + 2, ny)):
+                for u in range(max(x - 1, 0), min(x + 2, nx)):
+                    if (v != y or u != x) and count[v, u] > 0:
+                        c = np.float64(center[v, u])
+                        lowest, highest = min(lowest, c), max(highest, c)
+            if lowest <= highest:
+                settled[y, x] = _better(
+                    values, variances, i, np.float64(center[y, x]), lowest, highest, numbers
+                )
+
+
+@kernel
+def changes(center, reach, change):
+    """Store the largest change of the estimate (rows, nx) within `reach` pixels of each pixel.
+
+    Between whole numbers of pixels it is interpolated; NaN pixels are left out.
+    """
+    ny, nx = center.shape
+    inner = np.int64(reach)
+    outer = inner + np.int64(reach > inner)
+    part = reach - inner
+    near, far = np.empty(nx), np.empty(nx)
+    for y in range(ny):
+        for x in range(nx):
+            near[x] = far[x] = 0.0
+        for dy in range(max(-outer, -y), min(outer, ny - 1 - y) + 1):
+            for dx in range(-outer, outer + 1):
+                square = dx * dx + dy * dy
+                if square > outer * outer or square == 0:
+                    continue
+                first, last = max(0, -dx), min(nx, nx - dx)
+                row, shifted = center[y], center[y + dy]
+                if square <= inner * inner:
+                    for x in range(first, last):
+                        d = abs(np.float64(shifted[x + dx]) - np.float64(row[x]))
+                        near[x] = d if d > near[x] else near[x]
+                else:
+                    for x in range(first, last):
+                        d = abs(np.float64(shifted[x + dx]) - np.float64(row[x]))
+                        far[x] = d if d > far[x] else far[x]
+        for x in range(nx):
+            rest = far[x] - near[x] if far[x] > near[x] else 0.0
+            change[y, x] = near[x] + part * rest if part > 0 else near[x]
+
+
+@kernel
+def _raise_to_scatter(values, variances, center, i):
+    """Multiply the variances of pixel i by the square of the scatter of its values in units of sigma, if that is above 1."""
+    n = 0
+    found = np.empty(values.shape[0])
+    for j in range(values.shape[0]):
+        x, v = np.float64(values[j, i]), variances[j, i]
+        if (x < np.inf) & (v > 0) & (v < np.inf):
+            square = (x - center) * (x - center) / v
+            k = n
+            while k > 0 and found[k - 1] > square:
+                found[k] = found[k - 1]
+                k -= 1
+            found[k] = square
+            n += 1
+    if n >= 3:
+        ratio = MAD_TO_SIGMA * MAD_TO_SIGMA * found[n // 2]
+        if ratio > 1:
+            for j in range(values.shape[0]):
+                variances[j, i] *= ratio
+
+
+@kernel
+def _shown_by_three(ring, j, center, y, x, first, sign):
+    """Return how much of the excess of a value of frame j over the estimate three of its neighbours have.
+
+    It is the third largest of theirs, of the same sign; infinite where there are fewer than three.
+    """
+    ny, nx = center.shape
+    a = b = c = -np.inf
+    for v in range(max(y - 1, 0), min(y + 2, ny)):
+        for u in range(max(x - 1, 0), min(x + 2, nx)):
+            value = np.float64(ring[v % 3, j, u - first])
+            if (v != y or u != x) and value < np.inf:
+                d = sign * (value - np.float64(center[v, u]))
+                if d > a:
+                    a, b, c = d, a, b
+                elif d > b:
+                    b, c = d, b
+                elif d > c:
+                    c = d
+    return max(c, 0.0) if c > -np.inf else np.inf
+
+
+@kernel
+def _rise_around(center, y, x, height, change, noise):
+    """Return the range of the estimate in the 3 x 3 pixels about one; infinite at the core of a star.
+
+    There the estimate is above most of the others, but for its noise, and its height above the sky not less than its
+    change around.
+    """
+    ny, nx = center.shape
+    higher, lowest, highest = 0, np.inf, -np.inf
+    for v in range(max(y - 1, 0), min(y + 2, ny)):
+        for u in range(max(x - 1, 0), min(x + 2, nx)):
+            c = np.float64(center[v, u])
+            higher += c > center[y, x] + 3.0 * noise
+            lowest, highest = c if c < lowest else lowest, c if c > highest else highest
+    return np.inf if higher < 3 and height >= 0.8 * change else highest - lowest
+
+
+@kernel
+def _spreads(values, variances, width, total, number, greatest, spread):
+    """Store the variance of the estimate of each pixel of a block: pi / 2 n / (sum 1 / sigma)^2 for n values.
+
+    Of two it is the larger variance: the estimate is one of them.
+    """
+    for i in range(width):
+        total[i] = number[i] = greatest[i] = 0.0
+    for j in range(values.shape[0]):
+        for i in range(width):
+            there = values[j, i] < np.inf
+            number[i] += 1.0 if there else 0.0
+            v = variances[j, i]
+            total[i] += 1.0 / np.sqrt(v) if there else 0.0
+            greatest[i] = v if there & (v > greatest[i]) & (v < np.inf) else greatest[i]
+    for i in range(width):
+        of_median = 0.5 * np.pi * number[i] / (total[i] * total[i]) if total[i] > 0 else 0.0
+        spread[i] = greatest[i] if number[i] == 2 else of_median
+
+
+@kernel
+def _allowances(numbers, center, change, spread, width, allowed):
+    """Store (amplitude (c - level))^2 + (change / limit)^2 of a block, each without what the noise of c adds to it."""
+    amplitude, level, expected = numbers[P_AMPLITUDE], numbers[P_LEVEL], numbers[P_EXPECTED]
+    per_limit = 1.0 / (numbers[P_LIMIT] * numbers[P_LIMIT]) if numbers[P_LIMIT] > 0 else 0.0
+    for i in range(width):
+        above, step = np.float64(center[i]) - level, np.float64(change[i])
+        from_level, from_change = above * above - spread[i], step * step - expected * spread[i]
+        of_level = amplitude * amplitude * from_level if from_level > 0 else 0.0
+        allowed[i] = of_level + (per_limit * from_change if from_change > 0 else 0.0)
+
+
+@kernel
+def _store_codes(values, variances, center, spread, allowed, numbers, width, codes):
+    """Store the codes of a block of one frame; return whether some values are kept by the allowance alone.
+
+    Those have the code of a rejected value plus `DOUBTFUL`.
+    """
+    low, high = numbers[P_LOW] * numbers[P_LOW], numbers[P_HIGH] * numbers[P_HIGH]
+    doubt = False
+    for i in range(width):
+        x, v = np.float64(values[i]), variances[i]
+        d = x - center[i]
+        limit = low if d < 0 else high
+        side = DROPPED_LOW if d < 0 else DROPPED_HIGH
+        known = (v > 0) & (v < np.inf)
+        beyond = known & (d * d > limit * (v + spread[i]))
+        kept = d * d <= limit * (v + spread[i] + allowed[i])
+        code = (side + DOUBTFUL if kept else side) if beyond else KEPT
+        codes[i] = code if x < np.inf else MISSING
+        doubt |= (x < np.inf) & beyond & kept
+    return doubt
+
+
+@kernel
+def clip_profile(frames, factors, noise, numbers, center, change, measured, codes):
+    """Store the rejection codes [frame][row][column] of a tile.
+
+    A value x is rejected where (x - c)^2 > k^2 (v + s^2 + e^2) with its variance v, the limit k of its side, the estimate c,
+    its variance s^2 and the allowance e^2 of `_allowances`. What only the allowance keeps is kept where its neighbours in
+    the same frame show the same, since other seeing changes these too, and a cosmic ray does not: where (x - c)^2 <=
+    k^2 (v + s^2) + (1.1 d + 0.2 r)^2, with the excess d that three of its neighbours have and the range r of c in 3 x 3
+    pixels; and at the cores of stars. A value whose variance is 0 or infinite is kept.
+    """
+    rows, kind = frames.shape[0], center.dtype
+    ny, nx = center.shape
+    lanes = BLOCK + 2
+    ring, variances = np.empty((3, rows, lanes), kind), np.empty((rows, lanes))
+    own = np.empty((rows if measured else 0, lanes), kind)
+    sums, number, spread, allowed = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
+    found = np.empty(lanes, np.uint8)
+    for block in range(0, nx, BLOCK):
+        first, end = max(block - 1, 0), min(block + BLOCK + 1, nx)  # with the neighbours at both sides
+        inside, last, width = block - first, min(block + BLOCK, nx) - first, end - first
+        for y in range(-1, ny):
+            if y + 1 < ny:
+                gather(frames, factors, (y + 1) * nx + first, ring[(y + 1) % 3], width)
+            if y < 0:
+                continue
+            values, c = ring[y % 3], center[y, first:end]
+            _variances(frames, factors, noise, y * nx + first, width, c, variances, own)
+            _spreads(values, variances, width, sums, number, allowed, spread)
+            if numbers[P_SCATTER] > 0:
+                for i in range(width):
+                    above = np.float64(c[i]) - numbers[P_LEVEL]
+                    if (above > 0) & (above * above > ABOVE * spread[i]):
+                        _raise_to_scatter(values, variances, np.float64(c[i]), i)
+            _allowances(numbers, c, change[y, first:end], spread, width, allowed)
+            for j in range(rows):
+                doubt = _store_codes(values[j], variances[j], c, spread, allowed, numbers, width, found)
+                for i in range(inside, last):
+                    if doubt and found[i] > DOUBTFUL:
+                        found[i] -= DOUBTFUL
+                        d = np.float64(values[j, i]) - c[i]
+                        limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
+                        shown = _shown_by_three(ring, j, center, y, first + i, first, -1.0 if d < 0 else 1.0)
+                        height = np.float64(c[i]) - numbers[P_LEVEL]
+                        rise = _rise_around(
+                            center, y, first + i, height, np.float64(change[y, first + i]), np.sqrt(spread[i])
+                        )
+                        shown = OF_EXCESS * shown + OF_RISE * rise
+                        if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
+                            found[i] = KEPT
+                    codes[j, y, first + i] = found[i]

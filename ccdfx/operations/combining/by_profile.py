@@ -1,0 +1,109 @@
+"""Rejection about a clean estimate of the result, tile by tile, with an allowance for the profiles of stars."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from ccdfx.operations.combining.by_function import scaled_values
+from ccdfx.operations.combining.kernel_call import KernelCall, center_efficiency
+from ccdfx.operations.combining.maps import Wanted, empty_maps
+from ccdfx.operations.combining.plan import Job
+from ccdfx.operations.combining.tile_reader import RawFiles, Tile, Window, read_tile
+
+SAMPLE_ROWS = 32
+SAMPLE_PIXELS = 4096  # from which the noise of the frames is measured
+MAD_TO_SIGMA = 1.4826
+
+
+def with_sky(job: Job, center: KernelCall) -> Job:
+    """Return a job with the sky level, and the noise of the frames, that its rule leaves to be measured."""
+    assert job.arrangement is not None and job.arrangement.profile is not None
+    arrangement, profile = job.arrangement, job.arrangement.profile
+    if profile.level is not None and not profile.scatter:
+        return job
+    centers, values = _sampled(job, center, profile.scatter)
+    level = profile.level
+    if level is None:
+        level = float(np.median(centers)) if centers.size else 0.0
+    profile = dataclasses.replace(profile, level=level)
+    rows = arrangement.noise
+    if profile.scatter:
+        rows = tuple(
+            (scale, zero, max(constant, noise**2), linear, quadratic)
+            for noise, (scale, zero, constant, linear, quadratic) in zip(_noises(values), rows, strict=True)
+        )
+    return dataclasses.replace(job, arrangement=dataclasses.replace(arrangement, profile=profile, noise=rows))
+
+
+def _sampled(job: Job, center: KernelCall, scatter: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the estimates, and the scaled values (n, pixels) if they are wanted, of rows all over the frame."""
+    height, width = job.shape
+    rows = np.unique(np.linspace(0, height - 1, min(SAMPLE_ROWS, height)).astype(int))
+    step = -(-len(rows) * width // SAMPLE_PIXELS)
+    files, centers, values = RawFiles(job.frames), [], []
+    for row in rows:
+        window = Window(int(row), int(row) + 1, width)
+        tile = read_tile(job.frames, files, window, job.counted, job.shared)
+        maps = empty_maps(window.shape, job.kind, 0, wanted=Wanted(counts=True))
+        center(tile.table, maps)
+        centers.append(maps.value[maps.count > 0])
+        if scatter:
+            values.append(scaled_values(job, tile.table, width)[:, ::step])
+    return np.concatenate(centers), np.concatenate(values, axis=1) if scatter else np.empty((0, 0))
+
+
+def _noises(values: np.ndarray) -> list[float]:
+    """Measure the standard deviation of each frame from its differences to the median of the others.
+
+    The variance of such a difference is that of the value and that of the median, f m / (sum 1 / sigma_j)^2 of the m others.
+    """
+    n = len(values)
+    if n < 2:
+        return [0.0] * n
+    ranked = np.sort(values, axis=0)
+    place = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0)
+    middle = np.maximum(np.isfinite(values).sum(axis=0) - 2, 0) // 2
+    lower, upper = (np.take_along_axis(ranked, np.minimum(middle + k, n - 1)[None], 0)[0] for k in (0, 1))
+    found, others = [], []
+    for one, rank in zip(values, place, strict=True):
+        rest = np.where(rank > middle, lower, upper)
+        good = np.isfinite(one) & np.isfinite(rest)
+        apart = one[good].astype(np.float64) - rest[good]
+        found.append(float(MAD_TO_SIGMA * np.median(np.abs(apart - np.median(apart)))) if apart.size else 0.0)
+        others.append(int(np.median(np.isfinite(values)[:, good].sum(axis=0))) - 1 if apart.size else 1)
+    factors = [center_efficiency(max(m, 1)) / max(m, 1) for m in others]
+    noises = [s / math.sqrt(1 + f) for s, f in zip(found, factors, strict=True)]
+    for _ in range(10):
+        inverse = [1 / s for s in noises if s > 0]
+        total, count = math.fsum(inverse), len(inverse)
+        for j, s in enumerate(found):
+            if count > 1 and noises[j] > 0:
+                mean = (total - 1 / noises[j]) / (count - 1)
+                wanted = math.sqrt(max(s * s - factors[j] / mean**2, 0.01 * s * s))
+                noises[j] = math.sqrt(noises[j] * wanted)
+    return noises
+
+
+def profile_codes(job: Job, center: KernelCall, tile: Tile, window: Window) -> np.ndarray:
+    """Compute the rejection codes (n, rows, nx) of a tile; its first and last rows lack their neighbours."""
+    from ccdfx.kernels.rules import profile as kernels
+
+    assert job.arrangement is not None and job.arrangement.profile is not None
+    profile, measured = job.arrangement.profile, job.arrangement.variances
+    maps = empty_maps(window.shape, job.kind, 0, wanted=Wanted(counts=True))
+    center(tile.table, maps)
+    noise = np.array(job.arrangement.noise, dtype=np.float64)
+    expected = 2 + 2 * math.log(max(math.pi * profile.reach**2, 1.0))
+    numbers = np.array(
+        [*profile.limits, profile.limit, profile.amplitude, profile.level or 0.0, profile.scatter, expected]
+    )
+    estimate, change = np.empty_like(maps.value), np.zeros_like(maps.value)
+    kernels.settle(tile.table, job.factors, noise, numbers, maps.value, maps.count, measured, estimate)
+    if profile.reach > 0:
+        kernels.changes(estimate, profile.reach, change)
+    codes = np.empty((len(job.frames), *window.shape), np.uint8)
+    kernels.clip_profile(tile.table, job.factors, noise, numbers, estimate, change, measured, codes)
+    return codes
