@@ -139,7 +139,17 @@ def find_sources(
     """
     image = as_image(image)
     threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
-    plane = detection.prepared(image.array, usable(image))
+    return sources_of(image, detection.prepared(image.array, usable(image)), threshold, fwhm, border)
+
+
+def sources_of(
+    image: Image,
+    plane: detection.Plane,
+    threshold: float = 5.0,
+    fwhm: float | None = None,
+    border: int | None = None,
+) -> np.ndarray:
+    """Find the stars of an image whose plane is prepared, as `find_sources` does."""
     width = detection.estimated_fwhm(plane, threshold) if fwhm is None else _width(fwhm, image.shape)
     border = math.ceil(width) if border is None else whole("border", border, least=0, remedy="give pixels")
     found = sources_in(plane, fwhm=width, threshold=threshold, border=border)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, UnknownNameError
-from ccdfx.operations.registration.correlation import NEEDED, correlated
-from ccdfx.operations.registration.shifts import SHARE, Shift, index_of, measure_shift, measure_shifts
-from ccdfx.operations.registration.star_list import match_tolerance
-from ccdfx.operations.registration.star_match import match_stars
+from ccdfx.operations.registration.correlation import correlated
+from ccdfx.operations.registration.displacement import SHARE, displacements
+from ccdfx.operations.registration.shifts import Shift, index_of, measure_shifts
+from ccdfx.operations.registration.star_match import TRANSFORM_MODELS
+from ccdfx.operations.registration.view import View, viewed
 from ccdfx.operations.registration.ways import MEASURED, WAYS
 from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
 from ccdfx.operations.resampling.warp import warp
 from ccdfx.photometry import detection
-from ccdfx.photometry.sources import find_sources, usable
+from ccdfx.photometry.sources import usable
 from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import require_match, require_same_unit
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
@@ -34,6 +35,8 @@ def measure_transform(
     by: str = "stars",
     model: str = "similarity",
     name: str = "image",
+    stars: Any = None,
+    reference_stars: Any = None,
 ) -> Transform:
     """Measure the transform that brings `image` onto `reference`.
 
@@ -84,17 +87,22 @@ def measure_transform(
     >>> round(found.rotation, 1), round(found.scale, 2), found.matched > 7
     (5.0, 1.0, True)
     """
-    return _measured(
-        as_image(image),
-        as_image(reference, "reference"),
-        one_of("by", by, MEASURED, UnknownNameError),
-        model,
-        name,
-    )
+    one_of("by", by, MEASURED, UnknownNameError)
+    one_of("model", model, TRANSFORM_MODELS, UnknownNameError)
+    base = View(as_image(reference, "reference"), reference_stars, "reference_stars")
+    found = _transforms([base, View(as_image(image), stars)], ["reference", name], 0, by, model)[1]
+    if isinstance(found, AlignmentError):
+        raise found
+    return found
 
 
 def measure_transforms(
-    images: Iterable[ImageLike], *, reference: int = 0, by: str = "stars", model: str = "similarity"
+    images: Iterable[ImageLike],
+    *,
+    reference: int = 0,
+    by: str = "stars",
+    model: str = "similarity",
+    stars: Sequence[Any] | None = None,
 ) -> tuple[Transform | AlignmentError, ...]:
     """Measure the transforms of all images onto one of them; a failed one is returned as an error.
 
@@ -127,12 +135,9 @@ def measure_transforms(
     frames = as_images(images)
     base = index_of(reference, len(frames))
     one_of("by", by, MEASURED, UnknownNameError)
-    return tuple(
-        Transform(method="reference")
-        if i == base
-        else tried(_measured, frame, frames[base], by, model, f"images[{i}]")
-        for i, frame in enumerate(frames)
-    )
+    one_of("model", model, TRANSFORM_MODELS, UnknownNameError)
+    names = [f"images[{i}]" for i in range(len(frames))]
+    return tuple(_transforms(viewed(frames, stars), names, base, by, model))
 
 
 def align(
@@ -195,30 +200,19 @@ def align(
     return out
 
 
-def _measured(image: Image, reference: Image, by: str, model: str, name: str) -> Transform:
-    require_same_unit(reference, image, name)
-    if by == "phase":
-        return _by_phase(image, reference, name)
-    if by == "wcs":
-        return _by_wcs(image, reference, name)
-    return _by_stars(image, reference, model, name)
-
-
-def _by_stars(image: Image, reference: Image, model: str, name: str) -> Transform:
-    tables = find_sources(image), find_sources(reference)
-    widths = [float(np.median(table["fwhm"])) for table in tables if len(table)]
-    tolerance = match_tolerance(max(widths, default=0.0))
-    try:
-        return match_stars(tables[0], reference=tables[1], model=model, tolerance=tolerance, name=name)
-    except AlignmentError as unmatched:
-        if image.shape != reference.shape:
-            raise
-        # A shift has fewer free parameters, so that fewer stars make it significant.
-        try:
-            step = measure_shift(image, reference=reference, name=name)
-        except AlignmentError:
-            raise unmatched from None
-    return Transform(offset=(step.dx, step.dy), error=step.error, method=step.method)
+def _transforms(
+    views: Sequence[View], names: Sequence[str], base: int, by: str, model: str
+) -> list[Transform | AlignmentError]:
+    target = views[base].image
+    for view, name in zip(views, names, strict=True):
+        require_same_unit(target, view.image, name)
+    if by == "stars":
+        return displacements(views, names, base, model)
+    measure = _by_phase if by == "phase" else _by_wcs
+    return [
+        Transform(method="reference") if view is views[base] else tried(measure, view.image, target, name)
+        for view, name in zip(views, names, strict=True)
+    ]
 
 
 def _by_phase(image: Image, reference: Image, name: str) -> Transform:
@@ -226,11 +220,11 @@ def _by_phase(image: Image, reference: Image, name: str) -> Transform:
     ny, nx = image.shape
     planes = [detection.prepared(one.array, usable(one)) for one in (reference, image)]
     peak = correlated(planes[0], planes[1], (SHARE * nx, SHARE * ny))
-    if not peak.certain:
+    objection = peak.objection
+    if objection is not None:
         raise AlignmentError(
             name,
-            f"cannot be correlated with the reference: the highest peak stands {peak.height:.1f} sigma high "
-            f"({NEEDED:.0f} needed), {peak.alone:.1f} times its next, with {peak.alike:.0%} of the structure in common",
+            f"cannot be correlated with the reference: {objection}",
             remedy="align by stars, or give a reference that shares more of the field",
         )
     return Transform(

@@ -24,13 +24,18 @@ _WIDTHS = (1.0, 2.0, 4.0, 8.0)
 _WIDER = 3.0
 _HIGH_PASS = 24.0
 _CUT = 30.0
+_LINEAR = 0.6
+_TURNED = 6.0
+_PARTS = 4  # parts of a row or column in which a slightly tilted spectrum is straight
 
 
 class Peak(NamedTuple):
     """The shift (x, y) at the highest correlation, and its significance.
 
     `height` is in sigma of the correlation, `alone` is its ratio to the highest peak elsewhere, `alike` the
-    correlation coefficient of the structure in the overlap, corrected for noise.
+    correlation coefficient of the structure in the overlap, corrected for noise, and `before` the same
+    without the shift. `turned` is the significance of a rotation or scale, in sigma, and `linear` the part of
+    the structure that runs along rows or columns.
     """
 
     step: np.ndarray
@@ -38,12 +43,31 @@ class Peak(NamedTuple):
     height: float
     alone: float
     alike: float
+    before: float = 0.0
+    turned: float = 0.0
+    linear: float = 0.0
 
     @property
     def certain(self) -> bool:
         """Whether neither chance nor one bright object in each of two different fields explains the peak."""
         believable = self.alone >= _ALONE and self.alike >= _LIKE
         return self.height >= NEEDED and believable and self.error <= _KNOWN
+
+    @property
+    def objection(self) -> str | None:
+        """Why the shift is not believed, or None."""
+        if not self.certain:
+            return (
+                f"their correlation peaks at {self.height:.1f} sigma ({NEEDED:.0f} needed), {self.alone:.1f} times "
+                f"its next peak, with {self.alike:.0%} of the structure in common"
+            )
+        if self.linear > _LINEAR:
+            return "what correlates runs along rows or columns, as spectra do"
+        if self.turned > _TURNED:
+            return f"the steps differ over the frame ({self.turned:.0f} sigma), as if it were turned"
+        if np.hypot(*self.step) > 1 and self.alike <= self.before:
+            return "the pixels correlate no better after the step than before"
+        return None
 
 
 def correlated(reference: Plane, image: Plane, limit: tuple[float, float]) -> Peak:
@@ -61,6 +85,9 @@ def correlated(reference: Plane, image: Plane, limit: tuple[float, float]) -> Pe
     if best.height >= NEEDED:
         bands = [_band(view, best_width) for view in views]
         best = _refined(bands[0], bands[1], best)
+        best = best._replace(
+            before=_alike(bands[0], bands[1]), linear=min(_linear_part(band) for band in bands)
+        )
     return best._replace(step=best.step * scale, error=best.error * scale)
 
 
@@ -122,18 +149,18 @@ def _highest(surface: np.ndarray, limit: tuple[float, float], apart: float) -> P
 
 def _refined(reference: np.ndarray, image: np.ndarray, peak: Peak) -> Peak:
     """Refine the shift by least squares; its error is from the scatter of windows all over the image."""
-    step, error, alike = peak.step, math.inf, 0.0
+    step, error, alike, turned = peak.step, math.inf, 0.0, 0.0
     for _ in range(8):
         known = covered_area(image.shape, step)
         now, target = moved_plane(image, step), reference * known
         alike = _alike(target, now)
         solution = least_squares_step(target, now)
-        if solution is None or np.hypot(*(step + solution[0] - peak.step)) > 4:
+        if solution is None or np.hypot(*(step + solution.step - peak.step)) > 4:
             return peak._replace(alike=alike)
-        step, error = step + solution[0], solution[1]
-        if np.hypot(*solution[0]) < 2e-3:
+        step, error, turned = step + solution.step, solution.error, solution.turned
+        if np.hypot(*solution.step) < 2e-3:
             break
-    return peak._replace(step=step, error=error, alike=alike)
+    return peak._replace(step=step, error=error, alike=alike, turned=turned)
 
 
 def _alike(target: np.ndarray, now: np.ndarray) -> float:
@@ -147,3 +174,17 @@ def _alike(target: np.ndarray, now: np.ndarray) -> float:
         energies.append(max(float(np.mean(inside**2)) - noise, 0.05 * noise))
     both = (target != 0) & (now != 0)
     return float((target * now)[both].mean() / math.sqrt(energies[0] * energies[1])) if both.any() else 0.0
+
+
+def _linear_part(band: np.ndarray) -> float:
+    """Compute the part of the structure that runs along rows or columns, above the noise."""
+    noise = (1.4826 * float(np.median(np.abs(band)))) ** 2
+    energy = max(float(np.mean(band**2)) - noise, 0.05 * noise + 1e-30)
+    parts = []
+    for turned in (band, band.T):
+        width = turned.shape[1] // _PARTS
+        if width < 2:
+            return 0.0
+        lines = turned[:, : width * _PARTS].reshape(len(turned), _PARTS, width).mean(axis=2)
+        parts.append(float(np.mean(lines**2)) - noise / width)
+    return max(parts) / energy

@@ -21,6 +21,7 @@ from ccdfx.photometry.sources import sources_in
 _THRESHOLD = 6.0
 _REACH = 1.8
 _ROUNDS = 6
+_WINDOWS = 8  # windows, weighted by their structure, from which a rotation is measured
 
 
 class Refined(NamedTuple):
@@ -108,13 +109,48 @@ def _both(places: np.ndarray, one: np.ndarray, others: np.ndarray) -> np.ndarray
     return (one[y, x] > 0) & (others[y, x] > 0)
 
 
-def least_squares_step(template: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, float, int] | None:
-    """Fit the step from `image` to `template` in windows on a grid; return step, error and window count."""
+class WindowStep(NamedTuple):
+    """A step (x, y) fitted in windows, its error, and the significance of a rotation or scale, in sigma."""
+
+    step: np.ndarray
+    error: float
+    turned: float
+
+
+def least_squares_step(template: np.ndarray, image: np.ndarray) -> WindowStep | None:
+    """Fit the step from `image` to `template` in windows on a grid."""
     ny, nx = template.shape
     radius = max(min(ny, nx) / 16, 4.0)
     y, x = (np.arange(radius, size, 1.4 * radius) for size in (ny, nx))
     grid = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
-    return step_at(template, image, grid, radius, clip=False)
+    fitted = step_at(template, image, grid, radius, clip=False)
+    if fitted is None:
+        return None
+    sums = np.empty((len(grid), 6))
+    gradient_sums(template, image, np.ascontiguousarray(grid), radius, sums)
+    return WindowStep(fitted[0], fitted[1], _turned(sums, grid))
+
+
+def _turned(sums: np.ndarray, places: np.ndarray) -> float:
+    """Fit step, scale and rotation to the sums of windows; return the significance of the latter two."""
+    x, y = ((places - places.mean(axis=0)) / max(float(np.ptp(places)), 1.0)).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    # The step of a window (2 rows) from the four numbers: step x, step y, scale, rotation.
+    basis = np.stack([np.column_stack([one, none, x, -y]), np.column_stack([none, one, y, x])], axis=1)
+    xx, xy, yy, bx, by, _ = sums.T
+    normal = np.stack([np.column_stack([xx, xy]), np.column_stack([xy, yy])], axis=1)
+    there = np.einsum("nki,nkl,nlj->ij", basis, normal, basis)
+    right = np.stack([bx, by], axis=1)
+    energy = xx + yy
+    count = float(energy.sum() ** 2 / max(float((energy**2).sum()), 1e-300))
+    if count < _WINDOWS or np.linalg.cond(there) > 1e10:
+        return 0.0
+    inverse = np.linalg.inv(there)
+    solution = inverse @ np.einsum("nki,nk->i", basis, right)
+    rest = np.einsum("nki,nk->ni", basis, right - np.einsum("nkl,nlj,j->nk", normal, basis, solution))
+    covariance = inverse @ (rest.T @ rest) @ inverse * (count / (count - 4))
+    errors = np.sqrt(np.diag(covariance))[2:]
+    return float(np.max(np.abs(solution[2:]) / np.maximum(errors, 1e-12)))
 
 
 def step_at(

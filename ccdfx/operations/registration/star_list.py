@@ -1,4 +1,4 @@
-"""Star lists: positions, brightness order and errors, and how far matched stars may differ."""
+"""Star lists: positions, brightness order, shapes and errors, and how far matched stars may differ."""
 
 from __future__ import annotations
 
@@ -9,46 +9,73 @@ import numpy as np
 from ccdfx.records.positions import as_pairs, fields_of
 
 CENTROID_FLOOR = 0.03  # pixels: error of a centroid that remains from undersampling
+_SAMPLED_FLOOR = 0.005  # pixels: the same for a FWHM of 2 pixels and more
+_SAMPLED = 2.0  # pixels
 _USUAL_FWHM = 3.0  # pixels, of a list that does not give it
+_TYPICAL = 30  # stars whose median FWHM is that of the list
 
 
 class StarList(NamedTuple):
-    """Stars, brightest first: positions (n, 2) as x, y, signal-to-noise ratios, FWHM, and rows in the input.
+    """Stars, brightest first: positions (n, 2) as x, y, signal-to-noise ratios, shapes, and rows in the input.
 
-    The ratio is infinite where it is unknown; the FWHM in pixels is one for all stars, or one each.
+    The ratio is infinite and the roundness 1 where they are unknown; the FWHM is in pixels.
     """
 
     places: np.ndarray
     snr: np.ndarray
-    fwhm: float | np.ndarray
+    fwhm: np.ndarray
+    roundness: np.ndarray
     rows: np.ndarray
 
     @property
     def squares(self) -> np.ndarray:
         """The squared errors of the centroids per axis in pixels: (FWHM / SNR)^2 / 2 and the floor."""
-        return (self.fwhm / np.maximum(self.snr, 1)) ** 2 / 2 + CENTROID_FLOOR**2
+        return self._noise + CENTROID_FLOOR**2
+
+    @property
+    def least_squares(self) -> np.ndarray:
+        """The squared errors that no scatter of few stars may disprove: noise, and pixels as wide as stars."""
+        floor = np.where(self.fwhm < _SAMPLED, CENTROID_FLOOR, _SAMPLED_FLOOR)
+        return self._noise + floor**2
+
+    @property
+    def _noise(self) -> np.ndarray:
+        return (self.fwhm / np.maximum(self.snr, 1)) ** 2 / 2
+
+    @property
+    def typical_fwhm(self) -> float:
+        """The median FWHM of the most significant stars, in pixels; that of a usual star without any."""
+        best = np.argsort(-self.snr, kind="stable")[:_TYPICAL]
+        return float(np.median(self.fwhm[best])) if best.size else _USUAL_FWHM
+
+    def taken(self, which: np.ndarray) -> StarList:
+        """Select stars by an index or a bool array."""
+        return StarList(*(column[which] for column in self))
 
     def without(self, which: np.ndarray) -> StarList:
-        """Return the list without the stars `which`."""
+        """Return the list without the stars `which`, numbers or a bool array."""
         keep = np.ones(len(self.places), bool)
         keep[which] = False
-        fwhm = self.fwhm[keep] if isinstance(self.fwhm, np.ndarray) else self.fwhm
-        return StarList(self.places[keep], self.snr[keep], fwhm, self.rows[keep])
+        return self.taken(keep)
 
 
 def star_list(stars: Any, name: str) -> StarList:
     """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`."""
     places, names = as_pairs(name, stars), fields_of(stars)
-    flux, snr, fwhm = (
-        np.asarray(stars[key], float) if key in names else None for key in ("flux", "snr", "fwhm")
-    )
+
+    def column(key: str, default: float) -> np.ndarray:
+        return np.asarray(stars[key], float) if key in names else np.full(len(places), default)
+
+    flux = np.asarray(stars["flux"], float) if "flux" in names else None
     rows = np.arange(len(places)) if flux is None else np.argsort(-flux, kind="stable")
-    return StarList(
-        places[rows],
-        np.full(len(places), np.inf) if snr is None else snr[rows],
-        _USUAL_FWHM if fwhm is None else fwhm[rows],
-        rows,
+    listed = StarList(
+        places,
+        column("snr", np.inf),
+        column("fwhm", _USUAL_FWHM),
+        column("roundness", 1.0),
+        np.arange(len(places)),
     )
+    return listed.taken(rows)
 
 
 def match_tolerance(fwhm: float) -> float:

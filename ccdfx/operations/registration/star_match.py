@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, UnknownNameError
-from ccdfx.operations.registration.shifts import CERTAIN, mutual_pairs, poisson_tail
+from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs, poisson_tail
+from ccdfx.operations.registration.fits import Fit, fitted_transform, grown, simplest, started
 from ccdfx.operations.registration.star_list import StarList, star_list
 from ccdfx.operations.registration.triangles import candidates
 from ccdfx.operations.resampling.transform import AlignmentError, Transform
 from ccdfx.records.checks import one_of, pair, real
 
 TRANSFORM_MODELS = ("similarity", "affine")
-FREE = {"shift": 2, "similarity": 4, "affine": 6}
-"""Numbers that a model has."""
 _BRIGHTEST = 150
-_MOST = 2000
 _DEPTHS = (25, 50)
-_SIGNIFICANT = 4.0
 _STUCK = 0.5  # pixels: sources that move by less may be fixed to the detector
-
-
-class _Fit(NamedTuple):
-    matrix: np.ndarray
-    offset: np.ndarray
-    pairs: np.ndarray  # rows of image, reference
-    rms: float
-    error: float
-    matrix_error: float
-    chance: float
 
 
 def match_stars(
@@ -99,10 +86,10 @@ def match_stars(
     tolerance = real("tolerance", tolerance, above=0, remedy="give pixels")
     limits = _limits(scales)
     image, target = star_list(stars, name), star_list(reference, "reference")
-    best = _best(target, image, tolerance, limits)
+    best = best_match(target, image, tolerance, limits)
     if best is not None and best.chance <= CERTAIN and _stuck(best, image):
         rest = target.without(best.pairs[:, 1]), image.without(best.pairs[:, 0])
-        other = _best(*rest, tolerance, limits)
+        other = best_match(*rest, tolerance, limits)
         if other is not None and other.chance <= CERTAIN:
             (target, image), best = rest, other
     if best is None or best.chance > CERTAIN:
@@ -117,9 +104,14 @@ def match_stars(
             ),
             remedy="find more stars with a lower threshold, or give a reference that shares more of the field",
         )
-    fit = _grown(target, image, best, tolerance, model)
+    fit = grown(target, image, best, tolerance, model)
     if model == "similarity":
-        fit = _plain(target, image, fit)
+        fit = simplest(target, image, fit, ("shift",))
+    return as_transform_of(fit, target, image)
+
+
+def as_transform_of(fit: Fit, target: StarList, image: StarList) -> Transform:
+    """Convert a fit to a Transform; its pairs are rows of what the lists were made from."""
     (xx, xy), (yx, yy) = fit.matrix.tolist()
     pairs = np.column_stack([image.rows[fit.pairs[:, 0]], target.rows[fit.pairs[:, 1]]])
     return Transform(
@@ -134,34 +126,9 @@ def match_stars(
     )
 
 
-def fitted_transform(
-    there: np.ndarray, here: np.ndarray, weights: np.ndarray, model: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit matrix and offset from positions `here` to positions `there` by weighted least squares.
-
-    A similarity takes the parity that fits better; a "shift" keeps the identity matrix.
-    """
-    middles = [np.average(places, axis=0, weights=weights) for places in (there, here)]
-    p, q = there - middles[0], here - middles[1]
-    cross = (weights[:, None] * p).T @ q
-    if model == "shift":
-        matrix = np.eye(2)
-    elif model == "affine":
-        matrix = cross @ np.linalg.pinv((weights[:, None] * q).T @ q)
-    else:
-        power = float((weights[:, None] * q**2).sum())
-        (xx, xy), (yx, yy) = cross
-        turned, mirrored = (xx + yy, yx - xy), (xx - yy, yx + xy)
-        if math.hypot(*turned) >= math.hypot(*mirrored):
-            c, s = np.array(turned) / power
-            matrix = np.array([[c, -s], [s, c]])
-        else:
-            c, s = np.array(mirrored) / power
-            matrix = np.array([[c, s], [s, -c]])
-    return matrix, middles[0] - matrix @ middles[1]
-
-
-def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float]) -> _Fit | None:
+def best_match(
+    reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float] = (0.5, 2.0)
+) -> Fit | None:
     """Find the transform least probable by chance; use more triangles where few bright stars do not suffice."""
     best = None
     for depth in _DEPTHS:
@@ -169,8 +136,7 @@ def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[
         for one in candidates(bright[0], bright[1], tolerance, scales):
             mirror = -1.0 if one.flip else 1.0
             matrix = np.array([[one.a.real, -one.a.imag * mirror], [one.a.imag, one.a.real * mirror]])
-            start = _Fit(matrix, np.array([one.b.real, one.b.imag]), np.empty((0, 2), int), 0, 0, 0, 1.0)
-            found = _judged(reference, image, start, tolerance)
+            found = _judged(reference, image, matrix, np.array([one.b.real, one.b.imag]), tolerance)
             if found is not None and (best is None or found.chance < best.chance):
                 best = found
             if best is not None and best.chance < CERTAIN**2:
@@ -180,10 +146,11 @@ def _best(reference: StarList, image: StarList, tolerance: float, scales: tuple[
     return best
 
 
-def _judged(reference: StarList, image: StarList, start: _Fit, tolerance: float) -> _Fit | None:
+def _judged(
+    reference: StarList, image: StarList, matrix: np.ndarray, offset: np.ndarray, tolerance: float
+) -> Fit | None:
     """Refine a candidate on the brightest stars and compute its `chance`; None with fewer than four pairs."""
     there, here = reference.places[:_BRIGHTEST], image.places[:_BRIGHTEST]
-    matrix, offset = start.matrix, start.offset
     pairs = np.empty((0, 2), np.int64)
     for reach in (2 * tolerance, tolerance, tolerance, tolerance):
         pairs = mutual_pairs(there, here @ matrix.T + offset, np.zeros(2), reach)
@@ -197,7 +164,7 @@ def _judged(reference: StarList, image: StarList, start: _Fit, tolerance: float)
     # Stars that agree much better than the tolerance are less probable by chance.
     closer = min(max(2.5 * rms, 0.3), tolerance)
     chance = min(2 * _chance(there, moved, reach) for reach in (tolerance, closer))
-    return _Fit(matrix, offset, pairs[:, ::-1], rms, math.inf, math.inf, min(chance, 1e9))
+    return started(matrix, offset, pairs[:, ::-1], min(chance, 1e9))
 
 
 def _chance(there: np.ndarray, moved: np.ndarray, reach: float) -> float:
@@ -218,64 +185,9 @@ def _chance(there: np.ndarray, moved: np.ndarray, reach: float) -> float:
     return hypotheses * poisson_tail(count - 2, max(sum(nearby) / len(nearby), uniform))
 
 
-def _grown(reference: StarList, image: StarList, start: _Fit, tolerance: float, model: str) -> _Fit:
-    """Fit the transform to all stars that agree, weighted by their errors, and estimate its own errors."""
-    there, here = reference.places[:_MOST], image.places[:_MOST]
-    free = FREE[model]
-    pairs, reach = start.pairs[:, ::-1], tolerance
-    for _ in range(5):
-        squares = reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]]
-        matrix, offset = fitted_transform(there[pairs[:, 0]], here[pairs[:, 1]], 1 / squares, model)
-        now = mutual_pairs(there, here @ matrix.T + offset, np.zeros(2), reach)
-        if 2 * len(now) < free + 4:
-            break
-        pairs = now
-        gaps = there[pairs[:, 0]] - here[pairs[:, 1]] @ matrix.T - offset
-        reach = min(tolerance, max(4 * float(np.median(np.hypot(*gaps.T))), 0.1))
-    return _Fit(
-        matrix, offset, pairs[:, ::-1], *_scatter(reference, image, matrix, offset, pairs, free), start.chance
-    )
-
-
-def _scatter(
-    reference: StarList, image: StarList, matrix: np.ndarray, offset: np.ndarray, pairs: np.ndarray, free: int
-) -> tuple[float, float, float]:
-    """Compute the rms distance of the pairs, and the standard errors of the middle and of the matrix."""
-    places = image.places[pairs[:, 1]]
-    gaps = reference.places[pairs[:, 0]] - places @ matrix.T - offset
-    weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
-    rms = float(np.sqrt((gaps**2).sum(axis=1).mean()))
-    return (rms, *_errors(gaps, places, weights, free))
-
-
-def _plain(reference: StarList, image: StarList, fit: _Fit) -> _Fit:
-    """Reduce the fit to a shift where rotation and scale are not significant at any of the stars."""
-    pairs = fit.pairs[:, ::-1]
-    places = image.places[pairs[:, 1]]
-    weights = 1 / (reference.squares[pairs[:, 0]] + image.squares[pairs[:, 1]])
-    matrix, offset = fitted_transform(reference.places[pairs[:, 0]], places, weights, "shift")
-    moved = places @ (fit.matrix - matrix).T + fit.offset - offset
-    far = np.hypot(*(places - np.average(places, axis=0, weights=weights)).T)
-    if (np.hypot(*moved.T) > _SIGNIFICANT * np.hypot(fit.error, far * fit.matrix_error)).any():
-        return fit
-    known = _scatter(reference, image, matrix, offset, pairs, FREE["shift"])
-    return fit._replace(matrix=matrix, offset=offset, rms=known[0], error=known[1], matrix_error=known[2])
-
-
-def _errors(gaps: np.ndarray, places: np.ndarray, weights: np.ndarray, free: int) -> tuple[float, float]:
-    """Compute the standard errors of a position in the middle and of a matrix element from the residuals."""
-    scatter = float((weights[:, None] * gaps**2).sum() / max(2 * len(gaps) - free, 1))
-    middle = np.average(places, axis=0, weights=weights)
-    second = (weights[:, None] * (places - middle)).T @ (places - middle)
-    least = float(np.linalg.eigvalsh(second)[0]) if free == 6 else float(np.trace(second))
-    return math.sqrt(scatter / float(weights.sum())), math.sqrt(
-        scatter / max(least, 1e-300)
-    ) if free > 2 else 0.0
-
-
-def _stuck(fit: _Fit, image: StarList) -> bool:
+def _stuck(fit: Fit, image: StarList) -> bool:
     places = image.places[fit.pairs[:, 0]]
-    return float(np.abs(places @ fit.matrix.T + fit.offset - places).max()) < _STUCK
+    return float(np.abs(fit.moved(places) - places).max()) < _STUCK
 
 
 def _limits(scales: Any) -> tuple[float, float]:

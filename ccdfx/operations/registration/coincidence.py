@@ -1,0 +1,34 @@
+"""Pairs of stars at one place in two lists, and the odds that chance makes them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+CERTAIN = 1e-4
+"""A match may be believed when chance would make it this rarely anywhere in the range that was searched."""
+
+
+def poisson_tail(count: int, mean: float) -> float:
+    """Sum the Poisson probabilities of `count` or more; 60 terms suffice, as they decrease fast."""
+    if count <= mean:
+        return 1.0
+    terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count, count + 60)]
+    return min(1.0, sum(terms))
+
+
+def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
+    """Find the index pairs of stars that are mutual nearest neighbours within `tolerance` after the step."""
+    from scipy.spatial import cKDTree
+
+    if not (len(reference) and len(image)):
+        return np.empty((0, 2), np.int64)
+    moved = image + step
+    gaps, there = cKDTree(moved).query(reference, distance_upper_bound=tolerance * (1 + 1e-12))
+    found = np.flatnonzero(np.isfinite(gaps))
+    if not found.size:
+        return np.empty((0, 2), np.int64)
+    _, back = cKDTree(reference).query(moved[there[found]])
+    mutual = back == found
+    return np.column_stack([found[mutual], there[found[mutual]]])

@@ -1,0 +1,202 @@
+"""The displacement between two images: from their stars, and from correlation where they show too few.
+
+A match of stars that chance does not explain is a candidate. It is believed only when most of the brightest
+sources agree with it, when sources that stay on their pixels are not all that it rests on, and, where few
+stars match, when the pixels around them correlate better after the displacement than before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ccdfx.operations.registration import fixed
+from ccdfx.operations.registration.coincidence import CERTAIN
+from ccdfx.operations.registration.correlation import NEEDED, Peak, correlated
+from ccdfx.operations.registration.evidence import MOST, MOST_AT_REST, agreement, likeness, star_shaped
+from ccdfx.operations.registration.fits import Fit, grown, simplest, started
+from ccdfx.operations.registration.star_list import StarList, match_tolerance
+from ccdfx.operations.registration.star_match import as_transform_of, best_match
+from ccdfx.operations.registration.view import View
+from ccdfx.operations.registration.votes import voted
+from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
+
+SHARE = 0.4
+"""Steps up to this part of the frame are looked for."""
+_AT_REST = 1.0  # pixels: sources that move by less may be fixed to the detector
+_MANY = 20  # stars that need no further evidence of the pixels
+_LIKE = 0.2
+_BRIGHT = 10.0
+_SIMPLER = {"shift": (), "similarity": ("shift",), "affine": ("shift", "similarity")}
+_AFFINE = 12  # stars from which a shear is measured
+
+Shapes = tuple[tuple[int, int], tuple[int, int]]
+
+
+def displacements(
+    views: Sequence[View], names: Sequence[str], base: int, model: str = "similarity"
+) -> list[Transform | AlignmentError]:
+    """Measure the transforms of a group of images onto one of them; an error takes the place of one that fails.
+
+    What stands at the same pixels in most of them is no star, if the others show that the field moved.
+    """
+    target = views[base]
+    trials = _without_fixed(views, base)
+    found: list[Transform | AlignmentError] = []
+    for view, name, stars in zip(views, names, trials, strict=True):
+        if view is target:
+            found.append(Transform(method="reference"))
+        else:
+            found.append(tried(displaced, view, target, name, model, stars, trials[base]))
+    return found
+
+
+def _without_fixed(views: Sequence[View], base: int) -> list[StarList]:
+    """Return the star lists of a group of images, without what stands still if the field has moved."""
+    lists = [view.stars for view in views]
+    if len(views) < 3:
+        return lists
+    fixed_ones = fixed.in_most(lists)
+    if not any(which.any() for which in fixed_ones):
+        return lists
+    moving = [one.without(which) for one, which in zip(lists, fixed_ones, strict=True)]
+    for view, stars in zip(views, moving, strict=True):
+        if view is not views[base] and view.shape == views[base].shape:
+            fit, _ = by_stars(moving[base], stars, (view.shape, view.shape), "shift")
+            if fit is not None and not _at_rest(fit, stars):
+                return moving
+    return lists
+
+
+def displaced(
+    image: View,
+    reference: View,
+    name: str,
+    model: str = "similarity",
+    stars: StarList | None = None,
+    reference_stars: StarList | None = None,
+) -> Transform:
+    """Measure the transform that brings an image onto the reference.
+
+    A match of stars is a shift, or where that does not fit a similarity, or where the model is "affine" and
+    that does not fit either, any matrix. Correlation measures a shift only.
+
+    Raises
+    ------
+    AlignmentError
+        Nothing that is measured is believed.
+    """
+    shapes = reference.shape, image.shape
+    here = image.stars if stars is None else stars
+    there = reference.stars if reference_stars is None else reference_stars
+    fit, reason = by_stars(there, here, shapes, model)
+    if fit is not None and len(fit.pairs) < _MANY and not _resembles(fit, image, reference, here, there):
+        fit, reason = None, f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
+    if fit is not None:
+        return as_transform_of(fit, there, here)
+    if image.shape == reference.shape and image.image.range == reference.image.range:
+        ny, nx = image.shape
+        peak = correlated(reference.plane, image.plane, (SHARE * nx, SHARE * ny))
+        objection = peak.objection or _contradicted(peak, there, here, shapes)
+        if objection is None:
+            step = float(peak.step[0]), float(peak.step[1])
+            return Transform(offset=step, error=peak.error, method="correlation")
+        reason += f"; {objection}"
+    raise AlignmentError(
+        name,
+        f"cannot be aligned: of {len(here.snr)} stars here and {len(there.snr)} in the reference {reason}",
+        remedy="leave the frame out, or give a reference that shares more of the field",
+    )
+
+
+def _resembles(fit: Fit, image: View, reference: View, stars: StarList, reference_stars: StarList) -> bool:
+    """Return whether the pixels around stars correlate, and better than without the transform if it moves."""
+    still = _at_rest(fit, stars)
+    if not still:
+        pairs = fixed.standing(reference_stars, stars, _AT_REST)
+        reference_stars = reference_stars.without(pairs[:, 0])
+    alike = likeness(reference.plane.array, image.plane.array, reference_stars, fit)
+    return alike is not None and alike[0] >= _LIKE and (still or alike[0] > alike[1])
+
+
+def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -> tuple[Fit | None, str]:
+    """Find the transform on which most bright stars agree; return None and the reason where none is believed.
+
+    First sources at the same pixels of both are left out, as they may be blemishes. Where the others agree on
+    nothing, or on no motion, all are used; then those that stay must look like stars.
+    """
+    tolerance = match_tolerance(max(reference.typical_fwhm, image.typical_fwhm))
+    still = fixed.standing(reference, image, tolerance)
+    if len(still):
+        moving = reference.without(still[:, 0]), image.without(still[:, 1])
+        found, _ = _solved(*moving, shapes, tolerance, model)
+        if found is not None and not _at_rest(found, moving[1]):
+            return _renumbered(found, reference, image, still), ""
+    found, said = _solved(reference, image, shapes, tolerance, model)
+    if found is None:
+        return None, said
+    if _at_rest(found, image):
+        if agreement(reference, image, found, shapes, tolerance) < MOST_AT_REST:
+            return None, "those that agree stay on their pixels, and too many others do not"
+        if not star_shaped(image.taken(found.pairs[:, 0])):
+            return None, "those that agree stay on their pixels and do not look like stars"
+    return found, ""
+
+
+def _solved(
+    reference: StarList, image: StarList, shapes: Shapes, tolerance: float, model: str
+) -> tuple[Fit | None, str]:
+    """Return the first candidate on which most of the bright stars agree."""
+    reason = "too few agree on a step, which chance explains"
+    for start in _candidates(reference, image, shapes, tolerance):
+        fit = grown(reference, image, start, tolerance, "similarity")
+        if model == "affine" and len(fit.pairs) >= _AFFINE:
+            fit = grown(reference, image, fit, tolerance, "affine")
+        fit = simplest(reference, image, fit, _SIMPLER[model])
+        share = agreement(reference, image, fit, shapes, tolerance)
+        if share > MOST:
+            return fit, ""
+        reason = f"{len(fit.pairs)} agree, only {share:.0%} of the brightest that both should show"
+    return None, reason
+
+
+def _candidates(reference: StarList, image: StarList, shapes: Shapes, tolerance: float) -> Iterator[Fit]:
+    """Give transforms that chance does not explain: of shifted frames first, which fewer stars prove."""
+    if shapes[0] == shapes[1]:
+        ny, nx = shapes[0]
+        vote = voted(reference, image, (SHARE * nx, SHARE * ny), tolerance)
+        if vote is not None and vote.chance < CERTAIN:
+            yield started(np.eye(2), vote.step, vote.pairs[:, ::-1], vote.chance)
+    match = best_match(reference, image, tolerance)
+    if match is not None and match.chance <= CERTAIN:
+        yield match
+
+
+def _renumbered(fit: Fit, reference: StarList, image: StarList, left_out: np.ndarray) -> Fit:
+    """Number the pairs as in the lists from which some stars were left out."""
+    kept = [
+        np.setdiff1d(np.arange(len(one.snr)), column)
+        for one, column in ((image, left_out[:, 1]), (reference, left_out[:, 0]))
+    ]
+    pairs = np.column_stack([numbers[column] for numbers, column in zip(kept, fit.pairs.T, strict=True)])
+    return fit._replace(pairs=pairs)
+
+
+def _at_rest(fit: Fit, image: StarList) -> bool:
+    """Return whether no star that agrees moves by a pixel."""
+    places = image.places[fit.pairs[:, 0]]
+    return float(np.abs(fit.moved(places) - places).max()) < _AT_REST
+
+
+def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shapes) -> str | None:
+    """Return why the stars contradict a correlation, or None where they do not, or are too few."""
+    bright = [one.taken(one.snr >= _BRIGHT) for one in (reference, image)]
+    if min(len(one.snr) for one in bright) < 4:
+        return None
+    fit = started(np.eye(2), peak.step, np.empty((0, 2), np.int64), 1.0)
+    tolerance = match_tolerance(max(one.typical_fwhm for one in bright))
+    share = agreement(bright[0], bright[1], fit, shapes, tolerance)
+    if share > MOST:
+        return None
+    return f"their correlation is contradicted by the stars, of which {share:.0%} agree ({NEEDED:.0f} sigma)"

@@ -1,0 +1,108 @@
+"""Evidence for and against a match of stars: what agrees, what sources look like, how pixels correlate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ccdfx.operations.registration.coincidence import mutual_pairs
+from ccdfx.operations.registration.fits import Fit
+from ccdfx.operations.registration.star_list import StarList
+from ccdfx.photometry.detection import SIGMA
+
+MOST = 0.5
+"""More than this part of the brightest sources that both frames should show must agree."""
+MOST_AT_REST = 0.7
+"""The same where nothing moves, as blemishes do not either."""
+_BRIGHTEST = 30
+_DEEPEST = 400
+_BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
+# The narrowest star that differs from a block of four pixels; blemishes of few pixels have any shapes.
+_NARROWEST, _SMALL, _COMPACT = 1.55, 2.6, 3.2
+_ROUND, _ALIKE = 0.85, 0.12
+_STAMPS = 40
+
+
+def agreement(
+    reference: StarList, image: StarList, fit: Fit, shapes: tuple[tuple[int, int], ...], tolerance: float
+) -> float:
+    """Compute which part of the brightest sources in the common area have a partner; the lesser of both lists.
+
+    As many are taken from each list as the shorter one has there, up to 30: the other may be deeper.
+    """
+    margin = reference.typical_fwhm + tolerance
+    back = (reference.places - fit.offset) @ np.linalg.inv(fit.matrix).T
+    there = reference.taken(_inside(back, shapes[1], margin))
+    moved = fit.moved(image.places)
+    inside = _inside(moved, shapes[0], margin)
+    here, moved = image.taken(inside), moved[inside]
+    count = min(len(there.snr), len(here.snr), _BRIGHTEST)
+    if count == 0:
+        return 0.0
+    first, second = (np.argsort(-one.snr, kind="stable")[:_DEEPEST] for one in (there, here))
+    pairs = mutual_pairs(there.places[first], moved[second], np.zeros(2), tolerance)
+    return min(float(np.mean(np.isin(np.arange(count), column))) for column in pairs.T)
+
+
+def star_shaped(stars: StarList) -> bool:
+    """Return whether the sources look like stars of one point spread function, not like groups of few pixels.
+
+    Stars are no narrower than 1.55 pixels, and small ones are round and all of one width.
+    """
+    bright = stars.taken(stars.snr >= min(_BRIGHT, float(np.median(stars.snr)))) if len(stars.snr) else stars
+    if len(bright.snr) < 3:
+        return False
+    widths = np.log(bright.fwhm)
+    width = float(np.exp(np.median(widths)))
+    scatter = 1.4826 * float(np.median(np.abs(widths - np.median(widths))))
+    noise = 1 / float(np.median(bright.snr))
+    if width < _NARROWEST or (width < _COMPACT and scatter > _ALIKE + noise):
+        return False
+    return width >= _SMALL or float(np.median(bright.roundness)) >= _ROUND - noise
+
+
+def likeness(
+    reference: np.ndarray, image: np.ndarray, stars: StarList, fit: Fit
+) -> tuple[float, float] | None:
+    """Compute how the pixels around stars of the reference correlate with the image, moved and unmoved.
+
+    The planes hold no gaps. Returns None without a star that lies inside the image both ways.
+    """
+    from scipy.ndimage import gaussian_filter1d, map_coordinates
+
+    reach = max(2, round(1.5 * stars.typical_fwhm))
+    y, x = (axis.ravel() for axis in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+    centres = np.rint(stars.places[np.argsort(-stars.snr, kind="stable")])
+    back = np.linalg.inv(fit.matrix).T
+    fits = _inside(centres, reference.shape, reach) & _inside(
+        (centres - fit.offset) @ back, image.shape, reach
+    )
+    centres = centres[fits & _inside(centres, image.shape, reach)][:_STAMPS]
+    if not len(centres):
+        return None
+    grid = centres[:, None, :] + np.column_stack([x, y])[None]
+    sigma, side = stars.typical_fwhm * SIGMA, 2 * reach + 1
+
+    def stamp(plane: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Sample around the stars and filter with their width, so that faint ones stand out of the noise."""
+        values = map_coordinates(plane, np.moveaxis(at[..., ::-1], -1, 0), order=1, output=np.float64)
+        cube = values.reshape(-1, side, side)
+        filtered = gaussian_filter1d(gaussian_filter1d(cube, sigma, axis=1), sigma, axis=2)
+        flat = filtered.reshape(len(cube), -1)
+        return flat - flat.mean(axis=1, keepdims=True)
+
+    target, moved, unmoved = (
+        stamp(plane, at)
+        for plane, at in ((reference, grid), (image, (grid - fit.offset) @ back), (image, grid))
+    )
+    return _correlation(target, moved), _correlation(target, unmoved)
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Compute the median of the correlation coefficients of stamps."""
+    power = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    return float(np.median((one * other).sum(axis=1) / np.maximum(power, 1e-300)))
+
+
+def _inside(places: np.ndarray, shape: tuple[int, int], margin: float) -> np.ndarray:
+    far = np.array(shape[::-1]) - 1 - margin
+    return ((places >= margin) & (places <= far)).all(axis=1)
