@@ -27,6 +27,7 @@ SHARE = 0.4
 _AT_REST = 1.0  # pixels: sources that move by less may be fixed to the detector
 _MANY = 20  # stars that need no further evidence of the pixels
 _LIKE = 0.2
+_NOISE = 0.05  # of a correlation coefficient
 _BRIGHT = 10.0
 _SIMPLER = {"shift": (), "similarity": ("shift",), "affine": ("shift", "similarity")}
 _AFFINE = 12  # stars from which a shear is measured
@@ -64,7 +65,7 @@ def _without_fixed(views: Sequence[View], base: int) -> list[StarList]:
     for view, stars in zip(views, moving, strict=True):
         if view is not views[base] and view.shape == views[base].shape:
             fit, _ = by_stars(moving[base], stars, (view.shape, view.shape), "shift")
-            if fit is not None and not _at_rest(fit, stars):
+            if fit is not None and _motion(fit, stars) >= _AT_REST:
                 return moving
     return lists
 
@@ -111,13 +112,17 @@ def displaced(
 
 
 def _resembles(fit: Fit, image: View, reference: View, stars: StarList, reference_stars: StarList) -> bool:
-    """Return whether the pixels around stars correlate, and better than without the transform if it moves."""
-    still = _at_rest(fit, stars)
-    if not still:
+    """Return whether the pixels around stars correlate, and better than without the transform if it moves.
+
+    A move by less than half a FWHM changes the correlation by less than its noise, which is allowed for.
+    """
+    motion = _motion(fit, stars)
+    if motion >= _AT_REST:
         pairs = fixed.standing(reference_stars, stars, _AT_REST)
         reference_stars = reference_stars.without(pairs[:, 0])
     alike = likeness(reference.plane.array, image.plane.array, reference_stars, fit)
-    return alike is not None and alike[0] >= _LIKE and (still or alike[0] > alike[1])
+    slack = _NOISE if motion < 0.5 * stars.typical_fwhm else 0.0
+    return alike is not None and alike[0] >= _LIKE and (motion < _AT_REST or alike[0] > alike[1] - slack)
 
 
 def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -> tuple[Fit | None, str]:
@@ -131,12 +136,12 @@ def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -
     if len(still):
         moving = reference.without(still[:, 0]), image.without(still[:, 1])
         found, _ = _solved(*moving, shapes, tolerance, model)
-        if found is not None and not _at_rest(found, moving[1]):
+        if found is not None and _motion(found, moving[1]) >= _AT_REST:
             return _renumbered(found, reference, image, still), ""
     found, said = _solved(reference, image, shapes, tolerance, model)
     if found is None:
         return None, said
-    if _at_rest(found, image):
+    if _motion(found, image) < _AT_REST:
         if agreement(reference, image, found, shapes, tolerance) < MOST_AT_REST:
             return None, "those that agree stay on their pixels, and too many others do not"
         if not star_shaped(image.taken(found.pairs[:, 0])):
@@ -183,10 +188,10 @@ def _renumbered(fit: Fit, reference: StarList, image: StarList, left_out: np.nda
     return fit._replace(pairs=pairs)
 
 
-def _at_rest(fit: Fit, image: StarList) -> bool:
-    """Return whether no star that agrees moves by a pixel."""
+def _motion(fit: Fit, image: StarList) -> float:
+    """Compute the greatest move of a star that agrees, along an axis, in pixels."""
     places = image.places[fit.pairs[:, 0]]
-    return float(np.abs(fit.moved(places) - places).max()) < _AT_REST
+    return float(np.abs(fit.moved(places) - places).max())
 
 
 def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shapes) -> str | None:

@@ -43,10 +43,10 @@ def unlike_stars(stars: StarList, shape: tuple[int, int]) -> np.ndarray:
     out = np.zeros(len(stars.snr), bool)
     if not out.size:
         return out
-    out |= stars.roundness < _ELONGATED * np.quantile(stars.roundness, 0.75) - 1 / stars.snr
     while (more := lined_up(stars.places[~out], shape)).any():
         out[np.flatnonzero(~out)[more]] = True
-    return out
+    rounder = np.quantile(stars.roundness[~out], 0.75) if not out.all() else 0.0
+    return out | (stars.roundness < _ELONGATED * rounder)
 
 
 def lined_up(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import ImageLike, as_image, as_images
 
 _FINE = 0.05  # pixels: shifts with smaller errors are not refined
+_CONSISTENT = 3.0
 _SAMPLED = 2.0  # pixels: stars of a smaller FWHM cannot be interpolated
 _APART = 0.1  # pixels: how far a shift may lay stars of turned frames apart
 
@@ -192,8 +194,10 @@ def _together(
     better = refined([views[i].plane.array for i in by_stars], steps, fwhm, by_stars.index(base))
     if better is None:
         return out
-    for i, step, error, stars in zip(by_stars, *better, strict=True):
-        if i != base:
+    for i, before, step, error, stars in zip(by_stars, old, *better, strict=True):
+        # Pixels that stay, such as blemishes near stars, pull the step away from that of the stars.
+        far = max(abs(step[0] - before.dx), abs(step[1] - before.dy))
+        if i != base and far <= _CONSISTENT * math.hypot(error, before.error):
             out[i] = Shift(float(step[0]), float(step[1]), float(error), int(stars), "stars")
     return out
 
