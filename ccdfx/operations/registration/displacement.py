@@ -144,7 +144,7 @@ def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -
     if _motion(found, image) < _AT_REST:
         if agreement(reference, image, found, shapes, tolerance) < MOST_AT_REST:
             return None, "those that agree stay on their pixels, and too many others do not"
-        if not star_shaped(image.taken(found.pairs[:, 0])):
+        if not star_shaped(image.taken(found.pairs[:, 0]), image.without(found.pairs[:, 0])):
             return None, "those that agree stay on their pixels and do not look like stars"
     return found, ""
 
@@ -196,6 +196,10 @@ def _motion(fit: Fit, image: StarList) -> float:
 
 def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shapes) -> str | None:
     """Return why the stars contradict a correlation, or None where they do not, or are too few."""
+    if np.abs(peak.step).max() < _AT_REST:
+        still = fixed.standing(reference, image, _AT_REST)[:, 1]
+        if len(still) and not star_shaped(image.taken(still), image.without(still)):
+            return "what correlates stays on its pixels and does not look like stars"
     bright = [one.taken(one.snr >= _BRIGHT) for one in (reference, image)]
     if min(len(one.snr) for one in bright) < 4:
         return None

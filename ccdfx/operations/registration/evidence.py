@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ccdfx.operations.registration.coincidence import mutual_pairs
@@ -16,9 +18,10 @@ MOST_AT_REST = 0.7
 _BRIGHTEST = 30
 _DEEPEST = 400
 _BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
-# The narrowest star that differs from a block of four pixels; blemishes of few pixels have any shapes.
-_NARROWEST, _SMALL, _COMPACT = 1.55, 2.6, 3.2
-_ROUND, _ALIKE = 0.85, 0.12
+# Pixels: the narrowest star that differs from a block of four, and the widest group that is no star.
+_NARROWEST, _COMPACT = 1.55, 3.2
+_ALIKE = 0.07  # scatter of the widths, and of the roundness, of stars
+_WIDER = 1.15
 _STAMPS = 40
 
 
@@ -43,21 +46,35 @@ def agreement(
     return min(float(np.mean(np.isin(np.arange(count), column))) for column in pairs.T)
 
 
-def star_shaped(stars: StarList) -> bool:
-    """Return whether the sources look like stars of one point spread function, not like groups of few pixels.
+def star_shaped(stars: StarList, others: StarList) -> bool:
+    """Return whether sources that stay look like stars of one point spread function, not like groups of pixels.
 
-    Stars are no narrower than 1.55 pixels, and small ones are round and all of one width.
+    Resolved sources do. Smaller ones must be no narrower than 1.55 pixels, nor than the `others`, those that
+    do not stay; and all of one width and roundness, where stars have those of the optics.
     """
-    bright = stars.taken(stars.snr >= min(_BRIGHT, float(np.median(stars.snr)))) if len(stars.snr) else stars
-    if len(bright.snr) < 3:
+    bright = _bright(stars)
+    width, scatter = _centre(np.log(bright.fwhm))
+    width = math.exp(width)
+    moving = others.fwhm[others.snr >= _BRIGHT]
+    if len(moving) >= 3 and float(np.median(moving)) > _WIDER * width:
         return False
-    widths = np.log(bright.fwhm)
-    width = float(np.exp(np.median(widths)))
-    scatter = 1.4826 * float(np.median(np.abs(widths - np.median(widths))))
+    if width >= _COMPACT:
+        return True
+    if len(bright.snr) < 3 or width < _NARROWEST:
+        return False
     noise = 1 / float(np.median(bright.snr))
-    if width < _NARROWEST or (width < _COMPACT and scatter > _ALIKE + noise):
-        return False
-    return width >= _SMALL or float(np.median(bright.roundness)) >= _ROUND - noise
+    return scatter <= _ALIKE + noise and _centre(bright.roundness)[1] <= _ALIKE + noise
+
+
+def _bright(stars: StarList) -> StarList:
+    """Return the stars whose shapes are known; the better half where none is bright."""
+    return stars.taken(stars.snr >= min(_BRIGHT, float(np.median(stars.snr))))
+
+
+def _centre(values: np.ndarray) -> tuple[float, float]:
+    """Compute the median and the scatter, 1.4826 times the median absolute deviation."""
+    middle = float(np.median(values))
+    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
 
 
 def likeness(
