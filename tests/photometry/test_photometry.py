@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
 from ccdfx.kernels.image.apertures import aperture, overlap
-from ccdfx.kernels.image.sources import local_maxima, ring_level
+from ccdfx.kernels.image.sources import local_maxima, ring_level, windowed
 
 SHAPE = (300, 340)
 
@@ -369,3 +369,11 @@ def test_values_whose_sums_are_no_numbers_give_no_warning() -> None:
     array = np.array([[1e308, 25.0, 1e308, 1e308, 40.0, 57.0]])
     assert not np.isfinite(aperture_photometry(array, [(1, 1)], radius=1.5, annulus=(2, 3))["flux"]).any()
     assert len(find_sources(np.full((1, 1), 2**62))) == 0
+
+
+@pytest.mark.quick
+def test_a_window_that_leaves_the_frame_at_its_last_step_measures_nothing() -> None:
+    array = np.zeros((12, 12))
+    array[6, 0], array[6, 2] = 1.0, -0.99  # almost no light, with its centre far outside
+    x, _, total, *_ = windowed(array, 1.0, 6.0, 1.0, 3.0, 0.0, 1)
+    assert x < 0 and math.isnan(total)

@@ -215,6 +215,8 @@ def windowed(array, x, y, sigma, reach, level, steps):
         # The offset of a Gaussian as wide as its window is twice the centroid measured in the window.
         x += 2 * mx
         y += 2 * my
+    if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
+        total = math.nan
     return x, y, total, squares, mxx, myy, mxy, last
 
 
