@@ -9,10 +9,10 @@ from typing import Any
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
-from ccdfx.night.products.registration import Registration, register, unmoved
+from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.spool import Spool, spooled
-from ccdfx.night.summary import plain, sky_facts
-from ccdfx.operations.registration.shifts import Shift
+from ccdfx.night.summary import sky_facts
+from ccdfx.operations.resampling.transform import Transform
 
 
 def combine_object(
@@ -32,14 +32,14 @@ def combine_object(
     """
     files = [file for file in plan.inputs if file in made]
     choice, log = context.recipe.combine, context.log
-    found = register(files, context.output) if choice.align else unmoved(files)
+    found = register(dict.fromkeys(files), context.output) if choice.align else unmoved(files)
     log.step(f"combine {plan.file}")
     for file, reason in found.left_out.items():
         log.warn(f"{plan.file}: {file} is left out: {reason}")
-    if len(found.shifts) < 2:
+    if len(found.transforms) < 2:
         log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
         return None
-    names = list(found.shifts)
+    names = list(found.transforms)
     result = _stacked(found, made, context)
     log.warn_about(plan.file, result.warnings)
     exposures = [made[name]["exptime"] for name in names]
@@ -53,18 +53,21 @@ def combine_object(
         "object": plan.object,
         "filter": plan.filter,
         "inputs": names,
-        "shifts": [{"source": file, **_shift_facts(one)} for file, one in found.shifts.items()],
+        "shifts": [
+            {"source": file, **displacement_facts(one, image.shape)} for file, one in found.transforms.items()
+        ],
         "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
         **stacking.rejection_facts(result),
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
-        "resampled": sum(not one.is_whole for one in found.shifts.values()),
+        "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
         **sky_facts(image),
     }
 
 
-def _shift_facts(found: Shift) -> dict[str, float | None]:
-    return {"dx": plain(found.dx), "dy": plain(found.dy), "error": plain(found.error)}
+def _is_exact(found: Transform) -> bool:
+    """Return whether the transform is a shift by whole pixels, which does not interpolate."""
+    return found.is_shift and all(step.is_integer() for step in found.offset)
 
 
 def _stacked(
@@ -72,7 +75,7 @@ def _stacked(
 ) -> stacking.Stacked:
     """Combine the registered frames."""
     choice = context.recipe.combine
-    facts = [made[name] for name in found.shifts]
+    facts = [made[name] for name in found.transforms]
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     with spooled(context.output) as store:
         return stacking.stacked(
@@ -83,13 +86,15 @@ def _stacked(
 def _moved(found: Registration, context: Context, store: Spool) -> list[Any]:
     """Resample the frames to the pixels of the reference and store them in the spool."""
     from ccdfx.io import read
-    from ccdfx.operations.resampling.shift import shift
+    from ccdfx.operations.resampling.warp import warp
 
-    frames = []
-    for file, one in found.shifts.items():
+    frames: list[Any] = []
+    shape: tuple[int, int] | None = None
+    for file, one in found.transforms.items():
         image = read(context.output / file)
-        moves = one.dx != 0 or one.dy != 0
-        frames.append(store.put(shift(image, dx=one.dx, dy=one.dy) if moves else image))
+        shape = shape or image.shape
+        moves = one.offset != (0.0, 0.0) or not one.is_shift
+        frames.append(store.put(warp(image, transform=one, shape=shape) if moves else image))
     return frames
 
 

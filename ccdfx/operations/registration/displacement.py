@@ -50,6 +50,7 @@ def displacements(
             found.append(Transform(method="reference"))
         else:
             found.append(tried(displaced, view, target, name, model, stars, trials[base]))
+            view.drop_pixels()
     return found
 
 
@@ -96,7 +97,7 @@ def displaced(
         fit, reason = None, f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
     if fit is not None:
         return as_transform_of(fit, there, here)
-    if image.shape == reference.shape and image.image.range == reference.image.range:
+    if image.shape == reference.shape and image.frame.range == reference.frame.range:
         ny, nx = image.shape
         peak = correlated(reference.plane, image.plane, (SHARE * nx, SHARE * ny))
         objection = peak.objection or _contradicted(peak, there, here, shapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.registration.fixed import unlike_stars
@@ -12,18 +12,46 @@ from ccdfx.operations.registration.star_list import StarList, star_list
 from ccdfx.photometry import detection
 from ccdfx.photometry.sources import sources_of, usable
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+
+class OpenFrame(Protocol):
+    """A frame whose pixels are read on demand, such as an open file."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def range(self) -> Range: ...
+    def select(self, range: Any = None) -> Image: ...
 
 
 class View:
     """An image with its stars, measured once, and its plane cleaned for detection, prepared at first use.
 
-    `stars` is a table as of `find_sources`, or None to measure one.
+    Parameters
+    ----------
+    frame : Image, or an open frame, of which pixels are read when they are needed
+    stars : table as of `find_sources`, optional
+        By default it is measured.
+    name : str
+        The name of the table in errors.
     """
 
-    def __init__(self, image: Image, stars: Any = None, name: str = "stars") -> None:
-        self.image = image
+    def __init__(self, frame: Image | OpenFrame, stars: Any = None, name: str = "stars") -> None:
+        self.frame = frame
         self.given = stars
         self.name = name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The shape (ny, nx)."""
+        ny, nx = self.frame.shape
+        return ny, nx
+
+    @cached_property
+    def image(self) -> Image:
+        """The image, read where that is still to be done."""
+        return self.frame if isinstance(self.frame, Image) else self.frame.select()
 
     @cached_property
     def plane(self) -> detection.Plane:
@@ -37,11 +65,11 @@ class View:
         found = star_list(table, self.name)
         return found.without(unlike_stars(found, self.shape))
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The shape (ny, nx) of the image."""
-        ny, nx = self.image.shape
-        return ny, nx
+    def drop_pixels(self) -> None:
+        """Release the pixels of an open frame; the stars are kept."""
+        if not isinstance(self.frame, Image):
+            self.__dict__.pop("image", None)
+            self.__dict__.pop("plane", None)
 
 
 def viewed(images: Sequence[Image], stars: Sequence[Any] | None) -> list[View]:
@@ -53,7 +81,7 @@ def viewed(images: Sequence[Image], stars: Sequence[Any] | None) -> list[View]:
             "stars",
             f"must be one table for each of the {len(images)} images",
             value=len(stars),
-            remedy="give as many as images; None has one measured",
+            remedy="give as many as images; None in the place of one has it measured",
         )
     return [
         View(image, table, f"stars[{i}]") for i, (image, table) in enumerate(zip(images, stars, strict=True))
