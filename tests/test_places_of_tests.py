@@ -60,7 +60,6 @@ ALSO_RUN = {
     "night/instruments/test_instruments.py::test_two_equal_matches_are_an_error_that_names_both":
         "night/instruments/instrument",
     "night/instruments/test_instruments.py::test_shipped_instruments": "night/instruments/known",
-    "night/products/test_coadd.py::test_combined_frames_are_registered": "night/products/registration",
     "night/test_run.py::test_a_whole_night": "night/products/stacking",
     "operations/calibration/test_calibrate.py::test_calibrate_takes_all_at_once":
         "operations/calibration/one_pass",

@@ -18,9 +18,12 @@ MOST_AT_REST = 0.7
 _BRIGHTEST = 30
 _DEEPEST = 400
 _BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
-# Pixels: the narrowest star that differs from a block of four, and the widest group that is no star.
-_NARROWEST, _COMPACT = 1.55, 3.2
-_ALIKE = 0.07  # scatter of the widths, and of the roundness, of stars
+# Pixels: the narrowest star that differs from a block of four; the width of groups that are no star, of a
+# single one and of any.
+_NARROWEST, _COMPACT, _WIDEST = 1.55, 3.2, 4.5
+# The scatter of the logarithms of the widths, and of the roundness, of stars; at 1.5 pixels it is 0.04, 0.05.
+_ROUND, _ALIKE_ROUND, _ALIKE_LONG = 0.88, np.array([0.05, 0.055]), np.array([0.035, 0.04])
+_SHAPE_NOISE = 1.5
 _WIDER = 1.15
 _STAMPS = 40
 
@@ -58,12 +61,16 @@ def star_shaped(stars: StarList, others: StarList) -> bool:
     moving = others.fwhm[others.snr >= _BRIGHT]
     if len(moving) >= 3 and float(np.median(moving)) > _WIDER * width:
         return False
-    if width >= _COMPACT:
-        return True
-    if len(bright.snr) < 3 or width < _NARROWEST:
+    if len(bright.snr) < 3 or width >= _WIDEST:
+        return width >= _COMPACT
+    if width < _NARROWEST:
         return False
-    noise = 1 / float(np.median(bright.snr))
-    return scatter <= _ALIKE + noise and _centre(bright.roundness)[1] <= _ALIKE + noise
+    noise = _SHAPE_NOISE / float(np.median(bright.snr))
+    roundness, spread = _centre(bright.roundness)
+    # Groups of few pixels of any values are less round, and less alike, than stars; guiding makes stars
+    # less round, but all of them alike.
+    limits = (_ALIKE_ROUND if roundness >= _ROUND - noise else _ALIKE_LONG) + noise
+    return bool(scatter <= limits[0] and spread <= limits[1])
 
 
 def _bright(stars: StarList) -> StarList:

@@ -16,7 +16,7 @@ _MOST = 2000
 _SIGNIFICANT = 4.0
 _CLIP = 4.5
 _PRIOR = 4  # values with the expected scatter, so that that of three stars by chance close rejects no fourth
-_ONE_SIGMA = 0.8413447460685429
+_FEWEST = 2.0  # Student's factor where so few values have no finite one
 
 
 class Fit(NamedTuple):
@@ -138,14 +138,13 @@ def _errors(
 ) -> tuple[float, float]:
     """Compute the standard errors of a position in the middle and of a matrix element from the residuals.
 
-    The scatter of few stars is itself uncertain: it is multiplied by the quotient of Student's and the normal
-    deviation of one sigma. It may be small by chance, but an error is never below that of the centroids.
+    The scatter of few stars is itself uncertain: it is multiplied by the standard deviation of Student's
+    distribution, so that errors in units of the stated one have a rms of 1. The scatter may be small by
+    chance, but an error is never below that of the centroids.
     """
-    from scipy.special import stdtrit
-
     total = float(weights.sum())
     count = max(gaps.size - free, 1)
-    student = float(stdtrit(count, _ONE_SIGMA))
+    student = math.sqrt(count / (count - 2)) if count > 3 else _FEWEST
     floor = math.sqrt(float((weights**2 * least).sum())) / total
     spread = math.sqrt(float((weights[:, None] ** 2 * gaps**2).sum()) * len(gaps) / count) / total
     error = max(student * spread, floor)
