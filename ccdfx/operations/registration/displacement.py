@@ -94,7 +94,8 @@ def displaced(
     there = reference.stars if reference_stars is None else reference_stars
     fit, reason = by_stars(there, here, shapes, model)
     if fit is not None and len(fit.pairs) < _MANY and not _resembles(fit, image, reference, here, there):
-        fit, reason = None, f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
+        reason = f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
+        fit = None
     if fit is not None:
         return as_transform_of(fit, there, here)
     if image.shape == reference.shape and image.frame.range == reference.frame.range:
@@ -180,7 +181,7 @@ def _candidates(reference: StarList, image: StarList, shapes: Shapes, tolerance:
 
 
 def _renumbered(fit: Fit, reference: StarList, image: StarList, left_out: np.ndarray) -> Fit:
-    """Number the pairs as in the lists from which some stars were left out."""
+    """Convert the pairs to indices in the lists from which some stars were left out."""
     kept = [
         np.setdiff1d(np.arange(len(one.snr)), column)
         for one, column in ((image, left_out[:, 1]), (reference, left_out[:, 0]))

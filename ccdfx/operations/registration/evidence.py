@@ -37,16 +37,18 @@ def agreement(
     """
     margin = reference.typical_fwhm + tolerance
     back = (reference.places - fit.offset) @ np.linalg.inv(fit.matrix).T
-    there = reference.taken(_inside(back, shapes[1], margin))
     moved = fit.moved(image.places)
-    inside = _inside(moved, shapes[0], margin)
-    here, moved = image.taken(inside), moved[inside]
-    count = min(len(there.snr), len(here.snr), _BRIGHTEST)
+    common = _inside(back, shapes[1], margin), _inside(moved, shapes[0], margin)
+    count = min(int(common[0].sum()), int(common[1].sum()), _BRIGHTEST)
     if count == 0:
         return 0.0
-    first, second = (np.argsort(-one.snr, kind="stable")[:_DEEPEST] for one in (there, here))
-    pairs = mutual_pairs(there.places[first], moved[second], np.zeros(2), tolerance)
-    return min(float(np.mean(np.isin(np.arange(count), column))) for column in pairs.T)
+    orders = [np.argsort(-one.snr, kind="stable")[:_DEEPEST] for one in (reference, image)]
+    pairs = mutual_pairs(reference.places[orders[0]], moved[orders[1]], np.zeros(2), tolerance)
+    shares = []
+    for order, inside, column in zip(orders, common, pairs.T, strict=True):
+        paired = np.isin(np.arange(len(order)), column)
+        shares.append(float(np.mean(paired[inside[order]][:count])))
+    return min(shares)
 
 
 def star_shaped(stars: StarList, others: StarList) -> bool:
@@ -129,4 +131,4 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def _inside(places: np.ndarray, shape: tuple[int, int], margin: float) -> np.ndarray:
     far = np.array(shape[::-1]) - 1 - margin
-    return ((places >= margin) & (places <= far)).all(axis=1)
+    return np.all((places >= margin) & (places <= far), axis=1)
