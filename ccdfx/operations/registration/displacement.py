@@ -13,7 +13,7 @@ import numpy as np
 
 from ccdfx.operations.registration import fixed
 from ccdfx.operations.registration.coincidence import CERTAIN
-from ccdfx.operations.registration.correlation import NEEDED, Peak, correlated
+from ccdfx.operations.registration.correlation import Peak, correlated
 from ccdfx.operations.registration.evidence import MOST, MOST_AT_REST, agreement, likeness, star_shaped
 from ccdfx.operations.registration.fits import Fit, grown, simplest, started
 from ccdfx.operations.registration.star_list import StarList, match_tolerance
@@ -29,6 +29,8 @@ _MANY = 20  # stars that need no further evidence of the pixels
 _LIKE = 0.2
 _NOISE = 0.05  # of a correlation coefficient
 _BRIGHT = 10.0
+_RESOLVED = 8.0  # pixels: the FWHM of an object whose shape tells it from a star
+_ALL = 0.9
 _SIMPLER = {"shift": (), "similarity": ("shift",), "affine": ("shift", "similarity")}
 _AFFINE = 12  # stars from which a shear is measured
 
@@ -203,11 +205,13 @@ def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shap
         if len(still) and not star_shaped(image.taken(still), image.without(still)):
             return "what correlates stays on its pixels and does not look like stars"
     bright = [one.taken(one.snr >= _BRIGHT) for one in (reference, image)]
-    if min(len(one.snr) for one in bright) < 4:
+    count, width = min(len(one.snr) for one in bright), max(one.typical_fwhm for one in bright)
+    if count == 0:
         return None
+    if count < 3 and width < _RESOLVED:
+        return "one or two stars correlate with any others"
     fit = started(np.eye(2), peak.step, np.empty((0, 2), np.int64), 1.0)
-    tolerance = match_tolerance(max(one.typical_fwhm for one in bright))
-    share = agreement(bright[0], bright[1], fit, shapes, tolerance)
-    if share > MOST:
+    share = agreement(bright[0], bright[1], fit, shapes, match_tolerance(width))
+    if share > (MOST if count > 3 else _ALL):
         return None
-    return f"their correlation is contradicted by the stars, of which {share:.0%} agree ({NEEDED:.0f} sigma)"
+    return f"their correlation is contradicted by the stars, of which {share:.0%} agree"

@@ -15,7 +15,7 @@ MOST = 0.5
 """More than this part of the brightest sources that both frames should show must agree."""
 MOST_AT_REST = 0.7
 """The same where nothing moves, as blemishes do not either."""
-_BRIGHTEST = 30
+_FEW, _BRIGHTEST = 8, 30
 _DEEPEST = 400
 _BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
 # Pixels: the narrowest star that differs from a block of four; the width of groups that are no star, of a
@@ -33,13 +33,15 @@ def agreement(
 ) -> float:
     """Compute which part of the brightest sources in the common area have a partner; the lesser of both lists.
 
-    As many are taken from each list as the shorter one has there, up to 30: the other may be deeper.
+    As many are taken from each list as make the brighter half of the shorter one, 8 to 30: the other may be
+    deeper, and of sources near the threshold some are missed.
     """
     margin = reference.typical_fwhm + tolerance
     back = (reference.places - fit.offset) @ np.linalg.inv(fit.matrix).T
     moved = fit.moved(image.places)
     common = _inside(back, shapes[1], margin), _inside(moved, shapes[0], margin)
-    count = min(int(common[0].sum()), int(common[1].sum()), _BRIGHTEST)
+    count = min(int(inside.sum()) for inside in common)
+    count = min(count, max(count // 2, _FEW), _BRIGHTEST)
     if count == 0:
         return 0.0
     orders = [np.argsort(-one.snr, kind="stable")[:_DEEPEST] for one in (reference, image)]
