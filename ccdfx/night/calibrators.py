@@ -63,6 +63,10 @@ def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
 
 
 _APPLIED = ("bias", "dark", "flat")
+NO_LEVEL = (
+    "neither an overscan nor a bias tells the level without light, above which photons are counted, so no "
+    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,12 @@ class Calibrators:
 
     def for_dark(self, frame: Frame) -> Use:
         """Select the calibration of a dark: bias only."""
-        return Use(frame, bias=self.bias, missing=self._no_bias())
+        return Use(frame, bias=self.bias, missing=(*self._no_bias(), *self._no_level(frame)))
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a flat: bias, and dark of its exposure time."""
         dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
-        return Use(frame, self.bias, dark, scale, None, missing)
+        return Use(frame, self.bias, dark, scale, None, (*missing, *self._no_level(frame)))
 
     def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a science frame: bias, dark of its exposure time, flat of its filter."""
@@ -132,7 +136,11 @@ class Calibrators:
             there = f" (there are flats of filter {filters})" if filters else ""
             wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
             missing = (*missing, f"no flat {wanted}{there}, so there is no division by a flat")
-        return Use(frame, self.bias, dark, scale, flat, missing)
+        return Use(frame, self.bias, dark, scale, flat, (*missing, *self._no_level(frame)))
+
+    def _no_level(self, frame: Frame) -> tuple[str, ...]:
+        """Return the warning for a frame whose level without light nothing tells: photons lie above it."""
+        return () if self.bias or frame.overscan is not None else (NO_LEVEL,)
 
     def _no_bias(self) -> tuple[str, ...]:
         return () if self.bias else ("no bias frame fits, so the bias is not subtracted",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,21 +115,59 @@ def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
 def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
     """Prepare and calibrate a raw frame as planned: bias, dark, flat, noise, gain.
 
-    A master that could not be made is not applied; a warning was issued when it failed.
+    A master that could not be made is not applied; a warning was issued when it failed. The frame has a
+    variance only if its own noise can be predicted: the errors of overscan and masters alone would be far too
+    small.
     """
-    from ccdfx.operations.calibration.calibrate import calibrate
-
     image = prepared(use.frame, context.recipe)
+    options = _calibration(use, context, electrons=electrons)
+    noise = own_noise(use, context.noise, zeroed="bias" in options)
+    if noise is None:
+        return _calibrate(image, options).replace(variance=None)
+    return _calibrate(image, {**options, "noise": noise})
+
+
+def variance_of_masters(use: Use, context: Context, *, electrons: bool = False) -> np.ndarray | None:
+    """Return the part of the variance of a calibrated frame that comes from its masters; None without any.
+
+    It is one error of all frames with these masters, and does not average down where they lie on one another.
+    """
+    image = prepared(use.frame, context.recipe).replace(variance=None)
+    variance = _calibrate(image, _calibration(use, context, electrons=electrons)).variance
+    return None if variance is None else np.where(np.isfinite(variance), variance, 0.0)
+
+
+def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, Any]:
+    """Return the options of `calibrate` for a frame, without its noise."""
     masters = {kind: context.log.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
     if "dark" in options:
         # The recipe's tolerance on exposure times was applied when the dark was chosen.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
-    if context.noise.model is not None:
-        options["noise"] = context.noise.model
     if electrons and context.noise.gain is not None:
         options["gain"] = context.noise.gain
+    return options
+
+
+def _calibrate(image: Image, options: Mapping[str, Any]) -> Image:
+    from ccdfx.operations.calibration.calibrate import calibrate
+
     return step(calibrate, **options)(image)
+
+
+def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
+    """Return the `NoiseModel` of a raw frame, or None where it cannot be predicted.
+
+    Photons are counted above the level without light, which the overscan or the bias tells; without either
+    (`zeroed` says whether the bias is subtracted) the level is not known. A bias frame has no photons.
+    """
+    if noise.gain is None or noise.readnoise is None:
+        return None
+    if use.frame.kind == "bias":
+        from ccdfx.noise import gaussian_noise
+
+        return gaussian_noise(noise.readnoise / noise.gain)
+    return noise.model if zeroed or use.frame.overscan is not None else None
 
 
 def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
@@ -136,7 +175,7 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
     use, log = plan.use, context.log
     try:
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
-        if plan.cosmic_rays and context.noise.model is not None:
+        if plan.cosmic_rays and image.variance is not None:
             image = _without_rays(image, context.recipe)
         image = context.further(image)
         header = noise_header(image.header, context.noise, electrons=image.unit == "electron")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
@@ -77,6 +78,8 @@ def _stacked(
     choice = context.recipe.combine
     facts = [made[name] for name in found.transforms]
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
+    if any(one["noise_predicted"] is None for one in facts):
+        noise = CameraNoise()  # the level without light is not known, so nor is the noise
     with spooled(context.output) as store:
         return stacking.stacked(
             _moved(found, context, store), choice, noise, sensitivity=choice.sensitivity, **_levels(facts)
@@ -98,7 +101,7 @@ def _moved(found: Registration, context: Context, store: Spool) -> list[Any]:
     return frames
 
 
-def _levels(frames: list[Mapping[str, Any]]) -> dict[str, list[float] | None]:
+def _levels(frames: list[Mapping[str, Any]]) -> dict[str, Any]:
     """Compute exposure factors, sky offsets (both relative to the first frame) and weights for `combine`.
 
     With equal exposure times there are neither factors nor weights. Otherwise the weights are the inverse

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
+from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import stacking
-from ccdfx.night.products.calibrated import calibrated
+from ccdfx.night.products.calibrated import calibrated, variance_of_masters
 from ccdfx.night.products.spool import spooled
 from ccdfx.night.settings import FlatChoice
 from ccdfx.night.summary import flags_of, plain
@@ -24,9 +27,12 @@ _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in
 def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     """Make one master, write it, put it into the log and return its metadata; None without usable input.
 
-    Bias: inputs as they are. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
+    Bias: inputs as they are, with read noise only. Before rejection biases and darks without overscan are
+    brought to their mean level, which may drift from frame to frame. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
     its own level before rejection, and the result divided by its median; in the mean they are weighted by
-    their levels, which is optimal for photon noise. Inputs that fail are left out and recorded.
+    their levels, which is optimal for photon noise. Where the noise of an input cannot be predicted, the rule
+    and the variance of the master are those of unknown noise: by the scatter of the inputs. Inputs that fail
+    are left out and recorded.
     """
     from ccdfx.io import read_master
 
@@ -34,7 +40,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
     with spooled(context.output) as store:
-        frames, names, levels = [], [], []
+        frames, names, levels, noisy = [], [], [], True
         for use in plan.inputs:
             image = _input(use, plan, context)
             log.step(f"{plan.kind} {use.frame.file}")
@@ -42,12 +48,21 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
                 frames.append(store.put(image))
                 names.append(use.frame.file)
                 levels.append(_level(image))
+                noisy &= image.variance is not None
         if not frames:
             log.fail_product(plan.file, f"no frame of {len(plan.inputs)} is usable")
             return None
         scale = levels if plan.kind == "flat" else None
         made = stacking.stacked(
-            frames, choices[plan.kind], context.noise, sensitivity=sensitivity, scale=scale, weights=scale
+            frames,
+            choices[plan.kind],
+            context.noise if noisy else CameraNoise(),
+            sensitivity=sensitivity,
+            pedestal=math.inf if plan.kind == "bias" else 0.0,
+            scale=scale,
+            zero=_drifts(plan, levels),
+            weights=scale,
+            shared=_shared(plan, names, context) if noisy else None,
         )
     if len(frames) == 1:
         log.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
@@ -94,6 +109,25 @@ def _level(image: Image) -> float:
     from ccdfx.estimators import median_of
 
     return float(median_of(image.array, image.good))
+
+
+def _drifts(plan: MasterPlan, levels: list[float]) -> list[float] | None:
+    """Return the differences of the levels from their mean, of frames whose level no overscan follows.
+
+    Subtracted before rejection, they leave the mean as it is, and a frame is not rejected for its level.
+    """
+    if plan.kind == "flat" or any(use.frame.overscan is not None for use in plan.inputs):
+        return None
+    return [level - math.fsum(levels) / len(levels) for level in levels]
+
+
+def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray | None:
+    """Return the variance of the masters that all inputs have in common; averaging does not reduce it."""
+    uses = [use for use in plan.inputs if use.frame.file in names]
+    first = uses[0]
+    if any((use.dark, use.dark_scale) != (first.dark, first.dark_scale) for use in uses):
+        first = replace(first, dark=None, dark_scale=None)
+    return variance_of_masters(first, context)
 
 
 def _normalised(flat: Image, response: float) -> Image:

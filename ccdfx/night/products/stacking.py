@@ -27,11 +27,12 @@ class Stacked:
     warnings: tuple[str, ...]
 
 
-def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) -> Any:
+def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0, pedestal: float = 0.0) -> Any:
     """Return the `Rejection` that a recipe names, or None.
 
     "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
-    For `ccd_clip` and `cr_reject`, the default gain and read noise are those of the camera.
+    For `ccd_clip` and `cr_reject`, the default gain and read noise are those of the camera, and the default
+    level without light is `pedestal`.
     """
     if rule == "none":
         return None
@@ -45,7 +46,7 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0) ->
         if known:
             options["sensitivity"] = sensitivity
     if name in ("ccd_clip", "cr_reject") and known:
-        options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
+        options = {"gain": noise.gain, "readnoise": noise.readnoise, "pedestal": pedestal, **options}
     return registry.lookup("rejection", name).configure(**options)
 
 
@@ -56,14 +57,18 @@ def stacked(
     *,
     sensitivity: float,
     weights: Any,
+    pedestal: float = 0.0,
     **levels: Any,
 ) -> Stacked:
-    """Combine frames according to the recipe; weights are used only for a mean."""
+    """Combine frames according to the recipe; weights are used only for a mean.
+
+    `pedestal` is the level of the frames without light (see `ccd_clip`), infinite for bias frames.
+    """
     from ccdfx.operations.combining.average import AVERAGES
     from ccdfx.operations.combining.combine import stack
 
     average = AVERAGES[choice.average]()
-    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity)
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity, pedestal=pedestal)
     weights = weights if choice.average == "mean" else None
     history = f"average={choice.average} reject={rule_text(reject)}"
     found: list[str] = []

@@ -169,9 +169,10 @@ def _maps(job: Job, rows: int, wanted: Wanted) -> Maps:
 
 def _add_shared(job: Job, maps: Maps) -> None:
     """Add the variance of the error that all values have in common, which averaging does not reduce."""
-    from ccdfx.kernels.stack.gather import FACTOR_SCALE
+    from ccdfx.kernels.stack.gather import FACTOR_SCALE, FACTOR_WEIGHT
 
-    factor = np.mean(1.0 / job.factors[:, FACTOR_SCALE])
+    assert job.shared is not None
+    factor = float(np.average(1.0 / job.factors[:, FACTOR_SCALE], weights=job.factors[:, FACTOR_WEIGHT]))
     number = maps.count if job.average.name == "total" else np.minimum(maps.count, 1)
     with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
         maps.variance[:] += variance_as(job.shared * (factor * number) ** 2, job.kind)

@@ -19,6 +19,7 @@ def ccd_clip(
     gain: Detector = 1.0,
     readnoise: Detector = 0.0,
     sensitivity: Detector = 0.0,
+    pedestal: float = 0.0,
     low: float = 3.0,
     high: float = 3.0,
     center: str = "median",
@@ -28,9 +29,9 @@ def ccd_clip(
 ) -> Rejection:
     """Drop values that lie further from the centre than the noise of the detector allows.
 
-    At the centre c, with L = max(0, c) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain + (sensitivity L)^2.
-    Where frames are scaled (x' = x / s - z), each has the noise of its own raw level, L = max(0, s (c + z)),
-    divided by s. The rule is repeated while at least 2 values remain. About the mean, the centre of every
+    At the centre c, with L = max(0, c - pedestal) in ADU, sigma^2 = (readnoise / gain)^2 + L / gain +
+    (sensitivity L)^2. Where frames are scaled (x' = x / s - z), each has the noise of its own raw level,
+    L = max(0, s (c + z) - pedestal), divided by s. The rule is repeated while at least 2 values remain. About the mean, the centre of every
     pass is the mean without one minimum and one maximum.
 
     Parameters
@@ -41,6 +42,11 @@ def ccd_clip(
         e- rms.
     sensitivity : float, sequence of float, or str
         Noise that grows with the signal, as a fraction of it.
+    pedestal : float
+        The level of the frames without light, before scaling, in ADU: only what lies above it is photons. The
+        default, 0, is for frames whose overscan or bias is subtracted; infinity leaves read noise alone, for
+        bias frames. With the pedestal left in the frames and not given here, the noise is too large, and
+        nothing is rejected.
     low, high : float
         In sigma; infinity turns a side off.
     center : {"median", "mean"}
@@ -64,7 +70,7 @@ def ccd_clip(
     parameters = checked(
         gain=detector_option("gain", gain, above=0.0),
         readnoise=detector_option("readnoise", readnoise, least=0.0),
-        sensitivity=detector_option("sensitivity", sensitivity, least=0.0),
+        sensitivity=detector_option("sensitivity", sensitivity, least=0.0), pedestal=_pedestal(pedestal),
         low=low, high=high, center=center, keep=keep, grow=grow, scaled=scaled,
     )  # fmt: skip
     return Rejection("ccd_clip", ccd_clip, _arrange_ccd_clip, parameters)
@@ -75,6 +81,7 @@ def cr_reject(
     gain: Detector = 1.0,
     readnoise: Detector = 0.0,
     sensitivity: Detector = 0.0,
+    pedestal: float = 0.0,
     high: float = 3.0,
     center: str = "median",
     keep: int = 0,
@@ -93,6 +100,8 @@ def cr_reject(
         e- rms.
     sensitivity : float, sequence of float, or str
         Noise that grows with the signal, as a fraction of it.
+    pedestal : float
+        As in `ccd_clip`.
     high : float
         In sigma.
     center : {"median", "mean"}
@@ -109,8 +118,8 @@ def cr_reject(
     4.0
     """
     same = ccd_clip(
-        gain=gain, readnoise=readnoise, sensitivity=sensitivity, high=high, center=center, keep=keep, grow=grow,
-        scaled=scaled,
+        gain=gain, readnoise=readnoise, sensitivity=sensitivity, pedestal=pedestal, high=high, center=center,
+        keep=keep, grow=grow, scaled=scaled,
     )  # fmt: skip
     options = {name: value for name, value in same.parameters.items() if name != "low"}
     return Rejection("cr_reject", cr_reject, _arrange_cr_reject, frozen(options))
@@ -135,6 +144,13 @@ def detector_option(name: str, value: Any, **bounds: Any) -> Detector:
             )
         return numbers
     return real(name, value, **bounds)
+
+
+def _pedestal(value: Any) -> float:
+    if isinstance(value, float) and value == math.inf:
+        return math.inf
+    remedy = "give the level without light in ADU; infinity leaves read noise alone"
+    return real("pedestal", value, remedy=remedy)
 
 
 def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
@@ -168,9 +184,10 @@ def detector_rows(parameters: Mapping[str, Any], facts: StackFacts) -> tuple[tup
     """Return the rows of the noise table of a detector: one for each frame, or one if all are alike."""
     names = ("gain", "readnoise", "sensitivity")
     detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
-    follow = parameters.get("scaled", True)
+    follow, pedestal = parameters.get("scaled", True), parameters.get("pedestal", 0.0)
+    scales, zeros = (facts.scales, facts.zeros) if follow else ((1.0,) * facts.count, (0.0,) * facts.count)
     rows = tuple(
-        (facts.scales[j] if follow else 1.0, facts.zeros[j] if follow else 0.0, (r / g) ** 2, 1.0 / g, s**2)
+        (scales[j], zeros[j] - pedestal / scales[j], (r / g) ** 2, 1.0 / g, s**2)
         for j, (g, r, s) in enumerate(detectors)
     )
     return rows[:1] if len(set(rows)) == 1 else rows

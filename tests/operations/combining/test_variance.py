@@ -96,3 +96,16 @@ def test_variance_of_a_weighted_mean_matches_the_scatter():
     frames = noisy(6, level=0.0, sigma=3.0, shape=(120, 200))
     result = ccdfx.combine(frames, reject=None, weights=[1, 2, 3, 1, 1, 0])
     assert np.mean(result.variance) == pytest.approx(np.var(result.array), rel=0.05)
+
+
+def test_a_shared_error_of_scaled_and_weighted_frames_is_theirs_in_the_mean():
+    """e is common to all frames; after scaling by s it is e / s, and in the mean e sum(w / s)."""
+    rng = np.random.default_rng(12)
+    scales, weights = [1.0, 4.0, 10.0], [1.0, 4.0, 10.0]
+    common = rng.normal(0, 2.0, (150, 160))
+    frames = [
+        ccdfx.Image(common + rng.normal(0, 3.0, common.shape), variance=np.full(common.shape, 13.0))
+        for _ in scales
+    ]
+    result = ccdfx.combine(frames, reject=None, scale=scales, weights=weights, shared=4.0)
+    assert np.var(result.array) == pytest.approx(np.mean(result.variance), rel=0.03)

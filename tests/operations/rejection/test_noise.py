@@ -62,3 +62,21 @@ def test_variance_clip_needs_variances():
     frames = [ccdfx.Image([[1.0]], variance=[[1.0]]), ccdfx.Image([[1.0]])]
     with pytest.raises(ccdfx.ArgumentError, match="variance of every frame"):
         ccdfx.combine(frames, reject=ccdfx.variance_clip())
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("rule", [ccdfx.ccd_clip, ccdfx.cr_reject])
+def test_photons_are_counted_above_the_pedestal(rule):
+    frames = list(np.random.default_rng(3).normal(1000.0, 5.0, (9, 40, 50)))
+    frames[2][10, 20] += 60.0  # 12 sigma of the read noise, 2 of the photons of 1000 ADU
+    options = {"gain": 1.0, "readnoise": 5.0, "high": 6.0}
+    blind = ccdfx.stack(frames, reject=rule(**options))
+    assert blind.rejected_high.sum() == 0
+    for pedestal in (1000.0, math.inf):
+        found = ccdfx.stack(frames, reject=rule(**options, pedestal=pedestal))
+        assert np.argwhere(found.rejected_high).tolist() == [[10, 20]]
+    lifted = [frame + 500.0 for frame in frames]  # the level that counts is that before scaling
+    moved = ccdfx.stack(lifted, reject=rule(**options, pedestal=1500.0), zero=[500.0] * 9)
+    assert np.argwhere(moved.rejected_high).tolist() == [[10, 20]]
+    with pytest.raises(ccdfx.errors.ArgumentError, match="pedestal"):
+        rule(pedestal=math.nan)

@@ -1,0 +1,90 @@
+"""The noise of frames without overscan: photons are what lies above the bias, and nothing is guessed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ccdfx.io import read
+from ccdfx.night.run import reduce_night
+
+BARE = {"BIASSEC": None, "TRIMSEC": "[1:120,1:96]"}
+READ = 9.0 + 1 / 12  # ADU^2 of a frame: (6 e- / (2 e-/ADU))^2, and the rounding to whole ADU
+
+
+def warned(night, words):
+    return [text for text in night.facts["warnings"] if words in text]
+
+
+@pytest.fixture(scope="module")
+def bare(make_camera, tmp_path_factory):
+    """A night without overscan, whose bias drifts by 20 ADU, with a cosmic ray in one bias frame."""
+    folder = tmp_path_factory.mktemp("bare")
+    (folder / "raw").mkdir()
+    camera = make_camera(folder / "raw", seed=5)
+    for i in range(9):
+        camera.write(f"b{i}.fits", "zero", level=1000.0 + 5.0 * (i - 4), **BARE)
+    from astropy.io import fits
+
+    with fits.open(camera.folder / "b3.fits", mode="update") as hdus:
+        hdus[0].data[50, 60] += 90  # 30 sigma
+    camera.darks(5, **BARE)
+    camera.flats(5, **BARE)
+    for i, (dx, dy) in enumerate([(0, 0), (4, 3), (8, -3)]):
+        camera.science(f"s{i}.fits", dx=dx, dy=dy, **BARE)
+    return camera, reduce_night(camera.folder, folder / "out"), folder / "out"
+
+
+@pytest.mark.quick
+def test_a_bias_frame_has_read_noise_only(bare):
+    camera, night, out = bare
+    bias = read(out / "masters/bias.fits")
+    assert np.median(bias.variance) == pytest.approx(1.0, rel=0.02)  # not 1000 / 2 / 9 more
+    error = bias.array - camera.structure - 1000.0
+    assert np.std(error) == pytest.approx(np.sqrt(READ / 9), rel=0.04)
+    assert abs(np.mean(error)) < 0.3
+    assert abs(error[50, 60]) < 5  # the ray is rejected
+    (fact,) = [one for one in night.facts["masters"] if one["kind"] == "bias"]
+    assert fact["rejected"] < 50  # and nobody is for the drift of the level
+
+
+def test_every_product_has_the_noise_that_it_says(bare):
+    camera, night, out = bare
+    dark = read(out / "masters/dark_60s.fits")
+    assert np.var(dark.array) == pytest.approx(np.mean(dark.variance), rel=0.06)
+    flat = read(out / "masters/flat_V.fits")
+    assert np.std((flat.array / camera.flat - 1) / np.sqrt(flat.variance)) == pytest.approx(1.0, abs=0.05)
+    for fact in night.facts["calibrated"]:
+        assert fact["excess"] == pytest.approx(1.0, abs=0.06)
+    assert not warned(night, "level without light")
+
+
+def test_without_bias_and_overscan_the_noise_is_not_guessed(camera, out):
+    camera.darks(**BARE)
+    camera.darks(3, exptime=2.0, prefix="kf", **BARE)
+    camera.flats(**BARE)
+    for i in range(2):
+        camera.science(f"s{i}.fits", dx=3.0 * i, **BARE)
+    night = reduce_night(camera.folder, out, recipe={"dark": {"reject": "none"}})
+    (text,) = warned(night, "level without light")
+    assert "k0.fits" in text and "no variance" in text
+    assert read(out / "calibrated/s0.fits").variance is None
+    assert night.facts["calibrated"][0]["noise_predicted"] is None
+    dark = read(out / "masters/dark_60s.fits")  # from the scatter of the frames
+    assert np.mean(dark.variance) == pytest.approx((READ + 15 / 2) / 4, rel=0.05)
+    combined = read(out / "combined/field_V.fits")
+    assert np.median(combined.variance) == pytest.approx((READ + 215 / 2) / 2, rel=0.6)
+
+
+def test_with_an_unknown_gain_no_errors_of_masters_alone_are_written(camera, out):
+    unknown = {"GAIN": None, "RDNOISE": None}
+    camera.biases(**unknown)
+    camera.flats(1, **unknown)
+    camera.science("s.fits", **unknown)
+    night = reduce_night(camera.folder, out)
+    assert warned(night, "no variance, and no noise is predicted")
+    assert read(out / "calibrated/s.fits").variance is None
+    assert night.facts["calibrated"][0]["excess"] is None
+    assert read(out / "masters/flat_V.fits").variance is None  # one frame has no scatter
+    bias = read(out / "masters/bias.fits")
+    assert np.mean(bias.variance) == pytest.approx(READ * (1 + 1 / 8) / 5, rel=0.15)
