@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
-from ccdfx.operations.calibration.overscan import LEVEL_STATISTICS
+from ccdfx.operations.calibration.line_levels import LEVEL_STATISTICS
 from ccdfx.operations.pixels.ray_search import MEDIANS, Search
 from ccdfx.records.checks import real, whole
 from ccdfx.records.parameters import check_names, in_new_words, old_words
@@ -26,14 +26,14 @@ class ReadChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanChoice:
-    """Overscan subtraction: `statistic` for each line (mean, median, min, max), and an optional smooth `fit`.
+    """Overscan subtraction: `statistic` for each line, as of `subtract_overscan`, and an optional smooth `fit`.
 
     `fit` holds the options of `OverscanFit`: function, order, low, high, iterations. With `use` false the
     overscan is not subtracted.
     """
 
     use: bool = True
-    statistic: str = "median"
+    statistic: str = "clipped_mean"
     fit: Mapping[str, Any] | None = None
 
 

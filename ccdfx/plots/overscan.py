@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import CcdfxError
-from ccdfx.operations.calibration.overscan import LevelStatistic, Sections, overscan_levels
+from ccdfx.operations.calibration.line_levels import LevelStatistic
+from ccdfx.operations.calibration.overscan import Sections, overscan_levels
 from ccdfx.operations.calibration.overscan_fit import (
     FUNCTIONS,
     Levels,
@@ -39,7 +40,7 @@ def fit_overscan(
     image: ImageLike,
     *,
     overscan: Sections,
-    statistic: LevelStatistic = "median",
+    statistic: LevelStatistic = "clipped_mean",
     axis: str | None = None,
     fit: OverscanFit | None = None,
     interactive: bool | Callable[[Figure], None] = False,

@@ -4,8 +4,9 @@ A section is written in an instrument file as
 
 - a header keyword that holds FITS text: ``"BIASSEC"``,
 - FITS text itself: ``"[1:1024,1:1024]"``,
-- a strip along one side: ``{ side = "right", size = "COVER", skip = 2 }``; `size` is a keyword or a number of
-  pixels; `skip` lines next to the exposed pixels are excluded (they contain deferred charge),
+- a strip along one side: ``{ side = "right", size = "COVER", skip = 2, edge = 1 }``; `size` is a keyword or a
+  number of pixels; `skip` lines next to the exposed pixels are excluded (they contain deferred charge), and
+  `edge` lines at the edge of the frame,
 - the part of the frame inside margins: ``{ left = "ESO DET OUT1 PRSCX", right = 32 }``,
 - or a list of these: the first one for which the header has the keywords.
 """
@@ -52,16 +53,17 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A strip of `size` lines along one side of the frame, without the `skip` innermost ones."""
+    """A strip of `size` lines along one side of the frame, without the `skip` innermost, `edge` outermost."""
 
     side: str
     size: Size
     skip: int = 0
+    edge: int = 0
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """Return the window, or None where the size is 0 or not in the header."""
+        """Return the window, or None where no line is left or the size is not in the header."""
         size = _pixels(self.size, header)
-        if size <= self.skip:
+        if size <= self.skip + self.edge:
             return None
         ny, nx = shape
         length = nx if self.side in ("left", "right") else ny
@@ -72,12 +74,12 @@ class Strip:
                 value=size,
                 remedy="correct the instrument file",
             )
-        kept = size - self.skip
+        kept, edge = size - self.skip, self.edge
         return {
-            "left": Range(0, kept, 0, ny),
-            "right": Range(nx - kept, nx, 0, ny),
-            "bottom": Range(0, nx, 0, kept),
-            "top": Range(0, nx, ny - kept, ny),
+            "left": Range(edge, kept, 0, ny),
+            "right": Range(nx - kept, nx - edge, 0, ny),
+            "bottom": Range(0, nx, edge, kept),
+            "top": Range(0, nx, ny - kept, ny - edge),
         }[self.side]
 
 
@@ -154,10 +156,10 @@ def _section(spec: Any, where: str) -> Section:
 
 
 def _strip(spec: Mapping[str, Any], where: str) -> Strip:
-    unknown = set(spec) - {"side", "size", "skip"}
+    unknown = set(spec) - {"side", "size", "skip", "edge"}
     if unknown:
         raise ArgumentError(
-            where, "knows side, size and skip only", value=sorted(unknown)[0], remedy="remove it"
+            where, "knows side, size, skip and edge only", value=sorted(unknown)[0], remedy="remove it"
         )
     if spec["side"] not in SIDES:
         raise ArgumentError(
@@ -167,15 +169,16 @@ def _strip(spec: Mapping[str, Any], where: str) -> Strip:
         raise ArgumentError(
             f"{where}.size", "is missing", remedy="give a number of pixels or a header keyword"
         )
-    skip = spec.get("skip", 0)
-    if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
+    left_out = {name: _lines_left_out(spec.get(name, 0), f"{where}.{name}") for name in ("skip", "edge")}
+    return Strip(spec["side"], _size(spec["size"], f"{where}.size"), **left_out)
+
+
+def _lines_left_out(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ArgumentError(
-            f"{where}.skip",
-            "must be a whole number of pixels, 0 or more",
-            value=skip,
-            remedy="give such as 2",
+            where, "must be a whole number of pixels, 0 or more", value=value, remedy="give such as 2"
         )
-    return Strip(spec["side"], _size(spec["size"], f"{where}.size"), skip)
+    return value
 
 
 def _size(value: Any, where: str) -> Size:

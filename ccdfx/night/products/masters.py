@@ -28,7 +28,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     """Make one master, write it, put it into the log and return its metadata; None without usable input.
 
     Bias: inputs as they are, with read noise only. Before rejection biases and darks without overscan are
-    brought to their mean level, which may drift from frame to frame. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
+    brought to their mean level, which drifts from frame to frame; the master has that level too. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
     its own level before rejection, and the result divided by its median; in the mean they are weighted by
     their levels, which is optimal for photon noise. Where the noise of an input cannot be predicted, the rule
     and the variance of the master are those of unknown noise: by the scatter of the inputs. Inputs that fail
@@ -39,8 +39,10 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     recipe, log = context.recipe, context.log
     choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
+    drifting = plan.kind != "flat" and not any(use.frame.overscan is not None for use in plan.inputs)
     with spooled(context.output) as store:
-        frames, names, levels, noisy = [], [], [], True
+        frames, names, levels, drifts, noisy = [], [], [], [], True
+        first: Image | None = None
         for use in plan.inputs:
             image = _input(use, plan, context)
             log.step(f"{plan.kind} {use.frame.file}")
@@ -49,6 +51,9 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
                 names.append(use.frame.file)
                 levels.append(_level(image))
                 noisy &= image.variance is not None
+                if drifting:
+                    first = image if first is None else first
+                    drifts.append(_drift(image, first))
         if not frames:
             log.fail_product(plan.file, f"no frame of {len(plan.inputs)} is usable")
             return None
@@ -60,7 +65,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
             sensitivity=sensitivity,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
             scale=scale,
-            zero=_drifts(plan, levels),
+            zero=[drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None,
             weights=scale,
             shared=_shared(plan, names, context) if noisy else None,
         )
@@ -111,14 +116,11 @@ def _level(image: Image) -> float:
     return float(median_of(image.array, image.good))
 
 
-def _drifts(plan: MasterPlan, levels: list[float]) -> list[float] | None:
-    """Return the differences of the levels from their mean, of frames whose level no overscan follows.
+def _drift(image: Image, first: Image) -> float:
+    """Return the median of the difference of two frames; unlike that of their medians, jumps of rows leave it."""
+    from ccdfx.estimators import median_of
 
-    Subtracted before rejection, they leave the mean as it is, and a frame is not rejected for its level.
-    """
-    if plan.kind == "flat" or any(use.frame.overscan is not None for use in plan.inputs):
-        return None
-    return [level - math.fsum(levels) / len(levels) for level in levels]
+    return float(median_of(image.array - first.array, image.good & first.good))
 
 
 def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray | None:

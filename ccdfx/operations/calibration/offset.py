@@ -9,7 +9,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.estimators.values import values_of
-from ccdfx.operations.calibration.overscan import sample_levels
+from ccdfx.operations.calibration.line_levels import sample_levels
 from ccdfx.operations.pixels.replace import full_frame
 from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
@@ -73,16 +73,16 @@ def subtract_level(
     image : Image or 2-D array
     section : Range or what `Range.of` accepts
         The region, in pixels of the parent frame. Flagged and non-finite pixels are not used.
-    statistic : "median", "mean", "min", "max" or function
-        How the level is computed from the pixels of the region. A function gets the good ones as a 1-D
+    statistic : "median", "clipped_mean", "mean", "min", "max" or function
+        How the level is computed from the pixels of the region, see `subtract_overscan`. A function gets the good ones as a 1-D
         float64 array, in ascending order.
 
     Returns
     -------
     Image
         Floats (float32 unless the values need float64). The squared error of the level is added to the
-        variance, or is the variance if there was none: scatter**2 / n for a mean, pi/2 of that for a median,
-        the others as in `subtract_overscan`. All pixels share this error. Mask, header and window are
+        variance, or is the variance if there was none: scatter**2 / n for a mean, the others as in
+        `subtract_overscan`. All pixels share this error. Mask, header and window are
         unchanged.
 
     Raises

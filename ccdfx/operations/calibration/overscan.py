@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.operations.calibration.line_levels import LevelStatistic, sample_levels
 from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
-from ccdfx.records.checks import one_of, real
+from ccdfx.records.checks import one_of
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike, window_errors_about
 
-LevelStatistic = str | Callable[[np.ndarray], float]
-LEVEL_STATISTICS = ("mean", "median", "min", "max")
 Sections = RangeLike | Sequence[RangeLike]
-
-# A line with fewer good pixels than this is given the scatter of a typical line.
-FEWEST_FOR_SCATTER = 5
 
 
 @renamed_options(method="statistic")
@@ -28,7 +24,7 @@ def subtract_overscan(
     image: ImageLike,
     *,
     overscan: Sections,
-    statistic: LevelStatistic = "median",
+    statistic: LevelStatistic = "clipped_mean",
     fit: OverscanFit | Mapping[str, Any] | None = None,
     axis: str | None = None,
 ) -> Image:
@@ -40,10 +36,15 @@ def subtract_overscan(
         The frame, not yet trimmed.
     overscan : Range, 4-tuple, '[x1:x2,y1:y2]', or a list of them
         In pixels of the parent frame (BIASSEC). The pixels of a line in all sections are combined; to exclude
-        columns, give the sections on both sides of them. Flagged and non-finite pixels are ignored.
-    statistic : "median", "mean", "min", "max" or function
-        The statistic of the pixels of a line. A function receives the good pixels as a 1-D float64 array. The
-        median of an even number is the mean of the middle two (IRAF takes the lower).
+        columns, give the sections on both sides of them. Flagged and non-finite pixels are ignored, and so are
+        columns (for levels of columns: rows) that lie more than 3 times the scatter of a pixel beside the
+        others in most lines: they hold light, charge left by incomplete transfer, or a defect. At least 3
+        columns and 8 lines are needed to find them.
+    statistic : "clipped_mean", "mean", "median", "min", "max" or function
+        The statistic of the pixels of a line. The clipped mean leaves out values further than 4 times the
+        scatter of a typical line from the level of their line. A function receives the good pixels as a 1-D
+        float64 array. The median of an even number is the mean of the middle two (IRAF takes the lower); of
+        whole ADU with little noise it is biased towards whole ADU.
     fit : OverscanFit or mapping of its options, optional
         Replaces the levels by a smooth function of the line number, fitted with rejection of deviant lines.
         Before the first and after the last line with good pixels, its value at that line is used.
@@ -56,9 +57,11 @@ def subtract_overscan(
     -------
     Image
         Floats of the same shape; flags and header are unchanged. The squared error of the level is added to
-        the variance: scatter**2 / n of the line for a mean, pi/2 times that for a median, about
-        pi**2 / (12 ln n) times scatter**2 for an extreme, that of the mean for a function; with a fit, its error
-        from covariance and residuals. All pixels of a line share this error.
+        the variance: scatter**2 / n of the line for a mean, the scatter being that of the values kept for a
+        clipped mean; that times 1.19 (n = 4) ... pi/2 for a median; about pi**2 / (12 ln n) times scatter**2
+        for an extreme; that of the mean for a function; with a fit, its error from covariance and residuals.
+        Of whole numbers, the rounding of a median or extreme adds 1/12. Lines of fewer than 5 values have the
+        scatter of a typical line. All pixels of a line share this error.
 
     Raises
     ------
@@ -90,7 +93,11 @@ def subtract_overscan(
 
 
 def overscan_levels(
-    image: ImageLike, *, overscan: Sections, statistic: LevelStatistic = "median", axis: str | None = None
+    image: ImageLike,
+    *,
+    overscan: Sections,
+    statistic: LevelStatistic = "clipped_mean",
+    axis: str | None = None,
 ) -> Levels:
     """Measure the overscan level of each line, as `subtract_overscan` does with these options.
 
@@ -167,22 +174,6 @@ def _require_apart(sections: list[Range]) -> None:
                 )
 
 
-def sample_levels(samples: np.ndarray, statistic: LevelStatistic) -> Levels:
-    """Measure the level and its squared error for every line with good pixels."""
-    ordered = np.sort(samples, axis=1)
-    counts = np.isfinite(ordered).sum(axis=1)
-    known = np.flatnonzero(counts)
-    if known.size == 0:
-        raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
-    with np.errstate(over="ignore", invalid="ignore"):
-        levels, shares = _line_levels(ordered[known], counts[known], statistic)
-        errors = _scatter(ordered[known], counts[known], levels) * shares
-    if not np.isfinite(levels).all():
-        raise ArgumentError("overscan", "must have a level that is a number: its pixels are too large",
-                            remedy="divide the image first")  # fmt: skip
-    return Levels(known, levels, errors, counts.size)
-
-
 def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the value to subtract from every line, and its squared error."""
     if fit is not None:
@@ -197,41 +188,3 @@ def _smoothed(levels: Levels, fit: OverscanFit | None) -> tuple[np.ndarray, np.n
             remedy="give fit=OverscanFit(...), which interpolates, or a longer section",
         )
     return levels.values, levels.errors
-
-
-def _line_levels(
-    ordered: np.ndarray, counts: np.ndarray, statistic: LevelStatistic
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the level of each line, and the ratio of its squared error to the variance of its pixels."""
-    lines = np.arange(counts.size)
-    if callable(statistic):
-        answers = (statistic(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
-        remedy = "the function must return one finite number for the pixels of a line"
-        return np.array([real("statistic", answer, remedy=remedy) for answer in answers]), 1 / counts
-    if not isinstance(statistic, str) or statistic not in LEVEL_STATISTICS:
-        raise ArgumentError(
-            "statistic",
-            "must be 'median', 'mean', 'min', 'max' or a function",
-            value=statistic,
-            remedy="give a function of a 1-D array for any other level",
-        )
-    if statistic == "mean":
-        return np.nansum(ordered, axis=1) / counts, 1 / counts
-    if statistic == "median":
-        middle = ordered[lines, (counts - 1) // 2] + ordered[lines, counts // 2]
-        return middle / 2, np.where(counts > 2, np.pi / 2, 1.0) / counts
-    extreme = ordered[:, 0] if statistic == "min" else ordered[lines, counts - 1]
-    return extreme, np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
-
-
-def _scatter(ordered: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
-    means = np.nansum(ordered, axis=1) / counts
-    squares = np.nansum((ordered - means[:, None]) ** 2, axis=1)
-    own = squares / np.maximum(counts - 1, 1)
-    several = counts > 1
-    if several.any():
-        typical = float(squares[several].sum() / (counts[several] - 1).sum())
-    else:
-        typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
-    return np.where(counts >= FEWEST_FOR_SCATTER, own, typical)

@@ -98,7 +98,10 @@ def test_the_error_of_the_level_adds_to_the_variance():
         ("section: must be a region", lambda: subtract_level(FULL, section=None)),
         ("section: must lie inside", lambda: subtract_level(FULL, section=(0, 9, 0, 1))),
         ("section: must hold a good pixel", lambda: subtract_level(FULL, section=(3, 4, 0, 1))),
-        ("statistic: must be 'median'", lambda: subtract_level(FULL, section=(0, 2, 0, 1), statistic="mode")),
+        (
+            "statistic: must be 'clipped_mean'",
+            lambda: subtract_level(FULL, section=(0, 2, 0, 1), statistic="mode"),
+        ),
         (
             "statistic: must be finite",
             lambda: subtract_level(FULL, section=(0, 2, 0, 1), statistic=lambda v: np.nan),
