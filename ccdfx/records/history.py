@@ -1,17 +1,28 @@
-"""Options of steps as text for the HISTORY of an image, and calibration frames that name their file there."""
+"""Provenance: options of steps as text for the HISTORY, masters that name their file there, and the bias.
+
+A frame from which a bias was subtracted has two cards: BIASID, which tells that bias from any other by its
+pixels, and BIASVAR, the part of the bias' variance in that of the frame. A dark and a science frame of the
+same BIASID have an error in common.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
+BIAS_ID, BIAS_VARIANCE = "BIASID", "BIASVAR"
 _HASH_DIGITS = 16
+_SAMPLE = 64  # pixels of each axis that tell one bias from another
 
 
 def history_text(value: Any) -> str:
@@ -64,3 +75,46 @@ def pixel_sha256(image: Image) -> str:
     for plane in (image.array, image.mask, image.variance):
         digest.update(b"-" if plane is None else plane.tobytes())
     return digest.hexdigest()
+
+
+def bias_identity(bias: Image) -> str:
+    """Compute what tells a bias from any other: a SHA-256 of its shape and a sample of its pixels.
+
+    It is the same in memory and read from a file, as the pixels are; the noise of no two biases is the same.
+    """
+    digest = hashlib.sha256(f"{bias.shape}".encode())
+    with np.errstate(over="ignore"):
+        digest.update(_sample(bias.array).astype("<f4").tobytes())
+    return digest.hexdigest()[:_HASH_DIGITS]
+
+
+def typical_variance(image: Image) -> float:
+    """Compute the mean variance of a sample of the pixels, without unknown ones; NaN without a variance."""
+    if image.variance is None:
+        return math.nan
+    sample = _sample(image.variance)
+    known = sample[np.isfinite(sample)]
+    return float(np.mean(known, dtype=np.float64)) if known.size else math.nan
+
+
+def with_bias(header: Header, identity: str, variance: float) -> Header:
+    """Record which bias was subtracted, and its typical variance in that of the frame, if it has one.
+
+    >>> with_bias(Header(), "0123456789abcdef", 2.5)["BIASVAR"]
+    2.5
+    """
+    header = header.set(BIAS_ID, identity, "bias subtracted, by its pixels")
+    if not math.isfinite(variance):
+        return header.remove(BIAS_VARIANCE)
+    return header.set(BIAS_VARIANCE, variance, "variance of that bias in UNCERT")
+
+
+def less_bias(header: Header, factor: float) -> Header:
+    """Multiply the recorded variance of the bias, if there is one."""
+    known = header.number(BIAS_VARIANCE)
+    return header if known is None else header.set(BIAS_VARIANCE, known * factor)
+
+
+def _sample(plane: np.ndarray) -> np.ndarray:
+    steps = (max(1, size // _SAMPLE) for size in plane.shape)
+    return plane[tuple(slice(None, None, step) for step in steps)]

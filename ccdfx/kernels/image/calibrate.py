@@ -17,9 +17,11 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import kernel
 
 BLOCK_PIXELS = 8192
-PARAMETERS = 8
+PARAMETERS = 11
 # Indices into the vector of parameters.
 SATURATION, DARK_SCALE, FLAT_LEVEL, GAIN, NOISE, NOISE_GAIN, NOISE_READ, NOISE_SENSITIVITY = range(8)
+# Parts of the bias' variance: to add; to add where the dark is not usable; to take from that of the dark.
+BIAS_PART, BIAS_ALONE, BIAS_IN_DARK = range(8, 11)
 # A flat below this fraction of its level is taken as unexposed.
 DARKEST_FLAT = 1e-6
 
@@ -95,12 +97,27 @@ def _store(k, mask):
 
 @kernel
 def _sum_variances(variance, bias, bias_variance, dark, dark_variance, parameters, v):
+    """Add the variances of image, bias and dark, counting once what bias and dark have in common.
+
+    An unknown (infinite) variance stays unknown, and no part is negative.
+    """
     kind = v.dtype.type
     zero, inf = kind(0), kind(np.inf)
     dark_factor = kind(parameters[DARK_SCALE] ** 2)
+    both, alone, common = (
+        kind(parameters[BIAS_PART]),
+        kind(parameters[BIAS_ALONE]),
+        kind(parameters[BIAS_IN_DARK]),
+    )
     for i in range(v.size):
-        total = variance[i] + (bias_variance[i] if abs(bias[i]) < inf else zero)
-        v[i] = total + (dark_factor * dark_variance[i] if abs(dark[i]) < inf else zero)
+        b, usable = bias_variance[i], abs(dark[i]) < inf
+        unknown = b if alone != zero else zero
+        part = (both if usable else alone) * b if abs(b) < inf else unknown
+        own = dark_variance[i] - (common * b if abs(b) < inf else zero)
+        own = zero if own < zero else own
+        total = variance[i] + (part if abs(bias[i]) < inf else zero)
+        total = total + (dark_factor * own if usable else zero)
+        v[i] = zero if total < zero else total
 
 
 @kernel
@@ -160,7 +177,7 @@ def calibrate_pixels(raw, masters, masks, variances, parameters, out, out_mask, 
     masters : bias, dark and flat, each (n,) of the type of `out`, or a constant block
     masks : of the image, the bad-pixel map, bias, dark and flat, each (n,) uint8, or of length 0
     variances : of the image, bias, dark and flat, like the masters
-    parameters : (9,) float64, in the order of the constants of this module
+    parameters : (11,) float64, in the order of the constants of this module
     out : (n,) float32 or float64
     out_mask : (n,) uint8
     out_variance : (n,) of the type of `out`, or of length 0 when no variance is wanted

@@ -13,7 +13,9 @@ from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.noise.predict import own_variance, require_noise_model
 from ccdfx.operations.calibration.masters import (
     ccd_equation,
+    common_bias,
     converting_gain,
+    fitting_bias,
     fitting_flat,
     fitting_master,
     flat_level,
@@ -22,6 +24,8 @@ from ccdfx.operations.calibration.masters import dark_scale as scale_of_dark
 from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
+from ccdfx.records.header import Header
+from ccdfx.records.history import bias_identity, less_bias, typical_variance, with_bias
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 
@@ -42,7 +46,9 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
     Image
         float32, or float64 if an input needs it; integers never overflow. The variances add. Flags of the
         bias are added to those of the image; where the bias is not finite, the pixel is unchanged and flagged
-        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header is unchanged.
+        BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header gets BIASID, which
+        tells the bias from any other, and BIASVAR, its mean variance; `subtract_dark` and `calibrate` know by
+        them that a dark holds the same error.
 
     Raises
     ------
@@ -56,10 +62,17 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
     array([[-5.,  2.]], dtype=float32)
     """
     image = as_image(image)
-    return calibrate_rows(image, Calibration(bias=fitting_master(image, bias, "bias")))
+    master = fitting_master(image, bias, "bias")
+    return calibrate_rows(image, Calibration(bias=master), _with_bias(image.header, master))
 
 
-def subtract_dark(image: ImageLike, *, dark: ImageLike, scale: float | str | None = None) -> Image:
+def subtract_dark(
+    image: ImageLike,
+    *,
+    dark: ImageLike,
+    scale: float | str | None = None,
+    bias: ImageLike | None = None,
+) -> Image:
     """Subtract a master dark: ``x - scale * d``.
 
     Parameters
@@ -71,16 +84,22 @@ def subtract_dark(image: ImageLike, *, dark: ImageLike, scale: float | str | Non
         None subtracts the dark unscaled, and refuses a dark if both exposure times are known and differ by
         more than 0.1 %. "exposure" multiplies the dark by the ratio of the exposure times. A number above
         zero is the factor.
+    bias : Image, Master or 2-D array, optional
+        The bias that was subtracted from the image and from the dark, for its variance in each pixel.
 
     Returns
     -------
     Image
-        As for `subtract_bias`; the variance grows by ``scale**2 * var(d)``.
+        As for `subtract_bias`; the variance grows by ``k**2 * var(d)``, k the scale. Where image and dark had
+        the same bias b subtracted (their BIASID say so), its error cancels, and the variance is
+        ``var(x) - var(b) + (1 - k)**2 var(b) + k**2 (var(d) - p var(b))``, p var(b) what the dark's variance
+        holds of it (BIASVAR). Without `bias`, the mean var(b) that the header states stands for all pixels.
 
     Raises
     ------
     MismatchError
-        When exposure (see `scale`), shape, window, unit or binning differ.
+        When exposure (see `scale`), shape, window, unit or binning differ, or `bias` was not subtracted from
+        both.
     ArgumentError
         When an exposure time that is needed is missing, zero or negative.
 
@@ -92,7 +111,11 @@ def subtract_dark(image: ImageLike, *, dark: ImageLike, scale: float | str | Non
     """
     image = as_image(image)
     master = fitting_master(image, dark, "dark")
-    return calibrate_rows(image, Calibration(dark=master, dark_scale=scale_of_dark(image, master, scale)))
+    factor = scale_of_dark(image, master, scale)
+    known = None if bias is None else fitting_bias(image, master, bias)
+    common = common_bias(image.header, master, known)
+    header = image.header if common is None else less_bias(image.header, (1.0 - factor) ** 2)
+    return calibrate_rows(image, Calibration(dark=master, dark_scale=factor, common=common), header)
 
 
 @renamed_options(normalise="statistic")
@@ -163,7 +186,7 @@ def to_electrons(image: ImageLike, *, gain: float) -> Image:
     (array([[200.]]), array([[36.]]), 'electron')
     """
     image = as_image(image)
-    factor, header = converting_gain(image, gain)
+    factor, header = converting_gain(image, gain, image.header)
     return calibrate_rows(image, Calibration(gain=factor), header)
 
 
@@ -173,7 +196,9 @@ def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
     Parameters
     ----------
     image : Image or 2-D array
-        In ADU, bias subtracted and not yet divided by a flat, so that the values are the collected signal.
+        In ADU, bias subtracted and not yet divided by a flat, so that the values are the collected signal:
+        photons are counted above 0. A bias frame, or a frame whose pedestal is left in, has too much by the
+        pedestal / gain; a bias frame has the noise ``gaussian_noise(readnoise / gain)``.
     noise : NoiseModel
         Such as ``ccd_noise(gain, readnoise)``: ``max(x, 0) / gain + (readnoise / gain)**2 + (sensitivity *
         x)**2``.
@@ -218,14 +243,22 @@ def calibrate(
     """Calibrate a frame in one pass over memory; steps whose argument is None are skipped.
 
     Equivalent to `mask_saturated`, `mask_invalid`, `mask_from`, `subtract_bias`, `add_variance`,
-    `subtract_dark`, `divide_flat` and `to_electrons` in this order, with their arguments (`dark_scale` is
-    `scale`), checks and errors, to the rounding of the working type; the flags are identical.
+    `subtract_dark` (with this `bias`, if it was subtracted from the dark), `divide_flat` and `to_electrons` in
+    this order, with their arguments (`dark_scale` is `scale`), checks and errors, to the rounding of the
+    working type; the flags are identical. As in `add_variance`, `noise` counts as photons what lies above the
+    bias, so without a `bias` the frame must have its overscan subtracted.
 
     Returns
     -------
     Image
         Float, with a mask; in electrons if `gain` is given, else in ADU. It has a variance if the image, a
         master or `noise` provides one.
+
+    Notes
+    -----
+    A bias in science frame and dark is counted once, see `subtract_dark`. One in the flat is counted as if it
+    were another: for a signal of x and a flat of level L in ADU this neglects -2 (x / L) var(b), less than
+    the variance of the bias unless the signal exceeds half of the flat.
 
     Examples
     --------
@@ -244,11 +277,24 @@ def calibrate(
     flat_master = None if flat is None else fitting_flat(image, flat)
     if noise is not None:
         require_noise_model(image, noise)
-    factor, header = (1.0, image.header) if gain is None else converting_gain(image, gain)
+    bias_master = None if bias is None else fitting_master(image, bias, "bias")
+    scale = 1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale)
+    header, common = image.header, None
+    if bias_master is not None:
+        header = _with_bias(header, bias_master)
+    if dark_master is not None:
+        common = common_bias(header, dark_master, None)
+        header = header if common is None else less_bias(header, (1.0 - scale) ** 2)
+        if common is not None and bias_master is not None:
+            common = replace(common, variance=None)
+    factor = 1.0
+    if gain is not None:
+        factor, header = converting_gain(image, gain, header)
     plan = Calibration(
-        bias=None if bias is None else fitting_master(image, bias, "bias"),
+        bias=bias_master,
         dark=dark_master,
-        dark_scale=1.0 if dark_master is None else scale_of_dark(image, dark_master, dark_scale),
+        dark_scale=scale,
+        common=common,
         flat=flat_master,
         flat_level=1.0 if flat_master is None else flat_level(flat_master, statistic),
         gain=factor,
@@ -259,9 +305,15 @@ def calibrate(
     )
     if noise is None or plan.noise is not None:
         return calibrate_rows(image, plan, header)
-    rest = replace(plan, bias=None, saturation=None, bad_pixels=None)
-    signal = calibrate_rows(image, replace(plan, dark=None, flat=None, gain=1.0))
+    if common is not None and bias_master is not None:  # it is subtracted before the dark is
+        common = replace(common, variance=bias_master.variance)
+    rest = replace(plan, bias=None, saturation=None, bad_pixels=None, common=common)
+    signal = calibrate_rows(image, replace(plan, dark=None, dark_scale=1.0, flat=None, gain=1.0, common=None))
     return calibrate_rows(add_variance(signal, noise=noise), rest, header)
+
+
+def _with_bias(header: Header, bias: Image) -> Header:
+    return with_bias(header, bias_identity(bias), typical_variance(bias))
 
 
 def _require_used(name: str, master: Any, **options: Any) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.estimators.values import values_of
 from ccdfx.noise import ccd_noise
+from ccdfx.operations.calibration.one_pass import CommonBias
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_match, require_same_pixels, unit_name
 from ccdfx.records.header import Header
+from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, bias_identity, less_bias
 from ccdfx.records.image import Image, as_image
 
 # Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
@@ -40,7 +42,7 @@ def fitting_flat(image: Image, frame: Any) -> Image:
     return master
 
 
-def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
+def converting_gain(image: Image, gain: Any, header: Header) -> tuple[float, Header]:
     """Return the gain that converts the ADU of an image to electrons, and the header with the new unit."""
     if image.unit is not None and unit_name(image.unit) != "adu":
         raise MismatchError(
@@ -50,7 +52,34 @@ def converting_gain(image: Image, gain: Any) -> tuple[float, Header]:
             remedy="convert only once",
         )
     factor = real("gain", gain, above=0, remedy="give e-/ADU")
-    return factor, image.header.set("BUNIT", "electron", "unit of the pixel values")
+    return factor, less_bias(header, factor**2).set("BUNIT", "electron", "unit of the pixel values")
+
+
+def common_bias(header: Header, dark: Image, bias: Image | None) -> CommonBias | None:
+    """Return the bias that the frame of the header and the dark have in common, None if there is none.
+
+    It is known by BIASID. Without the `bias` itself its typical variance stands for that of each pixel.
+    """
+    known, in_dark = header.number(BIAS_VARIANCE), dark.header.number(BIAS_VARIANCE)
+    if not known or in_dark is None or header[BIAS_ID] != dark.header.get(BIAS_ID):
+        return None
+    variance = known if bias is None else bias.variance
+    return CommonBias(variance=variance, in_dark=max(in_dark, 0.0) / known)
+
+
+def fitting_bias(image: Image, dark: Image, frame: Any) -> Image:
+    """Return the bias that was subtracted from image and dark, checked for that."""
+    bias = fitting_master(image, frame, "bias")
+    identity = bias_identity(bias)
+    for name, one in (("image", image), ("dark", dark)):
+        if one.header.get(BIAS_ID) != identity:
+            raise MismatchError(
+                "bias",
+                f"must be the one that was subtracted from the {name} (BIASID)",
+                value=one.header.get(BIAS_ID),
+                remedy="give that bias, or none: then the variances add",
+            )
+    return bias
 
 
 def ccd_equation(noise: Any) -> tuple[float, float, float] | None:

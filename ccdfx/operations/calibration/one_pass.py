@@ -21,11 +21,27 @@ _NEUTRAL = pixels.ZEROS, pixels.ZEROS, pixels.ONES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CommonBias:
+    """The bias that is subtracted from an image and was subtracted from the dark, by its variance.
+
+    Parameters
+    ----------
+    variance : array (ny, nx) or float or None
+        Of a bias that the image does not have subtracted here, but had before; else None.
+    in_dark : float
+        The part of it that the dark's variance holds.
+    """
+
+    variance: np.ndarray | float | None
+    in_dark: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration:
     """Checked masters and numbers of one pass; a step whose value is None (or 1) is skipped.
 
     `noise` is (gain, readnoise, sensitivity) of the CCD equation; `flagging` asks for a mask even if it is
-    empty.
+    empty; `common` is the error that dark and image have in common.
     """
 
     bias: Image | None = None
@@ -34,6 +50,7 @@ class Calibration:
     dark_scale: float = 1.0
     flat_level: float = 1.0
     gain: float = 1.0
+    common: CommonBias | None = None
     noise: tuple[float, float, float] | None = None
     saturation: float | None = None
     bad_pixels: np.ndarray | None = None
@@ -55,6 +72,9 @@ def calibrate_rows(image: Image, calibration: Calibration, header: Header | None
         *(None if m is None else m.mask for m in calibration.masters),
     ]
     variances = [image.variance, *(None if m is None else m.variance for m in calibration.masters)]
+    common = calibration.common
+    if common is not None and common.variance is not None:
+        variances[1] = np.broadcast_to(common.variance, image.shape)
     wants_variance = calibration.noise is not None or any(v is not None for v in variances)
     inputs = (
         _raw(image.array, kind),
@@ -130,7 +150,23 @@ def _parameters(calibration: Calibration) -> np.ndarray:
     parameters[pixels.FLAT_LEVEL] = 1.0 if calibration.flat is None else calibration.flat_level
     parameters[pixels.GAIN] = calibration.gain
     parameters[pixels.NOISE] = calibration.noise is not None
+    part, alone, in_dark = _bias_parts(calibration)
+    parameters[[pixels.BIAS_PART, pixels.BIAS_ALONE, pixels.BIAS_IN_DARK]] = part, alone, in_dark
     if calibration.noise is not None:
         parameters[[pixels.NOISE_GAIN, pixels.NOISE_READ, pixels.NOISE_SENSITIVITY]] = calibration.noise
     parameters.flags.writeable = False
     return parameters
+
+
+def _bias_parts(calibration: Calibration) -> tuple[float, float, float]:
+    """Return which parts of the bias' variance count: with the dark, without it, and in that of the dark.
+
+    S - b - k (D - b) holds the error of b (1 - k) times; S - b, once.
+    """
+    common = calibration.common
+    if common is None:
+        return 1.0, 1.0, 0.0
+    left = (1.0 - calibration.dark_scale) ** 2
+    # Subtracted before, it is in the variance of the image already.
+    before = 0.0 if common.variance is None else 1.0
+    return left - before, 1.0 - before, common.in_dark

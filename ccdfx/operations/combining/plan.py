@@ -20,6 +20,7 @@ from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, less_bias
 from ccdfx.records.planes import as_array, working_dtype
 from ccdfx.records.range import SECTIONS, Range
 from ccdfx.records.wcs import moved
@@ -127,6 +128,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = _variances(facts, average)
     header = _header(found, average)
+    header = _bias_kept(header, found, _part_kept(choices, variances, average, scales, weights))
     times = _exposures(found) if exposures else ()
     # The number of values kept gives the exposure only if the times are equal and every frame has weight.
     follows |= len(set(times)) > 1 or bool(times and weights is not None and not all(weights))
@@ -247,6 +249,32 @@ def _placed(
     found, shape = place(frames, placement)
     header = moved(header, found[0].x, found[0].y).remove(*SECTIONS)
     return found, shape, header, Range.whole(shape)
+
+
+def _part_kept(
+    choices: Choices,
+    variances: int,
+    average: Average,
+    scales: tuple[float, ...],
+    weights: tuple[float, ...] | None,
+) -> float:
+    """Return which part of the variance of one bias, subtracted from all frames, that of the result holds."""
+    from ccdfx.kernels.stack.averages import VARIANCE_PROPAGATED
+
+    if variances != VARIANCE_PROPAGATED:
+        return 0.0  # the scatter of the frames does not show an error that they share
+    equal = (1.0 if average.name == "total" else 1.0 / len(scales),) * len(scales)
+    parts = [weight / scale for weight, scale in zip(weights or equal, scales, strict=True)]
+    return math.fsum(parts) ** 2 if choices.shared is not None else math.fsum(part**2 for part in parts)
+
+
+def _bias_kept(header: Header, frames: tuple[StackFrame, ...], part: float) -> Header:
+    """Keep the cards of the bias where all frames have the same, with its part in the variance."""
+    if BIAS_ID not in header:
+        return header
+    if len({frame.header.get(BIAS_ID) for frame in frames}) > 1:
+        return header.remove(BIAS_ID, BIAS_VARIANCE)
+    return less_bias(header, part)
 
 
 def _exposures(frames: tuple[StackFrame, ...]) -> tuple[float, ...]:

@@ -42,6 +42,13 @@ def twin(raw, masters, masks, variances, parameters, kind):
             union[~known] |= np.uint8(Flag.BAD_PIXEL)
             if own is not None:
                 variance[known] += kind(scale) ** 2 * own[known]
+            if master is bias and own is not None:
+                both, alone, _ = parameters["bias parts"]
+                usable = known if dark is None else known & np.isfinite(dark)
+                variance[usable] += kind(both - alone) * own[usable]
+            elif master is dark and own is not None and variances[1] is not None:
+                common = kind(parameters["bias parts"][2]) * variances[1]
+                variance[known] -= kind(scale) ** 2 * np.minimum(common, own)[known]
         if noisy and parameters["noise"] is not None:
             gain, readnoise, sensitivity = parameters["noise"]
             noise = (
@@ -70,6 +77,8 @@ def run_kernel(raw, masters, masks, variances, parameters, kind, wants_variance)
     vector[pixels.FLAT_LEVEL] = parameters["level"]
     vector[pixels.GAIN] = parameters["gain"]
     vector[pixels.NOISE] = parameters["noise"] is not None
+    parts = [pixels.BIAS_PART, pixels.BIAS_ALONE, pixels.BIAS_IN_DARK]
+    vector[parts] = parameters.get("bias parts", (1.0, 1.0, 0.0))
     if parameters["noise"]:
         vector[[pixels.NOISE_GAIN, pixels.NOISE_READ, pixels.NOISE_SENSITIVITY]] = parameters["noise"]
     zeros, ones = pixels.ZEROS[np.dtype(kind)], pixels.ONES[np.dtype(kind)]
@@ -135,6 +144,7 @@ def test_kernel_equals_its_twin(source, kind, n):
             "level": 2.03 if given[2] else 1.0,
             "gain": 1.7 if noisy else 1.0,
             "noise": (1.7, 4.0, 0.01) if noisy else None,
+            "bias parts": (0.4, 1.0, 0.7) if noisy else (1.0, 1.0, 0.0),
         }
         with np.errstate(all="ignore"):
             expected = twin(raw, masters, masks, variances, parameters, kind)
