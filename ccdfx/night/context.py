@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxWarning, FileError, printable
+from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
@@ -63,7 +64,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class NightLog:
-    """Failed frames, products not made, frames used, masters made, and warnings.
+    """Failed frames, products not made, frames used, masters made, calibrated frames as made, and warnings.
 
     `progress` is called with a label, the number of steps done and their total.
     """
@@ -76,6 +77,7 @@ class NightLog:
     used: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     masters: dict[str, Master] = field(default_factory=dict)
+    calibrated: dict[str, Use] = field(default_factory=dict)
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
         """Record that a frame cannot be used; only the first reason is kept."""

@@ -127,13 +127,19 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
     return _calibrate(image, {**options, "noise": noise})
 
 
-def variance_of_masters(use: Use, context: Context, *, electrons: bool = False) -> np.ndarray | None:
+def variance_of_masters(
+    use: Use, context: Context, *, electrons: bool = False, exact_flat: bool = False
+) -> np.ndarray | None:
     """Return the part of the variance of a calibrated frame that comes from its masters; None without any.
 
     It is one error of all frames with these masters, and does not average down where they lie on one another.
+    With `exact_flat` the error of the flat, which is a fraction of the signal, is left out.
     """
     image = prepared(use.frame, context.recipe).replace(variance=None)
-    variance = _calibrate(image, _calibration(use, context, electrons=electrons)).variance
+    options = _calibration(use, context, electrons=electrons)
+    if exact_flat and "flat" in options:
+        options["flat"] = options["flat"].image.replace(variance=None)
+    variance = context.further(_calibrate(image, options)).variance
     return None if variance is None else np.where(np.isfinite(variance), variance, 0.0)
 
 
@@ -188,6 +194,7 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         log.step(f"science {use.frame.file}")
     context.save(image, plan.file)
     log.used.add(use.frame.file)
+    log.calibrated[plan.file] = use
     made = [name for name in use.masters if name in log.masters]
     return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
 

@@ -10,6 +10,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
+from ccdfx.night.products.common_errors import common_variance
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.summary import sky_facts
@@ -80,9 +81,18 @@ def _stacked(
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
+    levels = _levels(facts)
+    steps = [one.offset if one.is_shift else None for one in found.transforms.values()]
+    used = [context.log.calibrated[name] for name in found.transforms]
+    common = common_variance(used, facts, steps, levels["weights"], levels["scale"], context)
     with spooled(context.output) as store:
         return stacking.stacked(
-            _moved(found, context, store), choice, noise, sensitivity=choice.sensitivity, **_levels(facts)
+            _moved(found, context, store),
+            choice,
+            noise,
+            sensitivity=choice.sensitivity,
+            shared=common,
+            **levels,
         )
 
 

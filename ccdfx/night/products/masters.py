@@ -18,6 +18,7 @@ from ccdfx.night.products.calibrated import calibrated, variance_of_masters
 from ccdfx.night.products.spool import spooled
 from ccdfx.night.settings import FlatChoice
 from ccdfx.night.summary import flags_of, plain
+from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
@@ -129,7 +130,7 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
     first = uses[0]
     if any((use.dark, use.dark_scale) != (first.dark, first.dark_scale) for use in uses):
         first = replace(first, dark=None, dark_scale=None)
-    return variance_of_masters(first, context)
+    return variance_of_masters(first, replace(context, further=pipeline()))
 
 
 def _normalised(flat: Image, response: float) -> Image:
