@@ -26,7 +26,7 @@ ALLOWED = {
     "records": {"errors"},
     "kernels": {"errors"},
     "estimators": {"kernels"},
-    "photometry": {"kernels"},
+    "photometry": {"kernels", "estimators"},
     "hookspecs": set(),
     "registry": {"hookspecs"},
     "engines": {"registry"},

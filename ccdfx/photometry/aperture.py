@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.estimators.correlated_noise import correlation_factor, in_aperture
 from ccdfx.kernels.image.apertures import aperture_sums
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.records.checks import pair, real
@@ -49,7 +50,9 @@ def aperture_photometry(
         flagged sources where that is not sufficient. Without a good pixel in the aperture, or in the ring,
         flux and variance are NaN. `variance` is the sum of squared weights times the variance of the image
         (where it has none, that of the scatter in the ring: the noise of the sky alone), plus that of the
-        background: area^2 pi/2 scatter^2 / n for a median of n.
+        background: area^2 pi/2 scatter^2 / n for a median of n. Of a resampled image, whose pixels share
+        noise, both are multiplied by its CORRFACT (see `shift`); the first by 1 + (CORRFACT - 1) (1 - 1 / (pi
+        radius)), because neighbours beyond the edge are not in the sum.
 
     Raises
     ------
@@ -78,10 +81,13 @@ def aperture_photometry(
         variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
     sums = np.zeros((len(places), 8))
     aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
-    return _table(places, sums, radius, outer > 0, image.variance is not None)
+    factor = correlation_factor(image.header)
+    return _table(places, sums, radius, factor, outer > 0, image.variance is not None)
 
 
-def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, known: bool) -> np.ndarray:
+def _table(
+    places: np.ndarray, sums: np.ndarray, radius: float, factor: float, ring: bool, known: bool
+) -> np.ndarray:
     total, noise, area, masked, flags, level, scatter, count = sums.T
     table = np.zeros(len(places), PHOTOMETRY)
     table["x"], table["y"] = places.T
@@ -89,7 +95,8 @@ def _table(places: np.ndarray, sums: np.ndarray, radius: float, ring: bool, know
     with np.errstate(over="ignore", invalid="ignore"):  # sums and squares may overflow or be NaN
         table["flux"] = total - area * table["background"]
         own = noise if known else noise * scatter**2 if ring else np.full(noise.shape, np.nan)
-        table["variance"] = own + area**2 * (np.pi / 2) * scatter**2 / np.maximum(count, 1)
+        level_error = (np.pi / 2) * scatter**2 / np.maximum(count, 1)
+        table["variance"] = in_aperture(factor, radius) * own + area**2 * factor * level_error
     table["area"], table["masked_area"], table["flags"] = area, masked, flags
     table["flags"][area < math.pi * radius * radius * (1 - 1e-9)] |= np.uint8(Flag.NO_DATA)
     nothing = (area - masked <= 1e-9) | (ring & (count == 0))

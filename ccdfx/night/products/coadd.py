@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
@@ -62,6 +63,7 @@ def combine_object(
         **stacking.rejection_facts(result),
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
+        "correlation": correlation_factor(image.header),
         "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
         **sky_facts(image),
     }

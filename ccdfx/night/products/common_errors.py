@@ -10,7 +10,7 @@ import numpy as np
 from ccdfx.night.calibrators import Use
 from ccdfx.night.context import Context
 from ccdfx.night.products.calibrated import variance_of_masters
-from ccdfx.operations.resampling.correlated_noise import overlaps
+from ccdfx.operations.resampling.overlaps import overlaps
 
 # Below this share of the variance of the masters, what the frames have in common is not worth reading one.
 _LEAST_SHARE = 1e-3

@@ -162,7 +162,8 @@ def combine(
         None if nothing is flagged.
         Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
         and the others. The header is that of the first frame, with NCOMBINE the number of frames combined,
-        and the exposure time: the sum for `total`, else the mean.
+        the exposure time (the sum for `total`, else the mean), and CORRFACT (see `shift`), the mean of those
+        of the frames, which are taken to be as noisy as their weights say.
 
     Raises
     ------

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import REACH
 from ccdfx.operations.combining.frames import StackFrame
 from ccdfx.operations.combining.placement import Placement
+from ccdfx.operations.resampling.overlaps import factor_of
 from ccdfx.operations.resampling.shift import resampled
 from ccdfx.operations.resampling.taps import taps
 from ccdfx.records.image import Image
@@ -141,8 +143,9 @@ def _moved(frame: StackFrame, dx: float, dy: float, kernel: str) -> StackFrame:
     """Move the content of a frame by a fraction of a pixel, row by row as it is read."""
 
     frame = dataclasses.replace(frame, raw=None)
-    data = Resampled.of(frame, dx, dy, kernel)
-    return dataclasses.replace(frame, data=data, dtype=working_dtype(frame), flagged=True)
+    data, dtype = Resampled.of(frame, dx, dy, kernel), working_dtype(frame)
+    header = with_correlation(frame.header, factor_of(taps(dx, kernel, dtype), taps(dy, kernel, dtype)))
+    return dataclasses.replace(frame, data=data, dtype=dtype, flagged=True, header=header)
 
 
 _SAMPLE = 16  # rows from which the typical value and variance are computed

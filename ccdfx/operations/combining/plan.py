@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
+from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
 from ccdfx.operations.combining.factors import Factor, combined_number, factors_of, require_mean, value_limits
 from ccdfx.operations.combining.frames import StackFrame, as_frames
@@ -135,6 +136,9 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     shape, window = found[0].shape, found[0].range
     if placement is not None:
         found, shape, header, window = _placed(found, placement, header)
+    factors = [correlation_factor(frame.header) for frame in found]
+    by_variance = average.name == "inverse_variance_mean"
+    header = set_correlation(header, averaged(factors, weights, by_variance=by_variance))
     return Job(
         found, shape, working_dtype(*found), average, choices.reject, facts,
         _factor_table(found, facts, weights, limits), weights is not None, variances, header,

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import filled, spread_flags
 from ccdfx.kernels.image.resample import separable
+from ccdfx.operations.resampling.overlaps import factor_of
 from ccdfx.operations.resampling.taps import Taps, check_kernel, taps
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
@@ -42,7 +44,8 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
         in which their weight is `NOTABLE` = 0.05 or more. Pixels outside the input count as NO_DATA by the
         same rule, and are 0 where nothing is known. The variance is resampled with the squared weights; it is
         infinite where a good pixel of unknown (infinite) variance has a weight of `NOTABLE` or more. The
-        resulting correlation of neighbouring pixels is not recorded. The reference pixel of the WCS is moved
+        noise of neighbouring pixels is correlated afterwards: CORRFACT in the header is the variance of a sum
+        over many pixels over the sum of their variances, 1 / sum(weights**2). The reference pixel of the WCS is moved
         too, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC, which refer to the raw frame, are
         removed from the header.
 
@@ -74,7 +77,9 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
     result = resampled(image, step_x, step_y, kernel)
-    return result.replace(header=header)
+    dtype = working_dtype(image.array)
+    factor = factor_of(taps(step_x, kernel, dtype), taps(step_y, kernel, dtype))
+    return result.replace(header=with_correlation(header, factor))
 
 
 def resampled(

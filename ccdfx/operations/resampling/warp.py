@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.resample import gather_flags, resample, separable
 from ccdfx.operations.resampling.shift import NOTABLE, shift, variances_of
@@ -18,6 +19,7 @@ from ccdfx.records.range import Range
 from ccdfx.records.wcs_affine import transformed
 
 _MARGIN = 6
+_SAMPLE = 61  # pixels of each axis, in which the weights are averaged; a prime number
 _PHASES = 4096
 # Neighbours used, from the pixel before a position: for the spline, for Lanczos, for the spline's variance.
 _NEAR, _LOBES, _WIDE = tuple(range(-1, 3)), tuple(range(-2, 4)), tuple(range(-4, 6))
@@ -56,7 +58,8 @@ def warp(
         0.05 or more; pixels outside the image count as NO_DATA by the same rule, and are 0. The variance is
         resampled with the squared weights, and multiplied by the square of the area; it is infinite where a
         good pixel of unknown (infinite) variance has a weight of 0.05 or more. Neighbouring pixels are
-        correlated afterwards. The WCS (CRPIX, CD, SIP, alternates) is transformed, so that sky positions
+        correlated afterwards; CORRFACT in the header is as that of `shift`, with the mean of sum(weights**2)
+        over the pixels times the area, at least 1. The WCS (CRPIX, CD, SIP, alternates) is transformed, so that sky positions
         stay, and so are PIXSCAL1, PIXSCAL2 and PIXSCALE; sections of the raw frame are removed from the
         header.
 
@@ -113,6 +116,7 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
     flags = _spread(own, np.uint8(Flag.NO_DATA), transform, shape, tables[2])
     mask = None if image.mask is None and not flags.any() else flags
     header = transformed(image.header, transform.matrix, transform.offset)
+    header = with_correlation(header, max(1.0, 1.0 / (area * _mean_square(transform, shape, tables[1]))))
     window = image.range if shape == image.shape else Range.whole(shape)
     return adopt(array, header, mask, window, variance)
 
@@ -129,6 +133,16 @@ def _resampled(
     padded = np.pad(plane, _MARGIN, mode="reflect")
     resample(padded, _MARGIN, *_place(transform), table, steps, plane.dtype.type(gain), out)
     return out
+
+
+def _mean_square(transform: Transform, shape: tuple[int, int], table: np.ndarray) -> float:
+    """Compute the mean of the sum of squared weights over a sample of the pixels of the result."""
+    matrix, origin = _place(transform)
+    y, x = (np.unique(np.linspace(0, size - 1, min(size, _SAMPLE)).astype(int)) for size in shape)
+    places = np.einsum("ij,jyx->iyx", matrix, np.array(np.meshgrid(x, y))) + origin[:, None, None]
+    phases = np.rint((places - np.floor(places)) * _PHASES).astype(int)
+    squares = table.sum(axis=1, dtype=np.float64)[phases]
+    return float(np.mean(squares[0] * squares[1]))
 
 
 def _spread(

@@ -9,7 +9,7 @@ import ccdfx
 from ccdfx.io import read
 from ccdfx.night.products.common_errors import _share
 from ccdfx.night.run import reduce_night
-from ccdfx.operations.resampling.correlated_noise import overlaps
+from ccdfx.operations.resampling.overlaps import overlaps
 
 SKY, COUNT = 3000.0, 6  # electrons; frames
 DITHERS = {

@@ -1,4 +1,4 @@
-"""Noise after resampling: its correlation between pixels, and between frames that share an error."""
+"""CORRFACT, the card of resampled images: how much more noise a sum of pixels has than their variances say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ccdfx.operations.resampling.taps import taps
 from ccdfx.records.header import Header
 
 CORRELATION = "CORRFACT"
@@ -32,10 +31,14 @@ def correlation_factor(header: Header) -> float:
 
 def with_correlation(header: Header, factor: float) -> Header:
     """Multiply the CORRFACT of a header."""
-    product = correlation_factor(header) * factor
-    if product == 1.0:
+    return set_correlation(header, correlation_factor(header) * factor)
+
+
+def set_correlation(header: Header, factor: float) -> Header:
+    """Set the CORRFACT of a header; a factor within 0.1 % of 1 is not written."""
+    if abs(factor - 1.0) < 1e-3:
         return header.remove(CORRELATION)
-    return header.set(CORRELATION, float(f"{product:.6g}"), _COMMENT)
+    return header.set(CORRELATION, float(f"{factor:.6g}"), _COMMENT)
 
 
 def in_aperture(factor: float, radius: float) -> float:
@@ -48,35 +51,21 @@ def in_aperture(factor: float, radius: float) -> float:
     return 1.0 + (factor - 1.0) * max(0.0, 1.0 - 1.0 / (np.pi * radius))
 
 
-def overlaps(steps: Sequence[tuple[float, float] | None], kernel: str = "spline") -> np.ndarray:
-    """Compute the covariance of one error, fixed to the detector, in frames that were moved by these steps.
+def averaged(
+    factors: Sequence[float], weights: Sequence[float] | None = None, *, by_variance: bool = False
+) -> float:
+    """Compute the CORRFACT of a mean of frames from those of the frames.
 
-    Parameters
-    ----------
-    steps : sequence of (dx, dy) or None
-        How far the frames were moved by `shift`; None for a frame that was moved otherwise, such as turned,
-        so that its pixels fall on those of no other frame.
+    The frames are taken to have been equally noisy before they were resampled, or as noisy as their weights
+    say (weights of 1 / variance): then the variances v / F of the frames add up to too little, and the factor
+    is ``sum(w) / sum(w / F)``. Weights of 1 / UNCERT themselves (`by_variance`) prefer resampled frames, and
+    the factor is ``sum(F**2) / sum(F)``.
 
-    Returns
-    -------
-    ndarray, shape (n, n)
-        In units of the variance of the error before the shift: 1 for frames on one another, 0 for those that
-        lie several pixels apart, between them by the weights of the interpolation, sum(t_l t_m).
-
-    Examples
-    --------
-    >>> overlaps([(0, 0), (0, 0), (5, 0)]).tolist()
-    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    >>> round(averaged([1.0, 2.0]), 4)
+    1.3333
     """
-    result = np.ones((len(steps), len(steps)))
-    for axis in (0, 1):
-        found = [taps(0.0 if step is None else step[axis], kernel, np.dtype(np.float32)) for step in steps]
-        first = min(one.first for one in found)
-        weights = np.zeros((len(found), max(one.first + one.weights.size for one in found) - first))
-        for row, one in zip(weights, found, strict=True):
-            row[one.first - first :][: one.weights.size] = one.weights
-        result *= weights @ weights.T
-    apart = np.array([step is None for step in steps])
-    alone = ~np.eye(len(steps), dtype=bool) & (apart[:, None] | apart)
-    result[alone] = 0.0
-    return result
+    values = np.array(factors)
+    if by_variance:
+        return float(np.sum(values**2) / np.sum(values))
+    shares = np.ones(values.size) if weights is None else np.array(weights)
+    return float(shares.sum() / np.sum(shares / values))
