@@ -150,6 +150,8 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     if "dark" in options:
         # The recipe's tolerance on exposure times was applied when the dark was chosen.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
+    if "flat" in options:
+        options["statistic"] = None  # the master has the level 1: it was decided when it was made
     if electrons and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options

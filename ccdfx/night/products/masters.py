@@ -22,25 +22,27 @@ from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
+_MOST_LEVELS = 20  # repetitions; two or three are usual
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
 
 def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     """Make one master, write it, put it into the log and return its metadata; None without usable input.
 
-    Bias: inputs as they are, with read noise only. Before rejection biases and darks without overscan are
-    brought to their mean level, which drifts from frame to frame; the master has that level too. Dark: bias subtracted. Flat: bias and dark subtracted, each input divided by
-    its own level before rejection, and the result divided by its median; in the mean they are weighted by
-    their levels, which is optimal for photon noise. Where the noise of an input cannot be predicted, the rule
-    and the variance of the master are those of unknown noise: by the scatter of the inputs. Inputs that fail
-    are left out and recorded.
+    Bias: inputs as they are, with read noise only. Dark: bias subtracted. Flat: bias and dark subtracted, each
+    input divided by its own level before rejection, and the result divided once by that of its pixels that
+    see light (`response`), which are those that are not flagged; in the mean they are weighted by their
+    levels, which is optimal for photon noise. Before rejection, biases and darks without overscan are brought
+    to their mean level, which drifts from frame to frame and stays that of the master. Where the noise of an
+    input cannot be predicted, the rule and the variance of the master are those of unknown noise: by the
+    scatter of the inputs. Inputs that fail are left out and recorded.
     """
     from ccdfx.io import read_master
 
     recipe, log = context.recipe, context.log
     choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
-    sensitivity = _FLAT_SENSITIVITY if plan.kind == "flat" else 0.0
-    drifting = plan.kind != "flat" and not any(use.frame.overscan is not None for use in plan.inputs)
+    scaled = plan.kind == "flat"
+    drifting = not scaled and not any(use.frame.overscan is not None for use in plan.inputs)
     with spooled(context.output) as store:
         frames, names, levels, drifts, noisy = [], [], [], [], True
         first: Image | None = None
@@ -50,7 +52,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
             if image is not None:
                 frames.append(store.put(image))
                 names.append(use.frame.file)
-                levels.append(_level(image))
+                levels.append(_lit_level(image, recipe.flat.response) if scaled else _level(image))
                 noisy &= image.variance is not None
                 if drifting:
                     first = image if first is None else first
@@ -58,12 +60,12 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
         if not frames:
             log.fail_product(plan.file, f"no frame of {len(plan.inputs)} is usable")
             return None
-        scale = levels if plan.kind == "flat" else None
+        scale = levels if scaled else None
         made = stacking.stacked(
             frames,
             choices[plan.kind],
             context.noise if noisy else CameraNoise(),
-            sensitivity=sensitivity,
+            sensitivity=_FLAT_SENSITIVITY if scaled else 0.0,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
             scale=scale,
             zero=[drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None,
@@ -103,7 +105,7 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
             value=f"{good:.0%}",
             remedy="look at the flat, or lower flat.good in the recipe",
         )
-    level = _level(image)
+    level = _lit_level(image, choice.response)
     if not (level >= choice.level and level > 0):
         rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
         raise ArgumentError(
@@ -133,14 +135,31 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
     return variance_of_masters(first, replace(context, further=pipeline()))
 
 
+def _lit_level(image: Image, response: float) -> float:
+    """Return the median of the pixels that see light: those of at least `response` times this level.
+
+    The level starts from the mean, which dark pixels lower by their share only, and is repeated until it
+    stays: a flat that is mostly in the dark, behind a slit, has the level of its lit part.
+    """
+    from ccdfx.estimators import median_of
+
+    good = image.good
+    level = float(np.mean(image.array, where=good, dtype=np.float64)) if good.any() else math.nan
+    for _ in range(_MOST_LEVELS):
+        lit = good & (image.array >= response * level)
+        before, level = level, float(median_of(image.array, lit))
+        if not level > 0 or level == before:
+            break
+    return level
+
+
 def _normalised(flat: Image, response: float) -> Image:
-    """Normalise the flat to level 1, and flag pixels with too small a response as BAD_PIXEL."""
-    level = _level(flat)
-    array = flat.array / level
+    """Flag pixels with too small a response as BAD_PIXEL, and divide by the median of the others."""
+    level = _lit_level(flat, response)
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
-    mask[array < response] |= np.uint8(Flag.BAD_PIXEL)
+    mask[flat.array < response * level] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else flat.variance / level**2
-    return flat.replace(array=array, mask=mask if mask.any() else None, variance=variance)
+    return flat.replace(array=flat.array / level, mask=mask if mask.any() else None, variance=variance)
 
 
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, response: float) -> Image:

@@ -126,3 +126,24 @@ def test_a_flat_is_divided_by_its_level_and_its_variance_by_the_square() -> None
     assert flat.array[0, 0] == 1.0 and flat.array[1, 2] == pytest.approx(0.15)
     assert flat.variance == pytest.approx(np.full((4, 5), 0.02))
     assert np.argwhere(flat.mask == Flag.BAD_PIXEL).tolist() == [[1, 2]]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("dark_rows", [30, 60, 90])
+def test_a_flat_behind_a_slit_has_the_level_of_what_sees_light(dark_rows, camera, out):
+    """Of 96 rows; one decision: the level is that of the pixels that are not flagged, and of no others."""
+    camera.flat[:dark_rows] *= 0.002
+    camera.biases(3)
+    for i in range(3):
+        camera.write(f"f{i}.fits", "flat", 30000.0 * (1 + 0.1 * i) * camera.flat, exptime=2.0, filter="V")
+    camera.science("s.fits")
+    night = reduce_night(camera.folder, out, recipe={"combine": {"use": False}})
+    flat, done = read(out / "masters/flat_V.fits"), read(out / "calibrated/s.fits")
+    assert np.array_equal(flat.good, np.broadcast_to(np.arange(96)[:, None] >= dark_rows, flat.shape))
+    assert np.median(flat.array[flat.good]) == pytest.approx(1.0, abs=1e-6)
+    levels = next(fact["levels"] for fact in night.facts["masters"] if fact["kind"] == "flat")
+    lit = np.median(camera.flat[dark_rows:])
+    assert levels == pytest.approx([15000 * lit * (1 + 0.1 * i) + 0.5 for i in range(3)], rel=0.003)
+    # The flat is divided by no second level of its own.
+    sky = done.array[done.good] - camera.scene(0, 0)[done.good] / (2 * lit)
+    assert np.median(sky) == pytest.approx((400.0 * lit + 30.0) / 2, rel=0.01)
