@@ -31,7 +31,10 @@ _HOMES = {
     ),
     "scalings": ("Scaling", "scale", "unscale"),
     "photometry.aperture": ("aperture_photometry",),
+    "photometry.flux_check": ("FluxGroup", "check_fluxes"),
+    "photometry.flux_ratio": ("FluxRatio", "flux_ratio"),
     "photometry.sources": ("Position", "centroid", "find_sources"),
+    "photometry.stars": ("FrameStars", "measure_stars"),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",

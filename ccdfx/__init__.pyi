@@ -133,9 +133,15 @@ from ccdfx.operations.window import paste as paste
 from ccdfx.operations.window import select as select
 from ccdfx.operations.window import trim as trim
 from ccdfx.photometry.aperture import aperture_photometry as aperture_photometry
+from ccdfx.photometry.flux_check import FluxGroup as FluxGroup
+from ccdfx.photometry.flux_check import check_fluxes as check_fluxes
+from ccdfx.photometry.flux_ratio import FluxRatio as FluxRatio
+from ccdfx.photometry.flux_ratio import flux_ratio as flux_ratio
 from ccdfx.photometry.sources import Position as Position
 from ccdfx.photometry.sources import centroid as centroid
 from ccdfx.photometry.sources import find_sources as find_sources
+from ccdfx.photometry.stars import FrameStars as FrameStars
+from ccdfx.photometry.stars import measure_stars as measure_stars
 from ccdfx.pipelines.pipeline import Gather as Gather
 from ccdfx.pipelines.pipeline import Pipeline as Pipeline
 from ccdfx.pipelines.pipeline import Step as Step
@@ -176,9 +182,12 @@ __all__ = [
     "Engine",
     "FileError",
     "Flag",
+    "FluxGroup",
+    "FluxRatio",
     "Format",
     "FormatError",
     "Frame",
+    "FrameStars",
     "Gather",
     "Header",
     "Image",
@@ -220,6 +229,7 @@ __all__ = [
     "ccd_clip",
     "ccd_noise",
     "centroid",
+    "check_fluxes",
     "clip_invalid",
     "clip_outliers",
     "clip_sigma",
@@ -239,6 +249,7 @@ __all__ = [
     "fit_noise",
     "fit_overscan",
     "flag_counts",
+    "flux_ratio",
     "formats",
     "gather",
     "gaussian_noise",
@@ -261,6 +272,7 @@ __all__ = [
     "mean",
     "measure_shift",
     "measure_shifts",
+    "measure_stars",
     "measure_transform",
     "measure_transforms",
     "median",

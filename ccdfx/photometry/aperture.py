@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ccdfx.kernels.image.apertures import aperture_sums
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag, own_flags
-from ccdfx.records.image import ImageLike, as_image
+from ccdfx.records.image import Image, ImageLike, as_image
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
@@ -71,18 +71,40 @@ def aperture_photometry(
     radius = real("radius", radius, above=0, remedy="give pixels")
     inner, outer = _annulus(annulus, radius)
     places = as_pairs("positions", positions)
+    planes = planes_of(image)
+    sums = circle_sums(planes, places, radius, (inner, outer))
+    factor = correlation_factor(image.header)
+    return _table(places, sums, radius, factor, outer > 0, planes.known)
+
+
+class Planes(NamedTuple):
+    """Values with bad pixels filled, their variance (1 where the image has none), flags, and if it has one."""
+
+    values: np.ndarray
+    variance: np.ndarray
+    flags: np.ndarray
+    known: bool
+
+
+def planes_of(image: Image) -> Planes:
+    """Prepare an image for sums over apertures."""
     good = image.good
     flags = own_flags(image.mask, good)
     dtype = np.result_type(working_dtype(image.array), np.float32)
     values = filled(image.array.astype(dtype), good)
     if image.variance is None:
-        variance = np.ones(image.shape, dtype)
-    else:
-        variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
+        return Planes(values, np.ones(image.shape, dtype), flags, False)
+    variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
+    return Planes(values, variance, flags, True)
+
+
+def circle_sums(
+    planes: Planes, places: np.ndarray, radius: float, ring: tuple[float, float] = (0.0, 0.0)
+) -> np.ndarray:
+    """Sum circles at places (n, 2), and measure rings around them: the columns of `aperture_sums`."""
     sums = np.zeros((len(places), 8))
-    aperture_sums(values, variance, flags, places, radius, inner, outer, sums)
-    factor = correlation_factor(image.header)
-    return _table(places, sums, radius, factor, outer > 0, image.variance is not None)
+    aperture_sums(planes.values, planes.variance, planes.flags, places, radius, *ring, sums)
+    return sums
 
 
 def _table(

@@ -154,7 +154,7 @@ def sources_of(
     border = math.ceil(width) if border is None else whole("border", border, least=0, remedy="give pixels")
     found = sources_in(plane, fwhm=width, threshold=threshold, border=border)
     saturated = np.zeros(image.shape, bool) if image.mask is None else (image.mask & Flag.SATURATED) != 0
-    return found[~_near(saturated, found, 0.5 * width + 1)] if saturated.any() else found
+    return found[~near(saturated, found, 0.5 * width + 1)] if saturated.any() else found
 
 
 def sources_in(plane: detection.Plane, *, fwhm: float, threshold: float, border: int) -> np.ndarray:
@@ -181,7 +181,7 @@ def _good(image: Image, window: tuple[slice, slice]) -> np.ndarray:
     return good if image.mask is None else good & (image.mask[window] == 0)
 
 
-def _near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
+def near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
     """Flag the sources that have a pixel of the mask within `radius`."""
     sums = np.zeros((len(table), 8))
     places = np.column_stack([table["x"], table["y"]])
