@@ -28,6 +28,12 @@ def shared() -> Path:
     return _SHARED
 
 
+@pytest.fixture
+def without_variance_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the variance of a stack as the sums over the values kept give it, to compare it with them."""
+    monkeypatch.setattr("ccdfx.operations.combining.combine.with_variance_factors", lambda job: job)
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the examples of the modules as quick, which stand outside of this folder."""

@@ -1,4 +1,4 @@
-"""Efficiencies of order statistics of normal samples: medians, extremes and trimmed means against the mean."""
+"""Efficiencies of order statistics of normal samples: medians and extremes against the mean."""
 
 from __future__ import annotations
 
@@ -31,12 +31,21 @@ def median_efficiency(count: int) -> float:
 
 
 def order_efficiency(rank: int, count: int) -> float:
-    """Compute n Var / sigma^2 of the value of one rank (from 1) among n normal values, by quadrature.
-
-    The density is n! / ((k-1)! (n-k)!) F^(k-1) (1-F)^(n-k) f (David & Nagaraja 2003, equation 2.1.6).
+    """Compute n Var / sigma^2 of the value of one rank (from 1) among n normal values.
 
     >>> round(order_efficiency(1, 2), 4)  # 2 (1 - 1/pi)
     1.3634
+    """
+    return count * order_moments(rank, count)[1]
+
+
+def order_moments(rank: int, count: int) -> tuple[float, float]:
+    """Compute mean and variance of the value of one rank (from 1) among n standard normal values, by quadrature.
+
+    The density is n! / ((k-1)! (n-k)!) F^(k-1) (1-F)^(n-k) f (David & Nagaraja 2003, equation 2.1.6).
+
+    >>> [round(moment, 4) for moment in order_moments(2, 2)]  # 1 / sqrt(pi), 1 - 1 / pi
+    [0.5642, 0.6817]
     """
     z, cdf, pdf = _normal_grid()
     above = cdf[::-1]  # 1 - F without cancellation
@@ -44,7 +53,7 @@ def order_efficiency(rank: int, count: int) -> float:
     log = size + (rank - 1) * np.log(cdf) + (count - rank) * np.log(above) + np.log(pdf)
     density = np.exp(log) * (z[1] - z[0])
     first = float(density @ z)
-    return count * float(density @ (z - first) ** 2)
+    return first, float(density @ (z - first) ** 2)
 
 
 @cache
@@ -52,26 +61,3 @@ def _normal_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     z = np.linspace(-12.0, 12.0, 2401)
     cdf = np.array([0.5 * math.erfc(-x / math.sqrt(2.0)) for x in z])
     return z, cdf, np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-
-
-def trimmed_efficiency(low: float, high: float) -> float:
-    """Compute n Var / sigma^2 of the mean of normal values trimmed by the fractions `low` and `high`.
-
-    This is the limit for large n (Stigler 1973, Annals of Statistics 1, 472): the variance of the winsorized
-    distribution over the square of the fraction kept. For 5 values without minimum and maximum it is 1.145,
-    the exact value 1.135.
-
-    >>> trimmed_efficiency(0.0, 0.0), round(trimmed_efficiency(0.2, 0.2), 3)
-    (1.0, 1.145)
-    """
-    from statistics import NormalDist
-
-    normal = NormalDist()
-    kept = 1.0 - low - high
-    first, second = 0.0, kept
-    for fraction, sign in ((low, -1.0), (high, 1.0)):
-        if fraction > 0.0:
-            z = normal.inv_cdf(1.0 - fraction)
-            first += sign * (fraction * z - normal.pdf(z))
-            second += fraction * z * z - z * normal.pdf(z)
-    return (second - first * first) / (kept * kept)

@@ -23,8 +23,9 @@ NO_DATA_FLAG = np.uint8(16)  # as in the records, which kernels do not import (a
     PLAN_LANES,
     PLAN_PICK,
     PLAN_OWN_NOISE,
-) = range(9)
-PLAN_SLOTS = 9
+    PLAN_FACTORS,
+) = range(10)
+PLAN_SLOTS = 10
 AVERAGE_MEAN, AVERAGE_MEDIAN, AVERAGE_TOTAL = 0, 1, 2  # a minimum and a maximum are medians with another rank
 # Which of the sorted values a median takes: the mean of the middle two, the lower of them, the lower one only
 # if there are two values in all, the lowest, the highest.
@@ -32,8 +33,10 @@ PICK_MIDDLE, PICK_LOWER, PICK_LOWER_OF_TWO, PICK_LOWEST, PICK_HIGHEST = range(5)
 VARIANCE_NONE, VARIANCE_EMPIRICAL, VARIANCE_PROPAGATED = 0, 1, 2
 WEIGHTS_BY_FRAME, WEIGHTS_BY_VARIANCE = 1, 2  # kinds of weights of a mean; 0 without weights
 ORDER_FOR_RULE, ORDER_FOR_CODES = 1, 2  # why the order of the frames is kept; 0 if it is not
-# Rows of the weighted sums.
-WEIGHTED_W, WEIGHTED_W2, WEIGHTED_WX, WEIGHTED_WXX = range(4)
+# Rows of the weighted sums: of w, w^2, w^3, w x, w^2 x, w^2 x^2.
+WEIGHTED_W, WEIGHTED_W2, WEIGHTED_W3, WEIGHTED_WX, WEIGHTED_W2X, WEIGHTED_W2XX = range(6)
+WEIGHTED_ROWS = 6
+TABLE_ROW, TABLE_FIRST = 1, 2  # rows of the tables of `store_variances`
 
 
 def knows_frames(plan: np.ndarray) -> bool:
@@ -120,46 +123,58 @@ def _trimmed_scatter(sums, low, high, counts, width, spread):
 
 @kernel
 def _weighted_scatter(weighted, low, high, width, spread):
-    """Compute the empirical variance of a weighted mean of equally noisy values.
+    """Compute the empirical variance of a weighted mean, with the share u = w / sum w of each value.
 
-    It is s^2 q with q = sum w^2 / (sum w)^2 and s^2 = (sum w (x - mean)^2 / sum w) / (1 - q).
+    It is sum u^2 (x - mean)^2 / (1 - 2 sum u^3 / q + q), q = sum u^2: exact for values of one noise, and for equal
+    weights; where the noise differs, each value counts with its own deviation (White 1980, Econometrica 48, 817).
     """
     for i in range(width):
         s = weighted[WEIGHTED_W, i]
         if s > 0.0:
-            q = weighted[WEIGHTED_W2, i] / (s * s)
-            scatter = (
-                weighted[WEIGHTED_WXX, i] - weighted[WEIGHTED_WX, i] * weighted[WEIGHTED_WX, i] / s
-            ) / s
-            spread[i] = max(scatter, 0.0) * q / (1.0 - q) if high[i] - low[i] > 1 and q < 1.0 else np.inf
+            mean = weighted[WEIGHTED_WX, i] / s
+            squares = weighted[WEIGHTED_W2XX, i] + mean * (
+                mean * weighted[WEIGHTED_W2, i] - 2.0 * weighted[WEIGHTED_W2X, i]
+            )
+            q, cubes = weighted[WEIGHTED_W2, i] / (s * s), weighted[WEIGHTED_W3, i] / (s * s * s)
+            free = q - 2.0 * cubes + q * q
+            known = high[i] - low[i] > 1 and free > 1e-9 * q
+            spread[i] = max(squares, 0.0) / (s * s) * q / free if known else np.inf
+
+
+@kernel
+def _weigh_trimmed_scatter(weighted, low, high, width, spread):
+    """Multiply the variance of a trimmed mean by n sum w^2 / (sum w)^2, where the values kept have weights."""
+    for i in range(width):
+        s = weighted[WEIGHTED_W, i]
+        if s > 0.0:
+            spread[i] *= (high[i] - low[i]) * weighted[WEIGHTED_W2, i] / (s * s)
 
 
 @kernel
 def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
     """Store the variance of the average of each lane; 0 where no value is kept.
 
-    `tables`: row 0 is n Var(median) / sigma^2 as a function of n; the first element of row 1 is
-    n Var(trimmed mean) / sigma^2.
+    `tables`: row 0 is n Var(median) / sigma^2 as a function of n. Where the plan has factors, the row of `TABLE_ROW`
+    says which row from `TABLE_FIRST` on holds those for a lane with so many values, by number of values rejected
+    (`ccdfx.operations.combining.variance_factors`).
     """
-    efficiency, trim = tables[0], tables[1, 0]
-    median = plan[PLAN_AVERAGE] == AVERAGE_MEDIAN
     if plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL:
         if plan[PLAN_TRIMS]:
             _trimmed_scatter(sums, low, high, counts, width, spread)
         else:
             _scatter(sums, low, high, width, spread)
         if by_frame is not None and plan[PLAN_WEIGHTS]:
-            _weighted_scatter(weighted, low, high, width, spread)
-        if plan[PLAN_TRIMS] and median:
-            for i in range(width):
-                spread[i] *= efficiency[counts[i]] / trim
-    elif plan[PLAN_TRIMS]:
+            if plan[PLAN_TRIMS]:
+                _weigh_trimmed_scatter(weighted, low, high, width, spread)
+            else:
+                _weighted_scatter(weighted, low, high, width, spread)
+    if plan[PLAN_AVERAGE] == AVERAGE_MEDIAN:
         for i in range(width):
-            factor = efficiency[counts[i]] if median else trim
-            spread[i] *= factor * (high[i] - low[i]) / max(counts[i], 1)
-    if median and not plan[PLAN_TRIMS]:
+            spread[i] *= tables[0, high[i] - low[i]]
+    if plan[PLAN_FACTORS]:
+        rows = tables[TABLE_ROW]
         for i in range(width):
-            spread[i] *= efficiency[high[i] - low[i]]
+            spread[i] *= tables[np.int64(rows[counts[i]]), counts[i] - (high[i] - low[i])]
     if plan[PLAN_AVERAGE] == AVERAGE_TOTAL:
         for i in range(width):
             spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])

@@ -30,6 +30,7 @@ from ccdfx.kernels.stack.averages import (
     PLAN_WEIGHTS,
     VARIANCE_EMPIRICAL,
     VARIANCE_PROPAGATED,
+    WEIGHTED_ROWS,
     WEIGHTS_BY_FRAME,
     WEIGHTS_BY_VARIANCE,
     store_values,
@@ -175,7 +176,7 @@ def _stack(
     of_frames = aligned(rows if plan[PLAN_ORDER] else 0, lanes, np.int32)
     of_noise = np.zeros((rows if plan[PLAN_OWN_NOISE] else 0, lanes))
     of_ranks, of_sums = np.empty((3, lanes), np.int32), np.zeros(SUMS_ROWS * MOST_LANES)
-    of_weights, of_lanes = np.zeros((4, lanes)), np.zeros(lanes)
+    of_weights, of_lanes = np.zeros((WEIGHTED_ROWS, lanes)), np.zeros(lanes)
     tile, raw, variances = borrowed(of_values[0]), borrowed(of_values[1]), borrowed(of_variances)
     order, own, flat = borrowed(of_frames), borrowed(of_noise), borrowed(of_sums)
     weighted, spread = borrowed(of_weights), borrowed(of_lanes)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
-from ccdfx.kernels.stack.averages import WEIGHTED_W, WEIGHTED_W2, WEIGHTED_WX, WEIGHTED_WXX
+from ccdfx.kernels.stack.averages import (
+    WEIGHTED_W,
+    WEIGHTED_W2,
+    WEIGHTED_W2X,
+    WEIGHTED_W2XX,
+    WEIGHTED_W3,
+    WEIGHTED_WX,
+)
 from ccdfx.kernels.stack.decode import decode
 from ccdfx.kernels.stack.gather import FACTOR_SCALE as FRAME_SCALE
 from ccdfx.kernels.stack.gather import FACTOR_WEIGHT, FRAME_VARIANCE, FRAME_VARIANCE_KIND
@@ -71,8 +78,18 @@ def _share(x, edges, i):
 
 
 @kernel
+def _add_weighted(weighted, i, w, d):
+    weighted[WEIGHTED_W, i] += w
+    weighted[WEIGHTED_W2, i] += w * w
+    weighted[WEIGHTED_W3, i] += w * w * w
+    weighted[WEIGHTED_WX, i] += w * d
+    weighted[WEIGHTED_W2X, i] += w * w * d
+    weighted[WEIGHTED_W2XX, i] += w * w * d * d
+
+
+@kernel
 def sum_weights(raw, factors, edges, pivot, weighted):
-    """Compute the rows of `weighted`: sum w, sum w^2, sum w (x - pivot), sum w (x - pivot)^2."""
+    """Compute the rows of `weighted`, as `averages` names them, with x from the pivot."""
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for j in range(raw.shape[0]):
@@ -80,10 +97,7 @@ def sum_weights(raw, factors, edges, pivot, weighted):
         for i in range(raw.shape[1]):
             w = weight * _share(raw[j, i], edges, i)
             d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
-            weighted[0, i] += w
-            weighted[1, i] += w * w
-            weighted[2, i] += w * d
-            weighted[3, i] += w * d * d
+            _add_weighted(weighted, i, w, d)
 
 
 @kernel
@@ -123,10 +137,7 @@ def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
             if low[i] <= r < high[i]:
                 w = factors[order[r, i], FACTOR_WEIGHT]
                 d = tile[r, i] - pivot[i]
-                weighted[WEIGHTED_W, i] += w
-                weighted[WEIGHTED_W2, i] += w * w
-                weighted[WEIGHTED_WX, i] += w * d
-                weighted[WEIGHTED_WXX, i] += w * d * d
+                _add_weighted(weighted, i, w, d)
 
 
 @kernel

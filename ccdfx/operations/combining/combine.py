@@ -15,6 +15,7 @@ from ccdfx.operations.combining.maps import Wanted
 from ccdfx.operations.combining.placement import Placement
 from ccdfx.operations.combining.plan import ALL_FLAGS, PASSING, Choices, plan_job
 from ccdfx.operations.combining.run import run
+from ccdfx.operations.combining.variance_factors import with_variance_factors
 from ccdfx.operations.rejection.builtin import default_rejection
 from ccdfx.operations.rejection.rule import Rejection
 from ccdfx.records.checks import whole
@@ -187,9 +188,8 @@ def combine(
     >>> combine(frames, average=ccdfx.median(), reject=ccdfx.minmax(low=0, high=1)).array
     array([[1.5, 1.5]])
     """
-    job = plan_job(
-        frames, Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
-    )
+    choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
+    job = with_variance_factors(plan_job(frames, choices))
     maps = run(job, Wanted(counts=shared is not None))
     flags_found = maps.flags if maps.flags.any() else None
     variance = maps.variance if maps.variance.size else None
@@ -232,7 +232,7 @@ def stack(
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
     choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
-    job = plan_job(frames, choices, exposures=True, follows=follow)
+    job = with_variance_factors(plan_job(frames, choices, exposures=True, follows=follow))
     maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     maps.freeze()
     variance, exposure, rejects = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, trimmed_efficiency
+from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency
 from ccdfx.operations.combining.average import Average, mean, median
 from ccdfx.operations.combining.maps import Maps
 from ccdfx.operations.combining.plan import Job
@@ -55,7 +55,7 @@ class KernelCall:
         plan = plan.copy()  # `scatter` leaves its sum in the lowest value
         plan[averages.PLAN_AVERAGE], plan[averages.PLAN_PICK] = averages.AVERAGE_MEDIAN, averages.PICK_LOWEST
         plan[averages.PLAN_VARIANCES] = averages.VARIANCE_NONE
-        plan[averages.PLAN_TRIMS] = plan[averages.PLAN_WEIGHTS] = 0
+        plan[averages.PLAN_TRIMS] = plan[averages.PLAN_WEIGHTS] = plan[averages.PLAN_FACTORS] = 0
         squares, nothing = np.empty(value.size, value.dtype), np.empty(0, value.dtype)
         used, unused = np.empty(value.size, np.uint16), np.empty((2, value.size), np.uint16)
         flags, dropped = np.empty(value.size, np.uint8), np.empty((0, 0), np.uint8)
@@ -119,13 +119,12 @@ def _call(job: Job, work: _Work) -> KernelCall:
     from ccdfx.kernels.stack.plain import plain_average
 
     count = len(job.frames)
-    tables = np.ones((2, count + 1))
-    tables[0] = _efficiency_table(work.average, count)
-    # The variance of an extreme of the values kept does not depend on the values trimmed beyond it.
-    extreme = work.average.name in ("minimum", "maximum")
-    trims = None if work.arrangement is None or extreme else work.arrangement.trims
-    tables[1] = trimmed_efficiency(*(trims or (0.0, 0.0)))
-    plan = _plan(job, work, trims is not None)
+    tables = _efficiency_table(work.average, count)[None, :]
+    plan = _plan(job, work)
+    if plan[averages.PLAN_FACTORS]:
+        assert job.variance_factors is not None
+        tables = np.vstack([tables, job.variance_factors])
+        tables[averages.TABLE_ROW] += averages.TABLE_FIRST - 1
     if not averages.needs_ranks(plan, job.kind.itemsize):
         average, pick = int(plan[averages.PLAN_AVERAGE]), int(plan[averages.PLAN_PICK])
         return KernelCall(plain_average, (job.factors, tables, average, pick))
@@ -153,7 +152,7 @@ def _ranking_call(
     return KernelCall(kernel, arguments, rule.scatter, lines_kernel(kind, by_frame))
 
 
-def _plan(job: Job, work: _Work, trims: bool) -> np.ndarray:
+def _plan(job: Job, work: _Work) -> np.ndarray:
     """Encode for the kernel what it does."""
     from ccdfx.kernels.stack import averages
     from ccdfx.kernels.stack.lanes import block_lanes
@@ -171,7 +170,8 @@ def _plan(job: Job, work: _Work, trims: bool) -> np.ndarray:
     plan[averages.PLAN_PICK] = picks[name if name in picks else work.average.parameters.get("even", "middle")]
     plan[averages.PLAN_REJECTS] = rule is not None
     plan[averages.PLAN_VARIANCES] = work.variances
-    plan[averages.PLAN_TRIMS] = trims
+    plan[averages.PLAN_TRIMS] = rule is not None and rule.trims is not None
+    plan[averages.PLAN_FACTORS] = rule is not None and job.variance_factors is not None
     plan[averages.PLAN_WEIGHTS] = averages.WEIGHTS_BY_FRAME if work.weighted else 0
     if name == "inverse_variance_mean":
         plan[averages.PLAN_WEIGHTS] = averages.WEIGHTS_BY_VARIANCE

@@ -52,8 +52,10 @@ class Job:
 
     `arrangement` is the rule made ready for this stack, None without a rule. `variances` says whether the variance
     of the result is propagated, empirical or not known. `counted` are the flags that make a value bad, `passing`
-    those that go from any frame to the result. `exposures` are the exposure times if their map is wanted. `follows` says whether the rejection codes of every value are
-    wanted. `shared` is the part of the variances that is one error of all frames.
+    those that go from any frame to the result. `exposures` are the exposure times if their map is wanted.
+    `follows` says whether the rejection codes of every value are wanted. `shared` is the part of the variances
+    that is one error of all frames. `variance_factors` multiply the variance where a rule has rejected
+    (`ccdfx.operations.combining.variance_factors`).
     """
 
     frames: tuple[StackFrame, ...]
@@ -73,6 +75,7 @@ class Job:
     follows: bool = False
     arrangement: Arrangement | None = None
     shared: np.ndarray | None = None
+    variance_factors: np.ndarray | None = None
 
     @property
     def grow(self) -> float:

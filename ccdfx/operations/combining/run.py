@@ -99,20 +99,24 @@ class _Work:
 
     def _two_passes(self, window: Window, part: Maps) -> None:
         """Reject in the rows of a window and those around that decide about them, then average the window."""
+        from ccdfx.kernels.stack.ranked import grown
+
         job, reach = self.job, self.job.around
         lower, upper = max(window.lower - reach, 0), min(window.upper + reach, job.shape[0])
         wide = Window(lower, upper, window.width)
         tile = read_tile(job.frames, self.files, wide, job.counted, job.shared)
         start = window.lower - wide.lower
-        codes = self._codes(tile, wide)[:, start : start + window.upper - window.lower]
+        rows = slice(start, start + window.upper - window.lower)
+        own = self._codes(tile, wide)
+        codes = (grown(own, job.grow) if job.grow >= 1 else own)[:, rows]
         self._average(tile, start, codes, part)
         _fill_from_codes(job, codes, part)
+        if job.variance_factors is not None and part.variance.size:
+            part.variance[:] *= _variance_factors(job.variance_factors, own[:, rows], codes)
         _pass_flags(job, tile, start, part.flags)
 
     def _codes(self, tile: Tile, window: Window) -> np.ndarray:
-        """Compute the rejection codes (n, rows, nx) of all values, as `ccdfx.kernels.stack.ranked` defines them."""
-        from ccdfx.kernels.stack.ranked import grown
-
+        """Compute the codes (n, rows, nx) by which the rule itself rejects, as in `ccdfx.kernels.stack.ranked`."""
         job = self.job
         if self.calls.center is not None:
             codes = profile_codes(job, self.calls.center, tile, window)
@@ -121,8 +125,7 @@ class _Work:
         else:
             codes = np.empty((len(job.frames), window.pixels), np.uint8)
             self.calls.reject(tile.table, empty_maps(window.shape, job.kind, 0), codes)
-        codes = codes.reshape(-1, *window.shape)
-        return grown(codes, job.grow) if job.grow >= 1 else codes
+        return codes.reshape(-1, *window.shape)
 
     def _average(self, tile: Tile, start: int, codes: np.ndarray, part: Maps) -> None:
         """Average the values that the codes keep, in the rows of the tile from `start` on."""
@@ -195,6 +198,15 @@ def _fill_from_codes(job: Job, codes: np.ndarray, part: Maps) -> None:
         rejected = (codes == DROPPED_LOW) | (codes == DROPPED_HIGH)
         # The first frame is bit 0 of plane 0.
         part.rejects[:] = np.packbits(rejected, axis=0, bitorder="little")
+
+
+def _variance_factors(factors: np.ndarray, own: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Look up the factors (rows, nx) by what the rule rejected itself; what it rejects around that is missing."""
+    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT
+
+    rejected = ((own == DROPPED_LOW) | (own == DROPPED_HIGH)).sum(axis=0)
+    present = (codes == KEPT).sum(axis=0) + rejected
+    return factors[factors[0].astype(np.int64)[present], rejected]
 
 
 def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:
