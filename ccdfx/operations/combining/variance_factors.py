@@ -32,8 +32,8 @@ LEVEL, SIGMA = 10_000.0, 10.0  # far above 0, and above the rounding of whole nu
 NEAREST_OUTLIER = 100.0  # in sigma; the following ones lie 1.5 times as far each
 MOST_OUTLIERS = 2
 MOST_LOST = 0.05  # of the outliers may survive where their equation is used
-ALL_SIZES, SIZE_STEP = 8, 2.0  # every number of values up to the first, then one of a geometric row
-VALUES, LEAST_PIXELS, MOST_PIXELS = 2**19, 2**8, 2**14
+ALL_SIZES, MANY = 8, 32  # every number up to the first, where there are no more frames than the second
+VALUES, LEAST_PIXELS, MOST_PIXELS = 2**20, 2**9, 2**14
 SLOW_PIXELS = 2**11  # of a rule in Python
 EXTREME_PIXELS = 2**12  # at least, of a minimum or maximum, which has a long tail
 TRUST = 1e-3  # weight of a factor of 1 against the equations
@@ -133,10 +133,9 @@ def _factors(case: _Case) -> np.ndarray:
 
 def _sizes(count: int) -> list[int]:
     """Return the numbers of values for which factors are computed; others take those of the nearest."""
-    sizes = list(range(2, min(ALL_SIZES, count) + 1))
-    while sizes[-1] * SIZE_STEP < count:
-        sizes.append(round(sizes[-1] * SIZE_STEP))
-    return sizes if sizes[-1] == count else [*sizes, count]
+    halves = {-(-count // 2**power) for power in range(count.bit_length())}
+    few = range(2, min(ALL_SIZES, count) + 1) if count <= MANY else ()
+    return sorted((halves | set(few)) - {1})
 
 
 @dataclass(frozen=True, slots=True)
