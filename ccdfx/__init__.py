@@ -63,6 +63,7 @@ _HOMES = {
         "Average", "custom", "inverse_variance_mean", "maximum", "mean", "median", "minimum", "total",
     ),
     "operations.combining.combine": ("Stack", "combine", "stack"),
+    "operations.combining.default_rule": ("default_rejection",),
     "operations.combining.levels": ("Level", "exposure", "keyword", "level"),
     "operations.combining.placement": ("Placement", "grid", "placed"),
     "plots.overscan": ("fit_overscan",),

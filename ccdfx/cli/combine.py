@@ -148,9 +148,18 @@ def command(
 
     how = choices(**options)
     engine = chosen_engine(options)
-    make = partial(ccdfx.stack, follow=follow, **how) if maps else partial(ccdfx.combine, **how)
+    function = partial(ccdfx.stack, follow=follow) if maps else ccdfx.combine
+    rules: list[Any] = []
+
+    def make(stack: Sequence[Any]) -> Any:
+        automatic = options["reject"] is None
+        chosen = ccdfx.default_rejection(stack, placed="offsets" in how) if automatic else how["reject"]
+        rules.append(chosen)  # HISTORY names what was chosen
+        return function(stack, **{**how, "reject": chosen})
+
     with work(engine, options["threads"], options["memory"]):
         made = [combined(stack, make, options["align"]) for stack in opened(paths, options)]
+    how["reject"] = "; ".join(dict.fromkeys(str(rule or "none") for rule in rules))
     lines = history(paths, how, options)
     images = [result.image if maps else result for result in made]
     ccdfx.write([image.replace(header=image.header.add_history(*lines)) for image in images], output,
@@ -204,17 +213,10 @@ def choices(
     shared: str | None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Return the given options of `ccdfx.combine`, with the default rejection rule made explicit."""
+    """Return the given options of `ccdfx.combine`; the rule is None where none was asked for."""
     from ccdfx.cli.options import looked_up
-    from ccdfx.operations.rejection.builtin import default_rejection
 
-    rule = (
-        default_rejection()
-        if reject is None
-        else None
-        if reject == "none"
-        else looked_up("rejection", reject)
-    )
+    rule = None if reject in (None, "none") else looked_up("rejection", reject)
     given = {
         "limits": options["limits"], "flags": flags, "passes": passes, "offsets": placement_of(options),
         "shared": shared_variance(shared, not options["no_checksum"]) if shared else None,
@@ -280,7 +282,7 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
     given = {
         **how,
         "average": average_text(how["average"]),
-        "reject": how["reject"] or "none",
+        "reject": how["reject"],
         "shared": options["shared"],
     }
     given |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}

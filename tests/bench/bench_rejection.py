@@ -13,11 +13,10 @@ import warnings
 import numpy as np
 
 import ccdfx
-from ccdfx.operations.rejection.builtin import default_rejection
 
 LEVEL, SIGMA = 100.0, 10.0
 RULES = {
-    "default": default_rejection(),
+    "default": ccdfx.default_rejection(),
     "mad_clip 4": ccdfx.mad_clip(low=4, high=4),
     "mad_clip 7": ccdfx.mad_clip(low=7, high=7),
     "sigma_clip 3": ccdfx.sigma_clip(),

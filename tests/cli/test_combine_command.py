@@ -54,7 +54,7 @@ def test_the_default_rule_is_told(run, frames: list[Path], tmp_path: Path) -> No
     assert result.exit_code == 0, result.stderr
     history = ccdfx.read(tmp_path / "out.fits").header.history
     assert {"combine average=mean", "combine scale=median", "combine hdu=0"} <= set(history)
-    assert history[2].startswith("combine reject=mad_clip(low=5.0, high=5.0") and "align" not in str(history)
+    assert history[2].startswith("combine reject=mad_clip(low=7.0, high=7.0") and "align" not in str(history)
     assert "combine input m51 \\xe9\\x1b.fits" in history
 
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.combining.average import Average
+from ccdfx.operations.combining.default_rule import default_rejection
 from ccdfx.operations.combining.factors import Factor
 from ccdfx.operations.combining.maps import Wanted
 from ccdfx.operations.combining.placement import Placement
 from ccdfx.operations.combining.plan import ALL_FLAGS, PASSING, Choices, plan_job
 from ccdfx.operations.combining.run import run
 from ccdfx.operations.combining.variance_factors import with_variance_factors
-from ccdfx.operations.rejection.builtin import default_rejection
 from ccdfx.operations.rejection.rule import Rejection
 from ccdfx.records.checks import whole
 from ccdfx.records.header import Header
@@ -122,7 +122,9 @@ def combine(
         for `custom`.
     reject : Rejection or None
         `minmax`, `sigma_clip`, `mad_clip`, `ccd_clip` or one of a plugin; None rejects nothing. The default
-        is ``mad_clip(low=5, high=5, floor=None)``, which rejects from 3 frames on.
+        chooses for each stack (`default_rejection`): `variance_clip` at 4 sigma where all frames have variances;
+        `ccd_clip` at 4 where all headers have GAIN and RDNOISE and the frames scatter as these say (`cr_reject`
+        for 2 and 3 frames); else `mad_clip` at 7, from 10 frames on at 5; none for 2 frames of unknown noise.
     weights : sequence of float, str, Level or callable, optional
         For the mean only: one number per frame, not negative; or "exposure", "noise" (1 / sigma^2 of the
         background, `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling;

@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
 from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
+from ccdfx.operations.combining.default_rule import facts_of, is_automatic, rule_for
 from ccdfx.operations.combining.factors import Factor, combined_number, factors_of, require_mean, value_limits
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.layout import place
@@ -118,16 +119,12 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     require_mean(choices.weights, average.name)
     scales, zeros, weights = factors_of(found, choices.scale, choices.zero, choices.weights, limits)
     require_variances(found, average)
-    facts = StackFacts(
-        len(found),
-        scales,
-        zeros,
-        all(frame.dtype.kind in "biu" for frame in found),
-        all(frame.has_variance for frame in found),
-        tuple(frame.header for frame in found),
-    )
+    facts = facts_of(found, scales, zeros)
+    reject = choices.reject
+    if is_automatic(reject):
+        reject = rule_for(found, facts, placement is not None)
     # The rule is checked before any pixel is read.
-    arrangement = None if choices.reject is None else arranged(choices.reject, facts)
+    arrangement = None if reject is None else arranged(reject, facts)
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = _variances(facts, average)
@@ -143,7 +140,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     by_variance = average.name == "inverse_variance_mean"
     header = set_correlation(header, averaged(factors, weights, by_variance=by_variance))
     return Job(
-        found, shape, working_dtype(*found), average, choices.reject, facts,
+        found, shape, working_dtype(*found), average, reject, facts,
         _factor_table(found, facts, weights, limits), weights is not None, variances, header,
         window, counted, passing, times, follows, arrangement, _shared(choices, shape, variances),
     )  # fmt: skip

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts, checked, clip_numbers
 from ccdfx.records.checks import real
+from ccdfx.records.compatibility import unit_name
+from ccdfx.records.keywords import text_of
 from ccdfx.records.parameters import frozen
 
 Detector = float | tuple[float, ...] | str
@@ -37,7 +39,8 @@ def ccd_clip(
     Parameters
     ----------
     gain : float, sequence of float, or str
-        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it. For frames in electrons
+        (BUNIT) it is 1, whatever the header says; another number is refused.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -61,6 +64,8 @@ def ccd_clip(
     ------
     ArgumentError
         By `combine`, when the number of values is not that of the frames, or a header lacks the keyword.
+    MismatchError
+        By `combine`, when a frame is in electrons and the gain is another number than 1, or in another unit.
 
     Examples
     --------
@@ -95,7 +100,8 @@ def cr_reject(
     Parameters
     ----------
     gain : float, sequence of float, or str
-        e-/ADU: one for all frames, one per frame, or the header keyword that holds it.
+        e-/ADU: one for all frames, one per frame, or the header keyword that holds it. For frames in electrons
+        (BUNIT) it is 1, whatever the header says; another number is refused.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -153,6 +159,37 @@ def _pedestal(value: Any) -> float:
     return real("pedestal", value, remedy=remedy)
 
 
+def electrons_per_count(gain: float, unit: str | None) -> float | None:
+    """Return the gain that a frame in that unit has: 1 for electrons, `gain` for ADU and where none is given.
+
+    None for any other unit, in which no noise of a detector is known.
+
+    >>> electrons_per_count(2.5, "adu"), electrons_per_count(2.5, "electron"), electrons_per_count(2.5, "mjy/sr")
+    (2.5, 1.0, None)
+    """
+    name = unit_name(unit or "adu")
+    return gain if name == "adu" else 1.0 if name == "electron" else None
+
+
+def _gains(value: Detector, facts: StackFacts) -> list[float]:
+    """Return the gain of each frame in its own unit: 1 for frames in electrons, whose header still has that of ADU."""
+    gains = _by_frame("gain", value, facts)
+    for number, header in enumerate(facts.headers):
+        unit = text_of(header, "BUNIT", lower=True)
+        own = electrons_per_count(gains[number], unit)
+        if gains[number] in (own, 1.0):
+            continue
+        if own is None or not isinstance(value, str):
+            raise MismatchError(
+                f"frames[{number}]",
+                f"must be in ADU for a gain of {gains[number]:g}",
+                value=unit,
+                remedy="give gain=1.0 for frames in electrons, or use variance_clip",
+            )
+        gains[number] = own
+    return gains
+
+
 def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
     """Return the value of the option for each frame."""
     if isinstance(value, str):
@@ -182,8 +219,8 @@ def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
 
 def detector_rows(parameters: Mapping[str, Any], facts: StackFacts) -> tuple[tuple[float, ...], ...]:
     """Return the rows of the noise table of a detector: one for each frame, or one if all are alike."""
-    names = ("gain", "readnoise", "sensitivity")
-    detectors = zip(*(_by_frame(name, parameters[name], facts) for name in names), strict=True)
+    others = (_by_frame(name, parameters[name], facts) for name in ("readnoise", "sensitivity"))
+    detectors = zip(_gains(parameters["gain"], facts), *others, strict=True)
     follow, pedestal = parameters.get("scaled", True), parameters.get("pedestal", 0.0)
     scales, zeros = (facts.scales, facts.zeros) if follow else ((1.0,) * facts.count, (0.0,) * facts.count)
     rows = tuple(

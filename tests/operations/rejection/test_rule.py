@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.operations.rejection.builtin import REJECTIONS, default_rejection
+from ccdfx.operations.rejection.builtin import REJECTIONS
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
@@ -64,7 +64,7 @@ def test_options_that_are_nonsense(name, options):
         (ccdfx.gesd(), 3, "needs 4.*greater fraction"),
         (ccdfx.ccd_clip(), 2, ""),
         (ccdfx.sigma_clip(), 1, ""),
-        (default_rejection(), 2, ""),
+        (ccdfx.default_rejection(), 2, ""),
     ],
 )
 def test_a_rule_that_can_do_nothing_says_so_once(rule, count, told):

@@ -1,0 +1,159 @@
+"""The rejection rule that combining takes by default, chosen by the number of frames and by what is known of their noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ccdfx.operations.combining.frames import StackFrame, as_frames
+from ccdfx.operations.rejection.noise import ccd_clip, cr_reject, electrons_per_count, variance_clip
+from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
+from ccdfx.operations.rejection.sigma import mad_clip
+from ccdfx.records.header import lenient_number
+from ccdfx.records.keywords import text_of
+from ccdfx.records.parameters import frozen
+
+GAIN, READNOISE = "GAIN", "RDNOISE"
+KNOWN_LIMIT, FEW_LIMIT, LIMIT = 4.0, 7.0, 5.0
+TWO_SIDED = 4  # frames; of three, two rays would make the good value the outlier below
+FEW = 10
+SAMPLE, LEAST_SAMPLE = 4096, 50  # pixels on which the noise of the headers is checked
+BELIEVED = 1.25  # greatest ratio between the scatter of the frames and the noise of the headers
+
+
+def default_rejection(frames: Any = None, *, placed: bool = False) -> Rejection | None:
+    """Choose the rule that `combine` and `stack` take by default for these frames.
+
+    - If all frames have variances: `variance_clip` at 4 sigma, above only for 2 and 3 frames.
+    - Else, if all headers have GAIN (e-/ADU) and RDNOISE (e-) and the scatter of the frames agrees with the noise that
+      these predict within a factor of 1.25: `ccd_clip` at 4 sigma, for 2 and 3 frames `cr_reject` at 4. For frames in
+      electrons the gain is 1. The scatter is that of the middle rows, 4096 pixels or more; it disagrees where a gain
+      is a setting of the camera, where a bias or a sky was not subtracted or was, and for resampled frames.
+    - Else `mad_clip` with the floor that the frames imply: at 7 sigma for 3 to 9 frames, at 5 from 10 on.
+    - None for fewer than 3 frames of unknown noise: nothing says which of two values is the outlier.
+
+    `docs/combining.md` has the measurements by which they are chosen (`tests/bench/bench_default_rule.py`).
+
+    Parameters
+    ----------
+    frames : sequence of Image, array (ny, nx) or Source, optional
+        As for `combine`, without scaling; by default a rule that chooses anew for each stack, which is the default
+        of `combine` itself.
+    placed : bool
+        Whether the frames will be placed by offsets, so that their pixels do not belong together as they are; the
+        noise of headers cannot be checked then, and is not used.
+
+    Returns
+    -------
+    Rejection or None
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, MismatchError
+        Frames that `combine` would refuse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> default_rejection([np.ones((2, 3))] * 5).parameters["high"]
+    7.0
+    >>> from ccdfx import Image
+    >>> default_rejection([Image(np.ones((2, 3)), variance=np.ones((2, 3)))] * 5)
+    variance_clip(low=4.0, high=4.0, center='median', keep=0, grow=0.0)
+    """
+    if frames is None:
+        return Rejection("default_rejection", default_rejection, _arrange, frozen({}))  # type: ignore[arg-type]
+    found = as_frames(frames, placed)
+    return rule_for(found, facts_of(found, (1.0,) * len(found), (0.0,) * len(found)), placed)
+
+
+def _arrange(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
+    """Arrange the rule for a stack of which only the facts are known."""
+    rule = _by_scatter(facts.count)
+    return Arrangement() if rule is None else rule.arrange(rule.parameters, facts)
+
+
+def is_automatic(reject: Any) -> bool:
+    """Return whether a rule is the one that chooses anew for each stack."""
+    return isinstance(reject, Rejection) and reject.arrange is _arrange
+
+
+def facts_of(
+    frames: tuple[StackFrame, ...], scales: tuple[float, ...], zeros: tuple[float, ...]
+) -> StackFacts:
+    """Return what a rule may know of frames before their pixels are read."""
+    return StackFacts(
+        len(frames),
+        scales,
+        zeros,
+        all(frame.dtype.kind in "biu" for frame in frames),
+        all(frame.has_variance for frame in frames),
+        tuple(frame.header for frame in frames),
+    )
+
+
+def rule_for(frames: tuple[StackFrame, ...], facts: StackFacts, placed: bool = False) -> Rejection | None:
+    """Choose the rule; the noise of headers is not believed where frames are placed side by side."""
+    both = facts.count >= TWO_SIDED
+    if facts.count < 2:
+        return None
+    if facts.variances:
+        return variance_clip(low=KNOWN_LIMIT if both else math.inf, high=KNOWN_LIMIT)
+    if not placed and _header_noise_agrees(frames, facts):
+        if both:
+            return ccd_clip(gain=GAIN, readnoise=READNOISE, low=KNOWN_LIMIT, high=KNOWN_LIMIT)
+        return cr_reject(gain=GAIN, readnoise=READNOISE, high=KNOWN_LIMIT)
+    return _by_scatter(facts.count)
+
+
+def _by_scatter(count: int) -> Rejection | None:
+    limit = FEW_LIMIT if count < FEW else LIMIT
+    return mad_clip(low=limit, high=limit, floor=None) if count >= 3 else None
+
+
+def _header_noise_agrees(frames: tuple[StackFrame, ...], facts: StackFacts) -> bool:
+    """Return whether all headers have gain and read noise, and the scatter of the middle rows is as they predict."""
+    detectors = [
+        (
+            lenient_number(header, GAIN),
+            lenient_number(header, READNOISE),
+            text_of(header, "BUNIT", lower=True),
+        )
+        for header in facts.headers
+    ]
+    if not all(gain and gain > 0 and noise is not None and noise >= 0 for gain, noise, _ in detectors):
+        return False
+    if any(unit and electrons_per_count(1.0, unit) is None for _, _, unit in detectors):
+        return False
+    gains, noises = np.array(
+        [(electrons_per_count(gain or 1.0, unit), noise) for gain, noise, unit in detectors], dtype=float
+    ).T[:, :, None]
+    scales, zeros = (np.array(values)[:, None] for values in (facts.scales, facts.zeros))
+    values = _middle_rows(frames) / scales - zeros
+    values = values[:, np.isfinite(values).all(axis=0)]
+    if values.shape[1] < LEAST_SAMPLE:
+        return False
+    center = np.median(values, axis=0)
+    values -= np.median(values - center, axis=1, keepdims=True)
+    level = np.maximum(scales * (center + zeros), 0.0)
+    predicted = (((noises / gains) ** 2 + level / gains) / scales**2).mean(axis=0)
+    if not (predicted > 0).all():
+        return False
+    free = facts.count - 1
+    median = (
+        1.0 - 2.0 / (9.0 * free)
+    ) ** 3  # of chi^2 / degrees of freedom (Wilson & Hilferty 1931, PNAS 17, 684)
+    ratio = np.median(values.var(axis=0, ddof=1) / predicted) / median
+    return bool(BELIEVED**-2 < ratio < BELIEVED**2)
+
+
+def _middle_rows(frames: tuple[StackFrame, ...]) -> np.ndarray:
+    """Return the good values (n, pixels) of the middle rows, NaN where there is none."""
+    ny, nx = frames[0].shape
+    height = min(ny, -(-SAMPLE // nx))
+    lower = (ny - height) // 2
+    rows = [frame.rows(lower, lower + height) for frame in frames]
+    return np.array([np.where(image.good, image.array, np.nan).reshape(-1) for image in rows], dtype=float)
