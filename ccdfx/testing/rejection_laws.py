@@ -28,6 +28,8 @@ _MAPS = ("value", "count", "rejected_low", "rejected_high", "flags")
 _SETS = ("count", "rejected_low", "rejected_high")
 _VARIANCE = 30.0
 _MOST = 1000
+_LEVEL, _SIGMA = 900.0, 30.0  # as for counts of gain 1
+_TOLERANCE = 0.05
 
 
 def the_input_never_changes(rule: Rejection, trial: Trial) -> None:
@@ -135,6 +137,30 @@ def nonsense_in_an_option_is_a_typed_error(rule: Rejection, trial: Trial) -> Non
     require_refusals(rule.parameters, lambda options: stack(frames, reject=rule.configure(**options)))
 
 
+def the_reported_error_is_the_true_one(rule: Rejection, trial: Trial) -> None:
+    """Require that the standard deviation reported for normal frames is that of the result, within 5 per cent.
+
+    4, 6 and 9 frames of level 900 and sigma 30, with that variance and, where the rule needs none, without.
+    """
+    rng = np.random.default_rng(0)
+    for count in (4, 6, 9):
+        frames = [Image(rng.normal(_LEVEL, _SIGMA, (120, 200)).astype("f4")) for _ in range(count)]
+        given = [frame.replace(variance=np.full(frame.shape, _SIGMA**2, "f4")) for frame in frames]
+        for some, what in ((given, "from variances"), (frames, "from the scatter")):
+            if some is frames and _needs_variance(rule):
+                continue
+            result = stack(some, reject=rule)
+            known = (result.count > 0) & np.isfinite(_variance(result))
+            ratio = np.sqrt(_variance(result)[known].mean() / result.value[known].var())
+            said = f"the error of {count} frames {what} is {ratio:.3f} of the true one"
+            require(abs(ratio - 1) <= _TOLERANCE, said)
+
+
+def _variance(result: Stack) -> np.ndarray:
+    assert result.variance is not None
+    return result.variance
+
+
 def it_is_fast(rule: Rejection, trial: Trial) -> None:
     rng = np.random.default_rng(0)
     frames = [rng.normal(100, 10, (256, 256)).astype("f4") for _ in range(5)]
@@ -149,7 +175,7 @@ LAWS = (
     the_order_of_the_frames_does_not_matter, a_masked_value_never_counts,
     a_frame_masked_everywhere_equals_a_frame_left_out, a_constant_shifts_the_result_and_leaves_the_rejected_set,
     whole_numbers_are_numbers, infinite_limits_reject_nothing, tiles_and_threads_do_not_matter,
-    nonsense_in_an_option_is_a_typed_error, it_is_fast,
+    nonsense_in_an_option_is_a_typed_error, the_reported_error_is_the_true_one, it_is_fast,
 )  # fmt: skip
 
 
