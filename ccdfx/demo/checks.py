@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.demo.detector import MAXIMUM, bias_structure, dark_rate, flat_field
-from ccdfx.demo.simulate import electrons, light
+from ccdfx.demo.simulate import electrons, light, sky
 from ccdfx.demo.truth import TrueFrame, Truth
 from ccdfx.errors import CheckFailedError
 
@@ -104,7 +104,7 @@ class Reduced:
 
     def expected(self, frame: TrueFrame) -> np.ndarray:
         """Return a perfectly reduced science frame, in e- per pixel: the sky and the stars."""
-        return frame.level + light(self.truth, str(frame.filter), frame.dx, frame.dy)
+        return sky(self.truth, frame) + light(self.truth, frame)
 
     def noise(self, frame: TrueFrame) -> float:
         """Return the noise of the sky in a calibrated frame, e- rms, as the median over the pixels.

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-OVERSCAN = 32  # columns to the right of the data section
+OVERSCAN = 32  # columns to the right of the data section, unless the detector has another number
+BAD_OVERSCAN = -550.0  # ADU, what a bad overscan column reads too much
 MAXIMUM = 65535  # ADU, largest value of the converter
+_FEW_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Detector:
 
     `gain` in e-/ADU, `readnoise` in e- rms, `bias_level` in ADU, `dark_current` of an ordinary pixel in e-/s.
     `hot_pixels` are (x, y, e-/s), `dead_pixels` are (x, y), `bad_columns` are x: 0-based in the data section.
+    `overscan` is the number of overscan columns to the right of it, of which `bad_overscan` (0-based) read
+    `BAD_OVERSCAN` ADU too low.
     """
 
     seed: int
@@ -32,10 +36,15 @@ class Detector:
     hot_pixels: tuple[tuple[int, int, float], ...] = ()
     dead_pixels: tuple[tuple[int, int], ...] = ()
     bad_columns: tuple[int, ...] = ()
+    overscan: int = OVERSCAN
+    bad_overscan: tuple[int, ...] = ()
 
 
-def make_detector(seed: int, shape: tuple[int, int]) -> Detector:
-    """Make a detector with random defects: 0.1 % hot pixels, a few dead ones, one saturated column."""
+def make_detector(seed: int, shape: tuple[int, int], overscan: int = OVERSCAN) -> Detector:
+    """Make a detector with random defects: 0.1 % hot pixels, a few dead ones, one saturated column.
+
+    One of its overscan columns is bad, if there are enough of them to tell.
+    """
     ny, nx = shape
     rng = stream(seed, 1)
     column = int(nx // 3 + rng.integers(nx // 3))
@@ -47,7 +56,16 @@ def make_detector(seed: int, shape: tuple[int, int]) -> Detector:
     # From barely visible to almost saturated in a science exposure, equally many in every decade.
     rates = 10.0 ** rng.uniform(0.3, 2.7, n_hot)
     hot = tuple((x, y, round(float(rate), 3)) for (x, y), rate in zip(pixels[:n_hot], rates, strict=True))
-    return Detector(seed, (ny, nx), hot_pixels=hot, dead_pixels=tuple(pixels[n_hot:]), bad_columns=(column,))
+    bad_overscan = (int(rng.integers(overscan)),) if overscan >= _FEW_COLUMNS else ()
+    return Detector(
+        seed,
+        (ny, nx),
+        hot_pixels=hot,
+        dead_pixels=tuple(pixels[n_hot:]),
+        bad_columns=(column,),
+        overscan=overscan,
+        bad_overscan=bad_overscan,
+    )
 
 
 def bias_structure(detector: Detector) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.demo.detector import (
+    BAD_OVERSCAN,
     MAXIMUM,
     OVERSCAN,
     Detector,
@@ -27,6 +28,10 @@ _SMALLEST = 128  # pixels; a smaller detector has no room for the stars
 _STAR_SPACING = 30.0  # pixels between stars, so that the sky around each is empty
 _MARGIN = 26.0  # pixels between a star and the edge, more than the largest dither and an aperture
 _SKY = {"V": 420.0, "R": 900.0}  # e- per pixel in one science exposure
+_TRANSPARENCY = (0.55, 1.0)  # of a science frame
+_SEEING = 1.4  # the worst FWHM over the best
+_GRADIENT = 0.08  # greatest change of the sky across the frame, relative to its level
+_ROTATION = 0.4  # degrees, greatest
 _EXPTIME = {"bias": 0.0, "flat": 4.0, "science": 180.0}  # s
 
 
@@ -38,11 +43,14 @@ def simulate_night(
     filters: tuple[str, ...] = ("V", "R"),
     counts: tuple[int, int, int, int] = (9, 5, 5, 5),
     fwhm: float = 3.2,
+    steady: bool = False,
+    overscan: int = OVERSCAN,
 ) -> Truth:
     """Write the raw frames of a simulated night, and `truth.json` beside them.
 
     Every raw pixel is round(bias + noise(dark + response x light + cosmic rays)), clipped at 65535 ADU;
-    photon and read noise come from `ccdfx.ccd_noise`. The same arguments give the same bytes.
+    photon and read noise come from `ccdfx.ccd_noise`. From one science frame to the next transparency,
+    seeing, rotation and the gradient of the sky vary. The same arguments give the same bytes.
 
     Parameters
     ----------
@@ -51,14 +59,19 @@ def simulate_night(
     seed : int
         Seed of all random numbers, at least 0.
     shape : (int, int)
-        Rows and columns of the data section, at least 128 each; 32 overscan columns are added.
+        Rows and columns of the data section, at least 128 each.
     filters : tuple of str
         Names among "V" and "R".
     counts : (int, int, int, int)
         Numbers of bias frames, of dark frames (as many for the flats as for the science frames), of flats
         per filter, and of science frames per filter.
     fwhm : float
-        Width of the Gaussian star images in pixels.
+        Width of the Gaussian star images in the best seeing, in pixels.
+    steady : bool
+        Whether transparency, seeing and rotation of the science frames stay the same and the sky is flat.
+    overscan : int
+        Number of overscan columns to the right of the data section; of eight or more one is bad. With 0 the
+        bias level is in the bias frames alone.
 
     Returns
     -------
@@ -72,32 +85,41 @@ def simulate_night(
         One of the files exists.
     """
     _check(seed, shape, filters, counts)
+    whole("overscan", overscan, least=0, remedy="give a number of columns")
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels")
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
-    detector = make_detector(int(seed), (int(shape[0]), int(shape[1])))
-    truth = _plan_night(detector, filters, counts, fwhm)
+    detector = make_detector(int(seed), (int(shape[0]), int(shape[1])), int(overscan))
+    truth = _plan_night(detector, filters, counts, fwhm, steady)
     _write_frames(truth, target)
     write_truth(truth, target / "truth.json")
     return truth
 
 
-def light(truth: Truth, band: str, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
-    """Return the electrons per pixel of the stars alone, shifted by (dx, dy), for a uniform response.
+def light(truth: Truth, frame: TrueFrame, at: TrueFrame | None = None) -> np.ndarray:
+    """Return the electrons per pixel of the stars alone in a frame, for a uniform response.
 
-    The integral of a Gaussian over a pixel is exact: the product of two differences of error functions.
+    With `at`, they lie where they are in that frame. The integral of a Gaussian over a pixel is exact: the
+    product of two differences of error functions.
     """
     ny, nx = truth.shape
     scene = np.zeros((ny, nx))
-    scale = truth.fwhm / math.sqrt(8 * math.log(2)) * math.sqrt(2)
+    scale = frame.fwhm / math.sqrt(8 * math.log(2)) * math.sqrt(2)
     reach = math.ceil(6 * scale)
-    for star in truth.stars:
-        flux = star.flux[truth.filters.index(band)]
-        (x0, along_x), (y0, along_y) = (
-            _line(centre, scale, reach, length) for centre, length in ((star.x + dx, nx), (star.y + dy, ny))
-        )
+    band = truth.filters.index(str(frame.filter))
+    places = truth.places(at or frame)
+    for star, (x, y) in zip(truth.stars, places.tolist(), strict=True):
+        (x0, along_x), (y0, along_y) = _line(x, scale, reach, nx), _line(y, scale, reach, ny)
+        flux = frame.transparency * star.flux[band]
         scene[y0 : y0 + along_y.size, x0 : x0 + along_x.size] += flux * np.outer(along_y, along_x)
     return scene
+
+
+def sky(truth: Truth, frame: TrueFrame) -> np.ndarray:
+    """Return the electrons per pixel of the sky or the lamp in a frame, for a uniform response."""
+    ny, nx = truth.shape
+    x, y = np.arange(nx)[None, :] / (nx - 1) - 0.5, np.arange(ny)[:, None] / (ny - 1) - 0.5
+    return frame.level * (1 + frame.gradient[0] * x + frame.gradient[1] * y)
 
 
 def _line(centre: float, scale: float, reach: int, length: int) -> tuple[int, np.ndarray]:
@@ -112,9 +134,9 @@ def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
     """Return the expected electrons in the data section of a raw frame, with cosmic rays, without noise."""
     signal = dark_rate(truth.detector) * frame.exptime
     if frame.filter is not None:
-        scene = np.full(truth.shape, frame.level)
+        scene = sky(truth, frame)
         if frame.kind == "science":
-            scene += light(truth, frame.filter, frame.dx, frame.dy)
+            scene += light(truth, frame)
         signal += scene * flat_field(truth.detector, frame.filter)
     for x, y, charge in frame.cosmic_rays:
         signal[y, x] += charge
@@ -146,7 +168,9 @@ def _check(seed: Any, shape: Any, filters: Any, counts: Any) -> None:
         )
 
 
-def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int, ...], fwhm: float) -> Truth:
+def _plan_night(
+    detector: Detector, filters: tuple[str, ...], counts: tuple[int, ...], fwhm: float, steady: bool
+) -> Truth:
     """Draw all frames and stars of the night; noise is added when the frames are written."""
     n_bias, n_dark, n_flat, n_science = counts
     wanted: list[tuple[str, str | None, float]] = [("bias", None, 0.0)] * n_bias
@@ -171,10 +195,23 @@ def _plan_night(detector: Detector, filters: tuple[str, ...], counts: tuple[int,
                 dx=dx,
                 dy=dy,
                 cosmic_rays=tuple((x, y, round(charge, 1)) for (x, y), charge in sorted(rays.items())),
+                **(_conditions(stream(detector.seed, 8, number), fwhm, steady) if kind == "science" else {}),
             )
         )
     stars = _stars(detector, len(filters))
     return Truth(detector.seed, detector.shape, tuple(filters), fwhm, detector, stars, tuple(frames))
+
+
+def _conditions(rng: np.random.Generator, fwhm: float, steady: bool) -> dict[str, Any]:
+    """Draw transparency, seeing, rotation and sky gradient of one science frame."""
+    if steady:
+        return {"fwhm": fwhm}
+    return {
+        "transparency": round(float(rng.uniform(*_TRANSPARENCY)), 3),
+        "fwhm": round(float(fwhm * rng.uniform(1.0, _SEEING)), 3),
+        "rotation": round(float(rng.uniform(-_ROTATION, _ROTATION)), 3),
+        "gradient": tuple(np.round(rng.uniform(-_GRADIENT, _GRADIENT, 2), 3).tolist()),
+    }
 
 
 def _level(kind: str, band: str | None, rng: np.random.Generator) -> float:
@@ -215,12 +252,13 @@ def _write_frames(truth: Truth, target: Path) -> None:
     structure = bias_structure(detector)
     ny, nx = detector.shape
     for number, frame in enumerate(truth.frames):
-        signal = np.zeros((ny, nx + OVERSCAN))
+        signal = np.zeros((ny, nx + detector.overscan))
         signal[:, :nx] = electrons(truth, frame) / detector.gain
         rng = stream(detector.seed, 7, number)
         raw = np.array(add_noise(Image(signal), model=model, rng=rng).array, dtype=np.float64)
         raw += detector.bias_level + _drift(ny, rng)[:, None]
         raw[:, :nx] += structure
+        raw[:, [nx + column for column in detector.bad_overscan]] += BAD_OVERSCAN
         raw[:, list(detector.bad_columns)] = MAXIMUM
         pixels = np.rint(np.clip(raw, 0, MAXIMUM)).astype(np.uint16)
         write(Image(pixels, header=Header(raw_cards(truth, frame, number))), target / frame.file)

@@ -9,11 +9,11 @@ import numpy as np
 
 from ccdfx.demo.checks import Check, Reduced, combined, percent, reference_frame
 from ccdfx.demo.detector import MAXIMUM
-from ccdfx.demo.simulate import electrons, light
+from ccdfx.demo.simulate import electrons, light, sky
 from ccdfx.demo.truth import TrueFrame
 
-APERTURE = 6.0  # pixels; contains all but 1e-5 of the light of these stars
-ANNULUS = (11.0, 18.0)  # pixels
+APERTURE = 8.0  # pixels; contains all but 1e-3 of the light of these stars in the worst seeing
+ANNULUS = (12.0, 19.0)  # pixels
 _FALSE_ALARM = 1e-5  # probability that a correct reduction fails a statistical test
 _STRONG = 10.0  # standard deviations of the sky above which a cosmic ray must be found
 _OUTSHINES = 0.5  # least ratio of a cosmic ray to a star at its pixel: stars vary from frame to frame
@@ -67,9 +67,9 @@ def photometry(
 
     scale = night.per_electron(image)
     stars = night.truth.stars
-    positions = np.array([(star.x + frame.dx, star.y + frame.dy) for star in stars])
     true = np.array([star.flux[night.truth.filters.index(str(frame.filter))] for star in stars])
-    table = aperture_photometry(image, positions, radius=APERTURE, annulus=ANNULUS)
+    true *= frame.transparency
+    table = aperture_photometry(image, night.truth.places(frame), radius=APERTURE, annulus=ANNULUS)
     usable = (table["flags"] == 0) & np.isfinite(table["flux"]) & ~_spoilt(night, sources)
     return table["flux"][usable] / scale, true[usable], table["variance"][usable] / scale**2
 
@@ -85,8 +85,8 @@ def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
             for x, y, _ in frame.cosmic_rays:
                 bad[y, x] = True
         ys, xs = np.nonzero(bad)
-        for number, star in enumerate(night.truth.stars):
-            distance = np.hypot(xs - star.x - frame.dx, ys - star.y - frame.dy)
+        for number, (x, y) in enumerate(night.truth.places(frame)):
+            distance = np.hypot(xs - x, ys - y)
             spoilt[number] |= bool(distance.size) and bool(distance.min() < APERTURE + 1)
     return spoilt
 
@@ -115,7 +115,7 @@ def check_cosmic_rays(night: Reduced) -> Iterator[Check]:
     for band in night.truth.filters:
         clean, struck, rejected, total = [], 0, 0, 0
         for product in combined(night, band):
-            gone, count = _struck(night, product, band)
+            gone, count = _struck(night, product)
             clean.append(gone)
             struck += count
             rejected += int(product["rejected"])
@@ -141,18 +141,35 @@ def _share(rejected: int, struck: int) -> float:
     return 100.0 * min(1.0, rejected / struck) if struck else 100.0
 
 
-def _shared(
-    night: Reduced, frames: list[TrueFrame], reference: TrueFrame
-) -> tuple[float, float, float, float]:
-    """Return columns and rows (first, end, first, end) covered by all frames, in pixels of the reference."""
+def _expected(night: Reduced, frames: list[TrueFrame], reference: TrueFrame) -> np.ndarray:
+    """Return the combined image without cosmic rays, in e- per pixel of the reference frame.
+
+    Every frame is brought to the sky level and the transparency of the reference, with the weight
+    (transparency / noise)^2. The gradients of their skies stay, as do their different widths.
+    """
+    scales = np.array([frame.transparency / reference.transparency for frame in frames])
+    noises = np.array([night.noise(frame) for frame in frames])
+    weights = (scales / noises) ** 2 / np.sum((scales / noises) ** 2)
+    scene = np.full(night.truth.shape, reference.level)
+    for frame, scale, weight in zip(frames, scales, weights, strict=True):
+        own = sky(night.truth, frame) - frame.level + light(night.truth, frame, at=reference)
+        scene += weight / scale * own
+    return scene
+
+
+def _seen_by_all(
+    night: Reduced, frames: list[TrueFrame], places: np.ndarray, edge: float = 3.0
+) -> np.ndarray:
+    """Return which positions as the stars have them lie in all frames, `edge` pixels inside."""
     ny, nx = night.truth.shape
-    dx = [reference.dx - frame.dx for frame in frames]
-    dy = [reference.dy - frame.dy for frame in frames]
-    edge = 3.0  # pixels: the resampling kernel extends beyond the edge
-    return max(dx) + edge, nx + min(dx) - edge, max(dy) + edge, ny + min(dy) - edge
+    seen = np.ones(len(places), bool)
+    for frame in frames:
+        here = frame.from_field(places, night.truth.shape)
+        seen &= ((here >= edge) & (here <= np.array([nx, ny]) - 1 - edge)).all(axis=1)
+    return seen
 
 
-def _struck(night: Reduced, product: Mapping[str, Any], band: str) -> tuple[np.ndarray, int]:
+def _struck(night: Reduced, product: Mapping[str, Any]) -> tuple[np.ndarray, int]:
     """Check the pixels in and around strong cosmic rays against the true sky, and count the strong hits.
 
     Only the area covered by all frames is used: where few overlap, a cosmic ray cannot be recognised.
@@ -160,22 +177,26 @@ def _struck(night: Reduced, product: Mapping[str, Any], band: str) -> tuple[np.n
     image = night.image(product)
     reference = reference_frame(night, product)
     frames = [night.raw_of(shift["source"]) for shift in product["shifts"]]
-    stars = light(night.truth, band, reference.dx, reference.dy)
+    expected = _expected(night, frames, reference)
+    stars = expected - reference.level
     noise = night.noise(reference)
-    left, right, bottom, top = _shared(night, frames, reference)
     struck = set()
     for frame in frames:
-        for x, y, charge in frame.cosmic_rays:
-            column, row = round(x - frame.dx + reference.dx), round(y - frame.dy + reference.dy)
-            if not (left <= column < right and bottom <= row < top):
-                continue
-            if charge > _STRONG * noise + _OUTSHINES * stars[row, column]:
-                struck.add((row, column))
+        if not frame.cosmic_rays:
+            continue
+        x, y, charge = np.array(frame.cosmic_rays).T
+        field = frame.to_field(np.column_stack([x, y]), night.truth.shape)
+        column, row = np.rint(reference.from_field(field, night.truth.shape)).astype(int).T
+        seen = _seen_by_all(night, frames, field)
+        for i in np.flatnonzero(seen):
+            if charge[i] > _STRONG * noise + _OUTSHINES * stars[row[i], column[i]]:
+                struck.add((int(row[i]), int(column[i])))
     # Resampling spreads a track over its neighbours.
     near = {(row + j, column + i) for row, column in struck for j in (-1, 0, 1) for i in (-1, 0, 1)}
     at = tuple(np.array(sorted(near), dtype=int).reshape(-1, 2).T)
-    error = np.abs(image.array / night.per_electron(image) - reference.level - stars)[at]
+    error = np.abs(image.array / night.per_electron(image) - expected)[at]
     # Noise is higher where one frame is rejected, and under a star because of the light of the star.
-    limit = 5.0 * np.sqrt((noise**2 + stars[at]) / max(1, len(frames) - 1)) + 0.01 * stars[at]
+    light_there = np.maximum(stars[at], 0)
+    limit = 5.0 * np.sqrt((noise**2 + light_there) / max(1, len(frames) - 1)) + 0.02 * light_there
     usable = image.good[at]
     return (error < limit)[usable], len(struck)

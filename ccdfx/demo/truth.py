@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ccdfx.demo.detector import MAXIMUM, OVERSCAN, Detector
+import numpy as np
+
+from ccdfx.demo.detector import MAXIMUM, Detector
 from ccdfx.errors import ArgumentError, FormatError
 
 
@@ -23,9 +26,13 @@ class Star:
 
 @dataclass(frozen=True)
 class TrueFrame:
-    """One raw frame: its contents, the shift (dx, dy) of its stars from the reference, and its cosmic rays.
+    """One raw frame: its contents, where its stars lie, the state of the sky, and its cosmic rays.
 
-    `level` is the mean signal of the sky or the lamp in e- per pixel, `cosmic_rays` are (x, y, e-).
+    `level` is the signal of the sky or the lamp in the middle of the frame, in e- per pixel; `cosmic_rays` are
+    (x, y, e-). The stars are turned about the middle of the frame by `rotation`, in degrees from x towards y,
+    and moved by (dx, dy) pixels. `transparency` is the fraction of their light that arrives, `fwhm` the width
+    of their images in pixels, `gradient` the change of the sky across the frame in x and y, relative to
+    `level`.
     """
 
     file: str
@@ -36,11 +43,33 @@ class TrueFrame:
     dx: float
     dy: float
     cosmic_rays: tuple[tuple[int, int, float], ...]
+    rotation: float = 0.0
+    transparency: float = 1.0
+    fwhm: float = 0.0
+    gradient: tuple[float, float] = (0.0, 0.0)
+
+    def from_field(self, places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Convert positions (n, 2) of x, y as the stars have them to pixels of this frame."""
+        middle = 0.5 * (np.array(shape[::-1]) - 1)
+        return (np.reshape(places, (-1, 2)) - middle) @ self._turn + middle + (self.dx, self.dy)
+
+    def to_field(self, places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Convert pixels (n, 2) of x, y of this frame to positions as the stars have them."""
+        middle = 0.5 * (np.array(shape[::-1]) - 1)
+        return (np.reshape(places, (-1, 2)) - (self.dx, self.dy) - middle) @ self._turn.T + middle
+
+    @property
+    def _turn(self) -> np.ndarray:
+        cosine, sine = math.cos(math.radians(self.rotation)), math.sin(math.radians(self.rotation))
+        return np.array([[cosine, sine], [-sine, cosine]])
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything from which a simulated night was made; `read_truth` reads it from truth.json."""
+    """Everything from which a simulated night was made; `read_truth` reads it from truth.json.
+
+    `fwhm` is the width of the star images in the best seeing, in pixels.
+    """
 
     seed: int
     shape: tuple[int, int]
@@ -49,6 +78,10 @@ class Truth:
     detector: Detector
     stars: tuple[Star, ...]
     frames: tuple[TrueFrame, ...]
+
+    def places(self, frame: TrueFrame) -> np.ndarray:
+        """Return the pixels (n, 2) of x, y at which the stars lie in a frame."""
+        return frame.from_field(np.array([(star.x, star.y) for star in self.stars]), self.shape)
 
     def frame(self, file: str) -> TrueFrame:
         """Return the frame with this file name; the directory of a path is ignored."""
@@ -129,7 +162,8 @@ def raw_cards(truth: Truth, frame: TrueFrame, number: int) -> Iterator[tuple[str
     yield "RDNOISE", truth.detector.readnoise, "[e-] read noise"
     yield "SATURATE", MAXIMUM, "[ADU] greatest number of the converter"
     yield "CCDSUM", "1 1", "binning in x and y"
-    yield "BIASSEC", f"[{nx + 1}:{nx + OVERSCAN},1:{ny}]", "overscan section"
+    if truth.detector.overscan:
+        yield "BIASSEC", f"[{nx + 1}:{nx + truth.detector.overscan},1:{ny}]", "overscan section"
     yield "TRIMSEC", f"[1:{nx},1:{ny}]", "part of the frame to keep"
     yield "DATASEC", f"[1:{nx},1:{ny}]", "part of the frame with light"
     if frame.kind == "science":
@@ -137,7 +171,7 @@ def raw_cards(truth: Truth, frame: TrueFrame, number: int) -> Iterator[tuple[str
 
 
 def _wcs_cards(truth: Truth, frame: TrueFrame) -> Iterator[tuple[str, Any, str]]:
-    """Yield the WCS cards of a tangential projection, north up and east left, that moves with the dither."""
+    """Yield the WCS cards of a tangential projection, north up and east left, that moves with the stars."""
     ny, nx = truth.shape
     yield "AIRMASS", 1.18, "at the middle of the exposure"
     yield "CTYPE1", "RA---TAN", "right ascension, tangential"
@@ -146,8 +180,10 @@ def _wcs_cards(truth: Truth, frame: TrueFrame) -> Iterator[tuple[str, Any, str]]
     yield "CRVAL2", _DEC, "[deg] declination at CRPIX"
     yield "CRPIX1", round(0.5 * (nx + 1) + frame.dx, 3), "pixel of CRVAL"
     yield "CRPIX2", round(0.5 * (ny + 1) + frame.dy, 3), "pixel of CRVAL"
-    yield "CD1_1", -PIXEL_SCALE / 3600.0, "[deg/pixel]"
-    yield "CD1_2", 0.0, "[deg/pixel]"
-    yield "CD2_1", 0.0, "[deg/pixel]"
-    yield "CD2_2", PIXEL_SCALE / 3600.0, "[deg/pixel]"
+    cosine, sine = math.cos(math.radians(frame.rotation)), math.sin(math.radians(frame.rotation))
+    scale = PIXEL_SCALE / 3600.0
+    yield "CD1_1", -scale * cosine, "[deg/pixel]"
+    yield "CD1_2", -scale * sine, "[deg/pixel]"
+    yield "CD2_1", -scale * sine, "[deg/pixel]"
+    yield "CD2_2", scale * cosine, "[deg/pixel]"
     yield "RADESYS", "ICRS", "frame of the coordinates"

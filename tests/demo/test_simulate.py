@@ -11,8 +11,8 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from ccdfx.demo.detector import MAXIMUM, OVERSCAN, bias_structure, dark_rate, flat_field, stream
-from ccdfx.demo.simulate import electrons, light, simulate_night
+from ccdfx.demo.detector import BAD_OVERSCAN, MAXIMUM, OVERSCAN, bias_structure, dark_rate, flat_field, stream
+from ccdfx.demo.simulate import electrons, light, simulate_night, sky
 from ccdfx.demo.truth import read_truth
 from ccdfx.errors import ArgumentError, CcdfxError, FormatError, OutputExistsError
 
@@ -100,15 +100,60 @@ def test_frames_are_what_the_headers_say(night):
 
 def test_stars_stay_in_the_sky_whatever_the_dither(night):
     directory, truth = night
-    star = truth.stars[0]
     places = []
     for frame in truth.frames:
         if frame.kind == "science":
             wcs = WCS(fits.getheader(directory / frame.file))
-            assert wcs.pixel_scale_matrix[1, 1] * 3600 == pytest.approx(0.4)
-            places.append(wcs.wcs_pix2world([[star.x + frame.dx, star.y + frame.dy]], 0)[0])
-    assert np.ptp(places, axis=0) * 3600 == pytest.approx([0, 0], abs=1e-6)
+            assert np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600 == pytest.approx(0.4)
+            places.append(wcs.wcs_pix2world(truth.places(frame)[:3], 0))
+    # The position of CRPIX is written to 0.001 pixels.
+    assert np.ptp(places, axis=0) * 3600 == pytest.approx(np.zeros((3, 2)), abs=1e-3)
     assert len({(frame.dx, frame.dy) for frame in truth.frames}) > 5
+    assert len({frame.rotation for frame in truth.frames}) > 5
+
+
+@pytest.mark.quick
+def test_pixels_and_field_convert_to_each_other(night):
+    _, truth = night
+    frame = replace(truth.frames[-1], rotation=90.0, dx=2.0, dy=-3.0)
+    middle = (np.array(SHAPE[::-1]) - 1) / 2
+    assert frame.from_field(np.add(middle, (10, 0)), SHAPE)[0] == pytest.approx(np.add(middle, (2, 7)))
+    places = truth.places(frame)
+    assert frame.to_field(places, SHAPE) == pytest.approx(np.array([(s.x, s.y) for s in truth.stars]))
+
+
+def test_a_steady_night_does_not_vary(tmp_path):
+    truth = simulate_night(tmp_path, shape=(128, 128), filters=("R",), counts=(1, 0, 1, 3), steady=True)
+    frames = [frame for frame in truth.frames if frame.kind == "science"]
+    assert {(f.transparency, f.fwhm, f.rotation, f.gradient) for f in frames} == {(1.0, 3.2, 0.0, (0.0, 0.0))}
+
+
+def test_the_sky_varies_within_its_limits(night):
+    _, truth = night
+    frames = [frame for frame in truth.frames if frame.kind == "science"]
+    assert len({frame.transparency for frame in frames}) == len(frames)
+    assert all(0.5 < frame.transparency < 1 and 3.2 <= frame.fwhm < 4.5 for frame in frames)
+    frame = replace(frames[0], level=100.0, gradient=(0.1, -0.04))
+    level = sky(truth, frame)
+    assert np.mean(level) == pytest.approx(100.0)
+    assert level[0, -1] - level[0, 0] == pytest.approx(10.0)
+    assert level[-1, 0] - level[0, 0] == pytest.approx(-4.0)
+
+
+def test_a_camera_without_overscan_has_none(tmp_path):
+    truth = simulate_night(tmp_path, shape=(128, 140), counts=(1, 0, 0, 0), overscan=0)
+    header = fits.getheader(tmp_path / truth.frames[0].file)
+    assert (header["NAXIS1"], "BIASSEC" in header) == (140, False)
+    assert np.median(pixels(tmp_path, truth.frames[0])) == pytest.approx(truth.detector.bias_level, abs=3)
+
+
+def test_a_bad_overscan_column_reads_low(night):
+    directory, truth = night
+    (bad,) = truth.detector.bad_overscan
+    overscan = stack(directory, truth.frames[:9])[:, :, SHAPE[1] :]
+    excess = np.median(overscan, axis=(0, 1)) - np.median(overscan)
+    assert excess[bad] == pytest.approx(BAD_OVERSCAN, abs=3)
+    assert np.abs(np.delete(excess, bad)).max() < 2
 
 
 def test_dithers_are_not_whole_pixels(night):
@@ -127,6 +172,7 @@ def test_bias_frames_have_the_level_structure_and_read_noise(night):
     good[:, list(detector.bad_columns)] = False
     data, overscan = frames[:, :, : SHAPE[1]], frames[:, :, SHAPE[1] :]
     noise = np.hypot(detector.readnoise / detector.gain, 12**-0.5)
+    overscan = np.delete(overscan, detector.bad_overscan, axis=2)
     corrected = data - overscan.mean(axis=2, keepdims=True)
     assert np.median(overscan) == pytest.approx(detector.bias_level, abs=2)
     error = (corrected.mean(axis=0) - bias_structure(detector))[good]
@@ -213,24 +259,26 @@ def test_saturation_and_the_bad_column(night):
 def test_starlight_is_exact(night):
     _, truth = night
     one = replace(truth, stars=(replace(truth.stars[5], flux=(1000.0, 500.0)),))
-    scene = light(one, "V", 0.3, -0.4)
-    assert scene.sum() == pytest.approx(1000, rel=1e-6)
-    assert light(one, "R").sum() == pytest.approx(500, rel=1e-6)
+    frame = replace(truth.frames[-1], filter="V", dx=0.3, dy=-0.4, rotation=0.0, transparency=0.7, fwhm=3.2)
+    scene = light(one, frame)
+    assert scene.sum() == pytest.approx(700, rel=1e-6)
+    assert light(one, replace(frame, filter="R")).sum() == pytest.approx(350, rel=1e-6)
     y, x = np.indices(SHAPE)
-    assert (scene * x).sum() / 1000 == pytest.approx(one.stars[0].x + 0.3, abs=1e-4)
-    assert (scene * y).sum() / 1000 == pytest.approx(one.stars[0].y - 0.4, abs=1e-4)
-    width2 = (scene * (x - one.stars[0].x - 0.3) ** 2).sum() / 1000
+    assert (scene * x).sum() / 700 == pytest.approx(one.stars[0].x + 0.3, abs=1e-4)
+    assert (scene * y).sum() / 700 == pytest.approx(one.stars[0].y - 0.4, abs=1e-4)
+    width2 = (scene * (x - one.stars[0].x - 0.3) ** 2).sum() / 700
     # A pixel widens what it integrates by a twelfth of a square pixel.
-    assert np.sqrt((width2 - 1 / 12) * 8 * np.log(2)) == pytest.approx(truth.fwhm, rel=1e-3)
+    assert np.sqrt((width2 - 1 / 12) * 8 * np.log(2)) == pytest.approx(3.2, rel=1e-3)
 
 
 def test_light_of_a_star_at_and_off_the_edge_is_cut(night):
     _, truth = night
     one = replace(truth, stars=(replace(truth.stars[5], x=0.0, y=40.0, flux=(1000.0, 1.0)),))
-    half = light(one, "V").sum()
+    frame = replace(truth.frames[-1], filter="V", dx=0.0, dy=0.0, rotation=0.0, transparency=1.0, fwhm=3.2)
+    half = light(one, frame).sum()
     assert 500 < half < 700  # all of pixel 0 is inside
-    assert light(one, "V", dx=-500.0).sum() == 0
-    assert light(one, "V", dy=500.0).sum() == 0
+    assert light(one, replace(frame, dx=-500.0)).sum() == 0
+    assert light(one, frame, at=replace(frame, dy=500.0)).sum() == 0
 
 
 def test_stars_are_apart_and_inside(night):
