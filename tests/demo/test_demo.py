@@ -101,6 +101,10 @@ def dithers(truth, by):
     return replace(truth, frames=tuple(replace(f, dx=f.dx + by) if f.dx else f for f in truth.frames))
 
 
+def rotations(truth, factor):
+    return replace(truth, frames=tuple(replace(f, rotation=factor * f.rotation) for f in truth.frames))
+
+
 def levels(truth, kind, factor):
     return replace(
         truth,
@@ -117,7 +121,8 @@ PERTURBED = {
     "flat R, error over 32 pixels rms": lambda t: detector(t, seed=t.seed + 1),
     "stars V, mean error": lambda t: fluxes(t, 1.01),
     "stars R, mean error when combined": lambda t: fluxes(t, 1.01),
-    "shifts V, greatest error": lambda t: dithers(t, 0.1),
+    "alignment V, greatest error": lambda t: dithers(t, 0.2),
+    "rotation R, greatest error": lambda t: rotations(t, 1.1),
     "bad column flagged": lambda t: detector(t, bad_columns=(5,)),
     "dead pixels flagged": lambda t: detector(t, dead_pixels=((30, 40),)),
 }
