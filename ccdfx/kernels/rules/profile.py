@@ -15,19 +15,20 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.rules.centers import MAD_TO_SIGMA
+from ccdfx.kernels.rules.clipping import P_HIGH, P_LOW
 from ccdfx.kernels.rules.noise import detector_variance
 from ccdfx.kernels.stack.gather import gather
 from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT, MISSING
 from ccdfx.kernels.stack.weighted_sums import read_variances
 
-P_LOW, P_HIGH, P_LIMIT, P_AMPLITUDE, P_LEVEL, P_SCATTER, P_EXPECTED = range(7)
+P_LIMIT, P_AMPLITUDE, P_LEVEL, P_SCATTER, P_EXPECTED = range(2, 7)
 BLOCK = 254
 DOUBTFUL = 8
-# How much larger than in neighbours an excess may be, and by which fraction of the range of the estimate there.
-OF_EXCESS, OF_RISE = 1.1, 0.25
-FEW = 3  # so few values may have a false median where two of them are hit
+# How much a value may deviate, in what its neighbours show; chosen by simulation of profiles of a FWHM of 1.8 to 4 pixels.
+OF_CORE, OF_EXCESS, OF_DEVIATION, OF_RANGE, MOST_OF_RANGE = 5.0, 1.1, 2.0, 0.05, 0.25
+FEW_VALUES = 3  # so few values may have a false median where two of them are hit
 ABOVE = 25.0  # squared sigmas of the estimate above the sky, from which on the scatter of the values is used
-MAD_TO_SIGMA = 1.4826
 
 
 @kernel
@@ -89,14 +90,14 @@ def settle(frames, factors, noise, numbers, center, count, measured, settled):
             y, x = i // nx, i % nx
             n = count[y, x]
             settled[y, x] = center[y, x] if n > 0 else np.nan
-            few |= (n > 1) & (n <= FEW)
+            few |= (n > 1) & (n <= FEW_VALUES)
         if not few or numbers[P_LIMIT] == 0:
             continue
         gather(frames, factors, start, values, width)
         _variances(frames, factors, noise, start, width, flat[start : start + width], variances, own)
         for i in range(width):
             y, x = (start + i) // nx, (start + i) % nx
-            if count[y, x] < 2 or count[y, x] > FEW:
+            if count[y, x] < 2 or count[y, x] > FEW_VALUES:
                 continue
             lowest, highest = np.inf, -np.inf
             for v in range(max(y - 1, 0), min(y + 2, ny)):
@@ -167,42 +168,44 @@ def _raise_to_scatter(values, variances, center, i):
 
 
 @kernel
-def _shown_by_three(ring, j, center, y, x, first, sign):
-    """Return how much of the excess of a value of frame j over the estimate three of its neighbours have.
+def _shown_around(ring, j, center, y, x, first, sign, height, change, noise):
+    """Return how much a value of frame j may differ from the estimate, as its neighbours in the frame show.
 
-    It is the third largest of theirs, of the same sign; infinite where there are fewer than three.
+    At the core of a star it is 5 times the second largest of their deviations. It is a core where the estimate is above
+    most of those around, but for noise, and its height above the sky not less than its change. Elsewhere it is 1.1
+    times the third largest of their deviations of the same sign, and what may be narrower than a pixel: a quarter of
+    the range of the estimate in 3 x 3 pixels, but at most twice the second largest of their deviations and a
+    twentieth of that range. Infinite where there are fewer than three.
     """
     ny, nx = center.shape
-    a = b = c = -np.inf
+    a = b = c = -np.inf  # the largest deviations of the same sign
+    one = two = 0.0  # the largest deviations
+    higher, lowest, highest = 0, np.inf, -np.inf
     for v in range(max(y - 1, 0), min(y + 2, ny)):
         for u in range(max(x - 1, 0), min(x + 2, nx)):
-            value = np.float64(ring[v % 3, j, u - first])
+            here, value = np.float64(center[v, u]), np.float64(ring[v % 3, j, u - first])
+            higher += here > center[y, x] + 3.0 * noise
+            lowest, highest = here if here < lowest else lowest, here if here > highest else highest
             if (v != y or u != x) and value < np.inf:
-                d = sign * (value - np.float64(center[v, u]))
+                d = sign * (value - here)
                 if d > a:
                     a, b, c = d, a, b
                 elif d > b:
                     b, c = d, b
                 elif d > c:
                     c = d
-    return max(c, 0.0) if c > -np.inf else np.inf
-
-
-@kernel
-def _rise_around(center, y, x, height, change, noise):
-    """Return the range of the estimate in the 3 x 3 pixels about one; infinite at the core of a star.
-
-    There the estimate is above most of the others, but for its noise, and its height above the sky not less than its
-    change around.
-    """
-    ny, nx = center.shape
-    higher, lowest, highest = 0, np.inf, -np.inf
-    for v in range(max(y - 1, 0), min(y + 2, ny)):
-        for u in range(max(x - 1, 0), min(x + 2, nx)):
-            c = np.float64(center[v, u])
-            higher += c > center[y, x] + 3.0 * noise
-            lowest, highest = c if c < lowest else lowest, c if c > highest else highest
-    return np.inf if higher < 3 and height >= 0.8 * change else highest - lowest
+                d = abs(d)
+                if d > one:
+                    one, two = d, one
+                elif d > two:
+                    two = d
+    if c == -np.inf:
+        return np.inf
+    if higher < 3 and height >= 0.8 * change:
+        return OF_CORE * two
+    narrow = OF_DEVIATION * two + OF_RANGE * (highest - lowest)
+    most = MOST_OF_RANGE * (highest - lowest)
+    return OF_EXCESS * max(c, 0.0) + (narrow if narrow < most else most)
 
 
 @kernel
@@ -265,9 +268,8 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
 
     A value x is rejected where (x - c)^2 > k^2 (v + s^2 + e^2) with its variance v, the limit k of its side, the estimate c,
     its variance s^2 and the allowance e^2 of `_allowances`. What only the allowance keeps is kept where its neighbours in
-    the same frame show the same, since other seeing changes these too, and a cosmic ray does not: where (x - c)^2 <=
-    k^2 (v + s^2) + (1.1 d + 0.2 r)^2, with the excess d that three of its neighbours have and the range r of c in 3 x 3
-    pixels; and at the cores of stars. A value whose variance is 0 or infinite is kept.
+    the same frame deviate as well, since other seeing changes these too, and a cosmic ray does not: where (x - c)^2 <=
+    k^2 (v + s^2) + d^2 with the d of `_shown_around`. A value whose variance is 0 or infinite is kept.
     """
     rows, kind = frames.shape[0], center.dtype
     ny, nx = center.shape
@@ -300,12 +302,9 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
                         found[i] -= DOUBTFUL
                         d = np.float64(values[j, i]) - c[i]
                         limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
-                        shown = _shown_by_three(ring, j, center, y, first + i, first, -1.0 if d < 0 else 1.0)
-                        height = np.float64(c[i]) - numbers[P_LEVEL]
-                        rise = _rise_around(
-                            center, y, first + i, height, np.float64(change[y, first + i]), np.sqrt(spread[i])
-                        )
-                        shown = OF_EXCESS * shown + OF_RISE * rise
+                        height, step = np.float64(c[i]) - numbers[P_LEVEL], np.float64(change[y, first + i])
+                        sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[i])
+                        shown = _shown_around(ring, j, center, y, first + i, first, sign, height, step, s)
                         if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
                             found[i] = KEPT
                     codes[j, y, first + i] = found[i]

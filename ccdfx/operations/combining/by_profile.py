@@ -31,10 +31,7 @@ def with_sky(job: Job, center: KernelCall) -> Job:
     profile = dataclasses.replace(profile, level=level)
     rows = arrangement.noise
     if profile.scatter:
-        rows = tuple(
-            (scale, zero, max(constant, noise**2), linear, quadratic)
-            for noise, (scale, zero, constant, linear, quadratic) in zip(_noises(values), rows, strict=True)
-        )
+        rows = tuple((1.0, 0.0, noise**2, 0.0, 0.0) for noise in _noises(values))
     return dataclasses.replace(job, arrangement=dataclasses.replace(arrangement, profile=profile, noise=rows))
 
 

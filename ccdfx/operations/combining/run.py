@@ -263,8 +263,11 @@ def _bytes_per_row(job: Job) -> int:
     # A frame that does not fill the result is copied, with flags where it is not.
     row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
     if job.two_passes:
-        row += len(job.frames) * width * (3 + 2 * job.kind.itemsize)
-        row += width * (8 + 4 * job.kind.itemsize) if job.around > job.grow else 0
+        rule = job.arrangement
+        in_python = job.average.function is not None or (rule is not None and rule.select is not None)
+        row += len(job.frames) * width * (4 + 2 * job.kind.itemsize * in_python)
+        if rule is not None and rule.profile is not None:
+            row += width * (7 + 3 * job.kind.itemsize)
     elif job.follows:
         row += len(job.frames) * width
     return row

@@ -8,7 +8,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.rejection.noise import Detector, detector_option, detector_rows
-from ccdfx.operations.rejection.rule import Arrangement, Profile, Rejection, StackFacts, checked
+from ccdfx.operations.rejection.rule import Arrangement, ProfileAllowance, Rejection, StackFacts, checked
 from ccdfx.records.checks import real
 
 REACH = 1.4  # radius, in FWHM, out to which the profiles of stars matter
@@ -43,8 +43,7 @@ def profile_clip(
     that changes by a quarter.
 
     v is computed from `gain` and `readnoise` as in `ccd_clip`, at c in the raw level of each frame; if they are not
-    given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 32 rows (of
-    frames of whole numbers at least the rounding error), and, where c lies more than 5 s above `level`, the scatter of the
+    given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 32 rows, and, where c lies more than 5 s above `level`, the scatter of the
     values of the pixel if that is larger. The frames must be scaled to one flux (`scale`) and one sky (`zero`).
 
     Compare the derivative term of AstroDrizzle (`driz_cr`), and Gruen et al. (2014, PASP 126, 158) on clipping that leaves the
@@ -113,9 +112,9 @@ def profile_clip(
     return Rejection("profile_clip", profile_clip, _arrange_profile_clip, parameters)
 
 
-def _profile(parameters: Mapping[str, Any]) -> Profile:
+def _profile(parameters: Mapping[str, Any]) -> ProfileAllowance:
     limits = parameters["low"], parameters["high"]
-    return Profile(limits, parameters["amplitude"], parameters["gradient"], parameters["level"])
+    return ProfileAllowance(limits, parameters["amplitude"], parameters["gradient"], parameters["level"])
 
 
 def _arrange_profile_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:
@@ -126,8 +125,7 @@ def _arrange_profile_clip(parameters: Mapping[str, Any], facts: StackFacts) -> A
         return Arrangement(noise=detector_rows({**parameters, "sensitivity": 0.0}, facts), profile=profile)
     if facts.variances:
         return Arrangement(variances=True, profile=profile)
-    rounding = 1 / 12 if facts.integers else 0.0
-    rows = tuple((1.0, 0.0, rounding / scale**2, 0.0, 0.0) for scale in facts.scales)
+    rows = ((1.0, 0.0, 0.0, 0.0, 0.0),) * facts.count
     return Arrangement(noise=rows, profile=replace(profile, scatter=True))
 
 

@@ -37,7 +37,7 @@ class StackFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ProfileAllowance:
     """What a rule allows for the profiles of stars, see `profile_clip`.
 
     `limits`: low and high, in sigma. `level`: that of the sky, None if it is to be measured. `scatter`: whether the
@@ -91,7 +91,7 @@ class Arrangement:
     variances: bool = False
     scatter: Callable[..., None] | None = None
     select: Callable[[Any], Any] | None = None
-    profile: Profile | None = None
+    profile: ProfileAllowance | None = None
     caution: str = ""
 
     @property
