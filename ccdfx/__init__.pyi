@@ -78,6 +78,7 @@ from ccdfx.operations.combining.average import total as total
 from ccdfx.operations.combining.combine import Stack as Stack
 from ccdfx.operations.combining.combine import combine as combine
 from ccdfx.operations.combining.combine import stack as stack
+from ccdfx.operations.combining.default_rule import default_rejection as default_rejection
 from ccdfx.operations.combining.levels import Level as Level
 from ccdfx.operations.combining.levels import exposure as exposure
 from ccdfx.operations.combining.levels import keyword as keyword
@@ -110,6 +111,8 @@ from ccdfx.operations.registration.star_match import match_stars as match_stars
 from ccdfx.operations.rejection.noise import ccd_clip as ccd_clip
 from ccdfx.operations.rejection.noise import cr_reject as cr_reject
 from ccdfx.operations.rejection.noise import variance_clip as variance_clip
+from ccdfx.operations.rejection.profile import profile_clip as profile_clip
+from ccdfx.operations.rejection.profile import profile_terms as profile_terms
 from ccdfx.operations.rejection.ranks import minmax as minmax
 from ccdfx.operations.rejection.ranks import percentile_clip as percentile_clip
 from ccdfx.operations.rejection.ranks import relative_clip as relative_clip
@@ -238,6 +241,7 @@ __all__ = [
     "cr_reject",
     "custom",
     "cutouts",
+    "default_rejection",
     "divide_flat",
     "engine",
     "exposure",
@@ -290,6 +294,8 @@ __all__ = [
     "placed",
     "poisson_noise",
     "predicted_noise",
+    "profile_clip",
+    "profile_terms",
     "read",
     "read_header",
     "read_master",
