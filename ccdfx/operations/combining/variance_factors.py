@@ -76,7 +76,10 @@ def _case(job: Job) -> _Case:
     assert rule is not None
     known = any(any(row[2:]) for row in rule.noise)
     noise = tuple((1.0, 0.0, SIGMA**2 if known else 0.0, 0.0, 0.0) for _ in rule.noise)
-    rule = dataclasses.replace(rule, noise=noise, numbers=tuple(float(number) for number in rule.numbers))
+    profile = None if rule.profile is None else dataclasses.replace(rule.profile, level=LEVEL)  # on plain sky
+    rule = dataclasses.replace(
+        rule, noise=noise, numbers=tuple(float(number) for number in rule.numbers), profile=profile
+    )
     factors = np.zeros_like(job.factors)
     factors[:, [gather.FACTOR_SCALE, gather.FACTOR_BSCALE]] = 1.0
     factors[:, gather.FACTOR_BLANK] = np.nan
