@@ -35,6 +35,7 @@ RULES = {
     "relative_clip": ccdfx.relative_clip(low=0.3, high=0.1, keep=1),
     "mad_clip mean": ccdfx.mad_clip(low=2, high=2, center="mean", iterations=2),
     **{f"{rule.name} keep": rule.configure(keep=2) for rule in REJECTIONS if "keep" in rule.parameters},
+    "profile_clip": ccdfx.profile_clip(gain=2.0, readnoise=10.0, low=2, high=2),
     "variance_clip": ccdfx.variance_clip(low=1, high=1),
     "variance_clip mean": ccdfx.variance_clip(low=1, high=1, center="mean"),
 }
@@ -42,6 +43,7 @@ COUNT_FRAMES = ("minmax", "percentile_clip")  # they drop by the number of frame
 KNOW_NOISE = (
     "ccd_clip",
     "cr_reject",
+    "profile_clip",
     "variance_clip",
     "average_sigma_clip",
     "relative_clip",
@@ -182,7 +184,7 @@ def test_a_masked_pixel_never_counts(rule, frames, data):
 @given(frames=stacks(dtypes=("u2",)), data=st.data())
 def test_a_constant_shifts_the_result_and_leaves_the_rejected_set(rule, frames, data):
     constant = data.draw(st.integers(1, 1000))
-    if rule is not None and rule.name in ("ccd_clip", "cr_reject"):
+    if rule is not None and rule.name in ("ccd_clip", "cr_reject", "profile_clip"):
         rule = rule.configure(
             gain=1e30, readnoise=1e31
         )  # its noise grows with the level, so only the constant part

@@ -98,3 +98,12 @@ def test_every_average_takes_what_the_rule_keeps():
     weighted = ccdfx.stack(stack, reject=rule, weights=[1, 2, 3, 4, 5])
     wanted = np.ma.average(values, axis=0, weights=[1, 2, 3, 4, 5]).filled(0)
     np.testing.assert_allclose(weighted.value, wanted, rtol=1e-5)
+    rng = np.random.default_rng(52)
+    noisy = [frame.replace(variance=rng.uniform(50, 90, frame.shape)) for frame in stack]
+    done = ccdfx.stack(noisy, reject=ccdfx.profile_clip(), average=ccdfx.inverse_variance_mean(), follow=True)
+    kept = np.array([(f.mask == 0) & ~done.rejected_in(n) for n, f in enumerate(noisy)])
+    weights = kept / np.array([frame.variance for frame in noisy])
+    total = weights.sum(axis=0)
+    wanted = (weights * np.array([frame.array for frame in noisy])).sum(axis=0) / np.maximum(total, 1e-9)
+    np.testing.assert_allclose(done.value, wanted, rtol=1e-5)
+    assert kept.sum() < sum(np.count_nonzero(frame.mask == 0) for frame in noisy)

@@ -12,7 +12,7 @@ import ccdfx
 SIZE, CELL = 120, 40
 GAIN, READNOISE = 1.5, 8.0
 FLUXES = np.array([4e3, 3e4, 3e5])  # faint, mid, bright
-RAYS = 0.002  # of the pixels of each frame
+RAYS = 0.001  # of the pixels of each frame
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def combined(frames, found, rule, **options):
     )
 
 
-def fluxes(image, places, radius):
-    y, x = np.mgrid[:SIZE, :SIZE]
+def fluxes(image, places, radius=10.0):
+    y, x = np.indices(image.shape)
     return np.array([image[(y - a) ** 2 + (x - b) ** 2 <= radius**2].sum() for a, b in places])
 
 
@@ -138,6 +138,7 @@ class Tally:
 
 @pytest.mark.parametrize("count", [3, 5, 10, 30])
 def test_stars_keep_their_flux_and_rays_go(count):
+    """Seeing of a factor up to 1.8 and clouds of up to 60 %, in any mix."""
     tally, rng = Tally(), np.random.default_rng([2024, count])
     cases = [(shape, mix) for shape in ("gauss", 3.5) for mix in ("any", "blunt", "sharp")]
     for shape, mix in cases if count < 30 else cases[::2]:
@@ -145,3 +146,45 @@ def test_stars_keep_their_flux_and_rays_go(count):
         amplitude, gradient = ccdfx.profile_terms(found.fwhms)
         tally.add(rng, found, ccdfx.profile_clip(amplitude=amplitude, gradient=gradient))
     tally.check()
+
+
+def test_frames_that_are_a_little_displaced():
+    tally, rng = Tally(), np.random.default_rng(2025)
+    for shape, mix in (("gauss", "any"), (3.5, "blunt"), ("gauss", "sharp"), (2.5, "any")):
+        found = night(rng, 6, shape, ratios_of(rng, 6, mix), shift=0.05)
+        amplitude, gradient = ccdfx.profile_terms(found.fwhms, shift_errors=0.05)
+        tally.add(rng, found, ccdfx.profile_clip(amplitude=amplitude, gradient=gradient))
+    tally.check()
+
+
+@pytest.mark.parametrize("kernel", ["spline", "lanczos"])
+def test_frames_that_are_resampled(kernel):
+    """Dithered frames are moved by fractions of a pixel as they are read."""
+    rng = np.random.default_rng(2026)
+    found = night(rng, 5, 3.5, ratios_of(rng, 5, "any"))
+    steps = rng.uniform(-3, 3, (5, 2)).round(2)
+    steps[0] = 0
+    frames = []
+    for number, (dx, dy) in enumerate(steps):
+        star = sum(
+            FLUXES[k % 3] * profile(3.5, found.fwhms[number], y - dy, x - dx)
+            for k, (y, x) in enumerate(found.places)
+        )
+        electrons = GAIN * (found.transparency[number] * star + found.sky[number])
+        counted = rng.poisson(electrons) + rng.normal(0, READNOISE, electrons.shape)
+        frames.append((counted / GAIN).astype("f4"))
+    frames[2][60, 60 - 18] += 4000
+    amplitude, gradient = ccdfx.profile_terms(found.fwhms, shift_errors=0.02)
+    rule = ccdfx.profile_clip(amplitude=amplitude, gradient=gradient, grow=1.5)
+    extent = ccdfx.placed(steps.tolist(), extent="intersection", kernel=kernel)
+    _, done = combined(frames, found, rule, offsets=extent)
+    _, plain = combined(frames, found, None, offsets=extent)
+    corner = np.maximum(np.rint(steps - steps[0]), 0).max(axis=0)[::-1].astype(int)
+    places = found.places - corner
+    moved = fluxes(done.value, places) - fluxes(plain.value, places)
+    assert np.abs(moved / FLUXES[np.arange(9) % 3]).max() < 0.004
+    dx, dy = np.rint(-steps[2]).astype(int)
+    near = np.s_[
+        60 - corner[0] - dy - 2 : 60 - corner[0] - dy + 3, 42 - corner[1] - dx - 2 : 42 - corner[1] - dx + 3
+    ]
+    assert plain.value[near].max() > 200 and done.value[near].max() < 100
