@@ -53,7 +53,7 @@ _HOMES = {
     "operations.registration.align": ("align", "measure_transform", "measure_transforms"),
     "operations.registration.shifts": ("Shift", "measure_shift", "measure_shifts"),
     "operations.registration.star_match": ("match_stars",),
-    "operations.rejection.rule": ("Arrangement", "Rejection", "StackFacts"),
+    "operations.rejection.rule": ("Arrangement", "ProfileAllowance", "Rejection", "StackFacts"),
     "operations.rejection.noise": ("ccd_clip", "cr_reject", "variance_clip"),
     "operations.rejection.profile": ("profile_clip", "profile_terms"),
     "operations.rejection.ranks": ("minmax", "percentile_clip", "relative_clip"),

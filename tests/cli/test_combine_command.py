@@ -322,6 +322,19 @@ def test_an_average_in_python_and_flags(run, frames: list[Path], tmp_path: Path)
     assert "combine flags=12" in ccdfx.read(tmp_path / "a.fits").header.history
 
 
+def test_the_profile_of_stars_is_an_option_of_a_rule(run, tmp_path: Path) -> None:
+    level = np.random.default_rng(3).normal(100, 5, (3, 20, 20))
+    level[1, 5, 5] += 900
+    header = {"GAIN": 1.0, "RDNOISE": 5.0}
+    paths = [ccdfx.write(ccdfx.Image(v, header), tmp_path / f"{i}.fits") for i, v in enumerate(level)]
+    rule = "profile_clip:amplitude=0.3,gradient=0.6,gain=GAIN,readnoise=RDNOISE"
+    result = run("combine", *paths, "-o", tmp_path / "o.fits", "--zero", "median", "--reject", rule)
+    assert result.exit_code == 0, result.stderr
+    done = ccdfx.read(tmp_path / "o.fits")
+    assert abs(done.array[5, 5] - 100) < 20
+    assert any("profile_clip(amplitude=0.3" in line for line in done.header.history)
+
+
 def test_flags_that_pass_to_the_result(run, tmp_path: Path) -> None:
     paths = [
         ccdfx.write(

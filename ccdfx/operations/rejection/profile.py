@@ -37,8 +37,15 @@ def profile_clip(
     of 2 or 3 values, where it contradicts all its neighbours, the value that does not. v is the variance of the value, and
     s^2 that of the median, pi / 2 n / (sum 1 / sigma_j)^2. |grad c| is the largest difference between c and the values of c
     within r = k gradient pixels, divided by r: so a value is allowed that c takes within r pixels, however steep the
-    profile is. What the noise of c adds to both terms, (2 + 2 ln m) s^2 for m pixels within r, is subtracted. Thus bright
-    stars are kept in frames of other seeing, transparency or position; on the sky the threshold is that of the noise.
+    profile is. What the noise of c adds is subtracted: s^2 from (c - level)^2, and (2 + 2 ln m) s^2, for m pixels within r,
+    from the square of the largest difference. Thus bright stars are kept in frames of other seeing, transparency or
+    position; on the sky the threshold is that of the noise.
+
+    A value that only amplitude and gradient would keep is kept if its neighbours in the same frame deviate as well, since
+    seeing and position change these too, and a cosmic ray does not. With d_i the i-th largest of abs(x - c) of the eight
+    neighbours, e that of those of its sign, and h the range of c in 3 x 3 pixels, it must be within k sqrt(v + s^2) and,
+    added in squares, 1.1 e_3 + min(0.25 h, 2 d_2 + 0.05 h), or 5 d_2 at the core of a star.
+
     `profile_terms` computes amplitude and gradient from what the frames show; the defaults cover a FWHM of 3 to 4 pixels
     that changes by a quarter.
 

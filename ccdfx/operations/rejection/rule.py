@@ -40,8 +40,23 @@ class StackFacts:
 class ProfileAllowance:
     """What a rule allows for the profiles of stars, see `profile_clip`.
 
-    `limits`: low and high, in sigma. `level`: that of the sky, None if it is to be measured. `scatter`: whether the
-    noise of the frames is to be measured.
+    Parameters
+    ----------
+    limits : (float, float)
+        Low and high, in sigma.
+    amplitude : float
+        A fraction of the height above the sky.
+    gradient : float
+        Pixels.
+    level : float, optional
+        That of the sky; None: it is measured.
+    scatter : bool
+        Whether the noise of the frames is measured.
+
+    Examples
+    --------
+    >>> ProfileAllowance((4.0, 5.0), amplitude=0.2, gradient=0.5).reach
+    2.5
     """
 
     limits: tuple[float, float]
@@ -78,9 +93,9 @@ class Arrangement:
     and its frame. `scatter`: a rule that processes each line first; `ccdfx.kernels.rules.scaled` describes
     its result. `select`: a rule in plain Python instead of the compiled one, ``select(values) -> rejected``:
     it takes a masked array (n, pixels), in which missing values are masked, and returns the bool array of
-    rejected values. `profile`: instead of a rule for each pixel, an allowance for the profiles of stars about a clean
-    estimate, with `noise` or `variances`. `caution`: the text of a CcdfxWarning, issued once per call, where the rule cannot reject
-    anything from this stack.
+    rejected values. `caution`: the text of a CcdfxWarning, issued once per call, where the rule cannot reject
+    anything from this stack. `profile`: instead of a rule for each pixel, an allowance for the profiles of stars about
+    a clean estimate, with `noise` or `variances`.
     """
 
     rule: Callable[..., None] | None = None
@@ -91,8 +106,8 @@ class Arrangement:
     variances: bool = False
     scatter: Callable[..., None] | None = None
     select: Callable[[Any], Any] | None = None
-    profile: ProfileAllowance | None = None
     caution: str = ""
+    profile: ProfileAllowance | None = None
 
     @property
     def picklable(self) -> bool:

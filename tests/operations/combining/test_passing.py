@@ -12,6 +12,7 @@ WAYS = {
     "ranked": {},
     "weighted": {"weights": [1, 2, 3, 4, 5]},
     "median": {"average": ccdfx.median(), "reject": ccdfx.minmax(low=1, high=1)},
+    "profile": {"reject": ccdfx.profile_clip(gain=1.0, readnoise=5.0)},
     "grow": {"reject": ccdfx.mad_clip(grow=1)},
     "python": {"average": lambda values: np.ma.median(values, axis=0)},
     "offsets": {"offsets": [(0, 0)] * 5},
