@@ -16,6 +16,7 @@ MOST = 0.5
 MOST_AT_REST = 0.7
 """The same where nothing moves, as blemishes do not either."""
 _FEW, _BRIGHTEST = 8, 30
+_NARROWER = 0.8
 _DEEPEST = 400
 _BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
 # Pixels: the narrowest star that differs from a block of four; the width of groups that are no star, of a
@@ -34,12 +35,16 @@ def agreement(
     """Compute which part of the brightest sources in the common area have a partner; the lesser of both lists.
 
     As many are taken from each list as make the brighter half of the shorter one, 8 to 30: the other may be
-    deeper, and of sources near the threshold some are missed.
+    deeper, and of sources near the threshold some are missed. What is narrower than the stars that agree,
+    such as blemishes that only the sharper frame lists, is not asked.
     """
     margin = reference.typical_fwhm + tolerance
     back = (reference.places - fit.offset) @ np.linalg.inv(fit.matrix).T
     moved = fit.moved(image.places)
-    common = _inside(back, shapes[1], margin), _inside(moved, shapes[0], margin)
+    common = [_inside(back, shapes[1], margin), _inside(moved, shapes[0], margin)]
+    if len(fit.pairs):
+        for inside, one, column in zip(common, (reference, image), fit.pairs.T[::-1], strict=True):
+            inside &= one.fwhm >= _NARROWER * np.median(one.fwhm[column])
     count = min(int(inside.sum()) for inside in common)
     count = min(count, max(count // 2, _FEW), _BRIGHTEST)
     if count == 0:

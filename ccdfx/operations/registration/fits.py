@@ -79,11 +79,14 @@ def grown(reference: StarList, image: StarList, start: Fit, tolerance: float, mo
     """Fit the transform to all stars that agree, weighted by their errors, and estimate its own errors."""
     there, here = reference.places[:_MOST], image.places[:_MOST]
     pairs, reach = start.pairs[:, ::-1], tolerance
-    fit = _fitted(reference, image, pairs, model, start.chance)
+    # At first all count alike, so that no bright star that is blended with a blemish decides alone.
+    alike = np.ones(len(pairs))
+    matrix, offset = fitted_transform(there[pairs[:, 0]], here[pairs[:, 1]], alike, model)
+    fit = start._replace(matrix=matrix, offset=offset)
     for _ in range(5):
         now = mutual_pairs(there, fit.moved(here), np.zeros(2), reach)
         now = now[_agreeing(reference, image, fit, now)]
-        if 2 * len(now) < FREE[model] + 4:
+        if 2 * len(now) < FREE[model] + 2:
             break
         same = len(now) == len(pairs) and bool((now == pairs).all())
         pairs, fit = now, _fitted(reference, image, now, model, start.chance)
@@ -91,7 +94,7 @@ def grown(reference: StarList, image: StarList, start: Fit, tolerance: float, mo
         reach = min(tolerance, max(4 * float(np.median(np.hypot(*gaps.T))), 0.1))
         if same:
             break
-    return fit
+    return fit if math.isfinite(fit.error) else _fitted(reference, image, pairs, model, start.chance)
 
 
 def simplest(reference: StarList, image: StarList, fit: Fit, models: tuple[str, ...]) -> Fit:
