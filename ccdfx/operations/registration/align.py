@@ -45,8 +45,9 @@ def measure_transform(
     image, reference : Image or 2-D array
         Of one unit; for "phase" also of one shape, window and binning. Flagged pixels are ignored.
     by : {"stars", "phase", "wcs"}
-        "stars": from the stars that `find_sources` finds in both, matched by `match_stars` (within 0.4 of
-        their FWHM, at least 1.5 pixels), or, if too few match, as in `measure_shift`. "phase": a shift alone,
+        "stars": from the stars that `find_sources` finds in both, matched as a shift where that is what most
+        show, or else as `match_stars` does (within 0.4 of their FWHM, at least 1.5 pixels), or, if too few
+        match, from the cross-correlation. What is believed is as in `measure_shift`. "phase": a shift alone,
         to a fraction of a pixel, from the cross-correlation of the images, cleaned of hot pixels and of all
         smooth structure, in the band of frequencies in which they have structure in common. "wcs": from the
         WCS in the headers, without using the pixels.
@@ -54,20 +55,24 @@ def measure_transform(
         For "stars", as in `match_stars`.
     name : str
         Name of `image` in error messages.
+    stars, reference_stars : tables as from `find_sources`, optional
+        The stars of `image` and of `reference`, where they were measured before; by default they are
+        measured. Used for "stars".
 
     Returns
     -------
     Transform
-        For "stars" its `pairs` are rows of ``find_sources(image)`` and ``find_sources(reference)``. For "wcs"
+        For "stars" its `pairs` are rows of the tables, or of ``find_sources(image)`` and
+        ``find_sources(reference)``. For "wcs"
         `rms` and `error` are the rms and the greatest residual of the best affine transform.
 
     Raises
     ------
     AlignmentError
-        No transform is significant against chance; or two WCS between which no affine transform is right
+        No transform is believed; or two WCS between which no affine transform is right
         within 0.25 pixels.
-    ArgumentError
-        A header without celestial WCS.
+    ArgumentError, ArgumentTypeError
+        A header without celestial WCS; tables of stars where they are not used, or without positions.
     MismatchError
         Unit, or for "phase" shape, window or binning differ.
 
@@ -113,6 +118,8 @@ def measure_transforms(
         Index of the reference; negative counts from the end.
     by, model
         As in `measure_transform`.
+    stars : sequence of tables as from `find_sources`, or None, optional
+        As in `measure_shifts`.
 
     Returns
     -------
@@ -151,7 +158,8 @@ def align(
     reference : int
         Index of the reference, which is returned unchanged.
     by : {"shift", "phase", "stars", "wcs"}
-        "shift": a shift from the stars, or from the correlation if there are too few (`measure_shifts`).
+        "shift": a shift from the stars, or from the correlation if there are too few (`measure_shifts`);
+        frames that are turned are refused.
         "phase": a shift from the correlation alone. "stars": rotation, scale, mirror and shift, where needed,
         from the stars. "wcs": from the headers. See `measure_transform` for the last three and for residuals.
     kernel : {"spline", "lanczos"}
@@ -208,6 +216,11 @@ def _transforms(
         require_same_unit(target, view.image, name)
     if by == "stars":
         return displacements(views, names, base, model)
+    for view in views:
+        if view.given is not None:
+            raise ArgumentError(
+                view.name, f'must be left out where by is "{by}"', remedy='give them with by="stars"'
+            )
     measure = _by_phase if by == "phase" else _by_wcs
     return [
         Transform(method="reference") if view is views[base] else tried(measure, view.image, target, name)

@@ -33,7 +33,8 @@ class Shift:
     dx, dy : float
         pixels.
     error : float
-        Standard error of the worse axis, in pixels, from the scatter of the averaged values.
+        Standard error per axis, in pixels, from the scatter of the averaged values, with the factor of
+        Student's distribution where they are few; never below that of the centroids.
     matched : int
         Number of stars that agree; 0 for a correlation.
     method : str
@@ -62,11 +63,13 @@ def measure_shift(
 ) -> Shift:
     """Measure the shift that brings `image` onto `reference`.
 
-    Stars are found in both; the differences of all pairs vote for a shift, which is refined by the robust
-    mean of the differences of the stars that agree. Hot pixels, bad columns and cosmic rays are not taken for
-    stars (see `find_sources`), and sources fixed to the detector cannot outvote stars that moved. If there
-    are too few stars, the images, cleaned of hot pixels and of all smooth structure, are cross-correlated.
-    Shifts up to 0.4 of the frame are found.
+    Stars are found in both; the differences of all pairs vote for a shift, which is refined by the weighted
+    mean of the differences of the stars that agree. It is believed where chance does not explain it, most of
+    the brighter sources that both frames should show agree, and, where few agree, the pixels around them
+    correlate better after the shift than before. Sources at the same pixels of both frames, in rows, or of
+    the shapes of cosmic rays are not counted as stars (see `find_sources`). If there are too few stars, the
+    images, cleaned of hot pixels and of all smooth structure, are cross-correlated; what runs along rows or
+    columns, as spectra do, is not measured so. Shifts up to 0.4 of the frame are found.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def measure_shift(
         Of one shape, window, unit and binning. Flagged pixels are ignored.
     name : str
         Name of `image` in error messages.
+    stars, reference_stars : tables as from `find_sources`, optional
+        The stars of `image` and of `reference`, where they were measured before; by default they are
+        measured.
 
     Returns
     -------
@@ -82,7 +88,10 @@ def measure_shift(
     Raises
     ------
     AlignmentError
-        No shift is significant against chance.
+        No shift is believed; or the frames are turned, scaled or flipped against each other so that a shift
+        would lay stars more than 0.1 pixels apart: `measure_transform` measures these.
+    ArgumentError, ArgumentTypeError
+        A table of stars without positions.
     MismatchError
         Shape, window, unit or binning differ.
 
@@ -120,6 +129,8 @@ def measure_shifts(
     images : iterable of Image or 2-D array
     reference : int
         Index of the reference; negative counts from the end.
+    stars : sequence of tables as from `find_sources`, or None, optional
+        The stars of each image, where they were measured before; None for those that are to be measured.
 
     Returns
     -------
@@ -128,8 +139,15 @@ def measure_shifts(
 
     Raises
     ------
+    ArgumentError, ArgumentTypeError
+        Not one table for each image, or one without positions.
     MismatchError
         Shape, window, unit or binning differ.
+
+    Notes
+    -----
+    Of three and more frames, sources at the same pixels of most of them are left out where the others show
+    that the field moved. Shifts of faint stars are refined on the pixels of all frames together.
 
     Examples
     --------
