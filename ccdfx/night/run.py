@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
-from ccdfx.night.calibrators import Setup
+from ccdfx.night.calibrators import Setup, Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.instruments.instrument import Instrument
@@ -168,7 +168,7 @@ def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[
     masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
     calibrated = []
     for item in plan.science:
-        _warn_of_lost_masters(item.use.masters, item.use.frame.file, log)
+        _warn_of_lost_masters(item.use, log)
         calibrated.append(calibrate_frame(item, contexts[item.setup]))
     made = {fact["file"]: fact for fact in calibrated if fact}
     combine = partial(combine_object, made)
@@ -220,10 +220,14 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
     return noise
 
 
-def _warn_of_lost_masters(files: tuple[str, ...], frame: str, log: NightLog) -> None:
-    for file in files:
+def _warn_of_lost_masters(use: Use, log: NightLog) -> None:
+    for file in use.masters:
         if file not in log.masters:
-            log.warn(f"{frame} is calibrated without {file}, which could not be made")
+            text = f"{use.frame.file} is calibrated without {file}, which could not be made"
+            unknown = file == use.bias and use.frame.overscan is None
+            log.warn(
+                f"{text}: the level without light is not known, so it has no variance" if unknown else text
+            )
 
 
 def _frame_facts(frame: Frame, plan: Plan, log: NightLog) -> dict[str, Any]:

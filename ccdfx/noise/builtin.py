@@ -18,6 +18,9 @@ def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseM
 
     ``var(x) = max(0, x) / gain + (readnoise / gain)**2 + (sensitivity * x)**2``
 
+    x is the signal above the level without light: overscan or bias must be subtracted. A bias frame has the
+    read noise alone, ``gaussian_noise(readnoise / gain)``.
+
     Parameters
     ----------
     gain : float

@@ -167,3 +167,15 @@ def test_without_noise_no_cosmic_rays_are_masked_and_that_is_said(camera, out):
     camera.science("s.fits", GAIN=None, RDNOISE=None)
     warnings = reduce_night(camera.folder, out).facts["warnings"]
     assert "gain and read noise are not known, so no cosmic rays are masked: s.fits" in warnings
+
+
+def test_the_bias_in_science_frame_and_dark_counts_once(camera, out):
+    """Three of each, limited by read noise: counted twice, the noise would be 12 % too large."""
+    camera.biases(3)
+    camera.darks(3)
+    camera.science("s.fits", sky=5.0)
+    reduce_night(camera.folder, out)
+    image = read(out / "calibrated/s.fits")
+    truth = (camera.scene(0, 0) + 5.0) * camera.flat / 2.0
+    pull = (image.array - truth) / np.sqrt(image.variance)
+    assert np.std(pull[image.good & (truth < 5)]) == pytest.approx(1.0, abs=0.03)

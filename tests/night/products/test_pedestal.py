@@ -88,3 +88,12 @@ def test_with_an_unknown_gain_no_errors_of_masters_alone_are_written(camera, out
     assert read(out / "masters/flat_V.fits").variance is None  # one frame has no scatter
     bias = read(out / "masters/bias.fits")
     assert np.mean(bias.variance) == pytest.approx(READ * (1 + 1 / 8) / 5, rel=0.15)
+
+
+def test_a_bias_that_could_not_be_made_leaves_no_guess_either(camera, out, monkeypatch):
+    monkeypatch.setattr("ccdfx.night.products.masters._input", lambda use, plan, context: None)
+    camera.biases(2, **BARE)
+    camera.science("s.fits", **BARE)
+    night = reduce_night(camera.folder, out)
+    assert warned(night, "s.fits is calibrated without masters/bias.fits, which could not be made: the level")
+    assert read(out / "calibrated/s.fits").variance is None
