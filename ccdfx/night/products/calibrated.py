@@ -139,7 +139,10 @@ def variance_of_masters(
     options = _calibration(use, context, electrons=electrons)
     if exact_flat and "flat" in options:
         options["flat"] = options["flat"].image.replace(variance=None)
-    variance = context.further(_calibrate(image, options)).variance
+    image = _calibrate(image, options)
+    if image.variance is None:
+        return None
+    variance = context.further(image).variance
     return None if variance is None else np.where(np.isfinite(variance), variance, 0.0)
 
 

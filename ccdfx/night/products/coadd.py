@@ -86,7 +86,8 @@ def _stacked(
     levels = _levels(facts)
     steps = [one.offset if one.is_shift else None for one in found.transforms.values()]
     used = [context.log.calibrated[name] for name in found.transforms]
-    common = common_variance(used, facts, steps, levels["weights"], levels["scale"], context)
+    weights = levels["weights"] if choice.average == "mean" else None
+    common = common_variance(used, facts, steps, weights, levels["scale"], context)
     with spooled(context.output) as store:
         return stacking.stacked(
             _moved(found, context, store),
