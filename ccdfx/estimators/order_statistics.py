@@ -61,3 +61,34 @@ def _normal_grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     z = np.linspace(-12.0, 12.0, 2401)
     cdf = np.array([0.5 * math.erfc(-x / math.sqrt(2.0)) for x in z])
     return z, cdf, np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+FARTHEST = 5.0
+"""Where one half of the range of a sample is so many times the other, it holds outliers."""
+
+# By number of values: factors of the scatter of samples that look clean, and of the shorter half of their range; the
+# latter for a median, for the lower of two middle values, and for the smallest value. Simulated with 10^6 samples.
+_SIZES = (3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 64, 128, 256)
+_CLEAN = (1.415, 1.105, 1.125, 1.049, 1.049, 1.023, 1.021, 1.010, 1.006, 1.002, 1.0, 1.0, 1.0, 1.0, 1.0)
+_HALF = {
+    "middle": (.785, .786, .586, .543, .466, .439, .399, .379, .341, .293, .243, .217, .171, .141, .120),
+    "lower": (.776, .585, .584, .483, .466, .413, .398, .366, .332, .289, .242, .216, .171, .141, .120),
+    "lowest": (.325, .449, .394, .388, .356, .344, .324, .314, .291, .261, .225, .204, .165, .140, .120),
+}  # fmt: skip
+
+
+def robust_scatter_factors(count: int, pick: str = "middle") -> tuple[float, float]:
+    """Return the factors with which the variance of an order statistic is estimated whether or not there are outliers.
+
+    With the variance V = n Var / sigma^2 of the statistic, the scatter s, and h the distance of the median from the
+    nearer end of the sample: where the farther end is less than `FARTHEST` times as far, the estimate is
+    V first s^2 / n, else, as there are outliers on that side, V second h^2 / n. The two are such that its mean is right
+    for normal values, and with one outlier of 10 to 100 sigma among them; simulated, interpolated in the logarithm.
+
+    >>> robust_scatter_factors(5)
+    (1.125, 0.586)
+    """
+    if count < _SIZES[0]:
+        return 1.0, 0.0
+    at, sizes = math.log(count), np.log(_SIZES)
+    return float(np.interp(at, sizes, _CLEAN)), float(np.interp(at, sizes, _HALF[pick]))

@@ -36,7 +36,9 @@ ORDER_FOR_RULE, ORDER_FOR_CODES = 1, 2  # why the order of the frames is kept; 0
 # Rows of the weighted sums: of w, w^2, w^3, w x, w^2 x, w^2 x^2.
 WEIGHTED_W, WEIGHTED_W2, WEIGHTED_W3, WEIGHTED_WX, WEIGHTED_W2X, WEIGHTED_W2XX = range(6)
 WEIGHTED_ROWS = 6
-TABLE_ROW, TABLE_FIRST = 1, 2  # rows of the tables of `store_variances`
+# Rows of the tables of `store_variances`.
+TABLE_SCATTER, TABLE_HALF, TABLE_ROW, TABLE_FIRST = range(4)
+FARTHEST = 5.0  # as in the estimators of order statistics, which kernels do not import (a test compares them)
 
 
 def knows_frames(plan: np.ndarray) -> bool:
@@ -151,12 +153,30 @@ def _weigh_trimmed_scatter(weighted, low, high, width, spread):
 
 
 @kernel
-def store_variances(plan, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
+def _robust_scatter(tile, low, high, width, tables, spread):
+    """Multiply by the factor for the scatter, or take the shorter half of the range where the other is much longer."""
+    for i in range(width):
+        n = high[i] - low[i]
+        if n < 1:
+            continue
+        first, last = np.float64(tile[low[i], i]), np.float64(tile[high[i] - 1, i])
+        middle = 0.5 * np.float64(tile[low[i] + (n - 1) // 2, i]) + 0.5 * np.float64(tile[low[i] + n // 2, i])
+        below, above = middle - first, last - middle
+        short, long = min(below, above), max(below, above)
+        if long > FARTHEST * short:
+            spread[i] = short * short * tables[TABLE_HALF, n]
+        else:
+            spread[i] *= tables[TABLE_SCATTER, n]
+
+
+@kernel
+def store_variances(plan, tile, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
     """Store the variance of the average of each lane; 0 where no value is kept.
 
-    `tables`: row 0 is n Var(median) / sigma^2 as a function of n. Where the plan has factors, the row of `TABLE_ROW`
-    says which row from `TABLE_FIRST` on holds those for a lane with so many values, by number of values rejected
-    (`ccdfx.operations.combining.variance_factors`).
+    `tables`: as functions of the number of values kept, what the scatter of an order statistic, or its propagated
+    variance, is multiplied by, and what the square of the shorter half of the range is. Where the plan has factors,
+    the row of `TABLE_ROW` says which row from `TABLE_FIRST` on holds those for a lane with so many values, by number
+    of values rejected (`ccdfx.operations.combining.variance_factors`).
     """
     if plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL:
         if plan[PLAN_TRIMS]:
@@ -169,8 +189,11 @@ def store_variances(plan, low, high, counts, width, sums, weighted, spread, tabl
             else:
                 _weighted_scatter(weighted, low, high, width, spread)
     if plan[PLAN_AVERAGE] == AVERAGE_MEDIAN:
-        for i in range(width):
-            spread[i] *= tables[0, high[i] - low[i]]
+        if plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL and plan[PLAN_PICK] != PICK_HIGHEST:
+            _robust_scatter(tile, low, high, width, tables, spread)
+        else:
+            for i in range(width):
+                spread[i] *= tables[TABLE_SCATTER, high[i] - low[i]]
     if plan[PLAN_FACTORS]:
         rows = tables[TABLE_ROW]
         for i in range(width):

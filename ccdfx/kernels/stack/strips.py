@@ -21,11 +21,15 @@ from ccdfx.kernels.compile.llvm import broadcast, call_vector, looked_up, splat,
 from ccdfx.kernels.stack.averages import (
     AVERAGE_MEDIAN,
     AVERAGE_TOTAL,
+    FARTHEST,
     NO_DATA_FLAG,
     PICK_LOWER,
     PICK_LOWER_OF_TWO,
+    PICK_MIDDLE,
+    TABLE_HALF,
     picked,
 )
+from ccdfx.kernels.stack.sorting import Column
 from ccdfx.kernels.stack.strip_rows import LONG, NUMBER, StripRows, Strips, Variable
 
 
@@ -125,18 +129,26 @@ class _Averages:
         strips, count = self.strips, float(self.strips.count)
         pivot, total, squares = self._integer_sums() if strips.integers else self._sums()
         share, pairs = splat(self.doubles, 1.0 / count), count * (count - 1.0)
-        if strips.average == AVERAGE_MEDIAN:
-            self.rows.sort()
-            ranks = picked.py_func(strips.pick, strips.count)
-            value = self._middle(*(self.rows.get(LONG(rank)) for rank in ranks))
-        else:
-            value = self._mean(pivot, total, splat(self.doubles, count), share)
         spread = self._spread(total, squares, share, splat(self.doubles, 1.0 / pairs if pairs else np.inf))
         if strips.average == AVERAGE_MEDIAN:
-            place = self.builder.gep(self.tables.data, [LONG(strips.count)])
-            efficiency = broadcast(self.builder, self.builder.load(place), self.rows.lanes)
-            spread = self.builder.fmul(spread, efficiency)
-        elif strips.average == AVERAGE_TOTAL:
+            ends = self._ends()
+            self.rows.sort()
+            value, middle = (
+                self._middle(*(self.rows.get(LONG(rank)) for rank in picked.py_func(pick, strips.count)))
+                for pick in (strips.pick, PICK_MIDDLE)
+            )
+            factors = [
+                broadcast(
+                    self.builder,
+                    self.builder.load(self._factor_place(row, LONG(strips.count))),
+                    self.rows.lanes,
+                )
+                for row in (0, TABLE_HALF)
+            ]
+            spread = self._robust(spread, middle, ends, *factors)
+        else:
+            value = self._mean(pivot, total, splat(self.doubles, count), share)
+        if strips.average == AVERAGE_TOTAL:
             spread = self.builder.fmul(spread, splat(self.doubles, count * count))
         self._store(value, spread, splat(self.numbers, strips.count), splat(self.bytes, 0))
 
@@ -179,29 +191,69 @@ class _Averages:
         squares = builder.fadd(builder.fmul(above, splat(self.doubles, 65536.0)), below)
         return builder.uitofp(pivot, self.doubles), builder.sitofp(total.get(), self.doubles), squares
 
+    def _ends(self) -> tuple[Any, Any]:
+        """Return the smallest and the greatest value of complete strips."""
+        first = self.rows.get(LONG(0))
+        low, high = Variable(self.builder, first), Variable(self.builder, first)
+
+        def look(rows: list[Any]) -> None:
+            for row in rows:
+                self._widen(low, high, self.rows.get(row), self.rows.get(row))
+
+        self.rows.by_fours(look)
+        return low.get(), high.get()
+
+    def _widen(self, low: Variable, high: Variable, below: Any, above: Any) -> None:
+        column = Column(self.builder, self.outputs[0].data, LONG(1), self.rows.lanes)
+        column.real = not self.strips.integers
+        low.set(column.extreme("min", low.get(), below))
+        high.set(column.extreme("max", high.get(), above))
+
+    def _factor_place(self, row: int, number: Any) -> Any:
+        start = LONG(row * (self.strips.count + 1))
+        return self.builder.gep(self.tables.data, [self.builder.add(start, number)])
+
+    def _robust(self, spread: Any, middle: Any, ends: tuple[Any, Any], scatter: Any, half: Any) -> Any:
+        """Return the variance of an order statistic as `averages` estimates it."""
+        builder = self.builder
+        turned = builder.uitofp if self.strips.integers else builder.fpext
+        first, last = (turned(end, self.doubles) for end in ends)
+        center = builder.fpext(middle, self.doubles)
+        below, above = builder.fsub(center, first), builder.fsub(last, center)
+        is_less = builder.fcmp_ordered("<", below, above)
+        short, long = builder.select(is_less, below, above), builder.select(is_less, above, below)
+        far = builder.fcmp_ordered(">", long, builder.fmul(short, splat(self.doubles, FARTHEST)))
+        of_half = builder.fmul(builder.fmul(short, short), half)
+        return builder.select(far, of_half, builder.fmul(spread, scatter))
+
     # Strips with missing values.
 
     def _average_present(self) -> None:
         builder, strips, one = self.builder, self.strips, splat(self.doubles, 1.0)
-        pivot, total, squares, numbers = self._sums_present()
+        pivot, total, squares, numbers, ends = self._sums_present()
         n = builder.uitofp(numbers, self.doubles)
         share = builder.fdiv(one, n)
         if strips.average == AVERAGE_MEDIAN:
             self.rows.sort()
-            value = self._middle(*self._picked_present(numbers))
+            value, middle = (
+                self._middle(*self._picked_present(numbers, pick)) for pick in (strips.pick, PICK_MIDDLE)
+            )
         else:
             value = self._mean(pivot, total, n, share)
         pairs = builder.fmul(n, builder.fsub(n, one))
         spread = self._spread(total, squares, share, builder.fdiv(one, pairs))
         spread = builder.select(builder.fcmp_ordered(">", n, one), spread, splat(self.doubles, np.inf))
         if strips.average == AVERAGE_MEDIAN:
-            spread = builder.fmul(spread, looked_up(builder, self.tables.data, numbers))
+            factors = [
+                looked_up(builder, self._factor_place(row, LONG(0)), numbers) for row in (0, TABLE_HALF)
+            ]
+            spread = self._robust(spread, middle, ends, *factors)
         elif strips.average == AVERAGE_TOTAL:
             spread = builder.fmul(spread, builder.fmul(n, n))
         self._store_present(value, spread, numbers)
 
-    def _sums_present(self) -> tuple[Any, Any, Any, Any]:
-        """Compute `_sums` of the values present, and their number.
+    def _sums_present(self) -> tuple[Any, Any, Any, Any, tuple[Any, Any]]:
+        """Compute `_sums` of the values present, their number, and the smallest and the greatest of them.
 
         Missing values become +inf, -inf, +inf ... in turn, so that the median of the others stays central.
         """
@@ -211,6 +263,8 @@ class _Averages:
         total, squares, end, numbers = (
             Variable(builder, value) for value in (zero, zero, infinity, splat(self.numbers, 0))
         )
+        beyond = splat(self.rows.kind, -np.inf)
+        low, high = Variable(builder, infinity), Variable(builder, beyond)
 
         def add(rows: list[Any]) -> None:
             deviations = []
@@ -221,12 +275,13 @@ class _Averages:
                 deviation = builder.fsub(builder.fpext(value, self.doubles), pivot)
                 deviations.append(builder.select(is_there, deviation, zero))
                 if self.strips.average == AVERAGE_MEDIAN:
+                    self._widen(low, high, value, builder.select(is_there, value, beyond))
                     self.rows.put(row, builder.select(is_there, value, outer))
                     end.set(builder.select(is_there, outer, builder.fneg(outer)))
             self._add_deviations(deviations, total, squares)
 
         self.rows.by_fours(add)
-        return pivot, total.get(), squares.get(), numbers.get()
+        return pivot, total.get(), squares.get(), numbers.get(), (low.get(), high.get())
 
     def _first_present(self) -> Any:
         """Return the first value present, usually that of the first row, or 0."""
@@ -244,7 +299,7 @@ class _Averages:
             self.rows.by_fours(look)
         return builder.select(is_known(), found.get(), splat(self.rows.kind, 0.0))
 
-    def _picked_present(self, numbers: Any) -> tuple[Any, Any]:
+    def _picked_present(self, numbers: Any, pick: int) -> tuple[Any, Any]:
         """Return the two values whose mean is the median; missing ones lie at both ends, an odd one above."""
         builder, strips, below = self.builder, self.strips, (self.strips.count - 1) // 2
         missing = builder.xor(numbers, splat(self.numbers, strips.count))
@@ -253,9 +308,9 @@ class _Averages:
             builder.select(odd, self.rows.get(LONG(rank)), self.rows.get(LONG(whole)))
             for rank, whole in ((max(strips.count - 2, 0) // 2, below), (below, strips.count // 2))
         )
-        if strips.pick == PICK_LOWER:
+        if pick == PICK_LOWER:
             last = first
-        elif strips.pick == PICK_LOWER_OF_TWO:
+        elif pick == PICK_LOWER_OF_TWO:
             two = builder.icmp_unsigned("==", numbers, splat(self.numbers, 2))
             last = builder.select(two, first, last)
         return first, last

@@ -76,7 +76,9 @@ def median(*, even: str = "middle") -> Average:
     """Take the median of the values kept.
 
     Its variance is that of the mean times n Var / sigma^2 of normal values (`median_efficiency`; for the
-    lower of the two middle values, that of this order statistic).
+    lower of the two middle values, that of this order statistic). An empirical one does not take outliers for
+    scatter: where the farther end of the values kept is more than 5 times as far from the median as the nearer
+    one, it is computed from the latter alone. Outliers on both sides of one pixel are not told from scatter.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def median(*, even: str = "middle") -> Average:
 def minimum() -> Average:
     """Take the smallest of the values kept.
 
-    Its variance is that of the mean times n Var / sigma^2 of the smallest of n normal values; values that a
+    Its variance is that of the mean times n Var / sigma^2 of the smallest of n normal values, with outliers above
+    treated as by `median`; values that a
     rule has rejected are not used, and the variance allows for that.
 
     >>> minimum().name
@@ -110,6 +113,8 @@ def minimum() -> Average:
 
 def maximum() -> Average:
     """Take the greatest of the values kept; its variance is computed as that of `minimum`.
+
+    An outlier above is the maximum itself: the scatter tells of it, not of the values that are hidden.
 
     >>> maximum().name
     'maximum'

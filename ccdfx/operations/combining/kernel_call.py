@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency
+from ccdfx.estimators.order_statistics import median_efficiency, order_efficiency, robust_scatter_factors
 from ccdfx.operations.combining.average import Average, mean, median
 from ccdfx.operations.combining.maps import Maps
 from ccdfx.operations.combining.plan import Job
@@ -119,12 +119,12 @@ def _call(job: Job, work: _Work) -> KernelCall:
     from ccdfx.kernels.stack.plain import plain_average
 
     count = len(job.frames)
-    tables = _efficiency_table(work.average, count)[None, :]
+    tables = _order_tables(work, count)
     plan = _plan(job, work)
     if plan[averages.PLAN_FACTORS]:
         assert job.variance_factors is not None
         tables = np.vstack([tables, job.variance_factors])
-        tables[averages.TABLE_ROW] += averages.TABLE_FIRST - 1
+        tables[averages.TABLE_ROW] += averages.TABLE_FIRST - 1  # row 0 of the factors is TABLE_ROW
     if not averages.needs_ranks(plan, job.kind.itemsize):
         average, pick = int(plan[averages.PLAN_AVERAGE]), int(plan[averages.PLAN_PICK])
         return KernelCall(plain_average, (job.factors, tables, average, pick))
@@ -182,6 +182,20 @@ def _plan(job: Job, work: _Work) -> np.ndarray:
         plan[averages.PLAN_OWN_NOISE] = rule.variances
     plan[averages.PLAN_LANES] = block_lanes(len(job.frames), job.kind.itemsize)
     return plan
+
+
+def _order_tables(work: _Work, count: int) -> np.ndarray:
+    """Tabulate the factors of an order statistic, by number of values kept; of other averages they are not used."""
+    from ccdfx.kernels.stack.averages import VARIANCE_EMPIRICAL
+
+    efficiency = _efficiency_table(work.average, count)
+    tables = np.array([efficiency, np.zeros(count + 1)])
+    if work.variances == VARIANCE_EMPIRICAL and work.average.name in ("median", "minimum"):
+        lower = work.average.parameters.get("even") == "lower"
+        pick = "lowest" if work.average.name == "minimum" else "lower" if lower else "middle"
+        clean, half = np.array([robust_scatter_factors(n, pick) for n in range(count + 1)]).T
+        tables = np.array([efficiency * clean, efficiency * half / np.maximum(np.arange(count + 1), 1)])
+    return tables
 
 
 def _efficiency_table(average: Average, count: int) -> np.ndarray:

@@ -108,3 +108,23 @@ def test_a_shared_error_of_scaled_and_weighted_frames_is_theirs_in_the_mean():
     ]
     result = ccdfx.combine(frames, reject=None, scale=scales, weights=weights, shared=4.0)
     assert np.var(result.array) == pytest.approx(np.mean(result.variance), rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "u2", "missing"])
+def test_outliers_do_not_widen_the_error_of_a_median(kind):
+    """One value of a pixel at most is an outlier: no order statistic tells two of three from the good one."""
+    rng = np.random.default_rng(17)
+    for count in (3, 4, 9, 25):
+        frames = rng.normal(1000, 30, (count, 150, 200))
+        which = rng.integers(0, count, frames.shape[1:])
+        far = np.where(rng.random(which.shape) < 0.01 * count, rng.uniform(300, 3000, which.shape), 0)
+        frames[which, *np.indices(which.shape)] += far
+        if kind == "missing":
+            frames[rng.random(frames.shape) < 0.02] = np.nan
+        frames = (
+            np.rint(frames).astype("u2") if kind == "u2" else frames.astype("f8" if kind == "f8" else "f4")
+        )
+        result = ccdfx.stack(list(frames), reject=None, average=ccdfx.median())
+        known = np.isfinite(result.variance)
+        found = np.sqrt(result.variance[known].mean() / result.value[known].var())
+        assert found == pytest.approx(1, abs=0.03), count
