@@ -120,6 +120,7 @@ from ccdfx.operations.rejection.robust import gesd as gesd
 from ccdfx.operations.rejection.robust import linear_fit_clip as linear_fit_clip
 from ccdfx.operations.rejection.robust import winsorized_clip as winsorized_clip
 from ccdfx.operations.rejection.rule import Arrangement as Arrangement
+from ccdfx.operations.rejection.rule import ProfileAllowance as ProfileAllowance
 from ccdfx.operations.rejection.rule import Rejection as Rejection
 from ccdfx.operations.rejection.rule import StackFacts as StackFacts
 from ccdfx.operations.rejection.sigma import average_sigma_clip as average_sigma_clip
@@ -211,6 +212,7 @@ __all__ = [
     "Plan",
     "PluginError",
     "Position",
+    "ProfileAllowance",
     "Range",
     "RawLayout",
     "Rejection",

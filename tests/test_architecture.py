@@ -36,7 +36,17 @@ ALLOWED = {
     "io": {"registry"},
     "pipelines": {"registry", "engines", "operations", "io"},
     "plots": {"registry", "estimators", "photometry", "operations", "scalings"},
-    "night": {"registry", "engines", "estimators", "noise", "operations", "io", "pipelines", "plots"},
+    "night": {
+        "registry",
+        "engines",
+        "estimators",
+        "noise",
+        "photometry",
+        "operations",
+        "io",
+        "pipelines",
+        "plots",
+    },
     "demo": {"photometry", "noise", "io", "plots", "night"},
 }
 """Of each room what it may import, besides itself, the errors and the records; hooks speak of public names alone."""

@@ -212,7 +212,7 @@ def levels(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_statistic(value: Any) -> bool:
-    return isinstance(value, str) and value != "exposure" and not value.startswith("!")
+    return isinstance(value, str) and value not in ("exposure", "stars") and not value.startswith("!")
 
 
 def _level(text: str, section: str | None, sampled: bool) -> Any:

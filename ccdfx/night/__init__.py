@@ -4,7 +4,7 @@ written.
 The public names here are the records that a `NightRecipe`, a `Plan`, a `Frame` and an `Instrument` consist of;
 each is imported when it is first used.
 
-May import records, estimators, noise, operations, pipelines, plots, io, engines and the registry.
+May import records, estimators, noise, photometry, operations, pipelines, plots, io, engines and the registry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ccdfx.lazy import homes_of, public_name
 _HOMES = {
     "settings": (
         "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "OverscanChoice", "ReadChoice",
-        "ScienceChoice", "StackChoice",
+        "ScienceChoice", "SelectChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Setup", "Use"),

@@ -18,6 +18,7 @@ from ccdfx.night.settings import FlatChoice as FlatChoice
 from ccdfx.night.settings import OverscanChoice as OverscanChoice
 from ccdfx.night.settings import ReadChoice as ReadChoice
 from ccdfx.night.settings import ScienceChoice as ScienceChoice
+from ccdfx.night.settings import SelectChoice as SelectChoice
 from ccdfx.night.settings import StackChoice as StackChoice
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ReadChoice",
     "ScienceChoice",
     "SciencePlan",
+    "SelectChoice",
     "Setup",
     "StackChoice",
     "Strip",

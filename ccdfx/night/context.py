@@ -15,6 +15,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
 from ccdfx.night.words import not_made
+from ccdfx.photometry.stars import FrameStars
 from ccdfx.pipelines.pipeline import Pipeline
 from ccdfx.records.history import Master
 from ccdfx.records.image import Image
@@ -64,7 +65,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class NightLog:
-    """Failed frames, products not made, frames used, masters made, calibrated frames as made, and warnings.
+    """Failed frames, products not made, frames used, masters made, warnings; of calibrated frames how they were
+    made, and their stars.
 
     `progress` is called with a label, the number of steps done and their total.
     """
@@ -78,6 +80,7 @@ class NightLog:
     warnings: list[str] = field(default_factory=list)
     masters: dict[str, Master] = field(default_factory=dict)
     calibrated: dict[str, Use] = field(default_factory=dict)
+    stars: dict[str, FrameStars] = field(default_factory=dict)
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
         """Record that a frame cannot be used; only the first reason is kept."""

@@ -173,6 +173,10 @@ def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[
     made = {fact["file"]: fact for fact in calibrated if fact}
     combine = partial(combine_object, made)
     combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
+    for product in combined:
+        for one in product["scales"] if product else ():
+            part = {key: one[key] for key in ("transparency", "transparency_error", "scale", "weight")}
+            made[one["source"]] |= {"reference": product["reference"], **part}
     return {
         "masters": [fact for fact in masters if fact],
         "calibrated": list(made.values()),

@@ -10,6 +10,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
 from ccdfx.operations.calibration.line_levels import LEVEL_STATISTICS
+from ccdfx.operations.combining.selection import FACTS, check_limit
 from ccdfx.operations.pixels.ray_search import MEDIANS, Search
 from ccdfx.records.checks import real, whole
 from ccdfx.records.parameters import check_names, in_new_words, old_words
@@ -103,17 +104,43 @@ class CosmicRayChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SelectChoice:
+    """Limits beyond which a calibrated frame is left out of a combined one; none by default.
+
+    Each is a table with `most` or `least`, absolute, or `sigma`, standard deviations from the median of the
+    group (see `ccdfx.operations.combining.selection`): of FWHM in pixels, ellipticity, number of stars, sky
+    in the unit of the frame, transparency relative to the reference.
+    """
+
+    fwhm: Mapping[str, float] | None = None
+    ellipticity: Mapping[str, float] | None = None
+    stars: Mapping[str, float] | None = None
+    sky: Mapping[str, float] | None = None
+    transparency: Mapping[str, float] | None = None
+
+    @property
+    def limits(self) -> dict[str, Mapping[str, float]]:
+        """The limits that are set."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CombineChoice:
     """Frames of one object and filter: `use` false combines none, `align` false registers none.
 
-    `sensitivity` is the fraction by which stars may differ from frame to frame, because of seeing and
-    resampling, without being rejected by "auto": one sigma in addition to the noise.
+    `scale` "stars" brings the stars of all frames to the fluxes of the reference, "exposure" only their
+    exposure times. `weights` "noise" weighs a frame by (flux of a star / noise of the sky)^2, "equal" all
+    alike. `reject` "auto" is profile_clip, with what seeing, transparency and registration of these frames do to
+    the profiles of stars; without stars it is as for masters. `sensitivity` is the fraction by which stars may
+    differ besides without being rejected by "auto": one sigma in addition to the noise.
     """
 
     use: bool = True
     average: str = "mean"
     reject: Rule = "auto"
     align: bool = True
+    scale: str = "stars"
+    weights: str = "noise"
     sensitivity: float = 0.05
 
 
@@ -132,6 +159,7 @@ class NightRecipe:
     flat: FlatChoice = field(default_factory=FlatChoice)
     science: ScienceChoice = field(default_factory=ScienceChoice)
     cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
+    select: SelectChoice = field(default_factory=SelectChoice)
     combine: CombineChoice = field(default_factory=CombineChoice)
     source: str = "default"
 
@@ -148,6 +176,7 @@ _TABLES: dict[str, type] = {
     "flat": FlatChoice,
     "science": ScienceChoice,
     "cosmic_rays": CosmicRayChoice,
+    "select": SelectChoice,
     "combine": CombineChoice,
 }
 _OLD_WORDS = {"overscan": {"method": "statistic"}}
@@ -205,7 +234,8 @@ def _choice(name: str, table: Any) -> Any:
     if "reject" in table:  # before the check, which would warn too, as would each stack
         table = {**table, "reject": _rule_in_new_words(table["reject"])}
     for key, value in table.items():
-        _CHECKS[key](f"{name}.{key}", value)
+        check = _CHECKS.get(f"{name}.{key}") or _CHECKS[key]
+        check(f"{name}.{key}", value)
     return kind(**table)
 
 
@@ -285,6 +315,9 @@ _CHECKS = {
     "use": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,
+    "combine.scale": _is_one_of("stars", "exposure"),
+    "weights": _is_one_of("noise", "equal"),
+    **dict.fromkeys(FACTS, check_limit),
     "electrons": _is_bool,
     "steps": _is_text,
     "statistic": _is_one_of(*LEVEL_STATISTICS),

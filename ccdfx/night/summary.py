@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.flags import flag_counts
 from ccdfx.records.image import Image
 
@@ -38,6 +39,16 @@ def sky_facts(image: Image) -> dict[str, Any]:
         "excess": plain(sky.excess),
         "unit": image.unit,
         "flags": flags_of(image),
+    }
+
+
+def star_facts(stars: FrameStars) -> dict[str, Any]:
+    """Return what the stars of a frame tell: their number, FWHM and its error in pixels, ellipticity."""
+    return {
+        "stars": len(stars.sources),
+        "fwhm": plain(stars.fwhm),
+        "fwhm_error": plain(stars.fwhm_error),
+        "ellipticity": plain(stars.ellipticity),
     }
 
 

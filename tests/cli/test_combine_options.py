@@ -22,7 +22,11 @@ from ccdfx.operations.registration.ways import WAYS
         (("--reject", "sigma_clip:low=-3"), 2, "low"),
         (("--weights", "1,2"), 1, "must be one for each of the 5 frames"),
         (("--weights", "a"), 2, "nor numbers joined by commas"),
-        (("--scale", "average"), 2, "neither one of mean, median, mode, location, spread, exposure nor !KEY"),
+        (
+            ("--scale", "average"),
+            2,
+            "neither one of mean, median, mode, location, spread, exposure, stars nor !KEY",
+        ),
         (("--zero", "exposure"), 2, "neither one of mean, median, mode, location nor !KEY nor numbers"),
         (("--scale", "!"), 2, "!KEY"),
         (("--scale", "median", "--section", "[1:2"), 2, "section"),

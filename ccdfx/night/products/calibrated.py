@@ -15,7 +15,8 @@ from ccdfx.night.context import Context
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
-from ccdfx.night.summary import sky_facts
+from ccdfx.night.summary import sky_facts, star_facts
+from ccdfx.photometry.stars import FrameStars, measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
@@ -190,14 +191,16 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
             image = _without_rays(image, context.recipe)
         image = context.further(image)
         header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
-        image = image.replace(header=header)
-        facts = sky_facts(image)
+        stars = measure_stars(image)
+        image = image.replace(header=star_header(header, stars))
+        facts = {**sky_facts(image), **star_facts(stars)}
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         log.fail_frame(use.frame, error)
         return None
     finally:
         log.step(f"science {use.frame.file}")
     context.save(image, plan.file)
+    log.stars[plan.file] = stars
     log.used.add(use.frame.file)
     log.calibrated[plan.file] = use
     made = [name for name in use.masters if name in log.masters]
@@ -239,6 +242,20 @@ def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Head
         )
     if noise.readnoise is not None:
         header = header.set("RDNOISE", noise.readnoise, f"[e-] {noise.readnoise_source}")
+    return header
+
+
+def star_header(header: Header, stars: FrameStars) -> Header:
+    """Set NSTARS, FWHM and ELLIPTIC to what was measured; a FWHM or ellipticity that was not is left out."""
+    facts = star_facts(stars)
+    header = header.set("NSTARS", facts["stars"], "number of stars found")
+    for keyword, name, comment in (
+        ("FWHM", "fwhm", "[pix] full width at half maximum of the stars"),
+        ("ELLIPTIC", "ellipticity", "1 - minor / major axis of the stars, median"),
+    ):
+        header = header.remove(keyword)
+        if facts[name] is not None:
+            header = header.set(keyword, round(facts[name], 4), comment)
     return header
 
 

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
+from ccdfx.night.products.calibrated import star_header
 from ccdfx.night.products.common_errors import common_variance
+from ccdfx.night.products.flux_scale import (
+    FluxScales,
+    deepest_first,
+    limited,
+    measured_scales,
+    profile_allowance,
+)
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.spool import Spool, spooled
-from ccdfx.night.summary import sky_facts
+from ccdfx.night.summary import plain, sky_facts, star_facts
 from ccdfx.operations.resampling.transform import Transform
+from ccdfx.photometry.aperture import aperture_photometry
+from ccdfx.photometry.flux_check import FluxGroup, check_fluxes
+from ccdfx.photometry.stars import FrameStars, measure_stars
+from ccdfx.records.image import Image
+
+_MOST_CHECKED = 500  # brightest stars of the reference
+# In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
+_APERTURE, _RING = 1.0, (4.0, 6.0)
 
 
 def combine_object(
     made: Mapping[str, Mapping[str, Any]], plan: CombinePlan, context: Context
 ) -> dict[str, Any] | None:
-    """Register and combine calibrated frames, write the result and return its metadata.
+    """Select, register, scale and combine calibrated frames, write the result and return its metadata.
 
-    The reference (the first frame, unless most others do not match it) defines the pixels, the sky level and
-    the exposure time. Other exposure times are scaled, other sky levels are offset. A frame whose stars do
-    not match is left out with a warning; with fewer than two frames left, nothing is made, with a warning.
+    The reference (the deepest frame, unless most others do not match it) defines the pixels, the sky level,
+    the flux scale and the exposure time. A frame beyond the limits of the recipe, or whose stars do not match,
+    is left out with a warning; with fewer than two frames left, nothing is made, with a warning. The fluxes of
+    stars in the result are compared with those in the frames, and a difference is a warning.
 
     Parameters
     ----------
@@ -33,39 +52,61 @@ def combine_object(
         Metadata of the calibrated frames by file.
     plan : CombinePlan
     """
-    files = [file for file in plan.inputs if file in made]
     choice, log = context.recipe.combine, context.log
-    found = register(dict.fromkeys(files), context.output) if choice.align else unmoved(files)
+    files = [file for file in plan.inputs if file in made]
+    left_out = limited(files, made, context.recipe.select.limits)
+    files = deepest_first([file for file in files if file not in left_out], made, log.stars)
+    tables = {file: log.stars[file].sources for file in files}
+    found = register(tables, context.output) if choice.align else unmoved(files)
     log.step(f"combine {plan.file}")
-    for file, reason in found.left_out.items():
+    scales = measured_scales(found.transforms, made, log.stars, choice) if found.transforms else None
+    left_out |= found.left_out
+    if scales is not None:
+        names = list(found.transforms)
+        faint = limited(names, scales.facts, context.recipe.select.limits, after=True)
+        faint.pop(names[0], None)  # the others are on its pixels and its flux scale
+        kept = {file: one for file, one in found.transforms.items() if file not in faint}
+        found = replace(found, transforms=kept)
+        left_out |= faint
+    for file, reason in left_out.items():
         log.warn(f"{plan.file}: {file} is left out: {reason}")
-    if len(found.transforms) < 2:
+    if scales is None or len(found.transforms) < 2:
         log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
         return None
     names = list(found.transforms)
-    result = _stacked(found, made, context)
+    scales = scales.of(names)
+    for warning in scales.warnings:
+        log.warn(f"{plan.file}: {warning}")
+    result, groups = _stacked(found, scales, made, context)
     log.warn_about(plan.file, result.warnings)
+    log.warn_about(plan.file, _check_warnings(groups))
     exposures = [made[name]["exptime"] for name in names]
-    values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures)}
-    history = f"combine {result.history} align={choice.align}"
+    values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures), "FLXREF": names[0]}
+    history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
     image = result.stack.image
-    image = image.replace(header=stacking.combined_header(image.header, names, values, history))
+    stars = measure_stars(image)
+    header = stacking.combined_header(image.header, names, values, history)
+    image = image.replace(header=star_header(header, stars))
     context.save(image, plan.file)
     return {
         "file": plan.file,
         "object": plan.object,
         "filter": plan.filter,
         "inputs": names,
+        "reference": names[0],
         "shifts": [
             {"source": file, **displacement_facts(one, image.shape)} for file, one in found.transforms.items()
         ],
-        "left_out": [{"source": file, "reason": reason} for file, reason in found.left_out.items()],
+        "scales": [scales.facts[name] for name in names],
+        "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
         **stacking.rejection_facts(result),
+        "check": [_group_facts(group) for group in groups],
         "exptime": exposures[0],
         "total_exptime": sum(exposures),
         "correlation": correlation_factor(image.header),
         "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
         **sky_facts(image),
+        **star_facts(stars),
     }
 
 
@@ -74,58 +115,119 @@ def _is_exact(found: Transform) -> bool:
     return found.is_shift and all(step.is_integer() for step in found.offset)
 
 
+def _group_facts(group: FluxGroup) -> dict[str, Any]:
+    return {
+        "stars": group.name,
+        "number": group.stars,
+        "ratio": plain(group.ratio),
+        "error": plain(group.error),
+        "rms_z": plain(group.rms_z),
+        "wrong": group.wrong,
+    }
+
+
+def _check_warnings(groups: tuple[FluxGroup, ...]) -> list[str]:
+    wrong = [group for group in groups if group.wrong]
+    if not wrong:
+        return []
+    shown = ", ".join(f"{100 * (g.ratio - 1):+.2f} +- {100 * g.error:.2f} % ({g.name})" for g in wrong)
+    return [
+        f"its stars do not have the fluxes that they have in its frames: {shown}; the rejection takes parts of "
+        'stars for outliers, or leaves cosmic rays in them: choose reject = "auto", a larger sensitivity, or '
+        "leave out frames of other seeing by [select]"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Apertures:
+    """Places of the stars of the reference, and the aperture in which their fluxes are compared."""
+
+    places: np.ndarray
+    radius: float
+    ring: tuple[float, float]
+
+    def measure(self, image: Image, scale: float = 1.0) -> np.ndarray:
+        """Measure the stars of an image and divide their fluxes by `scale`."""
+        table = aperture_photometry(image, self.places, radius=self.radius, annulus=self.ring)
+        table["flux"] /= scale
+        table["variance"] /= scale**2
+        return table
+
+
+def _apertures(stars: list[FrameStars]) -> _Apertures:
+    reference = stars[0]
+    widest = max((one.width for one in stars if np.isfinite(one.width)), default=1.0)
+    ring = (_RING[0] * widest, _RING[1] * widest)
+    return _Apertures(reference.places[:_MOST_CHECKED], _APERTURE * widest, ring)
+
+
 def _stacked(
-    found: Registration, made: Mapping[str, Mapping[str, Any]], context: Context
-) -> stacking.Stacked:
-    """Combine the registered frames."""
+    found: Registration, scales: FluxScales, made: Mapping[str, Mapping[str, Any]], context: Context
+) -> tuple[stacking.Stacked, tuple[FluxGroup, ...]]:
+    """Combine the registered frames, and compare the fluxes of stars in the result with those in the frames."""
     choice = context.recipe.combine
-    facts = [made[name] for name in found.transforms]
+    facts = [made[name] for name in scales.names]
+    transforms = list(found.transforms.values())
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
-    levels = _levels(facts)
-    steps = [one.offset if one.is_shift else None for one in found.transforms.values()]
-    used = [context.log.calibrated[name] for name in found.transforms]
-    weights = levels["weights"] if choice.average == "mean" else None
-    common = common_variance(used, facts, steps, weights, levels["scale"], context)
+    allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
+    level = facts[0]["sky"] if scales.zeros is not None else None
+    weights = scales.weights if choice.average == "mean" else None
+    apertures = _apertures([context.log.stars[name] for name in scales.names])
     with spooled(context.output) as store:
-        return stacking.stacked(
-            _moved(found, context, store),
+        frames, tables = _moved(found, scales, apertures, context, store)
+        result = stacking.stacked(
+            frames,
             choice,
             noise,
             sensitivity=choice.sensitivity,
-            shared=common,
-            **levels,
+            profile=None if allowed is None else {**allowed, "level": level},
+            scale=scales.scales,
+            zero=scales.zeros,
+            weights=weights,
+            shared=_common_variance(found, scales, facts, weights, context),
         )
+    return result, check_fluxes(
+        apertures.measure(result.stack.image), frames=tables, weights=weights or [1.0] * len(tables)
+    )
 
 
-def _moved(found: Registration, context: Context, store: Spool) -> list[Any]:
-    """Resample the frames to the pixels of the reference and store them in the spool."""
-    from ccdfx.io import read
+def _common_variance(
+    found: Registration,
+    scales: FluxScales,
+    facts: list[Mapping[str, Any]],
+    weights: list[float] | None,
+    context: Context,
+) -> np.ndarray | None:
+    """Return the part of the variance that is one error of all frames, by how far they are displaced."""
+    steps = [one.offset if one.is_shift else None for one in found.transforms.values()]
+    used = [context.log.calibrated[name] for name in scales.names]
+    return common_variance(used, facts, steps, weights, scales.scales, context)
+
+
+def _moved(
+    found: Registration, scales: FluxScales, apertures: _Apertures, context: Context, store: Spool
+) -> tuple[list[Any], list[np.ndarray]]:
+    """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars.
+
+    The scale of each is written to the header of its file, as FLXSCALE.
+    """
+    from ccdfx.io import read, write
     from ccdfx.operations.resampling.warp import warp
 
     frames: list[Any] = []
+    tables: list[np.ndarray] = []
     shape: tuple[int, int] | None = None
-    for file, one in found.transforms.items():
+    for (file, one), scale in zip(found.transforms.items(), scales.scales, strict=True):
         image = read(context.output / file)
+        comment = "factor to the flux scale of the reference"
+        header = image.header.set("FLXSCALE", 1 / scale, comment).set("FLXREF", next(iter(found.transforms)))
+        image = image.replace(header=header)
+        write(image, context.output / file, overwrite=True)
         shape = shape or image.shape
-        moves = one.offset != (0.0, 0.0) or not one.is_shift
-        frames.append(store.put(warp(image, transform=one, shape=shape) if moves else image))
-    return frames
-
-
-def _levels(frames: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Compute exposure factors, sky offsets (both relative to the first frame) and weights for `combine`.
-
-    With equal exposure times there are neither factors nor weights. Otherwise the weights are the inverse
-    squares of the sky noise after scaling, so that a scaled short exposure does not add noise to a long one.
-    """
-    scale = [frame["exptime"] / frames[0]["exptime"] for frame in frames]
-    skies = [frame["sky"] for frame in frames]
-    known = all(sky is not None for sky in skies)
-    zero = [sky / s - skies[0] for sky, s in zip(skies, scale, strict=True)] if known else None
-    if len(set(scale)) == 1:
-        return {"scale": None, "zero": zero, "weights": None}
-    noises = [frame["noise_measured"] for frame in frames]
-    weights = [(s / noise) ** 2 for s, noise in zip(scale, noises, strict=True)] if all(noises) else None
-    return {"scale": scale, "zero": zero, "weights": weights}
+        if one.offset != (0.0, 0.0) or not one.is_shift:
+            image = warp(image, transform=one, shape=shape)
+        tables.append(apertures.measure(image, scale))
+        frames.append(store.put(image))
+    return frames, tables

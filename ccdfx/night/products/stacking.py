@@ -27,12 +27,24 @@ class Stacked:
     warnings: tuple[str, ...]
 
 
-def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0, pedestal: float = 0.0) -> Any:
+LIMIT = 4.0
+"""The limits of the rule "auto", in sigma."""
+
+
+def rejection_of(
+    rule: Rule,
+    noise: CameraNoise,
+    *,
+    sensitivity: float = 0.0,
+    pedestal: float = 0.0,
+    profile: Mapping[str, Any] | None = None,
+) -> Any:
     """Return the `Rejection` that a recipe names, or None.
 
-    "auto" is `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known.
-    For `ccd_clip` and `cr_reject`, the default gain and read noise are those of the camera, and the default
-    level without light is `pedestal`.
+    "auto" is `profile_clip` where `profile` has its `amplitude`, `gradient` and `level`. Otherwise it is
+    `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known. For
+    `ccd_clip`, `cr_reject` and `profile_clip`, the default gain and read noise are those of the camera; for the
+    first two, the default level without light is `pedestal`.
     """
     if rule == "none":
         return None
@@ -41,12 +53,16 @@ def rejection_of(rule: Rule, noise: CameraNoise, *, sensitivity: float = 0.0, pe
     name = table["name"]
     known = noise.gain is not None and noise.readnoise is not None
     if name == "auto":
-        name = "ccd_clip" if known else "mad_clip"
-        options = {"low": 4.0, "high": 4.0}
-        if known:
+        name = "profile_clip" if profile else "ccd_clip" if known else "mad_clip"
+        options = {"low": LIMIT, "high": LIMIT}
+        if name == "ccd_clip":
             options["sensitivity"] = sensitivity
-    if name in ("ccd_clip", "cr_reject") and known:
-        options = {"gain": noise.gain, "readnoise": noise.readnoise, "pedestal": pedestal, **options}
+    if name == "profile_clip":
+        options = {**(profile or {}), **options}
+    if known and name in ("ccd_clip", "cr_reject", "profile_clip"):
+        options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
+        if name != "profile_clip":
+            options = {"pedestal": pedestal, **options}
     return registry.lookup("rejection", name).configure(**options)
 
 
@@ -58,17 +74,19 @@ def stacked(
     sensitivity: float,
     weights: Any,
     pedestal: float = 0.0,
+    profile: Mapping[str, Any] | None = None,
     **levels: Any,
 ) -> Stacked:
     """Combine frames according to the recipe; weights are used only for a mean.
 
-    `pedestal` is the level of the frames without light (see `ccd_clip`), infinite for bias frames.
+    `pedestal` is the level of the frames without light (see `ccd_clip`), infinite for bias frames. `profile`
+    holds `amplitude`, `gradient` and `level` of `profile_clip`, for frames of stars.
     """
     from ccdfx.operations.combining.average import AVERAGES
     from ccdfx.operations.combining.combine import stack
 
     average = AVERAGES[choice.average]()
-    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity, pedestal=pedestal)
+    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity, pedestal=pedestal, profile=profile)
     weights = weights if choice.average == "mean" else None
     history = f"average={choice.average} reject={rule_text(reject)}"
     found: list[str] = []

@@ -116,6 +116,11 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
             for product in products["combined"]
             for left in _records(product, "left_out")
         ],
+        "checked": [
+            {"combined": product.get("file"), **group}
+            for product in products["combined"]
+            for group in _records(product, "check")
+        ],
         **products,
     }
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}

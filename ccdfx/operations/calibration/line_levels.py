@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.estimators.order_statistics import median_efficiency
 from ccdfx.operations.calibration.overscan_fit import Levels
 from ccdfx.records.checks import real
 
@@ -152,6 +151,8 @@ def _median_errors(scatter: np.ndarray, counts: np.ndarray, rounding: float) -> 
     The median of rounded values is rounded itself, an error that does not average down; of an even number it
     is the mean of two, which is rounded by half as much where these lie apart.
     """
+    from ccdfx.estimators.order_statistics import median_efficiency  # it loads compiled code
+
     efficiency = np.array([median_efficiency(n) for n in range(counts.max() + 1)])
     own = np.maximum(scatter - rounding, 0.0)
     apart = np.sqrt(2 * np.pi * own) / counts  # the typical distance of the middle two of normal values

@@ -136,7 +136,9 @@ def combine(
         zero, gives s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1, so that all frames are brought to the level of
         the first: "mean", "median", "mode", "location" (robust; for the scale also "spread"), a `level` of a
         section, or a function ``Image -> float``. "exposure" scales by the exposure time; a `keyword`
-        multiplies, or is added.
+        multiplies, or is added. "stars", for the scale of frames that lie on one another, is the flux of
+        their stars relative to the first (`flux_ratio`); without a zero, the sky (`sky_level`) is brought to
+        that of the first.
     limits : (float, float), optional
         The least and the greatest value used, before scaling, in the unit of the frames; other values are
         treated as masked, also in the statistics of the frames. Infinity turns a side off.

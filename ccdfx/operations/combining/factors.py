@@ -9,6 +9,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.combining.frames import StackFrame
 from ccdfx.operations.combining.levels import Level, exposure, level, measured
+from ccdfx.operations.combining.star_scale import STARS, star_factors
 from ccdfx.records.checks import pair
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.image import Image
@@ -17,7 +18,7 @@ Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
 
 # The words that each argument accepts.
 WORDS = {
-    "scale": ("mean", "median", "mode", "location", "spread", "exposure"),
+    "scale": ("mean", "median", "mode", "location", "spread", "exposure", "stars"),
     "zero": ("mean", "median", "mode", "location"),
     "weights": ("exposure", "noise", "variance", "mean", "median", "mode", "location"),
 }
@@ -57,8 +58,12 @@ def factors_of(
 
     Numbers are used unchanged. From statistics S and Z of the frames' good pixels within the limits,
     s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f
-    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l.
+    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l. From stars, s_l is their flux relative to the first frame, and
+    without another zero z_l = sky_l / s_l - sky_1.
     """
+    if isinstance(scale, str) and scale == STARS:
+        found = star_factors(frames)
+        scale, zero = found.scales, found.zeros if zero is None else zero
     count = len(frames)
     chosen = {
         name: _chosen(value, name, count)

@@ -18,6 +18,7 @@ from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.layout import place
 from ccdfx.operations.combining.levels import EXPOSURES
 from ccdfx.operations.combining.placement import Placement, as_placement
+from ccdfx.operations.combining.star_scale import STARS
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
@@ -117,6 +118,9 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     found = as_frames(frames, placement is not None)
     limits = value_limits(choices.limits)
     require_mean(choices.weights, average.name)
+    if placement is not None and isinstance(choices.scale, str) and choices.scale == STARS:
+        rule = "by stars goes with frames that lie on one another, not with offsets"
+        raise ArgumentError("scale", rule, value=choices.scale, remedy="use ccdfx.align, or give numbers")
     scales, zeros, weights = factors_of(found, choices.scale, choices.zero, choices.weights, limits)
     require_variances(found, average)
     facts = facts_of(found, scales, zeros)

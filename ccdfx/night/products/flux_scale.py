@@ -1,0 +1,204 @@
+"""Which calibrated frames are combined, and on what flux scale: from the facts of frames and their stars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ccdfx.night.products import stacking
+from ccdfx.night.settings import CombineChoice
+from ccdfx.night.summary import plain
+from ccdfx.night.words import listed
+from ccdfx.operations.combining.selection import reasons_to_leave_out
+from ccdfx.operations.combining.star_scale import best_weights, scale_of
+from ccdfx.operations.rejection.profile import profile_terms
+from ccdfx.operations.resampling.transform import Transform
+from ccdfx.photometry.depth import relative_depths
+from ccdfx.photometry.flux_ratio import FluxRatio, flux_ratio
+from ccdfx.photometry.stars import FrameStars
+
+_AS_DEEP = 0.95  # of the deepest frame
+_UNKNOWN = 0.2  # part of the flux by which a frame may be off whose transparency is not known
+_UNMEASURED, _LEAST_SHIFT = 0.1, 0.05  # pixels: errors of positions that are not measured, and of resampling
+_MEASURED_LATER = ("transparency",)
+
+Facts = Mapping[str, Mapping[str, Any]]
+
+
+def limited(
+    files: Sequence[str], facts: Facts, limits: Mapping[str, Mapping[str, float]], *, after: bool = False
+) -> dict[str, str]:
+    """Return the frames that the limits of the recipe leave out, each with its reasons.
+
+    Parameters
+    ----------
+    files : sequence of str
+    facts : mapping
+        What was measured of each file.
+    limits : mapping
+        Of the table [select].
+    after : bool
+        Whether the limits on what is measured after the registration are meant, or all others.
+    """
+    found: dict[str, list[str]] = {}
+    for name, limit in limits.items():
+        if (name in _MEASURED_LATER) is after:
+            reasons = reasons_to_leave_out(name, [facts[file][name] for file in files], limit)
+            for file, reason in zip(files, reasons, strict=True):
+                if reason is not None:
+                    found.setdefault(file, []).append(reason)
+    return {file: "; ".join(reasons) for file, reasons in found.items()}
+
+
+def deepest_first(files: Sequence[str], facts: Facts, stars: Mapping[str, FrameStars]) -> list[str]:
+    """Put the deepest frame first; of frames within 5 % of the deepest it is the first.
+
+    Depth is how far stars stand above the noise; without stars, exposure time over noise.
+    """
+    if not files:
+        return []
+    noises = [facts[file]["noise_measured"] for file in files]
+    depths = relative_depths([stars[file] for file in files], noises=noises)
+    if not depths.any() and all(noises):
+        depths = np.array([facts[file]["exptime"] / noise for file, noise in zip(files, noises, strict=True)])
+    best = files[int(np.argmax(depths >= _AS_DEEP * depths.max()))]
+    return [best, *(file for file in files if file != best)]
+
+
+@dataclass(frozen=True, slots=True)
+class FluxScales:
+    """How the values x of each frame are combined: x / scale - zero, with a weight; the reference is first.
+
+    `ratios` are the measured flux ratios to the reference, None where there were too few stars.
+    """
+
+    names: tuple[str, ...]
+    scales: list[float]
+    zeros: list[float] | None
+    noises: list[float | None]
+    exposures: list[float]
+    ratios: tuple[FluxRatio | None, ...]
+    weighted: bool
+    by_stars: bool
+
+    @property
+    def weights(self) -> list[float] | None:
+        """Weights (scale / noise)^2; None for equal ones."""
+        return best_weights(self.scales, self.noises) if self.weighted else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as the recipe wants it."""
+        found = []
+        missing = [name for name, ratio in zip(self.names, self.ratios, strict=True) if ratio is None]
+        if missing and self.by_stars:
+            found.append(
+                f"the transparency of {listed(missing)} is not known, with fewer than three usable stars in common "
+                f"with {self.names[0]}: scaled by exposure time alone"
+            )
+        if self.zeros is None:
+            found.append("the sky of a frame is not known: their levels are not matched")
+        if self.weighted and self.weights is None:
+            found.append("the noise of a frame is not known: all have the same weight")
+        return found
+
+    @property
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What was measured of each frame relative to the reference, and what is done with it, by file."""
+        weights = self.weights or [1.0] * len(self.names)
+        return {
+            name: {
+                "source": name,
+                "transparency": None if ratio is None else plain(ratio.value / exposure),
+                "transparency_error": None if ratio is None else plain(ratio.error / exposure),
+                "matched": 0 if ratio is None else ratio.stars,
+                "scale": scale,
+                "weight": weight,
+            }
+            for name, ratio, exposure, scale, weight in zip(
+                self.names, self.ratios, self.exposures, self.scales, weights, strict=True
+            )
+        }
+
+    @property
+    def errors(self) -> list[float]:
+        """By what fraction the stars of each frame may still be off the flux scale of the reference."""
+        return [
+            _UNKNOWN
+            if ratio is None
+            else max(ratio.error / ratio.value, abs(ratio.value / scale - 1) if self.by_stars else 0.0)
+            for ratio, scale in zip(self.ratios, self.scales, strict=True)
+        ]
+
+    def of(self, names: Sequence[str]) -> FluxScales:
+        """Keep some of the frames, the reference first."""
+        rows = [self.names.index(name) for name in names]
+
+        def kept(values: Any) -> Any:
+            return None if values is None else [values[row] for row in rows]
+
+        return replace(
+            self,
+            names=tuple(names),
+            scales=kept(self.scales),
+            zeros=kept(self.zeros),
+            noises=kept(self.noises),
+            exposures=kept(self.exposures),
+            ratios=tuple(kept(self.ratios)),
+        )
+
+
+def profile_allowance(
+    scales: FluxScales, fwhms: Sequence[float | None], transforms: Sequence[Transform], sensitivity: float
+) -> dict[str, float] | None:
+    """Return `amplitude` and `gradient` of `profile_clip` for registered frames; None if no FWHM is known.
+
+    They follow from the spread of the FWHM and from the errors of transparency and position; `sensitivity` is
+    a part of the flux by which stars may differ besides.
+    """
+    known = [fwhm for fwhm in fwhms if fwhm is not None]
+    if not known:
+        return None
+    positions = [
+        max(one.error if math.isfinite(one.error) else _UNMEASURED, _LEAST_SHIFT) for one in transforms
+    ]
+    amplitude, gradient = profile_terms(
+        known, transparency_errors=max(scales.errors), shift_errors=max(positions), limit=stacking.LIMIT
+    )
+    return {"amplitude": math.hypot(amplitude, sensitivity), "gradient": gradient}
+
+
+def measured_scales(
+    transforms: Mapping[str, Transform], facts: Facts, stars: Mapping[str, FrameStars], choice: CombineChoice
+) -> FluxScales:
+    """Measure the fluxes of the stars of registered frames relative to the first, and scale by them.
+
+    All frames are brought to the flux scale, sky level and exposure time of the first one.
+    """
+    names = tuple(transforms)
+    first = stars[names[0]]
+    exposures = [facts[name]["exptime"] / facts[names[0]]["exptime"] for name in names]
+    ratios: list[FluxRatio | None] = [FluxRatio(1.0, 0.0, int(first.usable.sum()))]
+    for name in names[1:]:
+        places = transforms[name].apply(stars[name].places)
+        ratios.append(flux_ratio(stars[name], reference=first, places=places))
+    by_stars = choice.scale == "stars"
+    pairs = zip(ratios, exposures, strict=True)
+    scales = [scale_of(ratio if by_stars else None, exposure) for ratio, exposure in pairs]
+    skies = [facts[name]["sky"] for name in names]
+    known = all(sky is not None for sky in skies)
+    zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)] if known else None
+    return FluxScales(
+        names,
+        scales,
+        zeros,
+        [facts[name]["noise_measured"] for name in names],
+        exposures,
+        tuple(ratios),
+        choice.weights == "noise",
+        by_stars,
+    )
