@@ -168,10 +168,10 @@ def _raise_to_scatter(values, variances, center, i):
 
 
 @kernel
-def _shown_around(ring, j, center, y, x, first, sign, height, change, noise):
+def _shown_around(ring, j, center, y, x, first, sign, height, change, noise, sigma):
     """Return how much a value of frame j may differ from the estimate, as its neighbours in the frame show.
 
-    At the core of a star it is 5 times the second largest of their deviations. It is a core where the estimate is above
+    The deviations count as one sigma at least. At the core of a star it is 5 times the second largest of their deviations. It is a core where the estimate is above
     most of those around, but for noise, and its height above the sky not less than its change. Elsewhere it is 1.1
     times the third largest of their deviations of the same sign, and what may be narrower than a pixel: a quarter of
     the range of the estimate in 3 x 3 pixels, but at most twice the second largest of their deviations and a
@@ -179,7 +179,7 @@ def _shown_around(ring, j, center, y, x, first, sign, height, change, noise):
     """
     ny, nx = center.shape
     a = b = c = -np.inf  # the largest deviations of the same sign
-    one = two = 0.0  # the largest deviations
+    one = two = sigma  # the largest deviations, at least that of noise
     higher, lowest, highest = 0, np.inf, -np.inf
     for v in range(max(y - 1, 0), min(y + 2, ny)):
         for u in range(max(x - 1, 0), min(x + 2, nx)):
@@ -304,7 +304,10 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
                         limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
                         height, step = np.float64(c[i]) - numbers[P_LEVEL], np.float64(change[y, first + i])
                         sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[i])
-                        shown = _shown_around(ring, j, center, y, first + i, first, sign, height, step, s)
+                        sigma = np.sqrt(variances[j, i] + spread[i])
+                        shown = _shown_around(
+                            ring, j, center, y, first + i, first, sign, height, step, s, sigma
+                        )
                         if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
                             found[i] = KEPT
                     codes[j, y, first + i] = found[i]

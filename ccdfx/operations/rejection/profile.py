@@ -43,7 +43,7 @@ def profile_clip(
 
     A value that only amplitude and gradient would keep is kept if its neighbours in the same frame deviate as well, since
     seeing and position change these too, and a cosmic ray does not. With d_i the i-th largest of abs(x - c) of the eight
-    neighbours, e that of those of its sign, and h the range of c in 3 x 3 pixels, it must be within k sqrt(v + s^2) and,
+    neighbours (d_2 at least sqrt(v + s^2)), e that of those of its sign, and h the range of c in 3 x 3 pixels, it must be within k sqrt(v + s^2) and,
     added in squares, 1.1 e_3 + min(0.25 h, 2 d_2 + 0.05 h), or 5 d_2 at the core of a star.
 
     `profile_terms` computes amplitude and gradient from what the frames show; the defaults cover a FWHM of 3 to 4 pixels
