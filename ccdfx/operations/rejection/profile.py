@@ -185,7 +185,7 @@ def profile_terms(
     >>> [round(term, 3) for term in profile_terms([3.0, 3.0, 3.0])]
     [0.0, 0.0]
     >>> [round(term, 3) for term in profile_terms([3.0, 3.2, 3.6, 4.0], transparency_errors=0.02, shift_errors=0.1)]
-    [0.244, 0.449]
+    [0.244, 0.455]
     """
     widths = sorted(_numbers("fwhms", fwhms, above=0.0))
     if not widths:
