@@ -71,6 +71,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
             zero=[drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None,
             weights=scale,
             shared=_shared(plan, names, context) if noisy else None,
+            passes=0,  # a cosmic ray that saturates a pixel of one input says nothing about the master
         )
     if len(frames) == 1:
         log.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
