@@ -241,9 +241,9 @@ def _equation(
     variance = maps.variance[line].astype(np.float64) / SIGMA**2
     known = (kept > 0) & np.isfinite(variance)
     gone = maps.rejected_high[line] >= outliers
-    if not known.any() or np.mean(~gone) > MOST_LOST:
-        return None
     good = known & gone
+    if not good.any() or np.mean(~gone) > MOST_LOST:
+        return None
     first = groups.index((n, 0))
     there = maps.count[first] > 0
     found, without = ((values[first] - plain.mean[first])[there] for values in (_errors(maps), plain.average))

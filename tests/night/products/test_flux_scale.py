@@ -12,7 +12,7 @@ from ccdfx import FluxRatio, aperture_photometry
 from ccdfx.io import read
 from ccdfx.night.products.flux_scale import FluxScales, deepest_first, measured_scales, profile_allowance
 from ccdfx.night.settings import CombineChoice
-from ccdfx.operations.registration.shifts import Shift
+from ccdfx.operations.resampling.transform import Transform
 
 SHAPE = (200, 210)
 GAIN, READNOISE, LEVEL = 1.5, 6.0, 1000.0
@@ -174,8 +174,8 @@ def test_other_seeing_is_no_bias_and_cosmic_rays_are_removed(sky, reduced):
 
 @pytest.mark.quick
 def test_what_is_allowed_to_profiles_follows_from_the_frames():
-    still = Shift(0.0, 0.0, 0.0, 9, "stars")
-    lost = Shift(0.0, 0.0, math.nan, 0, "none")
+    still = Transform(error=0.0, method="stars")
+    lost = Transform(error=math.nan, method="none")
 
     def allowance(fwhms, ratios, shifts=(still, still, still)):
         scales = FluxScales(
@@ -201,7 +201,7 @@ def test_without_stars_the_exposure_scales_and_is_said():
         "a": {"exptime": 10.0, "sky": 50.0, "noise_measured": 2.0},
         "b": {"exptime": 20.0, "sky": 100.0, "noise_measured": 2.0},
     }
-    still = Shift(0.0, 0.0, 0.0, 0, "reference")
+    still = Transform(error=0.0, method="reference")
     scales = measured_scales({"a": still, "b": still}, facts, empty, CombineChoice())
     assert (scales.scales, scales.zeros, scales.weights) == ([1.0, 2.0], [0.0, 0.0], [0.25, 1.0])
     assert scales.facts["b"]["transparency"] is None
