@@ -25,6 +25,7 @@ _NARROWEST, _COMPACT, _WIDEST = 1.55, 3.2, 4.5
 # The scatter of the logarithms of the widths, and of the roundness, of stars; at 1.5 pixels it is 0.04, 0.05.
 _ROUND, _ALIKE_ROUND, _ALIKE_LONG = 0.88, np.array([0.05, 0.055]), np.array([0.035, 0.04])
 _SHAPE_NOISE = 1.5
+_SEVERAL = 12
 _WIDER = 1.15
 _STAMPS = 40
 
@@ -77,7 +78,9 @@ def star_shaped(stars: StarList, others: StarList) -> bool:
     noise = _SHAPE_NOISE / float(np.median(bright.snr))
     roundness, spread = _centre(bright.roundness)
     # Groups of few pixels of any values are less round, and less alike, than stars; guiding makes stars
-    # less round, but all of them alike.
+    # less round, but all of them alike, which the scatter of a few does not show.
+    if roundness < _ROUND - noise and len(bright.snr) < _SEVERAL:
+        return False
     limits = (_ALIKE_ROUND if roundness >= _ROUND - noise else _ALIKE_LONG) + noise
     return bool(scatter <= limits[0] and spread <= limits[1])
 
