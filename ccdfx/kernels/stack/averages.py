@@ -153,27 +153,42 @@ def _weigh_trimmed_scatter(weighted, low, high, width, spread):
 
 
 @kernel
-def _robust_scatter(tile, low, high, width, tables, spread):
+def _robust_scatter(plan, tile, low, high, width, tables, value, spread):
     """Multiply by the factor for the scatter, or take the shorter half of the range where the other is much longer."""
+    scatter, half, last = tables[TABLE_SCATTER], tables[TABLE_HALF], tile.shape[0] - 1
+    median = plan[PLAN_PICK] == PICK_MIDDLE
     for i in range(width):
         n = high[i] - low[i]
-        if n < 1:
-            continue
-        first, last = np.float64(tile[low[i], i]), np.float64(tile[high[i] - 1, i])
-        middle = 0.5 * np.float64(tile[low[i] + (n - 1) // 2, i]) + 0.5 * np.float64(tile[low[i] + n // 2, i])
-        below, above = middle - first, last - middle
+        middle = np.float64(value[i])
+        if not median:
+            first = min(low[i] + max(n - 1, 0) // 2, last)
+            middle = 0.5 * np.float64(tile[first, i]) + 0.5 * np.float64(tile[min(low[i] + n // 2, last), i])
+        below = middle - np.float64(tile[min(low[i], last), i])
+        above = np.float64(tile[max(high[i] - 1, 0), i]) - middle
         short, long = min(below, above), max(below, above)
-        if long > FARTHEST * short:
-            spread[i] = short * short * tables[TABLE_HALF, n]
-        else:
-            spread[i] *= tables[TABLE_SCATTER, n]
+        spread[i] = short * short * half[n] if long > FARTHEST * short else spread[i] * scatter[n]
 
 
 @kernel
-def store_variances(plan, tile, low, high, counts, width, sums, weighted, spread, tables, variance, by_frame):
+def _apply_factors(tables, low, high, counts, holes, width, spread):
+    """Multiply by the factors for the numbers of values present and rejected."""
+    rows = tables[TABLE_ROW]
+    if holes:
+        for i in range(width):
+            spread[i] *= tables[np.int64(rows[counts[i]]), counts[i] - (high[i] - low[i])]
+        return
+    factors, present = tables[np.int64(rows[counts[0]])], counts[0]
+    for i in range(width):
+        spread[i] *= factors[present - (high[i] - low[i])]
+
+
+@kernel
+def store_variances(
+    plan, tile, low, high, counts, holes, width, sums, weighted, spread, tables, value, variance, by_frame
+):  # fmt: skip
     """Store the variance of the average of each lane; 0 where no value is kept.
 
-    `tables`: as functions of the number of values kept, what the scatter of an order statistic, or its propagated
+    `value`: the averages; `holes`: whether any lane of the block has a value missing. `tables`: as functions of the number of values kept, what the scatter of an order statistic, or its propagated
     variance, is multiplied by, and what the square of the shorter half of the range is. Where the plan has factors,
     the row of `TABLE_ROW` says which row from `TABLE_FIRST` on holds those for a lane with so many values, by number
     of values rejected (`ccdfx.operations.combining.variance_factors`).
@@ -190,14 +205,12 @@ def store_variances(plan, tile, low, high, counts, width, sums, weighted, spread
                 _weighted_scatter(weighted, low, high, width, spread)
     if plan[PLAN_AVERAGE] == AVERAGE_MEDIAN:
         if plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL and plan[PLAN_PICK] != PICK_HIGHEST:
-            _robust_scatter(tile, low, high, width, tables, spread)
+            _robust_scatter(plan, tile, low, high, width, tables, value, spread)
         else:
             for i in range(width):
                 spread[i] *= tables[TABLE_SCATTER, high[i] - low[i]]
     if plan[PLAN_FACTORS]:
-        rows = tables[TABLE_ROW]
-        for i in range(width):
-            spread[i] *= tables[np.int64(rows[counts[i]]), counts[i] - (high[i] - low[i])]
+        _apply_factors(tables, low, high, counts, holes, width, spread)
     if plan[PLAN_AVERAGE] == AVERAGE_TOTAL:
         for i in range(width):
             spread[i] *= np.float64(high[i] - low[i]) * (high[i] - low[i])

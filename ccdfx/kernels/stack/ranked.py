@@ -219,8 +219,8 @@ def _stack(
         store_values(plan, tile, low, high, width, sums, weighted, values, by_frame)
         if variance.size:
             store_variances(
-                plan, tile, low, high, counts, width, sums, weighted, spread, tables, errors, by_frame
-            )
+                plan, tile, low, high, counts, holes, width, sums, weighted, spread, tables, values, errors, by_frame
+            )  # fmt: skip
         missing |= _store_flags(frames, low, high, start, width, _part(flags, start, width))
         if by_frame is not None and codes.size:
             _store_codes(order, low, high, counts, start, width, codes)

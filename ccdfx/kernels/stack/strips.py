@@ -127,11 +127,10 @@ class _Averages:
 
     def _average_all(self) -> None:
         strips, count = self.strips, float(self.strips.count)
-        pivot, total, squares = self._integer_sums() if strips.integers else self._sums()
+        pivot, total, squares, ends = self._integer_sums() if strips.integers else self._sums()
         share, pairs = splat(self.doubles, 1.0 / count), count * (count - 1.0)
         spread = self._spread(total, squares, share, splat(self.doubles, 1.0 / pairs if pairs else np.inf))
         if strips.average == AVERAGE_MEDIAN:
-            ends = self._ends()
             self.rows.sort()
             value, middle = (
                 self._middle(*(self.rows.get(LONG(rank)) for rank in picked.py_func(pick, strips.count)))
@@ -152,18 +151,24 @@ class _Averages:
             spread = self.builder.fmul(spread, splat(self.doubles, count * count))
         self._store(value, spread, splat(self.numbers, strips.count), splat(self.bytes, 0))
 
-    def _sums(self) -> tuple[Any, Any, Any]:
-        """Return the first value, the sum of the deviations from it, and the sum of their squares."""
+    def _sums(self) -> tuple[Any, Any, Any, tuple[Any, Any]]:
+        """Return the first value, the sums of the deviations from it and of their squares, and for a median the ends."""
         builder = self.builder
-        pivot = builder.fpext(self.rows.get(LONG(0)), self.doubles)
+        first = self.rows.get(LONG(0))
+        low, high = Variable(builder, first), Variable(builder, first)
+        pivot = builder.fpext(first, self.doubles)
         total, squares = (Variable(builder, splat(self.doubles, 0.0)) for _ in range(2))
 
         def add(rows: list[Any]) -> None:
-            values = [builder.fpext(self.rows.get(row), self.doubles) for row in rows]
+            found = [self.rows.get(row) for row in rows]
+            if self.strips.average == AVERAGE_MEDIAN:
+                for value in found:
+                    self._widen(low, high, value, value)
+            values = [builder.fpext(value, self.doubles) for value in found]
             self._add_deviations([builder.fsub(value, pivot) for value in values], total, squares)
 
         self.rows.by_fours(add)
-        return pivot, total.get(), squares.get()
+        return pivot, total.get(), squares.get(), (low.get(), high.get())
 
     def _add_deviations(self, found: list[Any], total: Variable, squares: Variable) -> None:
         """Add by pairs, in the same groups of four whatever is missing, so that pixels are independent."""
@@ -172,15 +177,20 @@ class _Averages:
                 terms = [self.builder.fadd(a, b) for a, b in zip(terms[::2], terms[1::2], strict=True)]
             sums.add(terms[0])
 
-    def _integer_sums(self) -> tuple[Any, Any, Any]:
+    def _integer_sums(self) -> tuple[Any, Any, Any, tuple[Any, Any]]:
         """Compute `_sums` in integers: the squares in two halves, modulo 2^32."""
         builder = self.builder
-        pivot = builder.zext(self.rows.get(LONG(0)), self.numbers)
+        first = self.rows.get(LONG(0))
+        least, most = Variable(builder, first), Variable(builder, first)
+        pivot = builder.zext(first, self.numbers)
         total, low, high = (Variable(builder, splat(self.numbers, 0)) for _ in range(3))
 
         def add(rows: list[Any]) -> None:
             for row in rows:
-                x = builder.sub(builder.zext(self.rows.get(row), self.numbers), pivot)
+                value = self.rows.get(row)
+                if self.strips.average == AVERAGE_MEDIAN:
+                    self._widen(least, most, value, value)
+                x = builder.sub(builder.zext(value, self.numbers), pivot)
                 square = builder.mul(x, x)
                 total.add(x)
                 low.add(builder.and_(square, splat(self.numbers, 0xFFFF)))
@@ -189,19 +199,8 @@ class _Averages:
         self.rows.by_fours(add)
         below, above = (builder.uitofp(half.get(), self.doubles) for half in (low, high))
         squares = builder.fadd(builder.fmul(above, splat(self.doubles, 65536.0)), below)
-        return builder.uitofp(pivot, self.doubles), builder.sitofp(total.get(), self.doubles), squares
-
-    def _ends(self) -> tuple[Any, Any]:
-        """Return the smallest and the greatest value of complete strips."""
-        first = self.rows.get(LONG(0))
-        low, high = Variable(self.builder, first), Variable(self.builder, first)
-
-        def look(rows: list[Any]) -> None:
-            for row in rows:
-                self._widen(low, high, self.rows.get(row), self.rows.get(row))
-
-        self.rows.by_fours(look)
-        return low.get(), high.get()
+        sums = builder.uitofp(pivot, self.doubles), builder.sitofp(total.get(), self.doubles), squares
+        return *sums, (least.get(), most.get())
 
     def _widen(self, low: Variable, high: Variable, below: Any, above: Any) -> None:
         column = Column(self.builder, self.outputs[0].data, LONG(1), self.rows.lanes)
