@@ -32,6 +32,7 @@ LEVEL, SIGMA = 10_000.0, 10.0  # far above 0, and above the rounding of whole nu
 NEAREST_OUTLIER = 100.0  # in sigma; the following ones lie 1.5 times as far each
 MOST_OUTLIERS = 2
 MOST_LOST = 0.05  # of the outliers may survive where their equation is used
+LEAST_KNOWN = 0.02  # of the pixels must have a variance there
 ALL_SIZES, MANY = 8, 32  # every number up to the first, where there are no more frames than the second
 VALUES, LEAST_PIXELS, MOST_PIXELS = 2**20, 2**9, 2**14
 SLOW_PIXELS = 2**11  # of a rule in Python
@@ -246,6 +247,8 @@ def _equation(
         return None
     first = groups.index((n, 0))
     there = maps.count[first] > 0
+    if np.mean(~gone) > MOST_LOST or good.mean() < LEAST_KNOWN or not there.any():
+        return None
     found, without = ((values[first] - plain.mean[first])[there] for values in (_errors(maps), plain.average))
     bias = _controlled(found, without, plain.moments[first][0]).mean()
     found, without = (

@@ -134,3 +134,13 @@ def test_factors_are_computed_once_for_a_case():
     ccdfx.combine(frames, reject=None)
     after = _factors.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 1)
+
+
+@pytest.mark.quick
+def test_a_rule_that_leaves_hardly_a_value_has_no_factors():
+    """Narrow limits about the mean: of most pixels nothing is left, or one value, whose scatter is unknown."""
+    frames = [np.full((2, 3), float(level)) for level in (1, 2, 4)]
+    for limit in (0.1, 0.5, 2.0):
+        rule = ccdfx.mad_clip(low=limit, high=limit, center="mean", iterations=2)
+        for average in (ccdfx.mean(), ccdfx.median(), ccdfx.minimum()):
+            assert not np.isnan(ccdfx.combine(frames, reject=rule, average=average).variance).any()
