@@ -226,35 +226,6 @@ def _removed(night: Reduced, image: Any, frame: TrueFrame) -> np.ndarray:
     return ~image.good | (np.abs(error) < _FAR * np.sqrt(variance) + 0.01 * night.expected(frame))
 
 
-def check_alignment(night: Reduced) -> Iterator[Check]:
-    """Check where the measured transforms lay the corners and the middle of the frames on the reference."""
-    ny, nx = night.truth.shape
-    corners = np.array([(0, 0), (nx - 1, 0), (0, ny - 1), (nx - 1, ny - 1)], float)
-    places = np.vstack([corners, corners.mean(axis=0)])
-    for band in night.truth.filters:
-        errors, turns = [], []
-        for product in combined(night, band):
-            reference = reference_frame(night, product)
-            for shift in product["shifts"]:
-                frame = night.raw_of(shift["source"])
-                true = reference.from_field(frame.to_field(places, night.truth.shape), night.truth.shape)
-                errors.append(np.hypot(*(_moved(shift, places) - true).T).max())
-                turns.append(abs(shift["rotation"] - (reference.rotation - frame.rotation)))
-        yield Check(f"alignment {band}, greatest error", "pixel", 0.0, _greatest(errors), 0.1)
-        yield Check(f"rotation {band}, greatest error", "degree", 0.0, _greatest(turns), 0.02)
-
-
-def _moved(shift: Mapping[str, Any], places: np.ndarray) -> np.ndarray:
-    """Apply a transform as night.json tells it: rotated and scaled about the middle, the last place, and moved."""
-    middle, angle = places[-1], np.radians(shift["rotation"])
-    turn = shift["scale"] * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return (places - middle) @ turn + middle + (shift["dx"], shift["dy"])
-
-
-def _greatest(errors: list[float]) -> float:
-    return float(np.max(errors)) if errors else float("nan")
-
-
 def combined(night: Reduced, band: str) -> list[Mapping[str, Any]]:
     """Return the entries of the combined images of a filter."""
     found = [product for product in night.facts["combined"] if product.get("filter") == band]

@@ -8,13 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccdfx.demo.checks import Check, Reduced, check_alignment, check_flags, check_masters
+from ccdfx.demo.checks import Check, Reduced, check_flags, check_masters
+from ccdfx.demo.frame_checks import check_alignment, check_frames
 from ccdfx.demo.simulate import simulate_night
-from ccdfx.demo.star_checks import check_cosmic_rays, check_sky, check_stars
+from ccdfx.demo.star_checks import check_combined_stars, check_cosmic_rays, check_sky, check_stars
 from ccdfx.demo.truth import Truth
 from ccdfx.errors import CheckFailedError, OutputExistsError
 
-_CHECKS = (check_masters, check_flags, check_sky, check_alignment, check_stars, check_cosmic_rays)
+_CHECKS = (
+    check_masters,
+    check_flags,
+    check_sky,
+    check_frames,
+    check_alignment,
+    check_stars,
+    check_combined_stars,
+    check_cosmic_rays,
+)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from ccdfx.demo.checks import Check, Reduced, combined, percent, reference_frame
 from ccdfx.demo.detector import MAXIMUM
 from ccdfx.demo.simulate import electrons, light, sky
 from ccdfx.demo.truth import TrueFrame
+from ccdfx.records.flags import Flag
 
 APERTURE = 8.0  # pixels; contains all but 1e-3 of the light of these stars in the worst seeing
 ANNULUS = (12.0, 19.0)  # pixels
+_SCALE = 0.001  # relative error of the flux scale, by the flat and the transparency
 _FALSE_ALARM = 1e-5  # probability that a correct reduction fails a statistical test
 _STRONG = 10.0  # standard deviations of the sky above which a cosmic ray must be found
 _OUTSHINES = 0.5  # least ratio of a cosmic ray to a star at its pixel: stars vary from frame to frame
@@ -48,11 +50,49 @@ def check_stars(night: Reduced) -> Iterator[Check]:
         chi2 = float(np.sum((flux - true) ** 2 / variance) / flux.size) if flux.size else float("nan")
         yield Check(f"stars {band}, chi2 per star ({flux.size})", "", 1.0, chi2, _chi2_tolerance(flux.size))
         yield _mean_error(f"stars {band}, mean error", flux, true, variance)
+
+
+def check_combined_stars(night: Reduced) -> Iterator[Check]:
+    """Check the combined frames: fluxes of faint and bright stars, their scatter, saturated stars, the noise.
+
+    All stars are on the flux scale of the reference frame.
+    """
+    for band in night.truth.filters:
         for product in combined(night, band):
             frames = [night.raw_of(shift["source"]) for shift in product["shifts"]]
-            image = night.image(product)
-            flux, true, variance = photometry(night, image, reference_frame(night, product), frames)
-            yield _mean_error(f"stars {band}, mean error when combined", flux, true, variance)
+            image, reference = night.image(product), reference_frame(night, product)
+            flux, true, variance = photometry(night, image, reference, frames)
+            bright = true > np.median(true) if true.size else np.zeros(0, bool)
+            for name, chosen in (("faint", ~bright), ("bright", bright)):
+                quantity = f"{name} stars {band} when combined, mean error"
+                yield _mean_error(quantity, flux[chosen], true[chosen], variance[chosen])
+            name = f"stars {band} when combined, chi2 per star ({flux.size})"
+            # The flat and the flux scale are common to all stars.
+            chi2 = (
+                float(np.mean((flux - true) ** 2 / (variance + (_SCALE * true) ** 2)))
+                if flux.size
+                else np.nan
+            )
+            yield Check(name, "", 1.0, chi2, _chi2_tolerance(flux.size))
+            flagged = 100.0 * _flagged_cores(night, image, reference, frames)
+            yield Check(f"saturated stars {band} flagged when combined", "%", 100.0, flagged, 0.0)
+            yield Check(
+                f"sky noise {band} when combined, measured / predicted", "", 1.0, product["excess"], 0.05
+            )
+
+
+def _flagged_cores(night: Reduced, image: Any, reference: TrueFrame, frames: list[TrueFrame]) -> float:
+    """Return the part of the stars saturated in some frame whose centre is flagged so in the combined image."""
+    detector = night.truth.detector
+    flagged = []
+    places = {frame: np.rint(night.truth.places(frame)).astype(int) for frame in (reference, *frames)}
+    signals = {frame: electrons(night.truth, frame) for frame in frames}
+    for number, (x, y) in enumerate(places[reference]):
+        peaks = [signals[frame][tuple(places[frame][number][::-1])] / detector.gain for frame in frames]
+        full = max(peaks) + detector.bias_level > MAXIMUM + 5 * np.sqrt(max(peaks) / detector.gain)
+        if full:
+            flagged.append(image.mask is not None and bool(image.mask[y, x] & Flag.SATURATED))
+    return float(np.mean(flagged)) if flagged else 1.0
 
 
 def photometry(

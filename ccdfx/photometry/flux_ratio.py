@@ -15,7 +15,7 @@ from ccdfx.photometry.stars import CROWD, FrameStars, isolated
 from ccdfx.records.positions import as_pairs
 
 _LEAST = 3  # stars
-_SIGNIFICANT = 15.0  # flux over error
+_SIGNIFICANT = 8.0  # flux over error
 _FLOOR = 0.005  # relative error of a flux by the flat and by the sampling of its star
 _ALIKE, _DIFFERENT, _MOST = (
     0.001,
@@ -38,7 +38,7 @@ def flux_ratio(stars: FrameStars, *, reference: FrameStars, places: Any = None) 
     """Measure by how much the stars of a frame are brighter than those of the reference.
 
     The ratio is the mean of those of the stars in common, weighted by their errors and clipped at 3.5 sigma:
-    stars that are usable in both frames (not flagged or saturated, isolated) and of 15 sigma or more. Their
+    stars that are usable in both frames (not flagged or saturated, isolated) and of 8 sigma or more. Their
     fluxes are those within two widths of each frame, so a profile that only widens with the seeing has the
     same part of its light there in both; where the wings of the two profiles differ, as the growth of the
     fluxes to three widths tells, they are corrected for the light outside.

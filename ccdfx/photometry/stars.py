@@ -120,9 +120,10 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
     usable = clean & isolated(sources, width)
     own, own_error = np.full((2, count), np.nan)
     own[: len(flux)], own_error[: len(flux)] = flux[:, 1], error[:, 1]
-    # The aperture of three widths reaches further; in a crowd, shapes with neighbours are better than none.
-    for choice in (usable & isolated(sources, width, NEAR + 1), usable, clean):
-        chosen = np.flatnonzero(choice & (own > _SIGNIFICANT * own_error))
+    # The aperture of three widths reaches further; shapes with neighbours, or of faint stars, are better than none.
+    alone = usable & isolated(sources, width, NEAR + 1)
+    for choice, limit in ((alone, 1), (usable, 1), (clean, 1), (usable, 2), (clean, 2), (clean, 4)):
+        chosen = np.flatnonzero(choice & (own > _SIGNIFICANT / limit * own_error))
         if len(chosen) >= _LEAST:
             break
     shape = _shape(sources["fwhm"][chosen], flux[chosen], error[chosen])

@@ -10,9 +10,11 @@ import pytest
 
 from ccdfx.demo.checks import Check
 from ccdfx.demo.run import check_night, run_demo
+from ccdfx.demo.simulate import simulate_night
 from ccdfx.demo.truth import read_truth
 from ccdfx.errors import CheckFailedError, OutputExistsError
 from ccdfx.io import read, write
+from ccdfx.night.run import reduce_night
 
 SHAPE = (320, 320)
 
@@ -38,6 +40,15 @@ def test_the_result_agrees_with_the_truth(demo):
     assert demo.passed
     demo.require()
     assert len(demo.checks) > 25
+
+
+def test_a_camera_without_overscan_is_reduced_as_truly(tmp_path):
+    truth = simulate_night(tmp_path / "raw", seed=3, shape=(256, 256), filters=("R",), overscan=0)
+    night = reduce_night(tmp_path / "raw", tmp_path / "reduced")
+    checks = check_night(truth, night.facts, tmp_path / "reduced")
+    # Without overscan the level stays in the bias, and its drift from frame to frame in the dark.
+    assert failed(checks) <= {"bias level above the overscan", "dark current"}
+    assert night.facts["warnings"] == []
 
 
 def test_everything_is_where_it_says(demo):
@@ -101,8 +112,14 @@ def dithers(truth, by):
     return replace(truth, frames=tuple(replace(f, dx=f.dx + by) if f.dx else f for f in truth.frames))
 
 
-def rotations(truth, factor):
-    return replace(truth, frames=tuple(replace(f, rotation=factor * f.rotation) for f in truth.frames))
+def science(truth, **changes):
+    return replace(
+        truth,
+        frames=tuple(
+            replace(f, **{name: change(f) for name, change in changes.items()}) if f.kind == "science" else f
+            for f in truth.frames
+        ),
+    )
 
 
 def levels(truth, kind, factor):
@@ -120,9 +137,12 @@ PERTURBED = {
     "flat V, error rms": lambda t: levels(t, "flat", 3.0),
     "flat R, error over 32 pixels rms": lambda t: detector(t, seed=t.seed + 1),
     "stars V, mean error": lambda t: fluxes(t, 1.01),
-    "stars R, mean error when combined": lambda t: fluxes(t, 1.01),
+    "bright stars R when combined, mean error": lambda t: fluxes(t, 1.01),
+    "transparency V, greatest error": lambda t: science(t, transparency=lambda f: f.transparency**1.1),
+    "FWHM R, greatest error": lambda t: science(t, fwhm=lambda f: 1.04 * f.fwhm),
+    "saturated stars V flagged when combined": lambda t: fluxes(t, 10.0),
     "alignment V, greatest error": lambda t: dithers(t, 0.2),
-    "rotation R, greatest error": lambda t: rotations(t, 1.1),
+    "rotation R, greatest error": lambda t: science(t, rotation=lambda f: 1.1 * f.rotation),
     "bad column flagged": lambda t: detector(t, bad_columns=(5,)),
     "dead pixels flagged": lambda t: detector(t, dead_pixels=((30, 40),)),
 }
@@ -160,8 +180,8 @@ def spoilt(made, tmp_path, sort, change):
 
 def test_cosmic_rays_left_in_are_found_out(made, tmp_path):
     truth, facts, _ = made
-    band = facts["combined"][0]["filter"]
-    first = next(f for f in truth.frames if f.kind == "science" and f.filter == band)
+    reference = facts["combined"][0]["reference"]
+    first = truth.frame(next(p["source"] for p in facts["calibrated"] if p["file"] == reference))
 
     def change(image):
         array = image.array.copy()
