@@ -154,11 +154,19 @@ class _Apertures:
         return table
 
 
-def _apertures(stars: list[FrameStars]) -> _Apertures:
-    reference = stars[0]
+def _apertures(found: Registration, stars: list[FrameStars]) -> _Apertures:
+    """Place apertures on the stars of the reference that are matched in at least half of the other frames.
+
+    Other sources may be blemishes of the detector, which stay behind where the stars move.
+    """
+    places = stars[0].places
+    pairs = [one.pairs for one in found.transforms.values() if one.pairs]
+    if pairs:
+        seen = np.bincount([row for several in pairs for _, row in several], minlength=len(places))
+        places = places[2 * seen >= len(pairs)]
     widest = max((one.width for one in stars if np.isfinite(one.width)), default=1.0)
     ring = (_RING[0] * widest, _RING[1] * widest)
-    return _Apertures(reference.places[:_MOST_CHECKED], _APERTURE * widest, ring)
+    return _Apertures(places[:_MOST_CHECKED], _APERTURE * widest, ring)
 
 
 def _stacked(
@@ -174,7 +182,7 @@ def _stacked(
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
     level = facts[0]["sky"] if scales.zeros is not None else None
     weights = scales.weights if choice.average == "mean" else None
-    apertures = _apertures([context.log.stars[name] for name in scales.names])
+    apertures = _apertures(found, [context.log.stars[name] for name in scales.names])
     with spooled(context.output) as store:
         frames, tables = _moved(found, scales, apertures, context, store)
         result = stacking.stacked(
