@@ -30,7 +30,8 @@ ALSO_RUN = {
     "cli/test_processes.py::test_streams_and_statuses": "__main__",
     "cli/test_reduce_command.py::test_demo_says_where_everything_is": "cli/demo",
     "cli/test_reduce_command.py::test_dry_run_prints_the_plan_and_writes_nothing": "cli/reduce",
-    "demo/test_demo.py::test_the_result_agrees_with_the_truth": "demo/checks demo/run demo/star_checks",
+    "demo/test_demo.py::test_the_result_agrees_with_the_truth":
+        "demo/checks demo/frame_checks demo/run demo/star_checks",
     "demo/test_simulate.py::test_bias_frames_have_the_level_structure_and_read_noise": "demo/detector",
     "demo/test_simulate.py::test_the_truth_comes_back_from_its_file": "demo/truth",
     "estimators/test_estimators.py::test_a_large_float_image_takes_the_sampled_way_to_the_same_numbers":

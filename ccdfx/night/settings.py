@@ -10,8 +10,8 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
 from ccdfx.operations.calibration.line_levels import LEVEL_STATISTICS
-from ccdfx.operations.combining.selection import FACTS, check_limit
 from ccdfx.operations.pixels.ray_search import MEDIANS, Search
+from ccdfx.photometry.selection import FACTS, check_limit
 from ccdfx.records.checks import real, whole
 from ccdfx.records.parameters import check_names, in_new_words, old_words
 
@@ -108,7 +108,7 @@ class SelectChoice:
     """Limits beyond which a calibrated frame is left out of a combined one; none by default.
 
     Each is a table with `most` or `least`, absolute, or `sigma`, standard deviations from the median of the
-    group (see `ccdfx.operations.combining.selection`): of FWHM in pixels, ellipticity, number of stars, sky
+    group (see `ccdfx.photometry.selection`): of FWHM in pixels, ellipticity, number of stars, sky
     in the unit of the frame, transparency relative to the reference.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ccdfx
@@ -22,6 +22,7 @@ RULES = [
     *(rule for rule in REJECTIONS if rule.name not in (*KNOW_NOISE, "minmax")),
 ]
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name if rule else "none")
+sums_alone = pytest.mark.usefixtures("without_variance_factors")  # these are measured, for a number of frames
 
 
 @st.composite
@@ -108,7 +109,8 @@ def test_weights_times_a_constant_change_nothing(rule, frames, factor, data):
 
 
 @every_rule
-@settings(max_examples=15, deadline=None)
+@sums_alone
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=stacks(), variance=st.floats(1e-6, 1e6))
 def test_the_inverse_variance_mean_of_equal_variances_is_the_mean(rule, frames, variance):
     equal = [frame.replace(variance=np.full(frame.shape, variance)) for frame in frames]
@@ -157,7 +159,8 @@ def test_weights_by_noise_reach_the_precision_of_the_right_weights(weights):
 
 
 @every_rule
-@settings(max_examples=15, deadline=None)
+@sums_alone
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_order_of_the_frames_does_not_matter_to_the_inverse_variance_mean(rule, data):
     count = data.draw(st.integers(3, 8))

@@ -13,12 +13,12 @@ from ccdfx.night.products import stacking
 from ccdfx.night.settings import CombineChoice
 from ccdfx.night.summary import plain
 from ccdfx.night.words import listed
-from ccdfx.operations.combining.selection import reasons_to_leave_out
-from ccdfx.operations.combining.star_scale import best_weights, scale_of
+from ccdfx.operations.combining.factors import best_weights, scale_of
 from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.depth import relative_depths
 from ccdfx.photometry.flux_ratio import FluxRatio, flux_ratio
+from ccdfx.photometry.selection import reasons_to_leave_out
 from ccdfx.photometry.stars import FrameStars
 
 _AS_DEEP = 0.95  # of the deepest frame

@@ -13,12 +13,18 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarn
 from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
 from ccdfx.operations.combining.default_rule import facts_of, is_automatic, rule_for
-from ccdfx.operations.combining.factors import Factor, combined_number, factors_of, require_mean, value_limits
+from ccdfx.operations.combining.factors import (
+    STARS,
+    Factor,
+    combined_number,
+    factors_of,
+    require_mean,
+    value_limits,
+)
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.layout import place
 from ccdfx.operations.combining.levels import EXPOSURES
 from ccdfx.operations.combining.placement import Placement, as_placement
-from ccdfx.operations.combining.star_scale import STARS
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag

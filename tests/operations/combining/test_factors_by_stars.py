@@ -7,7 +7,7 @@ import pytest
 
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FluxRatio, Image, aperture_photometry, combine
-from ccdfx.operations.combining.star_scale import best_weights, scale_of
+from ccdfx.operations.combining.factors import best_weights, scale_of
 
 SHAPE = (200, 220)
 RNG = np.random.default_rng(701)

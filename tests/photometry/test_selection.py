@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ccdfx import CcdfxError
-from ccdfx.operations.combining.selection import check_limit, reasons_to_leave_out
+from ccdfx.photometry.selection import check_limit, reasons_to_leave_out
 
 
 @pytest.mark.quick
