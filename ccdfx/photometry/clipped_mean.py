@@ -9,6 +9,7 @@ import numpy as np
 
 _LIMIT = 3.5  # robust standard deviations
 _MOST_PASSES = 20
+_FEW = 5  # values, by whose scatter a good one is often an outlier
 
 
 class ClippedMean(NamedTuple):
@@ -33,6 +34,9 @@ def clipped_mean(
 ) -> ClippedMean:
     """Compute the mean weighted by 1 / error^2 of the values within 3.5 robust sigma of it.
 
+    Of up to five values, those within 3.5 of their own errors are kept too: of three good ones the scatter
+    alone drops one every third time.
+
     With `slopes`, the values are a mean plus an unknown times the slopes: the unknown is expected to be 0
     within `spread` and is fitted too. The error from the scatter has the factor by which one from so few values
     is too small: the 68 % quantile of Student's t.
@@ -47,12 +51,13 @@ def clipped_mean(
     slopes = np.zeros(len(values)) if slopes is None else slopes
     if not known.any():
         return ClippedMean(math.nan, math.nan, math.nan, known)
+    least = 1.0 if known.sum() <= _FEW else 1e-9
     mean, slope, kept = float(np.median(values[known])), 0.0, known
     for _ in range(_MOST_PASSES):
         residuals = values - mean - slope * slopes
         units = np.where(known, np.abs(residuals) / np.where(known, errors, 1), np.inf)
         # Errors that are too large must not keep what is wrong, nor too small ones drop what is right.
-        scale = max(1.4826 * float(np.median(units[known])), 1e-9)
+        scale = max(1.4826 * float(np.median(units[known])), least)
         now = (units <= _LIMIT * scale) | (units == units.min())
         mean, slope, own = _fitted(values[now], errors[now], slopes[now], spread)
         if (now == kept).all():

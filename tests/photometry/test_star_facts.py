@@ -143,6 +143,22 @@ def test_two_stars_are_too_few_and_three_have_a_larger_error():
     assert ratios["three"].error > 1.5 * ratios["many"].error
 
 
+def test_three_stars_in_common_always_have_a_ratio():
+    z = []
+    for seed in range(12):
+        stars = stars_of(2600 + seed, 3)
+        stars[:, 2] = [40_000, 90_000, 150_000]
+        one, two = (
+            measure_stars(frame(stars, fwhm, seed=2700 + 2 * seed + k, transparency=transparency))
+            for k, (fwhm, transparency) in enumerate([(3.0, 1.0), (3.2, 0.6)])
+        )
+        found = flux_ratio(two, reference=one)
+        assert found is not None
+        assert found.stars == 3
+        z.append((found.value - 0.6) / found.error)
+    assert np.sqrt(np.mean(np.square(z))) < 1.5
+
+
 def test_places_are_one_for_each_source():
     found = measure_stars(frame(stars_of(261)[:5], 3.0, seed=262))
     with pytest.raises(ccdfx.ArgumentError, match="places: must be one for each of the 5 sources"):
@@ -196,6 +212,19 @@ def test_a_clipped_mean_has_an_honest_error():
         assert not found.kept[3]
         z.append((found.mean - 7) / found.error)
     assert np.sqrt(np.mean(np.square(z))) == pytest.approx(0.95, abs=0.12)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_few_good_values_are_all_kept_and_a_wrong_one_is_not(count):
+    rng = np.random.default_rng(283)
+    lost = 0
+    for _ in range(200):
+        values = rng.normal(size=count)
+        lost += count - clipped_mean(values, np.ones(count)).kept.sum()
+        values[0] = 1e3
+        assert not clipped_mean(values, np.ones(count)).kept[0]
+    assert lost <= 0.01 * 200 * count
 
 
 def test_a_common_offset_is_fitted_beside_the_mean():
