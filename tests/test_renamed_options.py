@@ -138,7 +138,7 @@ def test_the_rejection_rule_of_a_night_is_translated_once() -> None:
     assert [str(one.message).partition(":")[0] for one in issued] == ["mad_clip"]
     assert recipe.flat.reject == recipe.as_dict()["flat"]["reject"] == new
     assert old == {"name": "mad_clip", "passes": 3}  # the table of the caller stays as it is
-    rejection_of(recipe.flat.reject, CameraNoise())  # a warning would be an error here
+    rejection_of(recipe.flat.reject, CameraNoise(), count=5)  # a warning would be an error here
     with pytest.raises(FormatError, match="takes 'iterations' or its old word 'passes', not both"):
         load_night_recipe({"flat": {"reject": {**old, **new}}})
 

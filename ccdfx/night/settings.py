@@ -43,7 +43,7 @@ class StackChoice:
     """How frames are combined.
 
     `reject` is the name of a rule, a table ``{ name = "sigma_clip", low = 3 }``, "none", or "auto": ccd_clip
-    with the gain and read noise of the camera, or mad_clip where these are unknown.
+    with the gain and read noise of the camera (above only for 2 and 3 frames), or mad_clip where these are unknown.
     """
 
     average: str = "mean"

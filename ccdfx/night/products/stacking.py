@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from ccdfx import registry
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import collect_warnings
 from ccdfx.night.settings import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
+from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
 from ccdfx.records.header import Header
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
@@ -35,6 +37,7 @@ def rejection_of(
     rule: Rule,
     noise: CameraNoise,
     *,
+    count: int,
     sensitivity: float = 0.0,
     pedestal: float = 0.0,
     profile: Mapping[str, Any] | None = None,
@@ -42,9 +45,10 @@ def rejection_of(
     """Return the `Rejection` that a recipe names, or None.
 
     "auto" is `profile_clip` where `profile` has its `amplitude`, `gradient` and `level`. Otherwise it is
-    `ccd_clip` with the gain and read noise of the camera, or `mad_clip` where these are not known. For
-    `ccd_clip`, `cr_reject` and `profile_clip`, the default gain and read noise are those of the camera; for the
-    first two, the default level without light is `pedestal`.
+    `ccd_clip` with the gain and read noise of the camera, above only for 2 and 3 frames; or, where these are not
+    known, `mad_clip` with the limits that `default_rejection` has for a `count` of frames. For `ccd_clip`,
+    `cr_reject` and `profile_clip`, the default gain and read noise are those of the camera; for the first two,
+    the default level without light is `pedestal`.
     """
     if rule == "none":
         return None
@@ -56,7 +60,10 @@ def rejection_of(
         name = "profile_clip" if profile else "ccd_clip" if known else "mad_clip"
         options = {"low": LIMIT, "high": LIMIT}
         if name == "ccd_clip":
+            options["low"] = LIMIT if count >= TWO_SIDED else math.inf
             options["sensitivity"] = sensitivity
+        if name == "mad_clip":
+            options = dict.fromkeys(("low", "high"), scatter_limit(count))
     if name == "profile_clip":
         options = {**(profile or {}), **options}
     if known and name in ("ccd_clip", "cr_reject", "profile_clip"):
@@ -86,7 +93,9 @@ def stacked(
     from ccdfx.operations.combining.combine import stack
 
     average = AVERAGES[choice.average]()
-    reject = rejection_of(choice.reject, noise, sensitivity=sensitivity, pedestal=pedestal, profile=profile)
+    reject = rejection_of(
+        choice.reject, noise, count=len(frames), sensitivity=sensitivity, pedestal=pedestal, profile=profile
+    )
     weights = weights if choice.average == "mean" else None
     history = f"average={choice.average} reject={rule_text(reject)}"
     found: list[str] = []

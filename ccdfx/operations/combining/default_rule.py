@@ -109,8 +109,17 @@ def rule_for(frames: tuple[StackFrame, ...], facts: StackFacts, placed: bool = F
     return _by_scatter(facts.count)
 
 
+def scatter_limit(count: int) -> float:
+    """Return the limit of `mad_clip` for a number of frames of unknown noise.
+
+    >>> scatter_limit(3), scatter_limit(10)
+    (7.0, 5.0)
+    """
+    return FEW_LIMIT if count < FEW else LIMIT
+
+
 def _by_scatter(count: int) -> Rejection | None:
-    limit = FEW_LIMIT if count < FEW else LIMIT
+    limit = scatter_limit(count)
     return mad_clip(low=limit, high=limit, floor=None) if count >= 3 else None
 
 

@@ -147,3 +147,20 @@ def test_a_flat_behind_a_slit_has_the_level_of_what_sees_light(dark_rows, camera
     # The flat is divided by no second level of its own.
     sky = done.array[done.good] - camera.scene(0, 0)[done.good] / (2 * lit)
     assert np.median(sky) == pytest.approx((400.0 * lit + 30.0) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_of_few_darks_the_rays_are_rejected_and_not_the_good_value(count, camera, out):
+    """All but one have a ray at the same pixels: their median is a ray, or between ray and good value."""
+    camera.biases()
+    rays = np.zeros((96, 120))
+    rays[5::10, 5::10] = 4000.0
+    for number in range(count):
+        camera.write(f"k{number}.fits", "dark", rays * number, exptime=60.0)
+    camera.science("s.fits")
+    reduce_night(camera.folder, out, recipe={"combine": {"use": False}})
+    dark = read(out / "masters/dark_60s.fits")
+    hit = dark.array[rays > 0]
+    assert dark.good.all()
+    assert np.median(hit) == pytest.approx(15.0, abs=1.5)  # 2 e-/ADU
+    assert hit.max() < 45.0  # a ray is 2000 ADU and more
