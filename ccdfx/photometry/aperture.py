@@ -17,6 +17,7 @@ from ccdfx.kernels.image.apertures import aperture_sums
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag, own_flags
+from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image, ImageLike, as_image
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
@@ -92,7 +93,7 @@ def planes_of(image: Image) -> Planes:
     flags = own_flags(image.mask, good)
     dtype = np.result_type(working_dtype(image.array), np.float32)
     values = filled(image.array.astype(dtype), good)
-    if image.variance is None:
+    if image.variance is None or has_partial_variance(image.header):
         return Planes(values, np.ones(image.shape, dtype), flags, False)
     variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
     return Planes(values, variance, flags, True)

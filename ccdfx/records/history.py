@@ -2,7 +2,7 @@
 
 A frame from which a bias was subtracted has two cards: BIASID, which tells that bias from any other by its
 pixels, and BIASVAR, the part of the bias' variance in that of the frame. A dark and a science frame of the
-same BIASID have an error in common.
+same BIASID have an error in common. VARPART says that the variance of a frame is that of its calibration alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
 BIAS_ID, BIAS_VARIANCE = "BIASID", "BIASVAR"
+PARTIAL = "VARPART"
 _HASH_DIGITS = 16
 _SAMPLE = 64  # pixels of each axis that tell one bias from another
 
@@ -118,3 +119,17 @@ def less_bias(header: Header, factor: float) -> Header:
 def _sample(plane: np.ndarray) -> np.ndarray:
     steps = (max(1, size // _SAMPLE) for size in plane.shape)
     return plane[tuple(slice(None, None, step) for step in steps)]
+
+
+def with_partial_variance(header: Header) -> Header:
+    """Record that the variance is without the noise of the frame itself, which `add_variance` adds."""
+    return header.set(PARTIAL, True, "UNCERT is without the noise of the frame")
+
+
+def has_partial_variance(header: Header) -> bool:
+    """Return whether the variance is that of the calibration alone.
+
+    >>> has_partial_variance(with_partial_variance(Header())), has_partial_variance(Header())
+    (True, False)
+    """
+    return header.get(PARTIAL) is True

@@ -25,7 +25,7 @@ from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
 from ccdfx.records.header import Header
-from ccdfx.records.history import bias_identity, less_bias, typical_variance, with_bias
+from ccdfx.records.history import PARTIAL, bias_identity, less_bias, typical_variance, with_bias
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 
@@ -223,7 +223,7 @@ def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
     if image.variance is not None:
         with np.errstate(over="ignore"):  # values beyond the type become infinite
             variance += image.variance
-    return adopt(image.array, image.header, image.mask, image.range, variance)
+    return adopt(image.array, image.header.remove(PARTIAL), image.mask, image.range, variance)
 
 
 @renamed_options(normalise="statistic")

@@ -12,6 +12,7 @@ from ccdfx.estimators.values import values_of
 from ccdfx.operations.calibration.line_levels import sample_levels
 from ccdfx.operations.pixels.replace import full_frame
 from ccdfx.records.checks import real
+from ccdfx.records.history import with_partial_variance
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
@@ -115,6 +116,8 @@ def subtract_level(
     with np.errstate(over="ignore"):
         variance = error if image.variance is None else image.variance + error
     variance = variance_as(np.broadcast_to(variance, image.shape), working_dtype(image.array), copy=True)
+    if image.variance is None:
+        image = image.replace(header=with_partial_variance(image.header))
     return _minus(image, level, variance)
 
 

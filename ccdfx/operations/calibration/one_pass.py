@@ -11,6 +11,7 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.kernels.image import calibrate as pixels
 from ccdfx.records.header import Header
+from ccdfx.records.history import PARTIAL, with_partial_variance
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.planes import variance_as, working_dtype
 
@@ -88,9 +89,14 @@ def calibrate_rows(image: Image, calibration: Calibration, header: Header | None
     out_variance = np.empty(image.shape if wants_variance else (0, 0), kind)
     union = _run_tiles(inputs, (out.reshape(-1), out_mask.reshape(-1), out_variance.reshape(-1)))
     masked = calibration.flagging or union != 0 or any(mask is not None for mask in masks)
+    header = image.header if header is None else header
+    if calibration.noise is not None:
+        header = header.remove(PARTIAL)
+    elif wants_variance and image.variance is None:
+        header = with_partial_variance(header)
     return adopt(
         out,
-        image.header if header is None else header,
+        header,
         out_mask if masked else None,
         image.range,
         out_variance if wants_variance else None,

@@ -11,6 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.calibration.line_levels import LevelStatistic, sample_levels
 from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
 from ccdfx.records.checks import one_of
+from ccdfx.records.history import with_partial_variance
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
@@ -60,7 +61,8 @@ def subtract_overscan(
         the variance: scatter**2 / n of the line for a mean, the scatter being that of the values kept for a
         clipped mean; that times 1.19 (n = 4) ... pi/2 for a median; about pi**2 / (12 ln n) times scatter**2
         for an extreme; that of the mean for a function; with a fit, its error from covariance and residuals.
-        Of whole numbers, the rounding of a median or extreme adds 1/12. Lines of fewer than 5 values have the
+        An image without a variance gets one of this error alone, and VARPART in its header, which
+        `add_variance` removes. Of whole numbers, the rounding of a median or extreme adds 1/12. Lines of fewer than 5 values have the
         scatter of a typical line. All pixels of a line share this error.
 
     Raises
@@ -89,7 +91,8 @@ def subtract_overscan(
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
-    return adopt(array, image.header, image.mask, image.range, variance)
+    header = with_partial_variance(image.header) if image.variance is None else image.header
+    return adopt(array, header, image.mask, image.range, variance)
 
 
 def overscan_levels(

@@ -185,7 +185,7 @@ def as_average(average: Any) -> Average:
 def require_variances(frames: Sequence[Any], average: Average) -> None:
     """Refuse frames without a variance for an average that is weighted by it."""
     for frame in frames:
-        if average.name == "inverse_variance_mean" and not frame.has_variance:
+        if average.name == "inverse_variance_mean" and not frame.knows_variance:
             raise ArgumentError(
                 frame.name, "must have a variance for inverse_variance_mean", value=None,
                 remedy="start it with add_variance, or take the mean",

@@ -90,7 +90,7 @@ def facts_of(
         scales,
         zeros,
         all(frame.dtype.kind in "biu" for frame in frames),
-        all(frame.has_variance for frame in frames),
+        all(frame.knows_variance for frame in frames),
         tuple(frame.header for frame in frames),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.compatibility import require_alike, require_match
 from ccdfx.records.header import Header
+from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.keywords import text_of
 from ccdfx.records.range import Range
@@ -47,6 +48,11 @@ class StackFrame:
     def unit(self) -> str | None:
         """BUNIT in lower case, or None."""
         return text_of(self.header, "BUNIT", lower=True)
+
+    @property
+    def knows_variance(self) -> bool:
+        """Whether it has a variance, and not one of its calibration alone."""
+        return self.has_variance and not has_partial_variance(self.header)
 
     @property
     def bytes_per_row(self) -> int:

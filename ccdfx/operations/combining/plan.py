@@ -29,7 +29,7 @@ from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header, lenient_number
-from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, less_bias
+from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, PARTIAL, less_bias
 from ccdfx.records.planes import as_array, working_dtype
 from ccdfx.records.range import SECTIONS, Range
 from ccdfx.records.wcs import moved
@@ -304,7 +304,7 @@ def _header(frames: tuple[StackFrame, ...], average: Average) -> Header:
     """Return the first frame's header with the number of frames and the exposure time of the result."""
     header = frames[0].header
     combined = sum(combined_number(frame.header) for frame in frames)
-    header = header.set("NCOMBINE", combined, "number of frames combined")
+    header = header.remove(PARTIAL).set("NCOMBINE", combined, "number of frames combined")
     for keyword in EXPOSURES:
         times = [lenient_number(frame.header, keyword) for frame in frames]
         if any(time is None for time in times):
