@@ -49,7 +49,7 @@ def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
     if bad.any():
         fill_bad(filled, bad, 4, typical(filled, good))
     noise = _noise(filled, bad)
-    lines = _lines(filled, noise) & ~bad
+    lines = _lines(filled, noise, good) & ~bad
     if lines.any():
         bad |= lines
         fill_bad(filled, lines | ~good, 4, typical(filled, good))
@@ -72,24 +72,35 @@ def _noise(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
     return np.maximum(np.where(np.isfinite(mesh), mesh, typical), max(floor, 0.1 * typical))
 
 
-def _lines(array: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def _lines(array: np.ndarray, noise: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Mark columns or rows, single or in pairs, that stand out over 128 pixels as no stellar image does."""
     ny, nx = array.shape
     stretch = 2 * _STEP
     columns = np.empty((-(-ny // stretch), nx), np.float32)
     rows = np.empty((ny, -(-nx // stretch)), np.float32)
     line_excess(array, noise, _STEP, columns, rows)
-    marked = np.repeat(_outstanding(columns), stretch, axis=0)[:ny]
-    return marked | np.repeat(_outstanding(rows.T).T, stretch, axis=1)[:, :nx]
+    down = _outstanding(columns, _mostly(good, stretch))
+    across = _outstanding(rows.T, _mostly(good.T, stretch)).T
+    return np.repeat(down, stretch, axis=0)[:ny] | np.repeat(across, stretch, axis=1)[:, :nx]
 
 
-def _outstanding(excess: np.ndarray) -> np.ndarray:
-    """Mark outliers along the last axis, single or in pairs, whose neighbours are much closer to 0."""
-    scatter = 1.4826 * np.median(np.abs(excess)) + 1e-9
+def _mostly(good: np.ndarray, stretch: int) -> np.ndarray:
+    """Return which stretches along the first axis have more good pixels than bad ones."""
+    starts = np.arange(0, len(good), stretch)
+    sizes = np.minimum(len(good) - starts, stretch)
+    return 2 * np.add.reduceat(good, starts, axis=0, dtype=np.int64) > sizes[:, None]
+
+
+def _outstanding(excess: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Mark known outliers along the last axis, single or in pairs, whose neighbours are much closer to 0."""
+    # Filled pixels have no scatter: where they are many, every column of stars would be an outlier.
+    if not known.any():
+        return known
+    scatter = 1.4826 * np.median(np.abs(excess[known])) + 1e-9
     padded = np.pad(excess, [(0, 0), (2, 2)])
     size = excess.shape[1]
     before2, before, here, after, after2 = (padded[:, i : i + size] for i in range(5))
-    high = np.abs(here) > 7 * scatter
+    high = known & (np.abs(here) > 7 * scatter)
     alone = np.abs(before + after) < 0.5 * np.abs(here)
     first = (np.abs(before + after2) < 0.4 * np.abs(here)) & (np.abs(after) > 0.6 * np.abs(here))
     second = (np.abs(after + before2) < 0.4 * np.abs(here)) & (np.abs(before) > 0.6 * np.abs(here))

@@ -97,6 +97,20 @@ def test_masked_pixels_are_no_sources() -> None:
     assert len(find_sources(Image(array, mask=mask))) == 0
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("masked", ["half", "all but a circle"])
+def test_stars_beside_a_large_masked_area_are_found(masked: str) -> None:
+    rng = np.random.default_rng(14)
+    truth = stars_at(rng, 40, 14)
+    sky = rng.poisson(painted(truth, 3.0)) + rng.normal(0, 3, SHAPE)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    mask = x < 200 if masked == "half" else np.hypot(x - 170, y - 150) > 110
+    distance = x - 200 if masked == "half" else 110 - np.hypot(x - 170, y - 150)
+    seen = truth[distance[np.rint(truth[:, 1]).astype(int), np.rint(truth[:, 0]).astype(int)] > 8]
+    table = find_sources(Image(sky, mask=mask))
+    assert len(seen) > 10 and found_of(seen, table)[0] >= len(seen) - 1
+
+
 def test_a_sky_without_stars_has_no_sources() -> None:
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     for seed in range(4):
