@@ -156,7 +156,8 @@ def combine(
     passes : int
         The `Flag` bits that a pixel of the result has where any frame has them, whether or not they make a
         value bad there; by default SATURATED. Where a star is saturated in the sharp frames only, the mean of
-        the others lacks its core: the value stays, but is marked. 0 for none, as for masters of darks, where a
+        the others lacks its core: the value stays, but is marked. They do not pass from pixels with BAD_PIXEL
+        or NO_DATA, whose saturation says nothing about the sky. 0 for none, as for masters of darks, where a
         saturated cosmic ray in one frame says nothing about the pixel.
 
     Returns

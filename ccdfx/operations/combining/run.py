@@ -23,6 +23,7 @@ from ccdfx.operations.combining.kernel_call import Calls, calls_of
 from ccdfx.operations.combining.maps import Maps, Wanted, empty_maps
 from ccdfx.operations.combining.plan import Job, arranged
 from ccdfx.operations.combining.tile_reader import RawFiles, Tile, Window, read_tile, release_buffer
+from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.planes import variance_as
 
@@ -48,6 +49,9 @@ def run(job: Job, wanted: Wanted) -> Maps:
     if job.shared is not None:
         _add_shared(job, maps)
     return maps
+
+
+_DEFECT = np.uint8(Flag.BAD_PIXEL | Flag.NO_DATA)  # of the detector: its saturation is none of the sky
 
 
 @dataclass(frozen=True)
@@ -221,11 +225,12 @@ def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:
 
 
 def _pass_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
-    """Add the flags that go from any frame to the result."""
-    passing = np.uint8(job.passing)
+    """Add the flags that go from any frame to the result; of a defect, only those that make no value bad."""
+    passing, ignored = np.uint8(job.passing), np.uint8(job.passing & ~job.counted)
     for rows in tile.rows if passing else ():
         if rows.flags is not None:
-            flags |= rows.flags[start : start + len(flags)] & passing
+            own = rows.flags[start : start + len(flags)]
+            flags |= own & np.where(own & _DEFECT, ignored, passing)
 
 
 def _add_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> None:

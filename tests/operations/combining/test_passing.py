@@ -87,3 +87,15 @@ def test_the_core_of_a_star_that_is_saturated_in_the_sharp_frames_is_marked():
     assert done.mask[15, 15] & Flag.SATURATED and done.mask[0, 0] == 0
     truth = np.mean([s.array for s in stars], axis=0)[8:23, 8:23].sum() - 80 * 225
     assert done.array[8:23, 8:23].sum() - 80 * 225 < 0.99 * truth  # what the mark warns of
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("defect", [Flag.BAD_PIXEL, Flag.NO_DATA])
+def test_a_saturated_defect_of_one_frame_does_not_pass(defect):
+    several = frames()
+    mask = several[1].mask.copy()
+    mask[1, 2] |= defect
+    several[1] = several[1].replace(mask=mask)
+    assert ccdfx.combine(several).mask is None
+    kept = ccdfx.combine(several, flags=255 & ~Flag.SATURATED)  # what makes no value bad stays on the pixel
+    assert kept.mask[1, 2] == Flag.SATURATED
