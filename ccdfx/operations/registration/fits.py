@@ -98,15 +98,28 @@ def grown(reference: StarList, image: StarList, start: Fit, tolerance: float, mo
 
 
 def simplest(reference: StarList, image: StarList, fit: Fit, models: tuple[str, ...]) -> Fit:
-    """Reduce a fit to the first of the simpler models from which it does not differ at any of the stars."""
-    places = image.places[fit.pairs[:, 0]]
-    far = np.hypot(*(places - np.average(places, axis=0, weights=_weights(reference, image, fit.pairs))).T)
-    allowed = _SIGNIFICANT * np.hypot(fit.error, far * fit.matrix_error)
+    """Reduce a fit to the first of the simpler models that leaves residuals no larger than noise explains.
+
+    The increase of the weighted squares over the variance of the fit is a sum of as many squares of normal
+    deviates as the model has fewer numbers.
+    """
+    pairs = fit.pairs[:, ::-1]
+    least = reference.least_squares[pairs[:, 0]] + image.least_squares[pairs[:, 1]]
+    free = 2 * len(pairs) - FREE["affine"]
+    expected = float((_weights(reference, image, fit.pairs) * least).mean())
+    squares = _squares(reference, image, fit)
+    variance = max(squares / max(free, 1), expected) * (free / (free - 2) if free > 3 else _FEWEST**2)
     for model in models:
-        plain = _fitted(reference, image, fit.pairs[:, ::-1], model, fit.chance)
-        if (np.hypot(*(fit.moved(places) - plain.moved(places)).T) <= allowed).all():
+        plain = _fitted(reference, image, pairs, model, fit.chance)
+        if _squares(reference, image, plain) - squares <= _SIGNIFICANT**2 * variance:
             return plain
     return fit
+
+
+def _squares(reference: StarList, image: StarList, fit: Fit) -> float:
+    """Sum the squared residuals of the pairs of a fit, weighted by their errors."""
+    gaps = reference.places[fit.pairs[:, 1]] - fit.moved(image.places[fit.pairs[:, 0]])
+    return float((_weights(reference, image, fit.pairs)[:, None] * gaps**2).sum())
 
 
 def _fitted(reference: StarList, image: StarList, pairs: np.ndarray, model: str, chance: float) -> Fit:
