@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,17 +144,17 @@ def command(
         raise click.UsageError("--follow goes with --maps")
     import ccdfx
     from ccdfx.night.words import counted
+    from ccdfx.operations.combining.combine import image_of, stack_of
+    from ccdfx.operations.combining.plan import Choices, plan_job
 
     how = choices(**options)
     engine = chosen_engine(options)
-    function = partial(ccdfx.stack, follow=follow) if maps else ccdfx.combine
     rules: list[Any] = []
 
     def make(stack: Sequence[Any]) -> Any:
-        automatic = options["reject"] is None
-        chosen = ccdfx.default_rejection(stack, placed="offsets" in how) if automatic else how["reject"]
-        rules.append(chosen)  # HISTORY names what was chosen
-        return function(stack, **{**how, "reject": chosen})
+        job = plan_job(stack, Choices(**how), exposures=bool(maps), follows=follow)
+        rules.append(job.reject)  # HISTORY names what was chosen
+        return stack_of(job, follow) if maps else image_of(job)
 
     with work(engine, options["threads"], options["memory"]):
         made = [combined(stack, make, options["align"]) for stack in opened(paths, options)]
@@ -213,10 +212,17 @@ def choices(
     shared: str | None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Return the given options of `ccdfx.combine`; the rule is None where none was asked for."""
+    """Return the given options of `ccdfx.combine`."""
     from ccdfx.cli.options import looked_up
+    from ccdfx.operations.combining.default_rule import default_rejection
 
-    rule = None if reject in (None, "none") else looked_up("rejection", reject)
+    rule = (
+        default_rejection()
+        if reject is None
+        else None
+        if reject == "none"
+        else looked_up("rejection", reject)
+    )
     given = {
         "limits": options["limits"], "flags": flags, "passes": passes, "offsets": placement_of(options),
         "shared": shared_variance(shared, not options["no_checksum"]) if shared else None,

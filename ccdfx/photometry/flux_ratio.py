@@ -88,7 +88,7 @@ def flux_ratio(stars: FrameStars, *, reference: FrameStars, places: Any = None) 
     if len(there) != len(stars.sources):
         rule = f"must be one for each of the {len(stars.sources)} sources"
         raise ArgumentError("places", rule, value=len(there), remedy="give transform.apply(stars.places)")
-    one, other = _in_common(stars, reference, there)
+    one, other = in_common(stars, reference, there)
     noise = stars.error[one] / stars.flux[one], reference.error[other] / reference.flux[other]
     bright = (noise[0] < 1 / 3) & (noise[1] < 1 / _SIGNIFICANT)
     one, other, noise = one[bright], other[bright], (noise[0][bright], noise[1][bright])
@@ -109,7 +109,7 @@ def flux_ratio(stars: FrameStars, *, reference: FrameStars, places: Any = None) 
     return FluxRatio(value, value * math.hypot(found.error, outside_error), int(found.kept.sum()))
 
 
-def _in_common(stars: FrameStars, reference: FrameStars, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_common(stars: FrameStars, reference: FrameStars, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find usable stars that are each other's nearest within half a width: their rows in both tables."""
     from scipy.spatial import cKDTree
 

@@ -34,6 +34,12 @@ def test_clouds_do_not_change_the_fluxes(run, tmp_path: Path) -> None:
     mean = np.average(table["flux"] / fluxes, weights=errors**-2)
     assert abs(mean - 1) < 0.006  # unscaled it would be -0.23
 
+    assert run("combine", *paths, "-o", tmp_path / "kept.fits", *options[:-2]).exit_code == 0
+    kept = ccdfx.read(tmp_path / "kept.fits")
+    assert "combine reject=profile_clip(amplitude=0." in "".join(kept.header.history)
+    table = ccdfx.aperture_photometry(kept, places, radius=7, annulus=(9, 13))
+    assert abs(np.average(table["flux"] / fluxes, weights=errors**-2) - 1) < 0.006
+
     placed = run("combine", *paths, "-o", tmp_path / "none.fits", "--scale", "stars", "--offsets", "stars")
     assert placed.exit_code == 1
     assert "goes with frames that lie on one another" in placed.stderr

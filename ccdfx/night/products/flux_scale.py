@@ -13,7 +13,7 @@ from ccdfx.night.products import stacking
 from ccdfx.night.settings import CombineChoice
 from ccdfx.night.summary import plain
 from ccdfx.night.words import listed
-from ccdfx.operations.combining.factors import best_weights, scale_of
+from ccdfx.operations.combining.factors import LEAST_SHIFT, UNMEASURED, best_weights, flux_error, scale_of
 from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.depth import relative_depths
@@ -22,8 +22,6 @@ from ccdfx.photometry.selection import reasons_to_leave_out
 from ccdfx.photometry.stars import FrameStars
 
 _AS_DEEP = 0.95  # of the deepest frame
-_UNKNOWN = 0.2  # part of the flux by which a frame may be off whose transparency is not known
-_UNMEASURED, _LEAST_SHIFT = 0.1, 0.05  # pixels: errors of positions that are not measured, and of resampling
 _MEASURED_LATER = ("transparency",)
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -128,9 +126,7 @@ class FluxScales:
     def errors(self) -> list[float]:
         """By what fraction the stars of each frame may still be off the flux scale of the reference."""
         return [
-            _UNKNOWN
-            if ratio is None
-            else max(ratio.error / ratio.value, abs(ratio.value / scale - 1) if self.by_stars else 0.0)
+            flux_error(ratio, scale if self.by_stars or ratio is None else ratio.value)
             for ratio, scale in zip(self.ratios, self.scales, strict=True)
         ]
 
@@ -164,7 +160,7 @@ def profile_allowance(
     if not known:
         return None
     positions = [
-        max(one.error if math.isfinite(one.error) else _UNMEASURED, _LEAST_SHIFT) for one in transforms
+        max(one.error if math.isfinite(one.error) else UNMEASURED, LEAST_SHIFT) for one in transforms
     ]
     amplitude, gradient = profile_terms(
         known, transparency_errors=max(scales.errors), shift_errors=max(positions), limit=stacking.LIMIT

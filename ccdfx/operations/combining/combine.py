@@ -14,7 +14,7 @@ from ccdfx.operations.combining.default_rule import default_rejection
 from ccdfx.operations.combining.factors import Factor
 from ccdfx.operations.combining.maps import Wanted
 from ccdfx.operations.combining.placement import Placement
-from ccdfx.operations.combining.plan import ALL_FLAGS, PASSING, Choices, plan_job
+from ccdfx.operations.combining.plan import ALL_FLAGS, PASSING, Choices, Job, plan_job
 from ccdfx.operations.combining.run import run
 from ccdfx.operations.combining.variance_factors import with_variance_factors
 from ccdfx.operations.rejection.rule import Rejection
@@ -125,6 +125,7 @@ def combine(
         chooses for each stack (`default_rejection`): `variance_clip` at 4 sigma where all frames have variances;
         `ccd_clip` at 4 where all headers have GAIN and RDNOISE and the frames scatter as these say (`cr_reject`
         for 2 and 3 frames); else `mad_clip` at 7, from 10 frames on at 5; none for 2 frames of unknown noise.
+        With ``scale="stars"`` it is `profile_clip` with what is measured of the stars.
     weights : sequence of float, str, Level or callable, optional
         For the mean only: one number per frame, not negative; or "exposure", "noise" (1 / sigma^2 of the
         background, `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling;
@@ -194,8 +195,13 @@ def combine(
     array([[1.5, 1.5]])
     """
     choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
-    job = with_variance_factors(plan_job(frames, choices))
-    maps = run(job, Wanted(counts=shared is not None))
+    return image_of(plan_job(frames, choices))
+
+
+def image_of(job: Job) -> Image:
+    """Combine the frames of a job into one image."""
+    job = with_variance_factors(job)
+    maps = run(job, Wanted(counts=job.shared is not None))
     flags_found = maps.flags if maps.flags.any() else None
     variance = maps.variance if maps.variance.size else None
     return adopt(maps.value, job.header, flags_found, job.range, variance)
@@ -237,7 +243,12 @@ def stack(
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
     choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
-    job = with_variance_factors(plan_job(frames, choices, exposures=True, follows=follow))
+    return stack_of(plan_job(frames, choices, exposures=True, follows=follow), follow)
+
+
+def stack_of(job: Job, follow: bool) -> Stack:
+    """Combine the frames of a job with maps of the numbers of values kept and rejected."""
+    job = with_variance_factors(job)
     maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     maps.freeze()
     variance, exposure, rejects = (

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.operations.combining.factors import StarFactors
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.rejection.noise import ccd_clip, cr_reject, electrons_per_count, variance_clip
+from ccdfx.operations.rejection.profile import profile_clip
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rejection.sigma import mad_clip
 from ccdfx.records.header import lenient_number
@@ -34,6 +36,10 @@ def default_rejection(frames: Any = None, *, placed: bool = False) -> Rejection 
       is a setting of the camera, where a bias or a sky was not subtracted or was, and for resampled frames.
     - Else `mad_clip` with the floor that the frames imply: at 7 sigma for 3 to 9 frames, at 5 from 10 on.
     - None for fewer than 3 frames of unknown noise: nothing says which of two values is the outlier.
+
+    For frames that `combine` scales by their stars it is another: `profile_clip` at 4 sigma, with amplitude and
+    gradient (`profile_terms`) from the FWHM of the frames, the errors of their flux ratios and the distances of
+    their stars, and with gain and read noise of the headers on the same condition; unless no frame has a FWHM.
 
     `docs/combining.md` has the measurements by which they are chosen (`tests/bench/bench_default_rule.py`).
 
@@ -95,11 +101,23 @@ def facts_of(
     )
 
 
-def rule_for(frames: tuple[StackFrame, ...], facts: StackFacts, placed: bool = False) -> Rejection | None:
-    """Choose the rule; the noise of headers is not believed where frames are placed side by side."""
+def rule_for(
+    frames: tuple[StackFrame, ...],
+    facts: StackFacts,
+    placed: bool = False,
+    stars: StarFactors | None = None,
+) -> Rejection | None:
+    """Choose the rule; the noise of headers is not believed where frames are placed side by side.
+
+    `stars` is what frames were scaled by, if it was their stars: a rule that knows the noise alone rejects parts
+    of stars then, wherever the seeing changes.
+    """
     both = facts.count >= TWO_SIDED
     if facts.count < 2:
         return None
+    if stars is not None and stars.terms is not None:
+        by_header = not facts.variances and _header_noise_agrees(frames, facts)
+        return _by_profile(stars.terms, stars, facts, by_header)
     if facts.variances:
         return variance_clip(low=KNOWN_LIMIT if both else math.inf, high=KNOWN_LIMIT)
     if not placed and _header_noise_agrees(frames, facts):
@@ -107,6 +125,18 @@ def rule_for(frames: tuple[StackFrame, ...], facts: StackFacts, placed: bool = F
             return ccd_clip(gain=GAIN, readnoise=READNOISE, low=KNOWN_LIMIT, high=KNOWN_LIMIT)
         return cr_reject(gain=GAIN, readnoise=READNOISE, high=KNOWN_LIMIT)
     return _by_scatter(facts.count)
+
+
+def _by_profile(
+    terms: tuple[float, float], stars: StarFactors, facts: StackFacts, by_header: bool
+) -> Rejection:
+    """Make `profile_clip` with numbers that HISTORY can hold; the sky is known unless other zeros were given."""
+    amplitude, gradient = (round(term, 4) for term in terms)
+    level = float(f"{stars.sky:.6g}") if facts.zeros == tuple(stars.zeros) else None
+    rule = profile_clip(
+        amplitude=amplitude, gradient=gradient, level=level, low=KNOWN_LIMIT, high=KNOWN_LIMIT
+    )
+    return rule.configure(gain=GAIN, readnoise=READNOISE) if by_header else rule
 
 
 def scatter_limit(count: int) -> float:

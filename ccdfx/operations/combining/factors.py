@@ -7,20 +7,27 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
 from ccdfx.operations.combining.frames import StackFrame
 from ccdfx.operations.combining.levels import EXPOSURES, Level, exposure, level, measured
+from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.records.checks import pair
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.image import Image
 
 if TYPE_CHECKING:
     from ccdfx.photometry.flux_ratio import FluxRatio
+    from ccdfx.photometry.stars import FrameStars
 
 STARS = "stars"
 """The word for `scale`."""
 _BEYOND = 3.0  # errors
 _KNOWN = 0.01  # relative error of a flux ratio that is believed
+_UNKNOWN = 0.2  # part of the flux by which a frame may be off whose flux ratio is not known
+UNMEASURED, LEAST_SHIFT = 0.1, 0.05
+"""Pixels: errors of positions that are not measured, and of resampling."""
 
 Factor = Sequence[float] | str | Callable[[Image], float] | Level | None
 
@@ -66,12 +73,8 @@ def factors_of(
 
     Numbers are used unchanged. From statistics S and Z of the frames' good pixels within the limits,
     s_l = S_l / S_1 and z_l = Z_l / s_l - Z_1; from exposure times, s_l = t_l / t_1; from a header keyword f
-    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l. From stars, s_l is their flux relative to the first frame, and
-    without another zero z_l = sky_l / s_l - sky_1.
+    or Z, s_l = f_1 / f_l and z_l = -Z_l / s_l. Those from stars are measured before, by `star_factors`.
     """
-    if isinstance(scale, str) and scale == STARS:
-        found = star_factors(frames)
-        scale, zero = found.scales, found.zeros if zero is None else zero
     count = len(frames)
     chosen = {
         name: _chosen(value, name, count)
@@ -235,6 +238,18 @@ def scale_of(ratio: FluxRatio | None, exposure: float) -> float:
     return exposure if vague and abs(ratio.value - exposure) < _BEYOND * ratio.error else ratio.value
 
 
+def flux_error(ratio: FluxRatio | None, scale: float) -> float:
+    """Return by what fraction the stars of a frame may still be off the flux scale of the reference.
+
+    Examples
+    --------
+    >>> from ccdfx import FluxRatio
+    >>> flux_error(FluxRatio(0.5, 0.01, 20), 0.5), flux_error(None, 1.0)
+    (0.02, 0.2)
+    """
+    return _UNKNOWN if ratio is None else max(ratio.error / ratio.value, abs(ratio.value / scale - 1))
+
+
 def best_weights(scales: Sequence[float], noises: Sequence[float | None]) -> list[float] | None:
     """Compute weights (scale / noise of the sky before scaling)^2, which give stars the least noise.
 
@@ -253,14 +268,21 @@ def best_weights(scales: Sequence[float], noises: Sequence[float | None]) -> lis
 
 
 class StarFactors(NamedTuple):
-    """Scales s of frames, and zeros z such that x / s - z has the flux scale and the sky of the first."""
+    """Scales s of frames, and zeros z such that x / s - z has the flux scale and the sky of the first.
+
+    `sky` is that of the first; `terms` are amplitude and gradient of `profile_clip`, None if no FWHM is known.
+    """
 
     scales: list[float]
     zeros: list[float]
+    sky: float
+    terms: tuple[float, float] | None
 
 
 def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
     """Measure the flux ratio to the first frame, and the sky, of frames that lie on one another.
+
+    The same stars tell how their profiles differ: by FWHM, error of the flux ratio and position.
 
     Warns
     -----
@@ -277,11 +299,13 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
     from ccdfx.photometry.stars import measure_stars
 
     times, reference = _exposures(frames), None
-    scales, skies, unmeasured = [], [], []
+    scales, skies, unmeasured, fwhms, errors, shifts = [], [], [], [], [], [LEAST_SHIFT]
     for frame, time in zip(frames, times, strict=True):
         image = frame.image()
         stars = measure_stars(image)
         skies.append(sky_level(image))
+        if math.isfinite(stars.fwhm):
+            fwhms.append(stars.fwhm)
         if reference is None:
             reference = stars
             scales.append(1.0)
@@ -296,10 +320,27 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
         if ratio is None:
             unmeasured.append(frame.name)
         scales.append(ratio.value if ratio is not None and time is None else scale_of(ratio, time or 1.0))
+        errors.append(flux_error(ratio, scales[-1]))
+        shifts.append(_distance(stars, reference))
     if unmeasured:
         text = "have fewer than three usable stars in common with the first, and are scaled by exposure alone"
         warnings.warn(f"{', '.join(unmeasured)}: {text}", CcdfxWarning, stacklevel=4)
-    return StarFactors(scales, [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)])
+    zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)]
+    terms = None
+    if fwhms:
+        terms = profile_terms(fwhms, transparency_errors=max(errors, default=0.0), shift_errors=max(shifts))
+    return StarFactors(scales, zeros, skies[0], terms)
+
+
+def _distance(stars: FrameStars, reference: FrameStars) -> float:
+    """Return the distance in pixels of the stars in common, mostly that of the most significant ones."""
+    from ccdfx.photometry.flux_ratio import in_common
+
+    one, other = in_common(stars, reference, stars.places)
+    if not len(one):
+        return UNMEASURED
+    squares = ((stars.places[one] - reference.places[other]) ** 2).sum(axis=1)
+    return math.sqrt(np.average(squares, weights=(stars.flux[one] / stars.error[one]) ** 2))
 
 
 def _exposures(frames: Sequence[StackFrame]) -> list[float | None]:

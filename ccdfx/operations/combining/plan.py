@@ -19,6 +19,7 @@ from ccdfx.operations.combining.factors import (
     combined_number,
     factors_of,
     require_mean,
+    star_factors,
     value_limits,
 )
 from ccdfx.operations.combining.frames import StackFrame, as_frames
@@ -124,15 +125,20 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     found = as_frames(frames, placement is not None)
     limits = value_limits(choices.limits)
     require_mean(choices.weights, average.name)
-    if placement is not None and isinstance(choices.scale, str) and choices.scale == STARS:
+    by_stars = isinstance(choices.scale, str) and choices.scale == STARS
+    if placement is not None and by_stars:
         rule = "by stars goes with frames that lie on one another, not with offsets"
         raise ArgumentError("scale", rule, value=choices.scale, remedy="use ccdfx.align, or give numbers")
-    scales, zeros, weights = factors_of(found, choices.scale, choices.zero, choices.weights, limits)
+    seen = star_factors(found) if by_stars else None
+    scale, zero = choices.scale, choices.zero
+    if seen is not None:
+        scale, zero = seen.scales, seen.zeros if zero is None else zero
+    scales, zeros, weights = factors_of(found, scale, zero, choices.weights, limits)
     require_variances(found, average)
     facts = facts_of(found, scales, zeros)
     reject = choices.reject
     if is_automatic(reject):
-        reject = rule_for(found, facts, placement is not None)
+        reject = rule_for(found, facts, placement is not None, seen)
     # The rule is checked before any pixel is read.
     arrangement = None if reject is None else arranged(reject, facts)
     if arrangement is not None and arrangement.caution:

@@ -8,6 +8,7 @@ import pytest
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FluxRatio, Image, aperture_photometry, combine
 from ccdfx.operations.combining.factors import best_weights, scale_of
+from ccdfx.operations.combining.plan import Choices, plan_job
 
 SHAPE = (200, 220)
 RNG = np.random.default_rng(701)
@@ -49,6 +50,27 @@ def test_clouds_do_not_change_the_fluxes():
         assert abs(bias) < max(0.005, 3 * error)
     (*_, (unscaled, _)) = biases(combine(frames, reject=None))
     assert unscaled < -0.1
+
+
+@pytest.mark.parametrize("known", ["variances", "headers", "nothing"])
+def test_the_default_rule_keeps_stars_of_other_seeing_and_rejects_cosmic_rays(known):
+    given = [(1.0, 3.0), (0.6, 3.2), (0.95, 4.2), (0.6, 3.0), (0.9, 3.6)]
+    frames = [frame(750 + i, t, fwhm=fwhm) for i, (t, fwhm) in enumerate(given)]
+    if known != "variances":
+        header = {"GAIN": 1.0, "RDNOISE": 5.0} if known == "headers" else {}
+        frames = [Image(image.array, header) for image in frames]
+    struck = [(38 + 28 * i, 38) for i in range(4)]  # between the stars
+    for x, y in struck:
+        hit = frames[2].array.copy()
+        hit[y, x] += 3000.0
+        frames[2] = frames[2].replace(array=hit)
+    combined = combine(frames, scale="stars")
+    for bias, error in biases(combined):
+        assert abs(bias) < max(0.007, 3 * error)
+    assert all(abs(combined.array[y, x] - 150) < 50 for x, y in struck)  # unrejected it would be 600
+    rule = plan_job(frames, Choices(reject=ccdfx.default_rejection(), scale="stars")).reject
+    assert rule.name == "profile_clip" and rule.parameters["level"] == pytest.approx(150, abs=2)
+    assert rule.parameters["gain"] == ("GAIN" if known == "headers" else None)
 
 
 def test_exposure_times_are_part_of_the_scale():
