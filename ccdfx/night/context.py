@@ -66,7 +66,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass(slots=True)
 class NightLog:
     """Failed frames, products not made, frames used, masters made, warnings; of calibrated frames how they were
-    made, and their stars.
+    made, their stars, and their transparency relative to the reference of their group.
 
     `progress` is called with a label, the number of steps done and their total.
     """
@@ -81,6 +81,7 @@ class NightLog:
     masters: dict[str, Master] = field(default_factory=dict)
     calibrated: dict[str, Use] = field(default_factory=dict)
     stars: dict[str, FrameStars] = field(default_factory=dict)
+    relative: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
         """Record that a frame cannot be used; only the first reason is kept."""

@@ -173,10 +173,11 @@ def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[
     made = {fact["file"]: fact for fact in calibrated if fact}
     combine = partial(combine_object, made)
     combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
+    for file, part in log.relative.items():
+        made[file] |= part
     for product in combined:
         for one in product["scales"] if product else ():
-            part = {key: one[key] for key in ("transparency", "transparency_error", "scale", "weight")}
-            made[one["source"]] |= {"reference": product["reference"], **part}
+            made[one["source"]] |= {"scale": one["scale"], "weight": one["weight"]}
     return {
         "masters": [fact for fact in masters if fact],
         "calibrated": list(made.values()),

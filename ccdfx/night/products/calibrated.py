@@ -16,7 +16,7 @@ from ccdfx.night.plan import SciencePlan
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
-from ccdfx.photometry.stars import FrameStars, measure_stars
+from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
@@ -192,8 +192,8 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         image = context.further(image)
         header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
         stars = measure_stars(image)
-        image = image.replace(header=star_header(header, stars))
         facts = {**sky_facts(image), **star_facts(stars)}
+        image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         log.fail_frame(use.frame, error)
         return None
@@ -245,17 +245,23 @@ def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Head
     return header
 
 
-def star_header(header: Header, stars: FrameStars) -> Header:
-    """Set NSTARS, FWHM and ELLIPTIC to what was measured; a FWHM or ellipticity that was not is left out."""
-    facts = star_facts(stars)
+def facts_header(header: Header, facts: Mapping[str, Any]) -> Header:
+    """Set NSTARS, FWHM, ELLIPTIC and SKYLEVEL to what was measured; what was not is left out."""
     header = header.set("NSTARS", facts["stars"], "number of stars found")
-    for keyword, name, comment in (
-        ("FWHM", "fwhm", "[pix] full width at half maximum of the stars"),
-        ("ELLIPTIC", "ellipticity", "1 - minor / major axis of the stars, median"),
-    ):
+    return measured_header(
+        header,
+        FWHM=(facts["fwhm"], "[pix] full width at half maximum of the stars"),
+        ELLIPTIC=(facts["ellipticity"], "1 - minor / major axis of the stars, median"),
+        SKYLEVEL=(facts["sky"], "[unit of the data] level of the sky"),
+    )
+
+
+def measured_header(header: Header, **cards: tuple[float | None, str]) -> Header:
+    """Set cards to values with comments, to six digits, and remove those whose value is not known."""
+    for keyword, (value, comment) in cards.items():
         header = header.remove(keyword)
-        if facts[name] is not None:
-            header = header.set(keyword, round(facts[name], 4), comment)
+        if value is not None:
+            header = header.set(keyword, float(f"{value:.6g}"), comment)
     return header
 
 

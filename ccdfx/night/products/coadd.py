@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
-from ccdfx.night.products.calibrated import star_header
+from ccdfx.night.products.calibrated import facts_header, measured_header
 from ccdfx.night.products.common_errors import common_variance
 from ccdfx.night.products.flux_scale import (
     FluxScales,
@@ -29,8 +29,10 @@ from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.aperture import aperture_photometry
 from ccdfx.photometry.flux_check import FluxGroup, check_fluxes
 from ccdfx.photometry.stars import FrameStars, measure_stars
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
+_TRANSPARENCY = ("TRANSP", "TRANSERR")  # cards of calibrated frames
 _MOST_CHECKED = 500  # brightest stars of the reference
 # In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
 _APERTURE, _RING = 1.0, (4.0, 6.0)
@@ -68,6 +70,7 @@ def combine_object(
         kept = {file: one for file, one in found.transforms.items() if file not in faint}
         found = replace(found, transforms=kept)
         left_out |= faint
+        _record(scales, kept if len(kept) > 1 else (), context)
     for file, reason in left_out.items():
         log.warn(f"{plan.file}: {file} is left out: {reason}")
     if scales is None or len(found.transforms) < 2:
@@ -79,14 +82,16 @@ def combine_object(
         log.warn(f"{plan.file}: {warning}")
     result, groups = _stacked(found, scales, made, context)
     log.warn_about(plan.file, result.warnings)
-    log.warn_about(plan.file, _check_warnings(groups))
+    log.warn_about(plan.file, _check_warnings(groups, choice.average))
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures), "FLXREF": names[0]}
+    values |= dict.fromkeys(_TRANSPARENCY)  # that of the reference is not one of the result
     history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
     image = result.stack.image
     stars = measure_stars(image)
     header = stacking.combined_header(image.header, names, values, history)
-    image = image.replace(header=star_header(header, stars))
+    measured = {**sky_facts(image), **star_facts(stars)}
+    image = image.replace(header=facts_header(header, measured))
     context.save(image, plan.file)
     return {
         "file": plan.file,
@@ -105,9 +110,32 @@ def combine_object(
         "total_exptime": sum(exposures),
         "correlation": correlation_factor(image.header),
         "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
-        **sky_facts(image),
-        **star_facts(stars),
+        **measured,
     }
+
+
+def _record(scales: FluxScales, combined: Collection[str], context: Context) -> None:
+    """Record the transparency of all frames, and write it to the headers of those that are not combined.
+
+    Files of the others are written once, with their scales, when they are moved.
+    """
+    from ccdfx.io import read, write
+
+    for file, one in scales.facts.items():
+        part = {key: one[key] for key in ("transparency", "transparency_error")}
+        context.log.relative[file] = {"reference": scales.names[0], **part}
+        if file not in combined:
+            image = read(context.output / file)
+            header = _relative_header(image.header, context.log.relative[file])
+            write(image.replace(header=header), context.output / file, overwrite=True)
+
+
+def _relative_header(header: Header, facts: Mapping[str, Any]) -> Header:
+    """Set FLXREF, the reference, and TRANSP and TRANSERR, the transparency relative to it."""
+    values = facts["transparency"], facts["transparency_error"]
+    comments = "transparency relative to the reference", "its error"
+    cards = dict(zip(_TRANSPARENCY, zip(values, comments, strict=True), strict=True))
+    return measured_header(header.set("FLXREF", facts["reference"]), **cards)
 
 
 def _is_exact(found: Transform) -> bool:
@@ -126,16 +154,18 @@ def _group_facts(group: FluxGroup) -> dict[str, Any]:
     }
 
 
-def _check_warnings(groups: tuple[FluxGroup, ...]) -> list[str]:
+def _check_warnings(groups: tuple[FluxGroup, ...], average: str) -> list[str]:
     wrong = [group for group in groups if group.wrong]
     if not wrong:
         return []
     shown = ", ".join(f"{100 * (g.ratio - 1):+.2f} +- {100 * g.error:.2f} % ({g.name})" for g in wrong)
-    return [
-        f"its stars do not have the fluxes that they have in its frames: {shown}; the rejection takes parts of "
-        'stars for outliers, or leaves cosmic rays in them: choose reject = "auto", a larger sensitivity, or '
-        "leave out frames of other seeing by [select]"
-    ]
+    advice = (
+        "the rejection takes parts of stars for outliers, or leaves cosmic rays in them: choose "
+        'reject = "auto", a larger sensitivity, or leave out frames of other seeing by [select]'
+    )
+    if average == "median":
+        advice = 'the median of profiles of other seeing does not keep their flux: choose average = "mean"'
+    return [f"its stars do not have the fluxes that they have in its frames: {shown}; {advice}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +249,7 @@ def _moved(
 ) -> tuple[list[Any], list[np.ndarray]]:
     """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars.
 
-    The scale of each is written to the header of its file, as FLXSCALE.
+    The scale of each is written to the header of its file, as FLXSCALE, and its transparency.
     """
     from ccdfx.io import read, write
     from ccdfx.operations.resampling.warp import warp
@@ -230,7 +260,9 @@ def _moved(
     for (file, one), scale in zip(found.transforms.items(), scales.scales, strict=True):
         image = read(context.output / file)
         comment = "factor to the flux scale of the reference"
-        header = image.header.set("FLXSCALE", 1 / scale, comment).set("FLXREF", next(iter(found.transforms)))
+        header = _relative_header(
+            image.header.set("FLXSCALE", 1 / scale, comment), context.log.relative[file]
+        )
         image = image.replace(header=header)
         write(image, context.output / file, overwrite=True)
         shape = shape or image.shape

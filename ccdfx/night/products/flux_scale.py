@@ -22,6 +22,7 @@ from ccdfx.photometry.selection import reasons_to_leave_out
 from ccdfx.photometry.stars import FrameStars
 
 _AS_DEEP = 0.95  # of the deepest frame
+_SURE, _NOTED = 3.0, 0.02  # errors and part of the flux beyond which a transparency is said to differ from 1
 _MEASURED_LATER = ("transparency",)
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -97,6 +98,18 @@ class FluxScales:
             found.append(
                 f"the transparency of {listed(missing)} is not known, with fewer than three usable stars in common "
                 f"with {self.names[0]}: scaled by exposure time alone"
+            )
+        clouded = [
+            f"{name} {t:.3f} +- {error:.3f}"
+            for name, one in self.facts.items()
+            if (t := one["transparency"]) is not None
+            and (error := one["transparency_error"]) is not None
+            and abs(t - 1) > max(_SURE * error, _NOTED)
+        ]
+        if clouded and not self.by_stars:
+            found.append(
+                f"scaled by exposure time alone, though the transparency relative to {self.names[0]} is "
+                f'{listed(clouded)}: choose scale = "stars"'
             )
         if self.zeros is None:
             found.append("the sky of a frame is not known: their levels are not matched")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import pytest
 import ccdfx
 from ccdfx import FluxRatio, aperture_photometry
 from ccdfx.io import read
+from ccdfx.night.products.coadd import _check_warnings
 from ccdfx.night.products.flux_scale import FluxScales, deepest_first, measured_scales, profile_allowance
 from ccdfx.night.settings import CombineChoice
 from ccdfx.operations.resampling.transform import Transform
+from ccdfx.photometry.flux_check import FluxGroup
 
 SHAPE = (200, 210)
 GAIN, READNOISE, LEVEL = 1.5, 6.0, 1000.0
@@ -127,9 +130,14 @@ def test_two_of_five_frames_under_clouds(sky, reduced):
         header = read(out / one["source"]).header
         assert header["FLXSCALE"] == pytest.approx(1 / one["scale"])
         assert header["FLXREF"] == fact["reference"]
+        assert (header["TRANSP"], header["TRANSERR"]) == pytest.approx(
+            (one["transparency"], one["transparency_error"]), rel=1e-5
+        )
     for bias, error in biases(sky, fact, out):
         assert abs(bias) < max(0.005, 3 * error)
-    assert read(out / fact["file"]).header["FLXSCALE"] == 1.0
+    header = read(out / fact["file"]).header
+    assert header["FLXSCALE"] == 1.0 and "TRANSP" not in header
+    assert header["SKYLEVEL"] == pytest.approx(fact["sky"], rel=1e-5)
     assert not any(group["wrong"] for group in fact["check"])
 
 
@@ -146,6 +154,7 @@ def test_every_calibrated_frame_has_the_facts_of_its_stars(sky, reduced):
         assert fact["reference"] == product_of(facts, field)["reference"]
         header = read(out / fact["file"]).header
         assert (header["FWHM"], header["NSTARS"]) == (pytest.approx(fact["fwhm"], abs=1e-4), fact["stars"])
+        assert header["SKYLEVEL"] == pytest.approx(fact["sky"], rel=1e-5)
 
 
 def test_a_twilight_frame_does_not_set_the_level(sky, reduced):
@@ -237,6 +246,43 @@ def test_limits_leave_frames_out_with_their_reasons(sky, tmp_path):
     clouds = product_of(facts, "clouds")
     assert {(one["scale"], one["weight"]) for one in clouds["scales"]} == {(1.0, 1.0)}
     assert any("clouds2.fits is left out: its transparency" in text for text in facts["warnings"])
+    (faint,) = (one for one in facts["calibrated"] if one["source"] == "clouds2.fits")
+    assert faint["transparency"] == pytest.approx(0.6, abs=0.02) and "scale" not in faint
+    header = read(tmp_path / faint["file"]).header
+    assert header["TRANSP"] == pytest.approx(faint["transparency"], rel=1e-5)
+    assert 0 < header["TRANSERR"] < 0.02 and "FLXSCALE" not in header
+
+
+@pytest.mark.quick
+def test_clouds_that_are_not_scaled_by_are_said():
+    ratios = (
+        FluxRatio(1.0, 0.0, 9),
+        FluxRatio(1.2, 0.01, 9),
+        FluxRatio(1.97, 0.002, 9),
+        FluxRatio(1.9, 0.04, 9),
+    )
+    scales = FluxScales(
+        ("a", "b", "c", "d"),
+        [1.0, 2.0, 2.0, 2.0],
+        [0.0] * 4,
+        [1.0] * 4,
+        [1.0, 2.0, 2.0, 2.0],
+        ratios,
+        True,
+        False,
+    )
+    (said,) = scales.warnings
+    assert said.startswith(
+        "scaled by exposure time alone, though the transparency relative to a is b 0.600 +- 0.005:"
+    )
+    assert not replace(scales, by_stars=True).warnings
+
+
+@pytest.mark.quick
+def test_the_check_of_a_median_advises_a_mean():
+    group = FluxGroup("bright", 9, 0.97, 0.002, 3.0)
+    assert 'choose average = "mean"' in _check_warnings((group,), "median")[0]
+    assert 'choose reject = "auto"' in _check_warnings((group,), "mean")[0]
 
 
 @pytest.mark.quick
