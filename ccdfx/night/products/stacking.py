@@ -14,6 +14,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import collect_warnings
 from ccdfx.night.settings import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
+from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
 from ccdfx.records.header import Header
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
@@ -65,7 +66,7 @@ def rejection_of(
         if name == "mad_clip":
             options = dict.fromkeys(("low", "high"), scatter_limit(count))
     if name == "profile_clip":
-        options = {**(profile or {}), **options}
+        options = {"amplitude": AMPLITUDE, "gradient": GRADIENT, **(profile or {}), **options}
     if known and name in ("ccd_clip", "cr_reject", "profile_clip"):
         options = {"gain": noise.gain, "readnoise": noise.readnoise, **options}
         if name != "profile_clip":

@@ -11,7 +11,7 @@ import numpy as np
 from ccdfx.operations.combining.factors import StarFactors
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.rejection.noise import ccd_clip, cr_reject, electrons_per_count, variance_clip
-from ccdfx.operations.rejection.profile import profile_clip
+from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT, profile_clip
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rejection.sigma import mad_clip
 from ccdfx.records.header import lenient_number
@@ -115,9 +115,10 @@ def rule_for(
     both = facts.count >= TWO_SIDED
     if facts.count < 2:
         return None
-    if stars is not None and stars.terms is not None:
+    if stars is not None and stars.fwhms:
+        rule = by_profile(profile_clip(low=KNOWN_LIMIT, high=KNOWN_LIMIT), stars, facts)
         by_header = not facts.variances and _header_noise_agrees(frames, facts)
-        return _by_profile(stars.terms, stars, facts, by_header)
+        return rule.configure(gain=GAIN, readnoise=READNOISE) if by_header else rule
     if facts.variances:
         return variance_clip(low=KNOWN_LIMIT if both else math.inf, high=KNOWN_LIMIT)
     if not placed and _header_noise_agrees(frames, facts):
@@ -127,16 +128,19 @@ def rule_for(
     return _by_scatter(facts.count)
 
 
-def _by_profile(
-    terms: tuple[float, float], stars: StarFactors, facts: StackFacts, by_header: bool
-) -> Rejection:
-    """Make `profile_clip` with numbers that HISTORY can hold; the sky is known unless other zeros were given."""
-    amplitude, gradient = (round(term, 4) for term in terms)
-    level = float(f"{stars.sky:.6g}") if facts.zeros == tuple(stars.zeros) else None
-    rule = profile_clip(
-        amplitude=amplitude, gradient=gradient, level=level, low=KNOWN_LIMIT, high=KNOWN_LIMIT
-    )
-    return rule.configure(gain=GAIN, readnoise=READNOISE) if by_header else rule
+def by_profile(rule: Rejection, stars: StarFactors | None, facts: StackFacts) -> Rejection:
+    """Give `profile_clip` the amplitude, gradient and sky that were measured, where it has none of its own.
+
+    The sky is known unless other zeros were given. What is not known has the default, so that HISTORY tells it.
+    """
+    terms, level = None, None
+    limits = [limit for name in ("low", "high") if 0 < (limit := rule.parameters[name]) < math.inf]
+    if stars is not None:
+        terms = stars.terms(min(limits, default=KNOWN_LIMIT))
+        level = float(f"{stars.sky:.6g}") if facts.zeros == tuple(stars.zeros) else None
+    amplitude, gradient = terms or (AMPLITUDE, GRADIENT)
+    found = {"amplitude": amplitude, "gradient": gradient, "level": level}
+    return rule.configure(**{name: value for name, value in found.items() if rule.parameters[name] is None})
 
 
 def scatter_limit(count: int) -> float:

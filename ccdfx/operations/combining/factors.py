@@ -270,13 +270,25 @@ def best_weights(scales: Sequence[float], noises: Sequence[float | None]) -> lis
 class StarFactors(NamedTuple):
     """Scales s of frames, and zeros z such that x / s - z has the flux scale and the sky of the first.
 
-    `sky` is that of the first; `terms` are amplitude and gradient of `profile_clip`, None if no FWHM is known.
+    `sky` is that of the first. `fwhms` are those that are known, in pixels; `error` is the largest fraction by
+    which the stars of a frame may be off the flux scale, `shift` their largest distance from the first in pixels.
     """
 
     scales: list[float]
     zeros: list[float]
     sky: float
-    terms: tuple[float, float] | None
+    fwhms: list[float]
+    error: float
+    shift: float
+
+    def terms(self, limit: float) -> tuple[float, float] | None:
+        """Return amplitude and gradient of `profile_clip` for its lower limit; None if no FWHM is known."""
+        if not self.fwhms:
+            return None
+        amplitude, gradient = profile_terms(
+            self.fwhms, transparency_errors=self.error, shift_errors=self.shift, limit=limit
+        )
+        return round(amplitude, 4), round(gradient, 4)  # HISTORY holds them
 
 
 def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
@@ -326,10 +338,7 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
         text = "have fewer than three usable stars in common with the first, and are scaled by exposure alone"
         warnings.warn(f"{', '.join(unmeasured)}: {text}", CcdfxWarning, stacklevel=4)
     zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)]
-    terms = None
-    if fwhms:
-        terms = profile_terms(fwhms, transparency_errors=max(errors, default=0.0), shift_errors=max(shifts))
-    return StarFactors(scales, zeros, skies[0], terms)
+    return StarFactors(scales, zeros, skies[0], fwhms, max(errors, default=0.0), max(shifts))
 
 
 def _distance(stars: FrameStars, reference: FrameStars) -> float:

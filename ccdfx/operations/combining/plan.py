@@ -12,7 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
 from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
-from ccdfx.operations.combining.default_rule import facts_of, is_automatic, rule_for
+from ccdfx.operations.combining.default_rule import by_profile, facts_of, is_automatic, rule_for
 from ccdfx.operations.combining.factors import (
     STARS,
     Factor,
@@ -26,6 +26,7 @@ from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.layout import place
 from ccdfx.operations.combining.levels import EXPOSURES
 from ccdfx.operations.combining.placement import Placement, as_placement
+from ccdfx.operations.rejection.profile import PROFILE_CLIP
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
@@ -139,6 +140,8 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     reject = choices.reject
     if is_automatic(reject):
         reject = rule_for(found, facts, placement is not None, seen)
+    elif reject is not None and reject.name == PROFILE_CLIP:
+        reject = by_profile(reject, seen, facts)
     # The rule is checked before any pixel is read.
     arrangement = None if reject is None else arranged(reject, facts)
     if arrangement is not None and arrangement.caution:

@@ -14,12 +14,14 @@ from ccdfx.records.checks import real
 REACH = 1.4  # radius, in FWHM, out to which the profiles of stars matter
 MARGIN = 1.25  # for the noise of a value at the edge of what is expected
 MOST_REACH = 32  # pixels
+PROFILE_CLIP = "profile_clip"
+AMPLITUDE, GRADIENT = 0.2, 0.5
 
 
 def profile_clip(
     *,
-    amplitude: float = 0.2,
-    gradient: float = 0.5,
+    amplitude: float | None = None,
+    gradient: float | None = None,
     level: float | None = None,
     gain: Detector | None = None,
     readnoise: Detector | None = None,
@@ -46,8 +48,8 @@ def profile_clip(
     neighbours (d_2 at least sqrt(v + s^2)), e that of those of its sign, and h the range of c in 3 x 3 pixels, it must be within k sqrt(v + s^2) and,
     added in squares, 1.1 e_3 + min(0.25 h, 2 d_2 + 0.05 h), or 5 d_2 at the core of a star.
 
-    `profile_terms` computes amplitude and gradient from what the frames show; the defaults cover a FWHM of 3 to 4 pixels
-    that changes by a quarter.
+    `profile_terms` computes amplitude and gradient from what the frames show, and `combine` does
+    it for frames that it scales by their stars; else the defaults cover a FWHM of 3 to 4 pixels that changes by a quarter.
 
     v is computed from `gain` and `readnoise` as in `ccd_clip`, at c in the raw level of each frame; if they are not
     given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 32 rows, and, where c lies more than 5 s above `level`, the scatter of the
@@ -58,12 +60,12 @@ def profile_clip(
 
     Parameters
     ----------
-    amplitude : float
-        A fraction of the height above the sky.
-    gradient : float
-        Pixels; at most 32 after multiplication by the limit.
+    amplitude : float, optional
+        A fraction of the height above the sky; None: what is measured by ``scale="stars"`` of `combine`, else 0.2.
+    gradient : float, optional
+        Pixels; at most 32 after multiplication by the limit; None: what is measured likewise, else 0.5.
     level : float, optional
-        The sky that is still in the scaled frames; None: the median of c over 32 rows.
+        The sky that is still in the scaled frames; None: what is measured likewise, else the median of c over 32 rows.
     gain, readnoise : float, sequence of float, or str, optional
         e-/ADU and e- rms as in `ccd_clip`, both or none.
     low, high : float
@@ -105,7 +107,8 @@ def profile_clip(
         gain = detector_option("gain", gain, above=0.0)
         readnoise = detector_option("readnoise", readnoise, least=0.0)
     parameters = checked(
-        amplitude=real("amplitude", amplitude, least=0.0), gradient=real("gradient", gradient, least=0.0),
+        amplitude=None if amplitude is None else real("amplitude", amplitude, least=0.0),
+        gradient=None if gradient is None else real("gradient", gradient, least=0.0),
         level=None if level is None else real("level", level), gain=gain, readnoise=readnoise, low=low, high=high,
         grow=grow,
     )  # fmt: skip
@@ -116,12 +119,16 @@ def profile_clip(
             value=gradient,
             remedy="leave out the bluntest frames",
         )
-    return Rejection("profile_clip", profile_clip, _arrange_profile_clip, parameters)
+    return Rejection(PROFILE_CLIP, profile_clip, _arrange_profile_clip, parameters)
 
 
 def _profile(parameters: Mapping[str, Any]) -> ProfileAllowance:
     limits = parameters["low"], parameters["high"]
-    return ProfileAllowance(limits, parameters["amplitude"], parameters["gradient"], parameters["level"])
+    amplitude, gradient = (
+        default if parameters[name] is None else parameters[name]
+        for name, default in (("amplitude", AMPLITUDE), ("gradient", GRADIENT))
+    )
+    return ProfileAllowance(limits, amplitude, gradient, parameters["level"])
 
 
 def _arrange_profile_clip(parameters: Mapping[str, Any], facts: StackFacts) -> Arrangement:

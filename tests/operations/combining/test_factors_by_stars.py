@@ -71,6 +71,10 @@ def test_the_default_rule_keeps_stars_of_other_seeing_and_rejects_cosmic_rays(kn
     rule = plan_job(frames, Choices(reject=ccdfx.default_rejection(), scale="stars")).reject
     assert rule.name == "profile_clip" and rule.parameters["level"] == pytest.approx(150, abs=2)
     assert rule.parameters["gain"] == ("GAIN" if known == "headers" else None)
+    asked = plan_job(frames, Choices(reject=ccdfx.profile_clip(gradient=0.3), scale="stars")).reject
+    assert asked == rule.configure(gradient=0.3, gain=None, readnoise=None)
+    bare = plan_job(frames, Choices(reject=ccdfx.profile_clip())).reject
+    assert bare == ccdfx.profile_clip(amplitude=0.2, gradient=0.5)
 
 
 def test_exposure_times_are_part_of_the_scale():
