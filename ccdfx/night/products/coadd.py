@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ _TRANSPARENCY = ("TRANSP", "TRANSERR")  # cards of calibrated frames
 _MOST_CHECKED = 500  # brightest stars of the reference
 # In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
 _APERTURE, _RING = 1.0, (4.0, 6.0)
+_NOISY, _QUIET = 1.25, 1.15  # measured over predicted noise of a combined frame, and of its frames
 
 
 def combine_object(
@@ -46,7 +47,8 @@ def combine_object(
     The reference (the deepest frame, unless most others do not match it) defines the pixels, the sky level,
     the flux scale and the exposure time. A frame beyond the limits of the recipe, or whose stars do not match,
     is left out with a warning; with fewer than two frames left, nothing is made, with a warning. The fluxes of
-    stars in the result are compared with those in the frames, and a difference is a warning.
+    stars in the result are compared with those in the frames, and a difference is a warning; so is noise that
+    is above that predicted in the result alone.
 
     Parameters
     ----------
@@ -89,8 +91,10 @@ def combine_object(
     history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
     image = result.stack.image
     stars = measure_stars(image)
-    header = stacking.combined_header(image.header, names, values, history)
     measured = {**sky_facts(image), **star_facts(stars)}
+    excesses = [made[name]["excess"] for name in names]
+    log.warn_about(plan.file, _noise_warnings(measured["excess"], excesses))
+    header = stacking.combined_header(image.header, names, values, history)
     image = image.replace(header=facts_header(header, measured))
     context.save(image, plan.file)
     return {
@@ -150,6 +154,7 @@ def _group_facts(group: FluxGroup) -> dict[str, Any]:
         "ratio": plain(group.ratio),
         "error": plain(group.error),
         "rms_z": plain(group.rms_z),
+        "losing": group.losing,
         "wrong": group.wrong,
     }
 
@@ -158,7 +163,7 @@ def _check_warnings(groups: tuple[FluxGroup, ...], average: str) -> list[str]:
     wrong = [group for group in groups if group.wrong]
     if not wrong:
         return []
-    shown = ", ".join(f"{100 * (g.ratio - 1):+.2f} +- {100 * g.error:.2f} % ({g.name})" for g in wrong)
+    shown = ", ".join(map(_shown, wrong))
     advice = (
         "the rejection takes parts of stars for outliers, or leaves cosmic rays in them: choose "
         'reject = "auto", a larger sensitivity, or leave out frames of other seeing by [select]'
@@ -166,6 +171,23 @@ def _check_warnings(groups: tuple[FluxGroup, ...], average: str) -> list[str]:
     if average == "median":
         advice = 'the median of profiles of other seeing does not keep their flux: choose average = "mean"'
     return [f"its stars do not have the fluxes that they have in its frames: {shown}; {advice}"]
+
+
+def _shown(group: FluxGroup) -> str:
+    lacking = f", {group.losing} of {group.stars} lack flux" if group.many_lose else ""
+    return f"{100 * (group.ratio - 1):+.2f} +- {100 * group.error:.2f} % ({group.name}{lacking})"
+
+
+def _noise_warnings(excess: float | None, frames: Sequence[float | None]) -> list[str]:
+    """Say where a combined frame is noisier than predicted, and its frames, by what was measured of each, are not."""
+    known = [one for one in frames if one is not None]
+    if excess is None or excess <= _NOISY or not known or max(known) >= _QUIET:
+        return []
+    return [
+        f"its noise is {excess:.2f} times that predicted, and that of its frames at most {max(known):.2f} times: "
+        "skies that differ in shape from frame to frame are taken for outliers; flatten the frames, or choose "
+        "a larger sensitivity"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +198,12 @@ class _Apertures:
     radius: float
     ring: tuple[float, float]
 
-    def measure(self, image: Image, scale: float = 1.0) -> np.ndarray:
-        """Measure the stars of an image and divide their fluxes by `scale`."""
+    def measure(self, image: Image, scale: float = 1.0, zero: float = 0.0) -> np.ndarray:
+        """Measure the stars of an image whose values x are combined as x / scale - zero."""
         table = aperture_photometry(image, self.places, radius=self.radius, annulus=self.ring)
         table["flux"] /= scale
         table["variance"] /= scale**2
+        table["background"] = table["background"] / scale - zero
         return table
 
 
@@ -257,7 +280,8 @@ def _moved(
     frames: list[Any] = []
     tables: list[np.ndarray] = []
     shape: tuple[int, int] | None = None
-    for (file, one), scale in zip(found.transforms.items(), scales.scales, strict=True):
+    zeros = scales.zeros or [0.0] * len(scales.scales)
+    for (file, one), scale, zero in zip(found.transforms.items(), scales.scales, zeros, strict=True):
         image = read(context.output / file)
         comment = "factor to the flux scale of the reference"
         header = _relative_header(
@@ -268,6 +292,6 @@ def _moved(
         shape = shape or image.shape
         if one.offset != (0.0, 0.0) or not one.is_shift:
             image = warp(image, transform=one, shape=shape)
-        tables.append(apertures.measure(image, scale))
+        tables.append(apertures.measure(image, scale, zero))
         frames.append(store.put(image))
     return frames, tables

@@ -105,3 +105,14 @@ def test_cosmic_rays_are_rejected_from_the_combined_frame(camera, out):
     assert quiet + 3 <= fact["rejected"] <= quiet + 27
     clean, hit = read(out / fact["file"]), read(night.output / fact["file"])
     assert np.max(np.abs(clean.array - hit.array)[28:35, 66:74]) < 40.0  # the hit would leave 1700
+
+
+@pytest.mark.parametrize(("slope", "said"), [(0.0, False), (0.3, True)])
+def test_noise_of_skies_that_differ_in_shape_is_said(camera, out, slope, said):
+    camera.biases()
+    camera.flats()
+    x = np.linspace(-1, 1, 120)
+    for i, sign in enumerate((1, -1, 0, 1, -1)):
+        camera.science(f"s{i}.fits", dx=i, sky=2000.0 * (1 + slope * sign * x))
+    facts = reduce_night(camera.folder, out).facts
+    assert any("times that predicted" in text for text in facts["warnings"]) is said
