@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ccdfx.operations.registration import fixed
-from ccdfx.operations.registration.coincidence import CERTAIN
+from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs
 from ccdfx.operations.registration.correlation import Peak, correlated
 from ccdfx.operations.registration.evidence import MOST, MOST_AT_REST, agreement, likeness, star_shaped
 from ccdfx.operations.registration.fits import Fit, grown, simplest, started
@@ -31,6 +31,7 @@ _NOISE = 0.05  # of a correlation coefficient
 _BRIGHT = 10.0
 _RESOLVED = 8.0  # pixels: the FWHM of an object whose shape tells it from a star
 _ALL = 0.9
+_CONFIRMING = 3  # stars that tell sky at rest from structure of the detector
 _SIMPLER = {"shift": (), "similarity": ("shift",), "affine": ("shift", "similarity")}
 _AFFINE = 12  # stars from which a shear is measured
 
@@ -199,19 +200,24 @@ def _motion(fit: Fit, image: StarList) -> float:
 
 
 def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shapes) -> str | None:
-    """Return why the stars contradict a correlation, or None where they do not, or are too few."""
-    if np.abs(peak.step).max() < _AT_REST:
-        still = fixed.standing(reference, image, _AT_REST)[:, 1]
-        if len(still) and not star_shaped(image.taken(still), image.without(still)):
-            return "what correlates stays on its pixels and does not look like stars"
+    """Return why the stars contradict a correlation, or None where they do not, or are too few.
+
+    Fringes, dust and other structure of the detector correlate at rest, as unmoved sky does: there stars must
+    confirm the correlation.
+    """
+    fit = started(np.eye(2), peak.step, np.empty((0, 2), np.int64), 1.0)
+    resting = np.abs(peak.step).max() < _AT_REST
+    if resting:
+        still = mutual_pairs(reference.places, image.places, peak.step, _AT_REST)[:, 1]
+        if len(still) < _CONFIRMING or not star_shaped(image.taken(still), image.without(still)):
+            return "what correlates stays on its pixels, as structure of the detector does, and no three stars do"
     bright = [one.taken(one.snr >= _BRIGHT) for one in (reference, image)]
     count, width = min(len(one.snr) for one in bright), max(one.typical_fwhm for one in bright)
     if count == 0:
         return None
     if count < 3 and width < _RESOLVED:
         return "one or two stars correlate with any others"
-    fit = started(np.eye(2), peak.step, np.empty((0, 2), np.int64), 1.0)
     share = agreement(bright[0], bright[1], fit, shapes, match_tolerance(width))
-    if share > (MOST if count > 3 else _ALL):
+    if share > ((MOST_AT_REST if resting else MOST) if count > 3 else _ALL):
         return None
     return f"their correlation is contradicted by the stars, of which {share:.0%} agree"

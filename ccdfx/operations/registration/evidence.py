@@ -19,12 +19,11 @@ _FEW, _BRIGHTEST = 8, 30
 _NARROWER = 0.8
 _DEEPEST = 400
 _BRIGHT = 10.0  # signal-to-noise ratio of sources whose shapes are compared
-# Pixels: the narrowest star that differs from a block of four; the width of groups that are no star, of a
-# single one and of any.
-_NARROWEST, _COMPACT, _WIDEST = 1.55, 3.2, 4.5
+_RESOLVED = 4.5  # pixels: what is as wide may be structure of the detector
+_NARROWEST = 1.55  # pixels: the narrowest star that differs from a block of four
 # The scatter of the logarithms of the widths, and of the roundness, of stars; at 1.5 pixels it is 0.04, 0.05.
 _ROUND, _ALIKE_ROUND, _ALIKE_LONG = 0.88, np.array([0.05, 0.055]), np.array([0.035, 0.04])
-_SHAPE_NOISE = 1.5
+_SHAPE_NOISE, _EXCUSED = 1.5, 0.08
 _SEVERAL = 12
 _WIDER = 1.15
 _STAMPS = 40
@@ -62,8 +61,9 @@ def agreement(
 def star_shaped(stars: StarList, others: StarList) -> bool:
     """Return whether sources that stay look like stars of one point spread function, not like groups of pixels.
 
-    Resolved sources do. Smaller ones must be no narrower than 1.55 pixels, nor than the `others`, those that
-    do not stay; and all of one width and roundness, where stars have those of the optics.
+    At least three must be no narrower than 1.55 pixels, nor than the `others`, those that do not stay; and
+    all of one width and roundness, where stars have those of the optics. Resolved sources may be fringes, dust
+    or reflections, which stay as well.
     """
     bright = _bright(stars)
     width, scatter = _centre(np.log(bright.fwhm))
@@ -71,17 +71,20 @@ def star_shaped(stars: StarList, others: StarList) -> bool:
     moving = others.fwhm[others.snr >= _BRIGHT]
     if len(moving) >= 3 and float(np.median(moving)) > _WIDER * width:
         return False
-    if len(bright.snr) < 3 or width >= _WIDEST:
-        return width >= _COMPACT
-    if width < _NARROWEST:
+    if len(bright.snr) < 3 or width < _NARROWEST:
         return False
     noise = _SHAPE_NOISE / float(np.median(bright.snr))
     roundness, spread = _centre(bright.roundness)
-    # Groups of few pixels of any values are less round, and less alike, than stars; guiding makes stars
-    # less round, but all of them alike, which the scatter of a few does not show.
-    if roundness < _ROUND - noise and len(bright.snr) < _SEVERAL:
+    # Fringes are wide, long, unlike each other, and faint enough for noise to excuse all that.
+    excuse = noise if width < _RESOLVED else min(noise, _EXCUSED)
+    if roundness >= _ROUND - excuse:
+        limits = _ALIKE_ROUND + noise
+    elif len(bright.snr) < _SEVERAL:
+        # Groups of few pixels of any values are less round, and less alike, than stars; guiding makes stars
+        # less round, but all of them alike, which the scatter of a few does not show.
         return False
-    limits = (_ALIKE_ROUND if roundness >= _ROUND - noise else _ALIKE_LONG) + noise
+    else:
+        limits = _ALIKE_LONG + (noise if width < _RESOLVED else 0.0)
     return bool(scatter <= limits[0] and spread <= limits[1])
 
 

@@ -69,7 +69,8 @@ def measure_shift(
     correlate better after the shift than before. Sources at the same pixels of both frames, in rows, or of
     the shapes of cosmic rays are not counted as stars (see `find_sources`). If there are too few stars, the
     images, cleaned of hot pixels and of all smooth structure, are cross-correlated; what runs along rows or
-    columns, as spectra do, is not measured so. Shifts up to 0.4 of the frame are found.
+    columns, as spectra do, is not measured so, and a correlation at rest is believed only where at least three
+    stars confirm it, since fringes and dust correlate there. Shifts up to 0.4 of the frame are found.
 
     Parameters
     ----------

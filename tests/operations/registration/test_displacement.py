@@ -73,6 +73,38 @@ def test_frames_at_rest_are_found_at_rest() -> None:
         assert np.hypot(found.dx + 0.2, found.dy - 0.1) < 4 * found.error < 0.2
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("kind", ["dust", "specks", "fringes", "galaxy"])
+def test_structure_that_stays_is_not_taken_for_sky_at_rest(kind: str) -> None:
+    """No star confirms that the sky rests; with stars that moved, these are followed or the frame is refused."""
+    rng = np.random.default_rng([75, len(kind)])
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    still = np.zeros(SHAPE)
+    if kind == "fringes":
+        for _ in range(4):
+            angle, period, phase = rng.uniform(0, np.pi), rng.uniform(15, 40), rng.uniform(0, 6, 2)
+            wave = (x * np.cos(angle) + y * np.sin(angle)) / period
+            still += 40 * np.cos(2 * np.pi * wave + 3 * np.sin(x / 60 + phase[0]) + phase[1])
+    else:
+        for _ in range(1 if kind == "galaxy" else 15):
+            far = np.hypot(x - rng.uniform(40, SHAPE[1] - 40), y - rng.uniform(40, SHAPE[0] - 40))
+            radius, width, height = {"dust": (10, 2.5, -60), "specks": (0, 2, -200), "galaxy": (0, 9, 400)}[
+                kind
+            ]
+            still += height * np.exp(-0.5 * ((far - radius) / width) ** 2)
+    frames = [rng.poisson(1000 + still) + rng.normal(0, 4, SHAPE) for _ in range(2)]
+    for measure in (measure_shift, measure_transform):
+        with pytest.raises(AlignmentError, match="cannot be aligned"):
+            measure(frames[1], reference=frames[0])
+    places, flux = stars_of(rng, 6)
+    try:
+        moved, base = (still + 900 + seen(rng, places + step, flux) for step in ((9.4, -5.2), (0, 0)))
+        found = measure_shift(moved, reference=base)
+    except AlignmentError:
+        return
+    assert np.hypot(found.dx + 9.4, found.dy - 5.2) < 0.3
+
+
 def test_spectra_are_not_moved() -> None:
     rng = np.random.default_rng(68)
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]

@@ -51,7 +51,12 @@ def test_groups_of_pixels_are_not_shaped_like_stars() -> None:
     assert star_shaped(stars, none) and star_shaped(guided, none)
     assert not star_shaped(blocks, none) and not star_shaped(groups, none)
     assert not star_shaped(stars, sources(np.full(5, 4.0), np.ones(5)))  # wider ones move
-    assert star_shaped(sources(np.array([9.0]), np.array([0.6])), none)  # resolved
+    assert not star_shaped(
+        sources(np.full(2, 9.0), np.full(2, 0.6)), none
+    )  # may be structure of the detector
+    fringes = sources(rng.normal(8.0, 0.6, 40), rng.normal(0.7, 0.08, 40))._replace(snr=np.full(40, 6.0))
+    assert not star_shaped(fringes, none)
+    assert star_shaped(sources(rng.normal(8.0, 0.1, 20), rng.normal(0.97, 0.01, 20)), none)  # a broad seeing
     assert not star_shaped(stars.taken(np.arange(2)), none)
 
 
