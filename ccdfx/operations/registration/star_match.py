@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ccdfx.records.checks import one_of, pair, real
 TRANSFORM_MODELS = ("similarity", "affine")
 _BRIGHTEST = 150
 _DEPTHS = (25, 50)
+_NEARLY = 0.6  # of the pairs of the best transform make another one its rival
 _STUCK = 0.5  # pixels: sources that move by less may be fixed to the detector
 
 
@@ -36,6 +38,8 @@ def match_stars(
     with most votes are tested on more stars, and the one least probable by chance is refined on all. The
     lists may differ in depth, and half of either may be spurious detections. A match of sources that stay on
     their pixels (detector blemishes) is used only where the other sources do not agree on another transform.
+    Entries closer than the tolerance to a brighter one are left out, as a star that is listed several times is no
+    further evidence.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def match_stars(
     ------
     AlignmentError
         When any transform found would also arise by chance in more than one of 10,000 pairs of unrelated
-        fields.
+        fields, or when nearly as many stars agree on a different one, as where positions repeat.
     ArgumentError, ArgumentTypeError, UnknownNameError
         When an input is no list of stars, tolerance or scales are not positive, or the model is unknown.
 
@@ -85,7 +89,8 @@ def match_stars(
     one_of("model", model, TRANSFORM_MODELS, UnknownNameError)
     tolerance = real("tolerance", tolerance, above=0, remedy="give pixels")
     limits = _limits(scales)
-    image, target = star_list(stars, name), star_list(reference, "reference")
+    given = star_list(stars, name), star_list(reference, "reference")
+    image, target = (distinct(one, tolerance) for one in given)
     best = best_match(target, image, tolerance, limits)
     if best is not None and best.chance <= CERTAIN and _stuck(best, image):
         rest = target.without(best.pairs[:, 1]), image.without(best.pairs[:, 0])
@@ -95,7 +100,7 @@ def match_stars(
     if best is None or best.chance > CERTAIN:
         raise AlignmentError(
             name,
-            f"cannot be matched: of {len(image.places)} stars here and {len(target.places)} in the reference "
+            f"cannot be matched: of {len(given[0].snr)} stars here and {len(given[1].snr)} in the reference "
             + (
                 f"{len(best.pairs)} agree on a transform, and unrelated fields would offer {best.chance:.2g} as good "
                 f"(less than {CERTAIN:g} needed)"
@@ -103,6 +108,14 @@ def match_stars(
                 else "no four agree on a transform"
             ),
             remedy="find more stars with a lower threshold, or give a reference that shares more of the field",
+        )
+    rival = _rival(best, target, image, tolerance, limits)
+    if rival is not None:
+        raise AlignmentError(
+            name,
+            f"cannot be matched: {len(best.pairs)} stars agree on a transform, and {len(rival.pairs)} on another one, "
+            "as where positions repeat",
+            remedy="leave out what lies on a grid, or narrow the scales",
         )
     fit = grown(target, image, best, tolerance, model)
     if model == "similarity":
@@ -126,17 +139,45 @@ def as_transform_of(fit: Fit, target: StarList, image: StarList) -> Transform:
     )
 
 
+def distinct(stars: StarList, reach: float) -> StarList:
+    """Return the stars without those that lie within `reach` of a brighter one."""
+    from scipy.spatial import cKDTree
+
+    if not len(stars.places):
+        return stars
+    tree, kept = cKDTree(stars.places), np.ones(len(stars.places), bool)
+    for k, place in enumerate(stars.places):
+        if kept[k]:
+            around = np.array(tree.query_ball_point(place, reach))
+            kept[around[around > k]] = False
+    return stars.taken(kept)
+
+
+def _rival(
+    best: Fit, reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float]
+) -> Fit | None:
+    """Find a believable transform with nearly as many pairs, most of them others; not that of what rests."""
+    ours, enough = set(map(tuple, best.pairs.tolist())), _NEARLY * len(best.pairs)
+    for matrix, offset in _proposed(reference, image, _DEPTHS[0], tolerance, scales):
+        moved = image.places[:_BRIGHTEST] @ matrix.T + offset
+        if len(mutual_pairs(reference.places[:_BRIGHTEST], moved, np.zeros(2), 2 * tolerance)) < enough:
+            continue
+        found = _judged(reference, image, matrix, offset, tolerance)
+        if found is None or found.chance > CERTAIN or len(found.pairs) < enough or _stuck(found, image):
+            continue
+        if 2 * len(ours.intersection(map(tuple, found.pairs.tolist()))) < len(found.pairs):
+            return found
+    return None
+
+
 def best_match(
     reference: StarList, image: StarList, tolerance: float, scales: tuple[float, float] = (0.5, 2.0)
 ) -> Fit | None:
     """Find the transform least probable by chance; use more triangles where few bright stars do not suffice."""
     best = None
     for depth in _DEPTHS:
-        bright = [places[:depth, 0] + 1j * places[:depth, 1] for places in (reference.places, image.places)]
-        for one in candidates(bright[0], bright[1], tolerance, scales):
-            mirror = -1.0 if one.flip else 1.0
-            matrix = np.array([[one.a.real, -one.a.imag * mirror], [one.a.imag, one.a.real * mirror]])
-            found = _judged(reference, image, matrix, np.array([one.b.real, one.b.imag]), tolerance)
+        for matrix, offset in _proposed(reference, image, depth, tolerance, scales):
+            found = _judged(reference, image, matrix, offset, tolerance)
             if found is not None and (best is None or found.chance < best.chance):
                 best = found
             if best is not None and best.chance < CERTAIN**2:
@@ -144,6 +185,17 @@ def best_match(
         if best is not None and best.chance <= CERTAIN:
             return best
     return best
+
+
+def _proposed(
+    reference: StarList, image: StarList, depth: int, tolerance: float, scales: tuple[float, float]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give the matrices and offsets for which most triangles of the `depth` brightest stars vote."""
+    bright = [places[:depth, 0] + 1j * places[:depth, 1] for places in (reference.places, image.places)]
+    for one in candidates(bright[0], bright[1], tolerance, scales):
+        mirror = -1.0 if one.flip else 1.0
+        matrix = np.array([[one.a.real, -one.a.imag * mirror], [one.a.imag, one.a.real * mirror]])
+        yield matrix, np.array([one.b.real, one.b.imag])
 
 
 def _judged(
