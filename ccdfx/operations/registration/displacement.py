@@ -14,7 +14,14 @@ import numpy as np
 from ccdfx.operations.registration import fixed
 from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs
 from ccdfx.operations.registration.correlation import Peak, correlated
-from ccdfx.operations.registration.evidence import MOST, MOST_AT_REST, agreement, likeness, star_shaped
+from ccdfx.operations.registration.evidence import (
+    MOST,
+    MOST_AT_REST,
+    Hidden,
+    agreement,
+    likeness,
+    star_shaped,
+)
 from ccdfx.operations.registration.fits import Fit, grown, simplest, started
 from ccdfx.operations.registration.star_list import StarList, match_tolerance
 from ccdfx.operations.registration.star_match import as_transform_of, best_match
@@ -36,6 +43,7 @@ _SIMPLER = {"shift": (), "similarity": ("shift",), "affine": ("shift", "similari
 _AFFINE = 12  # stars from which a shear is measured
 
 Shapes = tuple[tuple[int, int], tuple[int, int]]
+Pair = tuple[Hidden, Hidden]
 
 
 def displacements(
@@ -68,7 +76,9 @@ def _without_fixed(views: Sequence[View], base: int) -> list[StarList]:
     moving = [one.without(which) for one, which in zip(lists, fixed_ones, strict=True)]
     for view, stars in zip(views, moving, strict=True):
         if view is not views[base] and view.shape == views[base].shape:
-            fit, _ = by_stars(moving[base], stars, (view.shape, view.shape), "shift")
+            hidden = views[base].hidden, view.hidden
+            fit, _ = by_stars(moving[base], stars, (view.shape, view.shape), "shift", hidden)
+            view.drop_pixels()
             if fit is not None and _motion(fit, stars) >= _AT_REST:
                 return moving
     return lists
@@ -92,10 +102,10 @@ def displaced(
     AlignmentError
         Nothing that is measured is believed.
     """
-    shapes = reference.shape, image.shape
+    shapes, hidden = (reference.shape, image.shape), (reference.hidden, image.hidden)
     here = image.stars if stars is None else stars
     there = reference.stars if reference_stars is None else reference_stars
-    fit, reason = by_stars(there, here, shapes, model)
+    fit, reason = by_stars(there, here, shapes, model, hidden)
     if fit is not None and len(fit.pairs) < _MANY and not _resembles(fit, image, reference, here, there):
         reason = f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
         fit = None
@@ -104,7 +114,7 @@ def displaced(
     if image.shape == reference.shape and image.frame.range == reference.frame.range:
         ny, nx = image.shape
         peak = correlated(reference.plane, image.plane, (SHARE * nx, SHARE * ny))
-        objection = peak.objection or _contradicted(peak, there, here, shapes)
+        objection = peak.objection or _contradicted(peak, there, here, shapes, hidden)
         if objection is None:
             step = float(peak.step[0]), float(peak.step[1])
             return Transform(offset=step, error=peak.error, method="correlation")
@@ -119,18 +129,23 @@ def displaced(
 def _resembles(fit: Fit, image: View, reference: View, stars: StarList, reference_stars: StarList) -> bool:
     """Return whether the pixels around stars correlate, and better than without the transform if it moves.
 
-    A move by less than half a FWHM changes the correlation by less than its noise, which is allowed for.
+    A move by less than half a FWHM changes the correlation by less than its noise, which is allowed for. Stars
+    that the image cannot show, masked or saturated ones, are left out.
     """
     motion = _motion(fit, stars)
     if motion >= _AT_REST:
         pairs = fixed.standing(reference_stars, stars, _AT_REST)
         reference_stars = reference_stars.without(pairs[:, 0])
+    back = (reference_stars.places - fit.offset) @ np.linalg.inv(fit.matrix).T
+    reference_stars = reference_stars.without(image.hidden(back, stars.typical_fwhm))
     alike = likeness(reference.plane.array, image.plane.array, reference_stars, fit)
     slack = _NOISE if motion < 0.5 * stars.typical_fwhm else 0.0
     return alike is not None and alike[0] >= _LIKE and (motion < _AT_REST or alike[0] > alike[1] - slack)
 
 
-def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -> tuple[Fit | None, str]:
+def by_stars(
+    reference: StarList, image: StarList, shapes: Shapes, model: str, hidden: Pair | None = None
+) -> tuple[Fit | None, str]:
     """Find the transform on which most bright stars agree; return None and the reason where none is believed.
 
     First sources at the same pixels of both are left out, as they may be blemishes. Where the others agree on
@@ -140,14 +155,14 @@ def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -
     still = fixed.standing(reference, image, tolerance)
     if len(still):
         moving = reference.without(still[:, 0]), image.without(still[:, 1])
-        found, _ = _solved(*moving, shapes, tolerance, model)
+        found, _ = _solved(*moving, shapes, tolerance, model, hidden)
         if found is not None and _motion(found, moving[1]) >= _AT_REST:
             return _renumbered(found, reference, image, still), ""
-    found, said = _solved(reference, image, shapes, tolerance, model)
+    found, said = _solved(reference, image, shapes, tolerance, model, hidden)
     if found is None:
         return None, said
     if _motion(found, image) < _AT_REST:
-        if agreement(reference, image, found, shapes, tolerance) < MOST_AT_REST:
+        if agreement(reference, image, found, shapes, tolerance, hidden) < MOST_AT_REST:
             return None, "those that agree stay on their pixels, and too many others do not"
         if not star_shaped(image.taken(found.pairs[:, 0]), image.without(found.pairs[:, 0])):
             return None, "those that agree stay on their pixels and do not look like stars"
@@ -155,7 +170,7 @@ def by_stars(reference: StarList, image: StarList, shapes: Shapes, model: str) -
 
 
 def _solved(
-    reference: StarList, image: StarList, shapes: Shapes, tolerance: float, model: str
+    reference: StarList, image: StarList, shapes: Shapes, tolerance: float, model: str, hidden: Pair | None
 ) -> tuple[Fit | None, str]:
     """Return the first candidate on which most of the bright stars agree."""
     reason = "too few agree on a step, which chance explains"
@@ -164,7 +179,7 @@ def _solved(
         if model == "affine" and len(fit.pairs) >= _AFFINE:
             fit = grown(reference, image, fit, tolerance, "affine")
         fit = simplest(reference, image, fit, _SIMPLER[model])
-        share = agreement(reference, image, fit, shapes, tolerance)
+        share = agreement(reference, image, fit, shapes, tolerance, hidden)
         if share > MOST:
             return fit, ""
         reason = f"{len(fit.pairs)} agree, only {share:.0%} of the brightest that both should show"
@@ -199,7 +214,9 @@ def _motion(fit: Fit, image: StarList) -> float:
     return float(np.abs(fit.moved(places) - places).max())
 
 
-def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shapes) -> str | None:
+def _contradicted(
+    peak: Peak, reference: StarList, image: StarList, shapes: Shapes, hidden: Pair
+) -> str | None:
     """Return why the stars contradict a correlation, or None where they do not, or are too few.
 
     Fringes, dust and other structure of the detector correlate at rest, as unmoved sky does: there stars must
@@ -217,7 +234,7 @@ def _contradicted(peak: Peak, reference: StarList, image: StarList, shapes: Shap
         return None
     if count < 3 and width < _RESOLVED:
         return "one or two stars correlate with any others"
-    share = agreement(bright[0], bright[1], fit, shapes, match_tolerance(width))
+    share = agreement(bright[0], bright[1], fit, shapes, match_tolerance(width), hidden)
     if share > ((MOST_AT_REST if resting else MOST) if count > 3 else _ALL):
         return None
     return f"their correlation is contradicted by the stars, of which {share:.0%} agree"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,14 +30,24 @@ _WIDER = 1.15
 _STAMPS = 40
 
 
+Hidden = Callable[[np.ndarray, float], np.ndarray]
+"""Tells at which positions (n, 2) a frame cannot show a star of that FWHM, as `View.hidden` does."""
+
+
 def agreement(
-    reference: StarList, image: StarList, fit: Fit, shapes: tuple[tuple[int, int], ...], tolerance: float
+    reference: StarList,
+    image: StarList,
+    fit: Fit,
+    shapes: tuple[tuple[int, int], ...],
+    tolerance: float,
+    hidden: tuple[Hidden, Hidden] | None = None,
 ) -> float:
     """Compute which part of the brightest sources in the common area have a partner; the lesser of both lists.
 
     As many are taken from each list as make the brighter half of the shorter one, 8 to 30: the other may be
     deeper, and of sources near the threshold some are missed. What is narrower than the stars that agree,
-    such as blemishes that only the sharper frame lists, is not asked.
+    such as blemishes that only the sharper frame lists, is not asked; nor what has no partner because the
+    other frame is masked or saturated there, which `hidden` tells of the reference and of the image.
     """
     margin = reference.typical_fwhm + tolerance
     back = (reference.places - fit.offset) @ np.linalg.inv(fit.matrix).T
@@ -45,6 +56,12 @@ def agreement(
     if len(fit.pairs):
         for inside, one, column in zip(common, (reference, image), fit.pairs.T[::-1], strict=True):
             inside &= one.fwhm >= _NARROWER * np.median(one.fwhm[column])
+    if hidden is not None:
+        pairs = mutual_pairs(reference.places, moved, np.zeros(2), tolerance)
+        for inside, there, unseen, column in zip(common, (back, moved), hidden[::-1], pairs.T, strict=True):
+            alone = np.setdiff1d(np.flatnonzero(inside), column)
+            if len(alone):
+                inside[alone[unseen(there[alone], reference.typical_fwhm)]] = False
     count = min(int(inside.sum()) for inside in common)
     count = min(count, max(count // 2, _FEW), _BRIGHTEST)
     if count == 0:

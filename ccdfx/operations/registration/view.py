@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
+
+import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.registration.fixed import unlike_stars
 from ccdfx.operations.registration.star_list import StarList, star_list
 from ccdfx.photometry import detection
 from ccdfx.photometry.sources import sources_of, usable
+from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -64,6 +68,20 @@ class View:
         table = sources_of(self.image, self.plane) if self.given is None else self.given
         found = star_list(table, self.name)
         return found.without(unlike_stars(found, self.shape))
+
+    def hidden(self, places: np.ndarray, fwhm: float) -> np.ndarray:
+        """Return at which positions (n, 2) no star is listed: saturated ones, and more than half masked ones."""
+        reach = math.ceil(0.5 * fwhm + 1)
+        y, x = (axis.ravel() for axis in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+        disc = np.column_stack([x, y])[np.hypot(x, y) <= 0.5 * fwhm + 1]
+        ny, nx = self.shape
+        x, y = (
+            np.clip(np.rint(places)[:, None] + disc, 0, (nx - 1, ny - 1)).astype(np.int64).transpose(2, 0, 1)
+        )
+        lost = (~usable(self.image)[y, x]).mean(axis=1) > 0.5
+        if self.image.mask is None:
+            return lost
+        return lost | ((self.image.mask[y, x] & Flag.SATURATED) != 0).any(axis=1)
 
     def drop_pixels(self) -> None:
         """Release the pixels of an open frame; the stars are kept."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx import AlignmentError, find_sources, measure_shift, measure_shifts, measure_transform, similarity
+from ccdfx import (
+    AlignmentError,
+    Flag,
+    Image,
+    find_sources,
+    measure_shift,
+    measure_shifts,
+    measure_transform,
+    similarity,
+)
 
 SHAPE = (260, 320)
 
@@ -103,6 +112,25 @@ def test_structure_that_stays_is_not_taken_for_sky_at_rest(kind: str) -> None:
     except AlignmentError:
         return
     assert np.hypot(found.dx + 9.4, found.dy - 5.2) < 0.3
+
+
+@pytest.mark.parametrize("kind", ["half masked", "saturated"])
+def test_bright_stars_that_the_other_frame_cannot_show_are_not_asked(kind: str) -> None:
+    for seed in range(3):
+        rng = np.random.default_rng([76, seed])
+        places, flux = stars_of(rng, 50)
+        image, reference = (seen(rng, places + step, flux) for step in ((4.3, 2.2), (0, 0)))
+        if kind == "saturated":  # the brighter half
+            level = 120 + 0.4 * float(np.median(flux)) / 10
+            image, lost = (
+                np.minimum(image, level),
+                np.where(image >= level, np.uint8(Flag.SATURATED), np.uint8(0)),
+            )
+        else:
+            lost = np.zeros(SHAPE, np.uint8)
+            lost[:, : SHAPE[1] // 2 + 30 * seed] = Flag.NO_DATA
+        found = measure_shift(Image(image, mask=lost), reference=reference)
+        assert found.method == "stars" and np.hypot(found.dx + 4.3, found.dy + 2.2) < 4 * found.error < 0.6
 
 
 def test_spectra_are_not_moved() -> None:

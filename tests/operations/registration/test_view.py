@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx import ArgumentError, Image, find_sources, write
+from ccdfx import ArgumentError, Flag, Image, find_sources, write
 from ccdfx.io import open_source
 from ccdfx.operations.registration.view import View, viewed
 
@@ -38,3 +38,13 @@ def test_there_is_a_table_for_each_image() -> None:
     assert len(viewed([field()] * 2, [None, [(1, 2)]])) == 2
     with pytest.raises(ArgumentError, match="stars: must be one table for each of the 2 images"):
         viewed([field()] * 2, [None])
+
+
+@pytest.mark.quick
+def test_stars_are_hidden_by_saturation_and_by_large_masked_areas_only() -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10, 10], mask[10, 30], mask[25:, :25] = Flag.SATURATED, Flag.BAD_PIXEL, Flag.NO_DATA
+    view = View(Image(np.zeros(mask.shape), mask=mask))
+    places = np.array([(10, 10), (12, 10), (14, 10), (30, 10), (10, 35), (45, 35), (70, 35)], float)
+    assert view.hidden(places, 3.0).tolist() == [True, True, False, False, True, False, False]
+    assert view.hidden(places[:0], 3.0).tolist() == []
