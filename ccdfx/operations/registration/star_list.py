@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.positions import as_pairs, fields_of
 
 CENTROID_FLOOR = 0.03  # pixels: error of a centroid that remains from undersampling
@@ -60,13 +61,33 @@ class StarList(NamedTuple):
 
 
 def star_list(stars: Any, name: str) -> StarList:
-    """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`."""
+    """Make a StarList from a table with `x`, `y` (sorted by `flux`) or from pairs (x, y); errors name `name`.
+
+    Raises ArgumentError where a column that is used, `flux`, `snr`, `fwhm` or `roundness`, has NaN.
+    """
     places, names = as_pairs(name, stars), fields_of(stars)
 
     def column(key: str, default: float) -> np.ndarray:
-        return np.asarray(stars[key], float) if key in names else np.full(len(places), default)
+        if key not in names:
+            return np.full(len(places), default)
+        try:
+            values = np.ma.filled(np.ma.asarray(stars[key]).astype(float), np.nan)
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                name, f"must hold numbers in {key}", remedy="leave the column out"
+            ) from None
+        wrong = np.isnan(values) | ((values <= 0) if key == "fwhm" else False)
+        if wrong.any():
+            raise ArgumentError(
+                name,
+                f"must have {'positive numbers' if key == 'fwhm' else 'numbers'} in {key}, not as in row "
+                f"{int(np.argmax(wrong))}",
+                value=float(values[wrong][0]),
+                remedy="leave out these stars, or the column",
+            )
+        return values
 
-    flux = np.asarray(stars["flux"], float) if "flux" in names else None
+    flux = column("flux", 0.0) if "flux" in names else None
     rows = np.arange(len(places)) if flux is None else np.argsort(-flux, kind="stable")
     listed = StarList(
         places,

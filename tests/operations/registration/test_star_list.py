@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ccdfx import ArgumentError
 from ccdfx.operations.registration.star_list import match_tolerance, star_list
 
 TABLE = np.array(
@@ -28,3 +29,14 @@ def test_a_list_without_some_stars_keeps_what_belongs_together() -> None:
 
 def test_wide_stars_may_lie_further_apart() -> None:
     assert (match_tolerance(2.0), match_tolerance(10.0)) == (1.5, 4.0)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("column", ["flux", "snr", "fwhm"])
+def test_a_column_with_nan_is_refused(column: str) -> None:
+    table = TABLE.copy()
+    table[column][1] = np.nan
+    with pytest.raises(
+        ArgumentError, match=f"stars: must have .*numbers in {column}, not as in row 1 .*nan.*leave out"
+    ):
+        star_list(table, "stars")
