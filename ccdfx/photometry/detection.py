@@ -187,6 +187,7 @@ class Shapes(NamedTuple):
     fwhm: np.ndarray
     minor: np.ndarray
     roundness: np.ndarray
+    angle: np.ndarray
     sharpness: np.ndarray
     spoilt: np.ndarray
 
@@ -221,6 +222,7 @@ def measured(plane: Plane, peaks: np.ndarray, fwhm: float) -> Shapes:
         fwhm=_width(mean, sigma),
         minor=_width(mean - spread, sigma),
         roundness=roundness,
+        angle=0.5 * np.arctan2(2 * mxy, mxx - myy),
         sharpness=sharpness,
         spoilt=out[:, 10],
     )
@@ -250,23 +252,3 @@ def without_twins(shapes: Shapes, distance: float) -> Shapes:
     keep = np.ones(shapes.x.size, bool)
     drop_twins(shapes.x, shapes.y, shapes.snr, distance, keep)
     return shapes.taken(keep)
-
-
-def estimated_fwhm(plane: Plane, threshold: float) -> float:
-    """Estimate the FWHM of the sources of a plane; 3 without any.
-
-    The filter size is chosen for which the thirty most significant sources of that size have the greatest
-    total significance; their median FWHM is returned.
-    """
-    best, found = 0.0, 3.0
-    for step in range(2 * len(plane.pyramid)):
-        fwhm = 2.0 * 2 ** (0.5 * step)
-        peaks = detected(plane, fwhm, threshold, math.ceil(fwhm))[:100]
-        shapes = measured(plane, peaks, fwhm)
-        shapes = shapes.taken(point_like(shapes, fwhm) & (shapes.fwhm < 1.7 * fwhm))
-        shapes = without_twins(shapes, fwhm)
-        top = np.argsort(-shapes.snr)[:30]
-        total = float(shapes.snr[top].sum())
-        if total > best:
-            best, found = total, float(np.median(shapes.fwhm[top]))
-    return found

@@ -6,6 +6,7 @@ Positions are 0-based pixel coordinates of the array: (0, 0) is the centre of it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from ccdfx.kernels.image.apertures import aperture_sums
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.sources import ring_level, windowed
 from ccdfx.photometry import detection
+from ccdfx.photometry.trails import Trail, on_trails, trails_among
+from ccdfx.photometry.width import estimated_fwhm
 from ccdfx.records.checks import real, whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, as_image
@@ -97,7 +100,8 @@ def find_sources(
 
     Single hot pixels are replaced, and the image is filtered with the difference of two Gaussians matched to
     `fwhm`. Peaks above the local noise are measured. Those that are sharper than stars (hot pixels, cosmic
-    rays), elongated (trails, bad columns) or made of bad pixels (saturated cores) are left out.
+    rays), elongated (bad columns) or made of bad pixels (saturated cores) are left out, and those that lie,
+    eight or more, on one bright straight ridge (trails of satellites) and do not outshine it.
 
     Parameters
     ----------
@@ -124,8 +128,11 @@ def find_sources(
     ArgumentError
         A parameter that is not positive.
 
-    Notes ----- After Stetson 1987 (PASP 99, 191) with the windowed moments of Bertin's SExtractor. A star of
-    FWHM below 1.4 pixels cannot be distinguished from a cosmic ray.
+    Notes
+    -----
+    After Stetson 1987 (PASP 99, 191) with the windowed moments of Bertin's SExtractor. A star of FWHM below
+    1.4 pixels cannot be distinguished from a cosmic ray. With `fwhm` given, a trail is noticed only if it is
+    less than about twice as wide.
 
     Examples
     --------
@@ -150,16 +157,21 @@ def sources_of(
     border: int | None = None,
 ) -> np.ndarray:
     """Find the stars of an image whose plane is prepared, as `find_sources` does."""
-    width = detection.estimated_fwhm(plane, threshold) if fwhm is None else _width(fwhm, image.shape)
+    width, trails = estimated_fwhm(plane, threshold) if fwhm is None else (_width(fwhm, image.shape), [])
     border = math.ceil(width) if border is None else whole("border", border, least=0, remedy="give pixels")
-    found = sources_in(plane, fwhm=width, threshold=threshold, border=border)
+    found = sources_in(plane, fwhm=width, threshold=threshold, border=border, trails=trails)
     saturated = np.zeros(image.shape, bool) if image.mask is None else (image.mask & Flag.SATURATED) != 0
     return found[~near(saturated, found, 0.5 * width + 1)] if saturated.any() else found
 
 
-def sources_in(plane: detection.Plane, *, fwhm: float, threshold: float, border: int) -> np.ndarray:
-    """Find the sources of a prepared plane; the table is that of `find_sources`."""
+def sources_in(
+    plane: detection.Plane, *, fwhm: float, threshold: float, border: int, trails: Sequence[Trail] = ()
+) -> np.ndarray:
+    """Find the sources of a prepared plane off the trails, those given and others; as `find_sources` does."""
     shapes = detection.measured(plane, detection.detected(plane, fwhm, threshold, border), fwhm)
+    shapes = shapes.taken(~on_trails(plane, trails, shapes, fwhm))
+    more = trails_among(plane, shapes, fwhm)
+    shapes = shapes.taken(~on_trails(plane, more, shapes, fwhm))
     shapes = detection.without_twins(shapes.taken(detection.point_like(shapes, fwhm)), 0.7 * fwhm)
     table = np.empty(shapes.x.size, SOURCE)
     for name in SOURCE.names or ():
