@@ -24,7 +24,7 @@ from ccdfx.kernels.image.sources import (
 )
 
 SIGMA = 1 / 2.3548200450309493  # sigma of a Gaussian of unit FWHM
-_STEP = 64
+STEP = 64
 _WIDER = 2.5
 _MOST = 1 << 16
 _LEVELS = 4
@@ -54,7 +54,7 @@ def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
         bad |= lines
         fill_bad(filled, lines | ~good, 4, typical(filled, good))
     cleaned = filled.copy()
-    clean_spikes(filled, noise, _STEP, 5.0, 0.25, cleaned, bad)
+    clean_spikes(filled, noise, STEP, 5.0, 0.25, cleaned, bad)
     pyramid = [cleaned]
     while len(pyramid) < _LEVELS and min(pyramid[-1].shape) >= 32:
         pyramid.append(_halved(pyramid[-1]))
@@ -63,8 +63,8 @@ def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
 
 def _noise(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
     ny, nx = array.shape
-    mesh = np.empty((-(-ny // _STEP), -(-nx // _STEP)), np.float32)
-    noise_mesh(array, bad, _STEP, mesh)
+    mesh = np.empty((-(-ny // STEP), -(-nx // STEP)), np.float32)
+    noise_mesh(array, bad, STEP, mesh)
     known = mesh[np.isfinite(mesh) & (mesh > 0)]
     # Noiseless pixels still carry rounding errors.
     floor = max(1e-6 * float(np.ptp(array)), float(np.finfo(np.float32).tiny))
@@ -75,10 +75,10 @@ def _noise(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
 def _lines(array: np.ndarray, noise: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Mark columns or rows, single or in pairs, that stand out over 128 pixels as no stellar image does."""
     ny, nx = array.shape
-    stretch = 2 * _STEP
+    stretch = 2 * STEP
     columns = np.empty((-(-ny // stretch), nx), np.float32)
     rows = np.empty((ny, -(-nx // stretch)), np.float32)
-    line_excess(array, noise, _STEP, columns, rows)
+    line_excess(array, noise, STEP, columns, rows)
     down = _outstanding(columns, _mostly(good, stretch))
     across = _outstanding(rows.T, _mostly(good.T, stretch)).T
     return np.repeat(down, stretch, axis=0)[:ny] | np.repeat(across, stretch, axis=1)[:, :nx]
@@ -147,7 +147,7 @@ def _excess(filtered: np.ndarray, noise: np.ndarray, level: int) -> float:
     In squares of 128 pixels only the lower half of the distribution is used, which sources do not raise, and
     of the squares the lower quartile, because bright sources leave negative rings around them.
     """
-    block = _STEP >> level
+    block = STEP >> level
     stride = max(2 * block // _SAMPLES, 1)
     y, x = (np.arange(0, size, stride) for size in filtered.shape)
     with np.errstate(over="ignore"):  # where there is almost no noise
@@ -167,7 +167,7 @@ def detected(plane: Plane, fwhm: float, threshold: float, border: int) -> np.nda
     while (count := local_maxima(filtered, limit, max(border >> level, 1), found)) > _MOST:
         limit *= 2
     found = found[:count]
-    block = _STEP >> level
+    block = STEP >> level
     snr = filtered[found[:, 0], found[:, 1]] / noise[found[:, 0] // block, found[:, 1] // block]
     order = np.argsort(-snr, kind="stable")
     order = order[snr[order] > threshold]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdfx.photometry.detection import Plane, Shapes, significance
+from ccdfx.photometry.detection import STEP, Plane, Shapes, significance
 
 _LEAST = 8
 _LONG = 0.8  # roundness below which a maximum has a direction
@@ -129,7 +129,7 @@ def _richest(x: np.ndarray, y: np.ndarray, angle: np.ndarray, fwhm: float) -> Tr
 def _profile(trail: Trail, ridges: tuple[np.ndarray, np.ndarray, int]) -> tuple[np.ndarray, np.ndarray]:
     """Compute the significance along the whole line, at steps of a pixel of the filtered plane."""
     filtered, noise, level = ridges
-    step, block = 2**level, 64 >> level
+    step, block = 2**level, STEP >> level
     reach = step * math.hypot(*filtered.shape)
     places = np.arange(-reach, reach, step)
     column = np.rint((trail.x + places * math.cos(trail.angle) + 0.5) / step - 0.5).astype(np.int64)
