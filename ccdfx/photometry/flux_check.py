@@ -29,8 +29,8 @@ _TRIMMED = 5  # one of so many stars is left out at either end
 class FluxGroup:
     """Stars of similar flux: combined over expected flux, its error, rms difference in units of their noise.
 
-    `losing` of the `stars` lack more than 1 % of their flux, 5 times their noise, and 5 times the error of a mean
-    of frames that differ by their noise and 1 % each.
+    `losing` of the `stars` lack more than 1 % of their flux and 5 times their noise, not counting as many as are
+    expected to have had a faint cosmic ray.
     """
 
     name: str
@@ -127,16 +127,16 @@ class _Light:
     """What is expected of each star (n,), and what the combined frame has besides.
 
     `plain` is the difference of sums with their sky and `ringed` that of fluxes above rings; `unknown` the error
-    of both, `varies` that of a mean of frames that differ by noise and profile, `faint` the flux of cosmic rays
-    that are not told from these, `sky` how far rings are off.
+    of both, `faint` the flux of cosmic rays in the frames that are too faint to be told from noise and `hidden`
+    their number for each star, `sky` how far rings are off.
     """
 
     expected: np.ndarray
     plain: np.ndarray
     ringed: np.ndarray
     unknown: np.ndarray
-    varies: np.ndarray
     faint: np.ndarray
+    hidden: float
     sky: float
 
     @classmethod
@@ -159,8 +159,8 @@ class _Light:
             combined["flux"] + combined["background"] * combined["area"] - (shares * sums).sum(axis=0),
             combined["flux"] - expected,
             np.sqrt(((shares * errors * ~shown) ** 2).sum(axis=0)),
-            np.sqrt(((shares * errors) ** 2).sum(axis=0)),
             part * _FAR / 2 * (shares * errors).sum(axis=0),
+            struck.sum() / len(combined),
             _sky_error(variance, combined["area"], weights),
         )
 
@@ -218,10 +218,10 @@ def _measured(
     own = float(np.sqrt(np.mean((light.unknown[rows] / expected) ** 2) / len(rows)))
     rays = float(np.median(light.faint[rows] / expected)) / _BEYOND
     error = math.hypot(max(scatter, own), rays, sky / float(np.median(expected)))
-    # A cosmic ray that was rightly rejected, and not told from the differences of frames, is no loss.
-    limits = _FAR * np.maximum(errors, light.varies[rows] / expected)
-    losing = int(np.sum(lost > np.maximum(_LOST, limits)))
-    return FluxGroup(name, len(rows), 1 - mean, error, float(np.sqrt(np.mean((lost / errors) ** 2))), losing)
+    # A cosmic ray that was rightly rejected, and not told from the noise of its frame, is no loss.
+    losing = int(np.sum(lost > np.maximum(_LOST, _FAR * errors))) - round(light.hidden * len(rows))
+    rms = float(np.sqrt(np.mean((lost / errors) ** 2)))
+    return FluxGroup(name, len(rows), 1 - mean, error, rms, max(losing, 0))
 
 
 def _trimmed_mean(values: np.ndarray) -> tuple[float, float]:

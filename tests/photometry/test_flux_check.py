@@ -126,3 +126,11 @@ def test_too_few_stars_are_not_compared_and_nonsense_is_refused():
     assert check_fluxes(few, frames=[few], weights=[1]) == ()
     with pytest.raises(ArgumentError, match="frames: must be tables of the stars"):
         check_fluxes(few, frames=[few], weights=[1, 1])
+
+
+def test_undersampled_stars_that_lose_their_cores_are_noticed():
+    fwhms = (1.5, 1.6, 2.6, 2.5, 2.7)
+    amplitude, gradient = profile_terms((2.5, 2.5, 2.7), limit=4)  # not of these frames
+    rule = profile_clip(low=4, high=4, amplitude=amplitude, gradient=gradient, gain=1, readnoise=4)
+    groups = compared([frame(690 + i, fwhm) for i, fwhm in enumerate(fwhms)], reject=rule)
+    assert groups[-1].many_lose and groups[-1].wrong

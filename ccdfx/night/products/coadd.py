@@ -179,14 +179,17 @@ def _shown(group: FluxGroup) -> str:
 
 
 def _noise_warnings(excess: float | None, frames: Sequence[float | None]) -> list[str]:
-    """Say where a combined frame is noisier than predicted, and its frames, by what was measured of each, are not."""
+    """Describe a combined frame that is noisier than predicted, where none of its frames is.
+
+    Given is the measured over the predicted noise of each.
+    """
     known = [one for one in frames if one is not None]
     if excess is None or excess <= _NOISY or not known or max(known) >= _QUIET:
         return []
     return [
         f"its noise is {excess:.2f} times that predicted, and that of its frames at most {max(known):.2f} times: "
-        "skies that differ in shape from frame to frame are taken for outliers; flatten the frames, or choose "
-        "a larger sensitivity"
+        "skies that differ in shape from frame to frame are taken for outliers; subtract their gradients first, "
+        'or choose reject = "none" or a rule by scatter, such as "mad_clip"'
     ]
 
 
