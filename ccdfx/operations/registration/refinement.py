@@ -21,6 +21,7 @@ from ccdfx.photometry.sources import sources_in
 _THRESHOLD = 6.0
 _REACH = 1.8
 _ROUNDS = 6
+_FEWEST = 2.5  # degrees of freedom below which no smaller number changes the factor
 _WINDOWS = 8  # windows, weighted by their structure, from which a rotation is measured
 
 
@@ -142,7 +143,7 @@ def _turned(sums: np.ndarray, places: np.ndarray) -> float:
     there = np.einsum("nki,nkl,nlj->ij", basis, normal, basis)
     right = np.stack([bx, by], axis=1)
     energy = xx + yy
-    count = float(energy.sum() ** 2 / max(float((energy**2).sum()), 1e-300))
+    count = effective_count(energy)
     if count < _WINDOWS or np.linalg.cond(there) > 1e10:
         return 0.0
     inverse = np.linalg.inv(there)
@@ -153,12 +154,28 @@ def _turned(sums: np.ndarray, places: np.ndarray) -> float:
     return float(np.max(np.abs(solution[2:]) / np.maximum(errors, 1e-12)))
 
 
+def effective_count(weights: np.ndarray) -> float:
+    """Compute how many equal weights give a mean of the same variance."""
+    return float(weights.sum() ** 2 / max(float((weights**2).sum()), 1e-300))
+
+
+def _few(count: float) -> float:
+    """Compute by what the variance of a step exceeds that from the residuals of `count` windows.
+
+    The step takes one of their degrees of freedom per axis, and the scatter of few is itself uncertain: the
+    second factor is the variance of Student's distribution.
+    """
+    free = 2 * (count - 1)
+    return count / max(count - 1, 0.5) * (free / (free - 2) if free > _FEWEST else _FEWEST / (_FEWEST - 2))
+
+
 def step_at(
     template: np.ndarray, image: np.ndarray, places: np.ndarray, radius: float, clip: bool = True
 ) -> tuple[np.ndarray, float, int] | None:
     """Fit the step from `image` to `template` in windows at `places`, with rejection of deviant windows.
 
-    Return the step, its error from the scatter of the windows, and the number of windows kept; None where
+    Return the step, its error from the scatter of the windows, few of which may hold nearly all structure (one
+    to three bright stars do), and the number of windows kept; None where
     fewer than three are kept, or where their gradients do not determine the step.
     """
     sums = np.empty((len(places), 6))
@@ -178,5 +195,7 @@ def step_at(
             break
         kept = now
     residual = residual[kept]
-    covariance = inverse @ (residual.T @ residual) @ inverse * (kept.sum() / (kept.sum() - 2))
+    covariance = (
+        inverse @ (residual.T @ residual) @ inverse * _few(effective_count(sums[kept, 0] + sums[kept, 2]))
+    )
     return step, float(np.sqrt(np.diag(covariance).max())), int(kept.sum())

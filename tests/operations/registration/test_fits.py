@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ccdfx.operations.registration.fits import grown, simplest, started
+from ccdfx.operations.registration.refinement import least_squares_step
 from ccdfx.operations.registration.star_list import StarList
 
 NONE = np.empty((0, 2), int)
@@ -77,3 +78,22 @@ def test_a_pair_that_does_not_belong_is_left_out() -> None:
     start = started(np.eye(2), np.zeros(2), np.column_stack([np.arange(12)] * 2), 0.0)
     fit = grown(*lists, start, 2.0, "shift")
     assert len(fit.pairs) == 11 and np.hypot(*fit.offset) < 0.03
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("count", [2, 3, 12])
+def test_the_errors_of_correlated_steps_are_those_stated(count: int) -> None:
+    """One bright star and fainter ones: few windows hold the structure, whatever their number is."""
+    rng = np.random.default_rng([57, count])
+    y, x = np.mgrid[:140, :140]
+    pulls = []
+    for _ in range(60):
+        places, flux = rng.uniform(20, 120, (count, 2)), np.exp(rng.uniform(np.log(20), np.log(200), count))
+        sky = sum(
+            f * np.exp(-((x - a) ** 2 + (y - b) ** 2) / 8) for (a, b), f in zip(places, flux, strict=True)
+        )
+        found = least_squares_step(*(rng.normal(sky, 2 + 0.05 * sky) for _ in range(2)))
+        assert found is not None
+        pulls.append(found.step / found.error)
+    assert 0.3 < np.sqrt(np.mean(np.square(pulls))) < 1.25
+    assert np.mean(np.abs(pulls) > 3) < 0.03
