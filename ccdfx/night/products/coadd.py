@@ -85,6 +85,13 @@ def combine_object(
     result, groups = _stacked(found, scales, made, context)
     log.warn_about(plan.file, result.warnings)
     log.warn_about(plan.file, _check_warnings(groups, choice.average))
+    uses = [context.log.calibrated[name] for name in names]
+    unpredicted = any(made[name]["noise_predicted"] is None for name in names)
+    if unpredicted and any(use.bias or use.dark or use.flat for use in uses):
+        # Scatter shows what differs between the frames, and an error of their masters is the same in all.
+        log.warn(
+            f"{plan.file}: its errors are those of the scatter of its frames, without those of the masters"
+        )
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures), "FLXREF": names[0]}
     values |= dict.fromkeys(_TRANSPARENCY)  # that of the reference is not one of the result

@@ -116,3 +116,14 @@ def test_noise_of_skies_that_differ_in_shape_is_said(camera, out, slope, said):
         camera.science(f"s{i}.fits", dx=i, sky=2000.0 * (1 + slope * sign * x))
     facts = reduce_night(camera.folder, out).facts
     assert any("times that predicted" in text for text in facts["warnings"]) is said
+
+
+@pytest.mark.parametrize("gain", [None, 2.0])
+def test_errors_from_the_scatter_are_said_to_lack_those_of_the_masters(camera, out, gain):
+    camera.biases(GAIN=gain)
+    for name in ("s0.fits", "s1.fits", "s2.fits"):
+        camera.science(name, GAIN=gain)
+    facts = reduce_night(camera.folder, out, recipe={"combine": {"align": False}}).facts
+    file = facts["combined"][0]["file"]
+    said = f"{file}: its errors are those of the scatter of its frames, without those of the masters"
+    assert (said in facts["warnings"]) == (gain is None)

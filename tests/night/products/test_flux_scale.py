@@ -280,7 +280,7 @@ def test_clouds_that_are_not_scaled_by_are_said():
 
 @pytest.mark.quick
 def test_the_check_of_a_median_advises_a_mean():
-    group = FluxGroup("bright", 9, 0.97, 0.002, 3.0)
+    group = FluxGroup("bright", 9, 0.97, 0.002, 3.0, 0)
     assert 'choose average = "mean"' in _check_warnings((group,), "median")[0]
     assert 'choose reject = "auto"' in _check_warnings((group,), "mean")[0]
 
