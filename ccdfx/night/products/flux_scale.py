@@ -13,7 +13,7 @@ from ccdfx.night.products import stacking
 from ccdfx.night.settings import CombineChoice
 from ccdfx.night.summary import plain
 from ccdfx.night.words import listed
-from ccdfx.operations.combining.factors import LEAST_SHIFT, UNMEASURED, best_weights, flux_error, scale_of
+from ccdfx.operations.combining.factors import LEAST_SHIFT, UNMEASURED, best_weights, flux_error, scales_of
 from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.depth import relative_depths
@@ -196,8 +196,7 @@ def measured_scales(
         places = transforms[name].apply(stars[name].places)
         ratios.append(flux_ratio(stars[name], reference=first, places=places))
     by_stars = choice.scale == "stars"
-    pairs = zip(ratios, exposures, strict=True)
-    scales = [scale_of(ratio if by_stars else None, exposure) for ratio, exposure in pairs]
+    scales = scales_of(ratios if by_stars else [None] * len(names), exposures)
     skies = [facts[name]["sky"] for name in names]
     known = all(sky is not None for sky in skies)
     zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)] if known else None

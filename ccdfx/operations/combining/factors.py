@@ -25,6 +25,7 @@ STARS = "stars"
 """The word for `scale`."""
 _BEYOND = 3.0  # errors
 _KNOWN = 0.01  # relative error of a flux ratio that is believed
+_CLEAR = 1.5  # mean square of differences in units of their errors
 _UNKNOWN = 0.2  # part of the flux by which a frame may be off whose flux ratio is not known
 UNMEASURED, LEAST_SHIFT = 0.1, 0.05
 """Pixels: errors of positions that are not measured, and of resampling."""
@@ -220,21 +221,36 @@ def _normalised(values: Sequence[float], frames: Sequence[StackFrame]) -> tuple[
     return tuple(part / math.fsum(parts) for part in parts)
 
 
-def scale_of(ratio: FluxRatio | None, exposure: float) -> float:
-    """Return by what a frame is divided to bring its stars to the fluxes of the reference.
+def scales_of(ratios: Sequence[FluxRatio | None], exposures: Sequence[float | None]) -> list[float]:
+    """Return by what each frame is divided to bring its stars to the fluxes of the reference, the first frame.
 
-    Where the flux ratio is not known to 1 %, and does not differ from that of the exposure times by 3 of its
-    errors, it is the latter.
+    In a clear night, where the flux ratios differ from those of the exposure times no more than by their
+    errors, it is the latter: the noise of the reference, which is in all ratios, does not become that of the
+    scale. Otherwise it is the flux ratio where this is known to 1 % or differs by 3 of its errors, and else
+    the ratio of the exposure times.
 
     Examples
     --------
     >>> from ccdfx import FluxRatio
-    >>> scale_of(FluxRatio(0.6, 0.02, 20), 1.0), scale_of(FluxRatio(0.98, 0.02, 20), 1.0), scale_of(None, 2.0)
-    (0.6, 1.0, 2.0)
+    >>> reference, clear = FluxRatio(1.0, 0.0, 20), FluxRatio(0.997, 0.004, 20)
+    >>> scales_of([reference, clear, clear], [1.0, 1.0, 1.0])
+    [1.0, 1.0, 1.0]
+    >>> scales_of([reference, clear, FluxRatio(0.6, 0.01, 20), None], [1.0, 1.0, 1.0, 2.0])
+    [1.0, 0.997, 0.6, 2.0]
     """
-    if ratio is None:
-        return exposure
-    vague = ratio.error > _KNOWN * ratio.value
+    units = [
+        (ratio.value - exposure) / ratio.error
+        for ratio, exposure in zip(ratios[1:], exposures[1:], strict=True)
+        if ratio is not None and exposure is not None and ratio.error > 0
+    ]
+    clear = not units or math.fsum(unit * unit for unit in units) <= _CLEAR * len(units)
+    return [1.0, *(_scale_of(r, e, clear) for r, e in zip(ratios[1:], exposures[1:], strict=True))]
+
+
+def _scale_of(ratio: FluxRatio | None, exposure: float | None, clear: bool) -> float:
+    if ratio is None or exposure is None:
+        return ratio.value if ratio is not None else 1.0 if exposure is None else exposure
+    vague = clear or ratio.error > _KNOWN * ratio.value
     return exposure if vague and abs(ratio.value - exposure) < _BEYOND * ratio.error else ratio.value
 
 
@@ -311,7 +327,8 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
     from ccdfx.photometry.stars import measure_stars
 
     times, reference = _exposures(frames), None
-    scales, skies, unmeasured, fwhms, errors, shifts = [], [], [], [], [], [LEAST_SHIFT]
+    ratios: list[FluxRatio | None] = []
+    skies, unmeasured, fwhms, shifts = [], [], [], [LEAST_SHIFT]
     for frame, time in zip(frames, times, strict=True):
         image = frame.image()
         stars = measure_stars(image)
@@ -320,7 +337,7 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
             fwhms.append(stars.fwhm)
         if reference is None:
             reference = stars
-            scales.append(1.0)
+            ratios.append(None)
             continue
         ratio = flux_ratio(stars, reference=reference)
         if ratio is None and time is None:
@@ -331,12 +348,13 @@ def star_factors(frames: Sequence[StackFrame]) -> StarFactors:
             )
         if ratio is None:
             unmeasured.append(frame.name)
-        scales.append(ratio.value if ratio is not None and time is None else scale_of(ratio, time or 1.0))
-        errors.append(flux_error(ratio, scales[-1]))
+        ratios.append(ratio)
         shifts.append(_distance(stars, reference))
     if unmeasured:
         text = "have fewer than three usable stars in common with the first, and are scaled by exposure alone"
         warnings.warn(f"{', '.join(unmeasured)}: {text}", CcdfxWarning, stacklevel=4)
+    scales = scales_of(ratios, times)
+    errors = [flux_error(ratio, scale) for ratio, scale in zip(ratios[1:], scales[1:], strict=True)]
     zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)]
     return StarFactors(scales, zeros, skies[0], fwhms, max(errors, default=0.0), max(shifts))
 

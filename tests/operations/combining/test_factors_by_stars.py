@@ -7,7 +7,7 @@ import pytest
 
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FluxRatio, Image, aperture_photometry, combine
-from ccdfx.operations.combining.factors import best_weights, scale_of
+from ccdfx.operations.combining.factors import best_weights, scales_of
 from ccdfx.operations.combining.plan import Choices, plan_job
 
 SHAPE = (200, 220)
@@ -103,9 +103,21 @@ def test_frames_side_by_side_are_refused():
 
 @pytest.mark.quick
 def test_the_scale_is_that_of_the_exposure_unless_it_is_clearly_another():
-    assert scale_of(FluxRatio(1.97, 0.02, 9), 2.0) == 2.0
-    assert scale_of(FluxRatio(1.90, 0.02, 9), 2.0) == 1.90
-    assert scale_of(None, 3.0) == 3.0
+    def scale(*ratios, exposures):
+        return scales_of([None, *ratios], [1.0, *exposures])[1:]
+
+    near, off, vague = FluxRatio(1.97, 0.019, 9), FluxRatio(1.90, 0.02, 9), FluxRatio(1.97, 0.03, 9)
+    assert scale(near, exposures=[2.0]) == [1.97]  # alone, and known to 1 %: no clear night
+    assert scale(vague, exposures=[2.0]) == [2.0]
+    assert scale(off, near, exposures=[2.0, 2.0]) == [1.90, 1.97]
+    assert scale(None, exposures=[3.0]) == [3.0] and scale(off, exposures=[None]) == [1.90]
+
+
+@pytest.mark.quick
+def test_the_noise_of_the_reference_does_not_scale_a_clear_night():
+    ratios = [None, *(FluxRatio(0.996, 0.004, 20) for _ in range(4))]
+    assert scales_of(ratios, [1.0] * 5) == [1.0] * 5
+    assert scales_of([*ratios[:4], FluxRatio(0.97, 0.004, 20)], [1.0] * 5)[1:] == [0.996] * 3 + [0.97]
 
 
 @pytest.mark.quick
