@@ -115,15 +115,18 @@ def photometry(
 
 
 def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
-    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single frame."""
+    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single one.
+
+    Of several frames, a cosmic ray counts where the star outshines it: there it cannot be told from seeing.
+    """
     spoilt = np.zeros(len(night.truth.stars), bool)
     detector = night.truth.detector
     for frame in sources:
         raw = electrons(night.truth, frame) / detector.gain + detector.bias_level
         bad = raw > 0.9 * MAXIMUM
-        if len(sources) == 1:
-            for x, y, _ in frame.cosmic_rays:
-                bad[y, x] = True
+        stars = light(night.truth, frame)
+        for x, y, charge in frame.cosmic_rays:
+            bad[y, x] |= len(sources) == 1 or charge < _OUTSHINES * stars[y, x]
         ys, xs = np.nonzero(bad)
         for number, (x, y) in enumerate(night.truth.places(frame)):
             distance = np.hypot(xs - x, ys - y)
