@@ -15,8 +15,7 @@ from ccdfx.records.flags import Flag
 
 APERTURE = 8.0  # pixels; contains all but 1e-3 of the light of these stars in the worst seeing
 ANNULUS = (12.0, 19.0)  # pixels
-_FLAT = 0.001  # relative error of fluxes by the flat
-_SCALE = 0.003  # relative error of the flux scale of a combined frame, by the transparencies
+_SCALE = 0.001  # relative error of the flux scale, by the flat and the transparency
 _FALSE_ALARM = 1e-5  # probability that a correct reduction fails a statistical test
 _STRONG = 10.0  # standard deviations of the sky above which a cosmic ray must be found
 _OUTSHINES = 0.5  # least ratio of a cosmic ray to a star at its pixel: stars vary from frame to frame
@@ -66,7 +65,7 @@ def check_combined_stars(night: Reduced) -> Iterator[Check]:
             bright = true > np.median(true) if true.size else np.zeros(0, bool)
             for name, chosen in (("faint", ~bright), ("bright", bright)):
                 quantity = f"{name} stars {band} when combined, mean error"
-                yield _mean_error(quantity, flux[chosen], true[chosen], variance[chosen], _SCALE)
+                yield _mean_error(quantity, flux[chosen], true[chosen], variance[chosen])
             name = f"stars {band} when combined, chi2 per star ({flux.size})"
             # The flat and the flux scale are common to all stars.
             chi2 = (
@@ -116,18 +115,15 @@ def photometry(
 
 
 def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
-    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single one.
-
-    Of several frames, a cosmic ray counts where the star outshines it: there it cannot be told from seeing.
-    """
+    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single frame."""
     spoilt = np.zeros(len(night.truth.stars), bool)
     detector = night.truth.detector
     for frame in sources:
         raw = electrons(night.truth, frame) / detector.gain + detector.bias_level
         bad = raw > 0.9 * MAXIMUM
-        stars = light(night.truth, frame)
-        for x, y, charge in frame.cosmic_rays:
-            bad[y, x] |= len(sources) == 1 or charge < _OUTSHINES * stars[y, x]
+        if len(sources) == 1:
+            for x, y, _ in frame.cosmic_rays:
+                bad[y, x] = True
         ys, xs = np.nonzero(bad)
         for number, (x, y) in enumerate(night.truth.places(frame)):
             distance = np.hypot(xs - x, ys - y)
@@ -145,20 +141,13 @@ def _chi2_tolerance(count: int) -> float:
     return float(np.max(np.abs(ends - 1.0)))
 
 
-def _mean_error(
-    name: str, flux: np.ndarray, true: np.ndarray, variance: np.ndarray, scale: float = 0.0
-) -> Check:
-    """Check the mean relative error of the fluxes, weighted by their noise; the flat may add 0.1 %.
-
-    `scale` is what the flux scale may add.
-    """
+def _mean_error(name: str, flux: np.ndarray, true: np.ndarray, variance: np.ndarray) -> Check:
+    """Check the mean relative error of the fluxes, weighted by their noise; the flat may add 0.1 %."""
     if flux.size == 0:
         return Check(name, "%", 0.0, float("nan"), 0.0)
     weight = true**2 / variance
     mean = np.sum(weight * (flux / true - 1.0)) / np.sum(weight)
-    return Check(
-        name, "%", 0.0, 100.0 * float(mean), 100.0 * float(4.4 / np.sqrt(np.sum(weight)) + _FLAT + scale)
-    )
+    return Check(name, "%", 0.0, 100.0 * float(mean), 100.0 * float(4.4 / np.sqrt(np.sum(weight))) + 0.1)
 
 
 def check_cosmic_rays(night: Reduced) -> Iterator[Check]:

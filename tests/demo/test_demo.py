@@ -137,7 +137,7 @@ PERTURBED = {
     "flat V, error rms": lambda t: levels(t, "flat", 3.0),
     "flat R, error over 32 pixels rms": lambda t: detector(t, seed=t.seed + 1),
     "stars V, mean error": lambda t: fluxes(t, 1.01),
-    "bright stars R when combined, mean error": lambda t: fluxes(t, 1.02),
+    "bright stars R when combined, mean error": lambda t: fluxes(t, 1.01),
     "transparency V, greatest error": lambda t: science(t, transparency=lambda f: f.transparency**1.1),
     "FWHM R, greatest error": lambda t: science(t, fwhm=lambda f: 1.04 * f.fwhm),
     "saturated stars V flagged when combined": lambda t: fluxes(t, 10.0),

@@ -106,8 +106,7 @@ def test_stars_stay_in_the_sky_whatever_the_dither(night):
             wcs = WCS(fits.getheader(directory / frame.file))
             assert np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600 == pytest.approx(0.4)
             places.append(wcs.wcs_pix2world(truth.places(frame)[:3], 0))
-    # The position of CRPIX is written to 0.001 pixels.
-    assert np.ptp(places, axis=0) * 3600 == pytest.approx(np.zeros((3, 2)), abs=1e-3)
+    assert np.ptp(places, axis=0) * 3600 == pytest.approx(np.zeros((3, 2)), abs=1e-6)
     assert len({(frame.dx, frame.dy) for frame in truth.frames}) > 5
     assert len({frame.rotation for frame in truth.frames}) > 5
 
