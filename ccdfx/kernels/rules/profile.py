@@ -25,14 +25,18 @@ from ccdfx.kernels.stack.weighted_sums import read_variances
 P_LIMIT, P_AMPLITUDE, P_LEVEL, P_SCATTER, P_EXPECTED = range(2, 7)
 BLOCK = 254
 DOUBTFUL = 8
+UNSURE = KEPT + DOUBTFUL
+"""Codes of values that are kept so far; what is above `UNSURE` is beyond the noise."""
 # How much a value may deviate, in what its neighbours show; chosen by simulation of profiles of a FWHM of 1.8 to 4 pixels.
 OF_CORE, OF_EXCESS, OF_DEVIATION, OF_RANGE, MOST_OF_RANGE = 5.0, 1.1, 2.0, 0.05, 0.25
+SECOND = 1.5  # variance of a second difference, x minus the mean of two others, over that of a value
+OF_HEIGHT = 0.02  # by which profiles may differ without a reason
 FEW_VALUES = 3  # so few values may have a false median where two of them are hit
 ABOVE = 25.0  # squared sigmas of the estimate above the sky, from which on the scatter of the values is used
 
 
 @kernel
-def _variances(frames, factors, noise, start, width, center, variances, own):
+def variances_at(frames, factors, noise, start, width, center, variances, own):
     """Store the variances [frame][pixel] of the scaled values of a block; unknown ones are infinite."""
     if own.shape[0] > 0:
         read_variances(frames, factors, start, width, own)
@@ -94,7 +98,7 @@ def settle(frames, factors, noise, numbers, center, count, measured, settled):
         if not few or numbers[P_LIMIT] == 0:
             continue
         gather(frames, factors, start, values, width)
-        _variances(frames, factors, noise, start, width, flat[start : start + width], variances, own)
+        variances_at(frames, factors, noise, start, width, flat[start : start + width], variances, own)
         for i in range(width):
             y, x = (start + i) // nx, (start + i) % nx
             if count[y, x] < 2 or count[y, x] > FEW_VALUES:
@@ -146,7 +150,7 @@ def changes(center, reach, change):
 
 
 @kernel
-def _raise_to_scatter(values, variances, center, i):
+def raise_to_scatter(values, variances, center, i):
     """Multiply the variances of pixel i by the square of the scatter of its values in units of sigma, if that is above 1."""
     n = 0
     found = np.empty(values.shape[0])
@@ -209,6 +213,32 @@ def _shown_around(ring, j, center, y, x, first, sign, height, change, noise, sig
 
 
 @kernel
+def _stands_out(ring, j, y, i, ny, width, least):
+    """Return whether a value is higher above two opposite neighbours than in the other frames, by more than `least`.
+
+    A cosmic ray is, across its track. A value whose neighbours are missing may be one.
+    """
+    if (y == 0) | (y == ny - 1) | (i == 0) | (i == width - 1):
+        return False
+    for k in range(4):
+        dy, dx = (0, 1) if k == 0 else (1, k - 2)
+        above, middle, below = ring[(y + dy) % 3], ring[y % 3], ring[(y - dy) % 3]
+        total, number, own = 0.0, 0, np.inf
+        for frame in range(ring.shape[1]):
+            x = np.float64(middle[frame, i])
+            sides = 0.5 * np.float64(above[frame, i + dx]) + 0.5 * np.float64(below[frame, i - dx])
+            if (x < np.inf) & (sides < np.inf):
+                if frame == j:
+                    own = x - sides
+                else:
+                    total += x - sides
+                    number += 1
+        if (own == np.inf) | (own * number - total > least * number):
+            return True
+    return False
+
+
+@kernel
 def _spreads(values, variances, width, total, number, greatest, spread):
     """Store the variance of the estimate of each pixel of a block: pi / 2 n / (sum 1 / sigma)^2 for n values.
 
@@ -256,7 +286,8 @@ def _store_codes(values, variances, center, spread, allowed, numbers, width, cod
         known = (v > 0) & (v < np.inf)
         beyond = known & (d * d > limit * (v + spread[i]))
         kept = d * d <= limit * (v + spread[i] + allowed[i])
-        code = (side + DOUBTFUL if kept else side) if beyond else KEPT
+        within = UNSURE if known & (allowed[i] > v + spread[i]) else KEPT
+        code = (side + DOUBTFUL if kept else side) if beyond else within
         codes[i] = code if x < np.inf else MISSING
         doubt |= (x < np.inf) & beyond & kept
     return doubt
@@ -287,13 +318,13 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
             if y < 0:
                 continue
             values, c = ring[y % 3], center[y, first:end]
-            _variances(frames, factors, noise, y * nx + first, width, c, variances, own)
+            variances_at(frames, factors, noise, y * nx + first, width, c, variances, own)
             _spreads(values, variances, width, sums, number, allowed, spread)
             if numbers[P_SCATTER] > 0:
                 for i in range(width):
                     above = np.float64(c[i]) - numbers[P_LEVEL]
                     if (above > 0) & (above * above > ABOVE * spread[i]):
-                        _raise_to_scatter(values, variances, np.float64(c[i]), i)
+                        raise_to_scatter(values, variances, np.float64(c[i]), i)
             _allowances(numbers, c, change[y, first:end], spread, width, allowed)
             for j in range(rows):
                 doubt = _store_codes(values[j], variances[j], c, spread, allowed, numbers, width, found)
@@ -309,5 +340,9 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
                             ring, j, center, y, first + i, first, sign, height, step, s, sigma
                         )
                         if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
-                            found[i] = KEPT
+                            found[i] = KEPT if d < 0 else UNSURE
+                    if found[i] == UNSURE:
+                        noise_of_second = np.sqrt(SECOND * (variances[j, i] + spread[i]))
+                        least = numbers[P_HIGH] * noise_of_second + OF_HEIGHT * (c[i] - numbers[P_LEVEL])
+                        found[i] = UNSURE if _stands_out(ring, j, y, i, ny, width, least) else KEPT
                     codes[j, y, first + i] = found[i]

@@ -12,6 +12,7 @@ from ccdfx.operations.combining.kernel_call import KernelCall, center_efficiency
 from ccdfx.operations.combining.maps import Wanted, empty_maps
 from ccdfx.operations.combining.plan import Job
 from ccdfx.operations.combining.tile_reader import RawFiles, Tile, Window, read_tile
+from ccdfx.operations.rejection.rule import ProfileAllowance
 
 SAMPLE_ROWS = 32
 SAMPLE_PIXELS = 4096  # from which the noise of the frames is measured
@@ -87,20 +88,41 @@ def _noises(values: np.ndarray) -> list[float]:
 def profile_codes(job: Job, center: KernelCall, tile: Tile, window: Window) -> np.ndarray:
     """Compute the rejection codes (n, rows, nx) of a tile; its first and last rows lack their neighbours."""
     from ccdfx.kernels.rules import profile as kernels
+    from ccdfx.kernels.rules import surroundings
 
-    assert job.arrangement is not None and job.arrangement.profile is not None
-    profile, measured = job.arrangement.profile, job.arrangement.variances
+    profile, measured, noise, numbers = _given(job)
     maps = empty_maps(window.shape, job.kind, 0, wanted=Wanted(counts=True))
     center(tile.table, maps)
-    noise = np.array(job.arrangement.noise, dtype=np.float64)
-    expected = 2 + 2 * math.log(max(math.pi * profile.reach**2, 1.0))
-    numbers = np.array(
-        [*profile.limits, profile.limit, profile.amplitude, profile.level or 0.0, profile.scatter, expected]
-    )
     estimate, change = np.empty_like(maps.value), np.zeros_like(maps.value)
     kernels.settle(tile.table, job.factors, noise, numbers, maps.value, maps.count, measured, estimate)
     if profile.reach > 0:
         kernels.changes(estimate, profile.reach, change)
     codes = np.empty((len(job.frames), *window.shape), np.uint8)
     kernels.clip_profile(tile.table, job.factors, noise, numbers, estimate, change, measured, codes)
+    surroundings.resolve_doubts(tile.table, job.factors, noise, numbers, estimate, measured, codes)
     return codes
+
+
+def completes(job: Job) -> bool:
+    """Return whether the mean of a job has what missing values of stars should hold."""
+    by_profile = job.arrangement is not None and job.arrangement.profile is not None
+    return by_profile and job.average.name == "mean" and len(job.frames) > 1
+
+
+def complete_means(job: Job, tile: Tile, codes: np.ndarray, first: int, means: np.ndarray) -> None:
+    """Put into means what missing values should hold; `first` is their row in the tile, of which the codes are."""
+    from ccdfx.kernels.rules import surroundings
+
+    _, measured, noise, numbers = _given(job)
+    surroundings.complete_means(tile.table, job.factors, noise, numbers, codes, first, measured, means)
+
+
+def _given(job: Job) -> tuple[ProfileAllowance, bool, np.ndarray, np.ndarray]:
+    """Return the allowance, whether variances are used, and the noise and numbers of the kernels."""
+    assert job.arrangement is not None and job.arrangement.profile is not None
+    profile = job.arrangement.profile
+    expected = 2 + 2 * math.log(max(math.pi * profile.reach**2, 1.0))
+    numbers = np.array(
+        [*profile.limits, profile.limit, profile.amplitude, profile.level or 0.0, profile.scatter, expected]
+    )
+    return profile, job.arrangement.variances, np.array(job.arrangement.noise, dtype=np.float64), numbers

@@ -18,7 +18,7 @@ import numpy as np
 from ccdfx.engines import Engine, current_engine
 from ccdfx.errors import ArgumentError
 from ccdfx.operations.combining.by_function import average_by_function, reject_by_function
-from ccdfx.operations.combining.by_profile import profile_codes, with_sky
+from ccdfx.operations.combining.by_profile import complete_means, completes, profile_codes, with_sky
 from ccdfx.operations.combining.kernel_call import Calls, calls_of
 from ccdfx.operations.combining.maps import Maps, Wanted, empty_maps
 from ccdfx.operations.combining.plan import Job, arranged
@@ -112,8 +112,11 @@ class _Work:
         start = window.lower - wide.lower
         rows = slice(start, start + window.upper - window.lower)
         own = self._codes(tile, wide)
-        codes = (grown(own, job.grow) if job.grow >= 1 else own)[:, rows]
+        around = grown(own, job.grow) if job.grow >= 1 else own
+        codes = around[:, rows]
         self._average(tile, start, codes, part)
+        if completes(job):
+            complete_means(job, tile, around, start, part.value)
         _fill_from_codes(job, codes, part)
         if job.variance_factors is not None and part.variance.size:
             part.variance[:] *= _variance_factors(job.variance_factors, own[:, rows], codes)

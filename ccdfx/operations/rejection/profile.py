@@ -48,6 +48,13 @@ def profile_clip(
     neighbours (d_2 at least sqrt(v + s^2)), e that of those of its sign, and h the range of c in 3 x 3 pixels, it must be within k sqrt(v + s^2) and,
     added in squares, 1.1 e_3 + min(0.25 h, 2 d_2 + 0.05 h), or 5 d_2 at the core of a star.
 
+    Where amplitude and gradient allow more than the noise, a ray may hide in what they allow. There a value that stands out from
+    its neighbours is compared with a fit to the 48 values around it in its frame, of the mean m of the other frames
+    (those with all values around), its derivatives and Laplacian, a constant, and the contrast of the other frames among each other.
+    It is dropped where it is above the fit p by more than ``high`` times sqrt((v + v_m + r^2) (1 + l)) + 0.6 abs(p - m) +
+    0.02 (m - level), with the rms r of the fit and its leverage l. The same fit takes the place of missing values in a mean
+    (``average=mean()``) on stars, so that the result has one profile; it stays between the values kept.
+
     `profile_terms` computes amplitude and gradient from what the frames show, and `combine` does
     it for frames that it scales by their stars; else the defaults cover a FWHM of 3 to 4 pixels that changes by a quarter.
 
@@ -55,6 +62,7 @@ def profile_clip(
     given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 32 rows, and, where c lies more than 5 s above `level`, the scatter of the
     values of the pixel if that is larger. The frames must be scaled to one flux (`scale`) and one sky (`zero`).
 
+    A frame that differs by a kernel from others differs by their derivatives in first order (Alard and Lupton 1998, ApJ 503, 325).
     Compare the derivative term of AstroDrizzle (`driz_cr`), and Gruen et al. (2014, PASP 126, 158) on clipping that leaves the
     profile of stars as it is.
 

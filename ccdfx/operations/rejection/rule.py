@@ -78,7 +78,10 @@ class ProfileAllowance:
     @property
     def around(self) -> int:
         """The number of rows above and below that decide about a row."""
-        return math.ceil(self.reach) + 1  # one more for the first estimate
+        from ccdfx.kernels.rules.surroundings import FIT_REACH
+
+        # One more for the first estimate; surroundings decide about values, and stand in for those that are missing.
+        return math.ceil(self.reach) + 1 + 2 * FIT_REACH
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,7 @@ def fluxes(image, places, radius=10.0):
 
 
 class Tally:
-    """Errors of fluxes, in units of the flux and of the reported sigma, and the fraction of the rays that are gone.
-
-    The errors in sigmas are those without rays: where a ray is taken from the core of a bright star, the frame is missing
-    there, and the mean of the others has another profile.
-    """
+    """Errors of fluxes, in units of the flux and of the reported sigma, and the fraction of the rays that are gone."""
 
     def __init__(self):
         self.relative, self.lost, self.sigmas, self.gone = [], [], [], []
@@ -122,7 +118,7 @@ class Tally:
         got, without = (fluxes(stack.value, found.places) for stack in (done, clean))
         self.relative.append(((got - expected) / expected, error / expected))
         self.lost.append((without - fluxes(plain.value, found.places)) / expected)
-        self.sigmas.append((without - expected) / np.sqrt(fluxes(clean.variance, found.places)))
+        self.sigmas.append((got - expected) / error)
         self.gone.append([done.rejected_in(number)[hit[number]].mean() for number in range(len(frames))])
 
     def check(self):
