@@ -141,8 +141,8 @@ class Image:
 
     @property
     def unit(self) -> str | None:
-        """BUNIT in lower case, or None."""
-        return text_of(self.header, "BUNIT", lower=True)
+        """BUNIT, or None; ADU, counts and electrons in lower case, other units as written (K, nJy)."""
+        return keywords.unit_of(self.header)
 
     @property
     def band(self) -> str | None:

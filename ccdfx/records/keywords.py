@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from ccdfx.errors import ArgumentTypeError
@@ -11,13 +12,29 @@ from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.wcs import celestial_wcs
 
 _TEXTS = {"unit": "BUNIT", "band": "FILTER"}
+_COUNTING = frozenset(
+    {"adu", "dn", "count", "counts", "electron", "electrons", "e"}
+    | {"s", "sec", "second", "seconds", "pix", "pixel", "pixels"}
+)
 
 
-def text_of(header: Header, keyword: str, lower: bool = False) -> str | None:
+def text_of(header: Header, keyword: str) -> str | None:
     """Return the text of a card, or None where it is absent, undefined or empty."""
     value = header.get(keyword)
-    text = "" if value is None else str(value).strip()
-    return (text.lower() if lower else text) or None
+    return ("" if value is None else str(value).strip()) or None
+
+
+def unit_of(header: Header) -> str | None:
+    """Return BUNIT; units of counts and electrons in lower case, others as written, where case has a meaning.
+
+    >>> unit_of(Header({"BUNIT": "ADU/S"})), unit_of(Header({"BUNIT": "MJy/sr"})), unit_of(Header({"BUNIT": "K"}))
+    ('adu/s', 'MJy/sr', 'K')
+    """
+    text = text_of(header, "BUNIT")
+    if text is None:
+        return None
+    words = re.findall(r"[a-z]+", text.lower())
+    return text.lower() if _COUNTING.issuperset(words) else text
 
 
 def with_keyword(header: Header, name: str, value: Any) -> Header:

@@ -15,7 +15,7 @@ from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT, profile_clip
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.operations.rejection.sigma import mad_clip
 from ccdfx.records.header import lenient_number
-from ccdfx.records.keywords import text_of
+from ccdfx.records.keywords import unit_of
 from ccdfx.records.parameters import frozen
 
 GAIN, READNOISE = "GAIN", "RDNOISE"
@@ -163,7 +163,7 @@ def _header_noise_agrees(frames: tuple[StackFrame, ...], facts: StackFacts) -> b
         (
             lenient_number(header, GAIN),
             lenient_number(header, READNOISE),
-            text_of(header, "BUNIT", lower=True),
+            unit_of(header),
         )
         for header in facts.headers
     ]

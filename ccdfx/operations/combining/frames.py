@@ -12,7 +12,7 @@ from ccdfx.records.compatibility import require_alike, require_match
 from ccdfx.records.header import Header
 from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image, as_image
-from ccdfx.records.keywords import text_of
+from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 
 CASTS = {"b1": "u1", "i1": "i2", "f2": "f4", "u4": "f8", "i8": "f8", "u8": "f8"}
@@ -46,8 +46,8 @@ class StackFrame:
 
     @property
     def unit(self) -> str | None:
-        """BUNIT in lower case, or None."""
-        return text_of(self.header, "BUNIT", lower=True)
+        """BUNIT, or None; see `Image.unit`."""
+        return unit_of(self.header)
 
     @property
     def knows_variance(self) -> bool:

@@ -10,7 +10,7 @@ from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts, checked, clip_numbers
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import unit_name
-from ccdfx.records.keywords import text_of
+from ccdfx.records.keywords import unit_of
 from ccdfx.records.parameters import frozen
 
 Detector = float | tuple[float, ...] | str
@@ -175,7 +175,7 @@ def _gains(value: Detector, facts: StackFacts) -> list[float]:
     """Return the gain of each frame in its own unit: 1 for frames in electrons, whose header still has that of ADU."""
     gains = _by_frame("gain", value, facts)
     for number, header in enumerate(facts.headers):
-        unit = text_of(header, "BUNIT", lower=True)
+        unit = unit_of(header)
         own = electrons_per_count(gains[number], unit)
         if gains[number] in (own, 1.0):
             continue

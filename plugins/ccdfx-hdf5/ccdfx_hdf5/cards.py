@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from ccdfx import ArgumentError, Card, FormatError, Header
+from ccdfx_hdf5.packing import NAMES
 
 COLUMNS = ("keyword", "value", "comment")
 MOST_BYTES = 64 << 20
@@ -48,12 +49,15 @@ def from_table(dataset: h5py.Dataset, name: str) -> Header:
 
 
 def from_attributes(dataset: h5py.Dataset, name: str) -> Header:
-    """Read attributes of a foreign dataset, single numbers or texts, as cards; `units` becomes BUNIT."""
+    """Read attributes of a foreign dataset, single numbers or texts, as cards; `units` becomes BUNIT.
+
+    Those that say how numbers are stored are left out.
+    """
     if len(dataset.attrs) > _MOST_ATTRIBUTES:
         raise FormatError(name, f"has more than {_MOST_ATTRIBUTES} attributes", value=len(dataset.attrs))
     cards, total = [], 0
     for key in dataset.attrs:
-        value = _scalar(dataset.attrs.get_id(key))
+        value = None if key in NAMES else _scalar(dataset.attrs.get_id(key))
         if value is not None:
             total += len(value) if isinstance(value, str) else 8
             cards.append(Card("BUNIT" if key.lower() in ("unit", "units") else key, value))

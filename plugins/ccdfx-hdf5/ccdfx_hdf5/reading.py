@@ -13,6 +13,7 @@ from ccdfx_hdf5.cards import from_attributes, from_table
 from ccdfx_hdf5.content import Content, broken_image, content_of
 from ccdfx_hdf5.layout import Layout, layout_of
 from ccdfx_hdf5.links import MARK, image_paths, resolved, whole_numbers
+from ccdfx_hdf5.packing import packing_of
 from ccdfx_hdf5.source import Hdf5Source, Parts
 
 VERSION = 1
@@ -133,7 +134,8 @@ def _source(content: Content, file: h5py.File, path: str, plane: Any) -> Hdf5Sou
     lead = _lead(array, content.name, plane)
     with broken_image(content.name, path):
         header = from_attributes(item, content.name)
-    return Hdf5Source(content, Parts(array, plane=lead, foreign=True), header)
+        packing = packing_of(item, content.name)
+    return Hdf5Source(content, Parts(array, plane=lead, foreign=True, packing=packing), header)
 
 
 def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:

@@ -10,6 +10,7 @@ import numpy as np
 from ccdfx import Flag, Header, Image, Range, RawLayout, windowed
 from ccdfx_hdf5.content import Content, FileContent, broken_image
 from ccdfx_hdf5.layout import Layout
+from ccdfx_hdf5.packing import Packing, unpacked
 from ccdfx_hdf5.pixels import read_window
 
 
@@ -22,10 +23,11 @@ class Parts:
     variance: Layout | None = None
     plane: tuple[int, ...] = ()
     foreign: bool = False
+    packing: Packing | None = None
 
 
 def implied_flags(array: np.ndarray) -> np.ndarray:
-    """Flag NaN as NO_DATA, for a dataset without flags."""
+    """Flag NaN as NO_DATA, for a dataset without flags and without a packing."""
     return np.isnan(array) * np.uint8(Flag.NO_DATA)
 
 
@@ -49,7 +51,8 @@ class Hdf5Source:
     @property
     def dtype(self) -> np.dtype:
         """The type of a pixel."""
-        return Image(np.zeros((1, 1), self._parts.array.dtype)).dtype
+        packing = self._parts.packing
+        return Image(np.zeros((1, 1), packing.dtype if packing else self._parts.array.dtype)).dtype
 
     @property
     def header(self) -> Header:
@@ -67,6 +70,11 @@ class Hdf5Source:
         return self._parts.plane
 
     @property
+    def packing(self) -> Packing | None:
+        """The meaning of the stored numbers of a dataset, where it is not the numbers themselves."""
+        return self._parts.packing
+
+    @property
     def raw(self) -> RawLayout | None:
         """The place of the pixels in the file, or None if they must be read through `select`."""
         array, content = self._parts.array, self._content
@@ -74,6 +82,7 @@ class Hdf5Source:
             array.offset is None
             or self._parts.mask
             or self._parts.variance
+            or self._parts.packing
             or not isinstance(content, FileContent)
         ):
             return None
@@ -92,7 +101,10 @@ class Hdf5Source:
             None if layout is None else read_window(self._content, layout, self.plane, rows, columns)
             for layout in (parts.mask, parts.variance)
         )
-        if parts.foreign and array.dtype.kind == "f":
+        if parts.packing is not None:
+            array, flags = unpacked(array, parts.packing)
+            mask = flags if flags.any() else None
+        elif parts.foreign and array.dtype.kind == "f":
             flags = implied_flags(array)
             mask = flags if flags.any() else None
         with broken_image(self.name, parts.array.path):

@@ -14,6 +14,7 @@ from ccdfx import ArgumentError, Image, MismatchError
 from ccdfx_hdf5.content import damage
 from ccdfx_hdf5.links import resolved
 from ccdfx_hdf5.output import writable
+from ccdfx_hdf5.packing import packed
 from ccdfx_hdf5.reading import chosen, is_own, open_hdf5
 from ccdfx_hdf5.source import implied_flags
 from ccdfx_hdf5.writing import put_mask
@@ -34,10 +35,18 @@ def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
     with writable(target, "r+") as file, damage(str(path)):
         item = resolved(file, chosen(file, str(path), hdu), str(path))
         dataset = item["array"] if is_own(item) else item
-        dataset[(*source.plane, rows, columns)] = _fitted(part.array, dataset.dtype, source.dtype)
+        if source.packing is None:
+            stored = _fitted(part.array, dataset.dtype, source.dtype)
+        else:
+            stored = packed(part, source.packing, dataset.dtype, repr(item.name))
+        dataset[(*source.plane, rows, columns)] = stored
         if is_own(item):
             _put_rest(item, source.shape, pasted, (rows, columns))
-        elif part.mask is not None and (part.mask & ~implied_flags(part.array)).any():
+        elif (
+            source.packing is None
+            and part.mask is not None
+            and (part.mask & ~implied_flags(part.array)).any()
+        ):
             raise MismatchError(
                 "part", f"must have no flags: the dataset {item.name!r} has no place for them",
                 remedy="give part.replace(mask=None), or write the pasted image to a new file",
