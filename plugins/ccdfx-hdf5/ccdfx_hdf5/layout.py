@@ -10,6 +10,7 @@ import numpy as np
 
 from ccdfx import FormatError
 from ccdfx_hdf5.content import Content
+from ccdfx_hdf5.filters import require_filters
 from ccdfx_hdf5.links import is_outside
 
 _MOST_CHUNKS = 1 << 16
@@ -74,6 +75,7 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
     for claimed in (shape, dataset.chunks or ()):
         if math.prod(claimed) * dtype.itemsize > max(_SMALL, _MAX_RATIO * stored):
             raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)
+    require_filters(dataset, name)
     if not dataset.id.get_type().equal(h5py.h5t.py_create(dtype)) or dataset.file.userblock_size:
         return Layout(path, shape, dtype)
     if dataset.chunks is not None:

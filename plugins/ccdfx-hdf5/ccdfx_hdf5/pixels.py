@@ -15,6 +15,7 @@ import numpy as np
 
 from ccdfx import FormatError
 from ccdfx_hdf5.content import Content, Reader, damage
+from ccdfx_hdf5.filters import require_filters
 from ccdfx_hdf5.layout import Chunks, Layout
 from ccdfx_hdf5.links import resolved
 
@@ -39,6 +40,7 @@ def read_window(
             dataset = resolved(file, layout.path, content.name)
             if not isinstance(dataset, h5py.Dataset) or dataset.shape != layout.shape:
                 raise FormatError(content.name, f"its dataset {layout.path[:200]!r} changed")
+            require_filters(dataset, content.name)  # in another process than that of the layout
             return dataset[(*lead, rows, columns)]
 
 
