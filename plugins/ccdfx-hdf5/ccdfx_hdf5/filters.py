@@ -14,6 +14,12 @@ _NAMES = {
 }  # fmt: skip
 
 
+def filters_of(dataset: h5py.Dataset) -> tuple[int, ...]:
+    """Return the codes of the filters of a dataset, in the order in which they are applied in writing."""
+    plan = dataset.id.get_create_plist()
+    return tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))
+
+
 def require_filters(dataset: h5py.Dataset, name: str) -> None:
     """Raise `FormatError` if chunks of a dataset are compressed in a way that cannot be read here.
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from ccdfx import FormatError
 from ccdfx_hdf5.content import Content
-from ccdfx_hdf5.filters import require_filters
+from ccdfx_hdf5.filters import filters_of, require_filters
 from ccdfx_hdf5.links import is_outside
 
 _MOST_CHUNKS = 1 << 16
 _SMALL = 64 << 20  # bytes that may be allocated for a file of any size
+_LARGE = 1 << 30  # the same where a filter is used that makes next to nothing of equal pixels, as zstd does
 _MAX_RATIO = 1100  # of compression; deflate cannot exceed 1032
 _DEFLATE, _SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 
@@ -72,8 +73,10 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
     stored = dataset.id.get_storage_size()
     if stored > content.size:  # the library would allocate a chunk of any claimed size
         raise FormatError(name, f"{label} claims more bytes than the file has", value=stored)
+    codes = filters_of(dataset)
+    room = _SMALL if {_DEFLATE, _SHUFFLE, h5py.h5z.FILTER_FLETCHER32}.issuperset(codes) else _LARGE
     for claimed in (shape, dataset.chunks or ()):
-        if math.prod(claimed) * dtype.itemsize > max(_SMALL, _MAX_RATIO * stored):
+        if math.prod(claimed) * dtype.itemsize > max(room, _MAX_RATIO * stored):
             raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)
     require_filters(dataset, name)
     if not dataset.id.get_type().equal(h5py.h5t.py_create(dtype)) or dataset.file.userblock_size:
