@@ -130,7 +130,8 @@ def combine(
         For the mean only: one number per frame, not negative; or "exposure", "noise" (1 / sigma^2 of the
         background, `local_noise`), "variance" (1 / the median of the frame's variance), both after scaling;
         or a `keyword`, a `level`, or a function ``Image -> float``, taken unchanged. Exposures, keywords and
-        levels are multiplied by NCOMBINE. Only the ratios of weights matter. Rejection does not use them;
+        levels are multiplied by NCOMBINE; exposures and statistics also by Z_1 / (Z_l / s_l) where the zero
+        is a statistic Z, as in imcombine. Only the ratios of weights matter. Rejection does not use them;
         where the weights of all values kept are 0, the plain mean is taken.
     scale, zero : None, sequence of float, str, Level or callable
         Numbers are s_l and z_l. A statistic of the good pixels of each frame, S for the scale and Z for the

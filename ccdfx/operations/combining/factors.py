@@ -90,7 +90,10 @@ def factors_of(
     if zero is not None:
         zeros = _zeros(values["zero"], wanted.get("zero"), scales)
     if weights is not None:
-        shares = weights_from(values["weights"], wanted.get("weights"), frames, scales)
+        level_of_zero = wanted.get("zero")
+        by_statistic = level_of_zero is not None and level_of_zero.kind == "pixels"
+        skies = [value / s for value, s in zip(values["zero"], scales, strict=True)] if by_statistic else None
+        shares = weights_from(values["weights"], wanted.get("weights"), frames, scales, skies)
     return tuple(scales), tuple(zeros), shares
 
 
@@ -166,13 +169,23 @@ def require_mean(weights: Any, average: str) -> None:
 
 
 def weights_from(
-    values: Sequence[float], which: Level | None, frames: Sequence[StackFrame], scales: Sequence[float]
+    values: Sequence[float],
+    which: Level | None,
+    frames: Sequence[StackFrame],
+    scales: Sequence[float],
+    skies: Sequence[float] | None = None,
 ) -> tuple[float, ...]:
     """Compute the weights, with the sum 1, from given numbers or measured values.
 
     Noise sigma and variance v, measured before scaling by s, give s^2 / sigma^2 and s^2 / v. Exposures,
     keywords and other statistics are weights of a single exposure and are multiplied by NCOMBINE, as in
-    imcombine.
+    imcombine. Where the zeros are statistics, with the levels `skies` after scaling, exposures and statistics
+    are divided by these, as in imcombine (`ic_scale`): the variance of the sky grows as its level.
+
+    Warns
+    -----
+    CcdfxWarning
+        A sky level that is not above 0: the weights are not divided by any.
 
     Raises
     ------
@@ -193,7 +206,19 @@ def weights_from(
         values = [s * s / value**power for s, value in zip(scales, values, strict=True)]
     elif which is not None and not callable(word):
         values = [value * combined_number(frame.header) for value, frame in zip(values, frames, strict=True)]
+        if skies is not None and which.kind != "keyword":
+            values = _per_sky(values, skies, frames)
     return _normalised(values, frames)
+
+
+def _per_sky(values: Sequence[float], skies: Sequence[float], frames: Sequence[StackFrame]) -> list[float]:
+    """Multiply weights by the sky of the first frame over that of each, unless one is not above 0."""
+    unusable = [frame.name for frame, sky in zip(frames, skies, strict=True) if not sky > 0]
+    if unusable:
+        text = "have a zero that is not above 0, so no weight is divided by the level of its zero"
+        warnings.warn(f"{', '.join(unusable)}: {text}", CcdfxWarning, stacklevel=5)
+        return list(values)
+    return [value * (skies[0] / sky) for value, sky in zip(values, skies, strict=True)]
 
 
 def combined_number(header: Header) -> int:

@@ -312,3 +312,72 @@ def test_errors_name_the_file(tmp_path):
         ccdfx.combine(sources, scale="exposure")
     with pytest.raises(ccdfx.ArgumentError, match=r"section of .*f0\.fits"):
         ccdfx.combine(sources, scale=ccdfx.level("mean", section="[1:9,1:1]"))
+
+
+# ---- weights beside a zero from a statistic ----
+
+
+def imcombine_weights(weights, zeros, scales, numbers):
+    """The weights of `ic_scale` of imcombine in plain Python, where zero is a statistic (NCOMBINE is `numbers`)."""
+    levels = [zero * scales[0] / scale for zero, scale in zip(zeros, scales, strict=True)]
+    if min(levels) <= 0:
+        levels = [1.0] * len(levels)
+    kept = [n * w * levels[0] / z for n, w, z in zip(numbers, weights, levels, strict=True)]
+    return [weight / math.fsum(kept) for weight in kept]
+
+
+def unequal_frames():
+    """Three frames with levels, exposures and numbers of exposures of their own."""
+    headers = [{"EXPTIME": t, "NCOMBINE": n, "W": w} for t, n, w in ((5.0, 1, 2), (20.0, 3, 1), (10.0, 2, 4))]
+    frames = sky(3, headers=headers)
+    return [
+        frame.replace(array=frame.array * factor)
+        for frame, factor in zip(frames, (1.0, 3.0, 0.7), strict=True)
+    ]
+
+
+def weights_of(frames, **factors):
+    """The weights that `combine` uses."""
+    from ccdfx.operations.combining.factors import factors_of
+    from ccdfx.operations.combining.frames import as_frames
+
+    return factors_of(as_frames(frames), factors.get("scale"), factors.get("zero"), factors.get("weights"))[2]
+
+
+@pytest.mark.parametrize("scale", [None, "median", "exposure"])
+@pytest.mark.parametrize("weights", ["mean", "median", "exposure"])
+@pytest.mark.parametrize("zero", ["mean", "mode"])
+def test_weights_are_divided_by_the_level_of_the_zero_as_in_imcombine(scale, weights, zero):
+    frames = unequal_frames()
+    levels = {word: [float(WORDS[word](f.array)) for f in frames] for word in WORDS}
+    levels |= {"exposure": [f.header["EXPTIME"] for f in frames], None: [1.0] * 3}
+    expected = imcombine_weights(levels[weights], levels[zero], levels[scale], [1, 3, 2])
+    for which in (zero, ccdfx.level(zero), ccdfx.level(lambda image: float(WORDS[zero](image.array)))):
+        assert weights_of(frames, scale=scale, zero=which, weights=weights) == pytest.approx(
+            expected, rel=1e-12
+        )
+
+
+def test_frames_of_100_and_200_with_zero_and_weights_by_the_mean_are_averaged_equally():
+    frames = [np.full(SHAPE, 100.0), np.full(SHAPE, 200.0)]
+    assert weights_of(frames, zero="mean", weights="mean") == (0.5, 0.5)
+    assert weights_of(frames, weights="mean") == pytest.approx((1 / 3, 2 / 3))
+    frames[0][5, 5], frames[1][5, 6] = 1e6, 1e6
+    mean = together(frames, zero="median", weights="median")
+    assert mean[5, 5] == pytest.approx((1e6 + 100) / 2) and mean[5, 6] == pytest.approx((1e6 - 100 + 100) / 2)
+
+
+def test_other_weights_do_not_depend_on_the_zero():
+    frames = unequal_frames()
+    for weights in ([1.0, 2.0, 3.0], "noise", ccdfx.keyword("W"), lambda image: float(image.array[0, 0])):
+        assert weights_of(frames, zero="mean", weights=weights) == weights_of(frames, weights=weights)
+    for zero in ([1.0, 2.0, 3.0], ccdfx.keyword("W")):
+        assert weights_of(frames, zero=zero, weights="mean") == weights_of(frames, weights="mean")
+
+
+def test_a_zero_that_is_not_above_0_leaves_all_weights_with_a_warning():
+    frames = [np.full(SHAPE, level) for level in (100.0, -50.0, 200.0)]
+    times = [ccdfx.Image(frame, {"EXPTIME": 10.0 * (k + 1)}) for k, frame in enumerate(frames)]
+    with pytest.warns(ccdfx.CcdfxWarning, match=r"^frames\[1\]: have a zero that is not above 0"):
+        found = weights_of(times, zero="mean", weights="exposure")
+    assert found == pytest.approx(imcombine_weights([1, 2, 3], [100.0, -50.0, 200.0], [1, 1, 1], [1, 1, 1]))
