@@ -11,7 +11,7 @@ from ccdfx.lazy import homes_of, public_name
 _HOMES = {
     "errors": (
         "ArgumentError", "ArgumentTypeError", "CcdfxError", "CcdfxWarning", "CheckFailedError", "FileError",
-        "FormatError", "MismatchError", "OutputExistsError", "PipelineError", "PluginError", "UnknownNameError",
+        "FormatError", "MismatchError", "OutputExistsError", "PipelineError", "PluginError", "UnknownNameError", "WindowError",
     ),
     "hookspecs": ("Command", "hookimpl"),
     "records.flags": ("Flag", "flag_counts"),

@@ -19,6 +19,7 @@ from ccdfx.errors import OutputExistsError as OutputExistsError
 from ccdfx.errors import PipelineError as PipelineError
 from ccdfx.errors import PluginError as PluginError
 from ccdfx.errors import UnknownNameError as UnknownNameError
+from ccdfx.errors import WindowError as WindowError
 from ccdfx.estimators import Statistics as Statistics
 from ccdfx.estimators import local_noise as local_noise
 from ccdfx.estimators import predicted_noise as predicted_noise
@@ -225,6 +226,7 @@ __all__ = [
     "Step",
     "Transform",
     "UnknownNameError",
+    "WindowError",
     "add_noise",
     "add_variance",
     "align",

@@ -85,6 +85,20 @@ class MismatchError(ArgumentError):
     """Two things that must agree differ: shape, window, unit, binning, filter or exposure."""
 
 
+class WindowError(ArgumentError, IndexError):
+    """A window lies outside the frame, or the centre of one given as (x, y, radius) does.
+
+    Examples
+    --------
+    >>> import ccdfx
+    >>> try:
+    ...     ccdfx.select([[1.0, 2.0]], section=(0, 3, 0, 1))
+    ... except IndexError as error:
+    ...     print(error)
+    section: must lie inside the frame (0, 2, 0, 1) (x_lower, x_upper, y_lower, y_upper) (got (0, 3, 0, 1)); choose a window within the frame
+    """
+
+
 class FileError(CcdfxError, OSError):
     """A file cannot be opened, read or written."""
 

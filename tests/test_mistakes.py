@@ -22,6 +22,7 @@ from ccdfx import (
     OutputExistsError,
     Range,
     UnknownNameError,
+    WindowError,
     registry,
     scalings,
 )
@@ -140,11 +141,11 @@ RECORDS: dict[str, Mistake] = {
     "a negative variance": (ArgumentError, "variance", lambda: Image(ONES, variance=-ONES)),
     "a variance of another shape": (ArgumentError, "variance", lambda: Image(ONES, variance=[[1.0]])),
     "a window of another shape": (ArgumentError, "range", lambda: Image(ONES, range=(0, 9, 0, 9))),
-    "a window outside": (ArgumentError, "section", lambda: ccdfx.select(ONES, section=(0, 9, 0, 2))),
+    "a window outside": (WindowError, "section", lambda: ccdfx.select(ONES, section=(0, 9, 0, 2))),
     "a window backwards": (ArgumentError, "range", lambda: Range(5, 2, 0, 1)),
     "a window in odd text": (ArgumentError, "range", lambda: Range.of("[1:2]", (9, 9))),
     "a window in endless text": (ArgumentError, "range", lambda: Range.of(f"[{'9' * 5000}:1,1:1]", (9, 9))),
-    "a centre outside": (ArgumentError, "range", lambda: Range.of((20, 5, 2), (9, 9))),
+    "a centre outside": (WindowError, "range", lambda: Range.of((20, 5, 2), (9, 9))),
     "half a pixel": (ArgumentTypeError, "x_lower", lambda: Range.of((0.5, 2, 0, 1), (9, 9))),
     "text that is none": (ArgumentError, "range", lambda: Range.from_fits(None)),
     "a header of a number": (ArgumentTypeError, "header", lambda: Image(ONES, 5)),
@@ -166,11 +167,11 @@ RECORDS: dict[str, Mistake] = {
 
 OPERATIONS: dict[str, Mistake] = {
     "no section": (ArgumentTypeError, "section", lambda: ccdfx.trim(ONES, section=None)),
-    "a section outside": (ArgumentError, "section", lambda: ccdfx.trim(ONES, section="[1:9,1:2]")),
-    "a part outside": (ArgumentError, "part", lambda: ccdfx.paste(ONES, part=np.ones((9, 9)))),
+    "a section outside": (WindowError, "section", lambda: ccdfx.trim(ONES, section="[1:9,1:2]")),
+    "a part outside": (WindowError, "part", lambda: ccdfx.paste(ONES, part=np.ones((9, 9)))),
     "no overscan": (ArgumentTypeError, "overscan", lambda: ccdfx.subtract_overscan(ONES, overscan=None)),
     "an overscan outside": (
-        ArgumentError, "overscan", lambda: ccdfx.subtract_overscan(ONES, overscan="[3:9,1:2]"),
+        WindowError, "overscan", lambda: ccdfx.subtract_overscan(ONES, overscan="[3:9,1:2]"),
     ),
     "an overscan twice": (
         ArgumentError, "overscan", lambda: ccdfx.subtract_overscan(ONES, overscan=["[3:3,1:2]"] * 2),

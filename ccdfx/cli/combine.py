@@ -31,7 +31,7 @@ from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.combining.factors import WORDS
 from ccdfx.operations.combining.placement import EXTENTS, MEASURED, placed
 from ccdfx.operations.registration.ways import WAYS
-from ccdfx.operations.resampling.taps import KERNELS
+from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 
 
 @click.command("combine")
@@ -107,7 +107,7 @@ from ccdfx.operations.resampling.taps import KERNELS
     "--kernel",
     cls=RenamedOption,
     old="--resample",
-    type=click.Choice(KERNELS),
+    type=click.Choice(SHIFT_KERNELS),
     help="Move frames by fractions of a pixel too.",
 )
 @click.option(

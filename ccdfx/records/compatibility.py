@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.errors import MismatchError, WindowError
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -66,9 +66,9 @@ def require_same_unit(image: Image, other: Image, name: str) -> None:
 
 
 def require_inside(window: Range, part: Image) -> None:
-    """Raise `ArgumentError` unless `part` lies inside a window."""
+    """Raise `WindowError` unless `part` lies inside a window."""
     if not window.contains(part.range):
-        raise ArgumentError(
+        raise WindowError(
             "part",
             f"must lie inside the window {window.to_fits()}",
             value=part.range.to_fits(),
@@ -81,7 +81,7 @@ def require_part(full: Image, part: Image) -> None:
 
     Raises
     ------
-    ArgumentError
+    WindowError
         `part` does not lie inside `full`.
     MismatchError
         Units or binning differ, or only one of the two has a variance.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, WindowError
 
 _SECTION = re.compile(r"^\[\s*(\*|-?\d+\s*:\s*-?\d+|-?\d+)\s*,\s*(\*|-?\d+\s*:\s*-?\d+|-?\d+)\s*\]$")
 _FORMS = "give None, (x_lower, x_upper, y_lower, y_upper), (x, y, radius) or '[x1:x2,y1:y2]'"
@@ -90,7 +90,7 @@ class Range:
 
     def _inside(self, frame: Range) -> Range:
         if not frame.contains(self):
-            raise ArgumentError(
+            raise WindowError(
                 "range",
                 f"must lie inside the frame {tuple(frame)} (x_lower, x_upper, y_lower, y_upper)",
                 value=tuple(self),
@@ -106,7 +106,7 @@ class Range:
                 "range", "must have a radius of at least 0", value=(x, y, radius), remedy=_FORMS
             )
         if not (frame.x_lower <= x < frame.x_upper and frame.y_lower <= y < frame.y_upper):
-            raise ArgumentError(
+            raise WindowError(
                 "range",
                 f"must have its centre inside the frame {tuple(frame)}",
                 value=(x, y, radius),
@@ -202,7 +202,7 @@ def window_errors_about(argument: str) -> Iterator[None]:
     >>> with window_errors_about("section"):
     ...     Range.of((0, 9, 0, 2), (5, 5))
     Traceback (most recent call last):
-    ccdfx.errors.ArgumentError: section: must lie inside the frame (0, 5, 0, 5) (x_lower, ...
+    ccdfx.errors.WindowError: section: must lie inside the frame (0, 5, 0, 5) (x_lower, ...
     """
     try:
         yield

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.resampling.taps import check_kernel
+from ccdfx.operations.resampling.taps import SHIFT_KERNELS, check_kernel
 from ccdfx.records.checks import one_of, real, whole
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.positions import FARTHEST
@@ -24,7 +24,7 @@ class Placement:
     ----------
     by : tuple of (float, float), "wcs" or "stars"
     extent : {"union", "intersection"}
-    kernel : {None, "spline", "lanczos"}
+    kernel : {None, "spline", "lanczos", "spline1", "spline2", "spline4", "spline5"}
     """
 
     by: tuple[tuple[float, float], ...] | str
@@ -53,7 +53,7 @@ def placed(
         of each frame. The stars are measured as by `measure_shifts`, which reads whole frames.
     extent : {"union", "intersection"}
         The result covers the pixels that any frame has, or those that all frames have.
-    kernel : {None, "spline", "lanczos"}
+    kernel : {None, "spline", "lanczos", "spline1", "spline2", "spline4", "spline5"}
         The treatment of fractions of a pixel. None rounds the offsets and leaves the values unchanged; a
         kernel moves each frame by the remainder, at most half a pixel, with its mask and variance, as `shift`
         does.
@@ -80,7 +80,7 @@ def placed(
         by = _pairs(by)
     one_of("extent", extent, EXTENTS)
     if kernel is not None:
-        check_kernel(kernel)
+        check_kernel(kernel, SHIFT_KERNELS)
     return Placement(by, extent, kernel)
 
 

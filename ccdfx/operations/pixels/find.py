@@ -19,7 +19,7 @@ from ccdfx.records.compatibility import require_same_unit
 from ccdfx.records.image import Image, ImageLike, as_image
 
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-UNITS = ("percent of range", "percentile", "value")
+UNITS = ("percent of range", "fraction of range", "percentile", "value")
 
 
 def find_invalid(image: ImageLike) -> np.ndarray:
@@ -85,8 +85,9 @@ def find_outliers(
     image : Image or 2-D array
     low, high : float
         The limits; values equal to them are not found. With "value", infinity turns a side off.
-    unit : {"percent of range", "percentile", "value"}
-        "percent of range": ``minimum + low / 100 * (maximum - minimum)``, and the upper limit likewise.
+    unit : {"percent of range", "fraction of range", "percentile", "value"}
+        "percent of range": ``minimum + low / 100 * (maximum - minimum)``, and the upper limit likewise;
+        "fraction of range": the same with limits from 0 to 1.
         "percentile": the value below which that percentage of the pixels lies, interpolated between two of
         them. "value": numbers in the unit of the image.
     full : Image or 2-D array, optional
@@ -103,7 +104,7 @@ def find_outliers(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        Unknown `unit`, limits in the wrong order, percents outside 0 to 100, or `full` with unit="value".
+        Unknown `unit`, limits in the wrong order, percents outside 0 to 100, fractions outside 0 to 1, or `full` with unit="value".
     MismatchError
         When `full` is in another unit.
 
@@ -127,6 +128,8 @@ def find_outliers(
             raise ArgumentError("full", "has no part in limits by value", remedy="leave it out")
         return _outside(image, *_ordered(low, high, unit), masked)
     lower, upper = _ordered(low, high, unit)
+    if unit == "fraction of range":
+        lower, upper = 100 * lower, 100 * upper
     source = _source(image, full)
     values = values_of(source.array, source.mask)
     if values.count == 0:
@@ -227,10 +230,12 @@ def _ordered(low: Any, high: Any, unit: str) -> tuple[float, float]:
         lower = low if isinstance(low, float) and low == -math.inf else real("low", low, remedy=remedy)
         upper = high if isinstance(high, float) and high == math.inf else real("high", high, remedy=remedy)
     else:
-        remedy = "give percents from 0 to 100, low, then high"
+        most, words = (1, "fractions") if unit == "fraction of range" else (100, "percents")
+        remedy = f"give {words} from 0 to {most}, low, then high"
         lower, upper = real("low", low, least=0, remedy=remedy), real("high", high, least=0, remedy=remedy)
-        if max(lower, upper) > 100:
-            raise ArgumentError("high", "must be at most 100 percent", value=(low, high), remedy=remedy)
+        if max(lower, upper) > most:
+            limit = "1" if most == 1 else "100 percent"
+            raise ArgumentError("high", f"must be at most {limit}", value=(low, high), remedy=remedy)
     if lower > upper:
         raise ArgumentError("low", "must not be above high", value=(low, high), remedy=remedy)
     return lower, upper

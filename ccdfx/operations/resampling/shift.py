@@ -11,7 +11,7 @@ from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import filled, spread_flags
 from ccdfx.kernels.image.resample import separable
 from ccdfx.operations.resampling.overlaps import factor_of
-from ccdfx.operations.resampling.taps import Taps, check_kernel, taps
+from ccdfx.operations.resampling.taps import SHIFT_KERNELS, Taps, check_kernel, taps
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
@@ -26,15 +26,17 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     """Move the content of an image by (+dx, +dy) pixels.
 
     A step by whole pixels moves values and flags exactly. Any other step resamples with one separable filter:
-    the cardinal cubic spline (as `scipy.ndimage.shift` of order 3, edges as in its mode "mirror"), or Lanczos
-    with three lobes, its weights normalised to 1 so that a flat sky stays flat.
+    the cardinal cubic spline (as `scipy.ndimage.shift` of order 3, edges as in its mode "mirror"), a spline of
+    another order, or Lanczos with three lobes, its weights normalised to 1 so that a flat sky stays flat.
 
     Parameters
     ----------
     image : Image or 2-D array
     dx, dy : float
         In pixels; smaller than the frame.
-    kernel : {"spline", "lanczos"}
+    kernel : {"spline", "lanczos", "spline1", "spline2", "spline4", "spline5"}
+        The cubic spline, Lanczos, or the spline of that order: 1 (linear interpolation) blurs stars and makes
+        the noise uneven, 5 is the sharpest and rings farthest around what is undersampled.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     """
     image = as_image(image)
     step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
-    check_kernel(kernel)
+    check_kernel(kernel, SHIFT_KERNELS)
     header = moved(image.header, step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)

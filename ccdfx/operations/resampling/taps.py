@@ -1,9 +1,10 @@
-"""Weights of the pixels around a place that interpolate there: cubic spline and Lanczos."""
+"""Weights of the pixels around a place that interpolate there: splines and Lanczos."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ from ccdfx.errors import UnknownNameError
 from ccdfx.records.checks import one_of
 
 KERNELS = ("spline", "lanczos")
+SHIFT_KERNELS = (*KERNELS, "spline1", "spline2", "spline4", "spline5")
+"""The kernels of moves by a constant step; "spline" is that of order 3."""
 POLE = math.sqrt(3) - 2
+# Pixels on each side where the weights fall below the precision of float32 and of float64: 1.4e-7 and 1.9e-14.
+_RADII = {"spline1": (1, 1), "spline2": (9, 18), "spline": (12, 24), "spline4": (16, 31), "spline5": (19, 38)}
+_GRID = 512  # pixels, on which the weights of the splines are computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,13 @@ def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
     """Compute the weights of a move by `step` pixels along one axis, which sum to 1."""
     if float(step).is_integer():
         return Taps(-int(step), np.ones(1))
-    radius = 3 if kernel == "lanczos" else 12 if dtype == np.float32 else 24
+    radius = 3 if kernel == "lanczos" else _RADII[kernel][dtype != np.float32]
     first = math.floor(-step) - radius + 1
     distance = -step - np.arange(first, first + 2 * radius)
-    weights = lanczos(distance) if kernel == "lanczos" else cardinal(distance)
+    if kernel == "lanczos":
+        weights = lanczos(distance)
+    else:
+        weights = cardinal(distance) if kernel == "spline" else cardinal_of_order(distance, int(kernel[-1]))
     return Taps(first, weights / weights.sum())
 
 
@@ -51,6 +60,35 @@ def cardinal(distance: np.ndarray) -> np.ndarray:
     return (math.sqrt(3) * POLE ** np.abs(k) * b3).sum(axis=-1)
 
 
-def check_kernel(kernel: Any) -> None:
-    """Raise unless a kernel of that name exists."""
-    one_of("kernel", kernel, KERNELS, UnknownNameError)
+def cardinal_of_order(distance: np.ndarray, order: int) -> np.ndarray:
+    """Evaluate the spline of an order that is 1 at 0 and 0 at all other whole distances.
+
+    It is ``sum_k c_k B(t - k)``, where the Fourier transform of c is 1 over that of B at whole distances (Unser
+    1999, IEEE Signal Processing Magazine 16, 22).
+
+    >>> cardinal_of_order(np.array([0.0, 0.25, 0.5, 1.0]), 1).tolist()
+    [1.0, 0.75, 0.5, 0.0]
+    """
+    from scipy.interpolate import BSpline
+
+    ends = (order + 1) / 2
+    coefficients = _coefficients(order)
+    k = np.arange(-_GRID // 4, _GRID // 4 + 1)
+    basis = BSpline.basis_element(np.arange(order + 2) - ends, extrapolate=False)
+    return np.nan_to_num(basis(np.asarray(distance)[..., None] - k)) @ coefficients[k]
+
+
+@cache
+def _coefficients(order: int) -> np.ndarray:
+    """Compute the weights of the B-splines at whole distances, those of negative ones at the end."""
+    from scipy.interpolate import BSpline
+
+    ends = (order + 1) / 2
+    k = np.fft.fftfreq(_GRID, 1 / _GRID)
+    basis = BSpline.basis_element(np.arange(order + 2) - ends, extrapolate=False)
+    return np.fft.ifft(1 / np.fft.fft(np.nan_to_num(basis(k)))).real
+
+
+def check_kernel(kernel: Any, known: tuple[str, ...] = KERNELS) -> None:
+    """Raise unless a kernel of that name is known."""
+    one_of("kernel", kernel, known, UnknownNameError)

@@ -83,6 +83,9 @@ def test_every_comparison(comparison, found):
 def test_percents_of_the_range_are_not_percentiles():
     image = np.arange(101.0).reshape(1, 101) ** 2  # 0 to 10000
     assert find_outliers(image, low=1, high=99).sum() == 10 + 1  # below 100 and above 9900
+    assert find_outliers(image, low=0.01, high=0.99, unit="fraction of range").sum() == 10 + 1
+    with pytest.raises(ArgumentError, match=r"high: must be at most 1 \(got"):
+        find_outliers(image, low=1, high=99, unit="fraction of range")
     assert find_outliers(image, low=10, high=90, unit="percentile").sum() == 20
     assert find_outliers(image, low=4, high=25, unit="value").sum() == 2 + 95
     assert find_outliers(image, low=-np.inf, high=25, unit="value").sum() == 95

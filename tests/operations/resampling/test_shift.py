@@ -10,7 +10,7 @@ from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, UnknownNameErro
 from ccdfx.kernels.image.bad_pixels import fill_bad, spread_flags
 from ccdfx.kernels.image.resample import separable
 from ccdfx.operations.resampling.shift import NOTABLE
-from ccdfx.operations.resampling.taps import KERNELS, taps
+from ccdfx.operations.resampling.taps import KERNELS, SHIFT_KERNELS, taps
 
 STEPS = [(0.3, -0.6), (12.4, -7.7), (-0.5, 0.5), (3.0, 0.25), (-20.75, 11.0), (1e-7, 0.999)]
 
@@ -29,6 +29,31 @@ def test_the_spline_is_that_of_scipy(dx: float, dy: float, dtype: type) -> None:
     assert good.sum() > 0.5 * (array.shape[0] - abs(dy) - 6) * (array.shape[1] - abs(dx) - 6)
     tolerance = 1e-8 if moved.dtype == np.float64 else 2e-3
     assert np.abs(moved.array - expected)[good].max() < tolerance
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(12, 9), (61, 70)])
+def test_splines_of_every_order_are_those_of_scipy(order: int, dtype: type, size: tuple[int, int]) -> None:
+    kernel = "spline" if order == 3 else f"spline{order}"
+    array = np.random.default_rng(order).normal(1000, 30, size).astype(dtype)
+    for dx, dy in ((0.5, 0.5), (-1.7, 2.3), (0.25, -3.0)):
+        moved = shift(array, dx=dx, dy=dy, kernel=kernel)
+        expected = ndimage.shift(array.astype(float), (dy, dx), order=order, mode="mirror")
+        assert moved.dtype == dtype and moved.good.sum() > 0.3 * array.size
+        assert np.abs(moved.array - expected)[moved.good].max() < (1e-9 if dtype == np.float64 else 1e-3)
+
+
+@pytest.mark.parametrize("kernel", ["spline1", "spline2", "spline4", "spline5"])
+def test_the_noise_after_a_spline_is_as_stated(kernel: str) -> None:
+    noise = np.random.default_rng(3).normal(0, 10, (200, 200))
+    moved = shift(Image(noise, variance=np.full(noise.shape, 100.0)), dx=0.4, dy=-0.3, kernel=kernel)
+    inner = np.s_[40:-40, 40:-40]
+    assert moved.array[inner].var() == pytest.approx(moved.variance[inner].mean(), rel=0.04)
+    blocks = moved.array[20:180, 20:180].reshape(16, 10, 16, 10).sum(axis=(1, 3))
+    assert blocks.var() == pytest.approx(
+        100 * moved.variance[inner].mean() * moved.header["CORRFACT"], rel=0.25
+    )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -52,7 +77,7 @@ def test_lanczos_weights_are_the_windowed_sinc() -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", SHIFT_KERNELS)
 @pytest.mark.parametrize("step", [0.1, 0.5, -3.3, 7.9])
 def test_the_weights_sum_to_one(kernel: str, step: float) -> None:
     assert abs(taps(step, kernel, np.dtype(np.float64)).weights.sum() - 1) < 1e-14
