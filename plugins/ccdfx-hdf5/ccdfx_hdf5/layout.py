@@ -17,7 +17,9 @@ _MOST_CHUNKS = 1 << 16
 _SMALL = 64 << 20  # bytes that may be allocated for a file of any size
 _LARGE = 1 << 30  # the same where a filter is used that makes next to nothing of equal pixels, as zstd does
 _MAX_RATIO = 1100  # of compression; deflate cannot exceed 1032
-_DEFLATE, _SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
+DEFLATE, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
+FLETCHER32 = h5py.h5z.FILTER_FLETCHER32
+_KNOWN = frozenset({DEFLATE, SHUFFLE, FLETCHER32})  # those that are undone here
 
 Place = tuple[int, int, int]
 """Offset in the file, stored bytes, and a mask of the filters that were left out."""
@@ -28,8 +30,8 @@ class Chunks:
     """The chunks of a dataset, for reading them without the HDF5 library.
 
     `places` holds the places of the chunks in the file, by their number on each axis; chunks that are not in
-    the file are filled with `fill`. `filters` are the codes of deflate and shuffle in the order in which they
-    were applied.
+    the file are filled with `fill`. `filters` are the codes of deflate, shuffle and Fletcher32 in the order in
+    which they were applied.
     """
 
     shape: tuple[int, ...]
@@ -74,7 +76,7 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
     if stored > content.size:  # the library would allocate a chunk of any claimed size
         raise FormatError(name, f"{label} claims more bytes than the file has", value=stored)
     codes = filters_of(dataset)
-    room = _SMALL if {_DEFLATE, _SHUFFLE, h5py.h5z.FILTER_FLETCHER32}.issuperset(codes) else _LARGE
+    room = _SMALL if _KNOWN.issuperset(codes) else _LARGE
     for claimed in (shape, dataset.chunks or ()):
         if math.prod(claimed) * dtype.itemsize > max(room, _MAX_RATIO * stored):
             raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)
@@ -90,13 +92,13 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
 
 
 def _chunks(dataset: h5py.Dataset, content: Content, label: str) -> Chunks | None:
-    """Return the chunks, or None if they are too many or have filters other than deflate and shuffle."""
+    """Return the chunks, or None if they are too many or have filters other than deflate, shuffle and Fletcher32."""
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(i) for i in range(plan.get_nfilters())]
     codes = tuple(code for code, _, _, _ in filters)
-    if len(set(codes)) != len(codes) or not {_DEFLATE, _SHUFFLE}.issuperset(codes):
+    if len(set(codes)) != len(codes) or not _KNOWN.issuperset(codes):
         return None
-    if any(code == _SHUFFLE and values[:1] != (dataset.dtype.itemsize,) for code, _, values, _ in filters):
+    if any(code == SHUFFLE and values[:1] != (dataset.dtype.itemsize,) for code, _, values, _ in filters):
         return None
     if dataset.id.get_num_chunks() > _MOST_CHUNKS:
         return None

@@ -39,7 +39,8 @@ def writable(path: Path, mode: str) -> Iterator[h5py.File]:
     """Open a file to write ("w") or to change ("r+"); raise its first error at the end of the block."""
     with _Output(path, "w+" if mode == "w" else "r+") as output:
         try:
-            with h5py.File(output, mode) as file:
+            # The records of HDF5 1.10 have checksums; older ones stay as they are.
+            with h5py.File(output, mode, libver=("v110", "v110")) as file:
                 yield file
         finally:
             if output.failure is not None:

@@ -16,24 +16,38 @@ import numpy as np
 from ccdfx import FormatError
 from ccdfx_hdf5.content import Content, Reader, damage
 from ccdfx_hdf5.filters import require_filters
-from ccdfx_hdf5.layout import Chunks, Layout
+from ccdfx_hdf5.layout import DEFLATE, FLETCHER32, Chunks, Layout
 from ccdfx_hdf5.links import resolved
+from ccdfx_hdf5.sums import damaged, is_fletcher32
 
 
 class _UndecodedError(Exception):
     """A chunk does not match its filters; the HDF5 library may decode it, or reports the error."""
 
 
+class _SumError(_UndecodedError):
+    """A chunk does not have its Fletcher sum; early versions of the library exchanged the bytes of the sum."""
+
+
 def read_window(
-    content: Content, layout: Layout, lead: tuple[int, ...], rows: slice, columns: slice
+    content: Content,
+    layout: Layout,
+    lead: tuple[int, ...],
+    window: tuple[slice, slice],
+    *,
+    checksum: bool = True,
 ) -> np.ndarray:
-    """Read some rows and columns of the plane `lead`, in the stored type."""
+    """Read some rows and columns of the plane `lead`, in the stored type; compare Fletcher sums if `checksum`."""
+    rows, columns = window
+    wrong = False
     with damage(content.name):
         if layout.offset is not None:
             return _from_run(content, layout, lead, rows, columns)
         if layout.chunks is not None:
             try:
-                return _from_chunks(content, layout, layout.chunks, lead, (rows, columns))
+                return _from_chunks(content, layout, layout.chunks, lead, window, checksum)
+            except _SumError:
+                wrong = True
             except _UndecodedError:
                 pass
         with content.open() as file:
@@ -41,7 +55,12 @@ def read_window(
             if not isinstance(dataset, h5py.Dataset) or dataset.shape != layout.shape:
                 raise FormatError(content.name, f"its dataset {layout.path[:200]!r} changed")
             require_filters(dataset, content.name)  # in another process than that of the layout
-            return dataset[(*lead, rows, columns)]
+            try:
+                return dataset[(*lead, rows, columns)]
+            except OSError as error:
+                if wrong:
+                    raise damaged(content.name, layout.path, str(error)) from error
+                raise
 
 
 def _from_run(
@@ -57,7 +76,12 @@ def _from_run(
 
 
 def _from_chunks(
-    content: Content, layout: Layout, chunks: Chunks, lead: tuple[int, ...], window: tuple[slice, slice]
+    content: Content,
+    layout: Layout,
+    chunks: Chunks,
+    lead: tuple[int, ...],
+    window: tuple[slice, slice],
+    checksum: bool,
 ) -> np.ndarray:
     result = np.empty([part.stop - part.start for part in window], layout.dtype)
     depth = len(lead)
@@ -71,7 +95,7 @@ def _from_chunks(
                 if place is None:
                     target[...] = chunks.fill
                 else:
-                    pixels: Any = _decoded(read, chunks, place, layout.dtype)
+                    pixels: Any = _decoded(read, chunks, place, layout.dtype, checksum)
                     target[...] = pixels[(*inside, chunk_rows, chunk_columns)]
     return result
 
@@ -87,17 +111,29 @@ def _touched(wanted: slice, step: int) -> Iterator[tuple[int, slice, slice]]:
         )
 
 
-def _decoded(read: Reader, chunks: Chunks, place: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+def _decoded(
+    read: Reader, chunks: Chunks, place: tuple[int, int, int], dtype: np.dtype, checksum: bool
+) -> np.ndarray:
     offset, size, left_out = place
     data: Any = read(offset, size)
     wanted = int(np.prod(chunks.shape)) * dtype.itemsize
     for i, code in reversed(list(enumerate(chunks.filters))):
         if left_out >> i & 1:
             continue
-        data = _inflated(data, wanted) if code == h5py.h5z.FILTER_DEFLATE else _unshuffled(data, dtype)
+        if code == FLETCHER32:
+            data = _summed(data, checksum)
+        else:
+            data = _inflated(data, wanted) if code == DEFLATE else _unshuffled(data, dtype)
     if len(data) != wanted:
         raise _UndecodedError
     return np.frombuffer(data, dtype).reshape(chunks.shape)
+
+
+def _summed(data: Any, checksum: bool) -> Any:
+    """Take the sum from the end of the data, and compare it if `checksum`."""
+    if len(data) < 4 or (checksum and not is_fletcher32(data[:-4], bytes(data[-4:]))):
+        raise _SumError
+    return data[:-4]
 
 
 def _inflated(data: Any, wanted: int) -> bytes:

@@ -15,12 +15,13 @@ from ccdfx_hdf5.layout import Layout, layout_of
 from ccdfx_hdf5.links import MARK, image_paths, resolved, whole_numbers
 from ccdfx_hdf5.packing import packing_of
 from ccdfx_hdf5.source import Hdf5Source, Parts
+from ccdfx_hdf5.sums import require_members, sum_of
 
 VERSION = 1
 _LISTED = 20
 
 
-def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None) -> Any:
+def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
     """Open an image as an `Hdf5Source`, or with hdu="all" all images as a list. See `ccdfx.open_source`."""
     content = content_of(file)
     with content.open() as opened:
@@ -28,8 +29,8 @@ def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None) -> Any:
             paths = image_paths(opened, content.name)
             if not paths:
                 raise FormatError(content.name, "holds no image")
-            return [_source(content, opened, path, plane) for path in paths]
-        return _source(content, opened, chosen(opened, content.name, hdu), plane)
+            return [_source(content, opened, path, plane, checksum) for path in paths]
+        return _source(content, opened, chosen(opened, content.name, hdu), plane, checksum)
 
 
 def list_images(path: Any) -> list[str]:
@@ -122,23 +123,24 @@ def _listed(paths: list[str]) -> str:
     return f"choose from {shown}{rest}" if paths else "it holds no image"
 
 
-def _source(content: Content, file: h5py.File, path: str, plane: Any) -> Hdf5Source:
+def _source(content: Content, file: h5py.File, path: str, plane: Any, checksum: bool) -> Hdf5Source:
     item = resolved(file, path, content.name)
     if is_own(item):
         if plane not in (None, 0):
             raise ArgumentError(
                 "plane", "must be 0: an image of ccdfx is no cube", value=plane, remedy="leave it out"
             )
-        return _own(content, file, item)
+        return _own(content, file, item, checksum)
     array = layout_of(item, content)
     lead = _lead(array, content.name, plane)
     with broken_image(content.name, path):
         header = from_attributes(item, content.name)
         packing = packing_of(item, content.name)
-    return Hdf5Source(content, Parts(array, plane=lead, foreign=True, packing=packing), header)
+    parts = Parts(array, plane=lead, foreign=True, packing=packing)
+    return Hdf5Source(content, parts, header, checksum=checksum)
 
 
-def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:
+def _own(content: Content, file: h5py.File, group: h5py.Group, checksum: bool) -> Hdf5Source:
     name, path = content.name, str(group.name)
     version = whole_numbers(group, "version")
     if version != (VERSION,):
@@ -149,13 +151,18 @@ def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:
             remedy="install a newer ccdfx-hdf5",
         )
     layouts: dict[str, Layout] = {}
+    sums: list[tuple[Layout, int | None]] = []
     for part in ("array", "mask", "variance"):
         dataset = resolved(file, f"{path}/{part}", name)
         if isinstance(dataset, h5py.Dataset):
             layouts[part] = layout_of(dataset, content)
+            sums.append((layouts[part], sum_of(dataset)))
     if "array" not in layouts or any(found.shape != layouts["array"].shape for found in layouts.values()):
         raise FormatError(name, f"its image {path[:200]!r} must have an array, and all its parts that shape")
     table = resolved(file, f"{path}/cards", name)
+    if checksum:
+        cards = ["cards"] if isinstance(table, h5py.Dataset) else []
+        require_members(group, [*layouts, *cards], name)
     with broken_image(name, path):
         header = from_table(table, name) if isinstance(table, h5py.Dataset) else Header()
         window = Range(*whole_numbers(group, "range"))
@@ -163,8 +170,8 @@ def _own(content: Content, file: h5py.File, group: h5py.Group) -> Hdf5Source:
             raise FormatError(
                 name, f"its image {path[:200]!r} has another shape than its range", value=tuple(window)
             )
-    parts = Parts(layouts["array"], layouts.get("mask"), layouts.get("variance"))
-    return Hdf5Source(content, parts, header, window)
+    parts = Parts(layouts["array"], layouts.get("mask"), layouts.get("variance"), sums=tuple(sums))
+    return Hdf5Source(content, parts, header, window, checksum=checksum)
 
 
 def _lead(array: Layout, name: str, plane: Any) -> tuple[int, ...]:

@@ -12,11 +12,12 @@ from ccdfx_hdf5.content import Content, FileContent, broken_image
 from ccdfx_hdf5.layout import Layout
 from ccdfx_hdf5.packing import Packing, unpacked
 from ccdfx_hdf5.pixels import read_window
+from ccdfx_hdf5.sums import verify
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The datasets of an image; `plane` is an index on each axis before the last two."""
+    """The datasets of an image; `plane` is an index on each axis before the last two, `sums` are CRC-32 of them."""
 
     array: Layout
     mask: Layout | None = None
@@ -24,6 +25,7 @@ class Parts:
     plane: tuple[int, ...] = ()
     foreign: bool = False
     packing: Packing | None = None
+    sums: tuple[tuple[Layout, int | None], ...] = ()
 
 
 def implied_flags(array: np.ndarray) -> np.ndarray:
@@ -35,12 +37,22 @@ class Hdf5Source:
     """An image in an HDF5 file, read by windows with flags and variance.
 
     No file stays open between two readings. `raw` is the place of the pixels in the file if they are
-    contiguous and the image has neither flags nor variance; else it is None.
+    contiguous and the image has neither flags nor variance; else it is None. Checksums are verified at the
+    first reading of pixels, or of `raw`, unless `checksum` is False.
     """
 
-    def __init__(self, content: Content, parts: Parts, header: Header, range: Range | None = None) -> None:
+    def __init__(
+        self,
+        content: Content,
+        parts: Parts,
+        header: Header,
+        range: Range | None = None,
+        *,
+        checksum: bool = True,
+    ) -> None:
         self.name = content.name
         self._content, self._parts, self._header = content, parts, header
+        self._checksum = self._unverified = checksum
         self._range = Range.whole(self.shape) if range is None else range
 
     @property
@@ -86,6 +98,7 @@ class Hdf5Source:
             or not isinstance(content, FileContent)
         ):
             return None
+        self._verify()
         ny, nx = self.shape
         number = int(np.ravel_multi_index(self.plane, array.shape[:-2])) if self.plane else 0
         offset = array.offset + number * ny * nx * array.dtype.itemsize
@@ -96,11 +109,14 @@ class Hdf5Source:
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices
         parts = self._parts
-        array = read_window(self._content, parts.array, self.plane, rows, columns)
-        mask, variance = (
-            None if layout is None else read_window(self._content, layout, self.plane, rows, columns)
-            for layout in (parts.mask, parts.variance)
+        self._verify()
+        array, mask, variance = (
+            None
+            if layout is None
+            else read_window(self._content, layout, self.plane, (rows, columns), checksum=self._checksum)
+            for layout in (parts.array, parts.mask, parts.variance)
         )
+        assert array is not None
         if parts.packing is not None:
             array, flags = unpacked(array, parts.packing)
             mask = flags if flags.any() else None
@@ -109,6 +125,12 @@ class Hdf5Source:
             mask = flags if flags.any() else None
         with broken_image(self.name, parts.array.path):
             return Image(array, windowed(self._header, self._range, window), mask, window, variance)
+
+    def _verify(self) -> None:
+        if self._unverified:
+            for layout, wanted in self._parts.sums:
+                verify(self._content, layout, wanted)
+            self._unverified = False
 
     def close(self) -> None:
         """Do nothing: no file stays open between two readings."""

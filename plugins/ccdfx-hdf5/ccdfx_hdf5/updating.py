@@ -17,6 +17,7 @@ from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.packing import packed
 from ccdfx_hdf5.reading import chosen, is_own, open_hdf5
 from ccdfx_hdf5.source import implied_flags
+from ccdfx_hdf5.sums import renew_members, renew_sum
 from ccdfx_hdf5.writing import put_mask
 
 _REMEDY = "round or clip the values first, or write a new file with paste and write"
@@ -42,6 +43,9 @@ def update_hdf5(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
         dataset[(*source.plane, rows, columns)] = stored
         if is_own(item):
             _put_rest(item, source.shape, pasted, (rows, columns))
+            for name in {"array", "mask", "variance"} & set(item):
+                renew_sum(item[name])
+            renew_members(item)
         elif (
             source.packing is None
             and part.mask is not None

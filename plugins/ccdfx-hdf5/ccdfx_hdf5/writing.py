@@ -19,6 +19,7 @@ from ccdfx_hdf5.links import MARK
 from ccdfx_hdf5.output import writable
 from ccdfx_hdf5.reading import VERSION
 from ccdfx_hdf5.suffixes import SUFFIXES
+from ccdfx_hdf5.sums import put_members, put_sum
 
 COMPRESSED = ".gz.h5"
 CHUNK_PIXELS = 1 << 14  # a chunk has a few whole rows, so that tiles of rows seldom read one twice
@@ -131,7 +132,11 @@ def _put_image(group: h5py.Group, image: Image, number: int, level: int) -> None
     if image.header.cards:
         table = to_table(image.header)
         packed = table.nbytes > _LARGE_TABLE
-        group.create_dataset("cards", data=table, compression="gzip" if packed else None)
+        chunks = (min(len(table), max(1, _LARGE_TABLE // table.dtype.itemsize)),)
+        group.create_dataset(
+            "cards", data=table, chunks=chunks, compression="gzip" if packed else None, fletcher32=True
+        )
+    put_members(group)
 
 
 def put_mask(group: h5py.Group, mask: np.ndarray, level: int) -> h5py.Dataset:
@@ -143,9 +148,11 @@ def put_mask(group: h5py.Group, mask: np.ndarray, level: int) -> h5py.Dataset:
 
 
 def put(group: h5py.Group, name: str, array: np.ndarray, level: int) -> h5py.Dataset:
-    """Store a plane of an image, contiguous or in chunks of rows that are shuffled and gzipped."""
+    """Store a plane of an image, contiguous or in chunks of rows that are shuffled and gzipped, with checksums."""
     if level == 0:
-        return group.create_dataset(name, data=array)
+        dataset = group.create_dataset(name, data=array)
+        put_sum(dataset)
+        return dataset
     rows = min(len(array), max(1, CHUNK_PIXELS // array.shape[1]))
     return group.create_dataset(
         name,
@@ -154,6 +161,7 @@ def put(group: h5py.Group, name: str, array: np.ndarray, level: int) -> h5py.Dat
         shuffle=True,
         compression="gzip",
         compression_opts=level,
+        fletcher32=True,
     )
 
 
