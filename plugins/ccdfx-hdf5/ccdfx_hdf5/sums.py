@@ -108,5 +108,8 @@ def is_fletcher32(data: Any, stored: bytes) -> bool:
 def damaged(name: str, path: str, value: str) -> FormatError:
     """Make the error of a plane that disagrees with its checksum."""
     return FormatError(
-        name, f"its dataset {path[:200]!r} disagrees with its checksum", value=value, remedy=_REMEDY
+        name,
+        f"cannot be read as HDF5: its dataset {path[:200]!r} disagrees with its checksum",
+        value=value,
+        remedy=_REMEDY,
     )
