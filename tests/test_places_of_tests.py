@@ -43,6 +43,7 @@ ALSO_RUN = {
     "io/fits/test_fits.py::test_the_first_image_is_the_default": "io/fits/hdus",
     "io/fits/test_fits.py::test_a_source_notices_that_its_file_was_replaced": "io/stamp",
     "io/test_formats.py::test_a_plugin_format_is_read_and_written": "io/source",
+    "io/test_npz.py::test_a_broken_npz_is_refused": "io/npz_members",
     "io/test_update.py::test_all_other_bytes_stay": "io/fits/encode",
     "kernels/image/test_medians.py::test_the_curvature_is_that_of_quartered_pixels":
         "kernels/image/cosmic_rays",

@@ -1,15 +1,13 @@
 """npz: images in a zip archive of numpy arrays and JSON; nothing is unpickled.
 
 The member ``ccdfx.json`` holds the version and the number of images. Image number i is ``i/array.npy``,
-``i/header.json`` (cards as [keyword, value, comment], and the window) and, where there are any,
-``i/mask.npy`` and ``i/variance.npy``.
+``i/header.json`` (cards as [keyword, value, comment], the window, and which planes there are) and, where there are
+any, ``i/mask.npy`` and ``i/variance.npy``. Each member has a CRC-32 in the archive.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
 import zipfile
 from collections.abc import Sequence
@@ -19,30 +17,128 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FormatError
-from ccdfx.io.content import FileContent, MemoryContent, opened
+from ccdfx.io.content import opened
 from ccdfx.io.fits.encode import fitted
-from ccdfx.io.source import Format, ImageSource
+from ccdfx.io.npz_members import (
+    ArrayMember,
+    archive_of,
+    array_member,
+    json_of,
+    read_array,
+    read_rows,
+    verify,
+)
+from ccdfx.io.source import Format
 from ccdfx.records.card import Card
 from ccdfx.records.compatibility import require_part
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, RangeLike
+from ccdfx.records.wcs import windowed
 
+PLANES = ("array", "mask", "variance")
 _VERSION = 1
-_MAX_JSON = 64 << 20
-_MAX_RATIO = 1100  # of a deflated member; deflate cannot exceed 1032
 _TOC = "ccdfx.json"
 
 
+class NpzSource:
+    """An image in an npz, read by rows.
+
+    Checksums are verified at the first reading of pixels. Rows of arrays that are not deflated are read at their place
+    in the file; deflated ones, as other programs write them, are inflated as a whole at the first reading and kept.
+    """
+
+    raw = None
+
+    def __init__(self, content: Any, planes: dict[str, ArrayMember], header: Header, range: Range) -> None:
+        self.name = content.name
+        self._content, self._planes, self._header, self._range = content, planes, header, range
+        self._whole: dict[str, np.ndarray] = {}
+        self._verified = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_whole": {}, "_verified": False}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+        return self._planes["array"].shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a pixel."""
+        return Image(np.zeros((1, 1), self._planes["array"].dtype)).dtype
+
+    @property
+    def header(self) -> Header:
+        """The header of the image."""
+        return self._header
+
+    @property
+    def range(self) -> Range:
+        """The window of the image in its parent frame."""
+        return self._range
+
+    def select(self, range: RangeLike = None) -> Image:
+        """Read the image of a window, given in the coordinates of the parent frame."""
+        window = Range.of(range, self._range)
+        cut = window.relative_to(self._range).slices
+        planes = self._windows(*cut)
+        header = self._header if window == self._range else windowed(self._header, self._range, window)
+        try:
+            return Image(planes["array"], header, planes.get("mask"), window, planes.get("variance"))
+        except CcdfxError as error:  # such as a negative variance
+            raise FormatError(
+                self.name, f"image {self._planes['array'].name[:-10]} is broken: {error}"
+            ) from error
+
+    def close(self) -> None:
+        """Do nothing: no file stays open between two readings."""
+
+    def __enter__(self) -> NpzSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"NpzSource({self.name!r}, shape={self.shape}, dtype={self.dtype})"
+
+    def _windows(self, rows: slice, columns: slice) -> dict[str, np.ndarray]:
+        """Read rows and columns of the planes."""
+        found: dict[str, np.ndarray] = {}
+        if not self._verified:
+            found = self._verify(every_row=(rows.start, rows.stop) == (0, self.shape[0]))
+        for name, member in self._planes.items():
+            if name in self._whole:
+                found[name] = self._whole[name][rows]
+            elif name not in found:
+                found[name] = read_rows(self._content, member, rows)
+        return {name: values[:, columns] for name, values in found.items()}
+
+    def _verify(self, every_row: bool) -> dict[str, np.ndarray]:
+        """Compare the checksums; return the arrays that were read for it and are wanted as a whole."""
+        found: dict[str, np.ndarray] = {}
+        with archive_of(self._content) as archive:
+            for name, member in self._planes.items():
+                if member.offset is None:
+                    self._whole[name] = read_array(archive, self.name, member)
+                elif every_row:
+                    found[name] = read_array(archive, self.name, member)
+                else:
+                    verify(archive, self.name, member)
+        self._verified = True
+        return found
+
+
 def open_npz(file: Any, hdu: int | str | None = None) -> Any:
-    """Open an image as an `ImageSource`, or a list of all for hdu="all"; `hdu` counts images from 0."""
-    with opened(file) as content, _archive(content) as archive:
+    """Open an image as an `NpzSource`, or a list of all for hdu="all"; `hdu` counts images from 0."""
+    with opened(file) as content, archive_of(content) as archive:
         count = _count(archive, content.name)
         if hdu == "all":
-            return [ImageSource(_image(archive, content.name, i), content.name) for i in range(count)]
-        number = _number(hdu, count, content.name)
-        return ImageSource(_image(archive, content.name, number), content.name)
+            return [_source(archive, content, i) for i in range(count)]
+        return _source(archive, content, _number(hdu, count, content.name))
 
 
 def write_npz(images: Sequence[Image], path: Path) -> None:
@@ -52,14 +148,12 @@ def write_npz(images: Sequence[Image], path: Path) -> None:
         for i, image in enumerate(images):
             cards = [_card_json(card) for card in image.header.cards]
             flags = {flag.name: int(flag) for flag in Flag}
-            _put_json(
-                archive, f"{i}/header.json", {"cards": cards, "range": list(image.range), "flags": flags}
-            )
-            for name in ("array", "mask", "variance"):
-                value = getattr(image, name)
-                if value is not None:
-                    with archive.open(_info(f"{i}/{name}.npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, value, allow_pickle=False)
+            planes = [name for name in PLANES if getattr(image, name) is not None]
+            facts = {"cards": cards, "range": list(image.range), "planes": planes, "flags": flags}
+            _put_json(archive, f"{i}/header.json", facts)
+            for name in planes:
+                with archive.open(_info(f"{i}/{name}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, getattr(image, name), allow_pickle=False)
 
 
 def update_npz(path: Path, part: Image, target: Path, *, hdu: int | str | None = None) -> None:
@@ -101,51 +195,8 @@ def recognises(first: bytes) -> bool:
     return first.startswith(b"PK\x03\x04") and first[30 : 30 + len(_TOC)] == _TOC.encode()
 
 
-def _archive(content: Any) -> zipfile.ZipFile:
-    if not isinstance(content, FileContent | MemoryContent):
-        raise FormatError(
-            content.name, "is compressed, and npz is compressed inside", remedy="unpack it first"
-        )
-    stream: Any = (
-        _Stream(content) if isinstance(content, FileContent) else io.BytesIO(content.read_at(0, 1 << 62))
-    )
-    try:
-        return zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise _broken(content.name, error) from error
-
-
-class _Stream(io.RawIOBase):
-    """A `FileContent` as a stream for zipfile, with no handle that stays open."""
-
-    def __init__(self, content: FileContent) -> None:
-        self._content, self._position = content, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._content.size}[whence]
-        if start + offset < 0:
-            raise ValueError("negative position")
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._content.read_at(self._position, len(buffer))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-
 def _count(archive: zipfile.ZipFile, name: str) -> int:
-    facts = _json(archive, name, _TOC)
+    facts = json_of(archive, name, _TOC)
     if facts.get("format") != "ccdfx image" or facts.get("version") != _VERSION:
         raise FormatError(name, f"must be an image of ccdfx in version {_VERSION}", value=facts)
     count = facts.get("images")
@@ -154,78 +205,30 @@ def _count(archive: zipfile.ZipFile, name: str) -> int:
     return count
 
 
-def _image(archive: zipfile.ZipFile, name: str, number: int) -> Image:
-    facts = _json(archive, name, f"{number}/header.json")
+def _source(archive: zipfile.ZipFile, content: Any, number: int) -> NpzSource:
+    """Find the planes of an image; the file says which belong to it, unless it was written before files did."""
+    facts = json_of(archive, content.name, f"{number}/header.json")
+    members = set(archive.namelist())
+    present = [name for name in PLANES if f"{number}/{name}.npy" in members]
+    if facts.get("planes", present) != present:
+        raise FormatError(
+            content.name, f"image {number} must have the planes that its header names, {facts['planes']}",
+            value=present, remedy="copy the file again",
+        )  # fmt: skip
+    names = {"array": None, **dict.fromkeys(present)}  # in any case an array
+    planes = {name: array_member(archive, content, f"{number}/{name}.npy") for name in names}
     try:
         header = Header([_card(item) for item in facts["cards"]])
         window = Range(*facts["range"])
-        array = _array(archive, name, f"{number}/array.npy")
-        members = set(archive.namelist())
-        mask, variance = (
-            _array(archive, name, f"{number}/{part}.npy") if f"{number}/{part}.npy" in members else None
-            for part in ("mask", "variance")
-        )
-        return Image(array, header, mask, window, variance)
-    except FormatError:
-        raise
     except (CcdfxError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(name, f"image {number} is broken: {error}") from error
-
-
-def _member(archive: zipfile.ZipFile, name: str, member: str) -> zipfile.ZipInfo:
-    try:
-        info = archive.getinfo(member)
-    except KeyError:
-        raise FormatError(name, f"has no member {member}") from None
-    if info.flag_bits & 1:
-        raise FormatError(name, f"its member {member} is encrypted")
-    if info.file_size > max(info.compress_size, 1) * _MAX_RATIO:
-        raise FormatError(
-            name, f"its member {member} claims more than its bytes can hold", value=info.file_size
-        )
-    return info
-
-
-def _json(archive: zipfile.ZipFile, name: str, member: str) -> dict[str, Any]:
-    info = _member(archive, name, member)
-    if info.file_size > _MAX_JSON:
-        raise FormatError(name, f"its member {member} is longer than {_MAX_JSON} bytes", value=info.file_size)
-    try:
-        facts = json.loads(archive.read(info))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RecursionError) as error:
-        raise _broken(name, error) from error
-    if not isinstance(facts, dict):
-        raise FormatError(name, f"its member {member} must be a JSON object", value=type(facts).__name__)
-    return facts
-
-
-def _array(archive: zipfile.ZipFile, name: str, member: str) -> np.ndarray:
-    """Read an array; refuse objects, and a size other than that of its member, before reading data."""
-    info = _member(archive, name, member)
-    try:
-        with archive.open(info) as stream:
-            version = np.lib.format.read_magic(stream)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-            if version not in read:
-                raise FormatError(name, f"its member {member} has an unknown version", value=version)
-            shape, fortran, dtype = read[version](stream)
-            size = math.prod(shape) * dtype.itemsize
-            if dtype.hasobject or dtype.kind not in "buif" or len(shape) != 2 or min(shape) < 0:
-                raise FormatError(
-                    name, f"its member {member} must hold a 2-D array of numbers", value=(shape, dtype.str)
-                )
-            if size != info.file_size - stream.tell():
-                raise FormatError(
-                    name, f"its member {member} does not hold the array it claims", value=(shape, dtype.str)
-                )
-            array = np.frombuffer(stream.read(size + 1), dtype)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        raise error if isinstance(error, CcdfxError) else _broken(name, error) from error
-    return array.reshape(shape, order="F" if fortran else "C")
-
-
-def _broken(name: str, error: Exception) -> FormatError:
-    return FormatError(name, f"is a broken npz: {error}", remedy="copy the file again")
+        raise FormatError(content.name, f"image {number} is broken: {error}") from error
+    for name, member in planes.items():
+        if member.shape != window.shape or 0 in member.shape:
+            raise FormatError(
+                content.name, f"image {number} is broken: its {name} must have the shape of its range",
+                value=member.shape,
+            )  # fmt: skip
+    return NpzSource(content, planes, header, window)
 
 
 def _put_json(archive: zipfile.ZipFile, name: str, facts: Any) -> None:

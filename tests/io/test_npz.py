@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import pickle
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, FormatError
+from ccdfx import combine, engine
+from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError, FormatError
 from ccdfx.io import open_source, read, read_header, write
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
+from ccdfx.testing import assert_same_image
 
 ARRAY = np.arange(12.0).reshape(3, 4)
 
@@ -171,6 +176,123 @@ def test_every_cut_and_every_flipped_byte_is_refused_or_harmless(path: Path) -> 
         except FormatError:
             continue
         assert np.array_equal(image.array, good.array)
+
+
+@pytest.mark.parametrize("name", ["mask", "variance"])
+def test_a_plane_that_is_lost_or_does_not_belong_is_an_error(path: Path, name: str) -> None:
+    image = read(path)
+    rebuilt(path, {f"0/{name}.npy": None})
+    with pytest.raises(FormatError, match="must have the planes that its header names"):
+        read(path)
+    write(image.replace(mask=None, variance=None), path, overwrite=True)
+    rebuilt(path, {f"0/{name}.npy": npy(np.ones((3, 4), np.uint8))})
+    with pytest.raises(FormatError, match="must have the planes that its header names"):
+        open_source(path)
+
+
+def test_files_that_do_not_say_their_planes_are_read(path: Path) -> None:
+    """As they were written before they did."""
+    image = read(path)
+    old = {
+        name: fact for name, fact in json.loads(members(path)["0/header.json"]).items() if name != "planes"
+    }
+    rebuilt(path, {"0/header.json": json.dumps(old).encode()})
+    assert_same_image(read(path), image)
+
+
+def test_no_flipped_bit_changes_an_image_in_silence(tmp_path: Path) -> None:
+    """Of 900 flips: those of the directory at the end, which has the names, and others that are drawn."""
+    image = Image(ARRAY, {"OBJECT": "M 13"}, np.eye(3, 4, dtype=np.uint8), variance=ARRAY)
+    whole = write([image, image.replace(mask=None)], tmp_path / "a.npz").read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+    rng = np.random.default_rng(4)
+    places = [*rng.integers(directory, len(whole), 600), *rng.integers(0, directory, 300)]
+    counts = {"same": 0, "refused": 0}
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        try:
+            found = read(bytes(damaged))
+        except FormatError:
+            counts["refused"] += 1
+        else:
+            assert_same_image(found, image)
+            counts["same"] += 1
+    assert sum(counts.values()) == 900 and min(counts.values()) > 100
+
+
+def test_rows_are_read_at_their_place_once_the_sums_are_right(tmp_path: Path) -> None:
+    array = np.random.default_rng(1).normal(size=(2000, 500))
+    image = Image(array, range=(10, 510, 20, 2020), mask=array > 2, variance=array**2)
+    path = write(image, tmp_path / "a.npz")
+    windows = [(10, 510, 20, 24), (100, 130, 1500, 1530), (509, 510, 2019, 2020)]
+    tracemalloc.start()
+    try:
+        with open_source(path) as source:
+            parts = [source.select(window) for window in windows]
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20, "a plane has 8 MB"
+    finally:
+        tracemalloc.stop()
+    for part, window in zip(parts, windows, strict=True):
+        assert_same_image(part, image.select(window))
+    assert_same_image(pickle.loads(pickle.dumps(source)).select(), image)
+    rebuilt(path, {}, zipfile.ZIP_DEFLATED)
+    deflated = open_source(path)
+    for window in windows:
+        assert_same_image(deflated.select(window), image.select(window))
+
+
+def test_a_file_that_is_replaced_between_two_readings_is_refused(tmp_path: Path) -> None:
+    path = write(Image(ARRAY), tmp_path / "a.npz")
+    source = open_source(path)
+    source.select((0, 2, 0, 1))
+    write(Image(np.ones((30, 40))), path, overwrite=True)
+    for window in (None, (0, 2, 1, 2)):
+        with pytest.raises(FileError, match="was replaced or changed"):
+            source.select(window)
+
+
+def test_frames_are_combined_row_by_row(tmp_path: Path) -> None:
+    frames = [
+        Image(np.random.default_rng(k).normal(100, 5, (900, 300)), mask=np.eye(900, 300) > 0)
+        for k in range(5)
+    ]
+    paths = [write(frame, tmp_path / f"{k}.npz") for k, frame in enumerate(frames)]
+    with engine(memory=4 << 20):
+        done = combine([open_source(path) for path in paths])
+    assert_same_image(done, combine(frames))
+
+
+def test_a_wrong_sum_is_refused_before_a_window_is_given(tmp_path: Path) -> None:
+    path = write(Image(ARRAY), tmp_path / "a.npz")
+    data = bytearray(path.read_bytes())
+    data[data.index(ARRAY.tobytes()) + 8 * 11] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="Bad CRC-32"):
+        open_source(path).select((0, 1, 0, 1))
+
+
+def test_members_that_share_names_or_bytes_are_refused(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("0/mask.npy", npy(np.ones((3, 4), np.uint8)))
+    with pytest.raises(FormatError, match="two members of one name"):
+        read(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ccdfx.json", b"{}")
+        archive.writestr("a", bytes(2000))
+        for name in "bcd":
+            archive.filelist.append(copy.copy(archive.getinfo("a")))
+            archive.filelist[-1].filename = name
+    with pytest.raises(FormatError, match="share their bytes"):
+        read(path)
+
+
+def test_json_that_inflates_to_far_more_is_refused_at_once(path: Path) -> None:
+    cards = b'{"range": [0, 4, 0, 3], "cards": [' + b'["A", 1, ""], ' * 200_000 + b'["A", 1, ""]]}'
+    rebuilt(path, {"0/header.json": cards}, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 20_000
+    with pytest.raises(FormatError, match=r"0/header.json is longer than \d+ bytes"):
+        read(path)
 
 
 def test_an_npz_of_somebody_else_is_refused(tmp_path: Path) -> None:
