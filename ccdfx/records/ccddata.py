@@ -55,7 +55,8 @@ def ccddata_fields(data: Any) -> dict[str, Any]:
     ):  # CCDData removes the WCS cards from the header
         header = header.update(Header(data.wcs.to_header(relax=True)))
     unit = str(data.unit) if data.unit is not None else ""
-    if unit and unit != str(header.get("BUNIT", "")).strip().lower():
+    text = str(header.get("BUNIT", "")).strip()
+    if unit and unit not in (text, text.lower()):
         header = header.set("BUNIT", unit)
     variance = None
     if data.uncertainty is not None:

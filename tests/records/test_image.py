@@ -203,7 +203,19 @@ def test_ccddata_uncertainties_become_variance(kind: type, value: float) -> None
     assert image.unit == "adu" and image.mask.tolist() == [[1, 0], [1, 0]]
 
 
-@pytest.mark.parametrize("unit", ["adu", "ADU", "MJy/sr", "Jy", "electron", "furlong of doom"])
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("K", "K"), ("nJy", "nJy"), ("MJy/sr", "MJy/sr"), ("erg/s/cm2", "erg/s/cm2"), ("ADU", "adu"),
+        ("Electrons", "electrons"), ("e-/s", "e-/s"), ("COUNTS/SEC", "counts/sec"), ("DN", "dn"), (" ", None),
+    ],
+)  # fmt: skip
+def test_a_unit_keeps_its_case_except_counts_and_electrons(text: str, unit: str | None) -> None:
+    image = Image([[1.0]], {"BUNIT": text})
+    assert image.unit == unit
+
+
+@pytest.mark.parametrize("unit", ["adu", "ADU", "MJy/sr", "Jy", "nJy", "K", "electron", "furlong of doom"])
 def test_every_unit_survives_ccddata(unit: str) -> None:
     image = Image([[1.0]], {"BUNIT": unit})
     again = Image.from_ccddata(image.to_ccddata())

@@ -36,21 +36,25 @@ class FileContent:
     @contextmanager
     def open(self) -> Iterator[h5py.File]:
         """Open the file with the HDF5 library."""
-        with _file_errors(self.name):
-            self._require_unchanged(os.stat(self.path))
+        self._require_unchanged_path()
         with damage(self.name), h5py.File(self.path, "r", locking="best-effort") as file:
+            self._require_unchanged_path()  # the library opens the path itself
             yield file
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         """Yield ``read(offset, count)``, which needs neither the HDF5 library nor its lock."""
         with _file_errors(self.name):
-            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # not to wait for a FIFO
         try:
             self._require_unchanged(os.fstat(handle))
             yield lambda offset, count: os.pread(handle, count, offset)
         finally:
             os.close(handle)
+
+    def _require_unchanged_path(self) -> None:
+        with _file_errors(self.name):
+            self._require_unchanged(os.stat(self.path))
 
     def _require_unchanged(self, found: os.stat_result) -> None:
         if _stamp(found) != self.stamp:

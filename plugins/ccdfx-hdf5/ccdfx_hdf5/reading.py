@@ -136,7 +136,9 @@ def _source(content: Content, file: h5py.File, path: str, plane: Any, checksum: 
     with broken_image(content.name, path):
         header = from_attributes(item, content.name)
         packing = packing_of(item, content.name)
-    parts = Parts(array, plane=lead, foreign=True, packing=packing)
+    sums = ((array, sum_of(item)),) if is_own(item.parent) else ()  # a plane of ours, by its path
+    header = header.remove("CRC32") if sums else header
+    parts = Parts(array, plane=lead, foreign=True, packing=packing, sums=sums)
     return Hdf5Source(content, parts, header, checksum=checksum)
 
 

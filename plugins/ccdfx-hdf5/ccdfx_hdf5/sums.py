@@ -21,7 +21,9 @@ from ccdfx_hdf5.links import whole_numbers
 PLANES = ("array", "mask", "variance", "cards")
 _ATTRIBUTE, _MEMBERS = "crc32", "members"
 _STEP = 1 << 20  # bytes
-_REMEDY = "copy the file again; if a program changed it on purpose, read it with checksum=False"
+_REMEDY = (
+    "copy the file again; if a program changed it on purpose, read it with checksum=False, or --no-checksum"
+)
 
 
 def put_sum(dataset: h5py.Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,46 @@ def test_a_wrong_sum_is_refused_in_every_way_of_reading_unless_told_otherwise(tm
             ccdfx.FormatError, match=r"'/image/array' disagrees with its checksum.*checksum=False"
         ):
             read()
+    with pytest.raises(ccdfx.FormatError, match="disagrees with its checksum"):
+        ccdfx.read(path, hdu="image/array")
+    assert not ccdfx.open_source(path, hdu="image/array").header.cards
     found = ccdfx.read(path, checksum=False)
     assert (found.array != PIXELS).sum() == 1
     with pytest.raises(ccdfx.FormatError, match="disagrees with its checksum"):
         ccdfx.update(path, ccdfx.Image(PIXELS[:1, :1], range=(0, 1, 0, 1)))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_path_that_became_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    path = ccdfx.write(PIXELS, tmp_path / "a.h5")
+    source = ccdfx.open_source(path)
+    path.unlink()
+    os.mkfifo(path)
+    for read in (source.select, lambda: source.raw, lambda: ccdfx.read(path)):
+        with pytest.raises(ccdfx.FileError, match=r"replaced or changed|regular file"):
+            read()
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_file_that_is_replaced_while_it_is_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """At the first moment before the library opens it, at the second after."""
+    from ccdfx_hdf5 import content
+
+    path = ccdfx.write(PIXELS, tmp_path / "a.gz.h5")
+    other = ccdfx.write(PIXELS + 1, tmp_path / "b.gz.h5")
+    file, stat, calls = content.FileContent(path), os.stat, []
+
+    def replacing(name: object) -> os.stat_result:
+        calls.append(name)
+        if len(calls) == moment:
+            os.replace(other, path)
+        return stat(name)
+
+    monkeypatch.setattr(content.os, "stat", replacing)
+    with pytest.raises(ccdfx.FileError, match="replaced or changed"), file.open():
+        pass
 
 
 def test_a_wrong_sum_of_a_chunk_is_refused_unless_told_otherwise(tmp_path: Path) -> None:
