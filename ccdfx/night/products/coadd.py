@@ -94,6 +94,7 @@ def combine_object(
         )
     exposures = [made[name]["exptime"] for name in names]
     values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures), "FLXREF": names[0]}
+    values["FLXERR"] = plain(scales.common_error)
     values |= dict.fromkeys(_TRANSPARENCY)  # that of the reference is not one of the result
     history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
     image = result.stack.image
@@ -114,6 +115,7 @@ def combine_object(
             {"source": file, **displacement_facts(one, image.shape)} for file, one in found.transforms.items()
         ],
         "scales": [scales.facts[name] for name in names],
+        "scale_error": plain(scales.common_error),
         "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
         **stacking.rejection_facts(result),
         "check": [_group_facts(group) for group in groups],

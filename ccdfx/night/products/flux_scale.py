@@ -143,6 +143,15 @@ class FluxScales:
             for ratio, scale in zip(self.ratios, self.scales, strict=True)
         ]
 
+    @property
+    def common_error(self) -> float:
+        """By what fraction all stars of the combined frame may be off the flux scale of the reference.
+
+        Its own noise is in the ratios of all others, so their errors do not average down.
+        """
+        weights = self.weights or [1.0] * len(self.names)
+        return math.fsum(w * e for w, e in zip(weights, self.errors, strict=True)) / math.fsum(weights)
+
     def of(self, names: Sequence[str]) -> FluxScales:
         """Keep some of the frames, the reference first."""
         rows = [self.names.index(name) for name in names]

@@ -133,9 +133,11 @@ def test_two_of_five_frames_under_clouds(sky, reduced):
         assert (header["TRANSP"], header["TRANSERR"]) == pytest.approx(
             (one["transparency"], one["transparency_error"]), rel=1e-5
         )
-    for bias, error in biases(sky, fact, out):
-        assert abs(bias) < max(0.005, 3 * error)
     header = read(out / fact["file"]).header
+    for bias, error in biases(sky, fact, out):
+        assert abs(bias) < min(max(0.005, 3 * error), 3 * np.hypot(error, header["FLXERR"]))
+    assert 0.001 < header["FLXERR"] < max(one["transparency_error"] for one in fact["scales"])
+    assert header["FLXERR"] == pytest.approx(fact["scale_error"])
     assert header["FLXSCALE"] == 1.0 and "TRANSP" not in header
     assert header["SKYLEVEL"] == pytest.approx(fact["sky"], rel=1e-5)
     assert not any(group["wrong"] for group in fact["check"])
