@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from ccdfx.night import naming
+from ccdfx.night.bands import separate_bands
 from ccdfx.night.calibrators import Calibrators, Setup, Use, clustered, groups_of
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
@@ -138,6 +139,7 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     """
     choices = recipe or NightRecipe()
     frames = tuple(frame if choices.overscan.use else replace(frame, overscan=None) for frame in frames)
+    frames, apart = separate_bands(frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
     tags = naming.unique(setup.tag for setup in groups)
@@ -170,7 +172,7 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
         science=science,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*warnings, *single),
+        warnings=(*apart, *warnings, *single),
     )
 
 

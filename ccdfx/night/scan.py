@@ -35,6 +35,10 @@ class Frame:
         bias, dark, flat, science or other; None where it cannot be determined.
     object, filter, date, instrument : str or None
         From the header; `instrument` is the name of the instrument that matched.
+    filter_cards : tuple of (str, str)
+        Other cards that may name a filter: keyword and text.
+    colours : str or None
+        Pattern of a mosaic of colour filters (BAYERPAT), such as RGGB.
     exptime : float or None
         s.
     binning : (int, int) or None
@@ -60,6 +64,8 @@ class Frame:
     kind: str | None = None
     object: str | None = None
     filter: str | None = None
+    filter_cards: tuple[tuple[str, str], ...] = ()
+    colours: str | None = None
     exptime: float | None = None
     binning: tuple[int, int] | None = None
     shape: tuple[int, int] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.night.instruments.conditions import Condition, conditions_of
+from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.sections import sections_of
 from ccdfx.records.card import as_keyword
@@ -34,7 +35,7 @@ _KEYS = {
     "refuse": {"when", "reason"},
     "bad_pixels": {"when", "columns", "rows", "sections"},
 }
-_TEXTS = {"exptime", "filter", "object", "date"}
+_TEXTS = {"exptime", "object", "date"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
 
 
@@ -91,6 +92,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         match=tuple(conditions_of(item, "match") for item in _tables(table, "match", required=True)),
         rules=tuple(_rule(item) for item in _tables(table, "rules", required=True)),
         refuse=tuple(_refusal(item) for item in _tables(table, "refuse")),
+        filter=_filters(keywords.get("filter", "FILTER")),
         no_filter=_no_filter(keywords),
         binning=_binning(keywords.get("binning", [])),
         unit=_text(detector, "unit", "detector.unit") or "adu",
@@ -173,6 +175,14 @@ def _no_filter(keywords: Mapping[str, Any]) -> Condition | None:
     if "no_filter" not in keywords:
         return None
     return conditions_of({"FILTER": keywords["no_filter"]}, "keywords.no_filter")[0]
+
+
+def _filters(value: Any) -> FilterLookup:
+    items = value if isinstance(value, list) else [value]
+    names = [_lookup(item, "keywords.filter") for item in items]
+    several = [isinstance(item, list) for item in items]
+    keywords = [tuple(map(str, name)) for name in names]
+    return join_wheels(name if wheels else name[0] for name, wheels in zip(keywords, several, strict=True))
 
 
 def _lookup(value: Any, where: str, numbers: bool = False) -> Lookup:

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
+_KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
 _REDUCED = re.compile(
     r"ccdfx \S+ (subtract_overscan|trim|calibrate|combine|subtract_bias|subtract_dark|divide_flat)\b"
 )
@@ -45,8 +47,8 @@ def facts_of(
         if instrument is None:
             facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
-            remedy = "name the instrument, or describe it in an instrument file"
-            raise ArgumentError("header", "no instrument description matches this header", remedy=remedy)
+            _refuse_master(header)
+            raise _unknown(header)
         facts["instrument"] = instrument.name
         for name, value in _described(header, instrument, facts["shape"]):
             facts[name] = value
@@ -73,7 +75,9 @@ def shape_of(header: Header) -> tuple[int, int]:
 def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -> Iterable[tuple[str, Any]]:
     """Yield field by field, so that the fields read before a problem are kept."""
     yield "object", _text(header, instrument.object)
-    yield "filter", _filter(header, instrument)
+    yield "filter", filter_of(header, instrument.filter, instrument.no_filter)
+    yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
+    yield "colours", _colours(header)
     yield "date", _text(header, instrument.date)
     yield "binning", binning_of(header, instrument.binning)
     kind = instrument.kind_of(header)
@@ -86,10 +90,11 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     yield "exptime", _exptime(header, instrument.exptime, kind)
     if any(_REDUCED.match(line) for line in header.history):
         raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")
+    _refuse_master(header)
     if kind is None:
         raise ArgumentError(
             "kind",
-            f"no rule of instrument {instrument.name} says what the frame is",
+            f"no rule of instrument {instrument.name} says what the frame is{_kind_cards(header)}",
             remedy="add a rule to an instrument file, or correct the header",
         )
     if kind != "other":
@@ -101,6 +106,35 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
             raise ArgumentError(
                 "frame", f"cannot be reduced: {refusal}", remedy="leave it out of the directory"
             )
+
+
+def _refuse_master(header: Header) -> None:
+    """Refuse a frame that a program made of several, and says so."""
+    for keyword in _KINDS:
+        value = header.get(keyword)
+        if isinstance(value, str) and "master" in value.lower():
+            raise ArgumentError(
+                f"header keyword {keyword}",
+                "must be that of a raw frame, not of a master",
+                value=value,
+                remedy="leave it out of the directory",
+            )
+
+
+def _unknown(header: Header) -> ArgumentError:
+    """Make the error for a header that no instrument describes, with the cards that may say the kind."""
+    remedy = (
+        "give an instrument file with match and rules (--instrument mine.toml; its form is on the page "
+        "Instruments of the documentation), or write IMAGETYP (bias, dark, flat, object) into the header"
+    )
+    return ArgumentError(
+        "header", f"no instrument description matches this header{_kind_cards(header)}", remedy=remedy
+    )
+
+
+def _kind_cards(header: Header) -> str:
+    found = [f"{key} = {header[key]!r}" for key in (*_KINDS, "INSTRUME", "OBJECT") if header.get(key)]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _first(header: Header, keywords: Lookup) -> tuple[str, Any] | None:
@@ -116,13 +150,10 @@ def _text(header: Header, keywords: Lookup) -> str | None:
     return None if found is None else " ".join(str(found[1]).split())
 
 
-def _filter(header: Header, instrument: Instrument) -> str | None:
-    for keyword in instrument.filter:
-        name = _text(header, (keyword,))
-        empty = instrument.no_filter
-        if name is not None and not (empty is not None and empty.holds({empty.keyword: name})):
-            return name
-    return None
+def _colours(header: Header) -> str | None:
+    """Return the pattern of a mosaic of colour filters in front of the pixels, None where there is none."""
+    pattern = _text(header, ("BAYERPAT", "COLORTYP", "CFAIMAGE"))
+    return None if pattern is None or pattern.lower() in ("none", "no", "mono", "false", "f") else pattern
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.conditions import Condition
+from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.sections import Section
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
@@ -56,8 +57,10 @@ class Instrument:
         The kind of a frame is that of the first rule whose conditions all hold.
     generic : bool
         True for a convention of headers instead of a camera; any camera that also matches has priority.
-    exptime, filter, object, date : tuple
+    exptime, object, date : tuple
         Header keywords; the first one present is used.
+    filter : tuple
+        The same; the keywords of several wheels are a tuple, and their filters are joined.
     no_filter : Condition or None
         Values of the filter keywords that mean an empty filter slot.
     gain, readnoise, saturation : tuple
@@ -78,7 +81,7 @@ class Instrument:
     description: str = ""
     generic: bool = False
     exptime: Lookup = ("EXPTIME",)
-    filter: Lookup = ("FILTER",)
+    filter: FilterLookup = ("FILTER",)
     object: Lookup = ("OBJECT",)
     date: Lookup = ("DATE-OBS",)
     no_filter: Condition | None = None

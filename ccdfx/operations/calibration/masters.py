@@ -32,7 +32,7 @@ def fitting_flat(image: Image, frame: Any) -> Image:
     master = as_image(frame, "flat")
     require_same_pixels(image, master, "flat")
     bands = image.band, master.band
-    if None not in bands and bands[0].casefold() != bands[1].casefold():  # type: ignore[union-attr]
+    if None not in bands and bands[0] != bands[1]:  # R of Johnson is not r of Sloan
         raise MismatchError(
             "flat",
             f"must be taken in the image's filter {bands[0]!r}",

@@ -77,7 +77,9 @@ def test_condition(test, value, holds):
 
 @pytest.mark.quick
 def test_shipped_instruments():
-    assert [item.name for item in builtin_instruments()] == ["eso", "iraf", "nickel", "sbig"]
+    assert [item.name for item in builtin_instruments()] == [
+        "capture", "eso", "iraf", "nickel", "obstype", "sbig",
+    ]  # fmt: skip
     assert all(item.description for item in builtin_instruments())
     for item in builtin_instruments():
         assert pickle.loads(pickle.dumps(item)) == item
@@ -316,3 +318,40 @@ def test_a_wrong_size_of_an_overscan_is_said(value):
 def test_text_in_gain_says_nothing():
     assert facts(iraf_header(GAIN="high", RDNOISE=0))["gain"] is None
     assert facts(iraf_header(RDNOISE=0))["readnoise"] is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "kind", "instrument"),
+    [
+        ({"IMAGETYP": "FlatDark"}, "dark", "iraf"),
+        ({"IMAGETYP": "Flat Dark"}, "dark", "iraf"),
+        ({"IMAGETYP": "DARKFLAT"}, "dark", "iraf"),
+        ({"IMAGETYP": "Dark Flat", "SBSTDVER": "SBFITSEXT Version 1.0"}, "dark", "sbig"),
+        ({"FRAME": "Light"}, "science", "capture"),
+        ({"FRAME": "Flat Dark"}, "dark", "capture"),
+        ({"FRAMETYP": "Offset"}, "bias", "capture"),
+        ({"OBSTYPE": "SKYFLAT"}, "flat", "obstype"),
+        ({"OBSTYPE": "EXPOSE"}, "science", "obstype"),
+        ({"OBSTYPE": "BIAS", "IMAGETYP": "flat"}, "flat", "iraf"),
+        ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "DARK", "EXPTIME": 0.0}, "bias", "eso"),
+        ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "DARK"}, "dark", "eso"),
+    ],
+)
+def test_kinds_by_the_words_of_many_programs(cards, kind, instrument):
+    found = facts(Header({"NAXIS": 2, "NAXIS1": 9, "NAXIS2": 9, "EXPTIME": 3.0, **cards}))
+    assert (found["kind"], found["instrument"], found.get("problem")) == (kind, instrument, None)
+
+
+@pytest.mark.parametrize(
+    "cards", [{"IMAGETYP": "Master Flat"}, {"FRAME": "masterDark"}, {"CALFRAME": "MasterBias"}]
+)
+def test_a_master_is_no_raw_frame(cards):
+    problem = facts(Header({"NAXIS": 2, "NAXIS1": 9, "NAXIS2": 9, "EXPTIME": 3.0, **cards}))["problem"]
+    (keyword,) = cards
+    assert problem.startswith(f"header keyword {keyword}: must be that of a raw frame, not of a master")
+
+
+def test_an_unknown_header_is_answered_with_its_cards_and_what_to_do():
+    problem = facts(Header({"NAXIS": 2, "NAXIS1": 9, "NAXIS2": 9, "INSTRUME": "DWARFII"}))["problem"]
+    for words in ("INSTRUME = 'DWARFII'", "--instrument", "IMAGETYP"):
+        assert words in problem

@@ -7,6 +7,7 @@ import pytest
 
 from ccdfx import subtract_level, subtract_overscan
 from ccdfx.engines import engine
+from ccdfx.errors import MismatchError
 from ccdfx.noise import ccd_noise, gaussian_noise, poisson_noise
 from ccdfx.operations.calibration.calibrate import (
     add_variance,
@@ -138,7 +139,10 @@ def test_the_level_is_that_of_the_flat_at_hand():
 def test_filters_are_compared_when_both_are_known():
     v, r, none = (Image(ONES, {} if band is None else {"FILTER": band}) for band in ("V", "R", None))
     assert (divide_flat(v, flat=none).array == 1).all() and (divide_flat(none, flat=r).array == 1).all()
-    assert (divide_flat(v, flat=v.replace(band="v ")).array == 1).all()
+    assert (divide_flat(v, flat=v.replace(band="V ")).array == 1).all()
+    for johnson, other in (("R", "r"), ("V", "v")):  # r of Sloan, v of Stroemgren
+        with pytest.raises(MismatchError, match="filter"):
+            divide_flat(v.replace(band=johnson), flat=v.replace(band=other))
 
 
 def test_a_flat_has_a_unit_of_its_own():
