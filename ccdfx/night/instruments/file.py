@@ -10,6 +10,7 @@ from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
+from ccdfx.night.instruments.output import output_of
 from ccdfx.night.instruments.sections import sections_of
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
@@ -30,7 +31,7 @@ _KEYS = {
     },
     "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
     "detector": {"gain", "readnoise", "saturation", "unit"},
-    "sections": {"overscan", "data"},
+    "sections": {"overscan", "data", "output"},
     "rules": {"kind", "when"},
     "refuse": {"when", "reason"},
     "bad_pixels": {"when", "columns", "rows", "sections"},
@@ -79,7 +80,9 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
             "name", "must be letters, digits, - and _", value=name, remedy='write name = "..."'
         )
     keywords, detector, places = (_table(table, key) for key in ("keywords", "detector", "sections"))
-    facts: dict[str, Any] = {key: sections_of(places[key], f"sections.{key}") for key in places}
+    facts: dict[str, Any] = {
+        key: (output_of if key == "output" else sections_of)(places[key], f"sections.{key}") for key in places
+    }
     facts |= {key: _lookup(keywords[key], f"keywords.{key}") for key in _TEXTS & set(keywords)}
     facts |= {
         key: _lookup(detector[key], f"detector.{key}", numbers=True) for key in _NUMBERS & set(detector)

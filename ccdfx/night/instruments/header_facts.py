@@ -98,8 +98,11 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
             remedy="add a rule to an instrument file, or correct the header",
         )
     if kind != "other":
-        yield "overscan", find_section(instrument.overscan, header, shape)
-        yield "data", find_section(instrument.data, header, shape) or Range.whole(shape)
+        overscan, data = instrument.overscan, instrument.data
+        if instrument.output is not None:
+            overscan, data = (instrument.output.mirrored(part, header) for part in (overscan, data))
+        yield "overscan", find_section(overscan, header, shape)
+        yield "data", find_section(data, header, shape) or Range.whole(shape)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
         refusal = instrument.refusal(header)
         if refusal:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.filters import FilterLookup
+from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.sections import Section
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
@@ -67,6 +68,8 @@ class Instrument:
         Header keywords or numbers; the first one present is used: e-/ADU, e-, ADU.
     overscan, data : tuple of Section
         Sections of the raw frame.
+    output : Output or None
+        Keywords of the place of the output, which decides on which side strips and margins are.
     bad_pixels : tuple of BadPixels
         Pixels that are known to be bad.
     hdu : int, str or None
@@ -93,6 +96,7 @@ class Instrument:
     hdu: int | str | None = None
     overscan: tuple[Section, ...] = ()
     data: tuple[Section, ...] = ()
+    output: Output | None = None
     bad_pixels: tuple[BadPixels, ...] = ()
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
     source: str = field(default="", compare=False)
