@@ -15,8 +15,8 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings": (
-        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "OverscanChoice", "ReadChoice",
-        "ScienceChoice", "SelectChoice", "StackChoice",
+        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "OverscanChoice",
+        "ReadChoice", "ScienceChoice", "SelectChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Setup", "Use"),

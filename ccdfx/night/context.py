@@ -65,7 +65,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class NightLog:
-    """Failed frames, products not made, frames used, masters made, warnings; of calibrated frames how they were
+    """Failed frames, products not made, masters that failed their check, frames used, masters made, warnings; of calibrated frames how they were
     made, their stars, and their transparency relative to the reference of their group.
 
     `progress` is called with a label, the number of steps done and their total.
@@ -76,6 +76,7 @@ class NightLog:
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    untrusted: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
     masters: dict[str, Master] = field(default_factory=dict)
@@ -94,6 +95,11 @@ class NightLog:
         """Record that a product could not be made, and warn."""
         self.lost[file] = str(problem)
         self.warn(not_made(file, str(problem)))
+
+    def refuse_master(self, file: str, problem: object) -> None:
+        """Record that a master failed its check: it is not made, and neither is what needs it."""
+        self.untrusted.add(file)
+        self.fail_product(file, problem)
 
     def warn(self, text: str) -> None:
         """Record a warning, once."""

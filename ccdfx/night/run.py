@@ -227,7 +227,7 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
 
 def _warn_of_lost_masters(use: Use, log: NightLog) -> None:
     for file in use.masters:
-        if file not in log.masters:
+        if file not in log.masters and file not in log.untrusted:
             text = f"{use.frame.file} is calibrated without {file}, which could not be made"
             unknown = file == use.bias and use.frame.overscan is None
             log.warn(

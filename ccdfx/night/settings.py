@@ -132,7 +132,9 @@ class CombineChoice:
     exposure times. `weights` "noise" weighs a frame by (flux of a star / noise of the sky)^2, "equal" all
     alike. `reject` "auto" is profile_clip, with what seeing, transparency and registration of these frames do to
     the profiles of stars; without stars it is as for masters. `sensitivity` is the fraction by which stars may
-    differ besides without being rejected by "auto": one sigma in addition to the noise.
+    differ besides without being rejected by "auto": one sigma in addition to the noise. A result with a smaller
+    fraction of `good` pixels, or for which more than the fraction `rejected` of all values was rejected, is not
+    written: skies of other shapes cost more values than frames of a master may.
     """
 
     use: bool = True
@@ -142,6 +144,20 @@ class CombineChoice:
     scale: str = "stars"
     weights: str = "noise"
     sensitivity: float = 0.05
+    good: float = 0.05
+    rejected: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MastersChoice:
+    """Masters that are not written, and neither is what needs them.
+
+    They are those with a smaller fraction of `good` pixels, and those for which more than the fraction
+    `rejected` of all values was rejected.
+    """
+
+    good: float = 0.05
+    rejected: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +177,7 @@ class NightRecipe:
     cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
     select: SelectChoice = field(default_factory=SelectChoice)
     combine: CombineChoice = field(default_factory=CombineChoice)
+    masters: MastersChoice = field(default_factory=MastersChoice)
     source: str = "default"
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,6 +195,7 @@ _TABLES: dict[str, type] = {
     "cosmic_rays": CosmicRayChoice,
     "select": SelectChoice,
     "combine": CombineChoice,
+    "masters": MastersChoice,
 }
 _OLD_WORDS = {"overscan": {"method": "statistic"}}
 
@@ -326,6 +344,7 @@ _CHECKS = {
     "reject": _is_rule,
     "tolerance": _is_fraction,
     "good": _is_fraction,
+    "rejected": _is_fraction,
     "response": _is_fraction,
     "sensitivity": _is_fraction,
     "level": _is_level,

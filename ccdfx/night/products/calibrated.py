@@ -119,13 +119,30 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
     A master that could not be made is not applied; a warning was issued when it failed. The frame has a
     variance only if its own noise can be predicted: the errors of overscan and masters alone would be far too
     small.
+
+    Raises
+    ------
+    ArgumentError
+        A master of the frame failed its check.
     """
+    _refuse_untrusted(use, context)
     image = prepared(use.frame, context.recipe)
     options = _calibration(use, context, electrons=electrons)
     noise = own_noise(use, context.noise, zeroed="bias" in options)
     if noise is None:
         return _calibrate(image, options).replace(variance=None)
     return _calibrate(image, {**options, "noise": noise})
+
+
+def _refuse_untrusted(use: Use, context: Context) -> None:
+    for file in use.masters:
+        if file in context.log.untrusted:
+            reason = context.log.lost[file]
+            raise ArgumentError(
+                "calibration",
+                f"needs {file}, which could not be made ({reason})",
+                remedy="mend the master, or leave its frames out of the directory",
+            )
 
 
 def variance_of_masters(

@@ -24,6 +24,7 @@ from ccdfx.night.products.flux_scale import (
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.spool import Spool, spooled
+from ccdfx.night.products.trust import require_trust
 from ccdfx.night.summary import plain, sky_facts, star_facts
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.aperture import aperture_photometry
@@ -46,7 +47,7 @@ def combine_object(
 
     The reference (the deepest frame, unless most others do not match it) defines the pixels, the sky level,
     the flux scale and the exposure time. A frame beyond the limits of the recipe, or whose stars do not match,
-    is left out with a warning; with fewer than two frames left, nothing is made, with a warning. The fluxes of
+    is left out with a warning; a result that fails its check (`require_trust`) is an error; with fewer than two frames left, nothing is made, with a warning. The fluxes of
     stars in the result are compared with those in the frames, and a difference is a warning; so is noise that
     is above that predicted in the result alone.
 
@@ -83,6 +84,7 @@ def combine_object(
     for warning in scales.warnings:
         log.warn(f"{plan.file}: {warning}")
     result, groups = _stacked(found, scales, made, context)
+    require_trust(result.stack.image, result, len(names), context.recipe.combine)
     log.warn_about(plan.file, result.warnings)
     log.warn_about(plan.file, _check_warnings(groups, choice.average))
     uses = [context.log.calibrated[name] for name in names]

@@ -16,6 +16,7 @@ from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import calibrated, variance_of_masters
 from ccdfx.night.products.spool import spooled
+from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings import FlatChoice
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.pipelines.pipeline import pipeline
@@ -35,7 +36,8 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     levels, which is optimal for photon noise. Before rejection, biases and darks without overscan are brought
     to their mean level, which drifts from frame to frame and stays that of the master. Where the noise of an
     input cannot be predicted, the rule and the variance of the master are those of unknown noise: by the
-    scatter of the inputs. Inputs that fail are left out and recorded.
+    scatter of the inputs. Inputs that fail are left out and recorded; a master that fails its own check (table
+    ``[masters]`` of the recipe) is not written, and what needs it is refused.
     """
     from ccdfx.io import read_master
 
@@ -79,6 +81,11 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     history = f"combine {plan.kind} {made.history}"
     history += f" scale=level response={recipe.flat.response:g}" if scale else ""
     image = _finished(made.stack.image, plan, names, history, recipe.flat.response)
+    try:
+        require_trust(image, made, len(frames), recipe.masters)
+    except ArgumentError as error:
+        log.refuse_master(plan.file, error)
+        return None
     log.masters[plan.file] = read_master(context.save(image, plan.file))  # as in the file
     log.used.update(names)
     return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, context)

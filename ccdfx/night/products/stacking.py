@@ -23,10 +23,11 @@ _MOST_NAMES = 999  # IMCMB001 ... IMCMB999
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """The `Stack` of some frames, its HISTORY text, and the warnings issued by its rejection rule."""
+    """The `Stack` of some frames, its HISTORY text, its rejection rule by name, and the warnings of that."""
 
     stack: Any
     history: str
+    rule: str
     warnings: tuple[str, ...]
 
 
@@ -102,7 +103,8 @@ def stacked(
     found: list[str] = []
     with collect_warnings(found.append):
         made = stack(frames, average=average, reject=reject, weights=weights, **levels)
-    return Stacked(made, history, tuple(dict.fromkeys(found)))
+    name = "none" if reject is None else reject.name
+    return Stacked(made, history, name, tuple(dict.fromkeys(found)))
 
 
 def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], history: str) -> Header:
