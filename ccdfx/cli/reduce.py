@@ -114,16 +114,19 @@ def report(night: Any) -> None:
     from ccdfx.night.words import counted, listed, made, not_made
 
     facts = night.facts
-    for frame in facts["frames"]:
-        if frame["problem"]:
-            say(f"failed: {frame['file']}: {frame['problem']}", always=True)
-    for reason, files in _left_out(facts["frames"]).items():
+    for problem, files in _by_reason(facts["frames"], "problem").items():
+        say(f"failed: {listed(files)}: {problem}", always=True)
+    science = [frame for frame in facts["frames"] if frame["kind"] == "science"]
+    for reason, files in _by_reason(science, "left_out").items():
         say(f"not used: {listed(files)}: {reason}", always=True)
-    lost = [not_made(product["file"], product["problem"]) for product in facts["lost"]]
+    lost = [
+        not_made(listed(files), problem) for problem, files in _by_reason(facts["lost"], "problem").items()
+    ]
     for text in lost:
         say(f"failed: {text}", always=True)
+    told = {*lost, *(not_made(product["file"], product["problem"]) for product in facts["lost"])}
     for warning in facts["warnings"]:
-        if warning not in lost:
+        if warning not in told:
             say(f"note: {warning}")
     for camera in facts["noise"]:
         if camera["gain"] or camera["readnoise"]:  # otherwise a warning was printed above
@@ -142,12 +145,12 @@ def _report_nothing_usable(night: Any) -> None:
         say(f"ccdfx: error: {night.directory}: holds no frame that can be reduced", always=True)
 
 
-def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Group the science frames that were left out by the reason."""
+def _by_reason(items: list[dict[str, Any]], key: str) -> dict[str, list[str]]:
+    """Group the files of frames or products by the reason that they have under `key`."""
     reasons: dict[str, list[str]] = {}
-    for frame in frames:
-        if frame["kind"] == "science" and frame["left_out"]:
-            reasons.setdefault(frame["left_out"], []).append(frame["file"])
+    for item in items:
+        if item[key]:
+            reasons.setdefault(item[key], []).append(item["file"])
     return reasons
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -74,16 +74,33 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def products(self) -> tuple[MasterPlan | SciencePlan | CombinePlan, ...]:
+        """All products, in the order of processing."""
+        return (*self.masters, *self.science, *self.combined)
+
+    @property
     def files(self) -> tuple[str, ...]:
         """All products, relative to the output."""
-        masters, science = (item.file for item in self.masters), (item.file for item in self.science)
-        return (*masters, *science, *(item.file for item in self.combined))
+        return tuple(item.file for item in self.products)
 
     @property
     def setups(self) -> tuple[Setup, ...]:
         """All setups with at least one master or science frame."""
         masters, science = (item.setup for item in self.masters), (item.setup for item in self.science)
         return tuple(dict.fromkeys((*masters, *science)))
+
+    def frames_of(self, setup: Setup) -> tuple[Frame, ...]:
+        """Return the raw frames of a setup: those of its masters, then the science frames."""
+        inputs = [use.frame for item in self.masters if item.setup == setup for use in item.inputs]
+        return (*inputs, *(item.use.frame for item in self.science if item.setup == setup))
+
+    def without(self, setups: Collection[Setup]) -> Plan:
+        """Return the plan without the products of some setups."""
+        kept = {
+            name: tuple(item for item in getattr(self, name) if item.setup not in setups)
+            for name in ("masters", "science", "combined")
+        }
+        return replace(self, **kept)
 
     def tree(self) -> list[dict[str, Any]]:
         """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""

@@ -14,14 +14,15 @@ from ccdfx.night.calibrators import Setup, Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.instruments.instrument import Instrument
+from ccdfx.night.overscan_light import refuse_lit_overscan
 from ccdfx.night.plan import Plan, plan_night
-from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared
+from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared, raw_image
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
 from ccdfx.night.summary import left_over, write_facts
-from ccdfx.night.words import listed
+from ccdfx.night.words import listed, not_made
 from ccdfx.records.image import Image
 
 REPORT = "report.html"
@@ -128,6 +129,7 @@ def reduce_night(
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
     with collect_warnings(log.warn):
+        possible = _without_lit_overscans(plan, choices, log)
         contexts = {
             setup: Context(
                 recipe=choices,
@@ -137,9 +139,9 @@ def reduce_night(
                 overwrite=overwrite,
                 further=further,
             )
-            for setup in plan.setups
+            for setup in possible.setups
         }
-        products = _made(plan, contexts, log)
+        products = _made(possible, contexts, log)
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         log.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
@@ -161,6 +163,30 @@ def reduce_night(
     log.step(REPORT)
     status = _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+
+
+def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Plan:
+    """Return the plan without the setups whose overscan sees light; these are recorded in the log."""
+
+    def load(frame: Frame) -> Image | None:
+        try:
+            return raw_image(frame, recipe)
+        except (CcdfxError, OSError):
+            return None  # it is recorded when it is calibrated
+
+    refused = {}
+    for setup in plan.setups:
+        try:
+            refuse_lit_overscan(plan.frames_of(setup), load)
+        except ArgumentError as error:
+            refused[setup] = str(error)
+    for setup, reason in refused.items():
+        for frame in plan.frames_of(setup):
+            log.failed[frame.file] = reason
+        files = [item.file for item in plan.products if item.setup == setup]
+        log.lost |= dict.fromkeys(files, reason)
+        log.warn(not_made(listed(files), reason))
+    return plan.without(refused)
 
 
 def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[str, list[dict[str, Any]]]:
@@ -199,7 +225,6 @@ def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:
 
 
 def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> CameraNoise:
-    inputs = [use.frame for master in plan.masters if master.setup == setup for use in master.inputs]
     science = [item.use.frame for item in plan.science if item.setup == setup]
 
     def load(frame: Frame) -> Image | None:
@@ -215,7 +240,7 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
     def warn(text: str) -> None:
         log.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
 
-    noise = camera_noise([*inputs, *science], load, warn)
+    noise = camera_noise(plan.frames_of(setup), load, warn)
     if recipe.science.electrons and science and noise.gain is None:
         files = listed([frame.file for frame in science])
         log.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")

@@ -38,7 +38,7 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    raw = _read(frame, checksum=recipe.read.checksum)
+    raw = raw_image(frame, recipe)
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
@@ -46,9 +46,19 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     return preparation(frame, raw.shape, recipe)(raw)
 
 
-def _read(frame: Frame, *, checksum: bool) -> Image:
+def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
+    """Read a raw frame as it is.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It holds several images, and the instrument names none.
+    """
     from ccdfx.io import read
 
+    checksum = recipe.read.checksum
     try:
         if frame.hdu is not None:
             return read(frame.path, hdu=frame.hdu, checksum=checksum)

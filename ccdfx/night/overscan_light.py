@@ -1,0 +1,138 @@
+"""Light in an overscan section: its level follows the light of the frames where it should not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night.scan import Frame
+from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+MOST_OF_A_KIND = 3
+# Charge that is transferred late, and the shift of an amplifier under light, are below 1 % of the light.
+LEAST_SHARE = 0.02
+# In standard deviations of the pixels of the overscan, and in drifts of its level between frames without light.
+LEAST_NOISE, LEAST_DRIFT = 20.0, 10.0
+LEAST_LIGHT = 50.0  # in standard deviations; in less light, a drift of the level is not told from light
+_LEAST_CORRELATION = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class SectionLevels:
+    """Medians of the overscan and of the exposed pixels of a raw frame, and the scatter of its overscan.
+
+    `dark` says whether the frame is known to have no light, as a bias or a dark.
+    """
+
+    overscan: float
+    exposed: float
+    scatter: float
+    dark: bool
+
+
+def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
+    """Return the share of the light of frames that their overscan sees, or None where it sees none.
+
+    The level without light is that of the darkest frames. The share is the slope of a line of overscan level
+    over light, through all frames, where light is that of the exposed pixels above the level without light.
+    An overscan sees light where the share is above 2 %, the levels are correlated (above 0.9), and the rise is
+    above 20 standard deviations of the pixels of the overscan and 10 times the range of its level in frames
+    without light: late charge and drifts of the level are smaller, or do not follow the light.
+
+    >>> bias = SectionLevels(overscan=300.0, exposed=300.0, scatter=5.0, dark=True)
+    >>> flat = SectionLevels(overscan=15300.0, exposed=30300.0, scatter=20.0, dark=False)
+    >>> light_in_overscan([bias, flat])
+    0.5
+    >>> light_in_overscan([bias, SectionLevels(310.0, 30300.0, 5.0, dark=False)]) is None
+    True
+    """
+    if len(frames) < 2:
+        return None
+    darkest = [one for one in frames if one.dark] or [min(frames, key=lambda one: one.exposed)]
+    zero = float(np.median([one.overscan for one in darkest]))
+    base = float(np.median([one.exposed for one in darkest]))
+    scatter = float(np.median([one.scatter for one in darkest]))
+    drift = max(one.overscan for one in darkest) - min(one.overscan for one in darkest)
+    light = np.array([one.exposed - base for one in frames])
+    rise = np.array([one.overscan - zero for one in frames])
+    if light.max() <= LEAST_LIGHT * scatter or rise.max() <= max(LEAST_NOISE * scatter, LEAST_DRIFT * drift):
+        return None
+    share = float(light @ rise / (light @ light))
+    correlation = float(np.corrcoef(light, rise)[0, 1])
+    return share if share > LEAST_SHARE and correlation > _LEAST_CORRELATION else None
+
+
+def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image | None]) -> None:
+    """Refuse the overscan of the frames of one setup where its level follows their light.
+
+    Parameters
+    ----------
+    frames : iterable of Frame
+        All usable frames of the setup, with one overscan section.
+    load : callable
+        Returns a raw frame as it was read, or None where it cannot be read. At most three frames of a kind
+        are read.
+
+    Raises
+    ------
+    ArgumentError
+        The overscan sees light; the levels are named.
+    """
+    frames = [frame for frame in frames if frame.overscan is not None]
+    kinds = {
+        kind: [one for one in frames if one.kind == kind] for kind in ("bias", "dark", "flat", "science")
+    }
+    if not frames or not (kinds["flat"] or kinds["science"]):
+        return
+    chosen = [frame for members in kinds.values() for frame in _spread(members)]
+    found = [levels for frame in chosen if (levels := _levels(frame, load)) is not None]
+    share = light_in_overscan(found)
+    if share is None:
+        return
+    overscan = frames[0].overscan
+    low, high = min(found, key=_exposed), max(found, key=_exposed)
+    raise ArgumentError(
+        "overscan",
+        f"must not see light: the level of {overscan.to_fits() if overscan else ''} rises from "
+        f"{low.overscan:.0f} to {high.overscan:.0f} where that of the exposed pixels rises from "
+        f"{low.exposed:.0f} to {high.exposed:.0f}",
+        value=f"{share:.0%} of the light",
+        remedy="give the section that is dark in an instrument file (sections.overscan), or use = false in "
+        "the table [overscan] of the recipe",
+    )
+
+
+def _spread(frames: Sequence[Frame]) -> list[Frame]:
+    """Return a few frames that differ in exposure time as much as they do."""
+    ordered = sorted(frames, key=lambda frame: (frame.exptime or 0.0, frame.file))
+    places = (
+        np.unique(np.linspace(0, len(ordered) - 1, MOST_OF_A_KIND).round().astype(int)) if ordered else []
+    )
+    return [ordered[place] for place in places]
+
+
+def _levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:
+    from ccdfx.estimators import mad_std_of, median_of
+
+    try:
+        image = load(frame)
+        if image is None or frame.overscan is None:
+            return None
+        levels = []
+        for window in (frame.overscan, frame.data or Range.whole(image.shape)):
+            part, good = image.array[window.slices], image.good[window.slices]
+            levels.append((float(median_of(part, good)), float(mad_std_of(part, good))))
+    except CcdfxError:
+        return None
+    (overscan, scatter), (exposed, _) = levels
+    if not np.isfinite([overscan, scatter, exposed]).all():
+        return None
+    return SectionLevels(overscan, exposed, scatter, frame.kind in ("bias", "dark"))
+
+
+def _exposed(levels: SectionLevels) -> float:
+    return levels.exposed
