@@ -16,13 +16,16 @@ from ccdfx.lazy import homes_of, public_name
 _HOMES = {
     "settings": (
         "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "OverscanChoice",
-        "ReadChoice", "ScienceChoice", "SelectChoice", "StackChoice",
+        "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
-    "calibrators": ("Setup", "Use"),
+    "calibrators": ("Use",),
+    "setup": ("Setup",),
+    "instruments.camera_settings": ("CameraSetting", "Temperature"),
     "instruments.conditions": ("Condition",),
     "instruments.header_facts": ("Known",),
     "instruments.instrument": ("BadPixels",),
+    "instruments.output": ("Output",),
     "instruments.sections": ("Fixed", "Inside", "Named", "Strip"),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

@@ -1,9 +1,11 @@
 # Written by docs/reference/write.py from the table in __init__.py.
-from ccdfx.night.calibrators import Setup as Setup
 from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
+from ccdfx.night.instruments.camera_settings import Temperature as Temperature
 from ccdfx.night.instruments.conditions import Condition as Condition
 from ccdfx.night.instruments.header_facts import Known as Known
 from ccdfx.night.instruments.instrument import BadPixels as BadPixels
+from ccdfx.night.instruments.output import Output as Output
 from ccdfx.night.instruments.sections import Fixed as Fixed
 from ccdfx.night.instruments.sections import Inside as Inside
 from ccdfx.night.instruments.sections import Named as Named
@@ -15,14 +17,18 @@ from ccdfx.night.settings import CombineChoice as CombineChoice
 from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
 from ccdfx.night.settings import DarkChoice as DarkChoice
 from ccdfx.night.settings import FlatChoice as FlatChoice
+from ccdfx.night.settings import MastersChoice as MastersChoice
 from ccdfx.night.settings import OverscanChoice as OverscanChoice
 from ccdfx.night.settings import ReadChoice as ReadChoice
 from ccdfx.night.settings import ScienceChoice as ScienceChoice
 from ccdfx.night.settings import SelectChoice as SelectChoice
+from ccdfx.night.settings import SetupChoice as SetupChoice
 from ccdfx.night.settings import StackChoice as StackChoice
+from ccdfx.night.setup import Setup as Setup
 
 __all__ = [
     "BadPixels",
+    "CameraSetting",
     "CombineChoice",
     "CombinePlan",
     "Condition",
@@ -33,14 +39,18 @@ __all__ = [
     "Inside",
     "Known",
     "MasterPlan",
+    "MastersChoice",
     "Named",
+    "Output",
     "OverscanChoice",
     "ReadChoice",
     "ScienceChoice",
     "SciencePlan",
     "SelectChoice",
     "Setup",
+    "SetupChoice",
     "StackChoice",
     "Strip",
+    "Temperature",
     "Use",
 ]

@@ -42,16 +42,27 @@ def agreeing_groups(
         groups[place][1].append((number, thing))
     names = {name for properties, _ in groups for name in properties}
     lacking = [group for group in groups if len(group[0]) < len(names)]
+    apart: list[object] = []
     for group in sorted(lacking, key=lambda item: (len(item[0]), sorted(map(str, item[0].items())))):
-        if not any(group is one for one in groups):
+        if not _holds(groups, group):
             continue  # it joined another one before
-        others = [other for other in groups if other is not group and agree(group[0], other[0])]
-        if others and all(agree(one[0], two[0]) for one, two in combinations(others, 2)):
-            groups = [other for other in groups if other is not group and not any(o is other for o in others)]
+        others = [
+            other
+            for other in groups
+            if other is not group and not _holds(apart, other) and agree(group[0], other[0])
+        ]
+        if not all(agree(one[0], two[0]) for one, two in combinations(others, 2)):
+            apart.append(group)
+        elif others:
+            groups = [other for other in groups if other is not group and not _holds(others, other)]
             merged = {name: value for item in (group, *others) for name, value in item[0].items()}
             groups.append((merged, [pair for item in (group, *others) for pair in item[1]]))
     ordered = sorted(((properties, sorted(pairs, key=_number)) for properties, pairs in groups), key=_first)
     return [(properties, [thing for _, thing in pairs]) for properties, pairs in ordered]
+
+
+def _holds(things: Iterable[object], thing: object) -> bool:
+    return any(one is thing for one in things)
 
 
 def _number(pair: tuple[int, object]) -> int:

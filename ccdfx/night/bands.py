@@ -31,7 +31,7 @@ def separate_bands(frames: Iterable[Frame]) -> tuple[tuple[Frame, ...], tuple[st
     renamed: dict[str, Frame] = {}
     warnings = []
     for (_, name), members in kinds.items():
-        groups = agreeing_groups(members, lambda frame: dict(frame.filter_cards))
+        groups = agreeing_groups(members, _cards_of)
         if len(groups) == 1:
             continue
         cards = _distinctive([properties for properties, _ in groups])
@@ -47,6 +47,12 @@ def separate_bands(frames: Iterable[Frame]) -> tuple[tuple[Frame, ...], tuple[st
             "the filter in an instrument file (keywords.filter)"
         )
     return tuple(renamed.get(frame.file, frame) for frame in frames), tuple(warnings)
+
+
+def _cards_of(frame: Frame) -> dict[str, Hashable]:
+    """Return the cards to compare; the slot of a wheel counts only where no filter is named."""
+    named = frame.filter is not None
+    return {card: text for card, text in frame.filter_cards if not (named and text.isdigit())}
 
 
 def _distinctive(groups: Sequence[dict[str, Hashable]]) -> list[str]:

@@ -1,66 +1,14 @@
-"""Matching of frames by header metadata: setups, and the calibration frames that fit each frame."""
+"""Matching of frames by header metadata: the calibration frames of a setup that fit each frame."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
-from ccdfx.records.range import Range
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """A camera in one configuration; frames are calibrated only by frames of the same setup."""
-
-    instrument: str
-    shape: tuple[int, int]
-    binning: tuple[int, int]
-    gain: float | None
-    overscan: Range | None
-    data: Range
-
-    @property
-    def label(self) -> str:
-        """Description for messages: ``nickel, 1056 x 1024, binned 2 x 2``."""
-        ny, nx = self.shape
-        parts = [self.instrument, f"{nx} x {ny}"]
-        if self.binning != (1, 1):
-            parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
-        if self.gain is not None:
-            parts.append(f"gain {self.gain:g}")
-        parts.append(f"overscan {self.overscan.to_fits()}" if self.overscan else "no overscan")
-        return ", ".join(parts)
-
-    @property
-    def tag(self) -> str:
-        """Short form for file names, not always unique."""
-        ny, nx = self.shape
-        return f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
-
-
-def setup_of(frame: Frame) -> Setup:
-    """Return the configuration of a frame whose header could be read."""
-    shape = frame.shape or (0, 0)
-    gain = None if frame.gain is None else frame.gain.value
-    name = frame.instrument or ""
-    return Setup(name, shape, frame.binning or (1, 1), gain, frame.overscan, frame.data or Range.whole(shape))
-
-
-def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
-    """Group frames by setup; frames without gain join the only setup that differs by nothing else."""
-    groups: dict[Setup, list[Frame]] = {}
-    for frame in frames:
-        groups.setdefault(setup_of(frame), []).append(frame)
-    for setup in [setup for setup in groups if setup.gain is None]:
-        alike = [other for other in groups if other is not setup and replace(other, gain=None) == setup]
-        if len(alike) == 1:
-            together = groups.pop(setup) + groups[alike[0]]
-            groups[alike[0]] = sorted(together, key=lambda frame: frame.file)
-    return groups
-
 
 _APPLIED = ("bias", "dark", "flat")
 NO_LEVEL = (
@@ -73,7 +21,8 @@ NO_LEVEL = (
 class Use:
     """How one frame is calibrated: the files of its masters (None: not applied), and what is missing.
 
-    `dark_scale` is the factor for a dark of another exposure time; `missing` are the texts of warnings.
+    `dark_scale` is the factor for a dark of another exposure time. `missing` are the texts of warnings, in
+    which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames.
     """
 
     frame: Frame
@@ -110,62 +59,134 @@ class Use:
         return "; ".join([what, *done]) if done else f"{what}; as it is"
 
 
+EXPOSURE, TEMPERATURE = "{exposure}", "{temperature}"
+NO_DARK = "so the dark current is not subtracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A master bias or dark that is planned: its file, exposure time and temperature.
+
+    `holds_bias` says that no bias is subtracted from a dark.
+    """
+
+    file: str
+    exptime: float = 0.0
+    temperature: Temperature | None = None
+    holds_bias: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Calibrators:
-    """Masters of one setup: bias file, darks as (exposure time, file), flats by filter."""
+    """Masters of one setup: biases, darks, files of flats by filter.
 
-    bias: str | None
-    darks: tuple[tuple[float, str], ...]
-    flats: dict[str | None, str]
+    `elsewhere` says for a kind of which there is none here how the frames of other setups differ.
+    """
 
-    def for_dark(self, frame: Frame) -> Use:
+    biases: tuple[Calibrator, ...] = ()
+    darks: tuple[Calibrator, ...] = ()
+    flats: Mapping[str | None, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def for_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a dark: bias only."""
-        return Use(frame, bias=self.bias, missing=(*self._no_bias(), *self._no_level(frame)))
+        bias, missing = self._bias(frame, recipe)
+        return Use(frame, bias=bias, missing=(*missing, *_no_level(frame, bias)))
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a flat: bias, and dark of its exposure time."""
-        dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
-        return Use(frame, self.bias, dark, scale, None, (*missing, *self._no_level(frame)))
+        bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
+        return Use(frame, bias, dark, scale, None, (*missing, *_no_level(frame, bias)))
 
     def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a science frame: bias, dark of its exposure time, flat of its filter."""
-        dark, scale, missing = self._dark(frame.exptime or 0.0, recipe)
+        bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
         flat = self.flats.get(frame.filter)
         if flat is None:
             filters = ", ".join(str(name or "none") for name in self.flats)
-            there = f" (there are flats of filter {filters})" if filters else ""
+            there = f" (there are flats of filter {filters})" if filters else self.elsewhere.get("flat", "")
             wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
             missing = (*missing, f"no flat {wanted}{there}, so there is no division by a flat")
-        return Use(frame, self.bias, dark, scale, flat, (*missing, *self._no_level(frame)))
+        return Use(frame, bias, dark, scale, flat, (*missing, *_no_level(frame, bias)))
 
-    def _no_level(self, frame: Frame) -> tuple[str, ...]:
-        """Return the warning for a frame whose level without light nothing tells: photons lie above it."""
-        return () if self.bias or frame.overscan is not None else (NO_LEVEL,)
+    def _bias(self, frame: Frame, recipe: NightRecipe) -> tuple[str | None, tuple[str, ...]]:
+        """Return the bias of the temperature of a frame, and what is missing."""
+        fitting = _of_temperature(self.biases, frame, recipe)
+        if fitting:
+            return fitting[0].file, ()
+        why = _other_temperature(self.biases, recipe) if self.biases else self.elsewhere.get("bias", "")
+        which = f" of {TEMPERATURE}" if self.biases else ""
+        return None, (f"no bias frame{which} fits{why}, so the bias is not subtracted",)
 
-    def _no_bias(self) -> tuple[str, ...]:
-        return () if self.bias else ("no bias frame fits, so the bias is not subtracted",)
+    def _bias_and_dark(
+        self, frame: Frame, recipe: NightRecipe
+    ) -> tuple[str | None, str | None, float | None, tuple[str, ...]]:
+        """Return bias and dark of a frame, the factor of a dark that must be scaled, and what is missing.
 
-    def _dark(self, exptime: float, recipe: NightRecipe) -> tuple[str | None, float | None, tuple[str, ...]]:
-        """Return the dark of an exposure time, its factor where it must be scaled, and what is missing.
-
-        Without bias frames a dark still contains the bias: it fits only its own exposure time and cannot be
-        scaled.
+        A dark from which no bias is subtracted holds it: it fits only its own exposure time, cannot be scaled,
+        and is subtracted in place of the bias.
         """
-        for seconds, name in self.darks:
-            if equal_exposures(seconds, exptime, recipe.dark.tolerance):
-                return name, None, ()
+        exptime = frame.exptime or 0.0
+        bias, missing = self._bias(frame, recipe)
+        darks = _of_temperature(self.darks, frame, recipe)
+        for dark in darks:
+            if equal_exposures(dark.exptime, exptime, recipe.dark.tolerance):
+                return (None, dark.file, None, ()) if dark.holds_bias else (bias, dark.file, None, missing)
         if not self.darks:
-            return None, None, (*self._no_bias(), "no dark frame fits, so the dark current is not subtracted")
-        if recipe.dark.scale and self.bias and exptime > 0:
-            near = [item for item in self.darks if item[0] > 0]
-            if near:
-                seconds, name = min(near, key=lambda item: abs(math.log(item[0] / exptime)))
-                return name, exptime / seconds, ()
-        there = ", ".join(f"{seconds:g} s" for seconds, _ in self.darks)
-        reason = (
-            f"no dark of {exptime:g} s (there are darks of {there}), so the dark current is not subtracted"
-        )
-        return None, None, (*self._no_bias(), reason)
+            reason = f"no dark frame fits{self.elsewhere.get('dark', '')}, {NO_DARK}"
+            return bias, None, None, (*missing, reason)
+        if not darks:
+            reason = f"no dark of {TEMPERATURE} fits{_other_temperature(self.darks, recipe)}, {NO_DARK}"
+            return bias, None, None, (*missing, reason)
+        near = [dark for dark in darks if dark.exptime > 0 and not dark.holds_bias]
+        if recipe.dark.scale and exptime > 0 and near:
+            dark = min(near, key=lambda item: abs(math.log(item.exptime / exptime)))
+            return bias, dark.file, exptime / dark.exptime, missing
+        there = ", ".join(dict.fromkeys(f"{dark.exptime:g} s" for dark in sorted(darks, key=_exptime)))
+        remedy = "dark.scale = true in the recipe scales them"
+        if not near:
+            remedy = "they hold the bias, or have no exposure, so they cannot be scaled"
+        reason = f"no dark of {EXPOSURE} (there are darks of {there}), {NO_DARK}"
+        return bias, None, None, (*missing, reason if recipe.dark.scale and near else f"{reason}; {remedy}")
+
+
+def _exptime(dark: Calibrator) -> float:
+    return dark.exptime
+
+
+def _no_level(frame: Frame, bias: str | None) -> tuple[str, ...]:
+    """Return the warning for a frame whose level without light nothing tells: photons lie above it."""
+    return () if bias or frame.overscan is not None else (NO_LEVEL,)
+
+
+def _of_temperature(masters: Sequence[Calibrator], frame: Frame, recipe: NightRecipe) -> list[Calibrator]:
+    """Return the masters within the tolerance of a frame's temperature, the nearest first.
+
+    Where the frame or a master has none, it is not compared.
+    """
+    own = frame.temperature
+    away = [
+        0.0
+        if own is None
+        else math.inf
+        if one.temperature is None
+        else abs(one.temperature.value - own.value)
+        for one in masters
+    ]
+    fitting = [
+        (distance, number)
+        for number, (one, distance) in enumerate(zip(masters, away, strict=True))
+        if one.temperature is None or distance <= recipe.setup.temperature
+    ]
+    return [masters[number] for _, number in sorted(fitting)]
+
+
+def _other_temperature(masters: Sequence[Calibrator], recipe: NightRecipe) -> str:
+    there = dict.fromkeys(f"{one.temperature.value:.3g}" for one in masters if one.temperature)
+    return (
+        f" (there are some of {', '.join(there)}, and setup.temperature of the recipe allows a difference of "
+        f"{recipe.setup.temperature:g})"
+    )
 
 
 def equal_exposures(one: float, two: float, tolerance: float) -> bool:
@@ -190,3 +211,34 @@ def clustered(frames: Iterable[Frame], tolerance: float) -> list[tuple[float, tu
         else:
             groups.append((exptime, [frame]))
     return [(exptime, tuple(sorted(members, key=lambda item: item.file))) for exptime, members in groups]
+
+
+def by_temperature(
+    frames: Iterable[Frame], tolerance: float
+) -> list[tuple[Temperature | None, tuple[Frame, ...]]]:
+    """Group frames by temperature, the coldest first, with the mean temperature of each group.
+
+    A temperature within `tolerance` of the first one of a group belongs to that group. Frames without one
+    belong to the only group, and are one of their own where there are several.
+    """
+    groups: list[list[tuple[Temperature, Frame]]] = []
+    frames = tuple(frames)
+    unknown = [frame for frame in frames if frame.temperature is None]
+    known = [(frame.temperature, frame) for frame in frames if frame.temperature is not None]
+    for temperature, frame in sorted(known, key=lambda pair: (pair[0].value, pair[1].file)):
+        if groups and temperature.value - groups[-1][0][0].value <= tolerance:
+            groups[-1].append((temperature, frame))
+        else:
+            groups.append([(temperature, frame)])
+    found: list[tuple[Temperature | None, list[Frame]]] = [
+        (
+            Temperature(math.fsum(one.value for one, _ in pairs) / len(pairs), pairs[0][0].keyword),
+            [frame for _, frame in pairs],
+        )
+        for pairs in groups
+    ]
+    if len(found) == 1:
+        found = [(found[0][0], found[0][1] + unknown)]
+    elif unknown:
+        found.append((None, unknown))
+    return [(mean, tuple(sorted(members, key=lambda item: item.file))) for mean, members in found]

@@ -29,6 +29,15 @@ def seconds(value: float) -> str:
     return f"{round(value, 3):.3f}".rstrip("0").rstrip(".") + "s"
 
 
+def degrees(value: float) -> str:
+    """Format a temperature as a part of a file name.
+
+    >>> degrees(-19.98), degrees(0.02)
+    ('-20deg', '0deg')
+    """
+    return f"{round(value):d}deg"
+
+
 def unique(stems: Iterable[str]) -> list[str]:
     """Make names unique by adding _2, _3... to repeated ones; case is ignored.
 

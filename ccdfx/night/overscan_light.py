@@ -12,7 +12,6 @@ from ccdfx.night.scan import Frame
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
-MOST_OF_A_KIND = 3
 # Charge that is transferred late, and the shift of an amplifier under light, are below 1 % of the light.
 LEAST_SHARE = 0.02
 # In standard deviations of the pixels of the overscan, and in drifts of its level between frames without light.
@@ -109,10 +108,8 @@ def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image |
 def _spread(frames: Sequence[Frame]) -> list[Frame]:
     """Return a few frames that differ in exposure time as much as they do."""
     ordered = sorted(frames, key=lambda frame: (frame.exptime or 0.0, frame.file))
-    places = (
-        np.unique(np.linspace(0, len(ordered) - 1, MOST_OF_A_KIND).round().astype(int)) if ordered else []
-    )
-    return [ordered[place] for place in places]
+    last = len(ordered) - 1
+    return [ordered[place] for place in sorted({0, last // 2, last})] if ordered else []
 
 
 def _levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:

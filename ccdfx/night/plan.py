@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from ccdfx.night import naming
 from ccdfx.night.bands import separate_bands
-from ccdfx.night.calibrators import Calibrators, Setup, Use, clustered, groups_of
+from ccdfx.night.calibrators import (
+    EXPOSURE,
+    TEMPERATURE,
+    Calibrator,
+    Calibrators,
+    Use,
+    by_temperature,
+    clustered,
+)
+from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
+from ccdfx.night.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.words import counted, listed
 
 
@@ -26,6 +36,7 @@ class MasterPlan:
     inputs: tuple[Use, ...]
     filter: str | None = None
     exptime: float | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +146,11 @@ class Plan:
 def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
     """Plan the masters of a night and the calibration of its science frames.
 
-    Frames belong to one setup when instrument, size, binning, gain and sections agree. In each setup, bias
-    frames make one master, darks one for each exposure time, flats one for each filter. A frame is calibrated
-    with the dark of its exposure time and the flat of its filter; a missing one is a warning, and the others
-    are applied. A dark of another exposure time is scaled only if the recipe allows it. A science frame
+    Frames belong to one setup when instrument, size, binning, gain, sections and the settings of the camera
+    agree. In each setup, bias frames make one master for each temperature, darks one for each exposure time
+    and temperature, flats one for each filter. A frame is calibrated with bias and dark of its temperature, the
+    dark of its exposure time and the flat of its filter; a missing one is a warning, and the others are
+    applied. A dark of another exposure time is scaled only if the recipe allows it. A science frame
     without any calibration is left out.
 
     Parameters
@@ -161,14 +173,13 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
     tags = naming.unique(setup.tag for setup in groups)
     parts = [
-        _plan_setup(setup, members, choices, f"_{tag}" if len(groups) > 1 else "")
-        for (setup, members), tag in zip(groups.items(), tags, strict=True)
+        _plan_setup(setup, groups, choices, f"_{tag}" if len(groups) > 1 else "")
+        for setup, tag in zip(groups, tags, strict=True)
     ]
     masters = tuple(chain.from_iterable(part[0] for part in parts))
     uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
-    left_out += [
-        (use.frame, "has no overscan, and no bias, dark or flat fits it") for _, use in uses if use.nothing
-    ]
+    left_out += chain.from_iterable(part[2] for part in parts)
+    left_out += [(use.frame, _nothing_fits(setup, groups)) for setup, use in uses if use.nothing]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     few = choices.cosmic_rays.fewer_than if choices.cosmic_rays.use else 0
@@ -193,37 +204,113 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     )
 
 
-_SetupPlan = tuple[list[MasterPlan], list[Use]]
+_MASTERS = ("bias", "dark", "flat")
+_KINDS = (*_MASTERS, "science")
+_SetupPlan = tuple[list[MasterPlan], list[Use], list[tuple[Frame, str]]]
 
 
-def _plan_setup(setup: Setup, frames: list[Frame], recipe: NightRecipe, tag: str) -> _SetupPlan:
+def _plan_setup(
+    setup: Setup, groups: Mapping[Setup, list[Frame]], recipe: NightRecipe, tag: str
+) -> _SetupPlan:
     """Plan the masters of one setup and the calibration of its science frames."""
-    kinds = {
-        kind: [frame for frame in frames if frame.kind == kind]
-        for kind in ("bias", "dark", "flat", "science")
-    }
-    darks = clustered(kinds["dark"], recipe.dark.tolerance)
-    dark_stems = naming.unique(naming.seconds(exptime) for exptime, _ in darks)
-    dark_files = [f"masters/dark_{stem}{tag}.fits" for stem in dark_stems]
+    kinds = {kind: [frame for frame in groups[setup] if frame.kind == kind] for kind in _KINDS}
+    elsewhere = {kind: _elsewhere(setup, kind, groups) for kind in _KINDS if not kinds[kind]}
+    biases = _plan_biases(setup, kinds["bias"], recipe, tag)
+    known = Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere)
+    darks = _plan_darks(setup, kinds["dark"], recipe, tag, known)
+    known = replace(known, darks=tuple(one for one, _ in darks))
     filters = list(dict.fromkeys(frame.filter for frame in kinds["flat"]))
     flat_stems = naming.unique(naming.slug(name) if name else "nofilter" for name in filters)
     flat_files = [f"masters/flat_{stem}{tag}.fits" for stem in flat_stems]
-    bias = f"masters/bias{tag}.fits" if kinds["bias"] else None
-    known = Calibrators(
-        bias,
-        tuple((exptime, file) for (exptime, _), file in zip(darks, dark_files, strict=True)),
-        dict(zip(filters, flat_files, strict=True)),
-    )
-    masters = []
-    if bias:
-        masters.append(MasterPlan(kind="bias", setup=setup, file=bias, inputs=tuple(map(Use, kinds["bias"]))))
-    for (exptime, members), file in zip(darks, dark_files, strict=True):
-        inputs = tuple(known.for_dark(frame) for frame in members)
-        masters.append(MasterPlan(kind="dark", setup=setup, file=file, inputs=inputs, exptime=exptime))
+    known = replace(known, flats=dict(zip(filters, flat_files, strict=True)))
+    masters = [master for _, master in (*biases, *darks)]
+    left_out: list[tuple[Frame, str]] = []
     for name, file in zip(filters, flat_files, strict=True):
-        inputs = tuple(known.for_flat(frame, recipe) for frame in kinds["flat"] if frame.filter == name)
-        masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=inputs, filter=name))
-    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]]
+        inputs = [known.for_flat(frame, recipe) for frame in kinds["flat"] if frame.filter == name]
+        used, odd = _of_one_level(inputs)
+        left_out += odd
+        masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=used, filter=name))
+    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]], left_out
+
+
+def _of_one_level(uses: list[Use]) -> tuple[tuple[Use, ...], list[tuple[Frame, str]]]:
+    """Return the flats of a master without those, left out, that keep a bias that is subtracted from others."""
+    if len({_is_above_bias(use) for use in uses}) == 1:
+        return tuple(uses), []
+    odd = [use for use in uses if _is_above_bias(use)]
+    reasons = [(use.frame, _filled("; ".join(use.missing), [use.frame])) for use in odd]
+    return tuple(use for use in uses if not _is_above_bias(use)), reasons
+
+
+def _is_above_bias(use: Use) -> bool:
+    return use.bias is None and use.dark is None
+
+
+_Planned = list[tuple[Calibrator, MasterPlan]]
+
+
+def _plan_biases(setup: Setup, frames: list[Frame], recipe: NightRecipe, tag: str) -> _Planned:
+    """Plan one master bias for each temperature."""
+    groups = by_temperature(frames, recipe.setup.temperature)
+    several = len(groups) > 1
+    stems = naming.unique(f"bias{_degrees(mean) if several else ''}" for mean, _ in groups)
+    planned = []
+    for (mean, members), stem in zip(groups, stems, strict=True):
+        file = f"masters/{stem}{tag}.fits"
+        inputs = tuple(map(Use, members))
+        master = MasterPlan(
+            kind="bias", setup=setup, file=file, inputs=inputs, temperature=mean.value if mean else None
+        )
+        planned.append((Calibrator(file, temperature=mean), master))
+    return planned
+
+
+def _plan_darks(
+    setup: Setup, frames: list[Frame], recipe: NightRecipe, tag: str, known: Calibrators
+) -> _Planned:
+    """Plan one master dark for each exposure time, and for each temperature where there are several."""
+    groups = [
+        (exptime, mean, members, len(parts) > 1)
+        for exptime, together in clustered(frames, recipe.dark.tolerance)
+        for parts in [by_temperature(together, recipe.setup.temperature)]
+        for mean, members in parts
+    ]
+    stems = naming.unique(
+        naming.seconds(exptime) + (_degrees(mean) if several else "") for exptime, mean, _, several in groups
+    )
+    planned = []
+    for (exptime, mean, members, _), stem in zip(groups, stems, strict=True):
+        file = f"masters/dark_{stem}{tag}.fits"
+        first = known.for_dark(replace(members[0], temperature=mean), recipe)  # one bias for all of a master
+        uses = tuple(replace(first, frame=frame) for frame in members)
+        master = MasterPlan(
+            kind="dark",
+            setup=setup,
+            file=file,
+            inputs=uses,
+            exptime=exptime,
+            temperature=mean.value if mean else None,
+        )
+        planned.append((Calibrator(file, exptime, mean, holds_bias=first.bias is None), master))
+    return planned
+
+
+def _degrees(mean: Temperature | None) -> str:
+    return "_unknown" if mean is None else f"_{naming.degrees(mean.value)}"
+
+
+def _elsewhere(setup: Setup, kind: str, groups: Mapping[Setup, list[Frame]]) -> str:
+    """Return how the frames of a kind in other setups differ, as a part of a sentence; "" without any."""
+    others = [other for other, members in groups.items() if any(frame.kind == kind for frame in members)]
+    reason = nearest_difference(setup, others)
+    return f" (those there are differ in {reason})" if reason else ""
+
+
+def _nothing_fits(setup: Setup, groups: Mapping[Setup, list[Frame]]) -> str:
+    others = [other for other, members in groups.items() if any(one.kind in _MASTERS for one in members)]
+    reason = nearest_difference(setup, others)
+    text = "has no overscan, and no bias, dark or flat fits it"
+    return f"{text}: those there are differ in {reason}" if reason else text
 
 
 def _useless(frame: Frame) -> str | None:
@@ -275,17 +362,32 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
 
 def _warnings(uses: list[Use]) -> tuple[str, ...]:
     """Write one warning per missing calibration, with the files of the frames concerned."""
-    missing: dict[str, list[str]] = {}
+    missing: dict[str, list[Frame]] = {}
     for use in uses:
         for reason in use.missing:
-            missing.setdefault(reason, []).append(use.frame.file)
-    return tuple(f"{reason}: {listed(files)}" for reason, files in missing.items())
+            missing.setdefault(reason, []).append(use.frame)
+    return tuple(
+        f"{_filled(reason, frames)}: {listed([frame.file for frame in frames])}"
+        for reason, frames in missing.items()
+    )
+
+
+def _filled(reason: str, frames: list[Frame]) -> str:
+    """Return the reason with the exposure times and temperatures of the frames concerned."""
+    exposures = dict.fromkeys(f"{frame.exptime or 0.0:g} s" for frame in frames)
+    temperatures = dict.fromkeys(
+        f"{frame.temperature.keyword} = {frame.temperature.value:.3g}"
+        for frame in frames
+        if frame.temperature
+    )
+    return reason.replace(EXPOSURE, listed([*exposures])).replace(TEMPERATURE, listed([*temperatures]))
 
 
 def _of(master: MasterPlan) -> str:
     if master.kind == "flat":
         return f", filter {master.filter or 'none'}"
-    return f" of {master.exptime:g} s" if master.exptime is not None else ""
+    seconds = "" if master.exptime is None else f" of {master.exptime:g} s"
+    return seconds if master.temperature is None else f"{seconds} at {master.temperature:.3g} degrees"
 
 
 def _node(label: str, *children: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
-from ccdfx.night.calibrators import Setup, Use
+from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.instruments.instrument import Instrument
@@ -21,6 +21,7 @@ from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
+from ccdfx.night.setup import Setup
 from ccdfx.night.summary import left_over, write_facts
 from ccdfx.night.words import listed, not_made
 from ccdfx.records.image import Image

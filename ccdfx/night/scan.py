@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError, FileError, printable
+from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
@@ -49,6 +50,10 @@ class Frame:
         Reason why the frame cannot be used.
     gain, readnoise, saturation : Known or None
         e-/ADU, e-, ADU, and the source of the number.
+    settings : tuple of CameraSetting
+        Settings of the camera that change the signal.
+    temperature : Temperature or None
+        Of the detector, as in the header.
     overscan, data : Range or None
         Sections of the raw frame.
     bad : tuple of Range
@@ -75,6 +80,8 @@ class Frame:
     gain: Known | None = None
     readnoise: Known | None = None
     saturation: Known | None = None
+    settings: tuple[CameraSetting, ...] = ()
+    temperature: Temperature | None = None
     overscan: Range | None = None
     data: Range | None = None
     bad: tuple[Range, ...] = ()
@@ -92,7 +99,7 @@ class Frame:
         }
         entry |= {
             key: value.value if (value := getattr(self, key)) else None
-            for key in ("gain", "readnoise", "saturation")
+            for key in ("gain", "readnoise", "saturation", "temperature")
         }
         return entry
 

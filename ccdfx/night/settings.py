@@ -26,6 +26,13 @@ class ReadChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetupChoice:
+    """What agrees in frames that belong together: `temperature` is the difference that is allowed, in degrees."""
+
+    temperature: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverscanChoice:
     """Overscan subtraction: `statistic` for each line, as of `subtract_overscan`, and an optional smooth `fit`.
 
@@ -169,6 +176,7 @@ class NightRecipe:
     """
 
     read: ReadChoice = field(default_factory=ReadChoice)
+    setup: SetupChoice = field(default_factory=SetupChoice)
     overscan: OverscanChoice = field(default_factory=OverscanChoice)
     bias: StackChoice = field(default_factory=StackChoice)
     dark: DarkChoice = field(default_factory=DarkChoice)
@@ -187,6 +195,7 @@ class NightRecipe:
 
 _TABLES: dict[str, type] = {
     "read": ReadChoice,
+    "setup": SetupChoice,
     "overscan": OverscanChoice,
     "bias": StackChoice,
     "dark": DarkChoice,
@@ -285,6 +294,10 @@ def _is_level(where: str, value: Any) -> None:
     real(where, value, least=0, remedy="give ADU, such as 100")
 
 
+def _is_degrees(where: str, value: Any) -> None:
+    real(where, value, least=0, remedy="give degrees, such as 2.0")
+
+
 def _is_limit(where: str, value: Any) -> None:
     real(where, value, above=0, remedy="give such as 4.5")
 
@@ -342,6 +355,7 @@ _CHECKS = {
     "fit": _is_fit,
     "average": _is_one_of("mean", "median"),
     "reject": _is_rule,
+    "temperature": _is_degrees,
     "tolerance": _is_fraction,
     "good": _is_fraction,
     "rejected": _is_fraction,

@@ -55,6 +55,11 @@ def test_frames_that_lack_the_card_belong_to_the_others_unless_these_differ():
     assert "no XFILT: s" in said
 
 
+def test_a_filter_that_is_named_may_be_in_another_slot_of_its_wheel():
+    frames = [frame("a", filter="V", SLOT="2"), frame("b", filter="V", SLOT="4")]
+    assert separate_bands(frames) == (tuple(frames), ())
+
+
 def test_without_a_name_of_the_filter_the_card_is_the_name():
     found, (said,) = separate_bands([frame("a", XFILT="V", SLOT="3"), frame("b", XFILT="VR", SLOT="1")])
     assert [item.filter for item in found] == ["XFILT = V", "XFILT = VR"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
+from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
@@ -27,8 +28,10 @@ _KEYS = {
         "keywords",
         "detector",
         "sections",
+        "setup",
         "bad_pixels",
     },
+    "setup": set(LOOKUPS),
     "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
     "detector": {"gain", "readnoise", "saturation", "unit"},
     "sections": {"overscan", "data", "output"},
@@ -98,6 +101,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         filter=_filters(keywords.get("filter", "FILTER")),
         no_filter=_no_filter(keywords),
         binning=_binning(keywords.get("binning", [])),
+        setup=_setup(_table(table, "setup")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         source=source,
@@ -186,6 +190,14 @@ def _filters(value: Any) -> FilterLookup:
     several = [isinstance(item, list) for item in items]
     keywords = [tuple(map(str, name)) for name in names]
     return join_wheels(name if wheels else name[0] for name, wheels in zip(keywords, several, strict=True))
+
+
+def _setup(table: Mapping[str, Any]) -> tuple[tuple[str, Keywords], ...]:
+    """Return the keywords of all settings: those of the file, or else the usual ones; an empty list is none."""
+    own = {name: _lookup(value, f"setup.{name}") for name, value in table.items()}
+    return tuple(
+        (name, tuple(map(str, own[name])) if name in own else usual) for name, usual in LOOKUPS.items()
+    )
 
 
 def _lookup(value: Any, where: str, numbers: bool = False) -> Lookup:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
@@ -87,6 +88,8 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     yield "gain", _known(header, instrument.gain)
     yield "readnoise", _known(header, instrument.readnoise)
     yield "saturation", _known(header, instrument.saturation)
+    yield "settings", settings_of(header, instrument.setup)
+    yield "temperature", temperature_of(header, instrument.setup)
     yield "exptime", _exptime(header, instrument.exptime, kind)
     if any(_REDUCED.match(line) for line in header.history):
         raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")

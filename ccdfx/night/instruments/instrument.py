@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
@@ -70,6 +71,8 @@ class Instrument:
         Sections of the raw frame.
     output : Output or None
         Keywords of the place of the output, which decides on which side strips and margins are.
+    setup : tuple of (name, keywords)
+        Keywords of the settings that must agree in frames that belong together, and of the temperature.
     bad_pixels : tuple of BadPixels
         Pixels that are known to be bad.
     hdu : int, str or None
@@ -97,6 +100,7 @@ class Instrument:
     overscan: tuple[Section, ...] = ()
     data: tuple[Section, ...] = ()
     output: Output | None = None
+    setup: tuple[tuple[str, Keywords], ...] = tuple(LOOKUPS.items())
     bad_pixels: tuple[BadPixels, ...] = ()
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
     source: str = field(default="", compare=False)

@@ -140,6 +140,8 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
     first = uses[0]
     if any((use.dark, use.dark_scale) != (first.dark, first.dark_scale) for use in uses):
         first = replace(first, dark=None, dark_scale=None)
+    if any(use.bias != first.bias for use in uses):
+        first = replace(first, bias=None)
     return variance_of_masters(first, replace(context, further=pipeline()))
 
 

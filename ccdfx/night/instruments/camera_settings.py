@@ -1,0 +1,98 @@
+"""Settings of a camera that change the signal, read from the header: gain setting, offset, read mode and others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ccdfx.errors import ArgumentError
+from ccdfx.records.header import Header
+
+Keywords = tuple[str | tuple[str, ...], ...]
+"""Keywords of a setting; the first present is used, and the values of a tuple of keywords belong together."""
+
+SETTINGS: dict[str, Keywords] = {
+    "camera": ("INSTRUME", "CAMERA"),
+    "detector": ("DETECTOR", "DETNAME", "CCDNAME", "ESO DET CHIP1 ID"),
+    "gain setting": ("GAIN", "CCDGAIN", "GAINSET", "GAINMODE"),
+    "offset": ("OFFSET", "BLKLEVEL", "BLACKLVL", "BLACKLEV", "PEDESTAL"),
+    "read mode": (
+        "READOUTM", "READMODE", "READ-MODE", "RDMODE", "ROMODE", ("ESO DET READ MODE", "ESO DET READ CLOCK"),
+    ),
+    "read speed": ("READSPD", "READ-SPD", "RDSPEED", "ROSPEED", "ESO DET READ SPEED"),
+    "output": ("AMPNAME", "ESO DET OUT1 NAME"),
+    "row order": ("ROWORDER",),
+    "flip": ("FLIPSTAT",),
+    "window": (
+        ("XORGSUBF", "YORGSUBF"), ("ESO DET WIN1 STRX", "ESO DET WIN1 STRY"), "CCDSEC", "DETSEC",
+    ),
+}  # fmt: skip
+TEMPERATURES: Keywords = (
+    "CCD-TEMP", "CCDTEMP", "CCD_TEMP", "CCDATEMP", "DET-TEMP", "DETTEMP", "SET-TEMP", "SETTEMP", "CCDSTEMP",
+)  # fmt: skip
+LOOKUPS: dict[str, Keywords] = {**SETTINGS, "temperature": TEMPERATURES}
+_COLDEST, _HOTTEST = -280.0, 500.0  # C or K; beyond, a camera says that it does not know
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSetting:
+    """A setting with its value, compared without case and as a number where it is one, and as it was written."""
+
+    name: str
+    value: str
+    keyword: str = field(compare=False)
+    text: str = field(compare=False)
+
+
+class Temperature(NamedTuple):
+    """The temperature of a detector in the unit of its header, and the keyword."""
+
+    value: float
+    keyword: str
+
+
+def settings_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> tuple[CameraSetting, ...]:
+    """Read the settings that the header has; the temperature is not one, as it needs a tolerance.
+
+    >>> found = settings_of(Header({"GAIN": "120", "OFFSET": 30}), SETTINGS.items())
+    >>> [(one.name, one.value) for one in found]
+    [('gain setting', '120'), ('offset', '30')]
+    """
+    found = []
+    for name, keywords in lookups:
+        if name == "temperature":
+            continue
+        for item in keywords:
+            several = item if isinstance(item, tuple) else (item,)
+            texts = [" ".join(str(header.get(keyword, "")).split()) for keyword in several]
+            if all(texts):
+                value = " ".join(map(_comparable, texts))
+                found.append(CameraSetting(name, value, ", ".join(several), ", ".join(texts)))
+                break
+    return tuple(found)
+
+
+def temperature_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> Temperature | None:
+    """Return the temperature of the detector: the measured one, or else that to which it is cooled.
+
+    >>> temperature_of(Header({"SET-TEMP": -20, "CCD-TEMP": -19.8}), LOOKUPS.items())
+    Temperature(value=-19.8, keyword='CCD-TEMP')
+    """
+    for keyword in dict(lookups).get("temperature", ()):
+        try:
+            value = header.number(str(keyword))
+        except ArgumentError:
+            continue
+        if value is not None and _COLDEST < value < _HOTTEST:
+            return Temperature(value, str(keyword))
+    return None
+
+
+def _comparable(text: str) -> str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text.casefold()
+    return f"{number:g}" if math.isfinite(number) else text.casefold()

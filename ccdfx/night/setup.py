@@ -1,0 +1,139 @@
+"""Setups: what must agree in frames that are combined or applied to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field, replace
+
+from ccdfx.night.agreement import agreeing_groups
+from ccdfx.night.instruments.camera_settings import CameraSetting
+from ccdfx.night.scan import Frame
+from ccdfx.records.range import Range
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A camera in one configuration; frames are calibrated only by frames of the same setup.
+
+    `settings` are those of the camera that its headers say. `shown` are the names of those that tell this setup
+    from others of the night; they are not compared.
+    """
+
+    instrument: str
+    shape: tuple[int, int]
+    binning: tuple[int, int]
+    gain: float | None
+    overscan: Range | None
+    data: Range
+    settings: tuple[CameraSetting, ...] = ()
+    shown: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def label(self) -> str:
+        """Description for messages: ``nickel, 1056 x 1024, binned 2 x 2``."""
+        ny, nx = self.shape
+        parts = [self.instrument, f"{nx} x {ny}"]
+        if self.binning != (1, 1):
+            parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
+        if self.gain is not None:
+            parts.append(f"gain {self.gain:g}")
+        parts += [f"{one.name} {one.text}" for one in self.settings if one.name in self.shown]
+        parts.append(f"overscan {self.overscan.to_fits()}" if self.overscan else "no overscan")
+        return ", ".join(parts)
+
+    @property
+    def tag(self) -> str:
+        """Short form for file names, not always unique."""
+        ny, nx = self.shape
+        return f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
+
+
+def setup_of(frame: Frame) -> Setup:
+    """Return the configuration of a frame whose header could be read."""
+    shape = frame.shape or (0, 0)
+    gain = None if frame.gain is None else frame.gain.value
+    data = frame.data or Range.whole(shape)
+    binning = frame.binning or (1, 1)
+    return Setup(frame.instrument or "", shape, binning, gain, frame.overscan, data, frame.settings)
+
+
+def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
+    """Group frames by setup, in the order of the first frame of each.
+
+    A frame whose header lacks the gain or a setting joins the frames that differ in nothing else, unless these
+    differ among themselves in what it lacks.
+    """
+    alike: dict[Setup, list[tuple[int, Frame]]] = {}
+    for number, frame in enumerate(frames):
+        alike.setdefault(replace(setup_of(frame), gain=None, settings=()), []).append((number, frame))
+    found = [
+        (members[0][0], _joined(setup, [frame for _, frame in members]), [frame for _, frame in members])
+        for setup, numbered in alike.items()
+        for _, members in agreeing_groups(numbered, lambda pair: _properties(setup_of(pair[1])))
+    ]
+    found.sort(key=_place)
+    shown = _telling([setup for _, setup, _ in found])
+    return {replace(setup, shown=shown): members for _, setup, members in found}
+
+
+def differences(one: Setup, two: Setup) -> tuple[str, ...]:
+    """Describe each property in which two setups differ, with both values; what one lacks is not compared.
+
+    >>> one = Setup("iraf", (9, 9), (1, 1), None, None, Range(0, 9, 0, 9))
+    >>> differences(one, replace(one, shape=(4, 9), gain=2.0))
+    ('size (9 x 4, not 9 x 9)',)
+    """
+    found = []
+    for name, first, second in (
+        ("instrument", one.instrument, two.instrument),
+        ("size", f"{one.shape[1]} x {one.shape[0]}", f"{two.shape[1]} x {two.shape[0]}"),
+        ("binning", "{} x {}".format(*one.binning), "{} x {}".format(*two.binning)),
+        ("overscan section", _section(one.overscan), _section(two.overscan)),
+        ("exposed section", _section(one.data), _section(two.data)),
+    ):
+        if first != second:
+            found.append(f"{name} ({second}, not {first})")
+    if None not in (one.gain, two.gain) and one.gain != two.gain:
+        found.append(f"gain ({two.gain:g} e-/ADU, not {one.gain:g})")
+    others = {setting.name: setting for setting in two.settings}
+    for setting in one.settings:
+        other = others.get(setting.name, setting)
+        if other != setting:
+            found.append(f"{setting.name} ({other.keyword} = {other.text}, not {setting.text})")
+    return tuple(found)
+
+
+def nearest_difference(setup: Setup, others: Iterable[Setup]) -> str | None:
+    """Describe how the other setup that differs in the fewest properties differs; None without another."""
+    found = sorted(filter(None, (differences(setup, other) for other in others)), key=len)
+    return None if not found else " and ".join(found[0])
+
+
+def _properties(setup: Setup) -> dict[str, Hashable]:
+    gain = {} if setup.gain is None else {"gain": setup.gain}
+    return {**gain, **{setting.name: setting.value for setting in setup.settings}}
+
+
+def _joined(setup: Setup, members: list[Frame]) -> Setup:
+    """Return the setup with the gain and the settings that any of its frames has."""
+    gains = [frame.gain.value for frame in members if frame.gain is not None]
+    settings = {setting.name: setting for frame in reversed(members) for setting in frame.settings}
+    ordered = tuple(settings[name] for name in sorted(settings))
+    return replace(setup, gain=gains[0] if gains else None, settings=ordered)
+
+
+def _telling(setups: list[Setup]) -> tuple[str, ...]:
+    """Return the names of the settings in which some setups differ."""
+    values: dict[str, set[str]] = {}
+    for setup in setups:
+        for setting in setup.settings:
+            values.setdefault(setting.name, set()).add(setting.value)
+    return tuple(name for name, different in values.items() if len(different) > 1)
+
+
+def _place(group: tuple[int, object, object]) -> int:
+    return group[0]
+
+
+def _section(section: Range | None) -> str:
+    return "none" if section is None else section.to_fits()
