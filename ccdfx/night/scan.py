@@ -15,6 +15,8 @@ from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
+from ccdfx.night.one_image import require_one_image, require_one_of_name
+from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
 FACTS = "night.json"
@@ -178,10 +180,24 @@ def _facts(path: Path, instruments: tuple[Instrument, ...], given: Instrument | 
 
     header = read_header(path, hdu=given.hdu if given else None)
     facts = facts_of(header, instruments, given=given)
-    named = next((item for item in instruments if item.name == facts.get("instrument")), None)
-    if named is None or named.hdu is None:
-        return facts
-    return facts_of(read_header(path, hdu=named.hdu), (), given=named)
+    named = given or next((item for item in instruments if item.name == facts.get("instrument")), None)
+    hdu = named.hdu if named else None
+    if given is None and named is not None and hdu is not None:
+        facts = facts_of(read_header(path, hdu=hdu), (), given=named)
+    is_read = "problem" not in facts and facts.get("kind") != "other"
+    return facts | _several(path, header, hdu) if is_read else facts
+
+
+def _several(path: Path, header: Header, hdu: int | str | None) -> dict[str, str]:
+    """Return the problem of a file that holds several images, or several of the name `hdu`."""
+    try:
+        if hdu is None:
+            require_one_image(path, header)
+        else:
+            require_one_of_name(path, hdu)
+    except CcdfxError as error:
+        return {"problem": _reason(error, path)}
+    return {}
 
 
 def _reason(error: CcdfxError, path: Path) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
+from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
@@ -68,9 +69,7 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
     except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
         rule = f"cannot be read: {type(problem).__name__}: {problem}"
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
-    if len(images) > 1:
-        remedy = "name one with the key hdu of an instrument file"
-        raise FormatError(frame.path, "must hold one image", value=len(images), remedy=remedy)
+    refuse_several(frame.path, [image.header for image in images])
     return images[0]
 
 
