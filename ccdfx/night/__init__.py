@@ -20,7 +20,7 @@ _HOMES = {
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Use",),
-    "setup": ("Setup",),
+    "grouping.setup": ("Setup",),
     "instruments.camera_settings": ("CameraSetting", "Temperature"),
     "instruments.conditions": ("Condition",),
     "instruments.header_facts": ("Known",),

@@ -1,5 +1,6 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
 from ccdfx.night.instruments.conditions import Condition as Condition
@@ -24,7 +25,6 @@ from ccdfx.night.settings import ScienceChoice as ScienceChoice
 from ccdfx.night.settings import SelectChoice as SelectChoice
 from ccdfx.night.settings import SetupChoice as SetupChoice
 from ccdfx.night.settings import StackChoice as StackChoice
-from ccdfx.night.setup import Setup as Setup
 
 __all__ = [
     "BadPixels",

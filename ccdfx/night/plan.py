@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 from ccdfx.night import naming
-from ccdfx.night.bands import separate_bands
 from ccdfx.night.calibrators import (
     EXPOSURE,
     TEMPERATURE,
@@ -19,10 +18,13 @@ from ccdfx.night.calibrators import (
     by_temperature,
     clustered,
 )
+from ccdfx.night.grouping.bands import separate_bands
+from ccdfx.night.grouping.mosaics import mosaic_warnings
+from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
-from ccdfx.night.setup import Setup, groups_of, nearest_difference
+from ccdfx.night.tree import drawn, node
 from ccdfx.night.words import counted, listed
 
 
@@ -115,32 +117,32 @@ class Plan:
 
     def tree(self) -> list[dict[str, Any]]:
         """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""
-        nodes = [_node(setup.label, *self._under(setup)) for setup in self.setups]
+        nodes = [node(setup.label, *self._under(setup)) for setup in self.setups]
         if self.left_out:
-            nodes.append(_node("not used", *(_node(f"{frame.file}: {why}") for frame, why in self.left_out)))
+            nodes.append(node("not used", *(node(f"{frame.file}: {why}") for frame, why in self.left_out)))
         return nodes
 
     def _under(self, setup: Setup) -> Iterator[dict[str, Any]]:
         for master in self.masters:
             if master.setup == setup:
                 count = counted(len(master.inputs), f"{master.kind} frame")
-                yield _node(f"{master.file}: {count}{_of(master)}", *map(_input, master.inputs))
+                yield node(f"{master.file}: {count}{_of(master)}", *map(_input, master.inputs))
         science = [item for item in self.science if item.setup == setup]
         if science:
             label = f"calibrated: {counted(len(science), 'science frame')}"
-            yield _node(label, *(_node(f"{item.file}: {item.describe()}") for item in science))
+            yield node(label, *(node(f"{item.file}: {item.describe()}") for item in science))
         for item in self.combined:
             if item.setup == setup:
                 label = (
                     f"{item.file}: {len(item.inputs)} frames of {item.object}, filter {item.filter or 'none'}"
                 )
-                yield _node(label, *(_node(file) for file in item.inputs))
+                yield node(label, *(node(file) for file in item.inputs))
 
     def __str__(self) -> str:
         nodes = self.tree()
         if self.warnings:
-            nodes.append(_node("warnings", *map(_node, self.warnings)))
-        return "\n".join(chain.from_iterable(_drawn(node, "", "") for node in nodes))
+            nodes.append(node("warnings", *map(node, self.warnings)))
+        return drawn(nodes)
 
 
 def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
@@ -189,18 +191,22 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
             setup=setup,
             file=f"calibrated/{stem}.fits",
             use=use,
-            cosmic_rays=exposures[_subject(setup, use.frame)] < few,
+            cosmic_rays=exposures[_subject(setup, use.frame)] < few and not use.frame.colours,
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
     warnings = _warnings([*(use for master in masters for use in master.inputs), *(use for _, use in good)])
-    combined, single = _combined(science) if choices.combine.use else ((), ())
+    movable = tuple(one for one in science if not (choices.combine.align and one.use.frame.colours))
+    combined, single = _combined(movable) if choices.combine.use else ((), ())
+    mosaics = mosaic_warnings(
+        chain.from_iterable(groups.values()), align=choices.combine.use and choices.combine.align
+    )
     return Plan(
         masters=masters,
         science=science,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *warnings, *single),
+        warnings=(*apart, *mosaics, *warnings, *single),
     )
 
 
@@ -390,17 +396,5 @@ def _of(master: MasterPlan) -> str:
     return seconds if master.temperature is None else f"{seconds} at {master.temperature:.3g} degrees"
 
 
-def _node(label: str, *children: dict[str, Any]) -> dict[str, Any]:
-    return {"label": label, "children": list(children)}
-
-
 def _input(use: Use) -> dict[str, Any]:
-    return _node(use.describe())
-
-
-def _drawn(node: dict[str, Any], first: str, rest: str) -> Iterator[str]:
-    yield first + node["label"]
-    children = node["children"]
-    for i, child in enumerate(children):
-        last = i == len(children) - 1
-        yield from _drawn(child, rest + ("└── " if last else "├── "), rest + ("    " if last else "│   "))
+    return node(use.describe())

@@ -13,6 +13,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
+from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.overscan_light import refuse_lit_overscan
 from ccdfx.night.plan import Plan, plan_night
@@ -21,7 +22,6 @@ from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
-from ccdfx.night.setup import Setup
 from ccdfx.night.summary import left_over, write_facts
 from ccdfx.night.words import listed, not_made
 from ccdfx.records.image import Image

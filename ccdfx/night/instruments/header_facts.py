@@ -139,7 +139,7 @@ def _unknown(header: Header) -> ArgumentError:
 
 
 def _kind_cards(header: Header) -> str:
-    found = [f"{key} = {header[key]!r}" for key in (*_KINDS, "INSTRUME", "OBJECT") if header.get(key)]
+    found = [f"{key} = {header[key]!r}" for key in (*_KINDS, "INSTRUME") if header.get(key)]
     return f" ({', '.join(found)})" if found else ""
 
 

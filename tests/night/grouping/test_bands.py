@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ccdfx.night.bands import separate_bands
+from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.plan import plan_night
 from ccdfx.night.scan import Frame, scan
 from ccdfx.records.range import Range
 
-LOWELL = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "lowell42"
+LOWELL = Path(__file__).parents[3].parent / "shared" / "inputs" / "nights" / "lowell42"
 
 
 def frame(file, kind="flat", filter=None, **cards):

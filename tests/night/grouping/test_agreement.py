@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx.night.agreement import agree, agreeing_groups
+from ccdfx.night.grouping.agreement import agree, agreeing_groups
 
 PROPERTIES = st.dictionaries(st.sampled_from("abc"), st.integers(0, 1), max_size=3)
 

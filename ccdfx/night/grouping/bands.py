@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
-from ccdfx.night.agreement import agreeing_groups
+from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.scan import Frame
 from ccdfx.night.words import listed
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ccdfx import reduce_night
+from ccdfx.night.grouping.setup import differences, groups_of, setup_of
 from ccdfx.night.instruments.camera_settings import (
     LOOKUPS,
     CameraSetting,
@@ -21,7 +22,6 @@ from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import plan_night
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import load_night_recipe
-from ccdfx.night.setup import differences, groups_of, setup_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
