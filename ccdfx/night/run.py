@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -193,10 +193,8 @@ def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Pl
 def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[str, list[dict[str, Any]]]:
     """Make all products and return their metadata."""
     masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
-    calibrated = []
-    for item in plan.science:
-        _warn_of_lost_masters(item.use, log)
-        calibrated.append(calibrate_frame(item, contexts[item.setup]))
+    _warn_of_lost_masters((item.use for item in plan.science), log)
+    calibrated = [calibrate_frame(item, contexts[item.setup]) for item in plan.science]
     made = {fact["file"]: fact for fact in calibrated if fact}
     combine = partial(combine_object, made)
     combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
@@ -251,14 +249,20 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
     return noise
 
 
-def _warn_of_lost_masters(use: Use, log: NightLog) -> None:
-    for file in use.masters:
-        if file not in log.masters and file not in log.untrusted:
-            text = f"{use.frame.file} is calibrated without {file}, which could not be made"
-            unknown = file == use.bias and use.frame.overscan is None
-            log.warn(
-                f"{text}: the level without light is not known, so it has no variance" if unknown else text
-            )
+def _warn_of_lost_masters(uses: Iterable[Use], log: NightLog) -> None:
+    """Warn once of each master that could not be made, with the frames that are calibrated without it."""
+    without: dict[tuple[str, bool], list[str]] = {}
+    for use in uses:
+        if log.untrusted.intersection(use.masters):
+            continue  # it is refused
+        for file in use.masters:
+            if file not in log.masters:
+                no_level = file == use.bias and use.frame.overscan is None
+                without.setdefault((file, no_level), []).append(use.frame.file)
+    for (file, no_level), frames in without.items():
+        verb, noun = ("is", "it has") if len(frames) == 1 else ("are", "they have")
+        text = f"{listed(frames)} {verb} calibrated without {file}, which could not be made"
+        log.warn(f"{text}: the level without light is not known, so {noun} no variance" if no_level else text)
 
 
 def _frame_facts(frame: Frame, plan: Plan, log: NightLog) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class MastersChoice:
     """
 
     good: float = 0.05
-    rejected: float = 0.1
+    rejected: float = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
                     first = image if first is None else first
                     drifts.append(_drift(image, first))
         if not frames:
-            log.fail_product(plan.file, f"no frame of {len(plan.inputs)} is usable")
+            _record_no_input(plan, context)
             return None
         scale = levels if scaled else None
         made = stacking.stacked(
@@ -89,6 +89,19 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     log.masters[plan.file] = read_master(context.save(image, plan.file))  # as in the file
     log.used.update(names)
     return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, context)
+
+
+def _record_no_input(plan: MasterPlan, context: Context) -> None:
+    """Record a master without usable input; where a master that failed its check is why, it is refused too."""
+    log, count = context.log, len(plan.inputs)
+    needed = sorted({file for use in plan.inputs for file in use.masters if file in log.untrusted})
+    if needed:
+        what = " and ".join(needed)
+        log.refuse_master(
+            plan.file, f"none of {count} frames is usable without {what}, which could not be made"
+        )
+    else:
+        log.fail_product(plan.file, f"no frame of {count} is usable")
 
 
 def _input(use: Use, plan: MasterPlan, context: Context) -> Image | None:

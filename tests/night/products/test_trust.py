@@ -52,7 +52,7 @@ def test_rejection_of_more_than_outliers_is_an_error(camera, out):
         camera.write(f"b{i}.fits", "zero", RDNOISE=0.2)  # thirty times less than it is
     night = reduce_night(camera.folder, out)
     reason = lost(night)["masters/bias.fits"]
-    for words in ("rejected values", "at most 10% of all", "ccd_clip", "read noise", "masters.rejected"):
+    for words in ("rejected values", "at most 25% of all", "ccd_clip", "read noise", "masters.rejected"):
         assert words in reason
     assert reduce_night(camera.folder, out, recipe={"masters": {"rejected": 1.0}}, overwrite=True).status == 0
 
@@ -76,3 +76,24 @@ def test_a_combined_frame_is_checked_too(camera, out):
     )
     assert "rejected values" in lost(night)["combined/field_V.fits"]
     assert not (out / "combined").exists() and len(night.facts["calibrated"]) == 3
+
+
+def test_what_needs_it_through_another_master_is_refused_too(camera, out):
+    for i in range(5):
+        camera.write(f"b{i}.fits", "zero", RDNOISE=0.2)  # thirty times less than it is
+    camera.flats(2)
+    for name in ("s0.fits", "s1.fits"):
+        camera.science(name)
+    night = reduce_night(camera.folder, out)
+    assert "without masters/bias.fits" in lost(night)["masters/flat_V.fits"]
+    assert len(set(problems(night).values())) == 1 and len(problems(night)) == 4
+
+
+def test_frames_that_go_without_a_master_are_said_in_one_sentence(camera, out):
+    camera.biases(2)
+    camera.flats(1)
+    for name in ("s0.fits", "s1.fits"):
+        camera.science(name)
+    night = reduce_night(camera.folder, out, recipe={"flat": {"level": 60000.0}})
+    said = [text for text in night.facts["warnings"] if "calibrated without" in text]
+    assert said == ["s0.fits, s1.fits are calibrated without masters/flat_V.fits, which could not be made"]
