@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
@@ -22,7 +22,8 @@ class Use:
     """How one frame is calibrated: the files of its masters (None: not applied), and what is missing.
 
     `dark_scale` is the factor for a dark of another exposure time. `missing` are the texts of warnings, in
-    which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames.
+    which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames. `keeps_bias`
+    says that its level without light is not known, though there are bias frames: nothing is applied to it.
     """
 
     frame: Frame
@@ -31,6 +32,7 @@ class Use:
     dark_scale: float | None = None
     flat: str | None = None
     missing: tuple[str, ...] = ()
+    keeps_bias: bool = False
 
     @property
     def masters(self) -> tuple[str, ...]:
@@ -61,6 +63,7 @@ class Use:
 
 EXPOSURE, TEMPERATURE = "{exposure}", "{temperature}"
 NO_DARK = "so the dark current is not subtracted"
+NO_BIAS = ", so the bias is not subtracted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +98,29 @@ class Calibrators:
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a flat: bias, and dark of its exposure time."""
-        bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
-        return Use(frame, bias, dark, scale, None, (*missing, *_no_level(frame, bias)))
+        return self._with_bias_and_dark(frame, recipe)
 
     def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a science frame: bias, dark of its exposure time, flat of its filter."""
-        bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
+        use = self._with_bias_and_dark(frame, recipe)
         flat = self.flats.get(frame.filter)
-        if flat is None:
-            filters = ", ".join(str(name or "none") for name in self.flats)
-            there = f" (there are flats of filter {filters})" if filters else self.elsewhere.get("flat", "")
-            wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
-            missing = (*missing, f"no flat {wanted}{there}, so there is no division by a flat")
-        return Use(frame, bias, dark, scale, flat, (*missing, *_no_level(frame, bias)))
+        if flat is not None or use.keeps_bias:
+            return use if use.keeps_bias else replace(use, flat=flat)
+        filters = ", ".join(str(name or "none") for name in self.flats)
+        there = f" (there are flats of filter {filters})" if filters else self.elsewhere.get("flat", "")
+        wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
+        reason = f"no flat {wanted}{there}, so there is no division by a flat"
+        level = len(_no_level(frame, use.bias))  # it is said last
+        at = len(use.missing) - level
+        return replace(use, missing=(*use.missing[:at], reason, *use.missing[at:]))
+
+    def _with_bias_and_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
+        bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
+        holds_bias = any(one.holds_bias for one in self.darks if one.file == dark)
+        has_level = frame.overscan is not None or bias is not None or holds_bias
+        if not has_level and (self.biases or self.elsewhere.get("bias")):
+            return Use(frame, missing=missing[:1], keeps_bias=True)
+        return Use(frame, bias, dark, scale, None, (*missing, *_no_level(frame, bias)))
 
     def _bias(self, frame: Frame, recipe: NightRecipe) -> tuple[str | None, tuple[str, ...]]:
         """Return the bias of the temperature of a frame, and what is missing."""
@@ -116,7 +129,7 @@ class Calibrators:
             return fitting[0].file, ()
         why = _other_temperature(self.biases, recipe) if self.biases else self.elsewhere.get("bias", "")
         which = f" of {TEMPERATURE}" if self.biases else ""
-        return None, (f"no bias frame{which} fits{why}, so the bias is not subtracted",)
+        return None, (f"no bias frame{which} fits{why}{NO_BIAS}",)
 
     def _bias_and_dark(
         self, frame: Frame, recipe: NightRecipe

@@ -11,6 +11,7 @@ from typing import Any
 from ccdfx.night import naming
 from ccdfx.night.calibrators import (
     EXPOSURE,
+    NO_BIAS,
     TEMPERATURE,
     Calibrator,
     Calibrators,
@@ -152,8 +153,8 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     agree. In each setup, bias frames make one master for each temperature, darks one for each exposure time
     and temperature, flats one for each filter. A frame is calibrated with bias and dark of its temperature, the
     dark of its exposure time and the flat of its filter; a missing one is a warning, and the others are
-    applied. A dark of another exposure time is scaled only if the recipe allows it. A science frame
-    without any calibration is left out.
+    applied. A dark of another exposure time is scaled only if the recipe allows it. A frame
+    without overscan for which none of the biases fits, and a science frame without any calibration, are left out.
 
     Parameters
     ----------
@@ -180,8 +181,11 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     ]
     masters = tuple(chain.from_iterable(part[0] for part in parts))
     uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
-    left_out += chain.from_iterable(part[2] for part in parts)
-    left_out += [(use.frame, _nothing_fits(setup, groups)) for setup, use in uses if use.nothing]
+    keeping = [*(use for part in parts for use in part[2]), *(use for _, use in uses if use.keeps_bias)]
+    left_out += _keeping_their_bias(keeping)
+    left_out += [
+        (use.frame, _nothing_fits(setup, groups)) for setup, use in uses if use.nothing and not use.keeps_bias
+    ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     few = choices.cosmic_rays.fewer_than if choices.cosmic_rays.use else 0
@@ -212,7 +216,7 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
 
 _MASTERS = ("bias", "dark", "flat")
 _KINDS = (*_MASTERS, "science")
-_SetupPlan = tuple[list[MasterPlan], list[Use], list[tuple[Frame, str]]]
+_SetupPlan = tuple[list[MasterPlan], list[Use], list[Use]]
 
 
 def _plan_setup(
@@ -225,31 +229,18 @@ def _plan_setup(
     known = Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere)
     darks = _plan_darks(setup, kinds["dark"], recipe, tag, known)
     known = replace(known, darks=tuple(one for one, _ in darks))
-    filters = list(dict.fromkeys(frame.filter for frame in kinds["flat"]))
+    flats = [known.for_flat(frame, recipe) for frame in kinds["flat"]]
+    usable = [use for use in flats if not use.keeps_bias]
+    filters = list(dict.fromkeys(use.frame.filter for use in usable))
     flat_stems = naming.unique(naming.slug(name) if name else "nofilter" for name in filters)
     flat_files = [f"masters/flat_{stem}{tag}.fits" for stem in flat_stems]
     known = replace(known, flats=dict(zip(filters, flat_files, strict=True)))
     masters = [master for _, master in (*biases, *darks)]
-    left_out: list[tuple[Frame, str]] = []
     for name, file in zip(filters, flat_files, strict=True):
-        inputs = [known.for_flat(frame, recipe) for frame in kinds["flat"] if frame.filter == name]
-        used, odd = _of_one_level(inputs)
-        left_out += odd
-        masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=used, filter=name))
-    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]], left_out
-
-
-def _of_one_level(uses: list[Use]) -> tuple[tuple[Use, ...], list[tuple[Frame, str]]]:
-    """Return the flats of a master without those, left out, that keep a bias that is subtracted from others."""
-    if len({_is_above_bias(use) for use in uses}) == 1:
-        return tuple(uses), []
-    odd = [use for use in uses if _is_above_bias(use)]
-    reasons = [(use.frame, _filled("; ".join(use.missing), [use.frame])) for use in odd]
-    return tuple(use for use in uses if not _is_above_bias(use)), reasons
-
-
-def _is_above_bias(use: Use) -> bool:
-    return use.bias is None and use.dark is None
+        inputs = tuple(use for use in usable if use.frame.filter == name)
+        masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=inputs, filter=name))
+    unused = [use for use in flats if use.keeps_bias]
+    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]], unused
 
 
 _Planned = list[tuple[Calibrator, MasterPlan]]
@@ -317,6 +308,18 @@ def _nothing_fits(setup: Setup, groups: Mapping[Setup, list[Frame]]) -> str:
     reason = nearest_difference(setup, others)
     text = "has no overscan, and no bias, dark or flat fits it"
     return f"{text}: those there are differ in {reason}" if reason else text
+
+
+def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
+    """Return the frames whose bias cannot be subtracted though there are biases, with one reason for many."""
+    alike: dict[str, list[Frame]] = {}
+    for use in uses:
+        alike.setdefault(use.missing[0], []).append(use.frame)
+    return [
+        (frame, f"has no overscan, and {_filled(reason, frames).removesuffix(NO_BIAS)}")
+        for reason, frames in alike.items()
+        for frame in frames
+    ]
 
 
 def _useless(frame: Frame) -> str | None:

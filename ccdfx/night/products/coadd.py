@@ -77,7 +77,8 @@ def combine_object(
     for file, reason in left_out.items():
         log.warn(f"{plan.file}: {file} is left out: {reason}")
     if scales is None or len(found.transforms) < 2:
-        log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable")
+        remedy = "; combine.align = false combines frames that lie on one another" if choice.align else ""
+        log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
         return None
     names = list(found.transforms)
     scales = scales.of(names)

@@ -72,8 +72,7 @@ def test_frames_of_another_setting_are_not_applied_and_both_values_are_said(name
     reason = plan.left_out[0][1]
     title = name.replace("_", " ")
     assert reason == (
-        "has no overscan, and no bias, dark or flat fits it: those there are differ in "
-        f"{title} ({keyword} = {one}, not {two})"
+        f"has no overscan, and no bias frame fits (those there are differ in {title} ({keyword} = {one}, not {two}))"
     )
     assert [setup.label for setup in plan.setups] == [f"iraf, 128 x 96, {title} {one}, no overscan"]
     same = plan_night([*biases(settings=settings(**{name: one})), science(settings=settings(**{name: one}))])
@@ -197,3 +196,20 @@ def test_a_night_of_two_temperatures_has_its_skies(camera, out):
     assert done["sky"] == pytest.approx((400 * np.median(camera.flat) + 30) / 2, rel=0.05)
     assert any("no dark of CCD-TEMP = -20.1 fits" in text for text in facts["warnings"])
     assert facts["frames"][0]["temperature"] == -20.0
+
+
+def test_a_night_without_fitting_biases_is_no_night_of_pedestals(camera, out):
+    bare = {"BIASSEC": None, "TRIMSEC": None}
+    for i in range(2):
+        camera.write(f"b{i}.fits", "zero", **bare, OFFSET=10)
+        camera.write(f"f{i}.fits", "flat", 30000.0 * camera.flat, exptime=2.0, filter="V", **bare, OFFSET=30)
+    camera.science("s.fits", **bare, OFFSET=30)
+    night = reduce_night(camera.folder, out)
+    assert night.status == 1 and len(night.plan.files) == 1 and night.facts["calibrated"] == []
+    reasons = {frame["file"]: frame["left_out"] for frame in night.facts["frames"]}
+    assert reasons["s.fits"] == reasons["f0.fits"]
+    assert reasons["s.fits"].endswith(
+        "no bias frame fits (those there are differ in offset (OFFSET = 10, not 30))"
+    )
+    dry = reduce_night(camera.folder, out, dry_run=True, overwrite=True)
+    assert {frame.file: why for frame, why in dry.plan.left_out}["s.fits"] == reasons["s.fits"]
