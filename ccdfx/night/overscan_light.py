@@ -36,9 +36,9 @@ class SectionLevels:
 def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
     """Return the share of the light of frames that their overscan sees, or None where it sees none.
 
-    The level without light is that of the darkest frames. The share is the slope of a line of overscan level
-    over light, through all frames, where light is that of the exposed pixels above the level without light.
-    An overscan sees light where the share is above 2 %, the levels are correlated (above 0.9), and the rise is
+    The level without light is that of the darkest frames. The share of a frame is the rise of its overscan over
+    that of its exposed pixels, above the level without light; of several frames it is the median, so that one
+    saturated frame, whose charge spills over, decides nothing. An overscan sees light where the share is above 2 %, the levels are correlated (above 0.9), and the rise is
     above 20 standard deviations of the pixels of the overscan and 10 times the range of its level in frames
     without light: late charge and drifts of the level are smaller, or do not follow the light.
 
@@ -60,7 +60,8 @@ def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
     rise = np.array([one.overscan - zero for one in frames])
     if light.max() <= LEAST_LIGHT * scatter or rise.max() <= max(LEAST_NOISE * scatter, LEAST_DRIFT * drift):
         return None
-    share = float(light @ rise / (light @ light))
+    lit = light > LEAST_LIGHT * scatter
+    share = float(np.median(rise[lit] / light[lit]))
     correlation = float(np.corrcoef(light, rise)[0, 1])
     return share if share > LEAST_SHARE and correlation > _LEAST_CORRELATION else None
 
@@ -89,6 +90,8 @@ def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image |
         return
     chosen = [frame for members in kinds.values() for frame in _spread(members)]
     found = [levels for frame in chosen if (levels := _levels(frame, load)) is not None]
+    limits = {frame.saturation.value for frame in frames if frame.saturation is not None}
+    found = [one for one in found if one.exposed < min(limits, default=np.inf)]
     share = light_in_overscan(found)
     if share is None:
         return

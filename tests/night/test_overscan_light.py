@@ -32,6 +32,12 @@ def test_a_level_that_follows_the_light_is_found():
     assert light_in_overscan(frames[:2]) is None and light_in_overscan(frames[:1]) is None
 
 
+def test_one_saturated_frame_whose_charge_spills_decides_nothing():
+    frames = [levels(0), levels(0, drift=3.0), levels(30000), levels(32000), levels(64000, 0.1)]
+    assert light_in_overscan(frames) is None
+    assert light_in_overscan([*frames[:2], *(levels(x, 0.1) for x in (30000, 32000, 64000))]) > 0.05
+
+
 @given(LIGHTS, st.floats(0, 0.005), st.lists(st.floats(-15, 15), min_size=9, max_size=9))
 def test_late_charge_and_drifts_are_no_light(lights, late, drifts):
     frames = [levels(0, drift=drift) for drift in drifts[:3]]

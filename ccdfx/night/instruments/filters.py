@@ -74,7 +74,9 @@ def other_filter_cards(
     found = {}
     for card in header.cards:
         keyword, value = card.keyword, card.value
-        named = _FILTER_CARD.search(keyword) and not _NO_NAME.search(keyword)
+        if not _FILTER_CARD.search(keyword):
+            continue
+        named = not _NO_NAME.search(keyword)
         slot = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_SLOTS
         if keyword not in used and named and (slot or isinstance(value, str)) and str(value).strip():
             found[keyword] = " ".join(str(value).split())
