@@ -116,8 +116,8 @@ def report(night: Any) -> None:
     facts = night.facts
     for problem, files in _by_reason(facts["frames"], "problem").items():
         say(f"failed: {listed(files)}: {problem}", always=True)
-    science = [frame for frame in facts["frames"] if frame["kind"] == "science"]
-    for reason, files in _by_reason(science, "left_out").items():
+    wanted = [frame for frame in facts["frames"] if frame["kind"] != "other"]
+    for reason, files in _by_reason(wanted, "left_out").items():
         say(f"not used: {listed(files)}: {reason}", always=True)
     lost = [
         not_made(listed(files), problem) for problem, files in _by_reason(facts["lost"], "problem").items()

@@ -181,10 +181,13 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     ]
     masters = tuple(chain.from_iterable(part[0] for part in parts))
     uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
-    keeping = [*(use for part in parts for use in part[2]), *(use for _, use in uses if use.keeps_bias)]
-    left_out += _keeping_their_bias(keeping)
+    alone = {setup for setup, frames in groups.items() if not any(one.kind in _MASTERS for one in frames)}
+    keeping = [use for setup, use in uses if use.keeps_bias and setup not in alone]
+    left_out += _keeping_their_bias([*chain.from_iterable(part[2] for part in parts), *keeping])
     left_out += [
-        (use.frame, _nothing_fits(setup, groups)) for setup, use in uses if use.nothing and not use.keeps_bias
+        (use.frame, _nothing_fits(setup, groups))
+        for setup, use in uses
+        if use.nothing and (setup in alone or not use.keeps_bias)
     ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)

@@ -250,7 +250,7 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
 
 
 def _warn_of_lost_masters(uses: Iterable[Use], log: NightLog) -> None:
-    """Warn once of each master that could not be made, with the frames that are calibrated without it."""
+    """Record one warning for each master that could not be made, with the frames that go without it."""
     without: dict[tuple[str, bool], list[str]] = {}
     for use in uses:
         if log.untrusted.intersection(use.masters):

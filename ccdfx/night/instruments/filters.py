@@ -13,6 +13,7 @@ FilterLookup = tuple[str | tuple[str, ...], ...]
 """Keywords of filters; a tuple of keywords are the wheels of one camera, through all of which light goes."""
 
 _EMPTY = Condition("FILTER", ("clear*", "open*", "empty*", "free*", "none", "no filter", "air", "hole"))
+_UNKNOWN = frozenset({"", "n/a", "na", "unknown", "undefined", "undef", "null", "?"})
 _FILTER_CARD = re.compile(r"FILT|FLTNM")
 # Encoders, focus offsets, times and the like differ between frames of one filter.
 _NO_NAME = re.compile(r"ENC|POS|FOC|OFF|DATE|TIM|TEMP|STAT|SWSIM|MOV|ROT|THICK|WAV|WL|FWHM|COMM")
@@ -98,7 +99,7 @@ def _named(
 def _texts(header: Header, keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
         text = " ".join(str(header.get(keyword) or "").split())
-        if text:
+        if text.casefold() not in _UNKNOWN:
             yield text
 
 

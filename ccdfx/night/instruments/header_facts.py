@@ -130,8 +130,8 @@ def _refuse_master(header: Header) -> None:
 def _unknown(header: Header) -> ArgumentError:
     """Make the error for a header that no instrument describes, with the cards that may say the kind."""
     remedy = (
-        "give an instrument file with match and rules (--instrument mine.toml; its form is on the page "
-        "Instruments of the documentation), or write IMAGETYP (bias, dark, flat, object) into the header"
+        "describe it in an instrument file (--instrument mine.toml; docs/instruments.md has one to begin with), "
+        "or write IMAGETYP (bias, dark, flat, object) into the header"
     )
     return ArgumentError(
         "header", f"no instrument description matches this header{_kind_cards(header)}", remedy=remedy

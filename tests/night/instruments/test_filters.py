@@ -32,6 +32,7 @@ keywords = {{ filter = {filter}, no_filter = ["block*"] }}
         ({"FILTER1": "Open", "FILTER2": "Clear"}, "Open"),
         ({"ALFLTNM": "Open", "FAFLTNM": "B_Bes 440_100"}, "B_Bes 440_100"),
         ({"FILTER": "  "}, None),
+        ({"FILTER": "Unknown", "FILTNAME": "N/A"}, None),
         ({}, None),
     ],
 )
