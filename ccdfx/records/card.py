@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ccdfx.errors import ArgumentTypeError
 
 COMMENTARY = frozenset({"HISTORY", "COMMENT", ""})
+_LINE = 72  # characters of commentary on a card
 _CARD = "give tuples of a str, a value and a comment"
 Value = str | int | float | bool | complex | None
 
@@ -33,16 +34,17 @@ def from_astropy(card: Any) -> Card:
     return as_card((card.keyword, None if isinstance(value, Undefined) else value, card.comment))
 
 
-def for_astropy(card: Card) -> tuple[Any, ...]:
-    """Convert a card to the arguments of an astropy card; replace what FITS cannot store."""
+def for_astropy(card: Card) -> list[tuple[Any, ...]]:
+    """Convert a card to the arguments of astropy cards, several for long HISTORY; replace what FITS cannot store."""
     value = plain_ascii(card.value) if isinstance(card.value, str) else card.value
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)
     if card.keyword in COMMENTARY:
-        return card.keyword, value
+        lines = broken(value, _LINE) if isinstance(value, str) else [value]
+        return [(card.keyword, line) for line in lines]
     keyword = plain_ascii(card.keyword)
     keyword = keyword if len(keyword) <= 8 and " " not in keyword else f"HIERARCH {keyword}"
-    return keyword, value, plain_ascii(card.comment)
+    return [(keyword, value, plain_ascii(card.comment))]
 
 
 def plain_ascii(text: str) -> str:
@@ -56,6 +58,23 @@ def plain_ascii(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text)
     kept = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return "".join(c if " " <= c <= "~" else "?" for c in kept)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """Break a long line before blanks, so that the pieces, joined, are the text; a longer word is cut.
+
+    >>> broken("median of 3 frames", 10)
+    ['median of', ' 3 frames']
+    """
+    pieces = []
+    while len(text) > width:
+        cut = text.rfind(" ", 1, width + 1)
+        while cut > 0 and text[cut - 1] == " ":  # a reader drops blanks at the end of a line
+            cut -= 1
+        cut = cut if cut > 0 and text[:cut].strip() else width
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
 
 
 def as_card(item: Any) -> Card:

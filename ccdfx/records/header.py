@@ -191,7 +191,7 @@ class Header(Mapping[str, Value]):
         """Convert to an `astropy.io.fits.Header`; what FITS cannot store is replaced, as in a file."""
         from astropy.io import fits
 
-        return fits.Header([fits.Card(*for_astropy(card)) for card in self._cards])
+        return fits.Header([fits.Card(*one) for card in self._cards for one in for_astropy(card)])
 
     @classmethod
     def _of(cls, cards: tuple[Card, ...]) -> Header:

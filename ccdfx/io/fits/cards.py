@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from ccdfx.errors import ArgumentError
-from ccdfx.records.card import COMMENTARY, Card, Value, plain_ascii
+from ccdfx.records.card import COMMENTARY, Card, Value, broken, plain_ascii
 
 CARD = 80
 _VALUE = re.compile(r"= *(?:'((?:[^']|'')*)' *|([^'/]*))(?:/(.*))?\Z", re.DOTALL).match
@@ -166,7 +166,7 @@ def format_card(card: Card) -> str:
 def _commentary(card: Card) -> str:
     text = "" if card.value is None else str(card.value)
     lines = [plain_ascii(line) for line in text.split("\n")]
-    pieces = [line[i : i + 72] for line in lines for i in range(0, max(len(line), 1), 72)]
+    pieces = [piece for line in lines for piece in broken(line, CARD - 8)]
     return "".join(f"{card.keyword:<8}{piece}".ljust(CARD) for piece in pieces)
 
 

@@ -148,7 +148,7 @@ class Coding:
 
 
 def coding_of(content: Content, hdu: Hdu) -> Coding:
-    """Return the coding that BITPIX, BZERO, BSCALE and BLANK describe.
+    """Return the coding that BITPIX, BZERO, BSCALE and BLANK (of tiles also ZBLANK) describe.
 
     Unsigned integers are recognised by their BZERO. Other scaled integers become float32, or float64 where
     float32 lacks the precision or the range.
@@ -228,14 +228,26 @@ def _factor(content: Content, hdu: Hdu, keyword: str, default: int) -> float:
 
 
 def _blank(content: Content, hdu: Hdu) -> int | None:
-    value: Any = hdu.header.get("BLANK")
+    """Return the stored value of a pixel without data: BLANK, else ZBLANK of compressed tiles."""
+    keyword = "ZBLANK" if hdu.kind == "tiles" and hdu.header.get("BLANK") is None else "BLANK"
+    value: Any = hdu.header.get(keyword)
+    if keyword == "ZBLANK":
+        _refuse_blank_column(content, hdu)
     if value is None:
         return None
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole:
         raise refusal(
-            content, hdu.index, "BLANK must be a whole number", value=value, remedy="correct the header"
+            content, hdu.index, f"{keyword} must be a whole number", value=value, remedy="correct the header"
         )
     limit = 1 << (hdu.bitpix - 1)
     low, high = (0, 255) if hdu.bitpix == 8 else (-limit, limit - 1)
     return int(value) if low <= value <= high else None  # a value outside the range matches no stored number
+
+
+def _refuse_blank_column(content: Content, hdu: Hdu) -> None:
+    """Refuse a column ZBLANK, which gives each tile of an integer image a value of its own."""
+    for card in hdu.header.cards:
+        if card.keyword.startswith("TTYPE") and str(card.value).strip().upper() == "ZBLANK":
+            rule = "a column ZBLANK, one value a tile, is not read for integers"
+            raise refusal(content, hdu.index, rule, value=card.keyword, remedy="set BLANK in its header")

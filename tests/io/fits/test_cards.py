@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ccdfx.io.fits.cards import format_card, header_bytes, parse_cards
-from ccdfx.records.card import Card
+from ccdfx.records.card import Card, for_astropy
 from ccdfx.records.header import Header
 
 MEANINGS = {
@@ -106,3 +108,19 @@ def test_cards_that_start_like_a_long_keyword_stay_apart() -> None:
     header = Header([Card("EXPOSURE_TIME", 1, ""), Card("LOW ER", 2, ""), Card("A.B", 3, "")])
     text = header_bytes(header.cards).decode()
     assert Header._of(parse_cards(text[: text.index("END".ljust(80))])) == header
+
+
+@pytest.mark.quick
+@given(st.lists(st.text("abc XYZ=,.'", max_size=40), max_size=12).map(" ".join))
+def test_history_breaks_at_blanks_and_reads_back_the_same(text: str) -> None:
+    text = text.strip()
+    lines = [card.value for card in parse_cards(format_card(Card("HISTORY", text, "")))]
+    assert "".join(lines) == text or "  " * 36 in text, "no text is lost, and no blank"
+    whole = set(text.split())
+    assert all(len(word) > 72 or set(line.split()) <= whole for word in whole for line in lines)
+    assert [str(card[1]) for card in for_astropy(Card("HISTORY", text, ""))] == lines or text == ""
+
+
+def test_a_word_longer_than_a_card_is_cut() -> None:
+    lines = [card.value for card in parse_cards(format_card(Card("HISTORY", "x" * 100, "")))]
+    assert lines == ["x" * 72, "x" * 28]

@@ -117,6 +117,31 @@ def test_blank_pixels_are_flagged_and_integers_stay(make, tmp_path: Path) -> Non
     assert read(make.image()).mask is None
 
 
+def tiles_of_integers(path: Path, **cards: object) -> Path:
+    """Write the pixels as compressed integers, with cards of the table."""
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(PIXELS)]).writeto(stream)
+    with fits.open(io.BytesIO(stream.getvalue()), disable_image_compression=True) as hdus:
+        hdus[1].header.update(cards)
+        hdus.writeto(path)
+    return path
+
+
+@pytest.mark.quick
+def test_zblank_of_compressed_integers_is_their_blank(tmp_path: Path) -> None:
+    plain = read(tiles_of_integers(tmp_path / "a.fits", ZBLANK=5))
+    assert plain.dtype == PIXELS.dtype and np.array_equal(plain.mask, (PIXELS == 5) * Flag.NO_DATA)
+    scaled = read(tiles_of_integers(tmp_path / "b.fits", ZBLANK=5, BSCALE=2.0, BZERO=10.0))
+    assert np.array_equal(scaled.array, np.where(PIXELS == 5, np.nan, PIXELS * 2.0 + 10), equal_nan=True)
+    assert np.array_equal(scaled.mask, (PIXELS == 5) * Flag.NO_DATA)
+    both = read(tiles_of_integers(tmp_path / "c.fits", ZBLANK=5, BLANK=7))
+    assert np.array_equal(both.mask, (PIXELS == 7) * Flag.NO_DATA), "the standard prefers BLANK"
+    with pytest.raises(FormatError, match="ZBLANK must be a whole number"):
+        read(tiles_of_integers(tmp_path / "d.fits", ZBLANK="none"))
+    with pytest.raises(FormatError, match="column ZBLANK"):
+        read(tiles_of_integers(tmp_path / "e.fits", TTYPE1="ZBLANK"))
+
+
 @pytest.mark.quick
 def test_scaled_integers_keep_their_digits(make) -> None:
     assert read(make.image(("BSCALE", 0.1))).dtype == np.float32
