@@ -17,7 +17,7 @@ from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST, as_pairs
 from ccdfx.records.range import SECTIONS, Range, RangeLike, window_errors_about
-from ccdfx.records.wcs import celestial_frame, moved, world_axes
+from ccdfx.records.wcs import celestial_frame, moved, states_physical, world_axes
 
 
 @renamed_options(range="section")
@@ -34,8 +34,8 @@ def select(image: ImageLike, *, section: RangeLike) -> Image:
     Returns
     -------
     Image
-        A copy of values, mask and variance of the window, with its `range`; the WCS is adjusted, so that the
-        sky position of every pixel stays.
+        A copy of values, mask and variance of the window, with its `range`; the WCS, LTV, CCDSEC, AMPSEC and
+        DETSEC are adjusted, so that the position of every pixel on sky and detector stays.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def trim(image: ImageLike, *, section: RangeLike) -> Image:
     """Trim a frame to its useful section, such as TRIMSEC; this is `select` under its usual name.
 
     The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which refer
-    to the raw frame, are removed from the header.
+    to the raw frame, are removed from the header. CCDSEC, AMPSEC and DETSEC become those of the section, if it
+    lies in DATASEC, and LTV follows.
 
     Examples
     --------
@@ -211,11 +212,14 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
         mask = filled(flags, int(Flag.NO_DATA))
     x_lower, y_lower = frame.range.x_lower + x0, frame.range.y_lower + y0
     window = Range.whole((height, width))
+    header = frame.header
     if min(x_lower, y_lower) >= 0:
         window = window.moved(x_lower, y_lower)
+    elif not states_physical(header):  # the window cannot say where it lies
+        header = header.set("LTV1", float(-frame.range.x_lower)).set("LTV2", float(-frame.range.y_lower))
     return adopt(
         filled(frame.array, blank),
-        moved(frame.header, -x0, -y0).remove(*SECTIONS),
+        moved(header, -x0, -y0).remove(*SECTIONS),
         mask,
         window,
         None if frame.variance is None else filled(frame.variance, 0.0),

@@ -63,6 +63,5 @@ def ccddata_fields(data: Any) -> dict[str, Any]:
         from astropy.nddata import VarianceUncertainty
 
         variance = data.uncertainty.represent_as(VarianceUncertainty).array
-    if window.x_lower or window.y_lower:
-        header = header.remove("LTV1", "LTV2")
+    header = sky.without_range(header, window)
     return {"array": data.data, "header": header, "mask": mask, "range": window, "variance": variance}

@@ -75,7 +75,7 @@ class Range:
         if spec is None:
             return frame
         if isinstance(spec, str):
-            spec = _from_text(spec, frame)
+            return _from_text(spec, frame)._inside(frame, spec)
         if not isinstance(spec, Range):
             try:
                 values: tuple[Any, ...] = tuple(spec)
@@ -88,7 +88,15 @@ class Range:
             spec = cls(*values)
         return spec._inside(frame)
 
-    def _inside(self, frame: Range) -> Range:
+    def _inside(self, frame: Range, text: str | None = None) -> Range:
+        """Return the window, which must lie in the frame; an error quotes the `text` that it was given as."""
+        if not frame.contains(self) and text is not None:
+            raise ArgumentError(
+                "range",
+                f"must lie inside the frame {frame.to_fits()}",
+                value=text,
+                remedy="choose a section within the frame",
+            )
         if not frame.contains(self):
             raise WindowError(
                 "range",
@@ -184,6 +192,11 @@ def _from_text(text: str, frame: Range | None) -> Range:
             "range", "is not a FITS section", value=text, remedy="write [x1:x2,y1:y2], 1-based and inclusive"
         )
     x, y = match.groups()
+    if min(int(number) for number in re.findall(r"-?\d+", text) or [1]) < 1:
+        raise ArgumentError(
+            "range", "must count pixels from 1, as a FITS section does", value=text,
+            remedy="write [x1:x2,y1:y2], 1-based and inclusive",
+        )  # fmt: skip
     return Range(
         *((frame.x_lower, frame.x_upper) if frame and x == "*" else _ends(x)),
         *((frame.y_lower, frame.y_upper) if frame and y == "*" else _ends(y)),
@@ -231,4 +244,16 @@ def window_of(range: RangeLike, shape: tuple[int, int]) -> Range:
     return window
 
 
-SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC")
+DETECTOR_SECTIONS = ("CCDSEC", "AMPSEC", "DETSEC")
+"""Where DATASEC lies on the CCD, on its amplifier and on the detector."""
+SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", *DETECTOR_SECTIONS)
+_NO_SECTION = frozenset({"", "UNKNOWN", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "[]", "[0:0,0:0]"})
+
+
+def is_section(value: Any) -> bool:
+    """Return whether the value of a section keyword gives a section, and is not written for none.
+
+    >>> is_section("[1:10,1:9]"), is_section("[0:0, 0:0]"), is_section("UNKNOWN"), is_section(None)
+    (True, False, False, False)
+    """
+    return value is not None and str(value).replace(" ", "").upper() not in _NO_SECTION

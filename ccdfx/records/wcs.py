@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
+from ccdfx.records.card import Card
 from ccdfx.records.header import Header, lenient_number
-from ccdfx.records.range import SECTIONS, Range
+from ccdfx.records.range import DETECTOR_SECTIONS, SECTIONS, Range, is_section
 
 ALTERNATES = ("", *string.ascii_uppercase)
 
@@ -15,8 +17,9 @@ ALTERNATES = ("", *string.ascii_uppercase)
 def moved(header: Header, dx: float, dy: float) -> Header:
     """Adjust the header after the content has moved by (dx, dy) pixels: add the shift to the reference pixel.
 
-    Every alternate WCS (CRPIX1A...) is adjusted; an absent CRPIX, which means 0, is added. The section
-    keywords are removed, because they refer to the raw frame.
+    Every alternate WCS (CRPIX1A...) is adjusted; an absent CRPIX, which means 0, is added. Stated physical
+    coordinates (LTV, LTM) are adjusted too. The section keywords are removed, because they refer to the raw
+    frame.
 
     >>> moved(Header({"CRPIX1": 10.0, "CRPIX2": 4.0}), -2, 0.5)["CRPIX1"]
     8.0
@@ -24,6 +27,10 @@ def moved(header: Header, dx: float, dy: float) -> Header:
     if not (dx or dy):
         return header
     header = header.remove(*SECTIONS)
+    for axis, step in (("1", dx), ("2", dy)) if states_physical(header) else ():
+        value = lenient_number(header, f"LTV{axis}") if f"LTV{axis}" in header else 0.0
+        if step and value is not None:
+            header = header.set(f"LTV{axis}", value + step)
     for alternate in ALTERNATES:
         for axis, step in (("1", dx), ("2", dy)):
             keyword = f"CRPIX{axis}{alternate}"
@@ -47,27 +54,108 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
     Returns
     -------
     Header
-        With the reference pixels of every WCS shifted, and without the section keywords of the raw frame; the
-        same header if the window is the whole frame.
+        With the reference pixels of every WCS and the physical coordinates (LTV) shifted, without BIASSEC,
+        TRIMSEC and DATASEC, and with CCDSEC, AMPSEC and DETSEC of the window, if it lies in DATASEC; else
+        these go too. The same header if the window is the whole frame.
 
     Examples
     --------
     >>> windowed(Header({"CRPIX1": 10.0, "TRIMSEC": "[1:8,1:8]"}), Range(0, 8, 0, 8), Range(2, 6, 0, 8)).cards
     (Card(keyword='CRPIX1', value=8.0, comment=''),)
+    >>> windowed(Header({"DETSEC": "[16:1,1:8]"}), Range(0, 8, 0, 8), Range(2, 6, 0, 8))["DETSEC"]
+    '[12:5,1:8]'
     """
+    if old == new:
+        return header
+    sections = _on_detector(header, old, new)
     header = moved(header, old.x_lower - new.x_lower, old.y_lower - new.y_lower)
-    return header if old == new else header.remove(*SECTIONS)
+    origin = [lenient_number(header, keyword) for keyword in LTV]
+    if origin == [-new.x_lower, -new.y_lower] and not states_physical(header.remove(*LTV)):
+        header = header.remove(*LTV)  # the window says it
+    kept = header.remove(*(keyword for keyword in SECTIONS if keyword not in sections))
+    for keyword, text in sections.items():
+        kept = kept.set(keyword, text)
+    return kept
 
 
-def with_range(header: Header, range: Range) -> Header:
-    """Record the origin of the window in LTV1 and LTV2, as IRAF does."""
-    if (range.x_lower, range.y_lower) == (0, 0):
-        return header.remove("LTV1", "LTV2")
+def _on_detector(header: Header, old: Range, new: Range) -> dict[str, str]:
+    """Return the detector sections of a window, from those of DATASEC; none where it is not inside DATASEC."""
+    cut = new.relative_to(old)
+    inside = [(cut.x_lower + 1, cut.x_upper), (cut.y_lower + 1, cut.y_upper)]
+    data = _ends_of(header.get("DATASEC")) if is_section(header.get("DATASEC")) else None
+    if data is None:
+        if is_section(header.get("DATASEC")):
+            return {}
+        data = [(1, old.shape[1]), (1, old.shape[0])]
+    found = {}
+    for keyword in DETECTOR_SECTIONS:
+        there = _ends_of(header.get(keyword))
+        axes = [] if there is None else list(map(_mapped, inside, data, there))
+        if axes and None not in axes:
+            found[keyword] = "[" + ",".join(f"{axis[0]}:{axis[1]}" for axis in axes if axis) + "]"
+    return found
+
+
+def _mapped(inside: tuple[int, int], data: tuple[int, int], there: tuple[int, int]) -> tuple[int, int] | None:
+    """Map pixels of one axis to the detector, where `data` is `there`: mirrored and binned as these are."""
+    low, high = sorted(data)
+    size, step = high - low + 1, 1 if there[1] >= there[0] else -1
+    bins, rest = divmod(abs(there[1] - there[0]) + 1, size)
+    if rest or not bins or not low <= inside[0] <= inside[1] <= high:
+        return None
+    if data[1] < data[0]:
+        there, step = (there[1], there[0]), -step
+    first, last = (inside[0] - low) * bins, (inside[1] - low + 1) * bins - 1
+    return there[0] + step * first, there[0] + step * last
+
+
+_ENDS = re.compile(r"\[(\d+):(\d+),(\d+):(\d+)\]\Z")
+
+
+def _ends_of(value: Any) -> list[tuple[int, int]] | None:
+    """Return the ends of a section on both axes, in the order in which they are written, or None."""
+    match = _ENDS.match(str(value).replace(" ", "")) if is_section(value) else None
+    if match is None:
+        return None
+    x1, x2, y1, y2 = map(int, match.groups())
+    return [(x1, x2), (y1, y2)]
+
+
+LTV = ("LTV1", "LTV2")
+LTM = ("LTM1_1", "LTM1_2", "LTM2_1", "LTM2_2")
+RANGE = "RANGESEC"
+"""The window of an image whose LTV and LTM state other physical coordinates."""
+
+
+def states_physical(header: Header) -> bool:
+    """Return whether LTV, or an LTM that is not 1, states the physical coordinates of the pixels."""
+    unit = (1.0, 0.0, 0.0, 1.0)
+    other = any(lenient_number(header, key) not in (None, one) for key, one in zip(LTM, unit, strict=True))
+    return other or any(keyword in header for keyword in LTV)
+
+
+def with_physical(header: Header, range: Range) -> Header:
+    """State the physical coordinates that the window of the pixels implies, before they are moved."""
+    if states_physical(header) or (range.x_lower, range.y_lower) == (0, 0):
+        return header
     return header.set("LTV1", float(-range.x_lower)).set("LTV2", float(-range.y_lower))
 
 
+def with_range(header: Header, range: Range) -> Header:
+    """Record the origin of the window in LTV1 and LTV2, as IRAF does; in RANGESEC where these say something else."""
+    header = with_physical(header.remove(RANGE), range)
+    if range_of(header, range.shape) == range:
+        return header
+    return header.set(RANGE, range.to_fits(), "window in the parent frame")
+
+
 def range_of(header: Header, shape: tuple[int, int]) -> Range:
-    """Return the window of an array of `shape` from LTV1 and LTV2; at the origin if they are unusable."""
+    """Return the window of an array of `shape` from RANGESEC, LTV1 and LTV2; at the origin if they are unusable."""
+    ends = _ends_of(header.get(RANGE))
+    if ends is not None:
+        window = Range.from_fits(str(header[RANGE]))
+        if window.shape == shape:
+            return window
     offsets = []
     for axis in "12":
         scale, offset = lenient_number(header, f"LTM{axis}_{axis}"), lenient_number(header, f"LTV{axis}")
@@ -75,6 +163,29 @@ def range_of(header: Header, shape: tuple[int, int]) -> Range:
             return Range.whole(shape)
         offsets.append(int(-offset))
     return Range.whole(shape).moved(*offsets)
+
+
+def without_range(header: Header, range: Range) -> Header:
+    """Remove the cards that record the window `range` of an image, and nothing else."""
+    if RANGE in header:
+        return header.remove(RANGE)
+    return header.remove(*LTV) if range.x_lower or range.y_lower else header
+
+
+_SKY_CARD = re.compile(
+    r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CNAME)[12][A-Z]?\Z|(CD|PC)[12]_[12][A-Z]?\Z|(PV|PS)[12]_\d+[A-Z]?\Z"
+    r"|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)\Z|(WCSAXES|WCSNAME|LONPOLE|LATPOLE|RADESYS|EQUINOX)[A-Z]?\Z"
+    r"|(RADECSYS|EPOCH|PIXSCALE|PIXSCAL[12]|LTV[12]|LTM[12]_[12]|RANGESEC)\Z"
+)
+
+
+def sky_cards(header: Header) -> tuple[Card, ...]:
+    """Return the cards that say where the pixels are: WCS, pixel scale and physical coordinates.
+
+    >>> [card.keyword for card in sky_cards(Header({"CRPIX1": 1.0, "OBJECT": "M 13", "LTV1": -4.0}))]
+    ['CRPIX1', 'LTV1']
+    """
+    return tuple(card for card in header.cards if _SKY_CARD.match(card.keyword))
 
 
 def astropy_wcs(header: Header) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.range import SECTIONS
-from ccdfx.records.wcs import ALTERNATES
+from ccdfx.records.wcs import ALTERNATES, LTM, LTV, states_physical
 
 _SIP = (("A", "B"), ("AP", "BP"))
 
@@ -18,7 +18,7 @@ def transformed(header: Header, matrix: Sequence[Sequence[float]], offset: tuple
     """Adjust the header after the pixel at p has moved to ``matrix @ p + offset``, both 0-based.
 
     Reference pixels are moved in every alternate WCS; CD, or PC (also from CROTA), is multiplied by the
-    inverse from the right; the SIP polynomials are composed with it. Pixel scales are adjusted, section
+    inverse from the right; the SIP polynomials are composed with it. Stated physical coordinates (LTM, LTV) follow. Pixel scales are adjusted, section
     keywords removed.
 
     >>> turned = transformed(Header({"CRPIX1": 1.0, "CRPIX2": 3.0, "PIXSCALE": 0.4}), [[0, -2], [2, 0]], (9, 0))
@@ -32,6 +32,8 @@ def transformed(header: Header, matrix: Sequence[Sequence[float]], offset: tuple
         header = _one(header, alternate, forward, back, np.array(offset, dtype=np.float64))
     for first, second in _SIP:
         header = _polynomials(header, first, second, forward, back)
+    if states_physical(header):
+        header = _physical(header, forward, np.array(offset, dtype=np.float64))
     return _pixel_scales(header, back)
 
 
@@ -61,6 +63,20 @@ def _one(header: Header, alternate: str, forward: np.ndarray, back: np.ndarray, 
     for i in (0, 1):
         for j in (0, 1):
             header = header.set(linear[form][i][j], float(after[i, j]) + 0.0)
+    return header
+
+
+def _physical(header: Header, forward: np.ndarray, offset: np.ndarray) -> Header:
+    """Compose the transform with that from physical coordinates to pixels, ``LTM @ p + LTV`` from 1."""
+    identity = (1.0, 0.0, 0.0, 1.0)
+    scales = [_number(header, key, one) for key, one in zip(LTM, identity, strict=True)]
+    origin = np.array([_number(header, key, 0.0) for key in LTV])
+    linear = forward @ np.array(scales).reshape(2, 2)
+    for key, value in zip(LTV, forward @ (origin - 1) + offset + 1, strict=True):
+        header = header.set(key, float(value))
+    for key, value, one in zip(LTM, linear.ravel(), identity, strict=True):
+        if key in header or value != one:
+            header = header.set(key, float(value) + 0.0)
     return header
 
 

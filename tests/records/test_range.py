@@ -52,6 +52,20 @@ def test_refused(spec: object) -> None:
         Range.of(spec, FRAME)
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("[0:10,1:60]", "must count pixels from 1"),
+        ("[1:10,-3:4]", "must count pixels from 1"),
+        ("[1:70, 1:2]", r"must lie inside the frame \[1:60,1:40\]"),
+    ],
+)
+def test_a_section_is_quoted_as_it_was_typed(text: str, rule: str) -> None:
+    with pytest.raises(ArgumentError, match=rule) as caught:
+        Range.of(text, FRAME)
+    assert text in str(caught.value) and "(-" not in str(caught.value)
+
+
 @pytest.mark.parametrize("spec", [5, (0.5, 5, 0, 4), (True, 5, 0, 4), ("a", "b", "c", "d")])
 def test_wrong_types_are_type_errors(spec: object) -> None:
     with pytest.raises(ArgumentTypeError):

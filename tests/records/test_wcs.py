@@ -7,7 +7,7 @@ import pytest
 
 from ccdfx import Header, Image, Range, select, shift
 from ccdfx.records.keywords import pixel_scale
-from ccdfx.records.wcs import moved, range_of, windowed, with_range
+from ccdfx.records.wcs import moved, range_of, windowed, with_range, without_range
 
 SKY = {
     "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 6.0, "CRPIX2": 4.5,
@@ -56,7 +56,29 @@ def test_the_window_survives_in_ltv() -> None:
     window = Range(3, 7, 0, 9)
     header = with_range(Header(), window)
     assert (header["LTV1"], header["LTV2"]) == (-3.0, 0.0) and range_of(header, (9, 4)) == window
-    assert dict(with_range(header, Range(0, 4, 0, 9))) == {}
+    assert dict(with_range(Header(), Range(0, 4, 0, 9))) == {}
+
+
+def test_a_window_beside_stated_physical_coordinates_has_a_card_of_its_own() -> None:
+    binned = Header({"LTM1_1": 0.5, "LTM2_2": 0.5, "LTV1": -9.75, "LTV2": 0.25})
+    window = Range(10, 14, 0, 9)
+    header = with_range(binned, window)
+    assert (
+        header["LTV1"] == -9.75 and header["RANGESEC"] == "[11:14,1:9]" and range_of(header, (9, 4)) == window
+    )
+    assert without_range(header, window) == binned
+    assert range_of(header, (9, 3)) == Range(0, 3, 0, 9), "of another shape, it is that of another image"
+
+
+def test_sections_of_a_window_on_the_detector() -> None:
+    raw = Header(
+        {"DATASEC": "[5:12,1:8]", "CCDSEC": "[ 1:16, 9:16]", "DETSEC": "[32:17,1:8]", "AMPSEC": "UNKNOWN"}
+    )
+    whole = Range(0, 14, 0, 8)
+    part = windowed(raw, whole, Range(5, 12, 2, 8))
+    assert dict(part) == {"CCDSEC": "[3:16,11:16]", "DETSEC": "[30:17,3:8]"}
+    assert dict(windowed(raw, whole, Range(3, 12, 2, 8))) == {}, "the window holds overscan"
+    assert dict(windowed(raw.set("DATASEC", "all"), whole, Range(5, 12, 2, 8))) == {}
 
 
 @pytest.mark.parametrize(

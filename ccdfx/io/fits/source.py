@@ -18,7 +18,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.range import Range, RangeLike
-from ccdfx.records.wcs import range_of, windowed
+from ccdfx.records.wcs import range_of, windowed, without_range
 
 _OF_ONE_HDU = frozenset({"EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "LONGSTRN"})
 
@@ -47,8 +47,7 @@ class FitsSource:
         )
         header = clean(full_header(hdus, group.image))
         self._range = range_of(header, self.shape)
-        moved = self._range.x_lower or self._range.y_lower
-        self._header = header.remove("LTV1", "LTV2") if moved else header
+        self._header = without_range(header, self._range)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -25,11 +25,10 @@ from ccdfx.records.compatibility import require_inside, require_part
 from ccdfx.records.flags import Flag, flag_counts
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.records.wcs import range_of, with_range
+from ccdfx.records.wcs import sky_cards, with_range
 
 _BITPIX = {"u1": 8, "i1": 8, "u2": 16, "i2": 16, "u4": 32, "i4": 32, "u8": 64, "i8": 64, "f4": -32, "f8": -64}
 _CHUNK = 4 << 20
-_LTM = ("LTM1_1", "LTM2_2")
 
 
 def write_fits(images: Sequence[Image], path: Path) -> None:
@@ -58,11 +57,7 @@ def write_fits(images: Sequence[Image], path: Path) -> None:
 
 def image_cards(image: Image) -> tuple[Card, ...]:
     """Return the cards of an image without those of the file layout; LTV1 and LTV2 give its window."""
-    header = image.header
-    if range_of(header, image.shape) != image.range:
-        header = with_range(header, image.range)
-        if range_of(header, image.shape) != image.range:  # with a scale in LTM, a reader ignores LTV
-            header = header.remove(*_LTM)
+    header = with_range(image.header, image.range)
     return tuple(card for card in header.cards if not STRUCTURAL.match(card.keyword))
 
 
@@ -76,20 +71,25 @@ def _planes(images: Sequence[Image]) -> Iterator[tuple[np.ndarray, list[Card]]]:
     for i, image in enumerate(images):
         yield image.array, [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
         if image.mask is not None:
-            yield image.mask, _mask_cards(image.mask)
+            yield image.mask, [*_mask_cards(image.mask), *_place_cards(image)]
         if image.variance is not None:
             cards = [
                 Card("EXTNAME", UNCERTAINTY, "variance of the image before"),
                 Card("UTYPE", "VarianceUncertainty", "in the unit of the image squared"),
             ]
-            yield image.variance, [*_layout(image.variance), *cards]
+            yield image.variance, [*_layout(image.variance), *cards, *_place_cards(image)]
 
 
-def mask_hdu(mask: np.ndarray) -> bytes:
-    """Encode a MASK extension as bytes."""
+def mask_hdu(mask: np.ndarray, place: Iterable[Card] = ()) -> bytes:
+    """Encode a MASK extension as bytes; `place` are the cards of its image that say where its pixels are."""
     stream = io.BytesIO()
-    _write_hdu(stream, mask, _mask_cards(mask))
+    _write_hdu(stream, mask, [*_mask_cards(mask), *place])
     return stream.getvalue()
+
+
+def _place_cards(image: Image) -> tuple[Card, ...]:
+    """Return the cards that let viewers lay flags and variance over their image."""
+    return sky_cards(with_range(image.header, image.range))
 
 
 def _mask_cards(mask: np.ndarray) -> list[Card]:
@@ -222,7 +222,7 @@ def update_fits(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
             _require_room_for_flags(path, group, grouped(content, hdus))
             mask = np.zeros(source.shape, np.uint8)
             mask[window] = flags
-            inserted = mask_hdu(mask)
+            inserted = mask_hdu(mask, sky_cards(group.image.header))
         with open(target, "r+b") as file:
             _copy(content, file, group.image.end, inserted)
             for patch in patches:

@@ -34,7 +34,7 @@ from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, PARTIAL, less_bias
 from ccdfx.records.planes import as_array, working_dtype
 from ccdfx.records.range import SECTIONS, Range
-from ccdfx.records.wcs import moved
+from ccdfx.records.wcs import moved, with_physical
 
 ALL_FLAGS = 255
 PASSING = Flag.SATURATED
@@ -270,6 +270,7 @@ def _placed(
 ) -> tuple[tuple[StackFrame, ...], tuple[int, int], Header, Range]:
     """Place the frames; return them with the shape, header and window of the result."""
     found, shape = place(frames, placement)
+    header = with_physical(header, frames[0].range)
     header = moved(header, found[0].x, found[0].y).remove(*SECTIONS)
     return found, shape, header, Range.whole(shape)
 

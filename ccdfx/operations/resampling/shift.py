@@ -16,7 +16,7 @@ from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.wcs import moved
+from ccdfx.records.wcs import moved, with_physical
 
 NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
@@ -47,9 +47,9 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
         same rule, and are 0 where nothing is known. The variance is resampled with the squared weights; it is
         infinite where a good pixel of unknown (infinite) variance has a weight of `NOTABLE` or more. The
         noise of neighbouring pixels is correlated afterwards: CORRFACT in the header is the variance of a sum
-        over many pixels over the sum of their variances, 1 / sum(weights**2). The reference pixel of the WCS is moved
-        too, so that sky positions stay; BIASSEC, TRIMSEC and DATASEC, which refer to the raw frame, are
-        removed from the header.
+        over many pixels over the sum of their variances, 1 / sum(weights**2). The reference pixel of the WCS and LTV are moved
+        too, so that positions stay; section keywords, which refer to the raw frame, are removed from the
+        header.
 
     Raises
     ------
@@ -75,7 +75,9 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     image = as_image(image)
     step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
     check_kernel(kernel, SHIFT_KERNELS)
-    header = moved(image.header, step_x, step_y)
+    header = image.header
+    if step_x or step_y:
+        header = moved(with_physical(header, image.range), step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
     result = resampled(image, step_x, step_y, kernel)

@@ -16,6 +16,7 @@ from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.planes import as_shape, working_dtype
 from ccdfx.records.range import Range
+from ccdfx.records.wcs import with_physical
 from ccdfx.records.wcs_affine import transformed
 
 _MARGIN = 6
@@ -59,7 +60,7 @@ def warp(
         resampled with the squared weights, and multiplied by the square of the area; it is infinite where a
         good pixel of unknown (infinite) variance has a weight of 0.05 or more. Neighbouring pixels are
         correlated afterwards; CORRFACT in the header is as that of `shift`, with the mean of sum(weights**2)
-        over the pixels times the area, at least 1. The WCS (CRPIX, CD, SIP, alternates) is transformed, so that sky positions
+        over the pixels times the area, at least 1. The WCS (CRPIX, CD, SIP, alternates; LTM, LTV) is transformed, so that positions
         stay, and so are PIXSCAL1, PIXSCAL2 and PIXSCALE; sections of the raw frame are removed from the
         header.
 
@@ -115,7 +116,7 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
     own = own_flags(image.mask, image.good)
     flags = _spread(own, np.uint8(Flag.NO_DATA), transform, shape, tables[2])
     mask = None if image.mask is None and not flags.any() else flags
-    header = transformed(image.header, transform.matrix, transform.offset)
+    header = transformed(with_physical(image.header, image.range), transform.matrix, transform.offset)
     header = with_correlation(header, max(1.0, 1.0 / (area * _mean_square(transform, shape, tables[1]))))
     window = image.range if shape == image.shape else Range.whole(shape)
     return adopt(array, header, mask, window, variance)

@@ -14,18 +14,15 @@ def flip(image: Image, *, axis: str = "x") -> Image:
         array=image.array[turn],
         mask=None if image.mask is None else image.mask[turn],
         variance=None if image.variance is None else image.variance[turn],
-        # The WCS is no longer valid, and a wrong one is worse than none.
+        # WCS, physical coordinates and sections are no longer valid, and wrong ones are worse than none.
         header=image.header.remove(*(key for key in image.header if _is_wcs(key))),
     )
 
 
 def _is_wcs(keyword: str) -> bool:
-    return keyword[:-1] in ("CRPIX", "CRVAL", "CDELT", "CTYPE", "CROTA") or keyword[:3] in (
-        "CD1",
-        "CD2",
-        "PC1",
-        "PC2",
-    )
+    words = ("CRPIX", "CRVAL", "CDELT", "CTYPE", "CROTA", "LTV")
+    sections = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC", "AMPSEC", "DETSEC")
+    return keyword[:-1] in words or keyword[:3] in ("CD1", "CD2", "PC1", "PC2", "LTM") or keyword in sections
 
 
 FLIP = Step("flip", flip)

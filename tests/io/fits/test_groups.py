@@ -10,10 +10,12 @@ import pytest
 from astropy.io import fits
 from hdu_files import PIXELS, named, written
 
+from ccdfx import select
 from ccdfx.errors import CcdfxWarning
-from ccdfx.io import read, write
+from ccdfx.io import read, update, write
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
+from ccdfx.testing.equality import assert_same_image
 
 
 @pytest.mark.quick
@@ -88,3 +90,27 @@ def test_a_mask_in_a_list_of_images_stays_an_image(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), named(PIXELS.astype(np.uint8), "MASK"))
     both = [read(path, hdu=0), read(path, hdu="MASK")]
     assert len(read(write(both, tmp_path / "b.fits"), hdu="all")) == 2
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", ["a.fits", "a.fits.fz"])
+def test_flags_and_variance_lie_on_the_sky_where_their_image_lies(tmp_path: Path, name: str) -> None:
+    sky = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 6.0, "CRPIX2": 4.5,
+           "CD1_1": -1e-4, "CD2_2": 1e-4, "CRPIX1P": 1.0, "LTM1_1": 0.5, "LTV1": 0.25, "OBJECT": "M 13"}  # fmt: skip
+    image = Image(PIXELS, sky, PIXELS % 2, variance=PIXELS * 2.0)
+    image = select(image, section=(1, 4, 0, 3))
+    path = write(image, tmp_path / name)
+    for plane in ("MASK", "UNCERT"):
+        there = read(path, hdu=plane)
+        assert there.wcs.wcs == image.wcs.wcs and there.range == image.range
+        assert [there.header[key] for key in ("LTV1", "CRPIX1P")] == [
+            -0.75,
+            0.0,
+        ] and "OBJECT" not in there.header
+    assert_same_image(read(path), image)
+
+
+def test_flags_put_into_a_file_get_the_place_of_their_image(tmp_path: Path) -> None:
+    path = write(Image(PIXELS, {"CRPIX1": 2.5, "CTYPE1": "LINEAR"}), tmp_path / "a.fits")
+    update(path, Image([[7]], mask=[[1]], range=(1, 2, 1, 2)))
+    assert read(path, hdu="MASK").header["CRPIX1"] == 2.5
