@@ -20,7 +20,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError
 from ccdfx.records.card import as_keyword
 from ccdfx.records.header import Header
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, is_section
 
 Size = str | int
 SIDES = ("left", "right", "bottom", "top")
@@ -44,9 +44,9 @@ class Named:
     keyword: str
 
     def find(self, header: Header, shape: tuple[int, int]) -> Range | None:
-        """Return the window, or None where the header has no such keyword."""
+        """Return the window, or None where the header has no such keyword, or ``[0:0,0:0]`` or UNKNOWN for none."""
         value = header.get(self.keyword)
-        if value is None or not str(value).strip():
+        if not is_section(value):
             return None
         return _inside(str(value), shape, f"header keyword {self.keyword}")
 

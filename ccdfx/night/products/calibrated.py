@@ -23,6 +23,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master, pixel_sha256
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 _UNITS = frozenset({"adu", "count", "counts", "dn", "electron", "electrons", "e-"})
 
@@ -95,7 +96,6 @@ def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pi
     from ccdfx.operations.calibration.overscan_fit import OverscanFit
     from ccdfx.operations.pixels.flag import mask_from, mask_saturated
     from ccdfx.operations.window import trim
-    from ccdfx.records.range import Range
 
     steps = []
     if frame.saturation is not None:
@@ -103,14 +103,38 @@ def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pi
     if frame.bad:
         steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
     if frame.overscan is not None:
+        lines = lines_kept(frame, shape)
+        if lines is not None:
+            steps.append(step(trim, section=lines))
         choice = recipe.overscan
-        options: dict[str, Any] = {"overscan": frame.overscan, "statistic": choice.statistic}
+        overscan = frame.overscan if lines is None else frame.overscan.intersection(lines)
+        options: dict[str, Any] = {"overscan": overscan, "statistic": choice.statistic}
         if choice.fit is not None:
             options["fit"] = OverscanFit(**choice.fit)
         steps.append(step(subtract_overscan, **options))
     if frame.data is not None and frame.data != Range.whole(shape):
         steps.append(step(trim, section=frame.data))
     return pipeline(*steps)
+
+
+def lines_kept(frame: Frame, shape: tuple[int, int]) -> Range | None:
+    """Return the lines of the data section, where the overscan covers these but not the whole frame; else None.
+
+    The others, which have no level of their own, are trimmed before the overscan is subtracted.
+    """
+    overscan, data = frame.overscan, frame.data
+    if overscan is None or data is None:
+        return None
+    (ny, nx), rows = shape, data.x_upper <= overscan.x_lower or overscan.x_upper <= data.x_lower
+    if rows:
+        complete = overscan.shape[0] == ny
+        lines = Range(0, nx, data.y_lower, data.y_upper)
+        covered = overscan.y_lower <= data.y_lower and data.y_upper <= overscan.y_upper
+    else:
+        complete = overscan.shape[1] == nx
+        lines = Range(data.x_lower, data.x_upper, 0, ny)
+        covered = overscan.x_lower <= data.x_lower and data.x_upper <= overscan.x_upper
+    return lines if covered and not complete else None
 
 
 def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:

@@ -11,6 +11,7 @@ import pytest
 from ccdfx.errors import CcdfxError
 from ccdfx.io import read
 from ccdfx.night.run import reduce_night
+from ccdfx.night.scan import scan
 from ccdfx.pipelines.pipeline import pipeline, step
 from ccdfx.records.flags import Flag
 
@@ -62,6 +63,37 @@ def test_electrons_without_a_gain_are_not_pretended(camera, out):
     facts = reduce_night(camera.folder, out, recipe={"science": {"electrons": True}}).facts
     assert facts["calibrated"][0]["unit"] == "adu"
     assert "the gain is not known, so these frames are in ADU, not in electrons: s.fits" in facts["warnings"]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"TRIMSEC": "[1:120,5:90]", "BIASSEC": "[121:128,4:95]"},
+        {"TRIMSEC": "UNKNOWN", "DATASEC": "[3:119,5:90]", "BIASSEC": "[121:128,5:90]"},
+    ],
+)
+def test_overscan_needs_the_rows_of_the_data_alone(camera, out, sections):
+    camera.biases(**sections)
+    camera.science("s.fits", **sections)
+    facts = reduce_night(camera.folder, out).facts
+    assert not any(frame["problem"] for frame in facts["frames"])
+    image = read(out / "calibrated/s.fits")
+    truth = (
+        (camera.scene(0, 0) + 400.0) * camera.flat + 30.0
+    ) / 2.0  # the sky, and 30 electrons of dark current
+    left = image.array - truth[image.range.slices]
+    assert image.shape[0] == 86 and np.median(left) == pytest.approx(0.0, abs=1.0)
+    history = "\n".join(image.header.history)
+    assert history.index("trim section=[1:128,5:90]") < history.index("subtract_overscan")
+
+
+@pytest.mark.parametrize("none", ["[0:0,0:0]", "UNKNOWN", "N/A", "", " [0:0, 0:0] "])
+def test_a_section_keyword_may_say_that_there_is_none(camera, out, none):
+    camera.science("s.fits", BIASSEC=none, TRIMSEC=none)
+    camera.biases(BIASSEC=none, TRIMSEC=none)
+    frames = {frame.file: frame for frame in scan(camera.folder)}
+    assert frames["s.fits"].overscan is None and frames["s.fits"].problem is None
+    assert frames["s.fits"].data.to_fits() == "[1:128,1:96]"
 
 
 def test_steps_of_a_recipe_are_applied(camera, out, tmp_path):
