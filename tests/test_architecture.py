@@ -59,12 +59,13 @@ SUBROOMS = {
     },
     "operations": {
         "window": set(),
+        "headers": set(),
         "pixels": set(),
         "resampling": set(),
         "rejection": set(),
         "calibration": {"pixels"},
         "registration": {"resampling"},
-        "combining": {"rejection", "resampling", "registration"},
+        "combining": {"headers", "rejection", "resampling", "registration"},
     },
 }
 """Of each room inside a room what it may import of the others."""

@@ -135,7 +135,7 @@ def states_physical(header: Header) -> bool:
 
 
 def with_physical(header: Header, range: Range) -> Header:
-    """State the physical coordinates that the window of the pixels implies, before they are moved."""
+    """Record the physical coordinates that the window of the pixels implies, before they are moved."""
     if states_physical(header) or (range.x_lower, range.y_lower) == (0, 0):
         return header
     return header.set("LTV1", float(-range.x_lower)).set("LTV2", float(-range.y_lower))

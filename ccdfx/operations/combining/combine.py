@@ -169,9 +169,13 @@ def combine(
         NO_DATA, and the flags of all frames, where no value is kept (value 0), and elsewhere those that pass;
         None if nothing is flagged.
         Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
-        and the others. The header is that of the first frame, with NCOMBINE the number of frames combined,
-        the exposure time (the sum for `total`, else the mean), and CORRFACT (see `shift`), the mean of those
-        of the frames, which are taken to be as noisy as their weights say.
+        and the others. The header is that of the first frame, without the
+        cards in which the frames differ, with NCOMBINE the number of frames combined, and CORRFACT (see `shift`), the
+        mean of those of the frames, which are taken to be as noisy as their weights say. EXPTIME is the
+        exposure of the level: ``sum(w t / s) / sum(w)``, ``sum(t / s)`` for `total`, that of the first with
+        ``scale="stars"``. GAIN and RDNOISE are effective ones: N g and sqrt(N) R for the mean of N equal frames.
+        DATE-OBS, DATE-END, DATE-AVG, MJD-AVG and AIRMASS are those of all frames. Each of these is absent where
+        a frame does not say what it needs ([Combining](../combining.md)).
 
     Raises
     ------

@@ -11,7 +11,8 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
 from ccdfx.operations.combining.frames import StackFrame
-from ccdfx.operations.combining.levels import EXPOSURES, Level, exposure, level, measured
+from ccdfx.operations.combining.levels import Level, exposure, level, measured
+from ccdfx.operations.headers import EXPOSURES
 from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.records.checks import pair
 from ccdfx.records.header import Header, lenient_number

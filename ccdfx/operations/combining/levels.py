@@ -11,13 +11,13 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, errors_of
 from ccdfx.operations.combining.frames import StackFrame
+from ccdfx.operations.headers import EXPOSURES
 from ccdfx.records.checks import boolean, real
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import ANYWHERE, Range, RangeLike
 
 SAMPLED = ("mean", "median", "mode")
-EXPOSURES = ("EXPTIME", "EXPOSURE")
 
 Limits = tuple[float, float] | None
 Statistic = Callable[[Image, np.ndarray], float]

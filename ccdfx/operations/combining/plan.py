@@ -24,8 +24,8 @@ from ccdfx.operations.combining.factors import (
 )
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.combining.layout import place
-from ccdfx.operations.combining.levels import EXPOSURES
 from ccdfx.operations.combining.placement import Placement, as_placement
+from ccdfx.operations.headers import EXPOSURES, Mixture, combined_header
 from ccdfx.operations.rejection.profile import PROFILE_CLIP
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts
 from ccdfx.records.checks import whole
@@ -147,7 +147,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = _variances(facts, average)
-    header = _header(found, average)
+    header = _header(found, Mixture(average.name, scales, weights, by_stars, placement is None))
     header = _bias_kept(header, found, _part_kept(choices, variances, average, scales, weights))
     times = _exposures(found) if exposures else ()
     # The number of values kept gives the exposure only if the times are equal and every frame has weight.
@@ -310,16 +310,8 @@ def _exposures(frames: tuple[StackFrame, ...]) -> tuple[float, ...]:
     return ()
 
 
-def _header(frames: tuple[StackFrame, ...], average: Average) -> Header:
-    """Return the first frame's header with the number of frames and the exposure time of the result."""
-    header = frames[0].header
+def _header(frames: tuple[StackFrame, ...], mixture: Mixture) -> Header:
+    """Return the header of the result, with the number of frames."""
+    header = combined_header([frame.header for frame in frames], mixture)
     combined = sum(combined_number(frame.header) for frame in frames)
-    header = header.remove(PARTIAL).set("NCOMBINE", combined, "number of frames combined")
-    for keyword in EXPOSURES:
-        times = [lenient_number(frame.header, keyword) for frame in frames]
-        if any(time is None for time in times):
-            continue
-        seconds = math.fsum(times) if average.name == "total" else math.fsum(times) / len(times)  # type: ignore[arg-type]
-        if seconds != times[0]:
-            header = header.set(keyword, seconds)
-    return header
+    return header.remove(PARTIAL).set("NCOMBINE", combined, "number of frames combined")

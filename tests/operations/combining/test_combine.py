@@ -132,10 +132,10 @@ def test_header_is_that_of_the_first_frame():
     assert ccdfx.combine(images, average=ccdfx.total()).header["EXPTIME"] == 90.0
     same = [image.replace(header={"EXPTIME": 10}) for image in images]
     assert ccdfx.combine(same, average=ccdfx.median()).header["EXPTIME"] == 10
-    assert ccdfx.combine([*same[:2], noisy(1)[0]]).header["EXPTIME"] == 10
+    assert "EXPTIME" not in ccdfx.combine([*same[:2], noisy(1)[0]]).header, "one frame does not say it"
     assert "EXPTIME" not in ccdfx.combine(noisy(2)).header
     assert ccdfx.combine([ccdfx.combine(images), images[0]]).header["NCOMBINE"] == 4
-    assert ccdfx.combine([i.replace(header={"EXPTIME": "long"}) for i in images]).header["EXPTIME"] == "long"
+    assert "EXPTIME" not in ccdfx.combine([i.replace(header={"EXPTIME": "long"}) for i in images]).header
 
 
 GOOD = [np.ones((2, 3)), np.ones((2, 3))]
