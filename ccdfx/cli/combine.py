@@ -161,11 +161,18 @@ def command(
     how["reject"] = "; ".join(dict.fromkeys(str(rule or "none") for rule in rules))
     lines = history(paths, how, options)
     images = [result.image if maps else result for result in made]
-    ccdfx.write([image.replace(header=image.header.add_history(*lines)) for image in images], output,
-                overwrite=overwrite)  # fmt: skip
+    ccdfx.write([described(image, paths, lines) for image in images], output, overwrite=overwrite)
     if maps:
         ccdfx.write(map_images(made), maps, overwrite=overwrite)
     say(f"{counted(len(paths), 'frame')} combined into {output}")
+
+
+def described(image: Any, paths: Sequence[Path], lines: Sequence[str]) -> Any:
+    """Return the result with its kind, its inputs and their SHA-256, and HISTORY in its header."""
+    from ccdfx.io.provenance import with_provenance
+
+    header = with_provenance(image.header, "combined frame", [(path.name, path) for path in paths])
+    return image.replace(header=header.add_history(*lines))
 
 
 def chosen_engine(options: dict[str, Any]) -> Any:

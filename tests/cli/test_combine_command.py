@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Pa
     result = run("combine", *frames, "-o", tmp_path / "b.fits", "--threads", "1", "--memory", "1")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "a.fits").read_bytes() == (tmp_path / "b.fits").read_bytes()
+
+
+def test_the_result_says_what_it_is_and_of_what(run, frames: list[Path], tmp_path: Path) -> None:
+    run("combine", *frames, "-o", tmp_path / "a.fits")
+    header = ccdfx.read(tmp_path / "a.fits").header
+    assert header["PRODUCT"] == "combined frame" and header["CREATOR"] == f"ccdfx {ccdfx.__version__}"
+    for number, path in enumerate(frames, 1):
+        assert header[f"IMCMB{number:03d}"] == path.name
+        assert header[f"IMSHA{number:03d}"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_an_engine_by_name(run, frames: list[Path], tmp_path: Path) -> None:

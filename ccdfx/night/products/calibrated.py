@@ -234,6 +234,8 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
 
 def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
     """Calibrate one science frame, write it and return its metadata; None if it failed (see the log)."""
+    from ccdfx.io.provenance import with_provenance
+
     use, log = plan.use, context.log
     try:
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
@@ -243,6 +245,7 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
         stars = measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
+        header = with_provenance(header, "calibrated frame", [(use.frame.file, use.frame.path)])
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         log.fail_frame(use.frame, error)

@@ -105,7 +105,8 @@ def combine_object(
     measured = {**sky_facts(image), **star_facts(stars)}
     excesses = [made[name]["excess"] for name in names]
     log.warn_about(plan.file, _noise_warnings(measured["excess"], excesses))
-    header = stacking.combined_header(image.header, names, values, history)
+    inputs = [(name, context.output / name) for name in names]
+    header = stacking.product_header(image.header, "combined frame", inputs, values, history)
     image = image.replace(header=facts_header(header, measured))
     context.save(image, plan.file)
     return {

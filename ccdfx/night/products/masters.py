@@ -19,11 +19,13 @@ from ccdfx.night.products.spool import spooled
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings import FlatChoice
 from ccdfx.night.summary import flags_of, plain
+from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
 _MOST_LEVELS = 20  # repetitions; two or three are usual
+_NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
 
@@ -187,12 +189,14 @@ def _normalised(flat: Image, response: float) -> Image:
 
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, response: float) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
-    if plan.kind == "dark":
-        values["EXPTIME"] = plan.exptime
     if plan.kind == "flat":
         image = _normalised(image, response)
-        values |= {"FILTER": plan.filter, "BUNIT": None}
-    return image.replace(header=stacking.combined_header(image.header, names, values, history))
+        # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
+        values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
+    inputs = [(use.frame.file, use.frame.path) for use in plan.inputs if use.frame.file in set(names)]
+    header = stacking.without_kind(image.header, plan.kind)
+    product = f"master {plan.kind}"
+    return image.replace(header=stacking.product_header(header, product, inputs, values, history))
 
 
 def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,6 @@ from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
 from ccdfx.records.header import Header
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
-_MOST_NAMES = 999  # IMCMB001 ... IMCMB999
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,49 @@ def stacked(
     return Stacked(made, history, name, tuple(dict.fromkeys(found)))
 
 
-def combined_header(header: Header, names: Sequence[str], values: Mapping[str, Any], history: str) -> Header:
-    """Make the header of a product: that of its first input, with its type, its inputs and its HISTORY."""
-    header = header.remove(*(key for key in header if key.startswith("IMCMB")))
+def product_header(
+    header: Header,
+    product: str,
+    inputs: Sequence[tuple[str, Path]],
+    values: Mapping[str, Any],
+    history: str,
+) -> Header:
+    """Make the header of a product: that of the combination, with its kind, its inputs and its HISTORY."""
+    from ccdfx.io.provenance import with_provenance
+
     for key, value in values.items():
         header = header.remove(key) if value is None else header.set(key, value)
-    header = header.set("NCOMBINE", len(names), "number of frames combined")
-    for number, name in enumerate(names[:_MOST_NAMES], 1):
-        header = header.set(f"IMCMB{number:03d}", name)
+    header = header.set("NCOMBINE", len(inputs), "number of frames combined")
+    header = with_provenance(header, product, inputs)
     return header.add_history(f"ccdfx {registry.version()} {history}")
+
+
+_KIND_CARD = re.compile(
+    r"(OBSTYPE|FRAME|FRAMETYPE?|IMGTYPE|IMTYPE|IMAGE-?TYP|EXPTYPE|DATA-TYP|OBJTYPE|PICTTYPE|TITLE|ESO DPR .*)\Z"
+)
+_KIND_VALUE = re.compile(
+    r"(master[ _-]*)?((sky|dome|twilight|lamp)[ _-]*)?(bias|zero|dark|flat|light|object|science)[ _-]*(frame|field)?\Z",
+    re.IGNORECASE,
+)
+_FILTER_CARD = re.compile(r".*(FILT|FLTNM|FLTID)")
+_LIGHT_CARDS = ("AIRMASS",)
+
+
+def without_kind(header: Header, kind: str) -> Header:
+    """Remove the cards that say what the inputs of a master were, and of a bias or dark those of light.
+
+    >>> dict(without_kind(Header({"OBSTYPE": "DARK", "FILTNAME": "B", "EXPOSED": "dark", "GAIN": 2.0}), "bias"))
+    {'GAIN': 2.0}
+    """
+    gone = [card.keyword for card in header.cards if _KIND_CARD.match(card.keyword)]
+    gone += [
+        card.keyword
+        for card in header.cards
+        if isinstance(card.value, str) and _KIND_VALUE.match(card.value.strip()) and card.keyword != "HISTORY"
+    ]
+    if kind in ("bias", "dark"):
+        gone += [*_LIGHT_CARDS, *(key for key in header if _FILTER_CARD.match(key))]
+    return header.remove(*gone)
 
 
 def rejection_facts(made: Stacked) -> dict[str, Any]:

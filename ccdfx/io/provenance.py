@@ -1,0 +1,73 @@
+"""What a product says of itself: the program, the kind of product, the date, its inputs with their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ccdfx import registry
+from ccdfx.errors import ArgumentError
+from ccdfx.records.header import Header
+
+_MOST_INPUTS = 999  # IMCMB001 ... IMCMB999
+_EPOCH = "SOURCE_DATE_EPOCH"
+
+
+def with_provenance(header: Header, product: str, inputs: Sequence[tuple[str, Path]]) -> Header:
+    """Record the kind of a product, the program that made it, and its inputs.
+
+    Parameters
+    ----------
+    header : Header
+    product : str
+        Such as "master bias".
+    inputs : sequence of (name, path)
+
+    Returns
+    -------
+    Header
+        With PRODUCT, CREATOR, IMCMBnnn (name) and IMSHAnnn (SHA-256 of the file) of each input, in their order. DATE,
+        when the file was written, is that of the environment variable SOURCE_DATE_EPOCH (s since 1970); without
+        it there is none, so that the same inputs give the same bytes.
+
+    Raises
+    ------
+    ArgumentError
+        SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    header = header.remove("DATE", *(key for key in header if key.startswith(("IMCMB", "IMSHA"))))
+    header = header.set("PRODUCT", product, "kind of this product")
+    header = header.set("CREATOR", f"ccdfx {registry.version()}", "program that made it")
+    date = _date()
+    if date is not None:
+        header = header.set("DATE", date, "SOURCE_DATE_EPOCH")
+    for number, (name, path) in enumerate(inputs[:_MOST_INPUTS], 1):
+        header = header.set(f"IMCMB{number:03d}", name)
+        digest = file_sha256(path)
+        if digest is not None:
+            header = header.set(f"IMSHA{number:03d}", digest)
+    return header
+
+
+def file_sha256(path: Path) -> str | None:
+    """Compute the SHA-256 of a file; None if it cannot be read any more."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _date() -> str | None:
+    text = os.environ.get(_EPOCH, "").strip()
+    if not text:
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), UTC).replace(tzinfo=None).isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise ArgumentError(
+            _EPOCH, "must be whole seconds since 1970", value=text, remedy="set it anew, or unset it"
+        ) from None
