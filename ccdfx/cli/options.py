@@ -244,6 +244,7 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
+    "again": click.option("--again", is_flag=True, help="Take frames as raw that were reduced before."),
     "instrument": click.option(
         "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
     ),

@@ -25,7 +25,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @options("instrument")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
-@options("no_checksum")
+@options("no_checksum", "again")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
@@ -49,7 +49,7 @@ def command(
     """
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
     engine = engine_of(given["engine"], given["scheduler"])
-    choices = _choices(recipe, given["no_checksum"])
+    choices = _choices(recipe, given["no_checksum"], given["again"])
     night = _night(directory, output, instrument, choices, overwrite)
     if dry_run:
         planned = night(dry_run=True)
@@ -73,17 +73,19 @@ def command(
     ctx.exit(reduced.status)
 
 
-def _choices(recipe: str | None, no_checksum: bool) -> Any:
-    """Load the night recipe and apply `no_checksum`; a wrong recipe is a usage error."""
+def _choices(recipe: str | None, no_checksum: bool, again: bool) -> Any:
+    """Load the night recipe and apply `no_checksum` and `again`; a wrong recipe is a usage error."""
     from ccdfx.night.products.calibrated import further_steps
-    from ccdfx.night.settings import ReadChoice, load_night_recipe
+    from ccdfx.night.settings import load_night_recipe
 
     try:
         choices = load_night_recipe(recipe)
         further_steps(choices)
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
-    return replace(choices, read=ReadChoice(checksum=False)) if no_checksum else choices
+    read = choices.read
+    read = replace(read, checksum=read.checksum and not no_checksum, again=read.again or again)
+    return replace(choices, read=read)
 
 
 def _night(

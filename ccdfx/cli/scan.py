@@ -14,16 +14,16 @@ TITLES = ("file", "kind", "object", "filter", "exptime", "binning", "size", "dat
 
 @click.command("scan")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
-@options("instrument", "json")
+@options("instrument", "again", "json")
 @talks
-def command(directory: str, instrument: str | None, as_json: bool) -> None:
+def command(directory: str, instrument: str | None, again: bool, as_json: bool) -> None:
     """List the frames of a directory: kind, object, filter, exposure, binning, size, date, problem.
 
     Only headers are read. A file that is broken is listed with its problem.
     """
     import ccdfx
 
-    frames = ccdfx.scan(directory, instrument=instrument_of(instrument))
+    frames = ccdfx.scan(directory, instrument=instrument_of(instrument), again=again)
     if as_json:
         print_json([frame.as_dict() for frame in frames])
     elif frames:

@@ -118,7 +118,7 @@ def reduce_night(
     choices = load_night_recipe(recipe)
     further = further_steps(choices)
     _check_folders(source, target)
-    frames = scan(source, instrument=instrument, exclude=target)
+    frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
     plan = plan_night(frames, recipe=choices)
     _check_outputs(frames, plan, target, overwrite=overwrite)
     if planned is not None:

@@ -114,6 +114,7 @@ def scan(
     *,
     instrument: str | Path | Instrument | None = None,
     exclude: str | Path | None = None,
+    again: bool = False,
 ) -> tuple[Frame, ...]:
     """Return the raw frames in a directory and its subdirectories, by their headers, sorted by name.
 
@@ -129,6 +130,9 @@ def scan(
         Its name or file; by default it is identified from each header.
     exclude : path, optional
         A directory to skip, such as the output.
+    again : bool
+        Take frames as raw that were reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
+        CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
 
     Raises
     ------
@@ -154,20 +158,25 @@ def scan(
         raise FileError(
             root, f"cannot be listed: {problem.strerror}", remedy="give a directory of frames"
         ) from None
-    describe = partial(frame_of, root=root, instruments=instruments, given=given)
+    describe = partial(frame_of, root=root, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
     return tuple(map(describe, paths))
 
 
 def frame_of(
-    path: Path, *, root: Path, instruments: tuple[Instrument, ...], given: Instrument | None = None
+    path: Path,
+    *,
+    root: Path,
+    instruments: tuple[Instrument, ...],
+    given: Instrument | None = None,
+    again: bool = False,
 ) -> Frame:
     """Read the metadata of one file; any error is stored as its problem."""
     file = printable(path.relative_to(root).as_posix(), 1000)
     facts: dict[str, Any]
     try:
         problem = _not_a_file(path)
-        facts = {"problem": problem} if problem else _facts(path, instruments, given)
+        facts = {"problem": problem} if problem else _facts(path, instruments, given, again)
     except CcdfxError as error:
         facts = {"problem": _reason(error, path)}
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
@@ -175,15 +184,17 @@ def frame_of(
     return Frame(path=path, file=file, **{key: facts[key] for key in _FIELDS & facts.keys()})
 
 
-def _facts(path: Path, instruments: tuple[Instrument, ...], given: Instrument | None) -> dict[str, Any]:
+def _facts(
+    path: Path, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
+) -> dict[str, Any]:
     from ccdfx.io import read_header
 
     header = read_header(path, hdu=given.hdu if given else None)
-    facts = facts_of(header, instruments, given=given)
+    facts = facts_of(header, instruments, given=given, again=again)
     named = given or next((item for item in instruments if item.name == facts.get("instrument")), None)
     hdu = named.hdu if named else None
     if given is None and named is not None and hdu is not None:
-        facts = facts_of(read_header(path, hdu=hdu), (), given=named)
+        facts = facts_of(read_header(path, hdu=hdu), (), given=named, again=again)
     is_read = "problem" not in facts and facts.get("kind") != "other"
     return facts | _several(path, header, hdu) if is_read else facts
 

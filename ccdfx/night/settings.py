@@ -20,9 +20,13 @@ Rule = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadChoice:
-    """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong."""
+    """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong.
+
+    `again` takes frames as raw that a card says were reduced before, by this or another program.
+    """
 
     checksum: bool = True
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,6 +347,7 @@ def _is_rule(where: str, value: Any) -> None:
 
 _CHECKS = {
     "checksum": _is_bool,
+    "again": _is_bool,
     "use": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,

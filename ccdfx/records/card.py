@@ -61,7 +61,7 @@ def plain_ascii(text: str) -> str:
 
 
 def broken(text: str, width: int) -> list[str]:
-    """Break a long line before blanks, so that the pieces, joined, are the text; a longer word is cut.
+    """Break a long line before blanks, a longer word after commas, so that the pieces, joined, are the text.
 
     >>> broken("median of 3 frames", 10)
     ['median of', ' 3 frames']
@@ -71,7 +71,8 @@ def broken(text: str, width: int) -> list[str]:
         cut = text.rfind(" ", 1, width + 1)
         while cut > 0 and text[cut - 1] == " ":  # a reader drops blanks at the end of a line
             cut -= 1
-        cut = cut if cut > 0 and text[:cut].strip() else width
+        if not text[: max(cut, 0)].strip():
+            cut = text.rfind(",", 0, width) + 1 or width
         pieces.append(text[:cut])
         text = text[cut:]
     return [*pieces, text]

@@ -3,12 +3,14 @@
 A frame from which a bias was subtracted has two cards: BIASID, which tells that bias from any other by its
 pixels, and BIASVAR, the part of the bias' variance in that of the frame. A dark and a science frame of the
 same BIASID have an error in common. VARPART says that the variance of a frame is that of its calibration alone.
+CALSTAT has a letter for each step that was applied, as MaxIm writes it; other programs have other cards for them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import PurePath
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.errors import MismatchError, printable
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -133,3 +136,119 @@ def has_partial_variance(header: Header) -> bool:
     (True, False)
     """
     return header.get(PARTIAL) is True
+
+
+CALIBRATED = "CALSTAT"
+_LETTERS = {"overscan": "O", "bias": "B", "dark": "D", "flat": "F"}
+REDUCED = "reduced"
+"""The step of cards that do not say which."""
+_STEP_CARDS = {
+    "BIASID": "bias", "ZEROCOR": "bias", "SUBBIAS": "bias", "BIASCORR": "bias", "BIASCOR": "bias", "L1STATBI": "bias",
+    "DARKCOR": "dark", "SUBDARK": "dark", "DARKCORR": "dark", "L1STATDA": "dark",
+    "FLATCOR": "flat", "FLATCORR": "flat", "L1STATFL": "flat",
+    "SUBOSCAN": "overscan", "BLEVCORR": "overscan", "L1STATOV": "overscan", "OVERSCAN": "overscan",
+    "CCDPROC": REDUCED, "TRIM": REDUCED, "TRIMIM": REDUCED, "GAINCOR": REDUCED, "ILLUMCOR": REDUCED,
+    "FRINGCOR": REDUCED, "RLEVEL": REDUCED, "STACKCNT": REDUCED, "ESO PRO CATG": REDUCED, "PRODUCT": REDUCED,
+}  # fmt: skip
+_NUMBERS_TOO = {"OVERSCAN", "TRIM"}  # raw frames have their sizes there; IRAF writes a sentence
+_NOT_DONE = re.compile(
+    r"(|no|none|not? .*|n|n/a|f|false|omit(ted)?|skipped|perform|off|0+|pending|incomplete|un.*)\Z",
+    re.IGNORECASE,
+)
+_OWN_PRODUCT = re.compile(r"(master (bias|dark|flat)|(calibrated|combined) frame)\Z")
+_CALSTAT = re.compile(r"[BDFOCMTSN]{1,8}\Z")
+_STAMP = re.compile(r"[A-Z][a-z]{2} +\d+ +\d+:\d+(:\d+)? +")  # IRAF begins with the time
+_LINES = (
+    (re.compile(r"ccdfx \S+ subtract_overscan\b"), "overscan"),
+    (re.compile(r"ccdfx \S+ subtract_bias\b"), "bias"),
+    (re.compile(r"ccdfx \S+ subtract_dark\b"), "dark"),
+    (re.compile(r"ccdfx \S+ divide_flat\b"), "flat"),
+    (re.compile(r"ccdfx \S+ (trim|calibrate|combine)\b"), REDUCED),
+    (re.compile(r"Calibrated with .*\bbias\b"), "bias"),
+    (re.compile(r"Calibrated with .*\bdark\b"), "dark"),
+    (re.compile(r"Calibrated with .*\bflat\b"), "flat"),
+    (
+        re.compile(
+            r".*(\bImageCalibration\b|\bImageIntegration\b|\bCalibrated\b.* by ASTAP|\bstacking with\b)"
+        ),
+        REDUCED,
+    ),
+)
+
+
+def applied_steps(header: Header) -> dict[str, str]:
+    """Return the steps that a header says were applied, each with the card that says so.
+
+    Parameters
+    ----------
+    header : Header
+        Of this package (CALSTAT, BIASID), or of IRAF, ccdproc, MaxIm, Siril, PixInsight, ASTAP and the pipelines
+        of HST, LCO and ESO.
+
+    Returns
+    -------
+    dict of str to str
+        Keys are "overscan", "bias", "dark", "flat", and "reduced" where the card does not say which.
+
+    Examples
+    --------
+    >>> applied_steps(Header({"ZEROCOR": "Nov 30 12:01 Zero level correction image is Zero", "CALSTAT": "BD"}))
+    {'bias': "CALSTAT = 'BD'", 'dark': "CALSTAT = 'BD'"}
+    """
+    found: dict[str, str] = {}
+    letters = str(header.get(CALIBRATED) or "").replace(",", "").replace(" ", "").upper()
+    if _CALSTAT.match(letters):
+        card = f"{CALIBRATED} = '{header[CALIBRATED]}'"
+        found |= {step: card for step, letter in _LETTERS.items() if letter in letters}
+    for keyword, step in _STEP_CARDS.items():
+        if keyword in header and _says_done(keyword, header[keyword]):
+            value = header[keyword]
+            text = f"'{_STAMP.sub('', value)}'" if isinstance(value, str) else value
+            found.setdefault(step, f"{keyword} = {printable(text, 60)}")
+    for keyword in ("HISTORY", "COMMENT"):
+        for line in header.all(keyword) if keyword in header else ():
+            for pattern, step in _LINES:
+                if pattern.match(str(line)):
+                    found.setdefault(step, f"{keyword} {printable(line, 60)}")
+    return found
+
+
+def _says_done(keyword: str, value: Any) -> bool:
+    if keyword == "PRODUCT":
+        return isinstance(value, str) and _OWN_PRODUCT.match(value) is not None
+    if keyword in _NUMBERS_TOO:
+        return isinstance(value, str) and re.search("section|overscan|trim", value, re.IGNORECASE) is not None
+    if isinstance(value, str):
+        return _NOT_DONE.match(value.strip()) is None
+    return value is not None and bool(value)
+
+
+def with_step(header: Header, step: str) -> Header:
+    """Record in CALSTAT that overscan, bias, dark or flat were applied.
+
+    >>> with_step(with_step(Header(), "dark"), "bias")["CALSTAT"]
+    'BD'
+    """
+    before = str(header.get(CALIBRATED) or "").strip().upper()
+    before = before if _CALSTAT.match(before) else ""
+    own = [letter for name, letter in _LETTERS.items() if name == step or letter in before]
+    rest = [letter for letter in before if letter not in _LETTERS.values()]
+    return header.set(CALIBRATED, "".join(own + rest), "applied: Overscan, Bias, Dark, Flat")
+
+
+def refuse_twice(header: Header, step: str, again: bool) -> None:
+    """Refuse a frame to which a step was applied before, unless it is asked for `again`.
+
+    Raises
+    ------
+    MismatchError
+        It names the card that says so.
+    """
+    card = None if again else applied_steps(header).get(step)
+    if card is not None:
+        raise MismatchError(
+            "image",
+            f"must not have had the {step} {'divided' if step == 'flat' else 'subtracted'} before",
+            value=card,
+            remedy="give the raw frame, or again=True if the card does not hold",
+        )

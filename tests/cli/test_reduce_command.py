@@ -275,3 +275,20 @@ def test_demo_says_where_everything_is(run, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(demo, "run_demo", lambda *_, **__: made)
     said = run("demo", "-o", tmp_path).stderr
     assert f"report: {tmp_path / 'r.html'}" in said and f"pictures: {tmp_path / 'pictures'}" in said
+
+
+def test_frames_that_iraf_reduced_are_refused_once_unless_asked(run, night: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(night, raw)
+    flats = sorted(path for path in raw.glob("*.fits") if "flat" in fits.getval(path, "IMAGETYP").lower())
+    for i, path in enumerate(flats):
+        fits.setval(path, "ZEROCOR", value=f"Nov 30 12:0{i} Zero level correction image is Zero")
+    result = run("reduce", raw, "-o", tmp_path / "out")
+    lines = [line for line in result.stderr.splitlines() if "ZEROCOR" in line and line.startswith("failed")]
+    assert result.exit_code == 1 and len(lines) == 1 and len(flats) > 1
+    assert "Zero level correction image is Zero" in lines[0] and "--again" in lines[0]
+    forced = run("reduce", raw, "-o", tmp_path / "forced", "--again")
+    assert "ZEROCOR" not in forced.stderr, forced.stderr
+    (flat,) = (tmp_path / "forced/masters").glob("flat_*")
+    assert "again=True" in "".join(ccdfx.read(flat).header.history)
+    assert "problem" in run("scan", raw).stderr and "ZEROCOR" not in run("scan", raw, "--again").stdout

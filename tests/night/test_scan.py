@@ -162,7 +162,9 @@ def test_real_headers_of_many_programs(shared):
     assert {frame.instrument for frame in frames.values()} == {"sbig"}
     assert frames["neon-on-dome-10-sec-high-res-though-scope.fit"].gain.value == 1.74
     assert "says what the frame is" in frames["neon-on-dome-10-sec-high-res-though-scope.fit"].problem
-    assert "BIASSEC" in frames["center_cutout_1.fits"].problem  # '[4096:4109]' is not a section
+    assert "SUBBIAS = 'ccd=<CCDData>" in frames["center_cutout_1.fits"].problem, "ccdproc reduced it"
+    raw = by_name(scan(shared / "data/headers", again=True))
+    assert "BIASSEC" in raw["center_cutout_1.fits"].problem  # '[4096:4109]' is not a section
     assert len(frames) == 16
 
 
@@ -180,7 +182,25 @@ def test_a_product_of_ccdfx_is_not_a_raw_frame(camera):
     with fits.open(path, mode="update") as hdus:
         hdus[0].header.add_history("ccdfx 0.1.0 calibrate bias=bias.fits sha256=0123")
     (frame,) = scan(camera.folder)
-    assert "reduced by ccdfx before" in frame.problem
+    assert "was reduced before" in frame.problem and "HISTORY ccdfx 0.1.0 calibrate" in frame.problem
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"ZEROCOR": "Nov 30 12:01 Zero level correction image is Zero.fits"},
+        {"CALSTAT": "BDF"},
+        {"SUBBIAS": "ccd=<CCDData>, master=<CCDData>"},
+        {"PRODUCT": "master bias"},
+        {"HISTORY": "Calibrated with a master dark"},
+    ],
+)
+def test_reduced_frames_are_not_taken_as_raw_unless_asked(camera, cards):
+    camera.write("s.fits", "object", exptime=1.0, **cards)
+    (frame,) = scan(camera.folder)
+    ((keyword, value),) = cards.items()
+    assert keyword in frame.problem and value[-10:] in frame.problem and "--again" in frame.problem
+    assert scan(camera.folder, again=True)[0].problem is None
 
 
 def test_the_instrument_says_which_image_of_a_file(camera, tmp_path):

@@ -12,12 +12,10 @@ from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.records.header import Header
+from ccdfx.records.history import applied_steps
 from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
-_REDUCED = re.compile(
-    r"ccdfx \S+ (subtract_overscan|trim|calibrate|combine|subtract_bias|subtract_dark|divide_flat)\b"
-)
 
 
 class Known(NamedTuple):
@@ -28,7 +26,11 @@ class Known(NamedTuple):
 
 
 def facts_of(
-    header: Header, instruments: Iterable[Instrument], *, given: Instrument | None = None
+    header: Header,
+    instruments: Iterable[Instrument],
+    *,
+    given: Instrument | None = None,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
 
@@ -40,6 +42,8 @@ def facts_of(
         Candidates, chosen by the header.
     given : Instrument, optional
         The instrument named by the user; the header is then not used to identify it.
+    again : bool
+        Take frames as raw that were reduced before.
     """
     facts: dict[str, Any] = {}
     try:
@@ -51,7 +55,7 @@ def facts_of(
             _refuse_master(header)
             raise _unknown(header)
         facts["instrument"] = instrument.name
-        for name, value in _described(header, instrument, facts["shape"]):
+        for name, value in _described(header, instrument, facts["shape"], again):
             facts[name] = value
     except ArgumentError as problem:
         facts["problem"] = str(problem)
@@ -73,7 +77,9 @@ def shape_of(header: Header) -> tuple[int, int]:
     return int(sizes[1] or 0), int(sizes[0] or 0)
 
 
-def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -> Iterable[tuple[str, Any]]:
+def _described(
+    header: Header, instrument: Instrument, shape: tuple[int, int], again: bool
+) -> Iterable[tuple[str, Any]]:
     """Yield field by field, so that the fields read before a problem are kept."""
     yield "object", _text(header, instrument.object)
     yield "filter", filter_of(header, instrument.filter, instrument.no_filter)
@@ -91,8 +97,14 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
     yield "exptime", _exptime(header, instrument.exptime, kind)
-    if any(_REDUCED.match(line) for line in header.history):
-        raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")
+    before = {} if again else applied_steps(header)
+    if before:
+        raise ArgumentError(
+            "frame",
+            "must be raw, and was reduced before",
+            value="; ".join(dict.fromkeys(before.values())),
+            remedy="give the raw frame; --again, or again = true in [read] of the recipe, takes it as raw",
+        )
     _refuse_master(header)
     if kind is None:
         raise ArgumentError(

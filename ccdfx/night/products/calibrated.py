@@ -109,6 +109,8 @@ def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pi
         choice = recipe.overscan
         overscan = frame.overscan if lines is None else frame.overscan.intersection(lines)
         options: dict[str, Any] = {"overscan": overscan, "statistic": choice.statistic}
+        if recipe.read.again:
+            options["again"] = True
         if choice.fit is not None:
             options["fit"] = OverscanFit(**choice.fit)
         steps.append(step(subtract_overscan, **options))
@@ -206,6 +208,8 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
     if "flat" in options:
         options["statistic"] = None  # the master has the level 1: it was decided when it was made
+    if context.recipe.read.again and options:
+        options["again"] = True
     if electrons and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options

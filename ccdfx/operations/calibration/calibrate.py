@@ -25,14 +25,22 @@ from ccdfx.operations.calibration.one_pass import Calibration, calibrate_rows
 from ccdfx.operations.pixels.flag import bad_pixel_flags
 from ccdfx.records.checks import real
 from ccdfx.records.header import Header
-from ccdfx.records.history import PARTIAL, bias_identity, less_bias, typical_variance, with_bias
+from ccdfx.records.history import (
+    PARTIAL,
+    bias_identity,
+    less_bias,
+    refuse_twice,
+    typical_variance,
+    with_bias,
+    with_step,
+)
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 
 _IN_ADU = "give the level in ADU"
 
 
-def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
+def subtract_bias(image: ImageLike, *, bias: ImageLike, again: bool = False) -> Image:
     """Subtract a master bias: ``x - b``.
 
     Parameters
@@ -40,6 +48,9 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
     image : Image or 2-D array
     bias : Image, Master or 2-D array
         Of the shape of the image; it is never broadcast.
+    again : bool
+        Accept an image from which a bias was subtracted before, as a card of its header says: CALSTAT, BIASID, or one
+        of another program (ZEROCOR, SUBBIAS...).
 
     Returns
     -------
@@ -48,12 +59,12 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
         bias are added to those of the image; where the bias is not finite, the pixel is unchanged and flagged
         BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header gets BIASID, which
         tells the bias from any other, and BIASVAR, its mean variance; `subtract_dark` and `calibrate` know by
-        them that a dark holds the same error.
+        them that a dark holds the same error. CALSTAT gets the letter B.
 
     Raises
     ------
     MismatchError
-        When shape, window, unit or binning differ.
+        When shape, window, unit or binning differ, or a bias was subtracted before.
 
     Examples
     --------
@@ -62,6 +73,7 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike) -> Image:
     array([[-5.,  2.]], dtype=float32)
     """
     image = as_image(image)
+    refuse_twice(image.header, "bias", again)
     master = fitting_master(image, bias, "bias")
     return calibrate_rows(image, Calibration(bias=master), _with_bias(image.header, master))
 
@@ -72,6 +84,7 @@ def subtract_dark(
     dark: ImageLike,
     scale: float | str | None = None,
     bias: ImageLike | None = None,
+    again: bool = False,
 ) -> Image:
     """Subtract a master dark: ``x - scale * d``.
 
@@ -86,6 +99,8 @@ def subtract_dark(
         zero is the factor.
     bias : Image, Master or 2-D array, optional
         The bias that was subtracted from the image and from the dark, for its variance in each pixel.
+    again : bool
+        Accept an image from which a dark was subtracted before (CALSTAT, DARKCOR...), see `subtract_bias`.
 
     Returns
     -------
@@ -98,8 +113,8 @@ def subtract_dark(
     Raises
     ------
     MismatchError
-        When exposure (see `scale`), shape, window, unit or binning differ, or `bias` was not subtracted from
-        both.
+        When exposure (see `scale`), shape, window, unit or binning differ, `bias` was not subtracted from
+        both, or a dark was subtracted before.
     ArgumentError
         When an exposure time that is needed is missing, zero or negative.
 
@@ -110,11 +125,13 @@ def subtract_dark(
     array([[8.]])
     """
     image = as_image(image)
+    refuse_twice(image.header, "dark", again)
     master = fitting_master(image, dark, "dark")
     factor = scale_of_dark(image, master, scale)
     known = None if bias is None else fitting_bias(image, master, bias)
     common = common_bias(image.header, master, known)
     header = image.header if common is None else less_bias(image.header, (1.0 - factor) ** 2)
+    header = with_step(header, "dark")
     return calibrate_rows(image, Calibration(dark=master, dark_scale=factor, common=common), header)
 
 
@@ -124,6 +141,7 @@ def divide_flat(
     *,
     flat: ImageLike,
     statistic: str | float | Callable[[np.ndarray], float] | None = "median",
+    again: bool = False,
 ) -> Image:
     """Divide by a flat field, normalised to a level of 1: ``x / (f / level)``.
 
@@ -134,6 +152,8 @@ def divide_flat(
     statistic : "median", "mean", "min", "max", function, float or None
         The level of the flat: a statistic of its pixels that are unmasked, finite and above zero, or a number
         above zero. A function gets those pixels as a 1-D array. None does not normalise the flat.
+    again : bool
+        Accept an image that was divided by a flat before (CALSTAT, FLATCOR...), see `subtract_bias`.
 
     Returns
     -------
@@ -141,12 +161,13 @@ def divide_flat(
         Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
         pixel is not divided and is flagged BAD_PIXEL, in addition to the flags of the flat, so that the flat
         never makes a result infinite. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4``
-        with f normalised; an infinite variance stays infinite. The header is unchanged.
+        with f normalised; an infinite variance stays infinite. CALSTAT gets the letter F.
 
     Raises
     ------
     MismatchError
-        When the filters of image and flat are both known and differ, or shape, window or binning do.
+        When the filters of image and flat are both known and differ, or shape, window or binning do, or the image
+        was divided by a flat before.
     ArgumentError
         When no pixel of the flat is good and above zero, or the level is not above zero.
 
@@ -158,8 +179,10 @@ def divide_flat(
     (array([[12.,  6.,  3.,  6.]]), array([[0, 0, 0, 1]], dtype=uint8))
     """
     image = as_image(image)
+    refuse_twice(image.header, "flat", again)
     master = fitting_flat(image, flat)
-    return calibrate_rows(image, Calibration(flat=master, flat_level=flat_level(master, statistic)))
+    plan = Calibration(flat=master, flat_level=flat_level(master, statistic))
+    return calibrate_rows(image, plan, with_step(image.header, "flat"))
 
 
 def to_electrons(image: ImageLike, *, gain: float) -> Image:
@@ -239,6 +262,7 @@ def calibrate(
     saturation: float | None = None,
     bad_pixels: ImageLike | None = None,
     gain: float | None = None,
+    again: bool = False,
 ) -> Image:
     """Calibrate a frame in one pass over memory; steps whose argument is None are skipped.
 
@@ -246,7 +270,8 @@ def calibrate(
     `subtract_dark` (with this `bias`, if it was subtracted from the dark), `divide_flat` and `to_electrons` in
     this order, with their arguments (`dark_scale` is `scale`), checks and errors, to the rounding of the
     working type; the flags are identical. As in `add_variance`, `noise` counts as photons what lies above the
-    bias, so without a `bias` the frame must have its overscan subtracted.
+    bias, so without a `bias` the frame must have its overscan subtracted. With `again`, steps may have been
+    applied before.
 
     Returns
     -------
@@ -269,6 +294,10 @@ def calibrate(
     (array([[1.50000e+01, 9.78525e+04]]), array([[0, 4]], dtype=uint8), 'electron')
     """
     image = as_image(image)
+    given = {"bias": bias, "dark": dark, "flat": flat}
+    steps = [name for name, master in given.items() if master is not None]
+    for name in steps:
+        refuse_twice(image.header, name, again)
     _require_used("dark", dark, dark_scale=dark_scale)
     _require_used(
         "flat", flat, statistic=None if isinstance(statistic, str) and statistic == "median" else statistic
@@ -287,6 +316,8 @@ def calibrate(
         header = header if common is None else less_bias(header, (1.0 - scale) ** 2)
         if common is not None and bias_master is not None:
             common = replace(common, variance=None)
+    for name in steps:
+        header = with_step(header, name)
     factor = 1.0
     if gain is not None:
         factor, header = converting_gain(image, gain, header)
@@ -313,7 +344,7 @@ def calibrate(
 
 
 def _with_bias(header: Header, bias: Image) -> Header:
-    return with_bias(header, bias_identity(bias), typical_variance(bias))
+    return with_step(with_bias(header, bias_identity(bias), typical_variance(bias)), "bias")
 
 
 def _require_used(name: str, master: Any, **options: Any) -> None:

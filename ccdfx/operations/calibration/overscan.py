@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.operations.calibration.line_levels import LevelStatistic, sample_levels
 from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fit, fitted_levels
 from ccdfx.records.checks import one_of
-from ccdfx.records.history import with_partial_variance
+from ccdfx.records.history import refuse_twice, with_partial_variance, with_step
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
@@ -28,6 +28,7 @@ def subtract_overscan(
     statistic: LevelStatistic = "clipped_mean",
     fit: OverscanFit | Mapping[str, Any] | None = None,
     axis: str | None = None,
+    again: bool = False,
 ) -> Image:
     """Subtract from each row (or column) its level in the overscan.
 
@@ -53,11 +54,13 @@ def subtract_overscan(
         Whether each row or each column has a level. By default rows when the sections cover the whole height
         and not the whole width, or at least half of the height and less than half of the width; columns in
         the opposite case.
+    again : bool
+        Accept an image from which the overscan was subtracted before, as CALSTAT or another card of its header says.
 
     Returns
     -------
     Image
-        Floats of the same shape; flags and header are unchanged. The squared error of the level is added to
+        Floats of the same shape; flags are unchanged, and CALSTAT gets the letter O. The squared error of the level is added to
         the variance: scatter**2 / n of the line for a mean, the scatter being that of the values kept for a
         clipped mean; that times 1.19 (n = 4) ... pi/2 for a median; about pi**2 / (12 ln n) times scatter**2
         for an extreme; that of the mean for a function; with a fit, its error from covariance and residuals.
@@ -67,6 +70,8 @@ def subtract_overscan(
 
     Raises
     ------
+    MismatchError
+        When the overscan was subtracted before.
     ArgumentError
         When a section is not inside the image, the axis is ambiguous, a line has no good overscan pixel and
         no fit interpolates it, or the fit has more terms than there are lines.
@@ -79,6 +84,7 @@ def subtract_overscan(
            [10., -1.,  1.]])
     """
     image = as_image(image)
+    refuse_twice(image.header, "overscan", again)
     rows, measured = _measured(image, overscan, statistic, axis)
     levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
@@ -91,7 +97,8 @@ def subtract_overscan(
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
-    header = with_partial_variance(image.header) if image.variance is None else image.header
+    header = with_step(image.header, "overscan")
+    header = with_partial_variance(header) if image.variance is None else header
     return adopt(array, header, image.mask, image.range, variance)
 
 

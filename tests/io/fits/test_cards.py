@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccdfx.io.fits.cards import format_card, header_bytes, parse_cards
-from ccdfx.records.card import Card, for_astropy
+from ccdfx.records.card import Card, broken, for_astropy
 from ccdfx.records.header import Header
 
 MEANINGS = {
@@ -124,3 +124,4 @@ def test_history_breaks_at_blanks_and_reads_back_the_same(text: str) -> None:
 def test_a_word_longer_than_a_card_is_cut() -> None:
     lines = [card.value for card in parse_cards(format_card(Card("HISTORY", "x" * 100, "")))]
     assert lines == ["x" * 72, "x" * 28]
+    assert broken("rule(low=3,high=4)", 12) == ["rule(low=3,", "high=4)"], "after a comma where there is one"
