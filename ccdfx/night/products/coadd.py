@@ -96,8 +96,14 @@ def combine_object(
             f"{plan.file}: its errors are those of the scatter of its frames, without those of the masters"
         )
     exposures = [made[name]["exptime"] for name in names]
-    values = {"OBJECT": plan.object, "EXPTIME": exposures[0], "TOTALEXP": sum(exposures), "FLXREF": names[0]}
-    values["FLXERR"] = plain(scales.common_error)
+    values = {
+        "OBJECT": plan.object,
+        "EXPTIME": exposures[0],
+        "TOTALEXP": sum(exposures),
+        "FLXREF": names[0],
+        "FLXSCALE": 1.0,
+        "FLXERR": plain(scales.common_error),
+    }
     values |= dict.fromkeys(_TRANSPARENCY)  # that of the reference is not one of the result
     history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
     image = result.stack.image
