@@ -188,6 +188,30 @@ def sky_cards(header: Header) -> tuple[Card, ...]:
     return tuple(card for card in header.cards if _SKY_CARD.match(card.keyword))
 
 
+_WCS_FORMS = r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CNAME|CRDER|CSYER)[12]|(CD|PC)[12]_[12]|(PV|PS)[12]_\d+|WCSAXES|WCSNAME"
+_SKY_FORMS = rf"({_WCS_FORMS}|LONPOLE|LATPOLE|RADESYS|EQUINOX)"
+_POINTING = ("RADECSYS", "EPOCH", "RA", "DEC", "HA", "OBJCTRA", "OBJCTDEC")
+
+
+def without_sky(header: Header) -> Header:
+    """Remove the celestial WCS and the pointing; other coordinates, such as those of the CCD, stay.
+
+    >>> dict(without_sky(Header({"CTYPE2": "DEC--TAN", "CRPIX1": 5.0, "CTYPE1C": "linear", "CRPIX1C": 0.5})))
+    {'CTYPE1C': 'linear', 'CRPIX1C': 0.5}
+    """
+    gone = [keyword for keyword in _POINTING if keyword in header]
+    for alternate in ALTERNATES:
+        types = [str(header.get(f"CTYPE{axis}{alternate}") or "") for axis in "12"]
+        if any(text[:4].rstrip("-") in ("DEC", "GLAT", "ELAT") for text in types):
+            form = re.compile(_SKY_FORMS + alternate + r"\Z")
+            gone += [keyword for keyword in header if form.match(keyword)]
+            if not alternate:
+                gone += [
+                    keyword for keyword in header if re.match(r"(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)\Z", keyword)
+                ]
+    return header.remove(*gone)
+
+
 def astropy_wcs(header: Header) -> Any:
     """Return the `astropy.wcs.WCS` of the header, or None where it has no celestial axes.
 

@@ -18,6 +18,7 @@ from ccdfx.night.settings import CombineChoice, DarkChoice, FlatChoice, Rule, St
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
 from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
 from ccdfx.records.header import Header
+from ccdfx.records.wcs import without_sky
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
 
@@ -133,11 +134,10 @@ _KIND_VALUE = re.compile(
     re.IGNORECASE,
 )
 _FILTER_CARD = re.compile(r".*(FILT|FLTNM|FLTID)")
-_LIGHT_CARDS = ("AIRMASS",)
 
 
 def without_kind(header: Header, kind: str) -> Header:
-    """Remove the cards that say what the inputs of a master were, and of a bias or dark those of light.
+    """Remove the cards that say what the inputs of a master were and where they pointed, and of bias and dark a filter.
 
     >>> dict(without_kind(Header({"OBSTYPE": "DARK", "FILTNAME": "B", "EXPOSED": "dark", "GAIN": 2.0}), "bias"))
     {'GAIN': 2.0}
@@ -149,8 +149,8 @@ def without_kind(header: Header, kind: str) -> Header:
         if isinstance(card.value, str) and _KIND_VALUE.match(card.value.strip()) and card.keyword != "HISTORY"
     ]
     if kind in ("bias", "dark"):
-        gone += [*_LIGHT_CARDS, *(key for key in header if _FILTER_CARD.match(key))]
-    return header.remove(*gone)
+        gone += ["AIRMASS", *(key for key in header if _FILTER_CARD.match(key))]
+    return without_sky(header.remove(*gone))
 
 
 def rejection_facts(made: Stacked) -> dict[str, Any]:

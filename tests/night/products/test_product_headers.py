@@ -45,12 +45,13 @@ def test_masters_have_the_gain_and_exposure_of_their_level(done):
 def test_masters_say_nothing_that_contradicts_them(camera, out):
     for i in range(3):
         camera.write(
-            f"b{i}.fits", "bias", filter="B", object="dark", OBSTYPE="DARK", FILTNAM2="clear", AIRMASS=1.1,
+            f"b{i}.fits", "bias", filter="B", object="dark", OBSTYPE="DARK", FILTNAM2="clear", AIRMASS=1.1, RA=15.0, CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=10.0, CTYPE1C="linear", CRPIX1C=0.5,
             TEMPERAT=-20.0 - i, UT=f"00:0{i}:00", **{"DATE-OBS": f"2020-01-0{3 - i}T00:00:00"},
         )  # fmt: skip
     camera.science("s.fits")
     reduce_night(camera.folder, out)
     header = read(out / "masters/bias.fits").header
+    assert not {"RA", "CTYPE1", "CTYPE2", "CRVAL1"} & set(header) and header["CRPIX1C"] == 0.5
     assert not {"OBSTYPE", "FILTER", "FILTNAM2", "AIRMASS", "TEMPERAT", "UT"} & set(header)
     assert (header["IMAGETYP"], header["OBJECT"], header["INSTRUME"]) == ("bias", "master bias", "small")
     assert header["DATE-OBS"] == "2020-01-01T00:00:00" and header["DATE-END"] == "2020-01-03T00:00:00.000"
