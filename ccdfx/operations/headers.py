@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from ccdfx.estimators.order_statistics import median_efficiency
 from ccdfx.records.compatibility import unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE
@@ -170,7 +169,11 @@ def _per_variance(mixture: Mixture) -> float | None:
     """Return the variance of the average in units of that of a mean or total; None if it is not of this form."""
     if not mixture.everywhere or mixture.average not in ("mean", "total", "median"):
         return None
-    return median_efficiency(len(mixture.scales)) if mixture.average == "median" else 1.0
+    if mixture.average != "median":
+        return 1.0
+    from ccdfx.estimators.order_statistics import median_efficiency
+
+    return median_efficiency(len(mixture.scales))
 
 
 def _level_shares(headers: Sequence[Header], mixture: Mixture) -> list[float]:
