@@ -152,7 +152,7 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     list of Image
         For the first image in the order of the positions, then for the second, and so on. Values, flags and
         variance are copies; pixels beyond the edge are flagged NO_DATA, with the value NaN (0 in integers)
-        and variance 0. The WCS is shifted accordingly; BIASSEC, TRIMSEC and DATASEC are removed from the
+        and variance 0. The WCS and LTV are shifted accordingly; section keywords are removed from the
         header. The `range` is the window in the parent frame; if that would begin before the first pixel of
         the parent frame, the range starts at 0.
 

@@ -216,3 +216,18 @@ def test_the_instrument_says_which_image_of_a_file(camera, tmp_path):
     (tmp_path / "two.toml").write_text(text + 'rules = [{ kind = "bias", when = { IMAGETYP = "zero" } }]')
     (frame,) = scan(camera.folder, instrument=tmp_path / "two.toml")
     assert (frame.shape, frame.kind, frame.hdu, frame.problem) == ((5, 7), "bias", "SCI", None)
+
+
+def test_frames_that_amateur_programs_reduced_are_named(shared):
+    folder = shared / "inputs/nights/amateur"
+    if not folder.is_dir():
+        pytest.skip("needs the folder inputs/nights/amateur of ../shared")
+    frames = by_name(scan(folder))
+    for name, card in (
+        ("maximdl.fits.gz", "CALSTAT = 'BDF'"),
+        ("pixinsight.fits.gz", "ImageIntegration"),
+        ("seestar.fits.gz", "STACKCNT = 187"),
+    ):
+        assert card in frames[name].problem and "was reduced before" in frames[name].problem
+    reduced = {name for name, frame in frames.items() if "reduced before" in (frame.problem or "")}
+    assert reduced == {"maximdl.fits.gz", "pixinsight.fits.gz", "seestar.fits.gz"}
