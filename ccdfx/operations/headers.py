@@ -29,7 +29,7 @@ _DAY_ZERO = datetime(1858, 11, 17)
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How frames make a combined one: the name of the average, the scales, and the weights if there are any.
+    """How frames make a combined one: the name of the average, the scales, the weights and zeros if there are any.
 
     `to_first` says that the scales bring the light of each frame to that of the first; `everywhere`, that all
     frames cover the whole result.
@@ -40,6 +40,7 @@ class Mixture:
     weights: tuple[float, ...] | None = None
     to_first: bool = False
     everywhere: bool = True
+    zeros: tuple[float, ...] = ()
 
     @property
     def parts(self) -> list[float]:
@@ -70,8 +71,9 @@ def combined_header(headers: Sequence[Header], mixture: Mixture) -> Header:
     Notes
     -----
     With gains g and read noises R, at one level of the scaled frames, ``1 / gain = sum(p**2 u / (s g))`` and
-    ``readnoise = gain * sqrt(sum((p R / (s g))**2))``, with ``u`` the share of a frame in the level, 1 for a mean:
-    N g and sqrt(N) R for N equal frames. Frames that are not scaled have shares in proportion to their exposures.
+    ``(readnoise / gain)**2 = sum((p R / (s g))**2)``, with ``u`` the share of a frame in the level, 1 for a mean:
+    N g and sqrt(N) R for N equal frames. The noise of a level z that is subtracted, ``sum(p**2 z / (s g))``, is in
+    the read noise. Frames that are not scaled have shares in proportion to their exposures.
     The variance of a median is larger than that of a mean, by a factor known for each number of frames. Values that are rejected are not considered.
 
     Examples
@@ -159,9 +161,15 @@ def _with_noise(header: Header, headers: Sequence[Header], mixture: Mixture) -> 
         if gain is None or own is None or variance is None or noises is None:
             header = header.remove(keyword)
             continue
-        rest = zip(mixture.parts, noises, mixture.scales, own, strict=True)
-        total = math.fsum((part * noise / (scale * g)) ** 2 for part, noise, scale, g in rest)
-        header = header.set(keyword, gain * math.sqrt(variance * total))
+        zeros = mixture.zeros or (0.0,) * len(own)
+        rest = zip(mixture.parts, noises, mixture.scales, own, zeros, strict=True)
+        total = math.fsum(
+            part**2 * ((noise / (scale * g)) ** 2 + zero / (scale * g))
+            for part, noise, scale, g, zero in rest
+        )
+        header = (
+            header.remove(keyword) if total < 0 else header.set(keyword, gain * math.sqrt(variance * total))
+        )
     return header
 
 

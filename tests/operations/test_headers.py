@@ -68,6 +68,7 @@ def test_an_exposure_that_a_frame_does_not_say_is_absent() -> None:
         ("total", {"scale": "exposure"}, (1.0, 2.0, 3.0, 0.5, 1.0)),
         ("total", {}, (1.0, 2.0, 3.0, 0.5, 1.0)),
         ("median", {}, (1.0, 1.0, 1.0, 1.0, 1.0)),
+        ("mean", {"scale": "exposure", "zero": [20.0, -1.0, 5.0, 0.0, 60.0]}, (1.0, 2.0, 3.0, 0.5, 1.0)),
     ],
 )
 def test_gain_and_read_noise_predict_the_scatter_of_the_result(average, options, times) -> None:
@@ -77,10 +78,11 @@ def test_gain_and_read_noise_predict_the_scatter_of_the_result(average, options,
         gains, noises = (2.0, 1.0, 2.0, 1.5, 2.0), (6.0, 5.0, 6.0, 4.0, 6.0)
         if average == "median":
             gains, noises = (2.0,) * 5, (6.0,) * 5
+        zeros = options.get("zero", (0.0,) * 5)
         frames = [
-            Image((rng.poisson(rate * g * t, shape) + rng.normal(0, r, shape)) / g,
+            Image((rng.poisson((rate + z) * g * t, shape) + rng.normal(0, r, shape)) / g,
                   {"EXPTIME": t, "GAIN": g, "RDNOISE": r})
-            for t, g, r in zip(times, gains, noises, strict=True)
+            for t, g, r, z in zip(times, gains, noises, zeros, strict=True)
         ]  # fmt: skip
         made = ccdfx.combine(frames, average=AVERAGES[average](), reject=None, **options)
         gain, readnoise = made.header["GAIN"], made.header["RDNOISE"]

@@ -147,7 +147,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     if arrangement is not None and arrangement.caution:
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = _variances(facts, average)
-    header = _header(found, Mixture(average.name, scales, weights, by_stars, placement is None))
+    header = _header(found, Mixture(average.name, scales, weights, by_stars, placement is None, zeros))
     header = _bias_kept(header, found, _part_kept(choices, variances, average, scales, weights))
     times = _exposures(found) if exposures else ()
     # The number of values kept gives the exposure only if the times are equal and every frame has weight.
