@@ -291,8 +291,9 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
 
 
 def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
-    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently."""
+    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN."""
     if noise.gain is not None:
+        header = header.remove("EGAIN")
         gain = 1.0 if electrons else noise.gain
         header = header.set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()

@@ -14,7 +14,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import stacking
-from ccdfx.night.products.calibrated import calibrated, variance_of_masters
+from ccdfx.night.products.calibrated import calibrated, noise_header, variance_of_masters
 from ccdfx.night.products.spool import spooled
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings import FlatChoice
@@ -113,7 +113,7 @@ def _input(use: Use, plan: MasterPlan, context: Context) -> Image | None:
         image = calibrated(use, context)
         if plan.kind == "flat":
             _check_flat(image, context.recipe.flat)
-        return image
+        return image.replace(header=noise_header(image.header, context.noise, electrons=False))
     except (CcdfxError, OSError) as error:
         context.log.fail_frame(use.frame, error)
         return None

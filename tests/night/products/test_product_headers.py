@@ -55,3 +55,16 @@ def test_masters_say_nothing_that_contradicts_them(camera, out):
     assert not {"OBSTYPE", "FILTER", "FILTNAM2", "AIRMASS", "TEMPERAT", "UT"} & set(header)
     assert (header["IMAGETYP"], header["OBJECT"], header["INSTRUME"]) == ("bias", "master bias", "small")
     assert header["DATE-OBS"] == "2020-01-01T00:00:00" and header["DATE-END"] == "2020-01-03T00:00:00.000"
+
+
+def test_masters_have_the_gain_that_was_used_not_that_of_the_headers(camera, out):
+    cards = {"GAIN": None, "RDNOISE": None, "EGAIN": 99.0}
+    camera.biases(3, **cards)
+    camera.flats(2, **cards)
+    camera.science("s.fits", **cards)
+    facts = reduce_night(camera.folder, out).facts
+    (noise,) = facts["noise"]
+    assert noise["gain_source"] == "measured", "the headers of IRAF have GAIN"
+    header = read(out / "masters/bias.fits").header
+    assert header["GAIN"] == pytest.approx(3 * noise["gain"]) and "EGAIN" not in header
+    assert header["RDNOISE"] == pytest.approx(3**0.5 * noise["readnoise"])
