@@ -15,7 +15,7 @@ from typing import TypeVar
 from ccdfx.records.compatibility import unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE
-from ccdfx.records.keywords import text_of
+from ccdfx.records.keywords import text_of, unit_of
 from ccdfx.records.wcs import sky_cards
 
 EXPOSURES = ("EXPTIME", "EXPOSURE")
@@ -144,7 +144,7 @@ def _level_time(times: list[float], mixture: Mixture) -> float | None:
 
 def _with_noise(header: Header, headers: Sequence[Header], mixture: Mixture) -> Header:
     """Set gain and read noise to the effective ones; remove those that are not known."""
-    electrons = unit_name(text_of(header, "BUNIT", lower=True) or "") == "electron"
+    electrons = unit_name(unit_of(header) or "") == "electron"
     variance, own, gain = _per_variance(mixture), None, None
     for keyword in (key for key in _GAINS if key in header):
         gains = _all([_gain_of(one, keyword, electrons) for one in headers])
