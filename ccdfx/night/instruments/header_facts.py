@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
-from ccdfx.records.header import Header
+from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.range import Range
 
 _REDUCED = re.compile(
@@ -81,6 +82,7 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
     yield "gain", _known(header, instrument.gain)
+    yield "doubts", _doubts(header, instrument)
     yield "readnoise", _known(header, instrument.readnoise)
     yield "saturation", _known(header, instrument.saturation)
     yield "exptime", _exptime(header, instrument.exptime, kind)
@@ -126,17 +128,27 @@ def _filter(header: Header, instrument: Instrument) -> str | None:
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:
-    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high')."""
+    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high').
+
+    A GAIN that is a setting of the camera is not e-/ADU and is passed over.
+    """
     for item in lookup:
         if isinstance(item, float):
             return Known(item, "instrument file")
-        try:
-            value = header.number(item)
-        except ArgumentError:
+        if doubt_about_gain(header, item) is not None:
             continue
+        value = lenient_number(header, item)
         if value is not None and value > 0:
             return Known(value, "header")
     return None
+
+
+def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
+    """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
+    if _known(header, instrument.gain) is not None:
+        return ()
+    doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
+    return tuple(doubt for doubt in doubts if doubt is not None)
 
 
 def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:
