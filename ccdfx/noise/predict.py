@@ -14,6 +14,7 @@ from ccdfx.noise.noise_model import NoiseModel, parts_of
 from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 Seed = np.random.Generator | np.random.BitGenerator | np.random.SeedSequence | int | Sequence[int]
@@ -196,7 +197,7 @@ def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
     finite = np.isfinite(values)
     if not finite.all():
         noisy = np.where(finite, noisy, values)
-    return adopt(noisy, image.header, image.mask, image.range, variance)
+    return adopt(noisy, without_extremes(image.header), image.mask, image.range, variance)
 
 
 def _require_model(model: Any) -> None:

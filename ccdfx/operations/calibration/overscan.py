@@ -13,6 +13,7 @@ from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fi
 from ccdfx.records.checks import one_of
 from ccdfx.records.history import with_partial_variance
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_levels
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike, window_errors_about
@@ -92,7 +93,7 @@ def subtract_overscan(
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
     header = with_partial_variance(image.header) if image.variance is None else image.header
-    return adopt(array, header, image.mask, image.range, variance)
+    return adopt(array, without_levels(header), image.mask, image.range, variance)
 
 
 def overscan_levels(

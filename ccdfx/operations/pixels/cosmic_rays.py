@@ -23,6 +23,7 @@ from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import unit_name
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 
@@ -121,7 +122,7 @@ def mask_cosmic_rays(
     if variance is not None:
         variance = variance.copy()
         variance[rays] = plane.variances_at(rays)
-    return adopt(array, image.header, mask, image.range, variance)
+    return adopt(array, without_extremes(image.header), mask, image.range, variance)
 
 
 def _variance(image: Image, noise: Any) -> np.ndarray:

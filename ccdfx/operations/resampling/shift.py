@@ -15,6 +15,7 @@ from ccdfx.operations.resampling.taps import Taps, check_kernel, taps
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.wcs import moved
 
@@ -73,7 +74,7 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     image = as_image(image)
     step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
     check_kernel(kernel)
-    header = moved(image.header, step_x, step_y)
+    header = moved(without_extremes(image.header), step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
     result = resampled(image, step_x, step_y, kernel)
@@ -111,7 +112,7 @@ def resampled(
         if unknown.any():
             variance[_spread(unknown.view(np.uint8), across, down) != 0] = np.inf
         variance = _without(variance, *outside)
-    return adopt(array, image.header, flags, image.range, variance)
+    return adopt(array, without_extremes(image.header), flags, image.range, variance)
 
 
 def _step(value: Any, name: str, size: int) -> float:
