@@ -213,9 +213,9 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
             return None
 
     def warn(text: str) -> None:
-        log.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
+        log.warn(f"{setup.label}: {text}")
 
-    noise = camera_noise([*inputs, *science], load, warn)
+    noise = camera_noise([*inputs, *science], load, warn, recipe.noise)
     if recipe.science.electrons and science and noise.gain is None:
         files = listed([frame.file for frame in science])
         log.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")

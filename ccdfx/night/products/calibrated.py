@@ -237,7 +237,7 @@ def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Head
     """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently."""
     if noise.gain is not None:
         gain = 1.0 if electrons else noise.gain
-        header = header.set(
+        header = header.remove("EGAIN").set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
         )
     if noise.readnoise is not None:
