@@ -19,9 +19,11 @@ from ccdfx.errors import OutputExistsError as OutputExistsError
 from ccdfx.errors import PipelineError as PipelineError
 from ccdfx.errors import PluginError as PluginError
 from ccdfx.errors import UnknownNameError as UnknownNameError
+from ccdfx.estimators import Saturation as Saturation
 from ccdfx.estimators import Statistics as Statistics
 from ccdfx.estimators import local_noise as local_noise
 from ccdfx.estimators import predicted_noise as predicted_noise
+from ccdfx.estimators import saturation_level as saturation_level
 from ccdfx.estimators import sky_level as sky_level
 from ccdfx.estimators import statistics as statistics
 from ccdfx.hookspecs import Command as Command
@@ -216,6 +218,7 @@ __all__ = [
     "Range",
     "RawLayout",
     "Rejection",
+    "Saturation",
     "Scaling",
     "Shift",
     "Source",
@@ -308,6 +311,7 @@ __all__ = [
     "replace_masked",
     "run",
     "sample_clip",
+    "saturation_level",
     "scale",
     "scan",
     "select",

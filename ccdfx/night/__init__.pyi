@@ -15,6 +15,7 @@ from ccdfx.night.settings import CombineChoice as CombineChoice
 from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
 from ccdfx.night.settings import DarkChoice as DarkChoice
 from ccdfx.night.settings import FlatChoice as FlatChoice
+from ccdfx.night.settings import NoiseChoice as NoiseChoice
 from ccdfx.night.settings import OverscanChoice as OverscanChoice
 from ccdfx.night.settings import ReadChoice as ReadChoice
 from ccdfx.night.settings import ScienceChoice as ScienceChoice
@@ -34,6 +35,7 @@ __all__ = [
     "Known",
     "MasterPlan",
     "Named",
+    "NoiseChoice",
     "OverscanChoice",
     "ReadChoice",
     "ScienceChoice",

@@ -15,9 +15,10 @@ from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.plan import Plan, plan_night
-from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared
+from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared, read_raw
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
+from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
 from ccdfx.night.summary import left_over, write_facts
@@ -127,6 +128,7 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
+    plan = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, choices), log.warn))
     with collect_warnings(log.warn):
         contexts = {
             setup: Context(
@@ -148,7 +150,10 @@ def reduce_night(
         "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
         "recipe": choices.as_dict(),
         "plan": plan.tree(),
-        "noise": [_noise_facts(setup, context.noise) for setup, context in contexts.items()],
+        "noise": [
+            _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
+            for setup, context in contexts.items()
+        ],
         "frames": [_frame_facts(frame, plan, log) for frame in frames],
         **products,
         "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
@@ -223,6 +228,14 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
     if unmasked and noise.model is None:
         log.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
     return noise
+
+
+def _raw_or_none(recipe: NightRecipe, frame: Frame) -> Image | None:
+    """Read a raw frame; one that cannot be read is recorded when it is needed."""
+    try:
+        return read_raw(frame, checksum=recipe.read.checksum)
+    except (CcdfxError, OSError):
+        return None
 
 
 def _warn_of_lost_masters(use: Use, log: NightLog) -> None:

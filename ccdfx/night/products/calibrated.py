@@ -38,7 +38,7 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    raw = _read(frame, checksum=recipe.read.checksum)
+    raw = read_raw(frame, checksum=recipe.read.checksum)
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
@@ -46,7 +46,8 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     return preparation(frame, raw.shape, recipe)(raw)
 
 
-def _read(frame: Frame, *, checksum: bool) -> Image:
+def read_raw(frame: Frame, *, checksum: bool) -> Image:
+    """Read a raw frame as it is in its file."""
     from ccdfx.io import read
 
     try:
