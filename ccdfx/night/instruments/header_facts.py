@@ -10,7 +10,9 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.keywords import text_of
 from ccdfx.records.range import Range
 
 _REDUCED = re.compile(
@@ -81,13 +83,21 @@ def _described(header: Header, instrument: Instrument, shape: tuple[int, int]) -
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
-    yield "gain", _known(header, instrument.gain)
+    yield "gain", _gain(header, instrument)
     yield "doubts", _doubts(header, instrument)
     yield "readnoise", _known(header, instrument.readnoise)
     yield "saturation", _known(header, instrument.saturation)
     yield "exptime", _exptime(header, instrument.exptime, kind)
     if any(_REDUCED.match(line) for line in header.history):
         raise ArgumentError("frame", "was reduced by ccdfx before", remedy="give the raw frame")
+    unit = text_of(header, "BUNIT", lower=True)
+    if unit is not None and is_rate(unit):
+        raise ArgumentError(
+            "header keyword BUNIT",
+            "must be of counts, as raw frames are",
+            value=unit,
+            remedy="multiply the frame by its exposure time; the noise of a rate depends on that",
+        )
     if kind is None:
         raise ArgumentError(
             "kind",
@@ -143,9 +153,19 @@ def _known(header: Header, lookup: Lookup) -> Known | None:
     return None
 
 
+def _gain(header: Header, instrument: Instrument) -> Known | None:
+    """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
+    unit = text_of(header, "BUNIT", lower=True)
+    if unit is not None and unit_name(unit) == "electron":
+        return Known(1.0, "header")
+    if unit is None and unit_name(instrument.unit.lower()) == "electron":
+        return Known(1.0, "instrument file")
+    return _known(header, instrument.gain)
+
+
 def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
     """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
-    if _known(header, instrument.gain) is not None:
+    if _gain(header, instrument) is not None:
         return ()
     doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
     return tuple(doubt for doubt in doubts if doubt is not None)
