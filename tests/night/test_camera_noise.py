@@ -130,3 +130,11 @@ def test_the_better_known_number_is_used(stated, measured, source, disagrees):
 def test_bad_choices_are_refused(table):
     with pytest.raises(FormatError, match="noise"):
         load_night_recipe({"noise": table})
+
+
+def test_masters_state_the_gain_that_is_used_and_a_flat_none(camera, out):
+    wrong_night(camera, EGAIN=2.7)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    bias, flat = (read(out / f"masters/{name}.fits").header for name in ("bias", "flat_V"))
+    assert bias["GAIN"] == noise["gain"] and "EGAIN" not in bias
+    assert not {"GAIN", "EGAIN", "RDNOISE", "BUNIT"} & set(flat)

@@ -119,14 +119,17 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
 
     A master that could not be made is not applied; a warning was issued when it failed. The frame has a
     variance only if its own noise can be predicted: the errors of overscan and masters alone would be far too
-    small.
+    small. GAIN and RDNOISE of its header are those that are used.
     """
     image = prepared(use.frame, context.recipe)
     options = _calibration(use, context, electrons=electrons)
     noise = own_noise(use, context.noise, zeroed="bias" in options)
     if noise is None:
-        return _calibrate(image, options).replace(variance=None)
-    return _calibrate(image, {**options, "noise": noise})
+        image = _calibrate(image, options).replace(variance=None)
+    else:
+        image = _calibrate(image, {**options, "noise": noise})
+    header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    return image.replace(header=header)
 
 
 def variance_of_masters(
@@ -191,10 +194,9 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         if plan.cosmic_rays and image.variance is not None:
             image = _without_rays(image, context.recipe)
         image = context.further(image)
-        header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
         stars = measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
-        image = image.replace(header=facts_header(header, facts))
+        image = image.replace(header=facts_header(image.header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         log.fail_frame(use.frame, error)
         return None

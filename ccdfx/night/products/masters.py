@@ -169,7 +169,7 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, re
         values["EXPTIME"] = plan.exptime
     if plan.kind == "flat":
         image = _normalised(image, response)
-        values |= {"FILTER": plan.filter, "BUNIT": None}
+        values |= {"FILTER": plan.filter, **dict.fromkeys(("BUNIT", "GAIN", "EGAIN", "RDNOISE"))}
     return image.replace(header=stacking.combined_header(image.header, names, values, history))
 
 
