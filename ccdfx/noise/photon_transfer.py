@@ -16,6 +16,7 @@ from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
 from ccdfx.noise.estimate import Estimate, combined, fitted_slope
 from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
+from ccdfx.noise.predict import require_counts
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import Image, ImageLike, as_images
 from ccdfx.records.planes import working_dtype
@@ -116,7 +117,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
         Fewer than two of either, frames too small or flagged too much for eight blocks, flats without light,
         or flats whose difference shows no photon noise.
     MismatchError
-        Frames of different shape, window, unit or binning.
+        Frames of different shape, window, unit or binning, or neither in ADU nor in electrons, whose gain is 1.
 
     Notes
     -----
@@ -156,6 +157,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     darks = _frames("biases", biases)
     for name, frame in [*(("flats", f) for f in lights[1:]), *(("biases", b) for b in darks)]:
         require_match(lights[0], frame, name)
+    require_counts("flats", lights[0].unit)
     read, read_neighbours = _read_variance(darks)
     pairs = _pairs(lights)
     found = _transfer(pairs, read.value, read_neighbours.value)

@@ -127,6 +127,12 @@ def test_photon_noise_is_of_counts_not_of_rates(name, unit):
     assert PREDICTIONS[name](image, ccdfx.gaussian_noise(3.0)).shape == (9, 9)  # in the unit of the image
 
 
+def test_the_gain_of_a_rate_is_not_measured():
+    frames = [frame.replace(header={"BUNIT": "adu/s"}) for frame in sky(4)]
+    with pytest.raises(ccdfx.MismatchError, match=r"flats.*adu/s.*exposure time"):
+        ccdfx.fit_noise(frames[:2], frames[2:])
+
+
 @pytest.mark.parametrize("rule", [ccdfx.ccd_clip, ccdfx.cr_reject])
 def test_rules_with_a_gain_refuse_rates(rule):
     with pytest.raises(ccdfx.MismatchError, match=r"frames\[0\].*adu/s"):
