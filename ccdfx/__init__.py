@@ -24,7 +24,9 @@ _HOMES = {
     "io.reading": ("formats", "open_extensions", "open_frames", "open_source", "read", "read_header", "read_master"),
     "io.writing": ("update", "write"),
     "io.source": ("Format", "RawLayout", "Source"),
-    "estimators": ("Statistics", "local_noise", "predicted_noise", "sky_level", "statistics"),
+    "estimators": (
+        "Saturation", "Statistics", "local_noise", "predicted_noise", "saturation_level", "sky_level", "statistics",
+    ),
     "noise": (
         "NoiseFit", "NoiseModel", "add_noise", "ccd_noise", "fit_noise", "gaussian_noise", "poisson_noise", "snr",
         "std_of", "uniform_noise", "variance_of",

@@ -48,6 +48,12 @@ def command(
             f"{100 * fit.sensitivity_error:.2g}",
             "% of the signal",
         ],
+        [
+            "covariance of neighbours",
+            f"{100 * fit.neighbours:.3g}",
+            f"{100 * fit.neighbours_error:.2g}",
+            "% of the photon variance",
+        ],
     ]
     print_table(rows, ["what", "value", "error", "unit"])
     print_table([[fit.pairs, fit.blocks, fit.method]], ["pairs of flats", "blocks", "method"])

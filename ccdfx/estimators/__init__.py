@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from ccdfx.estimators.exact import Clipped, Statistics, mad_std_of, median_of, sigma_clipped, statistics
 from ccdfx.estimators.robust import location_of, mode_of, sampled_statistic, spread_of
+from ccdfx.estimators.saturation import Saturation, saturation_level
 from ccdfx.estimators.sky import Background, background, local_noise, predicted_noise, sky_level
 
 __all__ = [
     "Background",
     "Clipped",
+    "Saturation",
     "Statistics",
     "background",
     "local_noise",
@@ -23,6 +25,7 @@ __all__ = [
     "mode_of",
     "predicted_noise",
     "sampled_statistic",
+    "saturation_level",
     "sigma_clipped",
     "sky_level",
     "spread_of",

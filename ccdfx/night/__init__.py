@@ -15,7 +15,7 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings": (
-        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "OverscanChoice",
+        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice", "OverscanChoice",
         "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),

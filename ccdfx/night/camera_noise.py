@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ccdfx.errors import CcdfxError
+from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.scan import Frame
+from ccdfx.night.settings import NoiseChoice
 from ccdfx.records.image import Image
 
-MEASURED = "measured"
+MEASURED, HEADER = "measured", "header"
+UNITS = {"gain": "e-/ADU", "readnoise": "e-"}
 MOST_FLATS, MOST_BIASES = 6, 10
+_ENOUGH_TO_CHECK = 4  # frames of a kind, where both numbers are stated
+TRUSTED = 0.05  # relative error below which a measured number goes before a stated one
+SIGNIFICANT = 3.0  # errors of the measured number by which a stated one must be off to be doubted
+NOTHING_PREDICTED = "no variance, and no noise is predicted"
+TOO_FEW = "gain and read noise are not known; two flats of a filter and two biases would measure them"
+Measured = tuple[float, float | None]
+"""A value and its error, None where it is not known."""
 MOST_PIXELS = 1 << 26  # of all frames of a kind; more would not measure it better
 
 
@@ -21,7 +31,8 @@ MOST_PIXELS = 1 << 26  # of all frames of a kind; more would not measure it bett
 class CameraNoise:
     """Gain in e-/ADU and read noise in e-, with their sources, and with errors where they were measured.
 
-    A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the value is not known.
+    A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the value is not known. What is both
+    stated and measured is in `stated` and, with its error, in `measured`, by the names gain and readnoise.
     """
 
     gain: float | None = None
@@ -31,6 +42,8 @@ class CameraNoise:
     readnoise_error: float | None = None
     readnoise_source: str | None = None
     pairs: int = 0
+    stated: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def model(self) -> Any:
@@ -60,13 +73,21 @@ class CameraNoise:
             "readnoise_source",
             "pairs",
         )
-        return {key: getattr(self, key) for key in keys}
+        measured = {name: list(pair) for name, pair in self.measured.items()}
+        return {key: getattr(self, key) for key in keys} | {"stated": dict(self.stated), "measured": measured}
 
 
 def camera_noise(
-    frames: Iterable[Frame], load: Callable[[Frame], Image | None], warn: Callable[[str], None]
+    frames: Iterable[Frame],
+    load: Callable[[Frame], Image | None],
+    warn: Callable[[str], None],
+    choice: NoiseChoice | None = None,
 ) -> CameraNoise:
-    """Find gain and read noise of the frames of one setup; measure what neither file nor header gives.
+    """Find gain and read noise of the frames of one setup, and compare what is stated with what is measured.
+
+    Pairs of flats and of biases measure both, pairs of biases the read noise alone. A number of a header or an
+    instrument file that is off by more than `choice.tolerance` and three errors is said; see `NoiseChoice` for which
+    of the two is used. The read noise is measured in ADU, and converted with the gain that is used.
 
     Parameters
     ----------
@@ -75,69 +96,136 @@ def camera_noise(
     load : callable
         Returns a frame with its overscan subtracted and trimmed, or None when it cannot be used.
     warn : callable
-        Called with a message when a value cannot be measured.
+        Called with a message when a value is not known, or a stated one is wrong.
+    choice : NoiseChoice, optional
+        By default that of a recipe that says nothing.
     """
-    frames = tuple(frames)
-    said = {
-        name: next((value for f in frames if (value := getattr(f, name))), None)
-        for name in ("gain", "readnoise")
-    }
-    known: dict[str, Any] = {}
-    for name, number in said.items():
-        if number is not None:
-            known |= {name: number.value, f"{name}_source": number.source, f"{name}_error": None}
-    if all(said.values()):
-        return CameraNoise(**known)
-    biases = _loaded([frame for frame in frames if frame.kind == "bias"], MOST_BIASES, load)
-    if "gain" in known and len(biases) > 1:
-        return CameraNoise(**known, **_readnoise(biases, known["gain"], warn))
-    flats = _loaded(_best_filter(frames), MOST_FLATS, load)
-    found = _measured(flats, biases, warn)
-    return CameraNoise(**{**found, **known})
+    frames, choice = tuple(frames), choice or NoiseChoice()
+    stated = {name: next((value for f in frames if (value := getattr(f, name))), None) for name in UNITS}
+    missing = [name for name, number in stated.items() if number is None]
+    found = _measured(frames, load, enough=_ENOUGH_TO_CHECK if not missing else None)
+    gain = _decided("gain", stated["gain"], found.gain, choice)
+    readnoise = _decided("readnoise", stated["readnoise"], found.read_noise(gain), choice)
+    if gain.value is None:
+        warn(f"{found.problem or TOO_FEW}: {NOTHING_PREDICTED}")
+    elif readnoise.value is None:
+        warn(f"read noise is not known; two biases would measure it: {NOTHING_PREDICTED}")
+    wrong = [number for number in (gain, readnoise) if number.disagrees]
+    if wrong:
+        warn(f"{'; '.join(number.describe() for number in wrong)} (noise.prefer in a recipe decides)")
+    compared = [number for number in (gain, readnoise) if number.stated is not None and number.measured]
+    return CameraNoise(
+        gain=gain.value,
+        gain_error=gain.error,
+        gain_source=gain.source,
+        readnoise=readnoise.value,
+        readnoise_error=readnoise.error,
+        readnoise_source=readnoise.source,
+        pairs=found.pairs if MEASURED in (gain.source, readnoise.source) else 0,
+        stated={number.name: number.stated.value for number in compared if number.stated},
+        measured={number.name: number.measured for number in compared if number.measured},
+    )
 
 
-def _readnoise(biases: list[Image], gain: float, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Measure the read noise in e- from differences of consecutive biases, when the gain is known."""
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Gain or read noise: what is used, what is stated and measured, and whether these disagree."""
+
+    name: str
+    value: float | None
+    error: float | None
+    source: str | None
+    stated: Known | None
+    measured: Measured | None
+    disagrees: bool
+
+    def describe(self) -> str:
+        """Describe a disagreement, for a warning."""
+        assert self.stated is not None and self.measured is not None
+        value, error = self.measured
+        words = {"gain": "gain", "readnoise": "read noise"}[self.name]
+        within = "" if error is None else f" +- {error:.2g}"
+        used = "the measured one" if self.source == MEASURED else f"that of the {self.stated.source}"
+        return (
+            f"the {words} of {self.stated.value:g} {UNITS[self.name]} in the {self.stated.source} is not the "
+            f"{value:.3g}{within} that pairs of frames measure: {used} is used"
+        )
+
+
+def _decided(name: str, stated: Known | None, measured: Measured | None, choice: NoiseChoice) -> _Number:
+    """Choose between a stated and a measured number."""
+    if measured is None:
+        value, source = (None, None) if stated is None else (stated.value, stated.source)
+        return _Number(name, value, None, source, stated, measured, False)
+    value, error = measured
+    if stated is None:
+        return _Number(name, value, error, MEASURED, stated, measured, False)
+    off = abs(stated.value / value - 1.0)
+    disagrees = off > choice.tolerance and off > SIGNIFICANT * (error or 0.0) / value
+    precise = error is not None and error < TRUSTED * value and stated.source == HEADER
+    if choice.prefer == "measured" or (choice.prefer == "auto" and disagrees and precise):
+        return _Number(name, value, error, MEASURED, stated, measured, disagrees)
+    return _Number(name, stated.value, None, stated.source, stated, measured, disagrees)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """What pairs of frames measure: the gain, the read noise in ADU, with errors; or why they do not."""
+
+    gain: Measured | None = None
+    adu: Measured | None = None
+    pairs: int = 0
+    problem: str = ""
+
+    def read_noise(self, gain: _Number) -> Measured | None:
+        """Return the read noise in e- and its error, with the gain that is used."""
+        if self.adu is None or gain.value is None:
+            return None
+        value, error = self.adu
+        if error is not None and gain.error is not None:
+            error = math.hypot(error, value * gain.error / gain.value)
+        return value * gain.value, None if error is None else error * gain.value
+
+
+def _measured(
+    frames: tuple[Frame, ...], load: Callable[[Frame], Image | None], *, enough: int | None
+) -> _Pairs:
+    """Measure gain and read noise from pairs of flats and biases, or the read noise alone from biases."""
+    from ccdfx.noise import fit_noise
+    from ccdfx.operations.calibration.calibrate import subtract_bias
+    from ccdfx.operations.combining.average import median
+    from ccdfx.operations.combining.combine import combine
+
+    biases = _loaded([frame for frame in frames if frame.kind == "bias"], enough or MOST_BIASES, load)
+    if len(biases) < 2:
+        return _Pairs()
+    flats = _loaded(_best_filter(frames), enough or MOST_FLATS, load)
+    if len(flats) < 2:
+        return _read_noise(biases)
+    try:
+        bias = combine(biases, average=median(), reject=None)
+        fit = fit_noise([subtract_bias(flat, bias=bias) for flat in flats], biases)
+    except CcdfxError as problem:
+        return replace(_read_noise(biases), problem=f"gain and read noise could not be measured: {problem}")
+    return _Pairs((fit.gain, fit.gain_error), (fit.readnoise_adu, fit.readnoise_adu_error), fit.pairs)
+
+
+def _read_noise(biases: list[Image]) -> _Pairs:
+    """Measure the read noise in ADU from differences of consecutive biases."""
     import numpy as np
 
     from ccdfx.estimators import local_noise
 
     pairs = zip(biases[::2], biases[1::2], strict=False)
     found = [
-        local_noise(one.replace(array=one.array - two.array.astype(np.float64))) / math.sqrt(2) * gain
+        local_noise(one.replace(array=one.array - two.array.astype(np.float64))) / math.sqrt(2)
         for one, two in pairs
     ]
     found = [value for value in found if math.isfinite(value)]
     if not found:
-        warn("read noise is not known, and the biases are too small to measure it")
-        return {}
+        return _Pairs()
     error = float(np.std(found, ddof=1)) / math.sqrt(len(found)) if len(found) > 1 else None
-    return {
-        "readnoise": float(np.mean(found)),
-        "readnoise_error": error,
-        "readnoise_source": MEASURED,
-        "pairs": len(found),
-    }
-
-
-def _measured(flats: list[Image], biases: list[Image], warn: Callable[[str], None]) -> dict[str, Any]:
-    """Measure gain and read noise from pairs of flats and biases; return {} and warn if there are too few."""
-    from ccdfx.noise import fit_noise
-    from ccdfx.operations.calibration.calibrate import subtract_bias
-    from ccdfx.operations.combining.average import median
-    from ccdfx.operations.combining.combine import combine
-
-    if len(flats) < 2 or len(biases) < 2:
-        warn("gain and read noise are not known; two flats of a filter and two biases would measure them")
-        return {}
-    try:
-        bias = combine(biases, average=median(), reject=None)
-        fit = fit_noise([subtract_bias(flat, bias=bias) for flat in flats], biases)
-    except CcdfxError as problem:
-        warn(f"gain and read noise could not be measured: {problem}")
-        return {}
-    keys = ("gain", "gain_error", "readnoise", "readnoise_error", "pairs")
-    return {key: getattr(fit, key) for key in keys} | {"gain_source": MEASURED, "readnoise_source": MEASURED}
+    return _Pairs(None, (float(np.mean(found)), error), len(found))
 
 
 def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:

@@ -78,7 +78,7 @@ class Plan:
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
-        Calibrations that are missing.
+        Calibrations that are missing, and what headers say and is not believed.
     """
 
     masters: tuple[MasterPlan, ...] = ()
@@ -373,9 +373,11 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
 
 
 def _warnings(uses: list[Use]) -> tuple[str, ...]:
-    """Write one warning per missing calibration, with the files of the frames concerned."""
+    """Write one warning per doubt about a header and per missing calibration, with the files of the frames concerned."""
     missing: dict[str, list[Frame]] = {}
     for use in uses:
+        for doubt in use.frame.doubts:
+            missing.setdefault(f"{doubt}; it is not used", []).append(use.frame)
         for reason in use.missing:
             missing.setdefault(reason, []).append(use.frame)
     return tuple(

@@ -20,6 +20,7 @@ from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared, raw_image
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
+from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
 from ccdfx.night.summary import left_over, write_facts
@@ -129,6 +130,7 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
+    plan = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, choices), log.warn))
     with collect_warnings(log.warn):
         possible = _without_lit_overscans(plan, choices, log)
         contexts = {
@@ -151,7 +153,10 @@ def reduce_night(
         "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
         "recipe": choices.as_dict(),
         "plan": plan.tree(),
-        "noise": [_noise_facts(setup, context.noise) for setup, context in contexts.items()],
+        "noise": [
+            _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
+            for setup, context in contexts.items()
+        ],
         "frames": [_frame_facts(frame, plan, log) for frame in frames],
         **products,
         "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
@@ -237,9 +242,9 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
             return None
 
     def warn(text: str) -> None:
-        log.warn(f"{setup.label}: {text}: no variance, and no noise is predicted")
+        log.warn(f"{setup.label}: {text}")
 
-    noise = camera_noise(plan.frames_of(setup), load, warn)
+    noise = camera_noise(plan.frames_of(setup), load, warn, recipe.noise)
     if recipe.science.electrons and science and noise.gain is None:
         files = listed([frame.file for frame in science])
         log.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
@@ -247,6 +252,14 @@ def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> C
     if unmasked and noise.model is None:
         log.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
     return noise
+
+
+def _raw_or_none(recipe: NightRecipe, frame: Frame) -> Image | None:
+    """Read a raw frame; one that cannot be read is recorded when it is needed."""
+    try:
+        return raw_image(frame, recipe)
+    except (CcdfxError, OSError):
+        return None
 
 
 def _warn_of_lost_masters(uses: Iterable[Use], log: NightLog) -> None:

@@ -64,6 +64,8 @@ class Frame:
         Unit of the pixel values.
     hdu : int, str or None
         The HDU of the image; None where the file has one image.
+    doubts : tuple of str
+        What the header says and is not believed, such as a gain that is a setting of the camera.
     """
 
     path: Path
@@ -89,6 +91,7 @@ class Frame:
     bad: tuple[Range, ...] = ()
     unit: str = "adu"
     hdu: int | str | None = None
+    doubts: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""
@@ -103,7 +106,7 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
-        return entry
+        return entry | {"doubts": "; ".join(self.doubts) or None}
 
 
 _FIELDS = frozenset(item.name for item in fields(Frame))

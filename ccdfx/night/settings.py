@@ -50,6 +50,20 @@ class OverscanChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseChoice:
+    """Gain and read noise: which is used where pairs of frames measure another one than the header states.
+
+    They disagree where they differ by more than the fraction `tolerance`, and by three errors. With `prefer` "auto"
+    the measured one is used then if its error is below 5 %, else that of the header; a number that was written into
+    an instrument file stays. "header" always takes what header or instrument file state, "measured" what is
+    measured, where it is.
+    """
+
+    prefer: str = "auto"
+    tolerance: float = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackChoice:
     """How frames are combined.
 
@@ -182,6 +196,7 @@ class NightRecipe:
     read: ReadChoice = field(default_factory=ReadChoice)
     setup: SetupChoice = field(default_factory=SetupChoice)
     overscan: OverscanChoice = field(default_factory=OverscanChoice)
+    noise: NoiseChoice = field(default_factory=NoiseChoice)
     bias: StackChoice = field(default_factory=StackChoice)
     dark: DarkChoice = field(default_factory=DarkChoice)
     flat: FlatChoice = field(default_factory=FlatChoice)
@@ -201,6 +216,7 @@ _TABLES: dict[str, type] = {
     "read": ReadChoice,
     "setup": SetupChoice,
     "overscan": OverscanChoice,
+    "noise": NoiseChoice,
     "bias": StackChoice,
     "dark": DarkChoice,
     "flat": FlatChoice,
@@ -362,6 +378,7 @@ _CHECKS = {
     "reject": _is_rule,
     "temperature": _is_degrees,
     "tolerance": _is_fraction,
+    "prefer": _is_one_of("auto", "measured", "header"),
     "good": _is_fraction,
     "rejected": _is_fraction,
     "response": _is_fraction,

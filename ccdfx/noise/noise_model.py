@@ -77,7 +77,7 @@ class NoiseModel:
                 raise ArgumentError(
                     part.name, "must not be clamped before it is added", remedy="clamp the sum of the models"
                 )
-        parts = (*_parts(self), *_parts(other))
+        parts = (*parts_of(self), *parts_of(other))
         return NoiseModel(
             name="+".join(part.name for part in parts),
             parameters={},
@@ -145,5 +145,7 @@ class _SumOfMeans:
         return result
 
 
-def _parts(model: NoiseModel) -> tuple[NoiseModel, ...]:
-    return model.sample.parts if isinstance(model.sample, _SumOfSamples) else (model,)
+def parts_of(model: NoiseModel) -> tuple[NoiseModel, ...]:
+    """Return the models of which one is the sum, or the model itself."""
+    sample = getattr(model, "sample", None)
+    return sample.parts if isinstance(sample, _SumOfSamples) else (model,)

@@ -13,13 +13,21 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import values_of
 from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
+from ccdfx.noise.estimate import Estimate, combined, fitted_slope
+from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
+from ccdfx.noise.predict import require_counts
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import Image, ImageLike, as_images
 from ccdfx.records.planes import working_dtype
 
 if TYPE_CHECKING:
     from ccdfx.noise.noise_model import NoiseModel
+
+
+_SIGNIFICANT = 5.0
+_GREATEST = 4e-6  # variance in the neighbours, per electron of the level: twice what thick CCDs show
+_FAR = 0.3  # of it, beyond the eight neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,9 @@ class NoiseFit:
         Pairs of flats used.
     pair_gains : tuple of float
         The gain that each pair alone gives, from the faintest pair to the brightest.
+    neighbours, neighbours_error : float
+        What covariances of neighbouring pixels add to the variance of photons, as a fraction of it: above 0 by the
+        brighter-fatter effect and by capacitance between pixels. It is taken out of the gain.
     blocks : int
         Blocks of the frame used for the gain.
     method : str
@@ -57,6 +68,8 @@ class NoiseFit:
     sensitivity_error: float
     pairs: int
     pair_gains: tuple[float, ...]
+    neighbours: float
+    neighbours_error: float
     blocks: int
     method: str
 
@@ -70,12 +83,16 @@ class NoiseFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Two flats A and B in blocks: level of A, ratio r of levels, var(A - r B), var(A) + r**2 var(B)."""
+    """Two flats A and B in blocks: level of A, ratio r of levels, var(A - r B), var(A) + r**2 var(B).
+
+    `neighbours` is what the covariances of neighbouring pixels add to var(A - r B).
+    """
 
     level: np.ndarray
     ratio: np.ndarray
     difference: np.ndarray
     scatter: np.ndarray
+    neighbours: np.ndarray
 
 
 def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseFit:
@@ -100,7 +117,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
         Fewer than two of either, frames too small or flagged too much for eight blocks, flats without light,
         or flats whose difference shows no photon noise.
     MismatchError
-        Frames of different shape, window, unit or binning.
+        Frames of different shape, window, unit or binning, or neither in ADU nor in electrons, whose gain is 1.
 
     Notes
     -----
@@ -113,6 +130,14 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     same in both flats: ``var(A) + r**2 var(B) - var(A - r B) = 2 (s a)**2``. Noise proportional to the signal
     that changes from frame to frame makes ``var(A - r B)`` grow as a**2; flats of several levels reveal it,
     and where it exceeds five times its error, the gain is corrected for it and it is added to s.
+
+    Charge that is collected repels what follows into the neighbours (brighter-fatter effect): the variance of a pixel
+    is lower than that of the photons, by up to a fifth at 60,000 electrons, and the missing part is in the covariances
+    of neighbouring pixels (Antilogus et al. 2014, JINST 9 C03048; Astier et al. 2019, A&A 629 A36). These are added
+    for the eight neighbours, less those of the biases. Their error is several times that of the variance; where
+    the level says that they are small, by 4e-6 an electron at most, they are added in part, and what may be left is
+    in the error. What lies beyond those neighbours, taken as 0.3 of the correction, is in the error too, or is
+    taken out by a decline of the estimates with the level, where flats of several levels show it better.
 
     Each block is averaged over the pairs, and the error comes from the scatter of the blocks; where pairs
     disagree by more than that, the error is multiplied by the square root of their reduced chi-squared.
@@ -132,9 +157,11 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     darks = _frames("biases", biases)
     for name, frame in [*(("flats", f) for f in lights[1:]), *(("biases", b) for b in darks)]:
         require_match(lights[0], frame, name)
-    read = _read_variance(darks)
+    require_counts("flats", lights[0].unit)
+    read, read_neighbours = _read_variance(darks)
     pairs = _pairs(lights)
-    transfer, sensitivity_to_read, (slope, slope_error) = _transfer(pairs, read.value)
+    found = _transfer(pairs, read.value, read_neighbours.value)
+    transfer, sensitivity_to_read, (slope, slope_error) = found.estimate, found.read_share, found.growth
     error = math.hypot(transfer.error, sensitivity_to_read * read.error)
     if not transfer.value > 3.0 * error:
         raise ArgumentError(
@@ -157,6 +184,8 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
         sensitivity_error=pattern_error,
         pairs=len(lights) - 1,
         pair_gains=tuple(1.0 / value if value > 0 else math.inf for value in transfer.alone),
+        neighbours=found.neighbours.value * gain,
+        neighbours_error=found.neighbours.error * gain,
         blocks=transfer.blocks,
         method="photon transfer of flat pairs and bias pairs, clipped mixed differences in blocks",
     )
@@ -178,10 +207,16 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
     return images
 
 
-def _read_variance(biases: Sequence[Image]) -> Estimate:
-    """Estimate the variance of a bias pixel from the differences of successive biases."""
-    tables = [_table(_float(a) - _float(b), _bad(a, b)) for a, b in pairwise(biases)]
-    return combined("biases", np.array([table[:, 5] ** 2 / 2.0 for table in tables]), np.ones(len(tables)))
+def _read_variance(biases: Sequence[Image]) -> tuple[Estimate, Estimate]:
+    """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases."""
+    variances, neighbours = [], []
+    for a, b in pairwise(biases):
+        array, bad = _float(a) - _float(b), _bad(a, b)
+        scatter = _table(array, bad)[:, 5]
+        variances.append(scatter**2 / 2.0)
+        neighbours.append(_neighbours(array, bad, scatter) / 2.0)
+    equal = np.ones(len(variances))
+    return combined("biases", np.array(variances), equal), combined("biases", np.array(neighbours), equal)
 
 
 def _pairs(flats: Sequence[Image]) -> list[_Pair]:
@@ -203,18 +238,31 @@ def _pair(first: Image, second: Image) -> _Pair:
     a, b = one[:, 1], two[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((a > 0) & (b > 0), a / b, np.nan)
-        difference = _table(_scaled_difference(first, second, ratio), bad)[:, 5] ** 2
-        return _Pair(a, ratio, difference, one[:, 5] ** 2 + ratio**2 * two[:, 5] ** 2)
+        array = _scaled_difference(first, second, ratio)
+        scatter = _table(array, bad)[:, 5]
+        both = one[:, 5] ** 2 + ratio**2 * two[:, 5] ** 2
+        return _Pair(a, ratio, scatter**2, both, _neighbours(array, bad, scatter))
 
 
-def _transfer(pairs: Sequence[_Pair], read: float) -> tuple[Estimate, float, tuple[float, float]]:
-    """Estimate 1/gain, its decrease per unit of read variance, and its slope with level (with error)."""
-    estimates, weights, slopes, levels = [], [], [], []
+@dataclass(frozen=True, slots=True)
+class _Transfer:
+    """1/gain, its decrease per unit of read variance, its growth with the level, and the part of neighbours in it."""
+
+    estimate: Estimate
+    read_share: float
+    growth: tuple[float, float]
+    neighbours: Estimate
+
+
+def _transfer(pairs: Sequence[_Pair], read: float, read_neighbours: float) -> _Transfer:
+    """Estimate 1/gain."""
+    estimates, neighbours, weights, slopes, levels = [], [], [], [], []
     for pair in pairs:
         with np.errstate(divide="ignore", invalid="ignore"):
             light = pair.level * (1.0 + pair.ratio)
             read_share = (1.0 + pair.ratio**2) / light
             estimates.append(pair.difference / light - read_share * read)
+            neighbours.append(pair.neighbours / light - read_share * read_neighbours)
             levels.append(2.0 * pair.level / (1.0 + pair.ratio))
         usable = np.isfinite(estimates[-1])
         spread = _typical(pair.difference / light, usable)
@@ -224,14 +272,36 @@ def _transfer(pairs: Sequence[_Pair], read: float) -> tuple[Estimate, float, tup
         raise ArgumentError(
             "flats", "must differ from each other", remedy="give different, unsaturated exposures"
         )
-    values, level = np.array(estimates), np.array(levels)
-    first = combined("flats", values, np.array(weights))
+    weight, level = np.array(weights), np.array(levels)
     means = np.array([_typical(row, np.isfinite(row)) for row in level])
-    slope, slope_error = growth(first, means)
-    found = combined("flats", values - slope * level, np.array(weights)) if slope else first
-    distance = slope_error * float(np.average(means, weights=weights))
-    found = replace(found, error=math.hypot(found.error, distance))
-    return found, float(np.average(slopes, weights=weights)), (slope, slope_error)
+    mean_level = float(np.average(means, weights=weight))
+    added = combined("flats", np.array(neighbours), weight)
+    part, left = _believed(added, mean_level)
+    values = np.array(estimates) + part * np.array(neighbours)
+    found = combined("flats", values, weight)
+    slope, error = fitted_slope(found, means)
+    far = _FAR * abs(part * added.value) if abs(added.value) > _SIGNIFICANT * added.error else 0.0
+    declines = 0.0 < error * mean_level < far
+    if declines or slope > _SIGNIFICANT * error > 0.0:
+        found = combined("flats", values - slope * level, weight)
+        found = replace(found, error=math.hypot(found.error, error * mean_level, left))
+    else:
+        found = replace(found, error=math.hypot(found.error, far, left))
+    grows = (slope, error) if slope > _SIGNIFICANT * error else (0.0, 0.0)
+    return _Transfer(found, float(np.average(slopes, weights=weight)), grows, added)
+
+
+def _believed(neighbours: Estimate, level: float) -> tuple[float, float]:
+    """Return which part of the covariances is added to 1/gain, and the error of what may be left.
+
+    They are normal about 0 with the greatest that the level allows, and known with their error; what is
+    significant is added whole.
+    """
+    expected = _GREATEST * level  # 4e-6 times the electrons of the level, times 1/gain
+    if abs(neighbours.value) > _SIGNIFICANT * neighbours.error:
+        return 1.0, 0.0
+    part = expected**2 / (expected**2 + neighbours.error**2) if expected > 0 else 0.0
+    return part, (1.0 - part) * expected
 
 
 def _pattern(pairs: Sequence[_Pair]) -> Estimate:
@@ -248,6 +318,11 @@ def _pattern(pairs: Sequence[_Pair]) -> Estimate:
 
 def _typical(values: np.ndarray, usable: np.ndarray) -> float:
     return float(np.median(values[usable])) if usable.any() else 0.0
+
+
+def _neighbours(array: np.ndarray, bad: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    size = block_size(array.shape)
+    return neighbour_variance(array, bad, size, spread_blocks(array.shape, size), scatter)
 
 
 def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.ndarray:
@@ -285,76 +360,3 @@ def _bad(*images: Image) -> np.ndarray:
 
 def _float(image: Image) -> np.ndarray:
     return np.ascontiguousarray(image.array, working_dtype(image.array))
-
-
-_LEAST_BLOCKS = 8
-_SIGNIFICANT = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over blocks with its error, those of each pair with their errors, and the number of blocks."""
-
-    value: float
-    error: float
-    alone: tuple[float, ...]
-    errors: tuple[float, ...]
-    blocks: int
-
-
-def combined(name: str, values: np.ndarray, weights: np.ndarray) -> Estimate:
-    """Average over pairs (rows) and blocks (columns), without outlying blocks."""
-    known = np.isfinite(values)
-    weight = weights[:, None] * known
-    total = weight.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        blocks = (np.where(known, values, 0.0) * weight).sum(axis=0) / total
-    kept = np.isfinite(blocks)
-    for _ in range(10):
-        if kept.sum() < _LEAST_BLOCKS:
-            raise ArgumentError(
-                name, f"must have at least {_LEAST_BLOCKS} blocks of good pixels", value=int(kept.sum()),
-                remedy="give larger frames (64 x 64 at least) or flag fewer pixels",
-            )  # fmt: skip
-        middle = np.median(blocks[kept])
-        reach = 4.0 * 1.4826 * np.median(np.abs(blocks[kept] - middle))
-        inside = kept & (np.abs(blocks - middle) <= reach)
-        if inside.sum() in (kept.sum(), 0):
-            break
-        kept = inside
-    count = int(kept.sum())
-    error = float(blocks[kept].std(ddof=1)) / math.sqrt(count)
-    alone, errors = [], []
-    for row in values:
-        own = row[kept & np.isfinite(row)]
-        alone.append(float(own.mean()) if own.size else math.nan)
-        errors.append(float(own.std(ddof=1)) / math.sqrt(own.size) if own.size > 1 else math.nan)
-    value = float(blocks[kept].mean())
-    return Estimate(
-        value, error * _disagreement(np.array(alone), np.array(errors)), tuple(alone), tuple(errors), count
-    )
-
-
-def _disagreement(values: np.ndarray, errors: np.ndarray) -> float:
-    """Return the square root of the reduced chi-squared of the pairs about their mean, at least 1."""
-    usable = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
-    if usable.sum() < 2:
-        return 1.0
-    values, weights = values[usable], errors[usable] ** -2.0
-    chi = float((weights * (values - np.average(values, weights=weights)) ** 2).sum()) / (len(values) - 1)
-    return max(1.0, math.sqrt(chi))
-
-
-def growth(estimate: Estimate, levels: np.ndarray) -> tuple[float, float]:
-    """Fit the slope of the pairs' estimates with level; return it and its error, (0, 0) if insignificant."""
-    values, errors = np.array(estimate.alone), np.array(estimate.errors)
-    usable = np.isfinite(values) & np.isfinite(errors) & np.isfinite(levels) & (errors > 0)
-    if usable.sum() < 2:
-        return 0.0, 0.0
-    values, weights, levels = values[usable], errors[usable] ** -2.0, levels[usable]
-    about = levels - np.average(levels, weights=weights)
-    curvature = float((weights * about**2).sum())
-    if curvature == 0.0:
-        return 0.0, 0.0
-    slope, error = float((weights * about * values).sum()) / curvature, curvature**-0.5
-    return (slope, error) if slope > _SIGNIFICANT * error else (0.0, 0.0)

@@ -10,10 +10,11 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
-from ccdfx.noise.noise_model import NoiseModel
+from ccdfx.noise.noise_model import NoiseModel, parts_of
 from ccdfx.records.checks import whole
-from ccdfx.records.compatibility import unit_name
+from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 Seed = np.random.Generator | np.random.BitGenerator | np.random.SeedSequence | int | Sequence[int]
@@ -30,7 +31,7 @@ def variance_of(
     Parameters
     ----------
     image : Image or 2-D array
-        The true values. Mask, header and variance are not used; non-finite pixels give NaN.
+        The true values. Mask, variance and header but for the unit are not used; non-finite pixels give NaN.
     model : NoiseModel
     samples : int, optional
         Estimate the variance from this many draws (at least 2, divisor n - 1), with floor and ceiling. By
@@ -47,8 +48,13 @@ def variance_of(
     ------
     ArgumentError
         Fewer than 2 samples.
+    MismatchError
+        Noise of photons for an image that is neither in ADU nor in electrons, such as counts per second, or in
+        electrons for a gain other than 1.
     """
     _require_model(model)
+    image = as_image(image)
+    require_noise_model(image, model)
     values = _true_values(image)
     if samples is None and model.variance is None:
         samples = 100
@@ -71,14 +77,39 @@ def require_noise_model(image: Image, noise: Any) -> None:
         raise ArgumentTypeError(
             "noise", "must be a noise model", value=noise, remedy="give ccd_noise(gain=..., readnoise=...)"
         )
-    converts = noise.parameters.get("gain", 1.0) != 1.0
-    if converts and image.unit is not None and unit_name(image.unit) != "adu":
+    gains = [gain for part in parts_of(noise) if (gain := _photon_gain(part)) is not None]
+    if gains:
+        require_counts("image", image.unit, max(gains, key=lambda gain: gain != 1.0))
+
+
+def require_counts(name: str, unit: str | None, gain: float = 1.0) -> None:
+    """Raise `MismatchError` unless photon noise of a gain is known in the unit: ADU, or electrons of gain 1.
+
+    No unit is taken for that of the gain. Counts per second have no photon noise without their exposure time.
+    """
+    known = unit_name(unit or "adu")
+    if known == "adu" or (known == "electron" and gain == 1.0):
+        return
+    if known == "electron":
         raise MismatchError(
-            "image",
-            "must be in ADU for a noise model with a gain",
-            value=image.unit,
-            remedy="add the noise before to_electrons",
+            name,
+            f"must be in ADU for a gain of {gain:g}",
+            value=unit,
+            remedy="give gain=1, which is that of electrons (read noise in e-), or predict the noise before to_electrons",
         )
+    rate = "the noise of photons depends on the exposure time, so multiply a rate by it first"
+    raise MismatchError(
+        name,
+        "must be in ADU or electrons for the noise of photons",
+        value=unit,
+        remedy=rate if is_rate(known) else "predict the noise before the unit is converted",
+    )
+
+
+def _photon_gain(part: Any) -> float | None:
+    """Return the gain of a model of photon noise, 1 for counts, or None for noise of any unit."""
+    gain = part.parameters.get("gain", 1.0 if part.name == "poisson" else None)
+    return None if gain is None else float(gain)
 
 
 def own_variance(image: Image, noise: Any) -> np.ndarray:
@@ -99,7 +130,10 @@ def own_variance(image: Image, noise: Any) -> np.ndarray:
 
 
 def std_of(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
-    """Predict the standard deviation of each pixel by a noise model: the square root of `variance_of`."""
+    """Predict the standard deviation of each pixel by a noise model: the square root of `variance_of`.
+
+    Units and errors are as there.
+    """
     result = variance_of(image, model=model)
     return np.sqrt(result, out=result)
 
@@ -107,7 +141,8 @@ def std_of(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
 def snr(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
     """Predict the signal-to-noise ratio of each pixel: the value divided by `std_of`.
 
-    Where the noise is 0 the ratio is infinite, with the sign of the value, or NaN if the value is 0 too.
+    Where the noise is 0 the ratio is infinite, with the sign of the value, or NaN if the value is 0 too. Units
+    and errors are those of `variance_of`.
 
     Examples
     --------
@@ -138,6 +173,11 @@ def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
         the model predicts for the true values is added to that of the image, if it has one. Non-finite pixels
         and their variance are unchanged.
 
+    Raises
+    ------
+    MismatchError
+        As `variance_of`.
+
     Examples
     --------
     >>> from ccdfx.noise import ccd_noise
@@ -147,6 +187,7 @@ def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
     """
     _require_model(model)
     image = as_image(image)
+    require_noise_model(image, model)
     values = _true_values(image)
     noisy = _draw(values, model, _generator(rng))
     variance = np.nan_to_num(variance_of(image, model=model), copy=False, nan=0.0)
@@ -156,7 +197,7 @@ def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
     finite = np.isfinite(values)
     if not finite.all():
         noisy = np.where(finite, noisy, values)
-    return adopt(noisy, image.header, image.mask, image.range, variance)
+    return adopt(noisy, without_extremes(image.header), image.mask, image.range, variance)
 
 
 def _require_model(model: Any) -> None:

@@ -13,6 +13,7 @@ from ccdfx.records.checks import whole
 from ccdfx.records.compatibility import require_part
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image, as_images
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST, as_pairs
@@ -117,7 +118,7 @@ def paste(full: ImageLike, *, part: ImageLike) -> Image:
     if full.variance is not None and part.variance is not None:
         variance = full.variance.astype(np.result_type(full.variance, part.variance), copy=True)
         variance[cut] = part.variance
-    return adopt(array, full.header, mask, full.range, variance)
+    return adopt(array, without_extremes(full.header), mask, full.range, variance)
 
 
 def _common_dtype(full: Image, part: Image) -> np.dtype:
@@ -219,7 +220,7 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
         header = header.set("LTV1", float(-frame.range.x_lower)).set("LTV2", float(-frame.range.y_lower))
     return adopt(
         filled(frame.array, blank),
-        moved(header, -x0, -y0).remove(*SECTIONS),
+        moved(without_extremes(header), -x0, -y0).remove(*SECTIONS),
         mask,
         window,
         None if frame.variance is None else filled(frame.variance, 0.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ccdfx.errors import MismatchError, WindowError
@@ -123,6 +124,18 @@ def unit_name(unit: str) -> str:
     ('adu', 'electron', 'mjy/sr')
     """
     return _UNITS.get(unit, unit)
+
+
+_RATE = re.compile(r"/\s*s(ec(onds?)?)?$|\bs(ec)?\s*(\^|\*\*)?\s*\(?-1\)?$| per s")
+
+
+def is_rate(unit: str) -> bool:
+    """Return whether a unit is one per second.
+
+    >>> is_rate("adu/s"), is_rate("electron s-1"), is_rate("electron / s"), is_rate("adu")
+    (True, True, True, False)
+    """
+    return _RATE.search(unit.strip().lower()) is not None
 
 
 def _binning(x: Any, y: Any) -> tuple[int, int] | None:

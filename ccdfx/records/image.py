@@ -13,7 +13,7 @@ from ccdfx.records import keywords
 from ccdfx.records import wcs as sky
 from ccdfx.records.flags import as_mask
 from ccdfx.records.header import Header, HeaderLike
-from ccdfx.records.keywords import text_of, with_keyword
+from ccdfx.records.keywords import text_of, with_keyword, without_extremes
 from ccdfx.records.planes import as_pixels, as_shape, as_variance
 from ccdfx.records.range import Range, RangeLike, window_of
 
@@ -210,7 +210,7 @@ class Image:
         cut = window.relative_to(self.range).slices
         return adopt(
             self.array[cut].copy(),
-            sky.windowed(self.header, self.range, window),
+            sky.windowed(without_extremes(self.header), self.range, window),
             None if self.mask is None else self.mask[cut].copy(),
             window,
             None if self.variance is None else self.variance[cut].copy(),

@@ -1,4 +1,4 @@
-"""Header keywords that an image has as properties: unit, band, zero point, pixel scale; and those of sections."""
+"""Header keywords that an image has as properties: unit, band, zero point, pixel scale; and those that state values of pixels."""
 
 from __future__ import annotations
 
@@ -56,6 +56,67 @@ def with_keyword(header: Header, name: str, value: Any) -> Header:
 
 ZERO_POINTS = ("ZEROPOINT", "ZEROPNT", "ZEROPT")
 PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
+
+
+LEVELS = ("SATURATE", "SATLEVEL", "MAXLIN", "SKYLEVEL")
+EXTREMES = ("DATAMIN", "DATAMAX")
+_READ_NOISES = ("RDNOISE", "READNOIS", "ENOISE")
+_COUNTS = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
+
+
+def without_levels(header: Header) -> Header:
+    """Remove the cards that state values of pixels, after pixels changed by different amounts: LEVELS and EXTREMES."""
+    return header.remove(*LEVELS, *EXTREMES)
+
+
+def without_extremes(header: Header) -> Header:
+    """Remove DATAMIN and DATAMAX, the least and greatest value present (FITS 4.4.2.5), after some pixels changed."""
+    return header.remove(*EXTREMES)
+
+
+def followed_levels(header: Header, factor: float = 1.0, zero: float = 0.0) -> Header:
+    """Convert the cards that state values of pixels, x, to ``factor x + zero``, as all pixels were.
+
+    A card without a number is removed; a comment that speaks of ADU, DN or counts is replaced.
+
+    >>> followed_levels(Header({"SATURATE": (60000, "[ADU]")}), 2.0).cards[0]
+    Card(keyword='SATURATE', value=120000.0, comment='[unit of the data]')
+    """
+    for card in header.cards:
+        if card.keyword in LEVELS + EXTREMES:
+            value = lenient_number(header, card.keyword)
+            if value is None or not math.isfinite(factor * value + zero):
+                header = header.remove(card.keyword)
+            else:
+                header = header.set(card.keyword, factor * value + zero, _neutral(card.comment))
+    return header
+
+
+def in_electrons(header: Header, gain: float) -> Header:
+    """Convert the cards that speak of ADU to electrons.
+
+    BUNIT becomes "electron" and GAIN 1, if it was there; EGAIN goes; values of pixels are multiplied by the gain, and
+    so is a read noise whose comment says that it is in ADU.
+
+    >>> list(in_electrons(Header({"GAIN": 100, "EGAIN": 2.0, "RDNOISE": 5.0, "DATAMAX": 60.0}), 2.0).items())
+    [('GAIN', 1.0), ('RDNOISE', 5.0), ('DATAMAX', 120.0), ('BUNIT', 'electron')]
+    """
+    header = followed_levels(header, gain).remove("EGAIN")
+    if "GAIN" in header:
+        header = header.set("GAIN", 1.0, "[e-/unit of the data]")
+    for card in header.cards:
+        if card.keyword in _READ_NOISES and _COUNTS.search(card.comment):
+            value = lenient_number(header, card.keyword)
+            header = (
+                header.remove(card.keyword)
+                if value is None
+                else header.set(card.keyword, value * gain, "[e-]")
+            )
+    return header.set("BUNIT", "electron", "unit of the pixel values")
+
+
+def _neutral(comment: str) -> str:
+    return "[unit of the data]" if _COUNTS.search(comment) else comment
 
 
 def pixel_scale(header: Header) -> tuple[float, float] | None:

@@ -18,6 +18,7 @@ from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_levels
 from ccdfx.records.parameters import frozen, merged
 from ccdfx.records.planes import working_dtype
 
@@ -215,7 +216,7 @@ def _output(
         if lost.any():
             mask = np.zeros(image.shape, np.uint8) if mask is None else mask.copy()
             mask[lost] |= np.uint8(Flag.NO_DATA)
-    return adopt(result, header, mask, image.range, variance)
+    return adopt(result, without_levels(header), mask, image.range, variance)
 
 
 Function = Callable[[np.ndarray], np.ndarray]

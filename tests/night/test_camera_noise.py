@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ccdfx.errors import FormatError
 from ccdfx.io import read
+from ccdfx.night.camera_noise import _decided
+from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.run import reduce_night
+from ccdfx.night.settings import NoiseChoice, load_night_recipe
 
 
 def test_gain_and_read_noise_are_measured_when_nobody_says_them(camera, out):
@@ -54,3 +58,83 @@ def test_without_gain_there_is_no_prediction_and_that_is_said(camera, out):
     facts = reduce_night(camera.folder, out).facts
     assert facts["noise"][0]["gain"] is None
     assert any("gain and read noise are not known" in text for text in facts["warnings"])
+
+
+def wrong_night(camera, **cards):
+    """Frames whose headers state a gain and read noise that are not those of the camera, 2.0 and 6.0."""
+    cards = {"GAIN": 2.7, "RDNOISE": 12.0, **cards}
+    camera.biases(4, **cards)
+    camera.flats(4, **cards)
+    camera.science("s.fits", **cards)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "source", "gain"),
+    [("auto", "measured", 2.0), ("measured", "measured", 2.0), ("header", "header", 2.7)],
+)
+def test_a_header_that_pairs_of_frames_belie_is_said_and_the_recipe_decides(
+    camera, out, prefer, source, gain
+):
+    wrong_night(camera)
+    facts = reduce_night(camera.folder, out, recipe={"noise": {"prefer": prefer}}).facts
+    (noise,) = facts["noise"]
+    assert noise["source"] == source and noise["gain"] == pytest.approx(gain, rel=0.1)
+    assert noise["readnoise"] == pytest.approx(6.0 if source == "measured" else 12.0, rel=0.1)
+    assert noise["stated"] == {"gain": 2.7, "readnoise": 12.0}
+    assert noise["measured"]["gain"][0] == pytest.approx(2.0, rel=0.1)
+    (said,) = [text for text in facts["warnings"] if "noise.prefer" in text]
+    assert "gain of 2.7 e-/ADU in the header is not the" in said and "read noise of 12 e-" in said
+    assert ("measured one is used" if source == "measured" else "that of the header is used") in said
+    page = (out / "report.html").read_text()
+    assert "stated and measured: gain 2.7" in page and "noise.prefer" in page
+    product = read(out / "calibrated/s.fits")
+    assert product.header["GAIN"] == noise["gain"] and product.header["RDNOISE"] == noise["readnoise"]
+    assert source == "header" or facts["calibrated"][0]["excess"] == pytest.approx(1.0, abs=0.07)
+
+
+def test_numbers_that_agree_or_that_an_instrument_file_gives_stay(camera, out, tmp_path):
+    from importlib import resources
+
+    wrong_night(camera, GAIN=2.1, RDNOISE=6.2)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    assert (noise["source"], noise["gain"], noise["stated"]["gain"]) == ("header", 2.1, 2.1)
+    text = (resources.files("ccdfx.night.instruments") / "iraf.toml").read_text()
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace('gain = ["EGAIN", "GAIN"]', "gain = 2.7"))
+    facts = reduce_night(camera.folder, out, instrument=mine, overwrite=True).facts
+    assert facts["noise"][0]["gain"] == 2.7 and facts["noise"][0]["gain_source"] == "instrument file"
+    assert any("that of the instrument file is used" in text for text in facts["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("stated", "measured", "source", "disagrees"),
+    [
+        (4.95, (3.73, 0.02), "measured", True),
+        (4.95, (3.73, 0.30), "header", True),  # an error of 8 %
+        (4.95, (3.73, 0.60), "header", False),  # two errors
+        (4.95, (3.73, None), "header", True),
+        (4.00, (3.73, 0.02), "header", False),
+        (None, (3.73, 0.30), "measured", False),
+    ],
+)
+def test_the_better_known_number_is_used(stated, measured, source, disagrees):
+    known = None if stated is None else Known(stated, "header")
+    number = _decided("gain", known, measured, NoiseChoice())
+    assert (number.source, number.disagrees) == (source, disagrees)
+    assert number.value == (stated if source == "header" else measured[0])
+
+
+@pytest.mark.parametrize(
+    "table", [{"prefer": "mine"}, {"tolerance": -1}, {"tolerance": 2.0}, {"gain": 2.0}], ids=str
+)
+def test_bad_choices_are_refused(table):
+    with pytest.raises(FormatError, match="noise"):
+        load_night_recipe({"noise": table})
+
+
+def test_masters_state_the_gain_that_is_used_and_a_flat_none(camera, out):
+    wrong_night(camera, EGAIN=2.7)
+    (noise,) = reduce_night(camera.folder, out).facts["noise"]
+    bias, flat = (read(out / f"masters/{name}.fits").header for name in ("bias", "flat_V"))
+    assert bias["GAIN"] == noise["gain"] and "EGAIN" not in bias
+    assert not {"GAIN", "EGAIN", "RDNOISE", "BUNIT"} & set(flat)

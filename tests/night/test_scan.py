@@ -231,3 +231,31 @@ def test_frames_that_amateur_programs_reduced_are_named(shared):
         assert card in frames[name].problem and "was reduced before" in frames[name].problem
     reduced = {name for name, frame in frames.items() if "reduced before" in (frame.problem or "")}
     assert reduced == {"maximdl.fits.gz", "pixinsight.fits.gz", "seestar.fits.gz"}
+
+
+def test_a_gain_that_is_a_setting_is_not_believed_and_that_is_said(camera):
+    from ccdfx.night.plan import plan_night
+
+    camera.science("a.fits", GAIN=120, EGAIN=3.99, OFFSET=30)
+    camera.science("b.fits", GAIN=80)
+    camera.science("c.fits", GAIN=5, SWCREATE="SharpCap")
+    camera.science("d.fits", GAIN=1.5)
+    frames = by_name(scan(camera.folder))
+    assert {name[0]: frame.gain and frame.gain.value for name, frame in frames.items()} == {
+        "a": 3.99, "b": None, "c": None, "d": 1.5,
+    }  # fmt: skip
+    assert [name for name, frame in frames.items() if frame.doubts] == ["b.fits", "c.fits"]
+    assert "GAIN = 80" in frames["b.fits"].as_dict()["doubts"]
+    warnings = plan_night(frames.values()).warnings
+    assert any("GAIN = 80" in text and "b.fits" in text for text in warnings)
+
+
+def test_gains_of_amateur_headers(shared):
+    folder = shared / "inputs/nights/amateur"
+    if not folder.is_dir():
+        pytest.skip("the headers of amateur cameras are absent")
+    frames = by_name(scan(folder))
+    assert frames["sgp_fixed_wcs.fits.gz"].gain.value == pytest.approx(3.99)
+    assert frames["seestar.fits.gz"].gain is None
+    for name in ("nina.fits.gz", "apt.fits.gz"):
+        assert frames[name].gain.value == pytest.approx(1.00224, abs=1e-5)

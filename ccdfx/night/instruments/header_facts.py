@@ -11,8 +11,11 @@ from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
-from ccdfx.records.header import Header
+from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.records.compatibility import is_rate, unit_name
+from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
+from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
@@ -91,7 +94,8 @@ def _described(
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
-    yield "gain", _known(header, instrument.gain)
+    yield "gain", _gain(header, instrument)
+    yield "doubts", _doubts(header, instrument)
     yield "readnoise", _known(header, instrument.readnoise)
     yield "saturation", _known(header, instrument.saturation)
     yield "settings", settings_of(header, instrument.setup)
@@ -106,6 +110,14 @@ def _described(
             remedy="give the raw frame; --again, or again = true in [read] of the recipe, takes it as raw",
         )
     _refuse_master(header)
+    unit = unit_of(header)
+    if unit is not None and is_rate(unit):
+        raise ArgumentError(
+            "header keyword BUNIT",
+            "must be of counts, as raw frames are",
+            value=unit,
+            remedy="multiply the frame by its exposure time; the noise of a rate depends on that",
+        )
     if kind is None:
         raise ArgumentError(
             "kind",
@@ -175,17 +187,37 @@ def _colours(header: Header) -> str | None:
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:
-    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high')."""
+    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high').
+
+    A GAIN that is a setting of the camera is not e-/ADU and is passed over.
+    """
     for item in lookup:
         if isinstance(item, float):
             return Known(item, "instrument file")
-        try:
-            value = header.number(item)
-        except ArgumentError:
+        if doubt_about_gain(header, item) is not None:
             continue
+        value = lenient_number(header, item)
         if value is not None and value > 0:
             return Known(value, "header")
     return None
+
+
+def _gain(header: Header, instrument: Instrument) -> Known | None:
+    """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
+    unit = unit_of(header)
+    if unit is not None and unit_name(unit) == "electron":
+        return Known(1.0, "header")
+    if unit is None and unit_name(instrument.unit.lower()) == "electron":
+        return Known(1.0, "instrument file")
+    return _known(header, instrument.gain)
+
+
+def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
+    """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
+    if _gain(header, instrument) is not None:
+        return ()
+    doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
+    return tuple(doubt for doubt in doubts if doubt is not None)
 
 
 def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:

@@ -153,7 +153,7 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
 
     A master that could not be made is not applied; a warning was issued when it failed. The frame has a
     variance only if its own noise can be predicted: the errors of overscan and masters alone would be far too
-    small.
+    small. GAIN and RDNOISE of its header are those that are used.
 
     Raises
     ------
@@ -165,8 +165,11 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
     options = _calibration(use, context, electrons=electrons)
     noise = own_noise(use, context.noise, zeroed="bias" in options)
     if noise is None:
-        return _calibrate(image, options).replace(variance=None)
-    return _calibrate(image, {**options, "noise": noise})
+        image = _calibrate(image, options).replace(variance=None)
+    else:
+        image = _calibrate(image, {**options, "noise": noise})
+    header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    return image.replace(header=header)
 
 
 def _refuse_untrusted(use: Use, context: Context) -> None:
@@ -246,10 +249,9 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         if plan.cosmic_rays and image.variance is not None:
             image = _without_rays(image, context.recipe)
         image = context.further(image)
-        header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
         stars = measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
-        header = with_provenance(header, "calibrated frame", [(use.frame.file, use.frame.path)])
+        header = with_provenance(image.header, "calibrated frame", [(use.frame.file, use.frame.path)])
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
         log.fail_frame(use.frame, error)
@@ -293,9 +295,8 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
 def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
     """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN."""
     if noise.gain is not None:
-        header = header.remove("EGAIN")
         gain = 1.0 if electrons else noise.gain
-        header = header.set(
+        header = header.remove("EGAIN").set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
         )
     if noise.readnoise is not None:

@@ -55,7 +55,8 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike, again: bool = False) -> 
     Returns
     -------
     Image
-        float32, or float64 if an input needs it; integers never overflow. The variances add. Flags of the
+        float32, or float64 if an input needs it; integers never overflow. SATURATE, DATAMAX and other cards that state
+        values of pixels go (so in all functions that change pixels by different amounts). The variances add. Flags of the
         bias are added to those of the image; where the bias is not finite, the pixel is unchanged and flagged
         BAD_PIXEL; pixels that are not finite themselves are flagged NO_DATA. The header gets BIASID, which
         tells the bias from any other, and BIASVAR, its mean variance; `subtract_dark` and `calibrate` know by
@@ -161,7 +162,7 @@ def divide_flat(
         Float. Where the flat is masked, not finite, zero, negative or below a millionth of its level, the
         pixel is not divided and is flagged BAD_PIXEL, in addition to the flags of the flat, so that the flat
         never makes a result infinite. The variance is to first order ``var(x) / f**2 + x**2 var(f) / f**4``
-        with f normalised; an infinite variance stays infinite. CALSTAT gets the letter F.
+        with f normalised; an infinite variance stays infinite. Cards that state values of pixels go. CALSTAT gets the letter F.
 
     Raises
     ------
@@ -187,6 +188,9 @@ def divide_flat(
 
 def to_electrons(image: ImageLike, *, gain: float) -> Image:
     """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
+
+    No card speaks of ADU afterwards: GAIN becomes 1 where it was, EGAIN goes, SATURATE, SATLEVEL, MAXLIN, SKYLEVEL,
+    DATAMIN and DATAMAX are multiplied by the gain, and so is a read noise whose comment says ADU.
 
     Parameters
     ----------

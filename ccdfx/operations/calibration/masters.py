@@ -14,8 +14,10 @@ from ccdfx.records.compatibility import require_match, require_same_pixels, unit
 from ccdfx.records.header import Header
 from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, bias_identity, less_bias
 from ccdfx.records.image import Image, as_image
+from ccdfx.records.keywords import in_electrons
 
 # Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
+_CONVERTED = "convert only once: functions that take a gain take gain=1 for electrons"
 SAME_EXPOSURE = 1e-3
 FLAT_STATISTICS = ("median", "mean", "min", "max")
 
@@ -49,10 +51,10 @@ def converting_gain(image: Image, gain: Any, header: Header) -> tuple[float, Hea
             "image",
             "must be in ADU to be converted to electrons",
             value=image.unit,
-            remedy="convert only once",
+            remedy=_CONVERTED if unit_name(image.unit) == "electron" else "give the frame in ADU",
         )
     factor = real("gain", gain, above=0, remedy="give e-/ADU")
-    return factor, less_bias(header, factor**2).set("BUNIT", "electron", "unit of the pixel values")
+    return factor, in_electrons(less_bias(header, factor**2), factor)
 
 
 def common_bias(header: Header, dark: Image, bias: Image | None) -> CommonBias | None:

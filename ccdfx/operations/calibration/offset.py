@@ -14,6 +14,7 @@ from ccdfx.operations.pixels.replace import full_frame
 from ccdfx.records.checks import real
 from ccdfx.records.history import with_partial_variance
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import followed_levels
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import RangeLike, window_errors_about
@@ -39,8 +40,8 @@ def offset(image: ImageLike, *, statistic: float | str, full: ImageLike | None =
     Returns
     -------
     Image
-        Floats (float32 unless the values need float64); mask, variance, header and window are unchanged: the
-        number is taken as exact.
+        Floats (float32 unless the values need float64); mask, variance and window are unchanged: the
+        number is taken as exact. It is subtracted from SATURATE and other cards that state values of pixels.
 
     Raises
     ------
@@ -155,4 +156,4 @@ def _minus(image: Image, level: float, variance: np.ndarray | None) -> Image:
     kind = working_dtype(image.array)
     with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite, and so bad
         array = (image.array.astype(np.float64) - level).astype(kind)
-    return adopt(array, image.header, image.mask, image.range, variance)
+    return adopt(array, followed_levels(image.header, zero=-level), image.mask, image.range, variance)

@@ -13,6 +13,7 @@ from ccdfx.kernels.image import calibrate as pixels
 from ccdfx.records.header import Header
 from ccdfx.records.history import PARTIAL, with_partial_variance
 from ccdfx.records.image import Image, adopt
+from ccdfx.records.keywords import without_levels
 from ccdfx.records.planes import variance_as, working_dtype
 
 # Pixels per tile: a smaller tile costs more than its own thread saves.
@@ -90,6 +91,8 @@ def calibrate_rows(image: Image, calibration: Calibration, header: Header | None
     union = _run_tiles(inputs, (out.reshape(-1), out_mask.reshape(-1), out_variance.reshape(-1)))
     masked = calibration.flagging or union != 0 or any(mask is not None for mask in masks)
     header = image.header if header is None else header
+    if any(master is not None for master in calibration.masters):
+        header = without_levels(header)
     if calibration.noise is not None:
         header = header.remove(PARTIAL)
     elif wants_variance and image.variance is None:

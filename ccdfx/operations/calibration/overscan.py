@@ -13,6 +13,7 @@ from ccdfx.operations.calibration.overscan_fit import Levels, OverscanFit, as_fi
 from ccdfx.records.checks import one_of
 from ccdfx.records.history import refuse_twice, with_partial_variance, with_step
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_levels
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike, window_errors_about
@@ -97,7 +98,7 @@ def subtract_overscan(
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
         array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
         variance += variances.reshape(shape).astype(kind)
-    header = with_step(image.header, "overscan")
+    header = with_step(without_levels(image.header), "overscan")
     header = with_partial_variance(header) if image.variance is None else header
     return adopt(array, header, image.mask, image.range, variance)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.noise.header_gain import GAIN, gain_keyword
 from ccdfx.operations.combining.factors import StarFactors
 from ccdfx.operations.combining.frames import StackFrame, as_frames
 from ccdfx.operations.rejection.noise import ccd_clip, cr_reject, electrons_per_count, variance_clip
@@ -18,7 +19,7 @@ from ccdfx.records.header import lenient_number
 from ccdfx.records.keywords import unit_of
 from ccdfx.records.parameters import frozen
 
-GAIN, READNOISE = "GAIN", "RDNOISE"
+READNOISE = "RDNOISE"
 KNOWN_LIMIT, FEW_LIMIT, LIMIT = 4.0, 7.0, 5.0
 TWO_SIDED = 4  # frames; of three, two rays would make the good value the outlier below
 FEW = 10
@@ -30,7 +31,7 @@ def default_rejection(frames: Any = None, *, placed: bool = False) -> Rejection 
     """Choose the rule that `combine` and `stack` take by default for these frames.
 
     - If all frames have variances: `variance_clip` at 4 sigma, above only for 2 and 3 frames.
-    - Else, if all headers have GAIN (e-/ADU) and RDNOISE (e-) and the scatter of the frames agrees with the noise that
+    - Else, if all headers have EGAIN or GAIN (e-/ADU, no setting of the camera) and RDNOISE (e-) and the scatter of the frames agrees with the noise that
       these predict within a factor of 1.25: `ccd_clip` at 4 sigma, for 2 and 3 frames `cr_reject` at 4. For frames in
       electrons the gain is 1. The scatter is that of the middle rows, 4096 pixels or more; it disagrees where a gain
       is a setting of the camera, where a bias or a sky was not subtracted or was, and for resampled frames.
@@ -117,14 +118,15 @@ def rule_for(
         return None
     if stars is not None and stars.fwhms:
         rule = by_profile(profile_clip(low=KNOWN_LIMIT, high=KNOWN_LIMIT), stars, facts)
-        by_header = not facts.variances and _header_noise_agrees(frames, facts)
-        return rule.configure(gain=GAIN, readnoise=READNOISE) if by_header else rule
+        gain = None if facts.variances else _believed_gain(frames, facts)
+        return rule if gain is None else rule.configure(gain=gain, readnoise=READNOISE)
     if facts.variances:
         return variance_clip(low=KNOWN_LIMIT if both else math.inf, high=KNOWN_LIMIT)
-    if not placed and _header_noise_agrees(frames, facts):
+    gain = None if placed else _believed_gain(frames, facts)
+    if gain is not None:
         if both:
-            return ccd_clip(gain=GAIN, readnoise=READNOISE, low=KNOWN_LIMIT, high=KNOWN_LIMIT)
-        return cr_reject(gain=GAIN, readnoise=READNOISE, high=KNOWN_LIMIT)
+            return ccd_clip(gain=gain, readnoise=READNOISE, low=KNOWN_LIMIT, high=KNOWN_LIMIT)
+        return cr_reject(gain=gain, readnoise=READNOISE, high=KNOWN_LIMIT)
     return _by_scatter(facts.count)
 
 
@@ -157,23 +159,31 @@ def _by_scatter(count: int) -> Rejection | None:
     return mad_clip(low=limit, high=limit, floor=None) if count >= 3 else None
 
 
-def _header_noise_agrees(frames: tuple[StackFrame, ...], facts: StackFacts) -> bool:
+def _believed_gain(frames: tuple[StackFrame, ...], facts: StackFacts) -> str | None:
+    """Return the keyword of the gain if all headers have it and the read noise, and the scatter is as they predict.
+
+    It is EGAIN where all headers have that; a GAIN that is a setting of the camera is not believed.
+    """
+    electrons = [electrons_per_count(math.nan, unit_of(header)) == 1.0 for header in facts.headers]
+    keywords = {
+        gain_keyword(header) for header, known in zip(facts.headers, electrons, strict=True) if not known
+    }
+    keyword = keywords.pop() if len(keywords) == 1 else None if keywords else GAIN
+    return keyword if keyword is not None and _header_noise_agrees(frames, facts, keyword) else None
+
+
+def _header_noise_agrees(frames: tuple[StackFrame, ...], facts: StackFacts, keyword: str) -> bool:
     """Return whether all headers have gain and read noise, and the scatter of the middle rows is as they predict."""
-    detectors = [
-        (
-            lenient_number(header, GAIN),
-            lenient_number(header, READNOISE),
-            unit_of(header),
-        )
+    gains = [
+        electrons_per_count(lenient_number(header, keyword) or math.nan, unit_of(header))
         for header in facts.headers
     ]
-    if not all(gain and gain > 0 and noise is not None and noise >= 0 for gain, noise, _ in detectors):
+    noises = [lenient_number(header, READNOISE) for header in facts.headers]
+    if not all(value is not None and value > 0 for value in gains):
         return False
-    if any(unit and electrons_per_count(1.0, unit) is None for _, _, unit in detectors):
+    if not all(value is not None and value >= 0 for value in noises):
         return False
-    gains, noises = np.array(
-        [(electrons_per_count(gain or 1.0, unit), noise) for gain, noise, unit in detectors], dtype=float
-    ).T[:, :, None]
+    gain, noise = (np.array(values, dtype=float)[:, None] for values in (gains, noises))
     scales, zeros = (np.array(values)[:, None] for values in (facts.scales, facts.zeros))
     values = _middle_rows(frames) / scales - zeros
     values = values[:, np.isfinite(values).all(axis=0)]
@@ -182,7 +192,7 @@ def _header_noise_agrees(frames: tuple[StackFrame, ...], facts: StackFacts) -> b
     center = np.median(values, axis=0)
     values -= np.median(values - center, axis=1, keepdims=True)
     level = np.maximum(scales * (center + zeros), 0.0)
-    predicted = (((noises / gains) ** 2 + level / gains) / scales**2).mean(axis=0)
+    predicted = (((noise / gain) ** 2 + level / gain) / scales**2).mean(axis=0)
     if not (predicted > 0).all():
         return False
     free = facts.count - 1

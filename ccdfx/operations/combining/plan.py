@@ -32,6 +32,7 @@ from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, PARTIAL, less_bias
+from ccdfx.records.keywords import LEVELS, without_extremes
 from ccdfx.records.planes import as_array, working_dtype
 from ccdfx.records.range import SECTIONS, Range
 from ccdfx.records.wcs import moved, with_physical
@@ -148,6 +149,7 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
         warnings.warn(arrangement.caution, CcdfxWarning, stacklevel=3)
     variances = _variances(facts, average)
     header = _header(found, Mixture(average.name, scales, weights, by_stars, placement is None, zeros))
+    header = _levels_kept(header, found, facts, average)
     header = _bias_kept(header, found, _part_kept(choices, variances, average, scales, weights))
     times = _exposures(found) if exposures else ()
     # The number of values kept gives the exposure only if the times are equal and every frame has weight.
@@ -299,6 +301,20 @@ def _bias_kept(header: Header, frames: tuple[StackFrame, ...], part: float) -> H
     if len({frame.header.get(BIAS_ID) for frame in frames}) > 1:
         return header.remove(BIAS_ID, BIAS_VARIANCE)
     return less_bias(header, part)
+
+
+def _levels_kept(
+    header: Header, frames: tuple[StackFrame, ...], facts: StackFacts, average: Average
+) -> Header:
+    """Keep SATURATE and the like where all frames state the same, and the result is in their scale."""
+    changed = average.function is not None or average.name == "total"
+    changed |= any(scale != 1.0 for scale in facts.scales) or any(zero != 0.0 for zero in facts.zeros)
+    differ = [
+        keyword
+        for keyword in LEVELS
+        if changed or any(frame.header.get(keyword) != header.get(keyword) for frame in frames)
+    ]
+    return without_extremes(header).remove(*differ)
 
 
 def _exposures(frames: tuple[StackFrame, ...]) -> tuple[float, ...]:

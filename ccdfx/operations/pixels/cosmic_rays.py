@@ -16,11 +16,14 @@ from ccdfx.estimators import median_of
 from ccdfx.kernels.image.bad_pixels import medians_near, spread_flags
 from ccdfx.kernels.image.cosmic_rays import find_rays
 from ccdfx.kernels.image.medians import median_rows, window_sorter
+from ccdfx.noise.header_gain import doubt_about_gain, gain_keyword
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.operations.pixels.ray_search import Search
 from ccdfx.records.checks import one_of
+from ccdfx.records.compatibility import unit_name
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 
@@ -62,7 +65,8 @@ def mask_cosmic_rays(
         medians of rows and then of columns (7, 7, 5, 9), which are faster and find nearly the same.
     noise : NoiseModel, optional
         The noise of a value, in the unit of the image. By default the variance of the image, else that of
-        `ccd_noise` with GAIN and RDNOISE of the header. The noise of a pixel is the median around it, so that
+        `ccd_noise` with gain and RDNOISE of the header: EGAIN or GAIN, unless that is a setting of the camera,
+        and 1 for an image in electrons. The noise of a pixel is the median around it, so that
         a ray does not raise its own noise. A ray must also exceed two thirds of `sigma_limit` relative to the
         noise of the pixel itself, which a hot pixel does not once its dark is subtracted.
     replace : {None, "median"}
@@ -118,7 +122,7 @@ def mask_cosmic_rays(
     if variance is not None:
         variance = variance.copy()
         variance[rays] = plane.variances_at(rays)
-    return adopt(array, image.header, mask, image.range, variance)
+    return adopt(array, without_extremes(image.header), mask, image.range, variance)
 
 
 def _variance(image: Image, noise: Any) -> np.ndarray:
@@ -129,16 +133,24 @@ def _variance(image: Image, noise: Any) -> np.ndarray:
     if noise is None and image.variance is not None:
         return image.variance
     if noise is None:
-        gain, readnoise = (image.header.number(keyword) for keyword in ("GAIN", "RDNOISE"))
+        gain, readnoise = _header_gain(image), image.header.number("RDNOISE")
         if gain is None or readnoise is None:
             raise ArgumentError(
                 "image",
-                "must have a variance, or GAIN and RDNOISE in its header",
-                value=f"GAIN {gain}, RDNOISE {readnoise}",
+                "must have a variance, or GAIN (or EGAIN) and RDNOISE in its header",
+                value=doubt_about_gain(image.header) or f"GAIN {gain}, RDNOISE {readnoise}",
                 remedy="give noise=ccd_noise(gain=..., readnoise=...)",
             )
         noise = ccd_noise(gain, readnoise)
     return own_variance(image, noise)
+
+
+def _header_gain(image: Image) -> float | None:
+    """Return the e- per unit of the image that its header states; for electrons it is 1."""
+    if image.unit is not None and unit_name(image.unit) == "electron":
+        return 1.0
+    keyword = gain_keyword(image.header)
+    return None if keyword is None else image.header.number(keyword)
 
 
 TILE = (128, 512)  # rows, columns; both at least the margin of the search

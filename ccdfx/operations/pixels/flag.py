@@ -14,6 +14,7 @@ from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_same_pixels
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 
@@ -169,7 +170,7 @@ def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
         values[bad] = fill_from_neighbours(values, bad, everywhere)
     invalid = ~np.isfinite(image.array)
     mask = _flagged(image, invalid, Flag.NO_DATA).mask if invalid.any() else image.mask
-    return adopt(values, image.header, mask, image.range, image.variance)
+    return adopt(values, without_extremes(image.header), mask, image.range, image.variance)
 
 
 def _flagged(image: Image, where: np.ndarray, flag: Flag) -> Image:

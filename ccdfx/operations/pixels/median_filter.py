@@ -14,6 +14,7 @@ from ccdfx.kernels.image.medians import median_rows, window_sorter
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 TILE_ROWS = 128
@@ -57,17 +58,17 @@ def median_filter(image: ImageLike, *, size: int) -> Image:
     if size % 2 == 0 or size > LARGEST:
         raise ArgumentError("size", f"must be odd and at most {LARGEST}", value=size, remedy="give such as 5")
     values = image.array.astype(working_dtype(image.array), copy=False)
-    good = image.good
+    good, header = image.good, without_extremes(image.header)
     if good.all():
         variance = None if image.variance is None else _variance(image.variance, good, size)
-        return adopt(_filtered(values, size, good=None), image.header, image.mask, image.range, variance)
+        return adopt(_filtered(values, size, good=None), header, image.mask, image.range, variance)
     array = _filtered(values, size, good=good)
     absent = (~good if image.mask is None else ~good & (image.mask == 0)) | np.isnan(array)
     mask = absent * np.uint8(Flag.NO_DATA)
     if image.mask is not None:
         mask |= image.mask
     variance = None if image.variance is None else _variance(image.variance, good, size)
-    return adopt(array, image.header, mask, image.range, variance)
+    return adopt(array, header, mask, image.range, variance)
 
 
 def _filtered(values: np.ndarray, size: int, good: np.ndarray | None) -> np.ndarray:

@@ -14,6 +14,7 @@ from ccdfx.records.checks import one_of, real
 from ccdfx.records.compatibility import require_same_pixels, require_same_unit
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
 
 By = str | float | Callable[[np.ndarray], float]
@@ -92,7 +93,7 @@ def replace(
         values[found] = held(level, values.dtype)
     if variance is not None and not bits:
         variance = np.where(found, np.inf, variance).astype(variance.dtype)
-    return adopt(values, image.header, mask, image.range, variance)
+    return adopt(values, without_extremes(image.header), mask, image.range, variance)
 
 
 def uses_full(by: Any) -> bool:

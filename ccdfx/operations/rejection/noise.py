@@ -6,10 +6,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.errors import ArgumentError
+from ccdfx.noise.header_gain import require_gain
+from ccdfx.noise.predict import require_counts
 from ccdfx.operations.rejection.rule import Arrangement, Rejection, StackFacts, checked, clip_numbers
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import unit_name
+from ccdfx.records.header import Header
 from ccdfx.records.keywords import unit_of
 from ccdfx.records.parameters import frozen
 
@@ -40,7 +43,8 @@ def ccd_clip(
     ----------
     gain : float, sequence of float, or str
         e-/ADU: one for all frames, one per frame, or the header keyword that holds it. For frames in electrons
-        (BUNIT) it is 1, whatever the header says; another number is refused.
+        (BUNIT) it is 1, whatever the header says; another number is refused. So is a GAIN that is a setting of
+        the camera: above 20, or a whole number that EGAIN or the program that wrote it belie.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -63,9 +67,11 @@ def ccd_clip(
     Raises
     ------
     ArgumentError
-        By `combine`, when the number of values is not that of the frames, or a header lacks the keyword.
+        By `combine`, when the number of values is not that of the frames, a header lacks the keyword, or its
+        GAIN is a setting.
     MismatchError
-        By `combine`, when a frame is in electrons and the gain is another number than 1, or in another unit.
+        By `combine`, when a frame is in electrons and the gain is another number than 1, or in another unit than
+        ADU and electrons, such as counts per second.
 
     Examples
     --------
@@ -101,7 +107,8 @@ def cr_reject(
     ----------
     gain : float, sequence of float, or str
         e-/ADU: one for all frames, one per frame, or the header keyword that holds it. For frames in electrons
-        (BUNIT) it is 1, whatever the header says; another number is refused.
+        (BUNIT) it is 1, whatever the header says; another number is refused. So is a GAIN that is a setting of
+        the camera: above 20, or a whole number that EGAIN or the program that wrote it belie.
     readnoise : float, sequence of float, or str
         e- rms.
     sensitivity : float, sequence of float, or str
@@ -172,39 +179,37 @@ def electrons_per_count(gain: float, unit: str | None) -> float | None:
 
 
 def _gains(value: Detector, facts: StackFacts) -> list[float]:
-    """Return the gain of each frame in its own unit: 1 for frames in electrons, whose header still has that of ADU."""
-    gains = _by_frame("gain", value, facts)
-    for number, header in enumerate(facts.headers):
-        unit = unit_of(header)
-        own = electrons_per_count(gains[number], unit)
-        if gains[number] in (own, 1.0):
-            continue
-        if own is None or not isinstance(value, str):
-            raise MismatchError(
-                f"frames[{number}]",
-                f"must be in ADU for a gain of {gains[number]:g}",
-                value=unit,
-                remedy="give gain=1.0 for frames in electrons, or use variance_clip",
-            )
-        gains[number] = own
+    """Return the gain of each frame in its own unit: by a keyword, 1 for frames in electrons."""
+    units = [unit_of(header) for header in facts.headers]
+    if isinstance(value, str):
+        gains = [
+            1.0 if electrons_per_count(math.nan, unit) == 1.0 else _from_header("gain", value, number, header)
+            for number, (unit, header) in enumerate(zip(units, facts.headers, strict=True))
+        ]
+    else:
+        gains = _by_frame("gain", value, facts)
+    for number, unit in enumerate(units):
+        require_counts(f"frames[{number}]", unit, gains[number])
     return gains
+
+
+def _from_header(name: str, keyword: str, number: int, header: Header) -> float:
+    """Return the option that a header holds, refusing a gain that is a setting of the camera."""
+    entry = header.number(keyword)
+    if entry is None:
+        raise ArgumentError(
+            f"frames[{number}]", f"must have the header keyword {keyword} for {name}", remedy="give a number"
+        )
+    if name == "gain":
+        require_gain(header, keyword, f"frames[{number}]")
+        return real(f"{keyword} of frames[{number}]", entry, above=0.0)
+    return real(f"{keyword} of frames[{number}]", entry, least=0.0)
 
 
 def _by_frame(name: str, value: Detector, facts: StackFacts) -> list[float]:
     """Return the value of the option for each frame."""
     if isinstance(value, str):
-        bounds: dict[str, Any] = {"above": 0.0} if name == "gain" else {"least": 0.0}
-        found = []
-        for number, header in enumerate(facts.headers):
-            entry = header.number(value)
-            if entry is None:
-                raise ArgumentError(
-                    f"frames[{number}]",
-                    f"must have the header keyword {value} for {name}",
-                    remedy="give a number",
-                )
-            found.append(real(f"{value} of frames[{number}]", entry, **bounds))
-        return found
+        return [_from_header(name, value, number, header) for number, header in enumerate(facts.headers)]
     if isinstance(value, float):
         return [value] * facts.count
     if len(value) != facts.count:

@@ -15,6 +15,7 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS, Taps, check_kernel, 
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.wcs import moved, with_physical
 
@@ -77,7 +78,7 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     check_kernel(kernel, SHIFT_KERNELS)
     header = image.header
     if step_x or step_y:
-        header = moved(with_physical(header, image.range), step_x, step_y)
+        header = moved(with_physical(without_extremes(header), image.range), step_x, step_y)
     if step_x.is_integer() and step_y.is_integer():
         return _by_whole_pixels(image, int(step_x), int(step_y), header)
     result = resampled(image, step_x, step_y, kernel)
@@ -115,7 +116,7 @@ def resampled(
         if unknown.any():
             variance[_spread(unknown.view(np.uint8), across, down) != 0] = np.inf
         variance = _without(variance, *outside)
-    return adopt(array, image.header, flags, image.range, variance)
+    return adopt(array, without_extremes(image.header), flags, image.range, variance)
 
 
 def _step(value: Any, name: str, size: int) -> float:

@@ -14,6 +14,7 @@ from ccdfx.operations.resampling.taps import POLE, cardinal, check_kernel, lancz
 from ccdfx.operations.resampling.transform import HasStep, Transform, as_transform
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.keywords import followed_levels, without_extremes
 from ccdfx.records.planes import as_shape, working_dtype
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import with_physical
@@ -116,7 +117,8 @@ def warped(image: Image, transform: Transform, shape: tuple[int, int], kernel: s
     own = own_flags(image.mask, image.good)
     flags = _spread(own, np.uint8(Flag.NO_DATA), transform, shape, tables[2])
     mask = None if image.mask is None and not flags.any() else flags
-    header = transformed(with_physical(image.header, image.range), transform.matrix, transform.offset)
+    header = followed_levels(without_extremes(image.header), abs(area))  # a uniform sky is multiplied by it
+    header = transformed(with_physical(header, image.range), transform.matrix, transform.offset)
     header = with_correlation(header, max(1.0, 1.0 / (area * _mean_square(transform, shape, tables[1]))))
     window = image.range if shape == image.shape else Range.whole(shape)
     return adopt(array, header, mask, window, variance)

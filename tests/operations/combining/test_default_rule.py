@@ -80,7 +80,10 @@ def test_scaled_frames_have_the_noise_of_their_raw_level():
 def test_frames_in_electrons_have_gain_1_whatever_their_header_says(rule):
     frames = adu(5, seed=1)
     electrons = [ccdfx.to_electrons(frame, gain=4.0) for frame in frames]
-    assert electrons[0].header["GAIN"] == 4.0
+    assert electrons[0].header["GAIN"] == 1.0
+    electrons = [
+        frame.replace(header=frame.header.set("GAIN", 4.0)) for frame in electrons
+    ]  # of another program
     by_header = getattr(ccdfx, rule)(gain="GAIN", readnoise="RDNOISE")
     one, two = (ccdfx.stack(some, reject=by_header) for some in (frames, electrons))
     assert one.rejected_high.sum() > 0 and np.array_equal(one.rejected_high, two.rejected_high)

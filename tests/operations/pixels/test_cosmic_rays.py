@@ -240,9 +240,9 @@ def test_nonsense_is_refused(options: dict[str, object], word: str) -> None:
 
 def test_unknown_noise_is_refused_with_a_remedy() -> None:
     for header in ({}, {"GAIN": 2.0}, {"RDNOISE": 5.0}):
-        with pytest.raises(ccdfx.ArgumentError, match=r"variance, or GAIN and RDNOISE.*noise=ccd_noise"):
+        with pytest.raises(ccdfx.ArgumentError, match=r"variance, or GAIN .*RDNOISE.*noise=ccd_noise"):
             mask_cosmic_rays(Image(np.ones((9, 9)), header))
-    with pytest.raises(ccdfx.ArgumentError, match="gain"):
+    with pytest.raises(ccdfx.ArgumentError, match="RDNOISE"):
         mask_cosmic_rays(Image(np.ones((9, 9)), {"GAIN": 0, "RDNOISE": 5.0}))
     with pytest.raises(ccdfx.MismatchError, match="ADU"):
         mask_cosmic_rays(Image(np.ones((9, 9)), {"BUNIT": "electron"}), noise=NOISE)
