@@ -86,7 +86,10 @@ from ccdfx.operations.combining.levels import level as level
 from ccdfx.operations.combining.placement import Placement as Placement
 from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
+from ccdfx.operations.pixels.bad_pixels import Defects as Defects
+from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
+from ccdfx.operations.pixels.deviant import find_deviant as find_deviant
 from ccdfx.operations.pixels.find import find_invalid as find_invalid
 from ccdfx.operations.pixels.find import find_outliers as find_outliers
 from ccdfx.operations.pixels.find import find_sigma as find_sigma
@@ -183,6 +186,7 @@ __all__ = [
     "CcdfxWarning",
     "CheckFailedError",
     "Command",
+    "Defects",
     "Engine",
     "FileError",
     "Flag",
@@ -247,6 +251,8 @@ __all__ = [
     "divide_flat",
     "engine",
     "exposure",
+    "find_bad_pixels",
+    "find_deviant",
     "find_invalid",
     "find_outliers",
     "find_sigma",

@@ -73,6 +73,8 @@ ALSO_RUN = {
     "operations/combining/test_frames.py::test_raw_pixels_of_either_byte_order_are_those_in_memory":
         "operations/combining/tile_reader kernels/stack/decode",
     "operations/combining/test_placement.py::test_an_intersection_is_what_all_have": "operations/combining/layout",
+    "operations/pixels/test_bad_pixels.py::test_columns_and_pixels_are_found_between_dithered_stars":
+        "operations/pixels/majority operations/pixels/sharpness",
     "operations/pixels/test_cosmic_rays.py::test_nonsense_is_refused": "operations/pixels/ray_search",
     "operations/registration/test_align.py::test_frames_and_words_that_do_not_fit_are_refused":
         "operations/registration/ways",
