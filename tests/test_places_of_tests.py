@@ -26,7 +26,7 @@ ALSO_RUN = {
     "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",
     "cli/test_looking_commands.py::test_stats_table_and_json_agree": "cli/stats",
     "cli/test_noise_and_convert.py::test_a_file_becomes_another": "cli/convert",
-    "cli/test_noise_and_convert.py::test_it_measures_the_camera": "cli/noise",
+    "cli/test_noise_and_convert.py::test_it_measures_the_camera": "cli/noise cli/frame_options",
     "cli/test_processes.py::test_streams_and_statuses": "__main__",
     "cli/test_reduce_command.py::test_demo_says_where_everything_is": "cli/demo",
     "cli/test_reduce_command.py::test_dry_run_prints_the_plan_and_writes_nothing": "cli/reduce",

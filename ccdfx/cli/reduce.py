@@ -25,6 +25,11 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @options("instrument")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@click.option(
+    "--bad-pixels",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Map of bad pixels, joined with those that the night finds.",
+)
 @options("no_checksum")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
@@ -50,6 +55,8 @@ def command(
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
     engine = engine_of(given["engine"], given["scheduler"])
     choices = _choices(recipe, given["no_checksum"])
+    if given["bad_pixels"] is not None:
+        choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
     night = _night(directory, output, instrument, choices, overwrite)
     if dry_run:
         planned = night(dry_run=True)
@@ -128,6 +135,8 @@ def report(night: Any) -> None:
     for camera in facts["noise"]:
         if camera["gain"] or camera["readnoise"]:  # otherwise a warning was printed above
             say(_noise_line(camera))
+    for found in facts["bad_pixels"]:
+        say(f"{found['file']}: {_bad_pixels_line(found)}")
     used = sum(frame["used"] for frame in facts["frames"])
     say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
     _report_nothing_usable(night)
@@ -149,6 +158,13 @@ def _left_out(frames: list[dict[str, Any]]) -> dict[str, list[str]]:
         if frame["kind"] == "science" and frame["left_out"]:
             reasons.setdefault(frame["left_out"], []).append(frame["file"])
     return reasons
+
+
+def _bad_pixels_line(found: dict[str, Any]) -> str:
+    """Format the number of bad pixels of a setup, by kind."""
+    parts = [f"{kind} {count}" for kind, count in found["counts"].items() if count]
+    parts += [] if found["own"] is None else [f"in the map given {found['own']}"]
+    return f"{found['bad']} bad pixels ({100 * found['fraction']:.2g} %): {', '.join(parts) or 'none'}"
 
 
 def _noise_line(camera: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings": (
-        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "OverscanChoice", "ReadChoice",
+        "BadPixelChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "OverscanChoice", "ReadChoice",
         "ScienceChoice", "SelectChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),

@@ -11,6 +11,7 @@ from ccdfx.night.instruments.sections import Strip as Strip
 from ccdfx.night.plan import CombinePlan as CombinePlan
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
+from ccdfx.night.settings import BadPixelChoice as BadPixelChoice
 from ccdfx.night.settings import CombineChoice as CombineChoice
 from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
 from ccdfx.night.settings import DarkChoice as DarkChoice
@@ -22,6 +23,7 @@ from ccdfx.night.settings import SelectChoice as SelectChoice
 from ccdfx.night.settings import StackChoice as StackChoice
 
 __all__ = [
+    "BadPixelChoice",
     "BadPixels",
     "CombineChoice",
     "CombinePlan",

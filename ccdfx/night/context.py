@@ -25,7 +25,8 @@ from ccdfx.records.image import Image
 class Context:
     """Common inputs of all products of one setup: recipe, noise of its camera, log and output.
 
-    `further` is the pipeline that the recipe applies after the calibration.
+    `further` is the pipeline that the recipe applies after the calibration, `bad_pixels` the map of the setup,
+    once it is made.
     """
 
     recipe: NightRecipe
@@ -34,6 +35,7 @@ class Context:
     output: Path
     overwrite: bool
     further: Pipeline
+    bad_pixels: Master | None = None
 
     def save(self, image: Image, file: str) -> Path:
         """Write a product; a failure leaves no partial file. `file` is relative to the output."""

@@ -15,6 +15,7 @@ from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.plan import Plan, plan_night
+from ccdfx.night.products.bad_pixels import bad_pixel_files, build_bad_pixels, own_bad_pixels
 from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
@@ -118,7 +119,9 @@ def reduce_night(
     _check_folders(source, target)
     frames = scan(source, instrument=instrument, exclude=target)
     plan = plan_night(frames, recipe=choices)
-    _check_outputs(frames, plan, target, overwrite=overwrite)
+    maps = bad_pixel_files(plan, choices)
+    own = own_bad_pixels(plan, choices)
+    _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
     if planned is not None:
         planned(plan)
     if dry_run:
@@ -139,7 +142,7 @@ def reduce_night(
             )
             for setup in plan.setups
         }
-        products = _made(plan, contexts, log)
+        products = _made(plan, contexts, log, partial(build_bad_pixels, files=maps, own=own))
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         log.warn(f"{file} is of an earlier run and no product of this one")
     facts = {
@@ -163,9 +166,16 @@ def reduce_night(
     return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 
-def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[str, list[dict[str, Any]]]:
-    """Make all products and return their metadata."""
+def _made(
+    plan: Plan, contexts: dict[Setup, Context], log: NightLog, find: Callable[..., tuple[Any, Context]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Make all products and return their metadata; `find` makes the map of bad pixels of a setup."""
     masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
+    found = [fact for fact in masters if fact]
+    maps = []
+    for setup, context in contexts.items():
+        fact, contexts[setup] = find(setup, plan, found, context)
+        maps += [fact] if fact else []
     calibrated = []
     for item in plan.science:
         _warn_of_lost_masters(item.use, log)
@@ -179,7 +189,8 @@ def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[
         for one in product["scales"] if product else ():
             made[one["source"]] |= {"scale": one["scale"], "weight": one["weight"]}
     return {
-        "masters": [fact for fact in masters if fact],
+        "masters": found,
+        "bad_pixels": maps,
         "calibrated": list(made.values()),
         "combined": [fact for fact in combined if fact],
     }
@@ -262,9 +273,11 @@ def _check_folders(source: Path, target: Path) -> None:
         raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
-def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overwrite: bool) -> None:
+def _check_outputs(
+    frames: tuple[Frame, ...], files: tuple[str, ...], target: Path, *, overwrite: bool
+) -> None:
     """Refuse products that are inputs, and products that exist, before anything is computed."""
-    products = [target / file for file in (*plan.files, FACTS, REPORT)]
+    products = [target / file for file in (*files, FACTS, REPORT)]
     inputs = {os.path.realpath(frame.path) for frame in frames}
     for path in products:
         if os.path.realpath(path) in inputs:

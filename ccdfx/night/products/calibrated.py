@@ -184,9 +184,13 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
 
 def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
     """Calibrate one science frame, write it and return its metadata; None if it failed (see the log)."""
+    from ccdfx.operations.pixels.flag import mask_from
+
     use, log = plan.use, context.log
     try:
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
+        if context.bad_pixels is not None:
+            image = step(mask_from, bad_pixels=context.bad_pixels)(image)
         if plan.cosmic_rays and image.variance is not None:
             image = _without_rays(image, context.recipe)
         image = context.further(image)

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.operations.pixels.deviant import LIMIT, ROUNDING, block_sigma, deviant, long_runs, residual_of
+from ccdfx.operations.pixels.deviant import (
+    LIMIT,
+    ROUNDING,
+    block_sigma,
+    deviant,
+    extended,
+    long_runs,
+    residual_of,
+)
 from ccdfx.operations.pixels.majority import FEWEST, SHARPEST, deviant_in_most
 from ccdfx.operations.pixels.sharpness import sharper, sides_of
 from ccdfx.records.checks import real
@@ -61,7 +69,7 @@ def find_bad_pixels(
     flats: Frames = (),
     frames: Sequence[ImageLike] = (),
     fwhm: float = 2.0,
-    limit: float = LIMIT,
+    sigma_limit: float = LIMIT,
     low: float = LOW,
     dead: float = DEAD,
     most: float = MOST,
@@ -82,7 +90,7 @@ def find_bad_pixels(
         Width of the sharpest stars of the frames, in pixels. Stars at rest are no defects: what is brighter than
         its surroundings must be sharper than such a star. Below 1.5 pixels a star cannot be told from a hot
         pixel, and only columns, and pixels below their surroundings, are taken from the frames.
-    limit : float
+    sigma_limit : float
         Sigma by which a pixel, or the sum of a part of a column or row, must deviate; above zero.
     low, dead : float
         Pixels of a flat below these fractions of the local median, 0 to 1, and by the limit; `low` also above
@@ -108,7 +116,7 @@ def find_bad_pixels(
     All steps use the local median, sigma and sums along columns of `find_deviant` (the algorithm of ccdmask of
     IRAF), along rows too. What the calibration corrects is no defect:
 
-    - Biases and darks: a pixel or column whose charge exceeds `limit` times the noise of a single frame, which
+    - Biases and darks: a pixel or column whose charge exceeds `sigma_limit` times the noise of a single frame, which
       is the sigma of a master times the root of its NCOMBINE, is hot; its own noise then exceeds that of the
       others. One as far below is deviant.
     - Flats: the fractions `dead` and `low`. Flats whose levels differ by 20 % or more are also divided by each
@@ -131,7 +139,7 @@ def find_bad_pixels(
     >>> found.counts
     {'column': 90, 'dead': 0, 'low': 0, 'hot': 1, 'deviant': 0}
     """
-    limit = real("limit", limit, above=0, remedy="give sigmas, such as 6")
+    limit = real("sigma_limit", sigma_limit, above=0, remedy="give sigmas, such as 6")
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels, such as 3")
     low, dead, most = (_fraction(name, one) for name, one in (("low", low), ("dead", dead), ("most", most)))
     given = {
@@ -195,9 +203,10 @@ def _both_ways(residual: np.ndarray, sigma: np.ndarray, good: np.ndarray, limit:
     """Find deviant pixels and runs of columns and rows; 2 where they are part of a long run, 1 elsewhere."""
     out = np.zeros(residual.shape, np.uint8)
     for turn in (False, True):
-        planes = (plane.T if turn else plane for plane in (residual, sigma, good))
-        bad = deviant(*planes, low=limit, high=limit)
-        one = bad.astype(np.uint8) + long_runs(bad)
+        plane, spread, usable = (one.T if turn else one for one in (residual, sigma, good))
+        bad = deviant(plane, spread, usable, low=limit, high=limit)
+        long = extended(long_runs(bad), plane, spread, usable)
+        one = np.maximum(bad.astype(np.uint8), 2 * long)
         out = np.maximum(out, one.T if turn else one)
     return out
 

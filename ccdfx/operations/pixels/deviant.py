@@ -24,6 +24,7 @@ _PERCENTILES = (30.9, 69.1)
 ROUNDING = 12**-0.5
 """Standard deviation of the rounding to integers."""
 _ROWS = 128  # of a tile
+_ALIKE = 3.0  # sigma
 _LONG = 16  # pixels: shorter runs are single defects beside each other
 
 
@@ -158,6 +159,25 @@ def deviant(
     flag_sums(values, variance, low, high, columns)
     close_gaps(columns, gap)
     return np.ascontiguousarray(columns.T) & good
+
+
+def extended(long: np.ndarray, residual: np.ndarray, sigma: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Extend long runs over the pixels between them and beside them that deviate alike (bool array).
+
+    Short sums are less significant than long ones, so that parts of a weak column stay unfound. A part that is
+    shorter than what was found in its column is added if its sum deviates by 3 sigma to the same side.
+    """
+    out = long.copy()
+    for x in np.flatnonzero(long.any(axis=0)):
+        here, usable = long[:, x], good[:, x] & (sigma[:, x] > 0)
+        side = np.sign(np.sum(residual[here, x]))
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], here, [True]]).astype(np.int8)))
+        for first, last in zip(edges[::2], edges[1::2], strict=True):
+            part = np.arange(first, last)[usable[first:last]]
+            error = np.sqrt(np.sum(sigma[part, x] ** 2))
+            if 0 < part.size < here.sum() and side * np.sum(residual[part, x]) > _ALIKE * error:
+                out[part, x] = True
+    return out
 
 
 def long_runs(bad: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from ccdfx.estimators.order_statistics import median_efficiency
-from ccdfx.operations.pixels.deviant import block_sigma, deviant, long_runs, residual_of
+from ccdfx.operations.pixels.deviant import block_sigma, deviant, extended, long_runs, residual_of
 from ccdfx.operations.pixels.sharpness import (
     local_scatter,
     means_of_runs,
@@ -76,7 +76,7 @@ def _search(
         cube = stack.swapaxes(1, 2) if turn else stack
         plane, spread, good, calm = (one.T if turn else one for one in (values, sigma, known, quiet))
         bad = deviant(plane, spread, good, low=limit, high=limit)
-        long = long_runs(bad)
+        long = extended(long_runs(bad), plane, spread, good)
         check = partial(_confirmed, stack=cube, values=plane, fwhm=fwhm, limit=limit)
         found = 2 * check(long, quiet=calm, least=least_column, beyond=0.0).astype(np.uint8)
         # A star may be cut by the edge, a long run cannot be one.

@@ -151,7 +151,7 @@ def test_a_matrix_of_colour_filters_is_structure():
     ("options", "word"),
     [
         ({}, "images"),
-        ({"limit": 0}, "limit"),
+        ({"sigma_limit": 0}, "sigma_limit"),
         ({"low": 2}, "low"),
         ({"dead": -1}, "dead"),
         ({"fwhm": 0}, "fwhm"),
