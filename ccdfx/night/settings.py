@@ -119,7 +119,7 @@ class BadPixelChoice:
     frames: int = 16
 
     @property
-    def options(self) -> dict[str, float]:
+    def options(self) -> dict[str, Any]:
         """The options of `find_bad_pixels`."""
         return {"sigma_limit": self.sigma_limit, "low": self.low, "most": self.most}
 

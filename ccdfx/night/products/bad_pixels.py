@@ -160,7 +160,10 @@ def _search(
         facts["fwhm"] = _sharpest(frames)
     if not images:
         return facts, None, None
-    options = choice.options if facts["fwhm"] is None else {**choice.options, "fwhm": facts["fwhm"]}
+    options: dict[str, Any] = (
+        choice.options if facts["fwhm"] is None else {**choice.options, "fwhm": facts["fwhm"]}
+    )
+    options |= {"gain": context.noise.gain, "noise": _noise_of(frames, context)}
     defects = find_bad_pixels(**images, **options)
     for note in defects.notes:
         if not note.endswith("no majority"):
@@ -190,6 +193,17 @@ def _sky_frames(setup: Setup, plan: Plan, context: Context) -> tuple[list[str], 
         names.append(use.frame.file)
         frames.append(image.replace(variance=None))
     return names, frames
+
+
+def _noise_of(frames: list[Image], context: Context) -> float:
+    """Measure the least noise of the frames of the sky, in ADU; 0 without frames."""
+    from ccdfx.estimators import local_noise
+
+    found = [
+        local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+        for image in frames
+    ]
+    return min((one for one in found if math.isfinite(one)), default=0.0)
 
 
 def _spread(uses: list[Use], most: int) -> list[Use]:

@@ -29,6 +29,7 @@ from ccdfx.records.image import Image, ImageLike, as_image
 KINDS = ("column", "dead", "low", "hot", "deviant")
 LOW, DEAD, MOST = 0.5, 0.1, 0.05
 _FLAT_FWHM = 2.0  # pixels: edges of what is lit are not as sharp as defects of a flat
+_NOISIER = 3.0  # times: noise of a hot pixel, which then has a ninth of the weight of others
 _LEVELS = 1.2  # ratio of the levels of two flats from which their ratio tells of nonlinear pixels
 
 Frames = ImageLike | Sequence[ImageLike]
@@ -69,6 +70,8 @@ def find_bad_pixels(
     flats: Frames = (),
     frames: Sequence[ImageLike] = (),
     fwhm: float = 2.0,
+    gain: float | None = None,
+    noise: float = 0.0,
     sigma_limit: float = LIMIT,
     low: float = LOW,
     dead: float = DEAD,
@@ -90,6 +93,12 @@ def find_bad_pixels(
         Width of the sharpest stars of the frames, in pixels. Stars at rest are no defects: what is brighter than
         its surroundings must be sharper than such a star. Below 1.5 pixels a star cannot be told from a hot
         pixel, and only columns, and pixels below their surroundings, are taken from the frames.
+    gain : float, optional
+        e- per unit of the biases and darks. With it a hot pixel is one whose charge has so much photon noise
+        that its noise is three times that of other pixels.
+    noise : float
+        Noise of the frames for which the darks are used, such as that of their sky, in the unit of the darks;
+        that of a single bias or dark is the least.
     sigma_limit : float
         Sigma by which a pixel, or the sum of a part of a column or row, must deviate; above zero.
     low, dead : float
@@ -116,9 +125,10 @@ def find_bad_pixels(
     All steps use the local median, sigma and sums along columns of `find_deviant` (the algorithm of ccdmask of
     IRAF), along rows too. What the calibration corrects is no defect:
 
-    - Biases and darks: a pixel or column whose charge exceeds `sigma_limit` times the noise of a single frame, which
-      is the sigma of a master times the root of its NCOMBINE, is hot; its own noise then exceeds that of the
-      others. One as far below is deviant.
+    - Biases and darks: a pixel is hot if its charge q exceeds `sigma_limit` times the noise s (the larger of `noise`
+      and of that of a single frame, the sigma of a master times the root of its NCOMBINE) and, where the gain g is
+      known, if its noise, the root of s^2 + q / g, exceeds 3 s. Less charge is subtracted with the dark, and
+      what noise it leaves is in the variance. One as far below as `sigma_limit` s is deviant.
     - Flats: the fractions `dead` and `low`. Flats whose levels differ by 20 % or more are also divided by each
       other, the brighter half by the fainter, and searched as by `find_deviant`: what differs is not corrected
       by any flat.
@@ -141,6 +151,9 @@ def find_bad_pixels(
     """
     limit = real("sigma_limit", sigma_limit, above=0, remedy="give sigmas, such as 6")
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels, such as 3")
+    noise = real("noise", noise, least=0, remedy="give the noise of a frame in the unit of the darks")
+    if gain is not None:
+        gain = real("gain", gain, above=0, remedy="give e- per unit of the darks")
     low, dead, most = (_fraction(name, one) for name, one in (("low", low), ("dead", dead), ("most", most)))
     given = {
         "biases": _images("biases", biases),
@@ -155,7 +168,7 @@ def find_bad_pixels(
         require_same_pixels(everything[0][1], image, name)
     kinds = np.zeros(everything[0][1].shape, np.uint8)
     notes: list[str] = []
-    found = [(f"{name} {i}", _charged(image, limit)) for name in ("biases", "darks")
+    found = [(f"{name} {i}", _charged(image, limit, gain, noise)) for name in ("biases", "darks")
              for i, image in enumerate(given[name], 1)]  # fmt: skip
     found += [
         (f"flats {i}", _insensitive(flat, limit, low, dead)) for i, flat in enumerate(given["flats"], 1)
@@ -217,14 +230,17 @@ def _by_sign(residual: np.ndarray, found: np.ndarray, *, hot: str = "hot") -> np
     return np.where(found == 2, _CODES["column"], np.where(found == 1, single, np.uint8(0)))
 
 
-def _charged(image: Image, limit: float) -> np.ndarray:
-    """Return the kinds of pixels whose charge without light exceeds the noise of a single frame."""
+def _charged(image: Image, limit: float, gain: float | None, noise: float) -> np.ndarray:
+    """Return the kinds of pixels whose charge without light is too large, or which lack some."""
     good = image.good
     residual = residual_of(image.array, good)
     number = image.header.number("NCOMBINE")
     least = ROUNDING if image.dtype.kind in "iu" else 0.0
     sigma = np.maximum(block_sigma(residual, good), least) * math.sqrt(max(number or 1.0, 1.0))
+    sigma = np.maximum(sigma, noise)
     bad = good & (sigma > 0) & (np.abs(residual) > limit * sigma)
+    if gain is not None:
+        bad &= (residual < 0) | (residual / gain > (_NOISIER**2 - 1) * sigma**2)
     return _by_sign(residual, bad + (long_runs(bad) | long_runs(bad.T).T).astype(np.uint8))
 
 
