@@ -68,7 +68,7 @@ Progress = Callable[[str, int, int], None]
 @dataclass(slots=True)
 class NightLog:
     """Failed frames, products not made, frames used, masters made, warnings; of calibrated frames how they were
-    made, their stars, and their transparency relative to the reference of their group.
+    made, their stars, the FWHM where that is too small to mask cosmic rays, and their transparency relative to the reference of their group.
 
     `progress` is called with a label, the number of steps done and their total.
     """
@@ -83,6 +83,7 @@ class NightLog:
     masters: dict[str, Master] = field(default_factory=dict)
     calibrated: dict[str, Use] = field(default_factory=dict)
     stars: dict[str, FrameStars] = field(default_factory=dict)
+    undersampled: dict[str, float] = field(default_factory=dict)
     relative: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:

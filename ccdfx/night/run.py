@@ -19,6 +19,7 @@ from ccdfx.night.products.bad_pixels import bad_pixel_files, build_bad_pixels, o
 from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
+from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
 from ccdfx.night.summary import left_over, write_facts
@@ -69,8 +70,8 @@ def reduce_night(
     Bias frames are overscan-subtracted, trimmed and combined; darks are also bias-subtracted; flats are bias-
     and dark-subtracted and divided by their levels before they are combined. In science frames saturated and
     bad pixels are flagged; they are overscan-subtracted, trimmed, corrected with bias, dark and flat, and get
-    a variance from gain and read noise. Cosmic rays are masked in frames of objects with too few exposures
-    (by default fewer than three). Frames of one object and filter are registered to the first one by their
+    a variance from gain and read noise. Bad pixels are found in the masters and in what most science frames
+    show, and cosmic rays are masked in each frame. Frames of one object and filter are registered to the first one by their
     stars and combined. A frame that cannot be used is listed, and the reduction continues. A product is never
     written in part, and contains its history. Warnings of rejection rules and readers are stored in the
     metadata; they are not issued with `warnings`.
@@ -181,6 +182,8 @@ def _made(
         _warn_of_lost_masters(item.use, log)
         calibrated.append(calibrate_frame(item, contexts[item.setup]))
     made = {fact["file"]: fact for fact in calibrated if fact}
+    if log.undersampled:
+        log.warn(unmasked_frames(log.undersampled))
     combine = partial(combine_object, made)
     combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
     for file, part in log.relative.items():

@@ -84,13 +84,15 @@ class ScienceChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosmicRayChoice:
-    """Cosmic rays in single frames, of objects with fewer than `fewer_than` exposures; `use` false: none.
+    """Cosmic rays found in single frames; `use` false: none.
 
-    With more exposures they are rejected in the combination. The other keys are options of
+    With `single` in all frames, such as those of a time series, else in those of objects with fewer than
+    `fewer_than` exposures; with more, they are rejected in the combination. The other keys are options of
     `mask_cosmic_rays`.
     """
 
     use: bool = True
+    single: bool = True
     fewer_than: int = 3
     sigma_limit: float = Search.sigma_limit
     neighbour_fraction: float = Search.neighbour_fraction
@@ -100,7 +102,9 @@ class CosmicRayChoice:
     @property
     def options(self) -> dict[str, Any]:
         """The options of `mask_cosmic_rays`."""
-        return {key: value for key, value in asdict(self).items() if key not in ("use", "fewer_than")}
+        return {
+            key: value for key, value in asdict(self).items() if key not in ("use", "single", "fewer_than")
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +341,7 @@ def _is_rule(where: str, value: Any) -> None:
 _CHECKS = {
     "checksum": _is_bool,
     "use": _is_bool,
+    "single": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,
     "combine.scale": _is_one_of("stars", "exposure"),

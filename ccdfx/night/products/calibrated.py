@@ -13,6 +13,7 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.plan import SciencePlan
+from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
@@ -191,11 +192,16 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
         if context.bad_pixels is not None:
             image = step(mask_from, bad_pixels=context.bad_pixels)(image)
+        found = None
         if plan.cosmic_rays and image.variance is not None:
-            image = _without_rays(image, context.recipe)
+            found = without_rays(image, context.recipe.cosmic_rays.options)
+            if found.undersampled:
+                log.undersampled[plan.file] = found.stars.fwhm
+            image = found.image
         image = context.further(image)
         header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
-        stars = measure_stars(image)
+        known = found is not None and not context.further.steps
+        stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
@@ -209,13 +215,6 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
     log.calibrated[plan.file] = use
     made = [name for name in use.masters if name in log.masters]
     return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
-
-
-def _without_rays(image: Image, recipe: NightRecipe) -> Image:
-    """Flag cosmic rays, with the variance of the image."""
-    from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
-
-    return step(mask_cosmic_rays, **recipe.cosmic_rays.options)(image)
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ccdfx.operations.pixels.median_filter import median_filter
 
-_PART = 0.5  # of what a star leaves beside its middle
+PART = 0.5  # of what a star leaves beside its middle
 _SIZE = 7  # pixels: a double column is less than a third of it
 
 
@@ -47,12 +47,12 @@ def medians_of_runs(values: np.ndarray, numbers: np.ndarray, count: int) -> np.n
     return out
 
 
-def sharper(middle: np.ndarray, sides: dict[int, np.ndarray], fwhm: float) -> np.ndarray:
+def sharper(middle: np.ndarray, sides: dict[int, np.ndarray], fwhm: float, part: float = PART) -> np.ndarray:
     """Return what deviates more sharply along x than a star does (bool array).
 
     With the peak of a Gaussian of this FWHM in the middle of a pixel, the pixel beside it has the fraction
     ``exp(-4 ln 2 / fwhm^2)``; with the peak between two pixels, the next ones have ``exp(-8 ln 2 / fwhm^2)``.
-    Sharp is what has less than half of this on both sides, by itself or with one of the pixels beside it.
+    Sharp is what has less than a part of this on both sides, by itself or with one of the pixels beside it.
 
     Parameters
     ----------
@@ -62,14 +62,15 @@ def sharper(middle: np.ndarray, sides: dict[int, np.ndarray], fwhm: float) -> np
         Those 2 and 1 pixels to the left and to the right, by the keys -2, -1, 1, 2.
     fwhm : float
         Pixels.
+    part : float
     """
-    alone = _PART * math.exp(-4 * math.log(2) / fwhm**2)
-    double = _PART * math.exp(-8 * math.log(2) / fwhm**2)
+    alone = part * math.exp(-4 * math.log(2) / fwhm**2)
+    double = part * math.exp(-8 * math.log(2) / fwhm**2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        part = {step: side / middle for step, side in sides.items()}
-    single = (part[-1] < alone) & (part[1] < alone)
-    left = (part[-2] < double) & (part[1] < double)
-    right = (part[-1] < double) & (part[2] < double)
+        left2, left1, right1, right2 = (sides[step] / middle for step in (-2, -1, 1, 2))
+    single = (left1 < alone) & (right1 < alone)
+    left = (left2 < double) & (right1 < double)
+    right = (left1 < double) & (right2 < double)
     return (middle != 0) & (single | left | right)
 
 
