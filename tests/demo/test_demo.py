@@ -195,7 +195,9 @@ def test_cosmic_rays_left_in_are_found_out(made, tmp_path):
 def test_rejection_that_did_not_happen_or_went_wild_is_found_out(made):
     truth, facts, reduced = made
     none = [{**product, "rejected": 0} for product in facts["combined"]]
-    assert "cosmic ray pixels rejected V" in failed(check_night(truth, {**facts, "combined": none}, reduced))
+    unflagged = [{**product, "flags": {}} for product in facts["calibrated"]]
+    nothing = {**facts, "combined": none, "calibrated": unflagged}
+    assert "cosmic ray pixels flagged or rejected V" in failed(check_night(truth, nothing, reduced))
     wild = [{**product, "rejected": 200_000} for product in facts["combined"]]
     assert "good pixels rejected V" in failed(check_night(truth, {**facts, "combined": wild}, reduced))
 

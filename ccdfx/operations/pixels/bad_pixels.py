@@ -29,7 +29,7 @@ from ccdfx.records.image import Image, ImageLike, as_image
 KINDS = ("column", "dead", "low", "hot", "deviant")
 LOW, DEAD, MOST = 0.5, 0.1, 0.05
 _FLAT_FWHM = 2.0  # pixels: edges of what is lit are not as sharp as defects of a flat
-_NOISIER = 3.0  # times: noise of a hot pixel, which then has a ninth of the weight of others
+_NOISIER = 10.0  # times: noise of a hot pixel, which then has a hundredth of the weight of others
 _LEVELS = 1.2  # ratio of the levels of two flats from which their ratio tells of nonlinear pixels
 
 Frames = ImageLike | Sequence[ImageLike]
@@ -95,7 +95,7 @@ def find_bad_pixels(
         pixel, and only columns, and pixels below their surroundings, are taken from the frames.
     gain : float, optional
         e- per unit of the biases and darks. With it a hot pixel is one whose charge has so much photon noise
-        that its noise is three times that of other pixels.
+        that its noise is ten times that of other pixels.
     noise : float
         Noise of the frames for which the darks are used, such as that of their sky, in the unit of the darks;
         that of a single bias or dark is the least.
@@ -127,7 +127,7 @@ def find_bad_pixels(
 
     - Biases and darks: a pixel is hot if its charge q exceeds `sigma_limit` times the noise s (the larger of `noise`
       and of that of a single frame, the sigma of a master times the root of its NCOMBINE) and, where the gain g is
-      known, if its noise, the root of s^2 + q / g, exceeds 3 s. Less charge is subtracted with the dark, and
+      known, if its noise, the root of s^2 + q / g, exceeds 10 s. Less charge is subtracted with the dark, and
       what noise it leaves is in the variance. One as far below as `sigma_limit` s is deviant.
     - Flats: the fractions `dead` and `low`. Flats whose levels differ by 20 % or more are also divided by each
       other, the brighter half by the fainter, and searched as by `find_deviant`: what differs is not corrected

@@ -25,7 +25,7 @@ def bad_camera(camera):
         light = np.array(np.broadcast_to(electrons, (96, 120)), float)
         if imagetyp == "object":
             light[:, COLUMN] = np.maximum(light[:, COLUMN] - 250, 0)
-        light[20, 30] += 9000 * exptime / 60
+        light[20, 30] += 60000 * exptime / 60
         return plain(name, imagetyp, light, exptime, **more)
 
     camera.write = write_frame

@@ -119,11 +119,11 @@ def test_a_master_is_judged_by_the_noise_of_its_frames():
 
 def test_charge_that_the_dark_takes_away_is_no_defect_where_the_gain_is_known():
     dark = np.random.default_rng(4).normal(0, 5.0, (SIZE, SIZE))
-    dark[10, 10], dark[20, 20] = 500.0, 2500.0  # e- / 2; the sky has 20 ADU of noise: 8 x 2 x 400 = 6400 e-
+    dark[10, 10], dark[20, 20] = 500.0, 60000.0  # the sky has 20 ADU of noise: 99 x 2 x 400 = 79200 ADU
     known = {"gain": 2.0, "noise": 20.0}
     assert find_bad_pixels(darks=dark).counts["hot"] == 2
     assert find_bad_pixels(darks=dark, **known).counts["hot"] == 0
-    dark[20, 20] = 6500.0
+    dark[20, 20] = 79500.0
     assert find_bad_pixels(darks=dark, **known).kinds[20, 20] == KIND["hot"]
 
 
