@@ -13,6 +13,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError
 from ccdfx.night.calibrators import Setup, Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
+from ccdfx.night.ignored import SEEN, ignored_effects, warning_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import bad_pixel_files, build_bad_pixels, own_bad_pixels
@@ -146,6 +147,10 @@ def reduce_night(
         products = _made(plan, contexts, log, partial(build_bad_pixels, files=maps, own=own))
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         log.warn(f"{file} is of an earlier run and no product of this one")
+    ignored = ignored_effects(plan, products, target)
+    for effect in ignored:
+        if effect["state"] == SEEN:
+            log.warn(warning_of(effect))
     facts = {
         "ccdfx": _version(),
         "directory": str(source),
@@ -155,6 +160,7 @@ def reduce_night(
         "noise": [_noise_facts(setup, context.noise) for setup, context in contexts.items()],
         "frames": [_frame_facts(frame, plan, log) for frame in frames],
         **products,
+        "ignored": ignored,
         "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
         "warnings": log.warnings,
     }

@@ -129,6 +129,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         {**one, **_pictures(output, str(one.get("file") or ""), draw=_map_picture)}
         for one in _records(facts, "bad_pixels")
     ]
+    context["ignored"] = _records(facts, "ignored")
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
     return context
 
