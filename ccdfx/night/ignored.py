@@ -128,7 +128,7 @@ def _are_apart(one: Mapping[str, Any], other: Mapping[str, Any], shifts: Mapping
 
 
 def _dark_current(setup: Setup, hot: int | None) -> dict[str, Any]:
-    """Judge whether frames without a dark have dark current, by their hot pixels."""
+    """Estimate whether frames without a dark have dark current, by their hot pixels."""
     if hot is None:
         return _effect(
             "dark current", setup, None, UNKNOWN, "there is no dark, and too few frames show hot pixels"
