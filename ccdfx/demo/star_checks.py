@@ -115,12 +115,17 @@ def photometry(
 
 
 def _spoilt(night: Reduced, sources: list[TrueFrame]) -> np.ndarray:
-    """Flag stars that are saturated in any of the frames, or hit by a cosmic ray in a single frame."""
+    """Flag stars saturated or on a column with a trap in any of the frames, or hit by a cosmic ray in a single one.
+
+    Where a pixel of one frame is missing in the core of a star, the combined star has the profile of the others.
+    """
     spoilt = np.zeros(len(night.truth.stars), bool)
     detector = night.truth.detector
     for frame in sources:
         raw = electrons(night.truth, frame) / detector.gain + detector.bias_level
         bad = raw > 0.9 * MAXIMUM
+        for x, y in detector.traps:
+            bad[y:, x] = True
         if len(sources) == 1:
             for x, y, _ in frame.cosmic_rays:
                 bad[y, x] = True
