@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.io import read
 from ccdfx.night.calibrators import Setup
 from ccdfx.night.plan import Plan
+from ccdfx.night.words import counted
 from ccdfx.noise.proportionality import measure_proportionality
 from ccdfx.photometry.common_structure import measure_common_structure
 
@@ -104,8 +105,8 @@ def _fringes(
         text = "it has no two frames of different fields, or of one field displaced by more than 16 pixels"
         if known is not None:
             text = (
-                f"{known.pairs} pairs of frames of different fields have structure of {100 * known.amplitude:.2f} % "
-                f"of the sky in common ({known.significance:.1f} sigma)"
+                f"{counted(known.pairs, 'pair')} of frames of different fields: structure of "
+                f"{100 * known.amplitude:.2f} % of the sky in common ({known.significance:.1f} sigma)"
             )
             if known.seen:
                 text += (
