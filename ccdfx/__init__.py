@@ -44,6 +44,8 @@ _HOMES = {
     "operations.calibration.offset": ("offset", "subtract_level"),
     "operations.calibration.overscan": ("subtract_overscan",),
     "operations.calibration.overscan_fit": ("OverscanFit",),
+    "operations.pixels.bad_pixels": ("Defects", "find_bad_pixels"),
+    "operations.pixels.deviant": ("find_deviant",),
     "operations.pixels.cosmic_rays": ("mask_cosmic_rays",),
     "operations.pixels.find": ("find_invalid", "find_outliers", "find_sigma", "find_threshold"),
     "operations.pixels.flag": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),

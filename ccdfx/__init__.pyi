@@ -20,9 +20,11 @@ from ccdfx.errors import PipelineError as PipelineError
 from ccdfx.errors import PluginError as PluginError
 from ccdfx.errors import UnknownNameError as UnknownNameError
 from ccdfx.errors import WindowError as WindowError
+from ccdfx.estimators import Saturation as Saturation
 from ccdfx.estimators import Statistics as Statistics
 from ccdfx.estimators import local_noise as local_noise
 from ccdfx.estimators import predicted_noise as predicted_noise
+from ccdfx.estimators import saturation_level as saturation_level
 from ccdfx.estimators import sky_level as sky_level
 from ccdfx.estimators import statistics as statistics
 from ccdfx.hookspecs import Command as Command
@@ -87,7 +89,10 @@ from ccdfx.operations.combining.levels import level as level
 from ccdfx.operations.combining.placement import Placement as Placement
 from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
+from ccdfx.operations.pixels.bad_pixels import Defects as Defects
+from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
+from ccdfx.operations.pixels.deviant import find_deviant as find_deviant
 from ccdfx.operations.pixels.find import find_invalid as find_invalid
 from ccdfx.operations.pixels.find import find_outliers as find_outliers
 from ccdfx.operations.pixels.find import find_sigma as find_sigma
@@ -184,6 +189,7 @@ __all__ = [
     "CcdfxWarning",
     "CheckFailedError",
     "Command",
+    "Defects",
     "Engine",
     "FileError",
     "Flag",
@@ -217,6 +223,7 @@ __all__ = [
     "Range",
     "RawLayout",
     "Rejection",
+    "Saturation",
     "Scaling",
     "Shift",
     "Source",
@@ -249,6 +256,8 @@ __all__ = [
     "divide_flat",
     "engine",
     "exposure",
+    "find_bad_pixels",
+    "find_deviant",
     "find_invalid",
     "find_outliers",
     "find_sigma",
@@ -310,6 +319,7 @@ __all__ = [
     "replace_masked",
     "run",
     "sample_clip",
+    "saturation_level",
     "scale",
     "scan",
     "select",

@@ -26,7 +26,7 @@ ALSO_RUN = {
     "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",
     "cli/test_looking_commands.py::test_stats_table_and_json_agree": "cli/stats",
     "cli/test_noise_and_convert.py::test_a_file_becomes_another": "cli/convert",
-    "cli/test_noise_and_convert.py::test_it_measures_the_camera": "cli/noise",
+    "cli/test_noise_and_convert.py::test_it_measures_the_camera": "cli/noise cli/frame_options",
     "cli/test_processes.py::test_streams_and_statuses": "__main__",
     "cli/test_reduce_command.py::test_demo_says_where_everything_is": "cli/demo",
     "cli/test_reduce_command.py::test_dry_run_prints_the_plan_and_writes_nothing": "cli/reduce",
@@ -74,6 +74,8 @@ ALSO_RUN = {
     "operations/combining/test_frames.py::test_raw_pixels_of_either_byte_order_are_those_in_memory":
         "operations/combining/tile_reader kernels/stack/decode",
     "operations/combining/test_placement.py::test_an_intersection_is_what_all_have": "operations/combining/layout",
+    "operations/pixels/test_bad_pixels.py::test_columns_and_pixels_are_found_between_dithered_stars":
+        "operations/pixels/majority operations/pixels/sharpness",
     "operations/pixels/test_cosmic_rays.py::test_nonsense_is_refused": "operations/pixels/ray_search",
     "operations/registration/test_align.py::test_frames_and_words_that_do_not_fit_are_refused":
         "operations/registration/ways",

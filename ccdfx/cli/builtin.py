@@ -9,6 +9,7 @@ TABLE: dict[str, str] = {
     "info": "Show what a file holds: images, shapes, header values.",
     "stats": "Print the statistics of images.",
     "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",
+    "mask": "Map the bad pixels of a detector, from biases, darks, flats or frames.",
     "convert": "Write images in another format.",
     "show": "Draw an image, into a file or a window.",
     "hist": "Draw the histogram of an image, into a file or a window.",

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import computing, naming, options, section_of, which_image
+from ccdfx.cli.frame_options import files_of, prepared_frames
+from ccdfx.cli.options import computing, options, section_of
 from ccdfx.cli.terminal import print_json, print_table, talks
-from ccdfx.errors import MismatchError
 
 
 @click.command("noise")
@@ -34,7 +34,7 @@ def command(
     is subtracted from the flats.
     """
     with computing(None, threads, memory):
-        fit = _fitted(_files("BIASES", biases), _files("FLATS", flats), preparation)
+        fit = _fitted(files_of("BIASES", biases), files_of("FLATS", flats), preparation)
     if as_json:
         print_json(asdict(fit))
         return
@@ -63,49 +63,7 @@ def _fitted(biases: list[str], flats: list[str], preparation: dict[str, Any]) ->
     """Fit the noise of the flats, from which the mean of the biases is subtracted."""
     import ccdfx
 
-    frames = _prepared([*biases, *flats], **preparation)
+    frames = prepared_frames([*biases, *flats], **preparation)
     dark, bright = frames[: len(biases)], frames[len(biases) :]
     bias = ccdfx.combine(dark, reject=None if len(dark) < 3 else ccdfx.mad_clip(low=5, high=5))
     return ccdfx.fit_noise([ccdfx.subtract_bias(flat, bias=bias) for flat in bright], dark)
-
-
-def _files(name: str, text: str) -> list[str]:
-    """List the files of a directory or a pattern, sorted by name."""
-    from glob import escape, glob
-    from pathlib import Path
-
-    from ccdfx.night.words import counted
-
-    pattern = str(Path(escape(text)) / "*") if text and Path(text).is_dir() else text
-    found = sorted(path for path in glob(pattern) if Path(path).is_file())
-    if len(found) < 2:
-        raise click.UsageError(f"{name}: {text!r} finds {counted(len(found), 'file')}, and two are needed")
-    return found
-
-
-def _prepared(
-    paths: list[str],
-    *,
-    saturation: float | None,
-    overscan: str | None,
-    trim: str | None,
-    **image: Any,
-) -> list[Any]:
-    """Read frames of one shape; flag saturated pixels, subtract the overscan and trim, on request."""
-    import ccdfx
-
-    frames = []
-    which = which_image(**image)
-    for path in paths:
-        with naming(path):
-            frame = ccdfx.read(path, **which)
-            if saturation is not None:
-                frame = ccdfx.mask_saturated(frame, saturation=saturation)
-            if overscan:
-                frame = ccdfx.subtract_overscan(frame, overscan=overscan)
-            frames.append(ccdfx.trim(frame, section=trim) if trim else frame)
-        if frames[-1].shape != frames[0].shape:
-            rule = f"must have the shape {frames[0].shape} of {paths[0]}"
-            remedy = "give frames of one camera and setting"
-            raise MismatchError(path, rule, value=frames[-1].shape, remedy=remedy)
-    return frames

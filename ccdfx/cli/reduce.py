@@ -25,6 +25,11 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @options("instrument")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@click.option(
+    "--bad-pixels",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Map of bad pixels, joined with those that the night finds.",
+)
 @options("no_checksum", "again")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
@@ -50,6 +55,8 @@ def command(
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
     engine = engine_of(given["engine"], given["scheduler"])
     choices = _choices(recipe, given["no_checksum"], given["again"])
+    if given["bad_pixels"] is not None:
+        choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
     night = _night(directory, output, instrument, choices, overwrite)
     if dry_run:
         planned = night(dry_run=True)
@@ -133,6 +140,8 @@ def report(night: Any) -> None:
     for camera in facts["noise"]:
         if camera["gain"] or camera["readnoise"]:  # otherwise a warning was printed above
             say(_noise_line(camera))
+    for found in facts["bad_pixels"]:
+        say(f"{found['file']}: {_bad_pixels_line(found)}")
     used = sum(frame["used"] for frame in facts["frames"])
     say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
     _report_nothing_usable(night)
@@ -154,6 +163,13 @@ def _by_reason(items: list[dict[str, Any]], key: str) -> dict[str, list[str]]:
         if item[key]:
             reasons.setdefault(item[key], []).append(item["file"])
     return reasons
+
+
+def _bad_pixels_line(found: dict[str, Any]) -> str:
+    """Format the number of bad pixels of a setup, by kind."""
+    parts = [f"{kind} {count}" for kind, count in found["counts"].items() if count]
+    parts += [] if found["own"] is None else [f"in the map given {found['own']}"]
+    return f"{found['bad']} bad pixels ({100 * found['fraction']:.2g} %): {', '.join(parts) or 'none'}"
 
 
 def _noise_line(camera: dict[str, Any]) -> str:

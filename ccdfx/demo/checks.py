@@ -185,13 +185,17 @@ def _check_flat(night: Reduced, band: str) -> Iterator[Check]:
 def check_flags(night: Reduced) -> Iterator[Check]:
     """Check that defects and saturated pixels are flagged in all calibrated frames, and good ones are not."""
     detector = night.truth.detector
-    column, dead, hot = (np.zeros(detector.shape, bool) for _ in range(3))
+    column, dead, hot, trapped = (np.zeros(detector.shape, bool) for _ in range(4))
+    for x, y in detector.traps:
+        trapped[y:, x] = True
     column[:, list(detector.bad_columns)] = True
     for x, y in detector.dead_pixels:
         dead[y, x] = True
     for x, y, _ in detector.hot_pixels:
         hot[y, x] = True
-    answers: dict[str, list[np.ndarray]] = {name: [] for name in ("column", "dead", "hot", "full", "false")}
+    answers: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("column", "dead", "trap", "hot", "full", "false")
+    }
     for band in night.truth.filters:
         for product, frame in night.calibrated(band):
             image = night.image(product)
@@ -200,18 +204,24 @@ def check_flags(night: Reduced) -> Iterator[Check]:
             struck = np.zeros(detector.shape, bool)
             for x, y, _ in frame.cosmic_rays:
                 struck[y, x] = True
-            innocent = ~(column | dead | hot | struck | (raw > 0.95 * MAXIMUM))
+            innocent = ~(column | trapped | dead | hot | struck | (raw > 0.95 * MAXIMUM))
             answers["column"].append(~image.good[column])
             answers["dead"].append(~image.good[dead])
+            answers["trap"].append(~image.good[trapped])
             answers["hot"].append(_removed(night, image, frame)[hot & ~struck & ~column])
             answers["full"].append(~image.good[full])
             answers["false"].append(~image.good[innocent])
     share = {name: percent(np.concatenate(parts)) for name, parts in answers.items()}
     yield Check("bad column flagged", "%", 100.0, share["column"], 0.0)
     yield Check("dead pixels flagged", "%", 100.0, share["dead"], 0.0)
+    yield Check("column with a trap flagged", "%", 100.0, share["trap"], 10.0)
     yield Check("saturated pixels flagged", "%", 100.0, share["full"], 0.0)
     yield Check("hot pixels flagged or removed", "%", 100.0, share["hot"], 1.0)
     yield Check("good pixels flagged", "%", 0.0, share["false"], 0.1)
+    wrong = float("nan")
+    for fact in night.facts["bad_pixels"]:
+        wrong = percent((night.image(fact).array != 0) & ~(column | trapped | dead | hot))
+    yield Check("good pixels in the map of bad pixels", "%", 0.0, wrong, 0.05)
 
 
 def _removed(night: Reduced, image: Any, frame: TrueFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 OVERSCAN = 32  # columns to the right of the data section, unless the detector has another number
 BAD_OVERSCAN = -550.0  # ADU, what a bad overscan column reads too much
+TRAPPED = 150.0  # e-, what a pixel of a column with a trap lacks: little in a flat, a third of a dark sky
 MAXIMUM = 65535  # ADU, largest value of the converter
 _FEW_COLUMNS = 8
 
@@ -24,7 +25,8 @@ class Detector:
     `gain` in e-/ADU, `readnoise` in e- rms, `bias_level` in ADU, `dark_current` of an ordinary pixel in e-/s.
     `hot_pixels` are (x, y, e-/s), `dead_pixels` are (x, y), `bad_columns` are x: 0-based in the data section.
     `overscan` is the number of overscan columns to the right of it, of which `bad_overscan` (0-based) read
-    `BAD_OVERSCAN` ADU too low.
+    `BAD_OVERSCAN` ADU too low. `traps` are (x, y): from row y on, column x keeps up to `TRAPPED` e- of what
+    its pixels collect.
     """
 
     seed: int
@@ -38,6 +40,7 @@ class Detector:
     bad_columns: tuple[int, ...] = ()
     overscan: int = OVERSCAN
     bad_overscan: tuple[int, ...] = ()
+    traps: tuple[tuple[int, int], ...] = ()
 
 
 def make_detector(seed: int, shape: tuple[int, int], overscan: int = OVERSCAN) -> Detector:
@@ -56,6 +59,7 @@ def make_detector(seed: int, shape: tuple[int, int], overscan: int = OVERSCAN) -
     # From barely visible to almost saturated in a science exposure, equally many in every decade.
     rates = 10.0 ** rng.uniform(0.3, 2.7, n_hot)
     hot = tuple((x, y, round(float(rate), 3)) for (x, y), rate in zip(pixels[:n_hot], rates, strict=True))
+    trap = int(stream(seed, 9).integers(nx // 8, nx // 4)), int(stream(seed, 10).integers(ny // 8, ny // 4))
     bad_overscan = (int(rng.integers(overscan)),) if overscan >= _FEW_COLUMNS else ()
     return Detector(
         seed,
@@ -65,6 +69,7 @@ def make_detector(seed: int, shape: tuple[int, int], overscan: int = OVERSCAN) -
         bad_columns=(column,),
         overscan=overscan,
         bad_overscan=bad_overscan,
+        traps=(trap,),
     )
 
 

@@ -12,6 +12,7 @@ from ccdfx.demo.detector import (
     BAD_OVERSCAN,
     MAXIMUM,
     OVERSCAN,
+    TRAPPED,
     Detector,
     bias_structure,
     cosmic_rays,
@@ -140,6 +141,8 @@ def electrons(truth: Truth, frame: TrueFrame) -> np.ndarray:
         signal += scene * flat_field(truth.detector, frame.filter)
     for x, y, charge in frame.cosmic_rays:
         signal[y, x] += charge
+    for x, y in truth.detector.traps:
+        signal[y:, x] -= np.minimum(TRAPPED, 0.5 * signal[y:, x])
     return signal
 
 

@@ -15,8 +15,8 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings": (
-        "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice", "OverscanChoice",
-        "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
+        "BadPixelChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
+        "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Use",),

@@ -14,11 +14,13 @@ from ccdfx.night.instruments.sections import Strip as Strip
 from ccdfx.night.plan import CombinePlan as CombinePlan
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
+from ccdfx.night.settings import BadPixelChoice as BadPixelChoice
 from ccdfx.night.settings import CombineChoice as CombineChoice
 from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
 from ccdfx.night.settings import DarkChoice as DarkChoice
 from ccdfx.night.settings import FlatChoice as FlatChoice
 from ccdfx.night.settings import MastersChoice as MastersChoice
+from ccdfx.night.settings import NoiseChoice as NoiseChoice
 from ccdfx.night.settings import OverscanChoice as OverscanChoice
 from ccdfx.night.settings import ReadChoice as ReadChoice
 from ccdfx.night.settings import ScienceChoice as ScienceChoice
@@ -27,6 +29,7 @@ from ccdfx.night.settings import SetupChoice as SetupChoice
 from ccdfx.night.settings import StackChoice as StackChoice
 
 __all__ = [
+    "BadPixelChoice",
     "BadPixels",
     "CameraSetting",
     "CombineChoice",
@@ -41,6 +44,7 @@ __all__ = [
     "MasterPlan",
     "MastersChoice",
     "Named",
+    "NoiseChoice",
     "Output",
     "OverscanChoice",
     "ReadChoice",

@@ -25,7 +25,8 @@ from ccdfx.records.image import Image
 class Context:
     """Common inputs of all products of one setup: recipe, noise of its camera, log and output.
 
-    `further` is the pipeline that the recipe applies after the calibration.
+    `further` is the pipeline that the recipe applies after the calibration, `bad_pixels` the map of the setup,
+    once it is made.
     """
 
     recipe: NightRecipe
@@ -34,6 +35,7 @@ class Context:
     output: Path
     overwrite: bool
     further: Pipeline
+    bad_pixels: Master | None = None
 
     def save(self, image: Image, file: str) -> Path:
         """Write a product; a failure leaves no partial file. `file` is relative to the output."""
@@ -65,8 +67,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class NightLog:
-    """Failed frames, products not made, masters that failed their check, frames used, masters made, warnings; of calibrated frames how they were
-    made, their stars, and their transparency relative to the reference of their group.
+    """Failed frames, products not made, masters that failed their check, frames used, masters made, warnings; of calibrated
+    frames how they were made, their stars, the FWHM where that is too small to mask cosmic rays, and their transparency
+    relative to the reference of their group.
 
     `progress` is called with a label, the number of steps done and their total.
     """
@@ -82,6 +85,7 @@ class NightLog:
     masters: dict[str, Master] = field(default_factory=dict)
     calibrated: dict[str, Use] = field(default_factory=dict)
     stars: dict[str, FrameStars] = field(default_factory=dict)
+    undersampled: dict[str, float] = field(default_factory=dict)
     relative: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:

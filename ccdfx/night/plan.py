@@ -44,7 +44,7 @@ class MasterPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SciencePlan:
-    """One calibrated frame; its cosmic rays are masked if there are too few exposures to reject them."""
+    """One calibrated frame; its cosmic rays are masked if the recipe says so for such a frame."""
 
     setup: Setup
     file: str
@@ -191,14 +191,16 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
-    few = choices.cosmic_rays.fewer_than if choices.cosmic_rays.use else 0
+    rays = choices.cosmic_rays
     exposures = Counter(_subject(setup, use.frame) for setup, use in good)
     science = tuple(
         SciencePlan(
             setup=setup,
             file=f"calibrated/{stem}.fits",
             use=use,
-            cosmic_rays=exposures[_subject(setup, use.frame)] < few and not use.frame.colours,
+            cosmic_rays=rays.use
+            and (rays.single or exposures[_subject(setup, use.frame)] < rays.fewer_than)
+            and not use.frame.colours,
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )

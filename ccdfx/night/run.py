@@ -14,12 +14,15 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
 from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.ignored import SEEN, ignored_effects, warning_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.overscan_light import refuse_lit_overscan
 from ccdfx.night.plan import Plan, plan_night
+from ccdfx.night.products.bad_pixels import bad_pixel_files, build_bad_pixels, own_bad_pixels
 from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared, raw_image
 from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
+from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings import NightRecipe, load_night_recipe
@@ -71,8 +74,8 @@ def reduce_night(
     Bias frames are overscan-subtracted, trimmed and combined; darks are also bias-subtracted; flats are bias-
     and dark-subtracted and divided by their levels before they are combined. In science frames saturated and
     bad pixels are flagged; they are overscan-subtracted, trimmed, corrected with bias, dark and flat, and get
-    a variance from gain and read noise. Cosmic rays are masked in frames of objects with too few exposures
-    (by default fewer than three). Frames of one object and filter are registered to the first one by their
+    a variance from gain and read noise. Bad pixels are found in the masters and in what most science frames
+    show, and cosmic rays are masked in each frame. Frames of one object and filter are registered to the first one by their
     stars and combined. A frame that cannot be used is listed, and the reduction continues. A product is never
     written in part, and contains its history. Warnings of rejection rules and readers are stored in the
     metadata; they are not issued with `warnings`.
@@ -121,7 +124,9 @@ def reduce_night(
     _check_folders(source, target)
     frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
     plan = plan_night(frames, recipe=choices)
-    _check_outputs(frames, plan, target, overwrite=overwrite)
+    maps = bad_pixel_files(plan, choices)
+    own = own_bad_pixels(plan, choices)
+    _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
     if planned is not None:
         planned(plan)
     if dry_run:
@@ -144,9 +149,13 @@ def reduce_night(
             )
             for setup in possible.setups
         }
-        products = _made(possible, contexts, log)
+        products = _made(possible, contexts, log, partial(build_bad_pixels, files=maps, own=own))
     for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
         log.warn(f"{file} is of an earlier run and no product of this one")
+    ignored = ignored_effects(plan, products, target)
+    for effect in ignored:
+        if effect["state"] == SEEN:
+            log.warn(warning_of(effect))
     facts = {
         "ccdfx": _version(),
         "directory": str(source),
@@ -159,6 +168,7 @@ def reduce_night(
         ],
         "frames": [_frame_facts(frame, plan, log) for frame in frames],
         **products,
+        "ignored": ignored,
         "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
         "warnings": log.warnings,
     }
@@ -195,12 +205,21 @@ def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Pl
     return plan.without(refused)
 
 
-def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[str, list[dict[str, Any]]]:
-    """Make all products and return their metadata."""
+def _made(
+    plan: Plan, contexts: dict[Setup, Context], log: NightLog, find: Callable[..., tuple[Any, Context]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Make all products and return their metadata; `find` makes the map of bad pixels of a setup."""
     masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
+    found = [fact for fact in masters if fact]
+    maps = []
+    for setup, context in contexts.items():
+        fact, contexts[setup] = find(setup, plan, found, context)
+        maps += [fact] if fact else []
     _warn_of_lost_masters((item.use for item in plan.science), log)
     calibrated = [calibrate_frame(item, contexts[item.setup]) for item in plan.science]
     made = {fact["file"]: fact for fact in calibrated if fact}
+    if log.undersampled:
+        log.warn(unmasked_frames(log.undersampled))
     combine = partial(combine_object, made)
     combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
     for file, part in log.relative.items():
@@ -209,7 +228,8 @@ def _made(plan: Plan, contexts: Mapping[Setup, Context], log: NightLog) -> dict[
         for one in product["scales"] if product else ():
             made[one["source"]] |= {"scale": one["scale"], "weight": one["weight"]}
     return {
-        "masters": [fact for fact in masters if fact],
+        "masters": found,
+        "bad_pixels": maps,
         "calibrated": list(made.values()),
         "combined": [fact for fact in combined if fact],
     }
@@ -305,9 +325,11 @@ def _check_folders(source: Path, target: Path) -> None:
         raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
-def _check_outputs(frames: tuple[Frame, ...], plan: Plan, target: Path, *, overwrite: bool) -> None:
+def _check_outputs(
+    frames: tuple[Frame, ...], files: tuple[str, ...], target: Path, *, overwrite: bool
+) -> None:
     """Refuse products that are inputs, and products that exist, before anything is computed."""
-    products = [target / file for file in (*plan.files, FACTS, REPORT)]
+    products = [target / file for file in (*files, FACTS, REPORT)]
     inputs = {os.path.realpath(frame.path) for frame in frames}
     for path in products:
         if os.path.realpath(path) in inputs:

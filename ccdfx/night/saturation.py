@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ccdfx.estimators.saturation import Saturation, saturation_of, top_of
-from ccdfx.night.grouping.setup import Setup, Use
+from ccdfx.night.calibrators import Use
+from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import Plan
 from ccdfx.night.scan import Frame

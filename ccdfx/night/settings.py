@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +109,15 @@ class ScienceChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosmicRayChoice:
-    """Cosmic rays in single frames, of objects with fewer than `fewer_than` exposures; `use` false: none.
+    """Cosmic rays found in single frames; `use` false: none.
 
-    With more exposures they are rejected in the combination. The other keys are options of
+    With `single` in all frames, such as those of a time series, else in those of objects with fewer than
+    `fewer_than` exposures; with more, they are rejected in the combination. The other keys are options of
     `mask_cosmic_rays`.
     """
 
     use: bool = True
+    single: bool = True
     fewer_than: int = 3
     sigma_limit: float = Search.sigma_limit
     neighbour_fraction: float = Search.neighbour_fraction
@@ -125,7 +127,30 @@ class CosmicRayChoice:
     @property
     def options(self) -> dict[str, Any]:
         """The options of `mask_cosmic_rays`."""
-        return {key: value for key, value in asdict(self).items() if key not in ("use", "fewer_than")}
+        return {
+            key: value for key, value in asdict(self).items() if key not in ("use", "single", "fewer_than")
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadPixelChoice:
+    """Bad pixels of each setup, flagged in all its calibrated frames; see `find_bad_pixels`.
+
+    With `use` they are found in its masters and in up to `frames` of its science frames; `file` is a map of
+    one's own, which is joined with what is found. Any value in it but 0 is bad.
+    """
+
+    use: bool = True
+    file: str | None = None
+    sigma_limit: float = 6.0
+    low: float = 0.5
+    most: float = 0.05
+    frames: int = 16
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `find_bad_pixels`."""
+        return {"sigma_limit": self.sigma_limit, "low": self.low, "most": self.most}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +226,7 @@ class NightRecipe:
     dark: DarkChoice = field(default_factory=DarkChoice)
     flat: FlatChoice = field(default_factory=FlatChoice)
     science: ScienceChoice = field(default_factory=ScienceChoice)
+    bad_pixels: BadPixelChoice = field(default_factory=BadPixelChoice)
     cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
     select: SelectChoice = field(default_factory=SelectChoice)
     combine: CombineChoice = field(default_factory=CombineChoice)
@@ -221,6 +247,7 @@ _TABLES: dict[str, type] = {
     "dark": DarkChoice,
     "flat": FlatChoice,
     "science": ScienceChoice,
+    "bad_pixels": BadPixelChoice,
     "cosmic_rays": CosmicRayChoice,
     "select": SelectChoice,
     "combine": CombineChoice,
@@ -263,9 +290,10 @@ def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> Nig
     try:
         check_names("recipe", _TABLES, content)
         tables = {name: _choice(name, content[name]) for name in content}
-        steps = tables["science"].steps if "science" in tables else None
-        if steps is not None and folder is not None:
-            tables["science"] = ScienceChoice(**{**asdict(tables["science"]), "steps": str(folder / steps)})
+        for name, key in (("science", "steps"), ("bad_pixels", "file")):
+            path = getattr(tables[name], key) if name in tables else None
+            if path is not None and folder is not None:
+                tables[name] = replace(tables[name], **{key: str(folder / path)})
     except CcdfxError as problem:
         subject = f"{source}: {problem.subject}"
         raise FormatError(subject, problem.rule, value=problem.value, remedy=problem.remedy) from None
@@ -365,6 +393,7 @@ _CHECKS = {
     "checksum": _is_bool,
     "again": _is_bool,
     "use": _is_bool,
+    "single": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,
     "combine.scale": _is_one_of("stars", "exposure"),
@@ -372,6 +401,7 @@ _CHECKS = {
     **dict.fromkeys(FACTS, check_limit),
     "electrons": _is_bool,
     "steps": _is_text,
+    "file": _is_text,
     "statistic": _is_one_of(*LEVEL_STATISTICS),
     "fit": _is_fit,
     "average": _is_one_of("mean", "median"),
@@ -382,9 +412,12 @@ _CHECKS = {
     "good": _is_fraction,
     "rejected": _is_fraction,
     "response": _is_fraction,
+    "low": _is_fraction,
+    "most": _is_fraction,
     "sensitivity": _is_fraction,
     "level": _is_level,
     "fewer_than": _is_number_of_frames,
+    "frames": _is_number_of_frames,
     "sigma_limit": _is_limit,
     "neighbour_fraction": _is_fraction,
     "object_limit": _is_limit,

@@ -138,13 +138,15 @@ PERTURBED = {
     "flat R, error over 32 pixels rms": lambda t: detector(t, seed=t.seed + 1),
     "stars V, mean error": lambda t: fluxes(t, 1.01),
     "bright stars R when combined, mean error": lambda t: fluxes(t, 1.01),
-    "transparency V, greatest error": lambda t: science(t, transparency=lambda f: f.transparency**1.1),
+    "transparency V, greatest error": lambda t: science(t, transparency=lambda f: f.transparency**1.2),
     "FWHM R, greatest error": lambda t: science(t, fwhm=lambda f: 1.04 * f.fwhm),
     "saturated stars V flagged when combined": lambda t: fluxes(t, 10.0),
     "alignment V, greatest error": lambda t: dithers(t, 0.2),
     "rotation R, greatest error": lambda t: science(t, rotation=lambda f: 1.1 * f.rotation),
     "bad column flagged": lambda t: detector(t, bad_columns=(5,)),
     "dead pixels flagged": lambda t: detector(t, dead_pixels=((30, 40),)),
+    "column with a trap flagged": lambda t: detector(t, traps=((7, 0),)),
+    "good pixels in the map of bad pixels": lambda t: detector(t, traps=()),
 }
 
 
@@ -175,6 +177,8 @@ def spoilt(made, tmp_path, sort, change):
             if other == sort and number == 0:
                 image = change(image)
             write(image, tmp_path / product["file"])
+    for product in facts["bad_pixels"]:
+        write(read(reduced / product["file"]), tmp_path / product["file"])
     return failed(check_night(truth, facts, tmp_path))
 
 
@@ -195,7 +199,9 @@ def test_cosmic_rays_left_in_are_found_out(made, tmp_path):
 def test_rejection_that_did_not_happen_or_went_wild_is_found_out(made):
     truth, facts, reduced = made
     none = [{**product, "rejected": 0} for product in facts["combined"]]
-    assert "cosmic ray pixels rejected V" in failed(check_night(truth, {**facts, "combined": none}, reduced))
+    unflagged = [{**product, "flags": {}} for product in facts["calibrated"]]
+    nothing = {**facts, "combined": none, "calibrated": unflagged}
+    assert "cosmic ray pixels flagged or rejected V" in failed(check_night(truth, nothing, reduced))
     wild = [{**product, "rejected": 200_000} for product in facts["combined"]]
     assert "good pixels rejected V" in failed(check_night(truth, {**facts, "combined": wild}, reduced))
 

@@ -79,7 +79,17 @@ def test_the_saturated_column_is_flagged_in_every_product(night):
     for fact in products:
         mask = read(night.output / fact["file"]).mask
         assert np.all(mask[:, 256] & np.uint8(Flag.BAD_PIXEL)), fact["file"]
-        assert not np.all(mask[:, 255]) and not np.all(mask[:, 257])
+        assert not np.all(mask[:, 254]) and not np.all(mask[:, 257])
+
+
+def test_bad_columns_are_flagged_and_leave_few_cosmic_rays(night):
+    (found,) = night.facts["bad_pixels"]
+    assert found["counts"]["column"] > 5000 and found["fraction"] < 0.012
+    for fact in night.facts["calibrated"]:
+        bad = (read(night.output / fact["file"]).mask & np.uint8(Flag.BAD_PIXEL)) != 0
+        # 783 and 1002 lie up to 45 % below the sky, 784 above it, 783 and 784 below row 978.
+        assert bad[:970, 783:785].all() and bad[:, 1002].all() and not bad[985:, 783:785].all()
+        assert fact["flags"]["COSMIC_RAY"] < 700  # 1221 to 1943 before
 
 
 def test_gain_and_read_noise_are_measured_with_errors(night):

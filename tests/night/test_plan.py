@@ -165,10 +165,11 @@ def test_cosmic_rays_are_masked_where_too_few_exposures_would_show_them():
         science("c.fits", object="M 13", filter="R"),
         *(science(f"d{i}.fits", object=None) for i in range(3)),
     ]
-    assert masked(frames) == ["b0.fits", "b1.fits", "c.fits", "d0.fits", "d1.fits", "d2.fits"]
+    few = ["b0.fits", "b1.fits", "c.fits", "d0.fits", "d1.fits", "d2.fits"]
+    assert masked(frames, single=False) == few
     assert masked(frames, use=False) == []
-    assert masked(frames, fewer_than=1) == []
-    assert len(masked(frames, fewer_than=4)) == len(frames)
+    assert masked(frames, single=False, fewer_than=1) == []
+    assert len(masked(frames, single=False, fewer_than=4)) == len(masked(frames)) == len(frames)
 
 
 def test_frames_without_a_name_are_not_combined():

@@ -34,6 +34,7 @@ def test_a_whole_night(done):
         "calibrated/s1.fits",
         "calibrated/s2.fits",
         "combined/field_V.fits",
+        "masters/bad_pixels.fits",
         "masters/bias.fits",
         "masters/dark_2s.fits",
         "masters/dark_60s.fits",

@@ -14,6 +14,7 @@ from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
 from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
+from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
@@ -242,14 +243,22 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
 def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
     """Calibrate one science frame, write it and return its metadata; None if it failed (see the log)."""
     from ccdfx.io.provenance import with_provenance
+    from ccdfx.operations.pixels.flag import mask_from
 
     use, log = plan.use, context.log
     try:
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
+        if context.bad_pixels is not None:
+            image = step(mask_from, bad_pixels=context.bad_pixels)(image)
+        found = None
         if plan.cosmic_rays and image.variance is not None:
-            image = _without_rays(image, context.recipe)
+            found = without_rays(image, context.recipe.cosmic_rays.options)
+            if found.undersampled:
+                log.undersampled[plan.file] = found.stars.fwhm
+            image = found.image
         image = context.further(image)
-        stars = measure_stars(image)
+        known = found is not None and not context.further.steps
+        stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
         header = with_provenance(image.header, "calibrated frame", [(use.frame.file, use.frame.path)])
         image = image.replace(header=facts_header(header, facts))
@@ -264,13 +273,6 @@ def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | Non
     log.calibrated[plan.file] = use
     made = [name for name in use.masters if name in log.masters]
     return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
-
-
-def _without_rays(image: Image, recipe: NightRecipe) -> Image:
-    """Flag cosmic rays, with the variance of the image."""
-    from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
-
-    return step(mask_cosmic_rays, **recipe.cosmic_rays.options)(image)
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:

@@ -6,7 +6,7 @@ import base64
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from ccdfx import plots
 from ccdfx.errors import CcdfxError, printable
 from ccdfx.io import read
 from ccdfx.io.atomic import atomic_path
+from ccdfx.night.report.pixel_map import draw_bad_pixels
 from ccdfx.night.words import counted, fixed, flags, made, number, seconds_shown
+from ccdfx.records.image import Image
 
 MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
 EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
@@ -123,6 +125,11 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         ],
         **products,
     }
+    context["maps"] = [
+        {**one, **_pictures(output, str(one.get("file") or ""), draw=_map_picture)}
+        for one in _records(facts, "bad_pixels")
+    ]
+    context["ignored"] = _records(facts, "ignored")
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
     return context
 
@@ -223,18 +230,27 @@ def _cards(products: list[dict[str, Any]], output: Path, pictures: int) -> list[
     return [{**products[i], **_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)]
 
 
-def _pictures(output: Path, file: str) -> dict[str, str]:
-    """Return thumbnail and histogram of a product as data URIs, or the reason why they are missing."""
+def _image_pictures(image: Image) -> dict[str, str]:
+    """Return thumbnail and histogram of an image as data URIs."""
+    return {
+        "thumbnail": _uri(plots.thumbnail(image, size=_THUMBNAIL)),
+        "histogram": _uri(_histogram(image)),
+    }
+
+
+def _map_picture(image: Image) -> dict[str, str]:
+    return {"thumbnail": _uri(draw_bad_pixels(image, size=2 * _THUMBNAIL))}
+
+
+def _pictures(
+    output: Path, file: str, draw: Callable[[Image], dict[str, str]] = _image_pictures
+) -> dict[str, str]:
+    """Return the pictures of a product as data URIs, or the reason why they are missing."""
     path = output / file
     if not file or not path.resolve().is_relative_to(output.resolve()):
         return {"missing": "no file inside the output directory is named"}
     try:
-        image = read(path)
-        return {
-            "missing": "",
-            "thumbnail": _uri(plots.thumbnail(image, size=_THUMBNAIL)),
-            "histogram": _uri(_histogram(image)),
-        }
+        return {"missing": "", **draw(read(path))}
     except (CcdfxError, OSError) as error:
         return {"missing": printable(error, _LONGEST)}
 

@@ -95,12 +95,13 @@ def test_cosmic_rays_are_rejected_from_the_combined_frame(camera, out):
     camera.flats()
     for i in range(3):
         camera.science(f"s{i}.fits", dx=float(i))
-    quiet = reduce_night(camera.folder, out).facts["combined"][0]["rejected"]
+    recipe = {"cosmic_rays": {"single": False}}
+    quiet = reduce_night(camera.folder, out, recipe=recipe).facts["combined"][0]["rejected"]
     from astropy.io import fits
 
     with fits.open(camera.folder / "s1.fits", mode="update") as hdus:
         hdus[0].data[30:33, 70] += 5000
-    night = reduce_night(camera.folder, out.parent / "hit")
+    night = reduce_night(camera.folder, out.parent / "hit", recipe=recipe)
     (fact,) = night.facts["combined"]
     assert quiet + 3 <= fact["rejected"] <= quiet + 27
     clean, hit = read(out / fact["file"]), read(night.output / fact["file"])

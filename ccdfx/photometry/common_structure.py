@@ -1,0 +1,169 @@
+"""Structure of the sky that frames of different fields have in common, such as fringes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ccdfx.errors import MismatchError
+from ccdfx.records.image import ImageLike, as_image
+
+LEAST_AMPLITUDE = 0.003
+_BLOCK = 8  # pixels: in their medians neither noise nor stars count
+_SMOOTH = 9  # blocks: what is larger is a gradient of the sky or an error of the flat
+_EDGE = 2  # blocks: the edges of detectors glow
+_FEWEST = 12  # blocks along a side
+_GOOD = 0.5  # part of a block
+_CLIP = 5.0  # scatters
+_SIGMAS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonStructure:
+    """The structure that pairs of frames have in common.
+
+    Parameters
+    ----------
+    amplitude : float
+        Standard deviation over the detector, relative to the sky; 0 where the covariance is negative.
+    significance : float
+        The covariance in units of its error.
+    pairs : int
+        Number of pairs of frames.
+    """
+
+    amplitude: float
+    significance: float
+    pairs: int
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is more than 0.3 % of the sky, and 5 times its error."""
+        return self.amplitude > LEAST_AMPLITUDE and self.significance > _SIGMAS
+
+
+def measure_common_structure(
+    frames: Sequence[ImageLike], *, apart: np.ndarray | None = None
+) -> CommonStructure | None:
+    """Measure what the skies of frames of different fields have in common on scales of 16 to 70 pixels.
+
+    Stars and nebulae that move with the field are not common; what is fixed to the detector is: fringes, or an
+    error of the flat.
+
+    Parameters
+    ----------
+    frames : sequence of Image or 2-D array
+        Calibrated frames of one filter with their sky.
+    apart : bool array, shape (n, n), optional
+        Which frames show other fields than others, or the same displaced by more than their structure; by
+        default all do. Only these pairs are used.
+
+    Returns
+    -------
+    CommonStructure or None
+        None where no pair is apart, a sky is not positive, or the frames have fewer than 12 x 12 blocks of
+        8 x 8 pixels.
+
+    Raises
+    ------
+    MismatchError
+        The frames differ in shape, or `apart` does not fit them.
+
+    Notes
+    -----
+    Each frame is reduced to the medians of the good pixels of its blocks, relative to the sky, less a polynomial
+    of second order (whose slope would remain at the edges) and their median in 9 x 9 blocks, and clipped at 5 robust standard deviations; the outermost two blocks are left out. The amplitude is the root of the mean
+    covariance of the pairs, weighted by their errors; the error of a covariance is the product of the standard deviations of both maps over
+    the root of the number of blocks, as without common structure. Flagged pixels are not used.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> fringes = 10 * np.sin(np.arange(128) / 5)
+    >>> frames = [rng.poisson(1000 + fringes, (128, 128)).astype(float) for _ in range(4)]
+    >>> found = measure_common_structure(frames)
+    >>> round(found.amplitude, 4), found.seen
+    (0.0061, True)
+    """
+    images = [as_image(frame, f"frames[{i}]") for i, frame in enumerate(frames)]
+    count = len(images)
+    for i, image in enumerate(images):
+        if image.shape != images[0].shape:
+            rule = f"must have the shape {images[0].shape} of the first"
+            raise MismatchError(f"frames[{i}]", rule, value=image.shape, remedy="give frames of one camera")
+    pairs = ~np.eye(count, dtype=bool) if apart is None else np.asarray(apart, bool)
+    if pairs.shape != (count, count):
+        remedy = "give one row and column a frame"
+        raise MismatchError(
+            "apart", f"must have the shape {(count, count)}", value=pairs.shape, remedy=remedy
+        )
+    if not count or min(images[0].shape) // _BLOCK < _FEWEST:
+        return None
+    maps = [_relative_blocks(image.array, image.good) for image in images]
+    covariances, errors = [], []
+    for i, one in enumerate(maps):
+        for j, other in enumerate(maps[:i]):
+            if one is None or other is None or not pairs[i, j]:
+                continue
+            known = np.isfinite(one) & np.isfinite(other)
+            number = np.count_nonzero(known)
+            if number >= (_FEWEST - 2 * _EDGE) ** 2 // 2:
+                a, b = (plane[known] - np.mean(plane[known]) for plane in (one, other))
+                covariances.append(float(np.mean(a * b)))
+                errors.append(math.sqrt(float(np.mean(a**2)) * float(np.mean(b**2)) / number))
+    if not covariances:
+        return None
+    if not all(error > 0 for error in errors):  # frames without any structure or noise
+        return CommonStructure(amplitude=0.0, significance=0.0, pairs=len(errors))
+    weights = 1 / np.square(errors)
+    covariance = float(np.average(covariances, weights=weights))
+    significance = covariance * math.sqrt(float(np.sum(weights)))
+    return CommonStructure(
+        amplitude=math.sqrt(max(covariance, 0.0)), significance=significance, pairs=len(covariances)
+    )
+
+
+def _relative_blocks(array: np.ndarray, good: np.ndarray) -> np.ndarray | None:
+    """Compute the medians of blocks relative to the sky, without large scales; NaN where few pixels are good."""
+    from scipy.ndimage import median_filter
+
+    ny, nx = (length // _BLOCK for length in array.shape)
+    cut = slice(0, ny * _BLOCK), slice(0, nx * _BLOCK)
+    values = np.where(good[cut], array[cut], np.nan).astype(np.float64)
+    blocks = values.reshape(ny, _BLOCK, nx, _BLOCK).swapaxes(1, 2).reshape(ny, nx, -1)
+    known = np.mean(np.isfinite(blocks), axis=2) >= _GOOD
+    if not known.any():
+        return None
+    blocks[~known] = 0.0  # a median of nothing would warn
+    medians = np.nanmedian(blocks, axis=2)
+    level = float(np.median(medians[known]))
+    if not level > 0:
+        return None
+    medians = np.where(known, medians / level - 1, 0.0)
+    medians -= _slope(medians, known)
+    medians[~known] = 0.0
+    detail = medians - median_filter(medians, _SMOOTH)
+    for edge in (known[:_EDGE], known[-_EDGE:], known[:, :_EDGE], known[:, -_EDGE:]):
+        edge[:] = False
+    detail -= np.median(detail[known])
+    limit = _CLIP * 1.4826 * np.median(np.abs(detail[known]))
+    return np.where(known, np.clip(detail, -limit, limit), np.nan)
+
+
+def _slope(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fit a polynomial of second order to the known values, twice: the second time without outliers."""
+    y, x = (
+        axis / max(length - 1, 1) - 0.5
+        for axis, length in zip(np.indices(values.shape), values.shape, strict=True)
+    )
+    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=-1)
+    used = known
+    fit = np.zeros(values.shape)
+    for _ in range(2):
+        fit = terms @ np.linalg.lstsq(terms[used], values[used], rcond=None)[0]
+        error = np.abs(values - fit)
+        used = known & (error <= 3 * 1.4826 * np.median(error[known]))
+    return fit

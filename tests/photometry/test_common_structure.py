@@ -1,0 +1,71 @@
+"""Fringes that frames of different fields have in common, and stars and gradients that are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ccdfx import Image
+from ccdfx.errors import MismatchError
+from ccdfx.photometry.common_structure import measure_common_structure
+
+SIZE = 256
+Y, X = np.mgrid[:SIZE, :SIZE]
+FRINGES = np.sin((X + 0.4 * Y) / 6 + np.sin(Y / 50))
+
+
+def frames(seed, amplitude, count=4):
+    """Skies of 900 electrons with gradients, 60 stars each of their own, a blemish of the flat, and fringes."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        scene = 900.0 * (1 + rng.uniform(-0.1, 0.1) * X / SIZE + amplitude * FRINGES)
+        for a, b, power in rng.uniform((0, 0, 3), (SIZE, SIZE, 5.5), (60, 3)):
+            j, i = slice(max(int(b) - 15, 0), int(b) + 16), slice(max(int(a) - 15, 0), int(a) + 16)
+            r2 = (X[j, i] - a) ** 2 + (Y[j, i] - b) ** 2
+            scene[j, i] += 10**power * 0.1 * np.exp(-r2 / 3.2)
+        found.append(rng.poisson(scene) + rng.normal(0, 5, scene.shape))
+    return found
+
+
+@pytest.mark.quick
+def test_fringes_are_seen_with_their_amplitude():
+    found = measure_common_structure(frames(1, 0.02))
+    assert found.seen and found.pairs == 6
+    # Of waves of 38 pixels, blocks of 8 and the subtraction of 72 leave nine tenths.
+    assert found.amplitude == pytest.approx(0.02 / 2**0.5, rel=0.15)
+
+
+def test_frames_without_fringes_have_nothing_in_common():
+    seen = [measure_common_structure(frames(seed, 0.0)) for seed in range(12)]
+    assert not any(found.seen for found in seen)
+    assert np.mean([found.significance for found in seen]) < 2.5
+
+
+def test_only_pairs_that_are_apart_are_compared():
+    same = frames(1, 0.0, count=1) * 3
+    assert measure_common_structure(same, apart=np.zeros((3, 3), bool)) is None
+    apart = np.zeros((3, 3), bool)
+    apart[0, 1] = apart[1, 0] = True
+    assert measure_common_structure(same, apart=apart).pairs == 1
+
+
+def test_flagged_pixels_are_not_used():
+    images = frames(2, 0.0)
+    mask = np.zeros((SIZE, SIZE), bool)
+    mask[::3] = True
+    spoilt = [Image(np.where(mask, 5000.0 * (1 + FRINGES), frame), mask=mask) for frame in images]
+    assert not measure_common_structure(spoilt).seen
+
+
+def test_what_cannot_be_measured_is_none():
+    assert measure_common_structure([]) is None
+    assert measure_common_structure([np.ones((60, 60))] * 3) is None
+    assert measure_common_structure([np.zeros((128, 128))] * 3) is None
+
+
+def test_frames_that_do_not_fit_are_refused():
+    with pytest.raises(MismatchError, match="frames"):
+        measure_common_structure([np.ones((128, 128)), np.ones((128, 130))])
+    with pytest.raises(MismatchError, match="apart"):
+        measure_common_structure([np.ones((128, 128))] * 2, apart=np.ones((3, 3), bool))
