@@ -76,7 +76,7 @@ _HOMES = {
     "pipelines.recipe": ("read_recipe", "to_recipe", "write_recipe"),
     "pipelines.run": ("Outcome", "outcomes", "run"),
     "night.scan": ("Frame", "scan"),
-    "night.settings": ("NightRecipe",),
+    "night.settings.choices": ("NightRecipe",),
     "night.plan": ("Plan",),
     "night.instruments.instrument": ("Instrument",),
     "night.instruments.known": ("load_instrument",),

@@ -48,7 +48,7 @@ from ccdfx.night.run import Night as Night
 from ccdfx.night.run import reduce_night as reduce_night
 from ccdfx.night.scan import Frame as Frame
 from ccdfx.night.scan import scan as scan
-from ccdfx.night.settings import NightRecipe as NightRecipe
+from ccdfx.night.settings.choices import NightRecipe as NightRecipe
 from ccdfx.noise import NoiseFit as NoiseFit
 from ccdfx.noise import NoiseModel as NoiseModel
 from ccdfx.noise import add_noise as add_noise

@@ -141,7 +141,8 @@ def test_the_page_of_plugins_documents_no_hook_that_is_not_there() -> None:
 
 
 def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
-    from ccdfx.night.settings import NightRecipe, load_night_recipe
+    from ccdfx.night.settings.choices import NightRecipe
+    from ccdfx.night.settings.reading import load_night_recipe
 
     (text,) = blocks(ROOT / "docs" / "recipes.md", "toml")
     shown = tomllib.loads(text)

@@ -17,7 +17,7 @@ from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image, registry
 from ccdfx.cli.options import looked_up
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.products.stacking import rejection_of
-from ccdfx.night.settings import load_night_recipe
+from ccdfx.night.settings.reading import load_night_recipe
 
 FRAME = Image(np.random.default_rng(1).normal(100.0, 5.0, (20, 30)))
 OVERSCAN = "[25:30,1:20]"

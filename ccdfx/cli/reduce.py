@@ -83,7 +83,7 @@ def command(
 def _choices(recipe: str | None, no_checksum: bool, again: bool) -> Any:
     """Load the night recipe and apply `no_checksum` and `again`; a wrong recipe is a usage error."""
     from ccdfx.night.products.calibrated import further_steps
-    from ccdfx.night.settings import load_night_recipe
+    from ccdfx.night.settings.reading import load_night_recipe
 
     try:
         choices = load_night_recipe(recipe)

@@ -14,7 +14,7 @@ from typing import Any
 from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
-    "settings": (
+    "settings.choices": (
         "BadPixelChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
         "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),

@@ -14,19 +14,19 @@ from ccdfx.night.instruments.sections import Strip as Strip
 from ccdfx.night.plan import CombinePlan as CombinePlan
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
-from ccdfx.night.settings import BadPixelChoice as BadPixelChoice
-from ccdfx.night.settings import CombineChoice as CombineChoice
-from ccdfx.night.settings import CosmicRayChoice as CosmicRayChoice
-from ccdfx.night.settings import DarkChoice as DarkChoice
-from ccdfx.night.settings import FlatChoice as FlatChoice
-from ccdfx.night.settings import MastersChoice as MastersChoice
-from ccdfx.night.settings import NoiseChoice as NoiseChoice
-from ccdfx.night.settings import OverscanChoice as OverscanChoice
-from ccdfx.night.settings import ReadChoice as ReadChoice
-from ccdfx.night.settings import ScienceChoice as ScienceChoice
-from ccdfx.night.settings import SelectChoice as SelectChoice
-from ccdfx.night.settings import SetupChoice as SetupChoice
-from ccdfx.night.settings import StackChoice as StackChoice
+from ccdfx.night.settings.choices import BadPixelChoice as BadPixelChoice
+from ccdfx.night.settings.choices import CombineChoice as CombineChoice
+from ccdfx.night.settings.choices import CosmicRayChoice as CosmicRayChoice
+from ccdfx.night.settings.choices import DarkChoice as DarkChoice
+from ccdfx.night.settings.choices import FlatChoice as FlatChoice
+from ccdfx.night.settings.choices import MastersChoice as MastersChoice
+from ccdfx.night.settings.choices import NoiseChoice as NoiseChoice
+from ccdfx.night.settings.choices import OverscanChoice as OverscanChoice
+from ccdfx.night.settings.choices import ReadChoice as ReadChoice
+from ccdfx.night.settings.choices import ScienceChoice as ScienceChoice
+from ccdfx.night.settings.choices import SelectChoice as SelectChoice
+from ccdfx.night.settings.choices import SetupChoice as SetupChoice
+from ccdfx.night.settings.choices import StackChoice as StackChoice
 
 __all__ = [
     "BadPixelChoice",

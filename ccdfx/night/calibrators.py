@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
-from ccdfx.night.settings import NightRecipe
+from ccdfx.night.settings.choices import NightRecipe
 
 _APPLIED = ("bias", "dark", "flat")
 NO_LEVEL = (

@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import CcdfxError
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.scan import Frame
-from ccdfx.night.settings import NoiseChoice
+from ccdfx.night.settings.choices import NoiseChoice
 from ccdfx.records.image import Image
 
 MEASURED, HEADER = "measured", "header"

@@ -13,7 +13,7 @@ from ccdfx.errors import CcdfxWarning, FileError, printable
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.scan import Frame
-from ccdfx.night.settings import NightRecipe
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import not_made
 from ccdfx.photometry.stars import FrameStars
 from ccdfx.pipelines.pipeline import Pipeline

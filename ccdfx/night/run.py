@@ -25,7 +25,8 @@ from ccdfx.night.products.masters import build_master
 from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
 from ccdfx.night.scan import FACTS, Frame, scan
-from ccdfx.night.settings import NightRecipe, load_night_recipe
+from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.night.summary import left_over, write_facts
 from ccdfx.night.words import listed, not_made
 from ccdfx.records.image import Image

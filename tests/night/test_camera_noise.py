@@ -9,7 +9,8 @@ from ccdfx.io import read
 from ccdfx.night.camera_noise import _decided
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.run import reduce_night
-from ccdfx.night.settings import NoiseChoice, load_night_recipe
+from ccdfx.night.settings.choices import NoiseChoice
+from ccdfx.night.settings.reading import load_night_recipe
 
 
 def test_gain_and_read_noise_are_measured_when_nobody_says_them(camera, out):

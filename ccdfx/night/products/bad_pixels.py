@@ -16,7 +16,7 @@ from ccdfx.night.context import Context
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import calibrated
-from ccdfx.night.settings import NightRecipe
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image

@@ -16,7 +16,7 @@ from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.scan import Frame
-from ccdfx.night.settings import NightRecipe
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.night.products import stacking
-from ccdfx.night.settings import CombineChoice
+from ccdfx.night.settings.choices import CombineChoice
 from ccdfx.night.summary import plain
 from ccdfx.night.words import listed
 from ccdfx.operations.combining.factors import LEAST_SHIFT, UNMEASURED, best_weights, flux_error, scales_of

@@ -17,7 +17,7 @@ from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import calibrated, noise_header, variance_of_masters
 from ccdfx.night.products.spool import spooled
 from ccdfx.night.products.trust import require_trust
-from ccdfx.night.settings import FlatChoice
+from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline

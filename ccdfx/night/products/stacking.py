@@ -14,7 +14,7 @@ import numpy as np
 from ccdfx import registry
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import collect_warnings
-from ccdfx.night.settings import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
+from ccdfx.night.settings.choices import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
 from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
 from ccdfx.records.header import Header

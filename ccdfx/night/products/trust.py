@@ -6,7 +6,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.products.stacking import Stacked, rejection_facts
-from ccdfx.night.settings import CombineChoice, MastersChoice
+from ccdfx.night.settings.choices import CombineChoice, MastersChoice
 from ccdfx.night.summary import flags_of
 from ccdfx.night.words import flags
 from ccdfx.records.image import Image

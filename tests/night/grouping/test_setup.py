@@ -21,7 +21,7 @@ from ccdfx.night.instruments.file import read_instrument
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import plan_night
 from ccdfx.night.scan import Frame
-from ccdfx.night.settings import load_night_recipe
+from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 

@@ -102,7 +102,7 @@ def test_a_map_that_does_not_fit_is_refused_before_anything_is_made(camera, out,
 
 @pytest.mark.parametrize("table", [{"low": 2}, {"sigma_limit": 0}, {"frames": 0}, {"most": "x"}, {"file": 3}])
 def test_choices_are_checked(table):
-    from ccdfx.night.settings import load_night_recipe
+    from ccdfx.night.settings.reading import load_night_recipe
 
     with pytest.raises(FormatError, match=f"bad_pixels.{next(iter(table))}"):
         load_night_recipe({"bad_pixels": table})

@@ -13,7 +13,7 @@ from ccdfx import FluxRatio, aperture_photometry
 from ccdfx.io import read
 from ccdfx.night.products.coadd import _check_warnings
 from ccdfx.night.products.flux_scale import FluxScales, deepest_first, measured_scales, profile_allowance
-from ccdfx.night.settings import CombineChoice
+from ccdfx.night.settings.choices import CombineChoice
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.flux_check import FluxGroup
 
