@@ -10,6 +10,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, printable
 from ccdfx.io.atomic import atomic_path
+from ccdfx.io.one_writer import one_writer
 from ccdfx.io.reading import by_suffix, find_format, formats, refuse_options
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image, ImageLike, as_image
@@ -133,7 +134,7 @@ def update(
     """Rewrite the window ``part.range`` of an image in a file, as `paste` does in memory.
 
     The new file is written under a temporary name in the same folder and then renamed, so a reader never sees
-    an incomplete file. Reading it then gives ``paste(read(path), part=part)``, in the type of the file.
+    an incomplete file; writers in other threads and processes wait for their turn. Reading it then gives ``paste(read(path), part=part)``, in the type of the file.
 
     Parameters
     ----------
@@ -188,6 +189,6 @@ def update(
                           remedy="read the file, paste the part, and write the result")  # fmt: skip
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     refuse_options(found, found.update, options)
-    with atomic_path(target, overwrite=True) as temporary, faults_of(found, target):
+    with one_writer(target), atomic_path(target, overwrite=True) as temporary, faults_of(found, target):
         found.update(target, part, temporary, hdu=hdu, **options)
     return target

@@ -1,0 +1,102 @@
+"""One writer at a time: a lock on a file or folder that ends with its process, on network file systems too."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ccdfx.errors import FileError
+
+_HELD: dict[str, threading.Lock] = {}  # the locks of the system belong to a process, not to its threads
+_GUARD = threading.Lock()
+_UNABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+@contextmanager
+def one_writer(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[None]:
+    """Keep other writers of a path out while the block runs, in this process and in others.
+
+    A record lock of the system (`fcntl.lockf`) is held on a hidden file: ``.ccdfx-writer`` in a folder, a name that
+    ends in ``.ccdfx-writer`` beside a file. It names process and host. The system releases the lock however the
+    process ends; the file is removed at the end of the block, and used again if a killed process left it. Where the file
+    system has no locks, writers in other processes are not kept out.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that exists, or a file in such a folder.
+    wait : bool
+        Whether to wait for another writer, or to raise an error.
+
+    Raises
+    ------
+    FileError
+        Another writer holds the path and `wait` is false, or the hidden file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with one_writer(folder):
+    ...         print(os.listdir(folder))
+    ...     os.listdir(folder)
+    ['.ccdfx-writer']
+    []
+    """
+    target = Path(os.path.realpath(path))
+    lock = target / ".ccdfx-writer" if target.is_dir() else target.with_name(f".{target.name}.ccdfx-writer")
+    with _GUARD:
+        inside = _HELD.setdefault(str(lock), threading.Lock())
+    if not inside.acquire(blocking=wait):
+        raise _busy(path, f"process {os.getpid()}")
+    try:
+        handle = _locked(lock, path, wait)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(lock)  # while it is held: a writer that waits for it finds that its name is gone
+            os.close(handle)
+    finally:
+        inside.release()
+
+
+def _locked(lock: Path, path: object, wait: bool) -> int:
+    """Open the file of a lock and take the lock; return the handle."""
+    while True:
+        try:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            raise FileError(
+                path, f"cannot be locked: {error.strerror}", remedy="choose a folder that you may write to"
+            ) from None
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                holder = os.read(handle, 200).decode("ascii", "replace").strip()
+                os.close(handle)
+                raise _busy(path, holder) from None
+        with suppress(OSError):
+            if os.stat(lock).st_ino == os.fstat(handle).st_ino:
+                os.ftruncate(handle, 0)
+                os.write(
+                    handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode("ascii", "replace")
+                )
+                return handle
+        os.close(handle)  # its holder removed it; there is a new one, or none
+
+
+def _busy(path: object, holder: str) -> FileError:
+    return FileError(
+        path,
+        "is being written by another run",
+        value=holder or "unknown",
+        remedy="wait for its end, or give another output",
+    )
