@@ -248,15 +248,15 @@ def _candidates(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -
         if entry.name.lower().endswith(suffixes):
             yield path
         elif entry.is_dir(follow_symlinks=False):
-            if _resolved(path) != exclude and not (path / FACTS).exists():
-                yield from _entered(path, suffixes, exclude)
+            yield from _entered(path, suffixes, exclude)
         elif _starts_as_fits(entry):
             yield path
 
 
 def _entered(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> Iterator[Path]:
     try:
-        yield from _candidates(folder, suffixes, exclude)
+        if _resolved(folder) != exclude and not (folder / FACTS).exists():
+            yield from _candidates(folder, suffixes, exclude)
     except PermissionError:
         # Listed as a frame, so that the unreadable directory is reported.
         yield folder

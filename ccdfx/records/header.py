@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ from ccdfx.records.card import (
     from_astropy,
     same_cards,
 )
+
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
 class HasCards(Protocol):
@@ -126,7 +129,8 @@ class Header(Mapping[str, Value]):
     def number(self, keyword: str) -> float | None:
         """Return the value as a float; None where it is absent or undefined.
 
-        Numbers written as text are converted, also with a decimal comma.
+        Numbers written as text are converted, also with a decimal comma; not with a comma before three digits, which may
+        divide thousands.
 
         Raises
         ------
@@ -136,6 +140,13 @@ class Header(Mapping[str, Value]):
         value = self.get(keyword)
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
+        if isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()):
+            raise ArgumentError(
+                f"header keyword {keyword}",
+                "must be one number; the comma may divide thousands or be that of a decimal",
+                value=value,
+                remedy="mend it with header.set",
+            )
         try:
             number = math.nan if isinstance(value, bool | complex) else float(_decimal(value))
         except (ValueError, OverflowError):

@@ -259,3 +259,22 @@ def test_gains_of_amateur_headers(shared):
     assert frames["seestar.fits.gz"].gain is None
     for name in ("nina.fits.gz", "apt.fits.gz"):
         assert frames[name].gain.value == pytest.approx(1.00224, abs=1e-5)
+
+
+def test_a_closed_subfolder_costs_itself_alone(camera, monkeypatch):
+    from pathlib import Path
+
+    camera.science("a.fits")
+    closed = camera.folder / "lost+found"
+    closed.mkdir()
+    exists = Path.exists
+
+    def refused(path, **options):
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path, **options)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    frames = by_name(scan(camera.folder))
+    assert frames["a.fits"].problem is None
+    assert frames["lost+found"].problem

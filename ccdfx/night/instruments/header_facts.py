@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
+from ccdfx.night.instruments.contradictions import refuse_contradictions
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
@@ -101,6 +102,7 @@ def _described(
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
     yield "exptime", _exptime(header, instrument.exptime, kind)
+    refuse_contradictions(header, instrument)
     before = {} if again else applied_steps(header)
     if before:
         raise ArgumentError(

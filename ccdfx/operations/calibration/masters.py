@@ -9,6 +9,7 @@ from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.estimators.values import values_of
 from ccdfx.noise import ccd_noise
 from ccdfx.operations.calibration.one_pass import CommonBias
+from ccdfx.records.card import plain_ascii
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_match, require_same_pixels, unit_name
 from ccdfx.records.header import Header
@@ -16,8 +17,8 @@ from ccdfx.records.history import BIAS_ID, BIAS_VARIANCE, bias_identity, less_bi
 from ccdfx.records.image import Image, as_image
 from ccdfx.records.keywords import in_electrons
 
-# Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
 _CONVERTED = "convert only once: functions that take a gain take gain=1 for electrons"
+# Exposure times with a smaller relative difference count as equal: shutters are not more accurate.
 SAME_EXPOSURE = 1e-3
 FLAT_STATISTICS = ("median", "mean", "min", "max")
 
@@ -29,12 +30,18 @@ def fitting_master(image: Image, frame: Any, name: str) -> Image:
     return master
 
 
+def _are_one_filter(band: str | None, other: str | None) -> bool:
+    """Return whether two names of a filter are the same, or one is what a FITS file keeps of the other."""
+    texts = {band or "", other or ""}
+    return len(texts) == 1 or any(plain_ascii(text) in texts - {text} for text in texts)
+
+
 def fitting_flat(image: Image, frame: Any) -> Image:
     """Return the flat, checked for the shape, window, binning and filter of the image."""
     master = as_image(frame, "flat")
     require_same_pixels(image, master, "flat")
     bands = image.band, master.band
-    if None not in bands and bands[0] != bands[1]:  # R of Johnson is not r of Sloan
+    if None not in bands and not _are_one_filter(*bands):  # R of Johnson is not r of Sloan
         raise MismatchError(
             "flat",
             f"must be taken in the image's filter {bands[0]!r}",

@@ -136,6 +136,13 @@ def test_the_level_is_that_of_the_flat_at_hand():
         np.testing.assert_allclose(divide_flat(image, flat=flat, statistic="mean").array, [[24, 8]])
 
 
+def test_a_filter_is_that_which_a_file_keeps_of_its_name():
+    frame, flat = Image(np.ones((2, 2)), {"FILTER": "Grün"}), Image(np.ones((2, 2)), {"FILTER": "Grun"})
+    assert (divide_flat(frame, flat=flat).array == 1).all()
+    with pytest.raises(MismatchError, match="filter"):
+        divide_flat(frame, flat=flat.replace(header={"FILTER": "Grön"}))
+
+
 def test_filters_are_compared_when_both_are_known():
     v, r, none = (Image(ONES, {} if band is None else {"FILTER": band}) for band in ("V", "R", None))
     assert (divide_flat(v, flat=none).array == 1).all() and (divide_flat(none, flat=r).array == 1).all()
