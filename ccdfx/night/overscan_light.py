@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,15 @@ from ccdfx.records.range import Range
 # Charge that is transferred late, and the shift of an amplifier under light, are below 1 % of the light.
 LEAST_SHARE = 0.02
 # In standard deviations of the pixels of the overscan, and in drifts of its level between frames without light.
-LEAST_NOISE, LEAST_DRIFT = 20.0, 10.0
-LEAST_LIGHT = 50.0  # in standard deviations; in less light, a drift of the level is not told from light
+LEAST_NOISE, LEAST_DRIFT = 5.0, 3.0
+LEAST_LIGHT = 10.0  # in standard deviations
+LEAST_GROWTH = 1.1  # of the noise of the overscan: light has photon noise, a level that jumps has none
 _LEAST_CORRELATION = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class SectionLevels:
-    """Medians of the overscan and of the exposed pixels of a raw frame, and the scatter of its overscan.
+    """Medians of the overscan and of the exposed pixels of a raw frame, and the noise of the pixels of its overscan.
 
     `dark` says whether the frame is known to have no light, as a bias or a dark.
     """
@@ -38,12 +40,14 @@ def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
 
     The level without light is that of the darkest frames. The share of a frame is the rise of its overscan over
     that of its exposed pixels, above the level without light; of several frames it is the median, so that one
-    saturated frame, whose charge spills over, decides nothing. An overscan sees light where the share is above 2 %, the levels are correlated (above 0.9), and the rise is
-    above 20 standard deviations of the pixels of the overscan and 10 times the range of its level in frames
-    without light: late charge and drifts of the level are smaller, or do not follow the light.
+    saturated frame, whose charge spills over, decides nothing. An overscan sees light where the share is above
+    2 %, the levels are correlated (above 0.9), the rise is above 5 standard deviations of the pixels of the
+    overscan and 3 times the range of its level in frames without light, and these pixels have at least 1.1 times
+    the noise that they have without light: late charge is less, drifts do not follow the light, and a level
+    that jumped between two kinds of frames has no photon noise.
 
     >>> bias = SectionLevels(overscan=300.0, exposed=300.0, scatter=5.0, dark=True)
-    >>> flat = SectionLevels(overscan=15300.0, exposed=30300.0, scatter=20.0, dark=False)
+    >>> flat = SectionLevels(overscan=15300.0, exposed=30300.0, scatter=90.0, dark=False)
     >>> light_in_overscan([bias, flat])
     0.5
     >>> light_in_overscan([bias, SectionLevels(310.0, 30300.0, 5.0, dark=False)]) is None
@@ -61,6 +65,11 @@ def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
     if light.max() <= LEAST_LIGHT * scatter or rise.max() <= max(LEAST_NOISE * scatter, LEAST_DRIFT * drift):
         return None
     lit = light > LEAST_LIGHT * scatter
+    if (
+        float(np.median([one.scatter for one, is_lit in zip(frames, lit, strict=True) if is_lit]))
+        < LEAST_GROWTH * scatter
+    ):
+        return None
     share = float(np.median(rise[lit] / light[lit]))
     correlation = float(np.corrcoef(light, rise)[0, 1])
     return share if share > LEAST_SHARE and correlation > _LEAST_CORRELATION else None
@@ -116,7 +125,7 @@ def _spread(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def _levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:
-    from ccdfx.estimators import mad_std_of, median_of
+    from ccdfx.estimators import median_of
 
     try:
         image = load(frame)
@@ -125,13 +134,27 @@ def _levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevel
         levels = []
         for window in (frame.overscan, frame.data or Range.whole(image.shape)):
             part, good = image.array[window.slices], image.good[window.slices]
-            levels.append((float(median_of(part, good)), float(mad_std_of(part, good))))
+            levels.append(float(median_of(part, good)))
+        scatter = _scatter(image.array[frame.overscan.slices], image.good[frame.overscan.slices])
     except CcdfxError:
         return None
-    (overscan, scatter), (exposed, _) = levels
+    overscan, exposed = levels
     if not np.isfinite([overscan, scatter, exposed]).all():
         return None
     return SectionLevels(overscan, exposed, scatter, frame.kind in ("bias", "dark"))
+
+
+def _scatter(part: np.ndarray, good: np.ndarray) -> float:
+    """Return the standard deviation of pixels by the differences of neighbours, which drifts along lines leave.
+
+    It is that of values clipped at 3 sigma: the median deviation of whole numbers is too coarse.
+    """
+    from ccdfx.estimators import sigma_clipped
+
+    if part.shape[1] < 2:
+        part, good = part.T, good.T
+    steps = np.diff(part.astype(np.float64), axis=1)
+    return float(sigma_clipped(steps, good[:, 1:] & good[:, :-1]).std) / math.sqrt(2.0)
 
 
 def _exposed(levels: SectionLevels) -> float:

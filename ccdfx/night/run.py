@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def reduce_night(
     overwrite : bool
         Replace the products of an earlier run.
     dry_run : bool
-        Only scan and plan; write nothing.
+        Only scan and plan, and read all frames, so that what cannot be prepared is refused as by the run; write
+        nothing.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
@@ -131,7 +133,7 @@ def reduce_night(
     if planned is not None:
         planned(plan)
     if dry_run:
-        status = _status(plan, {}) if plan.files else NOTHING
+        plan, status = _refusing_pixels(frames, plan, choices)
         return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
@@ -204,6 +206,28 @@ def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Pl
         log.lost |= dict.fromkeys(files, reason)
         log.warn(not_made(listed(files), reason))
     return plan.without(refused)
+
+
+def _refusing_pixels(frames: tuple[Frame, ...], plan: Plan, recipe: NightRecipe) -> tuple[Plan, int]:
+    """Return the plan without the frames that the run refuses for their raw pixels, and the exit status.
+
+    Those are frames whose overscan sees light, and frames that cannot be read or prepared, with the reasons of
+    the run. What calibrated frames tell, such as the good pixels of a master, is not foreseen.
+    """
+    log = NightLog()
+    found = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, recipe), log.warn))
+    with collect_warnings(log.warn):
+        possible = _without_lit_overscans(found, recipe, log)
+        for frame in chain.from_iterable(map(possible.frames_of, possible.setups)):
+            try:
+                prepared(frame, recipe)
+            except (CcdfxError, OSError) as error:
+                log.fail_frame(frame, error)
+    left = plan_night(
+        (replace(one, problem=log.failed.get(one.file, one.problem)) for one in frames), recipe=recipe
+    )
+    dry = replace(left, warnings=tuple(dict.fromkeys((*left.warnings, *log.warnings))))
+    return dry, _status(dry, log.failed) if dry.files else NOTHING
 
 
 def _made(

@@ -18,7 +18,8 @@ EFOSC = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "efo
 def levels(light, share=0.0, zero=1000.0, drift=0.0, dark=None, scatter=4.0):
     """Levels of a frame of some light, of which its overscan sees a share."""
     dark = light == 0 if dark is None else dark
-    return SectionLevels(zero + drift + share * light, zero + drift + light, scatter, dark)
+    noise = np.hypot(scatter, np.sqrt(share * light))  # 1 e-/ADU
+    return SectionLevels(zero + drift + share * light, zero + drift + light, float(noise), dark)
 
 
 LIGHTS = st.lists(st.floats(500, 60000), min_size=1, max_size=6)
@@ -36,6 +37,14 @@ def test_one_saturated_frame_whose_charge_spills_decides_nothing():
     frames = [levels(0), levels(0, drift=3.0), levels(30000), levels(32000), levels(64000, 0.1)]
     assert light_in_overscan(frames) is None
     assert light_in_overscan([*frames[:2], *(levels(x, 0.1) for x in (30000, 32000, 64000))]) > 0.05
+
+
+@pytest.mark.quick
+def test_a_level_that_jumps_between_two_kinds_of_frames_is_no_light():
+    science = [levels(200, drift=120.0), levels(210, drift=120.0)]
+    assert light_in_overscan([levels(0), levels(0, drift=1.0), *science]) is None
+    lit = [levels(200, 1.0), levels(210, 1.0)]  # as faint, and seen by the overscan
+    assert light_in_overscan([levels(0), levels(0, drift=1.0), *lit]) == pytest.approx(1.0)
 
 
 @given(LIGHTS, st.floats(0, 0.005), st.lists(st.floats(-15, 15), min_size=9, max_size=9))
@@ -65,6 +74,9 @@ def test_a_night_whose_overscan_is_exposed_is_refused_and_the_reason_said_once(c
     for words in ("masters/bias.fits, masters/flat_V.fits", "[113:120,1:96]", "sections.overscan"):
         assert words in said
     assert {frame["problem"] for frame in night.facts["frames"]} == {night.facts["lost"][0]["problem"]}
+    dry = reduce_night(camera.folder, out, dry_run=True, overwrite=True)
+    assert dry.status == 3 and dry.plan.files == () and said in dry.plan.warnings
+    assert {why for _, why in dry.plan.left_out} == {night.facts["lost"][0]["problem"]}
     other = reduce_night(camera.folder, out, recipe={"overscan": {"use": False}}, overwrite=True)
     assert other.status == 0 and len(other.facts["calibrated"]) == 1
 
@@ -73,6 +85,7 @@ def test_a_night_that_is_right_is_not_refused(camera, out):
     camera.biases(3)
     camera.flats(3, level=1180.0)  # the level jumped between biases and flats
     camera.science("s.fits", level=900.0)
+    camera.science("t.fits", level=1250.0, sky=500.0)
     assert reduce_night(camera.folder, out).status == 0
 
 
