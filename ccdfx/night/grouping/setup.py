@@ -51,7 +51,9 @@ class Setup:
 def setup_of(frame: Frame) -> Setup:
     """Return the configuration of a frame whose header could be read."""
     shape = frame.shape or (0, 0)
-    gain = None if frame.gain is None else frame.gain.value
+    gain = (
+        None if frame.gain is None else float(f"{frame.gain.value:.4g}")
+    )  # programs write it to various digits
     data = frame.data or Range.whole(shape)
     binning = frame.binning or (1, 1)
     return Setup(frame.instrument or "", shape, binning, gain, frame.overscan, data, frame.settings)
@@ -116,7 +118,7 @@ def _properties(setup: Setup) -> dict[str, Hashable]:
 
 def _joined(setup: Setup, members: list[Frame]) -> Setup:
     """Return the setup with the gain and the settings that any of its frames has."""
-    gains = [frame.gain.value for frame in members if frame.gain is not None]
+    gains = [gain for frame in members if (gain := setup_of(frame).gain) is not None]
     settings = {setting.name: setting for frame in reversed(members) for setting in frame.settings}
     ordered = tuple(settings[name] for name in sorted(settings))
     return replace(setup, gain=gains[0] if gains else None, settings=ordered)

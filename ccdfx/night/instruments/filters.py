@@ -16,7 +16,8 @@ _EMPTY = Condition("FILTER", ("clear*", "open*", "empty*", "free*", "none", "no 
 _UNKNOWN = frozenset({"", "n/a", "na", "unknown", "undefined", "undef", "null", "?"})
 _FILTER_CARD = re.compile(r"FILT|FLTNM")
 # Encoders, focus offsets, times and the like differ between frames of one filter.
-_NO_NAME = re.compile(r"ENC|POS|FOC|OFF|DATE|TIM|TEMP|STAT|SWSIM|MOV|ROT|THICK|WAV|WL|FWHM|COMM")
+_NO_NAME = re.compile(r"ENC|FOC|OFF|DATE|TIM|TEMP|STAT|SWSIM|MOV|ROT|THICK|WAV|WL|FWHM|COMM")
+_PLACE = re.compile(r"POS")  # a small whole number is that of a slot, anything else the reading of an encoder
 _MOST_SLOTS = 100
 
 
@@ -79,7 +80,8 @@ def other_filter_cards(
             continue
         named = not _NO_NAME.search(keyword)
         slot = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_SLOTS
-        if keyword not in used and named and (slot or isinstance(value, str)) and str(value).strip():
+        text = isinstance(value, str) and not _PLACE.search(keyword)
+        if keyword not in used and named and (slot or text) and str(value).strip():
             found[keyword] = " ".join(str(value).split())
     return tuple(sorted(found.items()))
 
@@ -98,7 +100,8 @@ def _named(
 
 def _texts(header: Header, keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
-        text = " ".join(str(header.get(keyword) or "").split())
+        value = header.get(keyword)  # 0 is the name of a slot too
+        text = "" if value is None else " ".join(str(value).split())
         if text.casefold() not in _UNKNOWN:
             yield text
 

@@ -20,6 +20,7 @@ from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
+_MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
 
 
 class Known(NamedTuple):
@@ -144,7 +145,7 @@ def _refuse_master(header: Header) -> None:
     """Refuse a frame that a program made of several, and says so."""
     for keyword in _KINDS:
         value = header.get(keyword)
-        if isinstance(value, str) and "master" in value.lower():
+        if isinstance(value, str) and _MASTER.search(value):
             raise ArgumentError(
                 f"header keyword {keyword}",
                 "must be that of a raw frame, not of a master",

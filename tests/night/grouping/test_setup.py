@@ -101,6 +101,11 @@ def test_setups_name_every_property_in_which_they_differ():
     assert differences(one, replace(other, gain=None, settings=()))[0].startswith("binning")
 
 
+def test_a_gain_that_is_written_to_more_digits_is_the_same_gain():
+    one, two = (setup_of(frame("a", "bias", gain=Known(gain, "header"))) for gain in (1.0022427, 1.00224))
+    assert one == two and differences(one, setup_of(frame("a", "bias", gain=Known(1.01, "header"))))
+
+
 def test_a_frame_that_lacks_a_setting_joins_the_only_setup_it_fits():
     known, unsaid = frame("a", "bias", settings=settings(offset=1, read_mode="x")), frame("b", "bias")
     (setup,) = groups_of([unsaid, known])

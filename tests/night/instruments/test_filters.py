@@ -31,6 +31,7 @@ keywords = {{ filter = {filter}, no_filter = ["block*"] }}
         ({"FILTER1": "V", "FILTER2": "V"}, "V"),
         ({"FILTER1": "Open", "FILTER2": "Clear"}, "Open"),
         ({"ALFLTNM": "Open", "FAFLTNM": "B_Bes 440_100"}, "B_Bes 440_100"),
+        ({"FILTER": 0}, "0"),
         ({"FILTER": "  "}, None),
         ({"FILTER": "Unknown", "FILTNAME": "N/A"}, None),
         ({}, None),
@@ -56,10 +57,15 @@ def test_cards_of_filters_that_are_not_the_name_are_kept_for_comparison():
             "FILTER": "V",
             "FILTER2": "ND1",
             "TELFILT": 3,
-            "FILTPOS": 12,
+            "FILTPOS": 1200,  # an encoder
+            "WHEELFILTPOS": 2,
             "FILTENC": "x",
             "FILTMM": 4.5,
             "XFILT": True,
         }
     )
-    assert other_filter_cards(header, ("FILTER",)) == (("FILTER2", "ND1"), ("TELFILT", "3"))
+    assert other_filter_cards(header, ("FILTER",)) == (
+        ("FILTER2", "ND1"),
+        ("TELFILT", "3"),
+        ("WHEELFILTPOS", "2"),
+    )

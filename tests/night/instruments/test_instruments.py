@@ -326,6 +326,7 @@ def test_text_in_gain_says_nothing():
         ({"IMAGETYP": "FlatDark"}, "dark", "iraf"),
         ({"IMAGETYP": "Flat Dark"}, "dark", "iraf"),
         ({"IMAGETYP": "DARKFLAT"}, "dark", "iraf"),
+        ({"OBSTYPE": "DOME FLAT DARK"}, "dark", "obstype"),
         ({"IMAGETYP": "Dark Flat", "SBSTDVER": "SBFITSEXT Version 1.0"}, "dark", "sbig"),
         ({"FRAME": "Light"}, "science", "capture"),
         ({"FRAME": "Flat Dark"}, "dark", "capture"),
@@ -343,7 +344,14 @@ def test_kinds_by_the_words_of_many_programs(cards, kind, instrument):
 
 
 @pytest.mark.parametrize(
-    "cards", [{"IMAGETYP": "Master Flat"}, {"FRAME": "masterDark"}, {"CALFRAME": "MasterBias"}]
+    "cards",
+    [
+        {"IMAGETYP": "Master Flat"},
+        {"FRAME": "masterDark"},
+        {"CALFRAME": "MasterBias"},
+        {"OBSTYPE": "Superbias"},
+        {"IMAGETYP": "Stacked Flat"},
+    ],
 )
 def test_a_master_is_no_raw_frame(cards):
     problem = facts(Header({"NAXIS": 2, "NAXIS1": 9, "NAXIS2": 9, "EXPTIME": 3.0, **cards}))["problem"]
