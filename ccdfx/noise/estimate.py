@@ -23,8 +23,11 @@ class Estimate:
     blocks: int
 
 
-def combined(name: str, values: np.ndarray, weights: np.ndarray) -> Estimate:
-    """Average over pairs (rows) and blocks (columns), without outlying blocks."""
+def combined(name: str, values: np.ndarray, weights: np.ndarray, *, same: bool = True) -> Estimate:
+    """Average over pairs (rows) and blocks (columns), without outlying blocks.
+
+    The error is that of the blocks; where all pairs measure the `same` number, it grows to their disagreement.
+    """
     known = np.isfinite(values)
     weight = weights[:, None] * known
     total = weight.sum(axis=0)
@@ -51,9 +54,9 @@ def combined(name: str, values: np.ndarray, weights: np.ndarray) -> Estimate:
         alone.append(float(own.mean()) if own.size else math.nan)
         errors.append(float(own.std(ddof=1)) / math.sqrt(own.size) if own.size > 1 else math.nan)
     value = float(blocks[kept].mean())
-    return Estimate(
-        value, error * _disagreement(np.array(alone), np.array(errors)), tuple(alone), tuple(errors), count
-    )
+    if same:
+        error *= _disagreement(np.array(alone), np.array(errors))
+    return Estimate(value, error, tuple(alone), tuple(errors), count)
 
 
 def _disagreement(values: np.ndarray, errors: np.ndarray) -> float:

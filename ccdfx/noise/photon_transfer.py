@@ -275,7 +275,7 @@ def _transfer(pairs: Sequence[_Pair], read: float, read_neighbours: float) -> _T
     weight, level = np.array(weights), np.array(levels)
     means = np.array([_typical(row, np.isfinite(row)) for row in level])
     mean_level = float(np.average(means, weights=weight))
-    added = combined("flats", np.array(neighbours), weight)
+    added = combined("flats", np.array(neighbours), weight, same=False)  # it grows with the level
     part, left = _believed(added, mean_level)
     values = np.array(estimates) + part * np.array(neighbours)
     found = combined("flats", values, weight)

@@ -50,6 +50,17 @@ def test_the_gain_is_true_within_its_error(levels, strength):
     assert np.mean([fit.neighbours for fit in fits]) == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.parametrize("levels", [(5e3, 5e3, 2e4, 2e4, 6e4, 6e4), (1e4, 2e4, 3e4, 4e4, 5e4, 6e4)])
+def test_what_lies_beyond_the_neighbours_is_seen_in_flats_of_several_levels(levels, monkeypatch):
+    """Half of the charge goes further than the eight neighbours; the error must not hide that."""
+    far = {(0, 1): 0.1, (1, 0): 0.15, (1, 1): 0.125, (1, -1): 0.125, (0, 3): 0.25, (3, 0): 0.25}
+    monkeypatch.setitem(globals(), "SHARES", far)
+    fits = trials(levels, 1e-6, shape=(512, 512), count=3)
+    gains, errors = (np.array([getattr(fit, name) for fit in fits]) for name in ("gain", "gain_error"))
+    assert abs(gains.mean() / GAIN - 1.0) < 0.012 and (errors < 0.02 * GAIN).all(), (gains, errors)
+    assert (np.abs(gains - GAIN) < 3.0 * errors).all(), (gains, errors)
+
+
 def test_faint_flats_keep_their_error():
     """At 500 electrons the effect cannot be seen, and its covariances are not added."""
     (fit,) = trials((500.0, 500.0), 0.0, count=1)
