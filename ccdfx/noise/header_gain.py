@@ -32,9 +32,9 @@ _PER_COUNT = re.compile(
 def doubt_about_gain(header: Header, keyword: str = GAIN) -> str | None:
     """Return the reason why the number of a keyword is not a gain in e-/ADU, or None where it may be one.
 
-    Only GAIN is doubted: many programs write the setting of the camera there. It is a setting where it exceeds
-    20 (times NCOMBINE, for the effective gain of a mean), and where it is a whole number that differs from EGAIN
-    (SBFITSEXT: e-/ADU), or that was written by a program or camera known for it, or beside OFFSET, BLKLEVEL,
+    Only GAIN and EGAIN are doubted: many programs write the setting of the camera there. GAIN is one where it exceeds
+    20 (times NCOMBINE, for the effective gain of a mean), as EGAIN is, where it is a whole number that differs from EGAIN
+    (SBFITSEXT: e-/ADU), or where it was written by a program or camera known for it, or beside OFFSET, BLKLEVEL,
     USBLIMIT or BAYERPAT, unless the comment of the card says e-/ADU. A header without GAIN leaves no doubt.
 
     >>> doubt_about_gain(Header({"GAIN": 120, "EGAIN": 3.99}))
@@ -42,16 +42,18 @@ def doubt_about_gain(header: Header, keyword: str = GAIN) -> str | None:
     >>> doubt_about_gain(Header({"GAIN": 2.1, "EGAIN": 2.0})) is None
     True
     """
-    value = lenient_number(header, GAIN) if keyword.upper() == GAIN else None
-    if value is None or value <= 0:
+    value = _positive(header, keyword) if keyword.upper() in (GAIN, ELECTRONS) else None
+    if value is None:
         return None
-    said = f"GAIN = {value:g}"
-    electrons = _positive(header, ELECTRONS)
-    too_large = value > LARGEST * max(1.0, lenient_number(header, "NCOMBINE") or 1.0)
+    said = f"{keyword.upper()} = {value:g}"
+    too_large = value > _largest(header)
+    if too_large and (keyword.upper() == ELECTRONS or _electrons(header) is None):
+        return f"{said} is no gain of a camera in e-/ADU, which is {LARGEST:g} at most, but a setting"
+    if keyword.upper() == ELECTRONS:
+        return None
+    electrons = _electrons(header)
     if electrons is not None and (too_large or value.is_integer()) and abs(value / electrons - 1.0) > 0.01:
         return f"{said} is a setting of the camera, not e-/ADU, which EGAIN = {electrons:g} is"
-    if too_large and value != electrons:
-        return f"{said} is no gain of a camera in e-/ADU, which is {LARGEST:g} at most, but a setting"
     if value.is_integer() and electrons is None and not _PER_COUNT.search(_comment(header)):
         writer = _writer(header)
         if writer is not None:
@@ -67,7 +69,7 @@ def gain_keyword(header: Header) -> str | None:
     >>> gain_keyword(Header({"GAIN": 100})) is None
     True
     """
-    if _positive(header, ELECTRONS) is not None:
+    if _electrons(header) is not None:
         return ELECTRONS
     return GAIN if _positive(header, GAIN) is not None and doubt_about_gain(header) is None else None
 
@@ -76,12 +78,23 @@ def require_gain(header: Header, keyword: str, subject: str) -> None:
     """Raise `ArgumentError` where the number of the keyword is not a gain in e-/ADU."""
     doubt = doubt_about_gain(header, keyword)
     if doubt is not None:
-        known = "gain='EGAIN', or " if _positive(header, ELECTRONS) is not None else ""
+        known = "gain='EGAIN', or " if _electrons(header) is not None else ""
         raise ArgumentError(
             subject,
-            f"must hold a gain in e-/ADU in the header keyword {GAIN}: {doubt}",
+            f"must hold a gain in e-/ADU in the header keyword {keyword.upper()}: {doubt}",
             remedy=f"give {known}the number of e-/ADU, which fit_noise measures",
         )
+
+
+def _electrons(header: Header) -> float | None:
+    """Return EGAIN, or None where it cannot be e-/ADU."""
+    value = _positive(header, ELECTRONS)
+    return value if value is not None and value <= _largest(header) else None
+
+
+def _largest(header: Header) -> float:
+    """Return the largest gain of a frame, or of the mean of as many as it says."""
+    return LARGEST * max(1.0, lenient_number(header, "NCOMBINE") or 1.0)
 
 
 def _positive(header: Header, keyword: str) -> float | None:

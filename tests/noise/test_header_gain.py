@@ -30,6 +30,9 @@ def test_a_setting_of_a_cmos_camera_is_no_gain(mark, setting):
 @pytest.mark.parametrize("setting", [100, 120.0, 390, 20.5])
 def test_no_camera_has_more_than_20_electrons_a_count(setting):
     assert gain_keyword(Header({"GAIN": setting})) is None
+    assert gain_keyword(Header({"EGAIN": setting, "GAIN": setting})) is None
+    assert gain_keyword(Header({"EGAIN": setting, "GAIN": 1.6})) == "GAIN"
+    assert f"EGAIN = {setting:g}" in doubt_about_gain(Header({"EGAIN": setting}), "EGAIN")
 
 
 @pytest.mark.parametrize(
