@@ -148,8 +148,9 @@ _STEP_CARDS = {
     "FLATCOR": "flat", "FLATCORR": "flat", "L1STATFL": "flat",
     "SUBOSCAN": "overscan", "BLEVCORR": "overscan", "L1STATOV": "overscan", "OVERSCAN": "overscan",
     "CCDPROC": REDUCED, "TRIM": REDUCED, "TRIMIM": REDUCED, "GAINCOR": REDUCED, "ILLUMCOR": REDUCED,
-    "FRINGCOR": REDUCED, "RLEVEL": REDUCED, "STACKCNT": REDUCED, "ESO PRO CATG": REDUCED, "PRODUCT": REDUCED,
+    "FRINGCOR": REDUCED, "RLEVEL": REDUCED, "STACKCNT": REDUCED, "NCOMBINE": REDUCED, "ESO PRO CATG": REDUCED, "PRODUCT": REDUCED,
 }  # fmt: skip
+_COUNTS = {"STACKCNT", "NCOMBINE"}  # of frames in one; a raw frame may say 1
 _NUMBERS_TOO = {"OVERSCAN", "TRIM"}  # raw frames have their sizes there; IRAF writes a sentence
 _NOT_DONE = re.compile(
     r"(|no|none|not? .*|n|n/a|f|false|omit(ted)?|skipped|perform|off|0+|pending|incomplete|un.*)\Z",
@@ -216,6 +217,8 @@ def applied_steps(header: Header) -> dict[str, str]:
 def _says_done(keyword: str, value: Any) -> bool:
     if keyword == "PRODUCT":
         return isinstance(value, str) and _OWN_PRODUCT.match(value) is not None
+    if keyword in _COUNTS:
+        return isinstance(value, int | float) and value > 1
     if keyword in _NUMBERS_TOO:
         return isinstance(value, str) and re.search("section|overscan|trim", value, re.IGNORECASE) is not None
     if isinstance(value, str):

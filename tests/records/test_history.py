@@ -38,6 +38,8 @@ from ccdfx.records.history import applied_steps, with_step
         ({"COMMENT": "1  Calibrated & aligned by ASTAP"}, {"reduced"}),
         ({"HISTORY": "ccdfx 0.1.0 subtract_dark dark=d.fits"}, {"dark"}),
         ({"PRODUCT": "calibrated frame"}, {"reduced"}),
+        ({"NCOMBINE": 10, "IMCMB001": "zero1.fits"}, {"reduced"}),
+        ({"STACKCNT": 30}, {"reduced"}),
     ],
 )
 def test_cards_of_many_programs_say_what_was_applied(cards, steps) -> None:
@@ -50,6 +52,7 @@ def test_cards_of_many_programs_say_what_was_applied(cards, steps) -> None:
         {"CALSTAT": "", "FLATCOR": "no", "ZEROCOR": False, "DARKCOR": None, "CCDPROC": "F"},
         {"OVERSCAN": 32, "TRIM": "[1:10,1:10]", "RLEVEL": 0, "PRODUCT": "raw"},
         {"OVERSCAN": True, "TRIM": "0", "CALSTAT": "UNCALIBRATED", "PROGRAM": "Siril 1.4", "STACKCNT": 0},
+        {"STACKCNT": 1, "NCOMBINE": 1},
         {"HISTORY": "calibration lamp on", "COMMENT": "Calibrated thermometer"},
     ],
 )
