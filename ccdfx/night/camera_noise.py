@@ -112,7 +112,11 @@ def camera_noise(
         warn(f"read noise is not known; two biases would measure it: {NOTHING_PREDICTED}")
     wrong = [number for number in (gain, readnoise) if number.disagrees]
     if wrong:
-        warn(f"{'; '.join(number.describe() for number in wrong)} (noise.prefer in a recipe decides)")
+        if not all(number.stated and number.stated.by_unit for number in wrong):
+            remedy = "noise.prefer in a recipe decides"
+        else:
+            remedy = "are they ADU? BUNIT of the header or unit of the instrument file says that they are electrons"
+        warn(f"{'; '.join(number.describe() for number in wrong)} ({remedy})")
     compared = [number for number in (gain, readnoise) if number.stated is not None and number.measured]
     return CameraNoise(
         gain=gain.value,
@@ -163,7 +167,9 @@ def _decided(name: str, stated: Known | None, measured: Measured | None, choice:
     off = abs(stated.value / value - 1.0)
     disagrees = off > choice.tolerance and off > SIGNIFICANT * (error or 0.0) / value
     precise = error is not None and error < TRUSTED * value and stated.source == HEADER
-    if choice.prefer == "measured" or (choice.prefer == "auto" and disagrees and precise):
+    if not stated.by_unit and (
+        choice.prefer == "measured" or (choice.prefer == "auto" and disagrees and precise)
+    ):
         return _Number(name, value, error, MEASURED, stated, measured, disagrees)
     return _Number(name, stated.value, None, stated.source, stated, measured, disagrees)
 

@@ -24,10 +24,11 @@ _MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
 
 
 class Known(NamedTuple):
-    """A number and its source: ``"instrument file"`` or ``"header"``."""
+    """A number, its source, ``"instrument file"`` or ``"header"``, and whether the unit of the frames makes it."""
 
     value: float
     source: str
+    by_unit: bool = False
 
 
 def facts_of(
@@ -209,9 +210,9 @@ def _gain(header: Header, instrument: Instrument) -> Known | None:
     """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
     unit = unit_of(header)
     if unit is not None and unit_name(unit) == "electron":
-        return Known(1.0, "header")
+        return Known(1.0, "header", by_unit=True)
     if unit is None and unit_name(instrument.unit.lower()) == "electron":
-        return Known(1.0, "instrument file")
+        return Known(1.0, "instrument file", by_unit=True)
     return _known(header, instrument.gain)
 
 
