@@ -18,6 +18,7 @@ from ccdfx.operations.pixels.sharpness import (
     sharper,
     sides_of,
 )
+from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
 FEWEST = 3
@@ -71,16 +72,20 @@ def _search(
     # Around stars at rest, with their photon noise, deviations are larger.
     sigma = np.maximum(usual, local_scatter(values))
     quiet = known & (sigma < _QUIET * usual)
+    # What a saturated star has beside a pixel is more than its own light, not nothing.
+    beside = np.where(_saturated(frames) & ~known, math.nan, values)
     out = np.zeros(values.shape, np.uint8)
     for turn in (False, True):
         cube = stack.swapaxes(1, 2) if turn else stack
-        plane, spread, good, calm = (one.T if turn else one for one in (values, sigma, known, quiet))
+        plane, spread, good, calm, around = (
+            one.T if turn else one for one in (values, sigma, known, quiet, beside)
+        )
         bad = deviant(plane, spread, good, low=limit, high=limit)
         long = extended(long_runs(bad), plane, spread, good)
         check = partial(_confirmed, stack=cube, values=plane, fwhm=fwhm, limit=limit)
-        found = 2 * check(long, quiet=calm, least=least_column, beyond=0.0).astype(np.uint8)
+        found = 2 * check(long, quiet=calm, least=least_column, sides=sides_of(plane, 0.0)).astype(np.uint8)
         # A star may be cut by the edge, a long run cannot be one.
-        single = check(bad & ~long, quiet=good, least=_LEAST_PIXEL, beyond=math.nan)
+        single = check(bad & ~long, quiet=good, least=_LEAST_PIXEL, sides=sides_of(around, math.nan))
         found |= single & (fwhm >= SHARPEST or plane < 0)
         out = np.maximum(out, found.T if turn else found)
     return values, out
@@ -99,6 +104,15 @@ def _deviations(frames: Sequence[Image], known_bad: np.ndarray) -> np.ndarray:
         if sigma > 0:
             np.divide(residual, sigma, out=plane, where=good, casting="same_kind")
     return stack
+
+
+def _saturated(frames: Sequence[Image]) -> np.ndarray:
+    """Return the pixels that are flagged as saturated in any frame."""
+    out = np.zeros(frames[0].shape, bool)
+    for frame in frames:
+        if frame.mask is not None:
+            out |= (frame.mask & np.uint8(Flag.SATURATED)) != 0
+    return out
 
 
 def median_of_most(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,18 +137,17 @@ def _confirmed(
     fwhm: float,
     limit: float,
     least: float,
-    beyond: float,
+    sides: dict[int, np.ndarray],
 ) -> np.ndarray:
     """Return the pixels of runs along columns that are sharp, large and significant, and seen in most frames.
 
-    A run is judged by its `quiet` pixels, without those in stars at rest; `beyond` stands for pixels beside it
-    that do not exist.
+    A run is judged by its `quiet` pixels, without those in stars at rest, and by the `sides` of each pixel.
     """
     numbers, count = runs_along_columns(bad)
     if not count:
         return bad
     counted = np.where(quiet, numbers, 0)
-    sides = {step: means_of_runs(side, counted, count) for step, side in sides_of(values, beyond).items()}
+    sides = {step: means_of_runs(side, counted, count) for step, side in sides.items()}
     kept = sharper(means_of_runs(values, counted, count), sides, fwhm)
     # First along the run in each frame, then over the frames: stars of single frames on the run do not matter.
     own = np.array([medians_of_runs(one, counted, count) for one in stack])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx import Defects, Header, Image, find_bad_pixels, mask_from
+from ccdfx import Defects, Header, Image, find_bad_pixels, mask_from, mask_saturated
 from ccdfx.errors import ArgumentError, CcdfxError, MismatchError
 
 SIZE, SKY, READNOISE = 192, 300.0, 5.0
@@ -70,6 +70,18 @@ def test_stars_at_rest_are_no_defects(fwhm, count, frames):
     scene = stars(rng, 30, frames, fwhm=fwhm, dither=False)
     found = find_bad_pixels(frames=[frame + NOISE * true for frame in scene], fwhm=fwhm)
     assert np.mean(found.kinds[:, 90:92] != 0) > 0.7
+
+
+@pytest.mark.parametrize("fwhm", [2.5, 4.0])
+def test_the_rims_of_saturated_stars_at_rest_are_no_defects(fwhm):
+    rng = np.random.default_rng(5)
+    scene = stars(rng, 75, 5, fwhm=fwhm, dither=False)
+    for frame in scene:
+        frame[20, 30] += 8 * NOISE
+    frames = [mask_saturated(np.minimum(frame, 2000.0), saturation=2000.0) for frame in scene]
+    assert min(np.count_nonzero(frame.mask) for frame in frames) > 200
+    found = find_bad_pixels(frames=frames, fwhm=fwhm)
+    assert np.count_nonzero(found.kinds) < 2e-3 * SIZE**2 and found.kinds[20, 30] == KIND["hot"]
 
 
 def test_undersampled_stars_hide_single_pixels_which_a_note_says():
