@@ -61,6 +61,7 @@ PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
 LEVELS = ("SATURATE", "SATLEVEL", "MAXLIN", "SKYLEVEL")
 EXTREMES = ("DATAMIN", "DATAMAX")
 _READ_NOISES = ("RDNOISE", "READNOIS", "ENOISE")
+_LARGEST = 20.0  # e-/ADU of one frame; a larger number is a setting of the camera
 _COUNTS = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
 
 
@@ -95,7 +96,8 @@ def followed_levels(header: Header, factor: float = 1.0, zero: float = 0.0) -> H
 def in_electrons(header: Header, gain: float) -> Header:
     """Convert the cards that speak of ADU to electrons.
 
-    BUNIT becomes "electron" and GAIN 1, if it was there; EGAIN goes; values of pixels are multiplied by the gain, and
+    BUNIT becomes "electron" and GAIN 1, if it was there; the effective gain of a mean (NCOMBINE above 1) is divided by
+    the gain, so that values / GAIN are still the electrons that were counted; EGAIN goes; values of pixels are multiplied by the gain, and
     so is a read noise whose comment says that it is in ADU.
 
     >>> list(in_electrons(Header({"GAIN": 100, "EGAIN": 2.0, "RDNOISE": 5.0, "DATAMAX": 60.0}), 2.0).items())
@@ -103,7 +105,10 @@ def in_electrons(header: Header, gain: float) -> Header:
     """
     header = followed_levels(header, gain).remove("EGAIN")
     if "GAIN" in header:
-        header = header.set("GAIN", 1.0, "[e-/unit of the data]")
+        known = _gain_left(header, gain)
+        header = (
+            header.remove("GAIN") if known is None else header.set("GAIN", known, "[e-/unit of the data]")
+        )
     for card in header.cards:
         if card.keyword in _READ_NOISES and _COUNTS.search(card.comment):
             value = lenient_number(header, card.keyword)
@@ -113,6 +118,15 @@ def in_electrons(header: Header, gain: float) -> Header:
                 else header.set(card.keyword, value * gain, "[e-]")
             )
     return header.set("BUNIT", "electron", "unit of the pixel values")
+
+
+def _gain_left(header: Header, gain: float) -> float | None:
+    """Return the gain after the conversion: 1, of a combined frame the effective one by `gain`, None if not known."""
+    number = lenient_number(header, "NCOMBINE")
+    if number is None or number <= 1:
+        return 1.0
+    effective = lenient_number(header, "GAIN")
+    return effective / gain if effective is not None and 0 < effective <= _LARGEST * number else None
 
 
 def _neutral(comment: str) -> str:

@@ -41,6 +41,23 @@ def test_a_read_noise_in_adu_is_converted_and_no_gain_is_invented():
     assert "SATURATE" not in ccdfx.to_electrons(frame(SATURATE="high"), gain=GAIN).header
 
 
+@pytest.mark.parametrize("average", [ccdfx.mean(), ccdfx.median(), ccdfx.total()], ids=lambda one: one.name)
+def test_combined_frames_have_the_same_header_if_converted_before_or_after(average):
+    rng = np.random.default_rng(2)
+    cards = {"BUNIT": "adu", "EXPTIME": 9.0, "GAIN": GAIN, "RDNOISE": 4.0}
+    frames = [Image(rng.normal(500.0, 3.0, (9, 9)), cards) for _ in range(5)]
+    electrons = [ccdfx.to_electrons(one, gain=GAIN) for one in frames]
+    before = ccdfx.combine(electrons, average=average, reject=None).header
+    after = ccdfx.to_electrons(ccdfx.combine(frames, average=average, reject=None), gain=GAIN).header
+    assert after["GAIN"] == pytest.approx(before["GAIN"]) and after["RDNOISE"] == pytest.approx(
+        before["RDNOISE"]
+    )
+
+
+def test_a_setting_in_a_combined_frame_is_no_gain_in_electrons():
+    assert "GAIN" not in ccdfx.to_electrons(frame(GAIN=400, NCOMBINE=3), gain=GAIN).header
+
+
 def test_the_extremes_stay_true_in_electrons_and_after_an_offset():
     for image in (ccdfx.to_electrons(frame(), gain=GAIN), ccdfx.offset(frame(), statistic=50.0)):
         assert image.header["DATAMAX"] == pytest.approx(image.array.max())
