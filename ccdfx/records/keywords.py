@@ -60,6 +60,11 @@ PIXEL_SCALES = ("PIXSCAL1", "PIXSCAL2", "PIXSCALE")
 
 LEVELS = ("SATURATE", "SATLEVEL", "MAXLIN", "SKYLEVEL")
 EXTREMES = ("DATAMIN", "DATAMAX")
+_CONVERSION = re.compile(
+    r"\be(-|lec\w*)?\s*(/|per|to)\s*(adu|dn|counts?)|\b(adus?|dn|counts?)\s*(/|per|to)\s*e(-|lec|\b)",
+    re.IGNORECASE,
+)
+_IN_COUNTS = re.compile(r"\[\s*(adu|dn|counts?)\s*\]", re.IGNORECASE)
 _READ_NOISES = ("RDNOISE", "READNOIS", "ENOISE")
 _LARGEST = 20.0  # e-/ADU of one frame; a larger number is a setting of the camera
 _COUNTS = re.compile(r"\b(adu|dn|counts?)\b", re.IGNORECASE)
@@ -97,8 +102,9 @@ def in_electrons(header: Header, gain: float) -> Header:
     """Convert the cards that speak of ADU to electrons.
 
     BUNIT becomes "electron" and GAIN 1, if it was there; the effective gain of a mean (NCOMBINE above 1) is divided by
-    the gain, so that values / GAIN are still the electrons that were counted; EGAIN goes; values of pixels are multiplied by the gain, and
-    so is a read noise whose comment says that it is in ADU.
+    the gain, so that values / GAIN are still the electrons that were counted; EGAIN goes, as all numbers do whose comment
+    says e-/ADU; values of pixels are multiplied by the gain, and so is a read noise whose comment says that it is in
+    ADU, and any number whose unit in the comment is [ADU].
 
     >>> list(in_electrons(Header({"GAIN": 100, "EGAIN": 2.0, "RDNOISE": 5.0, "DATAMAX": 60.0}), 2.0).items())
     [('GAIN', 1.0), ('RDNOISE', 5.0), ('DATAMAX', 120.0), ('BUNIT', 'electron')]
@@ -110,8 +116,12 @@ def in_electrons(header: Header, gain: float) -> Header:
             header.remove("GAIN") if known is None else header.set("GAIN", known, "[e-/unit of the data]")
         )
     for card in header.cards:
-        if card.keyword in _READ_NOISES and _COUNTS.search(card.comment):
-            value = lenient_number(header, card.keyword)
+        value = lenient_number(header, card.keyword) if card.comment else None
+        if value is not None and _CONVERSION.search(card.comment):
+            header = header.remove(card.keyword)
+        elif value is not None and _IN_COUNTS.search(card.comment):
+            header = header.set(card.keyword, value * gain, _IN_COUNTS.sub("[e-]", card.comment))
+        elif card.keyword in _READ_NOISES and _COUNTS.search(card.comment):
             header = (
                 header.remove(card.keyword)
                 if value is None

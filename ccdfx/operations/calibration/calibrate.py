@@ -189,7 +189,7 @@ def divide_flat(
 def to_electrons(image: ImageLike, *, gain: float) -> Image:
     """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
 
-    No card speaks of ADU afterwards: GAIN becomes 1 where it was (that of a mean, the effective gain, is divided by the gain), EGAIN goes, SATURATE, SATLEVEL, MAXLIN, SKYLEVEL,
+    No card speaks of ADU afterwards: GAIN becomes 1 where it was (that of a mean, the effective gain, is divided by the gain), EGAIN and other numbers of e-/ADU go, SATURATE, SATLEVEL, MAXLIN, SKYLEVEL,
     DATAMIN and DATAMAX are multiplied by the gain, and so is a read noise whose comment says ADU.
 
     Parameters

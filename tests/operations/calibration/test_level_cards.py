@@ -41,6 +41,21 @@ def test_a_read_noise_in_adu_is_converted_and_no_gain_is_invented():
     assert "SATURATE" not in ccdfx.to_electrons(frame(SATURATE="high"), gain=GAIN).header
 
 
+def test_numbers_that_comments_say_to_be_of_adu_follow_or_go():
+    header = ccdfx.to_electrons(
+        frame(**{
+            "ESO DET OUT1 CONAD": (1.1, "Conversion from ADUs to electrons"),
+            "ESO DET OUT1 GAIN": (0.91, "Conversion from electrons to ADU"),
+            "GAIN2": (2.0, "gain of output 2, e-/ADU"), "BIASLVL": (400.0, "[ADU] level subtracted"),
+            "NADU": (3, "counter"), "AMPNAME": ("A", "output that counts [ADU]"),
+        }),
+        gain=GAIN,
+    ).header  # fmt: skip
+    assert not {"ESO DET OUT1 CONAD", "ESO DET OUT1 GAIN", "GAIN2"} & set(header)
+    assert (header["BIASLVL"], header.comment("BIASLVL")) == (1000.0, "[e-] level subtracted")
+    assert (header["NADU"], header["AMPNAME"]) == (3, "A")
+
+
 @pytest.mark.parametrize("average", [ccdfx.mean(), ccdfx.median(), ccdfx.total()], ids=lambda one: one.name)
 def test_combined_frames_have_the_same_header_if_converted_before_or_after(average):
     rng = np.random.default_rng(2)
