@@ -14,10 +14,12 @@ _FORMAT = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 def slug(text: object, empty: str = "unnamed") -> str:
     """Convert text to a part of a file name: letters, digits, ``. + -``, and ``_`` for all else.
 
-    >>> slug("../../NGC 4147"), slug("[O III] 5007/12"), slug("...")
-    ('NGC_4147', 'O_III_5007_12', 'unnamed')
+    It does not begin with ``-``, so that no command takes the file for an option.
+
+    >>> slug("../../NGC 4147"), slug("[O III] 5007/12"), slug("..."), slug("-rf")
+    ('NGC_4147', 'O_III_5007_12', 'unnamed', 'rf')
     """
-    return _UNSAFE.sub("_", str(text)).strip("._")[:_LONGEST].rstrip("._") or empty
+    return _UNSAFE.sub("_", str(text)).lstrip("-._")[:_LONGEST].rstrip("._") or empty
 
 
 def seconds(value: float) -> str:

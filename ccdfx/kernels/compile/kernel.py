@@ -18,19 +18,23 @@ import functools
 import gc
 import hashlib
 import importlib
+import io
 import pickle
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core import config
+from numba.core.caching import FunctionCache, IndexDataCacheFile, _CacheLocator
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
 from ccdfx.errors import CcdfxWarning
+from ccdfx.kernels.compile.cache_folder import cache_folder, private_folder, read_own
 
 _DIGEST = 32
 # `fastmath` of sums whose order does not matter, so that they vectorise; NaN and infinities keep their meaning.
@@ -77,19 +81,19 @@ class _CheckedFile(IndexDataCacheFile):
         return hashlib.sha256(data).digest() + data
 
     def _load_index(self) -> Any:
-        path = Path(self._index_path)
-        if not path.exists():
+        try:
+            stream = io.BytesIO(read_own(Path(self._index_path)))
+        except FileNotFoundError:
             return {}
-        with path.open("rb") as stream:
-            version = pickle.load(stream)
-            data = stream.read()
+        version = pickle.load(stream)
+        data = stream.read()
         if version != self._version:
             return {}
         stamp, overloads = pickle.loads(_verified(data))
         return overloads if stamp == self._source_stamp else {}
 
     def _load_data(self, name: str) -> Any:
-        return pickle.loads(_verified(Path(self._data_path(name)).read_bytes()))
+        return pickle.loads(_verified(read_own(Path(self._data_path(name)))))
 
 
 def _verified(data: bytes) -> bytes:
@@ -102,8 +106,19 @@ def _verified(data: bytes) -> bytes:
 class _GuardedCache(FunctionCache):
     """numba's cache of one function; any error leads to a recompilation and one warning per process."""
 
+    _choosing = threading.Lock()
+
     def __init__(self, py_func: Callable[..., Any]) -> None:
-        super().__init__(py_func)
+        folder = cache_folder()
+        private_folder(folder, _CacheLocator.get_suitable_cache_subpath(py_func.__code__.co_filename))
+        with self._choosing:  # numba takes the folder from its settings
+            before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+            try:
+                super().__init__(py_func)
+            finally:
+                config.CACHE_DIR = before
+        place = Path(self._cache_path)  # another one for functions of a notebook
+        private_folder(place.parent, place.name)
         plain = self._cache_file
         base = self._impl.filename_base
         self._cache_file = _CheckedFile(self._cache_path, f"{base}.ccdfx", plain._source_stamp)

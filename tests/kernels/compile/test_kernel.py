@@ -216,3 +216,61 @@ def test_the_stack_kernel_and_rules_hit_in_a_second_process(tmp_path):
         assert done.returncode == 0, done.stderr
         results.append(json.loads(done.stdout))
     assert results == [[[2.5, 1.0], [0, 0, 0], [1, 1, 1]], [[2.5, 1.0], [1, 1, 1], [0, 0, 0]]]
+
+
+def others_may_write(place):
+    place.cache.chmod(0o777)
+
+
+def others_may_write_inside(place):
+    next(place.cache.iterdir()).chmod(0o770)
+
+
+def a_link(place):
+    inner = next(place.cache.iterdir())
+    inner.rename(place.folder / "elsewhere")
+    inner.symlink_to(place.folder / "elsewhere")
+
+
+PLANTED = """
+import pickle, pathlib
+class Planted:
+    def __reduce__(self):
+        return exec, ("open({proof!r}, 'w')",)
+for path in pathlib.Path({cache!r}).rglob("*.nb?"):
+    path.write_bytes(pickle.dumps(Planted()))
+"""
+
+
+@pytest.mark.parametrize("fault", [others_may_write, others_may_write_inside, a_link])
+def test_a_folder_that_others_may_write_is_not_used(place, fault):
+    place.run()
+    proof = place.folder / "proof"
+    subprocess.run([sys.executable, "-c", PLANTED.format(proof=str(proof), cache=str(place.cache))], check=True)
+    fault(place)
+    got = place.run()
+    assert (got["value"], got["hits"], len(got["warnings"])) == (42.0, 0, 1)
+    assert "results are right" in got["warnings"][0] and not proof.exists()
+
+
+def test_what_another_user_owns_is_not_used(tmp_path, monkeypatch):
+    from ccdfx.kernels.compile.cache_folder import UntrustedFolderError, private_folder, read_own
+
+    (tmp_path / "index").write_bytes(b"a pickle")
+    assert private_folder(tmp_path, "inner") == tmp_path / "inner" and read_own(tmp_path / "index") == b"a pickle"
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(UntrustedFolderError, match="belongs to another user; name a folder of yours"):
+        private_folder(tmp_path, "inner")
+    with pytest.raises(UntrustedFolderError, match="index belongs to another user"):
+        read_own(tmp_path / "index")
+
+
+def test_by_default_the_cache_is_private_among_those_of_the_user(place):
+    before = "import os; os.umask(0o002); os.environ.pop('NUMBA_CACHE_DIR', None)\n"
+    home = {"HOME": str(place.folder), "XDG_CACHE_HOME": str(place.folder / "user")}
+    assert place.run(before, **home) == {"value": 42.0, "hits": 0, "warnings": []}
+    assert place.run(before, **home) == {"value": 42.0, "hits": 1, "warnings": []}
+    folder = place.folder / "user" / "ccdfx"
+    assert folder.stat().st_mode & 0o777 == 0o700 and not [*(place.folder / "__pycache__").glob("*.nbi")]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o700}
