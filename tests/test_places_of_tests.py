@@ -12,7 +12,7 @@ import ccdfx
 
 ROOT = Path(ccdfx.__file__).parent
 HERE = Path(__file__).parent
-THEMES = {"oracles", "plugins", "properties"}
+THEMES = {"faults", "oracles", "plugins", "properties"}
 """Folders of tests that belong to no room."""
 MOST_LINES = 420
 ALSO_RUN = {

@@ -120,9 +120,11 @@ def _by(text: str) -> Any:
 
 def _pairs_in(path: Path) -> list[tuple[float, float]]:
     """Read a pair of numbers from each line that is neither empty nor a comment."""
+    from ccdfx.io.text import read_text
+
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).splitlines()
+    except CcdfxError as error:
         raise click.UsageError(
             f"--offsets: {path} is not {', '.join(MEASURED)}, grid:... or a file: {error}"
         ) from error
@@ -149,12 +151,12 @@ def defaults_from_recipe(ctx: click.Context, parameter: click.Parameter, path: s
     """Use the options in a recipe as the defaults of this command."""
     if path is None:
         return
-    import tomllib
+    from ccdfx.io.text import read_toml
 
     try:
-        found = tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
+        found = read_toml(path)
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from error
     table = found.get(_TABLE)
     if set(found) != {_TABLE} or not isinstance(table, dict):
         raise click.BadParameter(f"{path} must have one table, [{_TABLE}]")

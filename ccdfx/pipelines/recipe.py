@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from os import PathLike
@@ -19,7 +18,6 @@ from ccdfx.errors import (
     ArgumentError,
     ArgumentTypeError,
     CcdfxError,
-    FileError,
     FormatError,
     MismatchError,
     UnknownNameError,
@@ -32,6 +30,7 @@ from ccdfx.records.range import Range
 
 _USE, _GATHER, _BY = "use", "gather", "by"
 _AVERAGE = "average"
+_DIGITS = 16  # of a SHA-256, as many as HISTORY has
 
 
 def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
@@ -85,11 +84,7 @@ def read_recipe(
     CcdfxError
         When a step, an option or a master frame is wrong; a note of the error names the step.
     """
-    text, folder, name = _text(source)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(name, f"is not valid TOML: {error}") from None
+    content, folder, name = _content(source)
     check_names(name, ("step",), content)
     tables = content.get("step", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -246,6 +241,13 @@ def _average(name: Any) -> Average:
 
 
 def _checked(master: Master, sha256: str | None) -> Master:
+    if sha256 is not None and len(sha256) < _DIGITS:
+        raise FormatError(
+            master.name,
+            f"must have at least the first {_DIGITS} digits of its SHA-256 in the recipe",
+            value=sha256,
+            remedy="give more digits, or take sha256 out of the recipe",
+        )
     if sha256 is not None and not master.sha256.startswith(sha256):
         raise MismatchError(
             master.name,
@@ -256,16 +258,13 @@ def _checked(master: Master, sha256: str | None) -> Master:
     return master
 
 
-def _text(source: Any) -> tuple[str, Path, str]:
+def _content(source: Any) -> tuple[dict[str, Any], Path, str]:
+    from ccdfx.io.text import parse_toml, read_toml
+
     if isinstance(source, str) and "\n" in source:
-        return source, Path(), "recipe"
+        return parse_toml(source, "recipe"), Path(), "recipe"
     path = _path(source)
-    try:
-        return path.read_text(encoding="utf-8"), path.parent, str(path)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name, or text that is not UTF-8
-        raise FileError(
-            path, f"cannot be read as a recipe: {error}", remedy="give the path of a TOML file"
-        ) from None
+    return read_toml(path), path.parent, str(path)
 
 
 def _path(path: Any) -> Path:

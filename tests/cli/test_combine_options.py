@@ -110,7 +110,7 @@ def test_options_of_a_name_are_checked(run, frames: list[Path], tmp_path: Path, 
         (("--average", "median:odd=1"), "odd"),
         (("--flags", "red"), "known flags"),
         (("--planes", "--hdu", "all"), "one extension"),
-        (("--recipe", "none.toml"), "cannot be read"),
+        (("--recipe", "none.toml"), "cannot be opened"),
     ],
 )
 def test_wrong_choices(run, frames: list[Path], tmp_path: Path, options: tuple[str, ...], words: str) -> None:

@@ -82,7 +82,7 @@ def test_a_recipe_file_is_written_and_never_replaced_unasked(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[step]\n", "not valid TOML"),
+        ("[[step]\n", "is not TOML"),
         ("[[steps]]\nuse='trim'\n", "did you mean 'step'"),
         ("[[step]]\nsection='[1:2,1:2]'\n", "step 1: must say which operation"),
         ("[[step]]\nuse='trmi'\n", "did you mean 'trim'"),
@@ -91,7 +91,7 @@ def test_a_recipe_file_is_written_and_never_replaced_unasked(tmp_path: Path) -> 
         ("[[step]]\nuse='subtract_bias'\nbias={file='no.fits'}\n", "no.fits"),
         ("[[step]]\ngather='combine'\nreject={rejection='sigma_clop'}\n", "did you mean 'sigma_clip'"),
         ("step = 5\n", "must hold its steps"),
-        ("no-such-recipe.toml", "cannot be read as a recipe"),
+        ("no-such-recipe.toml", "cannot be opened"),
     ],
 )
 def test_bad_recipes_say_where(text: str, words: str) -> None:

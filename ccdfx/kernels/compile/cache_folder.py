@@ -68,7 +68,9 @@ def _check(folder: Path, found: os.stat_result) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise UntrustedFolderError(f"{folder} is a link or a file")
     if not _is_own(found):
-        raise UntrustedFolderError(f"{folder} belongs to another user; name a folder of yours in NUMBA_CACHE_DIR")
+        raise UntrustedFolderError(
+            f"{folder} belongs to another user; name a folder of yours in NUMBA_CACHE_DIR"
+        )
     if hasattr(os, "geteuid") and found.st_mode & _OTHERS_WRITE:
         raise UntrustedFolderError(f"others may write into {folder}; remove it, or chmod go-w")
 

@@ -133,7 +133,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 16)  # as many as an instrument file can hold: compiling costs more than matching
 def _pattern(text: str) -> re.Pattern[str]:
     # Brackets are literal here: '[OIII]' is the name of a filter, not a set of characters.
     return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE)

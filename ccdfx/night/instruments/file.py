@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
+from ccdfx.io.text import parse_toml, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
@@ -62,10 +63,23 @@ def read_instrument(text: str, source: str = "instrument file") -> Instrument:
     >>> camera.kind_of(Header({"IMAGETYP": "Light Frame"}))
     'science'
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise FormatError(source, f"is not TOML: {problem}", remedy="correct the line") from None
+    return _named(parse_toml(text, source), source)
+
+
+def read_instrument_file(path: Path) -> Instrument:
+    """Read an instrument file.
+
+    Raises
+    ------
+    FileError
+        The file cannot be opened, or is no regular file.
+    FormatError
+        As of `read_instrument`.
+    """
+    return _named(read_toml(path), str(path))
+
+
+def _named(table: Mapping[str, Any], source: str) -> Instrument:
     try:
         return _instrument(table, source)
     except FormatError:

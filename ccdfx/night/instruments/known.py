@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 from ccdfx import registry
-from ccdfx.errors import FileError, FormatError, UnknownNameError
-from ccdfx.night.instruments.file import read_instrument
+from ccdfx.errors import UnknownNameError
+from ccdfx.night.instruments.file import read_instrument, read_instrument_file
 from ccdfx.night.instruments.instrument import Instrument
 
 
@@ -28,7 +28,7 @@ def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
         return name_or_path
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
-        return _from_file(Path(name_or_path))
+        return read_instrument_file(Path(name_or_path))
     try:
         return registry.lookup("instrument", text)
     except UnknownNameError as problem:
@@ -53,13 +53,3 @@ def _builtin() -> tuple[Instrument, ...]:
 def builtin_instruments() -> list[Instrument]:
     """Return the instruments that are part of ccdfx."""
     return list(_builtin())
-
-
-def _from_file(path: Path) -> Instrument:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise FormatError(path, "must be UTF-8 text", remedy="give a TOML instrument file") from None
-    except OSError as problem:
-        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
-    return read_instrument(text, str(path))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError
+from ccdfx.errors import ArgumentError, CcdfxError, FormatError
+from ccdfx.io.text import read_toml
 from ccdfx.night.settings.choices import (
     BadPixelChoice,
     CombineChoice,
@@ -66,14 +66,7 @@ def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | Non
     if isinstance(source, Mapping):
         return _recipe(source, "recipe", None)
     path = Path(source)
-    try:
-        return _recipe(tomllib.loads(path.read_text(encoding="utf-8")), str(path), path.parent)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise FormatError(path, f"is not TOML: {problem}", remedy="correct the line") from None
-    except CcdfxError:
-        raise
-    except OSError as problem:
-        raise FileError(path, f"cannot be read: {problem.strerror}", remedy="check the path") from None
+    return _recipe(read_toml(path), str(path), path.parent)
 
 
 def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> NightRecipe:

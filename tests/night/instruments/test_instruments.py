@@ -269,7 +269,7 @@ def test_load_by_name_and_by_path(tmp_path):
     assert load_instrument(str(path)).name == "mine"
     with pytest.raises(UnknownNameError, match="nickel"):
         load_instrument("nikel")
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="cannot be opened"):
         load_instrument(Path("absent.toml"))
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FormatError, match="UTF-8"):
