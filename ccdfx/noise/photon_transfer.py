@@ -95,6 +95,7 @@ class _Pair:
     neighbours: np.ndarray
 
 
+@np.errstate(all="ignore")  # values beyond the type, and those that are none, belong to no block
 def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseFit:
     """Measure gain, read noise and sensitivity noise from two or more flats and biases of one camera setting.
 
@@ -169,7 +170,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
             remedy="give different, brighter, unsaturated exposures with the bias subtracted",
         )  # fmt: skip
     gain = 1.0 / transfer.value
-    gain_error = error * gain**2
+    gain_error = error * gain * gain
     noise, noise_error = _root(read.value, read.error)
     fixed = _pattern(pairs)
     pattern, pattern_error = _root(fixed.value + slope, math.hypot(fixed.error, slope_error))
@@ -267,7 +268,7 @@ def _transfer(pairs: Sequence[_Pair], read: float, read_neighbours: float) -> _T
         usable = np.isfinite(estimates[-1])
         spread = _typical(pair.difference / light, usable)
         slopes.append(_typical(read_share, usable))
-        weights.append(1.0 / spread**2 if spread > 0 else 0.0)
+        weights.append(float(np.float64(spread) ** -2.0) if spread > 0 else 0.0)
     if not sum(weights) > 0:
         raise ArgumentError(
             "flats", "must differ from each other", remedy="give different, unsaturated exposures"
@@ -312,7 +313,7 @@ def _pattern(pairs: Sequence[_Pair]) -> Estimate:
             square = 2.0 * pair.level**2
             estimates.append((pair.scatter - pair.difference) / square)
             spread = _typical(pair.scatter / square, np.isfinite(estimates[-1]))
-        weights.append(1.0 / spread**2 if spread > 0 else 0.0)
+        weights.append(float(np.float64(spread) ** -2.0) if spread > 0 else 0.0)
     return combined("flats", np.array(estimates), np.array(weights))
 
 

@@ -17,6 +17,7 @@ from ccdfx.operations.rejection.rule import ProfileAllowance
 SAMPLE_ROWS = 32
 SAMPLE_PIXELS = 4096  # from which the noise of the frames is measured
 MAD_TO_SIGMA = 1.4826
+_LARGEST_NOISE = 1e300
 
 
 def with_sky(job: Job, center: KernelCall) -> Job:
@@ -32,7 +33,7 @@ def with_sky(job: Job, center: KernelCall) -> Job:
     profile = dataclasses.replace(profile, level=level)
     rows = arrangement.noise
     if profile.scatter:
-        rows = tuple((1.0, 0.0, noise**2, 0.0, 0.0) for noise in _noises(values))
+        rows = tuple((1.0, 0.0, noise * noise, 0.0, 0.0) for noise in _noises(values))
     return dataclasses.replace(job, arrangement=dataclasses.replace(arrangement, profile=profile, noise=rows))
 
 
@@ -69,10 +70,14 @@ def _noises(values: np.ndarray) -> list[float]:
     for one, rank in zip(values, place, strict=True):
         rest = np.where(rank > middle, lower, upper)
         good = np.isfinite(one) & np.isfinite(rest)
-        apart = one[good].astype(np.float64) - rest[good]
-        found.append(float(MAD_TO_SIGMA * np.median(np.abs(apart - np.median(apart)))) if apart.size else 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = one[good].astype(np.float64) - rest[good]
+            spread = float(MAD_TO_SIGMA * np.median(np.abs(apart - np.median(apart)))) if apart.size else 0.0
+        found.append(spread if spread <= _LARGEST_NOISE else _LARGEST_NOISE)  # NaN too
         others.append(int(np.median(np.isfinite(values)[:, good].sum(axis=0))) - 1 if apart.size else 1)
     factors = [center_efficiency(max(m, 1)) / max(m, 1) for m in others]
+    unit = math.ldexp(1.0, math.frexp(max(found))[1])  # a power of two changes no digit, and squares stay finite
+    found = [s / unit for s in found]
     noises = [s / math.sqrt(1 + f) for s, f in zip(found, factors, strict=True)]
     for _ in range(10):
         inverse = [1 / s for s in noises if s > 0]
@@ -80,9 +85,10 @@ def _noises(values: np.ndarray) -> list[float]:
         for j, s in enumerate(found):
             if count > 1 and noises[j] > 0:
                 mean = (total - 1 / noises[j]) / (count - 1)
-                wanted = math.sqrt(max(s * s - factors[j] / mean**2, 0.01 * s * s))
+                variance = factors[j] / mean**2 if mean > 0 else math.inf  # all others are far noisier
+                wanted = math.sqrt(max(s * s - variance, 0.01 * s * s))
                 noises[j] = math.sqrt(noises[j] * wanted)
-    return noises
+    return [noise * unit for noise in noises]
 
 
 def profile_codes(job: Job, center: KernelCall, tile: Tile, window: Window) -> np.ndarray:
