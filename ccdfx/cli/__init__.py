@@ -18,8 +18,11 @@ def main() -> None:
     import sys
 
     try:
+        from ccdfx.cli.signals import end_on_signals
+
+        end_on_signals()
         from ccdfx.cli.group import start
 
         start()
-    except KeyboardInterrupt:  # before click can handle it
+    except KeyboardInterrupt:  # before signals are handled
         sys.exit(130)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ import click
 from ccdfx.cli.options import computing, default_of, engine_of, named, options
 from ccdfx.cli.terminal import print_json, print_table, progress_bar, say, talks
 from ccdfx.demo import run
+from ccdfx.io.leftovers import temporary_folder
 
 TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
 
@@ -39,7 +40,7 @@ def command(output: str | None, seed: int, as_json: bool, **work: Any) -> None:
     """
     engine = engine_of(work["engine"], work["scheduler"])
     with ExitStack() as stack:
-        target = output or stack.enter_context(TemporaryDirectory(prefix="ccdfx-demo-"))
+        target = output or stack.enter_context(temporary_folder(gettempdir()))
         with progress_bar() as progress, computing(engine, work["threads"], work["memory"]):
             result = run.run_demo(target, seed=seed, check=False, progress=progress)
         if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from ccdfx.errors import CcdfxError, OutputExistsError
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 PIPE_CLOSED = 141  # ... and by SIGPIPE
-TERMINATED = 143  # ... and by SIGTERM
 FAILED = 1
 WOULD_OVERWRITE = 4
 
@@ -173,6 +171,5 @@ def start() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a character that the terminal cannot show must not raise
             stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # cleans up temporary files on exit
     warnings.showwarning = _show_warning
     commands(prog_name="ccdfx")

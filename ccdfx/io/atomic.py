@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ccdfx.errors import CcdfxError, FileError, OutputExistsError
-
-_NAME_MAX = 255
+from ccdfx.io.leftovers import owned, remove_orphans, temporary_name
 
 
 @contextmanager
@@ -21,7 +19,8 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
 
     The data are synced before the file is renamed. When the block raises, the temporary file is removed and
     an existing file is unchanged; it is also unchanged when the process is killed. The temporary name begins
-    with a dot and ends with the name of `path`.
+    with a dot, says which process writes it, and ends with the name of `path`; what killed processes have left in
+    the folder is removed.
 
     Parameters
     ----------
@@ -52,12 +51,13 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         raise FileError(path, "must be a name without null bytes", remedy="give the output another name")
     target = Path(os.path.realpath(path))
     mode = _check_target(target, path, overwrite)
-    temporary = target.with_name(_temporary_name(target.name))
+    remove_orphans(target.parent)
     try:
-        _create(temporary, mode)
-        yield temporary
-        _sync(temporary)
-        _give_name(temporary, target, path, overwrite)
+        with owned(target.with_name(temporary_name(target.name))) as temporary:
+            _create(temporary, mode)
+            yield temporary
+            _sync(temporary)
+            _give_name(temporary, target, path, overwrite)
         with suppress(OSError):  # not every file system syncs folders, and the file has its name
             _sync(target.parent)
     except CcdfxError:
@@ -66,9 +66,6 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
         if error.filename not in (None, str(temporary), str(target), str(target.parent)):
             raise  # the error concerns another file
         raise _named(error, path) from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
 
 
 def _named(error: OSError, path: object) -> FileError:
@@ -82,11 +79,6 @@ def _named(error: OSError, path: object) -> FileError:
         errno.EROFS: "choose a folder that you may write to",
     }.get(error.errno or 0, "choose another place")
     return FileError(path, f"cannot be written: {error.strerror or error}", remedy=remedy)
-
-
-def _temporary_name(name: str) -> str:
-    prefix = f".{secrets.token_hex(6)}-"
-    return prefix + os.fsdecode(os.fsencode(name)[-(_NAME_MAX - len(prefix)) :])
 
 
 def _check_target(target: Path, path: object, overwrite: bool) -> int | None:

@@ -104,7 +104,9 @@ def signals_as_usual():
 
 
 @pytest.mark.usefixtures("signals_as_usual")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_leaves_no_partial_file_and_no_traceback(
     long_night: Path, tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
@@ -119,7 +121,9 @@ def test_a_signal_leaves_no_partial_file_and_no_traceback(
         said = running.stderr.read()
     assert running.returncode == status
     assert "Traceback" not in said and "Error" not in said
+    assert said.endswith(f"ccdfx: ended by {number.name}\n") and said.count("ended by") == 1
     written = [path for path in output.rglob("*") if path.is_file()]
+    assert not [path for path in written if path.name.startswith(".")]
     assert output / "masters" / "bias.fits" in written and not (output / "night.json").exists()
     for path in written:
         ccdfx.read(path)  # whole, with a checksum that agrees

@@ -5,7 +5,6 @@ If the engine does not share memory, all frames are in files, which its workers 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -49,5 +48,7 @@ def spooled(beside: Path) -> Iterator[Spool]:
     beside : Path
         A directory on a disk with enough space for the frames.
     """
-    with tempfile.TemporaryDirectory(prefix=".ccdfx-", dir=beside) as folder, ExitStack() as stack:
-        yield Spool(Path(folder), stack)
+    from ccdfx.io.leftovers import temporary_folder
+
+    with temporary_folder(beside) as folder, ExitStack() as stack:
+        yield Spool(folder, stack)

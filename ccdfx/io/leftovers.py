@@ -1,0 +1,119 @@
+"""Temporary files and folders, named after the process that writes them, and removed when it is gone.
+
+A process that is killed cannot remove its temporary files. Their names say on which host and by which process they
+were written, so that a later process that writes into the same folder removes those whose process has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+_NAME = re.compile(r"\.ccdfx-(?P<host>[A-Za-z0-9._]+)-(?P<pid>[0-9]+)-[0-9a-f]{12}-")
+_NAME_MAX = 255  # bytes
+_HOST_MAX = 40
+_FIRST_NAMESPACE = 0xEFFFFFFC  # of processes, on Linux outside of containers
+
+_own: set[str] = set()
+_searched: set[str] = set()
+
+
+def temporary_name(name: str) -> str:
+    """Return a hidden name that no other file has and that ends with `name`, cut to 255 bytes.
+
+    >>> temporary_name("a.fits").startswith(".ccdfx-"), temporary_name("a.fits").endswith("-a.fits")
+    (True, True)
+    """
+    prefix = f".ccdfx-{_host()}-{os.getpid()}-{secrets.token_hex(6)}-"
+    return prefix + os.fsdecode(os.fsencode(name)[-(_NAME_MAX - len(prefix)) :])
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[Path]:
+    """Remove a file or folder at the end of the block, or when a signal ends the process in it."""
+    _own.add(str(path))
+    try:
+        yield path
+    finally:
+        _remove(str(path))
+        _own.discard(str(path))
+
+
+@contextmanager
+def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new hidden folder in `beside`, removed at the end of the block; earlier orphans go first."""
+    remove_orphans(beside)
+    folder = Path(beside) / temporary_name("")
+    with owned(folder):
+        folder.mkdir(0o700)
+        yield folder
+
+
+def remove_orphans(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files in a folder whose processes have ended; the folder is searched once a process.
+
+    Those of another host, or of another container, are left: whether their process runs cannot be known here.
+    """
+    place = os.fspath(folder)
+    if place in _searched:
+        return
+    _searched.add(place)
+    with suppress(OSError), os.scandir(place) as entries:
+        for name in [entry.name for entry in entries if is_orphan(entry.name)]:
+            _remove(os.path.join(place, name))
+
+
+def is_orphan(name: str) -> bool:
+    """Return whether a name is that of a temporary file of this host whose process has ended.
+
+    >>> is_orphan(temporary_name("a.fits")), is_orphan("a.fits")
+    (False, False)
+    """
+    found = _NAME.match(name)
+    if (
+        found is None or found["host"] != _host() or sys.platform == "win32"
+    ):  # where kill(pid, 0) would end it
+        return False
+    try:
+        os.kill(int(found["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
+
+
+def remove_own() -> None:
+    """Remove all temporary files of this process, which is about to end."""
+    for path in list(_own):
+        _remove(path)
+
+
+@cache
+def _host() -> str:
+    """Return the name of this host, with the namespace of processes in a container."""
+    name = re.sub(r"[^A-Za-z0-9._]", "_", platform.node())[:_HOST_MAX] or "unknown"
+    with suppress(OSError):
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+        return name if namespace == _FIRST_NAMESPACE else f"{name}.{namespace}"
+    return name
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_own.clear)  # the files of the parent are not those of the child
