@@ -20,8 +20,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.checks import whole
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, PluginError, cause_of
+from ccdfx.records.checks import COUNT, FUNCTION, FUNCTION_OR_NONE, OPTIONS, YES_OR_NO, check_fields, whole
 from ccdfx.records.parameters import frozen, merged
 
 MEGABYTE = 2**20
@@ -82,6 +82,18 @@ class Engine:
     open: Callable[[], AbstractContextManager[Engine]] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(
+            self,
+            map=FUNCTION,
+            threads=COUNT,
+            memory=COUNT,
+            shares_memory=YES_OR_NO,
+            resize=FUNCTION_OR_NONE,
+            tile=COUNT,
+            parameters=OPTIONS,
+            factory=FUNCTION_OR_NONE,
+            open=FUNCTION_OR_NONE,
+        )
         object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Engine:
@@ -202,12 +214,53 @@ def engine(
     with contextlib.ExitStack() as stack:
         if chosen.open is not None:
             chosen = stack.enter_context(chosen.open())
-        chosen = _limited(chosen, threads, memory)
+        chosen = _counted(_limited(chosen, threads, memory))
         token = _current.set(chosen)
         try:
             yield chosen
         finally:
             _current.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedMap:
+    """The `map` of an engine of a plugin: its failures name it, and a result missing or too many is one."""
+
+    name: str
+    map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+
+    def __call__(self, function: Callable[[Any], Any], tiles: Iterable[Any]) -> Iterator[Any]:
+        waiting, taken, results = iter(tiles), 0, 0
+
+        def counted() -> Iterator[Any]:
+            nonlocal taken
+            for tile in waiting:
+                taken += 1
+                yield tile
+
+        try:
+            for result in self.map(function, counted()):
+                results += 1
+                if results > taken:
+                    break
+                yield result
+        except (CcdfxError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise self._error(f"raised {cause_of(error)}") from error
+        if results != taken or any(True for _ in waiting):
+            raise self._error("must return one result for each tile")
+
+    def _error(self, rule: str) -> PluginError:
+        return PluginError(
+            f"engine {self.name!r}", rule, remedy="'ccdfx plugins' names the package; tell its author"
+        )
+
+
+def _counted(chosen: Engine) -> Engine:
+    if chosen.map is map_serially or isinstance(chosen.map, _ThreadMap | _CountedMap):
+        return chosen
+    return dataclasses.replace(chosen, map=_CountedMap(chosen.name, chosen.map))
 
 
 def _limited(chosen: Engine, threads: int | None, memory: int | None) -> Engine:

@@ -21,8 +21,27 @@ def printable(text: object, limit: int = 200) -> str:
     >>> printable("a\\x1b[31mb")
     'a\\\\x1b[31mb'
     """
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    whole = _text(str, text)
+    whole = whole[: limit + 1]  # escaped text is not shorter
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in whole)
     return safe if len(safe) <= limit else safe[: limit - 3] + "..."
+
+
+def cause_of(error: BaseException) -> str:
+    """Return the kind and the text of any exception in one line, which is safe on a terminal and not long.
+
+    >>> cause_of(ValueError("out of film"))
+    'ValueError: out of film'
+    """
+    return printable(f"{type(error).__name__}: {_text(str, error)}", 300)
+
+
+def _text(convert: Callable[[object], str], thing: object) -> str:
+    """Convert an object to text by `str` or `repr`, which may fail in any way."""
+    try:
+        return convert(thing)
+    except Exception:
+        return f"<{type(thing).__name__} without text>"
 
 
 class CcdfxError(Exception):
@@ -54,7 +73,7 @@ class CcdfxError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        got = "" if self.value is _ABSENT else f" (got {printable(repr(self.value))})"
+        got = "" if self.value is _ABSENT else f" (got {printable(_text(repr, self.value))})"
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{printable(self.subject, 1000)}: {self.rule}{got}{remedy}"
 
@@ -158,5 +177,5 @@ def errors_of(subject: str, function: Callable[..., Any]) -> Iterator[None]:
         raise
     except Exception as error:
         name = getattr(function, "__qualname__", type(function).__name__)
-        rule = f"raised {type(error).__name__}: {printable(error)}"
+        rule = f"raised {cause_of(error)}"
         raise ArgumentError(f"{subject} {name}", rule, remedy="correct the function") from error

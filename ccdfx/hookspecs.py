@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from ccdfx.records.checks import FUNCTION, TEXT, check_fields
+
 if TYPE_CHECKING:
     from ccdfx import Engine, Format, Instrument, NoiseModel, Rejection, Scaling, Step
 
@@ -23,6 +25,9 @@ class Command:
     name: str
     help: str
     load: Callable[[], Any]
+
+    def __post_init__(self) -> None:
+        check_fields(self, help=TEXT, load=FUNCTION)
 
 
 @hookspec

@@ -10,10 +10,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -21,18 +24,21 @@ import pluggy
 
 from ccdfx import hookspecs
 from ccdfx.errors import CcdfxWarning, PluginError, UnknownNameError
+from ccdfx.plugin_calls import call_plugin, shown
 
 # Of each kind of record: the hook that returns it, and its public name.
-_KINDS = {
-    "format": ("ccdfx_formats", "Format"),
-    "scaling": ("ccdfx_scalings", "Scaling"),
-    "noise_model": ("ccdfx_noise_models", "NoiseModel"),
-    "rejection": ("ccdfx_rejections", "Rejection"),
-    "step": ("ccdfx_steps", "Step"),
-    "instrument": ("ccdfx_instruments", "Instrument"),
-    "engine": ("ccdfx_engines", "Engine"),
-    "command": ("ccdfx_commands", "Command"),
-}
+_KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "format": ("ccdfx_formats", "Format"),
+        "scaling": ("ccdfx_scalings", "Scaling"),
+        "noise_model": ("ccdfx_noise_models", "NoiseModel"),
+        "rejection": ("ccdfx_rejections", "Rejection"),
+        "step": ("ccdfx_steps", "Step"),
+        "instrument": ("ccdfx_instruments", "Instrument"),
+        "engine": ("ccdfx_engines", "Engine"),
+        "command": ("ccdfx_commands", "Command"),
+    }
+)
 KINDS = tuple(_KINDS)
 GROUP = "ccdfx"
 BUILTIN = "ccdfx"
@@ -126,26 +132,106 @@ def _known_kind(kind: str) -> str:
     return kind
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry point: its name, its name in messages, the version of its package, and why that cannot be read."""
+
+    name: str
+    label: str
+    version: str
+    load: Callable[[], Any]
+    problem: str | None = None
+
+
 @cache
 def _loaded() -> _Loaded:
-    from importlib.metadata import entry_points
-
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(importlib.import_module(_BUILTIN_MODULE), name=BUILTIN)
     versions, problems = {BUILTIN: version()}, {}
-    for entry in _wanted(sorted(entry_points(group=GROUP), key=lambda entry: entry.name)):
-        package = entry.dist.name if entry.dist else entry.name
-        label = entry.name if entry.name == package else f"{entry.name} ({package})"
-        versions[label] = entry.dist.version if entry.dist else "unknown"
-        try:
-            manager.register(entry.load(), name=label)
-        except (Exception, SystemExit) as error:  # a plugin may fail in any way
-            problems[label] = _cause(error)
+    with _loading():
+        for entry in _wanted(sorted(_entries(), key=lambda entry: entry.name)):
+            versions[entry.label] = entry.version
+            problem = entry.problem
+            if problem is None:
+                _, problem = call_plugin(partial(_register, manager, entry))
+            if problem is not None:
+                problems[entry.label] = problem
     return _Loaded(manager, MappingProxyType(versions), MappingProxyType(problems))
 
 
-def _wanted(entries: list[Any]) -> list[Any]:
+def _register(manager: pluggy.PluginManager, entry: _Entry) -> None:
+    manager.register(entry.load(), name=entry.label)
+
+
+_lock = threading.RLock()
+_busy: list[bool] = []
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Let other threads wait; raise PluginError if a plugin asks for records, which are not known, at its import."""
+    with _lock:
+        if _busy:
+            raise PluginError(
+                "registry",
+                "cannot be asked while plugins are imported",
+                remedy="ask in a function of the plugin",
+            )
+        _busy.append(True)
+        try:
+            yield
+        finally:
+            _busy.pop()
+
+
+def _entries() -> list[_Entry]:
+    """Return the entry points of all packages; one whose metadata are damaged has a problem."""
+    from importlib.metadata import distributions, entry_points
+
+    try:
+        return [_entry(point, point.dist) for point in entry_points(group=GROUP)]
+    except Exception:  # the metadata of one package, of any purpose, are damaged
+        found: dict[str, _Entry] = {}
+        for package in distributions():
+            points, problem = call_plugin(partial(_points_of, package))
+            for point in points or ():
+                found.setdefault(point.name, _entry(point, package))
+            if problem is not None and _is_plugin(package):
+                name = _folder_of(package)
+                found.setdefault(
+                    name, _Entry(name, name, "unknown", list, f"its metadata are damaged: {problem}")
+                )
+        return list(found.values())
+
+
+def _points_of(package: Any) -> list[Any]:
+    return list(package.entry_points.select(group=GROUP))
+
+
+def _entry(point: Any, package: Any) -> _Entry:
+    if package is None:
+        return _Entry(point.name, point.name, "unknown", point.load)
+    known, problem = call_plugin(lambda: (package.metadata["Name"], package.version))
+    if problem is not None:
+        return _Entry(point.name, point.name, "unknown", point.load, f"its metadata are damaged: {problem}")
+    name = str(known[0] or point.name)
+    label = point.name if point.name == name else f"{point.name} ({name})"
+    return _Entry(point.name, label, str(known[1] or "unknown"), point.load)
+
+
+def _folder_of(package: Any) -> str:
+    """Return the name of a package from that of its folder of metadata, where these cannot be read."""
+    return Path(str(getattr(package, "_path", "unknown"))).name.partition("-")[0]
+
+
+def _is_plugin(package: Any) -> bool:
+    """Return whether the damaged entry points of a package are those of a plugin."""
+    raw, _ = call_plugin(lambda: Path(str(package._path), "entry_points.txt").read_bytes())
+    return f"[{GROUP}]".encode() in (raw or b"")
+
+
+def _wanted(entries: list[_Entry]) -> list[_Entry]:
     """Select the entry points that the environment variable names: all if it is empty, none for "none"."""
     text = os.environ.get(VARIABLE, "").strip()
     names = [name for part in text.split(",") if (name := part.strip())]
@@ -177,8 +263,10 @@ def _collected(kind: str) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     for plugin in loaded.versions:
         if plugin in problems:
             continue
-        _refuse_unknown_hooks(loaded, plugin)
-        items, problem = _ask(loaded, plugin, kind)
+        items: list[Any] = []
+        problem = _refuse_unknown_hooks(loaded, plugin)
+        if problem is None:
+            items, problem = _ask(loaded, plugin, kind)
         if problem:
             problems[plugin] = problem
         for item in items:
@@ -200,35 +288,64 @@ def _ask(loaded: _Loaded, plugin: str, kind: str) -> tuple[list[Any], str | None
     for implementation in caller.get_hookimpls():
         if implementation.plugin_name != plugin:
             continue
-        try:
-            answer = implementation.function()
-        except (Exception, SystemExit) as error:  # a plugin may fail in any way
-            return [], f"{hook} raised {_cause(error)}"
+        answer, problem = call_plugin(implementation.function)
+        if problem is not None:
+            return [], f"{hook} raised {problem}"
         record = getattr(importlib.import_module("ccdfx"), public_name)
-        if not isinstance(answer, list | tuple) or not all(isinstance(item, record) for item in answer):
-            return [], f"{hook} must return a list of {record.__name__} records, it returned {_shown(answer)}"
-        nameless = [item for item in answer if not (isinstance(item.name, str) and item.name.strip())]
+        (listed, names), problem = _names_of(answer, record)
+        if problem is not None:
+            return [], f"{hook} must return a list of {record.__name__} records, {problem}"
+        nameless = [name for name in names if not (isinstance(name, str) and name.strip())]
         if nameless:
-            return [], f"{hook} must give every record a name, it gave {_shown(nameless[0].name)}"
-        items += answer
+            return [], f"{hook} must give every record a name, it gave {shown(nameless[0])}"
+        items += listed
     return items, None
 
 
-def _refuse_unknown_hooks(loaded: _Loaded, plugin: str) -> None:
+def _names_of(answer: Any, record: type) -> tuple[tuple[list[Any], list[Any]], str | None]:
+    """Return a copy of the records that a hook has returned, with their names, or why it cannot."""
+    if not isinstance(answer, list | tuple):
+        return ([], []), f"it returned {shown(answer)}"
+    found, problem = call_plugin(lambda: ([*answer], [getattr(item, "name", None) for item in answer]))
+    if problem is not None:
+        return ([], []), f"and it returned one that raises {problem}"
+    if not all(isinstance(item, record) for item in found[0]):
+        return ([], []), f"it returned {shown(answer)}"
+    return found, None
+
+
+def _refuse_unknown_hooks(loaded: _Loaded, plugin: str) -> str | None:
+    """Raise for a hook that does not exist; return why hooks of the plugin cannot be called, if so."""
     known = [name for name in vars(hookspecs) if name.startswith("ccdfx_")]
-    for name in dir(loaded.manager.get_plugin(plugin)):
-        marked = getattr(getattr(loaded.manager.get_plugin(plugin), name, None), "ccdfx_impl", None)
-        if (marked or name.startswith("ccdfx_")) and name not in known:
+    names, problem = call_plugin(lambda: _hook_names(loaded.manager.get_plugin(plugin)))
+    for name in names or ():
+        if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             remedy = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(known)}"
             raise PluginError(
                 f"plugin {plugin}", f"implements the hook {name!r}, which ccdfx does not have", remedy=remedy
             )
+        if plugin not in [found.plugin_name for found in getattr(loaded.manager.hook, name).get_hookimpls()]:
+            problem = f"{name} must be a function marked with @hookimpl"
+    return problem
+
+
+def _hook_names(plugin: Any) -> list[str]:
+    """Return the attributes of a plugin that are hooks by their name or by their mark."""
+    properties = [name for name in dir(plugin) if isinstance(getattr(type(plugin), name, None), property)]
+    return [
+        name
+        for name in dir(plugin)
+        if name.startswith("ccdfx_")
+        or (name not in properties and getattr(getattr(plugin, name, None), "ccdfx_impl", None))
+    ]
 
 
 def _clash(plugin: str, provides: Mapping[str, tuple[str, ...]]) -> str | None:
     try:
-        _refuse_unknown_hooks(_loaded(), plugin)
+        problem = _refuse_unknown_hooks(_loaded(), plugin)
+        if problem is not None:
+            return problem
         for kind in provides:
             _collected(kind)
     except PluginError as error:
@@ -239,14 +356,3 @@ def _clash(plugin: str, provides: Mapping[str, tuple[str, ...]]) -> str | None:
 @cache
 def _warn_once(plugin: str, problem: str) -> None:
     warnings.warn(f"the plugin {plugin} is broken and is left out: {problem}", CcdfxWarning, stacklevel=3)
-
-
-def _shown(answer: Any) -> str:
-    try:
-        return repr(answer)[:80]
-    except Exception:  # the repr of a class of a plugin may fail in any way
-        return f"a {type(answer).__name__}"
-
-
-def _cause(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -14,7 +14,7 @@ import click
 
 from ccdfx.cli.builtin import TABLE, load
 from ccdfx.cli.terminal import escape, say
-from ccdfx.errors import CcdfxError, OutputExistsError
+from ccdfx.errors import CcdfxError, OutputExistsError, PluginError, cause_of
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 PIPE_CLOSED = 141  # ... and by SIGPIPE
@@ -65,10 +65,25 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         with failures():
-            result = super().invoke(ctx)
+            with _faults_of_plugin(ctx):
+                result = super().invoke(ctx)
             if sys.stdout is not None:  # None if the caller has closed it
                 sys.stdout.flush()  # a closed pipe must raise here, not while the interpreter exits
         return result
+
+
+@contextmanager
+def _faults_of_plugin(ctx: click.Context) -> Iterator[None]:
+    """Turn any error of a plugin's command into a PluginError that names the command."""
+    try:
+        yield
+    except (CcdfxError, click.ClickException, click.exceptions.Exit, click.Abort, OSError, MemoryError):
+        raise
+    except Exception as error:
+        name = ctx.invoked_subcommand
+        if name is None or name in TABLE:
+            raise
+        raise _plugin_error(name, f"its plugin raised {cause_of(error)}") from error
 
 
 @contextmanager
@@ -98,8 +113,9 @@ def _foreign() -> dict:
     """Return the command records of installed plugins by name, without the built-in ones."""
     from importlib.metadata import entry_points
 
-    if not entry_points(group="ccdfx"):  # without plugins `--help` need not load the registry
-        return {}
+    with suppress(Exception):  # of damaged metadata, which the registry names
+        if not entry_points(group="ccdfx"):  # without plugins `--help` need not load the registry
+            return {}
     from ccdfx import registry
 
     return {name: record for name, record in registry.records("command").items() if name not in TABLE}
@@ -116,24 +132,21 @@ def _foreign_or_none() -> dict:
 
 def _loaded(record) -> click.Command:
     """Load the click command of a plugin's record; raise PluginError if the plugin fails to return one."""
-    from ccdfx.errors import PluginError
+    from ccdfx.plugin_calls import call_plugin
 
-    try:
-        command = record.load()
-    except Exception as error:  # an error of a plugin must not end in a traceback of ccdfx
-        raise PluginError(
-            f"command {record.name!r}",
-            f"its plugin raised {type(error).__name__}: {error}",
-            remedy="`ccdfx plugins` names the package; update or remove it",
-        ) from error
+    command, problem = call_plugin(record.load)
+    if problem is not None:
+        raise _plugin_error(record.name, f"its plugin raised {problem}")
     if not isinstance(command, click.Command):
-        raise PluginError(
-            f"command {record.name!r}",
-            "load() must return a click command",
-            value=type(command).__name__,
-            remedy="`ccdfx plugins` names the package; tell its author",
+        raise _plugin_error(
+            record.name, f"load() must return a click command, it returned a {type(command).__name__}"
         )
     return command
+
+
+def _plugin_error(command: str, rule: str) -> PluginError:
+    remedy = "'ccdfx plugins' names the package; tell its author, or remove it"
+    return PluginError(f"command {command!r}", rule, remedy=remedy)
 
 
 def _forget_stdout() -> None:

@@ -10,7 +10,7 @@ import click
 
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import hdu_of, options
-from ccdfx.cli.terminal import escape, print_json, say, talks
+from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
 UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
@@ -47,7 +47,7 @@ def command(
         for problem in problems(facts):
             say(f"ccdfx: error: {problem}", always=True)
         if not as_json and "says" in facts:
-            click.echo("\n".join(lines(facts)))
+            print_data("\n".join(lines(facts)))
     if as_json:
         print_json(shown)
     if any(problems(facts) for facts in shown):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ccdfx.cli.options import options
-from ccdfx.cli.terminal import escape, print_json, say, talks
+from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
 
 
 @click.group("plugins", invoke_without_command=True)
@@ -28,12 +28,12 @@ def command(context: click.Context, as_json: bool) -> None:
         print_json([facts(report) for report in reports])
         return
     for report in reports:
-        click.echo(f"{escape(report.name)} {escape(report.version)}".rstrip())
+        print_data(f"{escape(report.name)} {escape(report.version)}".rstrip())
         if report.problem:
-            click.echo(f"  broken: {escape(report.problem)}")
+            print_data(f"  broken: {escape(report.problem)}")
         for kind, names in report.provides.items():
             if names:
-                click.echo(f"  {kind.replace('_', ' ')}: {', '.join(escape(name) for name in names)}")
+                print_data(f"  {kind.replace('_', ' ')}: {', '.join(escape(name) for name in names)}")
     broken = sum(bool(report.problem) for report in reports)
     if broken:
         say(f"{broken} of {len(reports)} plugins broken; the others work")
@@ -51,7 +51,7 @@ def new(name: str, directory: Path | None) -> None:
     from ccdfx.cli.template import write_plugin
 
     written = write_plugin(name, directory or Path(name))
-    click.echo(written.folder)
+    print_data(written.folder)
     say(f"install it:  pip install -e {written.folder}")
     say(f"test it:     python -m pytest {written.folder}")
     say(f"see it:      ccdfx plugins    (as {written.entry_point})")

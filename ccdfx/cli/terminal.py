@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 import click
@@ -38,8 +40,34 @@ def say(text: str, *, verbose: bool = False, always: bool = False) -> None:
         click.echo(escape(text), err=True)
 
 
+_data: ContextVar[Any] = ContextVar("ccdfx_data", default=None)
+
+
+def print_data(text: object) -> None:
+    """Print a line of a command's result on stdout."""
+    click.echo(text, file=_data.get())  # None: stdout
+
+
+@contextmanager
+def _data_apart() -> Iterator[None]:
+    """Keep stdout for `print_data`; what other code prints, as a plugin may anywhere, goes to stderr."""
+    stdout = sys.stdout
+    token = _data.set(stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = stdout
+        _data.reset(token)
+
+
 def talks(command: Callable) -> Callable:
-    """Give a command the options `-v` and `-q`."""
+    """Give a command the options `-v` and `-q`, and keep its stdout for its results."""
+
+    @wraps(command)
+    def apart(*values: Any, **options: Any) -> Any:
+        with _data_apart():
+            return command(*values, **options)
 
     def remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
         if value:
@@ -47,15 +75,15 @@ def talks(command: Callable) -> Callable:
 
     # Eager, so that a warning about another option is said or not wherever -q is in the line.
     options: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": remember}
-    command = click.option("-q", "--quiet", help="Say nothing but errors.", **options)(command)
-    return click.option("-v", "--verbose", help="Say more.", **options)(command)
+    quiet = click.option("-q", "--quiet", help="Say nothing but errors.", **options)(apart)
+    return click.option("-v", "--verbose", help="Say more.", **options)(quiet)
 
 
 def print_json(facts: object) -> None:
     """Print `facts` on stdout as standard JSON: numbers that are not finite become null."""
     from ccdfx.night.summary import json_text
 
-    click.echo(json_text(facts))
+    print_data(json_text(facts))
 
 
 def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None:
@@ -67,7 +95,7 @@ def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None
     widths = {i: max(len(line[i]) for line in lines) for i in keep}
     for line in lines:
         parts = [line[i].rjust(widths[i]) if i in right else line[i].ljust(widths[i]) for i in keep]
-        click.echo("  ".join(parts).rstrip())
+        print_data("  ".join(parts).rstrip())
 
 
 def _is_number(value: object) -> bool:
@@ -88,13 +116,16 @@ def _cell(value: object) -> str:
 
 def show_plan(plan: object, *, err: bool) -> None:
     """Print a plan as a tree, with ASCII characters where the stream cannot encode its lines."""
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else _data.get() or sys.stdout
     for line in str(plan).split("\n"):
         try:
             line.encode(getattr(stream, "encoding", None) or "ascii")
         except (UnicodeEncodeError, LookupError):
             line = line.translate(_PLAIN_LINES)
-        click.echo(escape(line), err=err)
+        if err:
+            click.echo(escape(line), err=True)
+        else:
+            print_data(escape(line))
 
 
 def is_terminal() -> bool:

@@ -19,7 +19,7 @@ from ccdfx.errors import (
     CcdfxWarning,
     FormatError,
     MismatchError,
-    printable,
+    cause_of,
 )
 from ccdfx.io.content import FileContent, content_of, held
 from ccdfx.io.source import Format, Source
@@ -286,7 +286,7 @@ def _guarded(found: Format, file: Any) -> Iterator[None]:
         raise
     except Exception as error:
         name = file if isinstance(file, str | os.PathLike) else getattr(file, "name", "<bytes>")
-        rule = f"cannot be read as {found.name}: {printable(f'{type(error).__name__}: {error}')}"
+        rule = f"cannot be read as {found.name}: {cause_of(error)}"
         raise FormatError(name, rule) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ccdfx.io.stamp import has_stamp
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, TEXT, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range, RangeLike
@@ -116,6 +117,19 @@ class Format:
     read_header: Callable[[Any, int | str | None], Header] | None = None
     read: Callable[..., Any] | None = None
     update: Callable[..., None] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            suffixes=tuple_of("text", lambda suffix: isinstance(suffix, str) and bool(suffix)),
+            recognises=FUNCTION,
+            open=FUNCTION,
+            write=FUNCTION_OR_NONE,
+            description=TEXT,
+            read_header=FUNCTION_OR_NONE,
+            read=FUNCTION_OR_NONE,
+            update=FUNCTION_OR_NONE,
+        )
 
 
 class ImageSource:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, printable
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, cause_of
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.one_writer import one_writer
 from ccdfx.io.reading import by_suffix, find_format, formats, refuse_options
@@ -69,7 +69,7 @@ def faults_of(found: Format, path: Path) -> Iterator[None]:
     except (CcdfxError, OSError):  # `atomic_path` reports errors of the system
         raise
     except Exception as error:
-        rule = f"cannot be written as {found.name}: {printable(f'{type(error).__name__}: {error}')}"
+        rule = f"cannot be written as {found.name}: {cause_of(error)}"
         raise FileError(
             path, rule, remedy="choose another format, and tell the author of this one"
         ) from error

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import CcdfxError, FileError, printable
+from ccdfx.errors import CcdfxError, FileError, cause_of, printable
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import Instrument
@@ -183,7 +183,7 @@ def frame_of(
     except CcdfxError as error:
         facts = {"problem": _reason(error, path)}
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
-        facts = {"problem": f"cannot be read: {printable(error) or type(error).__name__}"}
+        facts = {"problem": f"cannot be read: {cause_of(error)}"}
     return Frame(path=path, file=file, **{key: facts[key] for key in _FIELDS & facts.keys()})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.records.checks import real
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, OPTIONS, check_fields, real
 from ccdfx.records.parameters import frozen, merged
 
 
@@ -57,6 +57,14 @@ class NoiseModel:
     ceiling: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(
+            self,
+            parameters=OPTIONS,
+            variance=FUNCTION_OR_NONE,
+            sample=FUNCTION,
+            mean=FUNCTION_OR_NONE,
+            check=FUNCTION_OR_NONE,
+        )
         object.__setattr__(self, "parameters", frozen(self.parameters))
         if self.check is not None:
             self.check(**self.parameters)

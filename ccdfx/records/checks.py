@@ -1,10 +1,10 @@
-"""Checks of numbers and words that users give."""
+"""Checks of numbers and words that users give, and of the fields of the records of plugins."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
@@ -98,3 +98,45 @@ def boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ArgumentTypeError(name, "must be True or False", value=value, remedy="choose one")
     return value
+
+
+Rule = tuple[str, Callable[[Any], bool]]
+"""What a field must be, in words, and the test of it."""
+
+FUNCTION: Rule = ("a function", callable)
+FUNCTION_OR_NONE: Rule = ("a function or None", lambda value: value is None or callable(value))
+TEXT: Rule = ("text", lambda value: isinstance(value, str))
+YES_OR_NO: Rule = ("True or False", lambda value: isinstance(value, bool))
+COUNT: Rule = (
+    "a whole number above 0",
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+)
+OPTIONS: Rule = ("a mapping of options by name", lambda value: isinstance(value, Mapping))
+
+
+def tuple_of(words: str, test: Callable[[Any], bool]) -> Rule:
+    """Return the rule of a tuple whose items all pass a test.
+
+    >>> tuple_of("text", lambda item: isinstance(item, str))[0]
+    'a tuple of text'
+    """
+    return f"a tuple of {words}", lambda value: isinstance(value, tuple) and all(map(test, value))
+
+
+def check_fields(record: Any, **rules: Rule) -> None:
+    """Raise ArgumentTypeError for the first field of a record that breaks its rule.
+
+    >>> from types import SimpleNamespace
+    >>> check_fields(SimpleNamespace(name="mine", open=None), open=FUNCTION)
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentTypeError: SimpleNamespace 'mine': open must be a function (got None); see the page of plugins
+    """
+    for field, (words, test) in rules.items():
+        value = getattr(record, field)
+        if not test(value):
+            raise ArgumentTypeError(
+                f"{type(record).__name__} {record.name!r}",
+                f"{field} must be {words}",
+                value=value,
+                remedy="see the page of plugins",
+            )

@@ -15,6 +15,7 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, OPTIONS, check_fields
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
@@ -70,6 +71,16 @@ class Scaling:
     settle: Callable[..., Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(
+            self,
+            parameters=OPTIONS,
+            transform=FUNCTION,
+            inverse=FUNCTION_OR_NONE,
+            derivative=FUNCTION_OR_NONE,
+            domain=FUNCTION_OR_NONE,
+            check=FUNCTION_OR_NONE,
+            settle=FUNCTION_OR_NONE,
+        )
         object.__setattr__(self, "parameters", frozen(self.parameters))
         if self.check is not None:
             self.check(**self.parameters)

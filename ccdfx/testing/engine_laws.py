@@ -62,9 +62,6 @@ def results_are_the_same_to_the_last_bit(chosen: Engine, trial: Trial) -> None:
 
 
 def it_says_what_it_needs(chosen: Engine, trial: Trial) -> None:
-    for name in ("threads", "memory"):
-        value = getattr(chosen, name)
-        require(isinstance(value, int) and value >= 1, f"its {name} is {value!r}")
     if chosen.resize is not None:
         smaller = chosen.resize(chosen, 1)
         right = isinstance(smaller, Engine) and smaller.threads == 1

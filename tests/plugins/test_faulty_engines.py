@@ -42,13 +42,17 @@ def map_roughly(function: Callable, tiles: Any) -> Iterator[Any]:
         yield type(part)(*(a * a.dtype.type(2) for a in part.arrays())) if hasattr(part, "arrays") else part
 
 
+def unchanged(engine: Engine, threads: int) -> Engine:
+    return engine
+
+
 ENGINES = {
     "order": (Engine("bad", map_backwards), "results come once each in the order of the tiles", "gave"),
     "silent": (Engine("bad", map_silently), "an error in a tile reaches the caller", "the caller got"),
     "leak": (Engine("bad", map_leaking), "nothing is left behind", "five more runs left 5 files open"),
     "slow": (Engine("bad", map_slowly), "it is fast", "for 100 tiny tiles"),
     "bits": (Engine("bad", map_roughly), "results are the same to the last bit", "of a stack differs"),
-    "threads": (Engine("bad", threads=0), "it says what it needs", "its threads is 0"),
+    "threads": (Engine("bad", threads=2, resize=unchanged), "it says what it needs", "gives Engine"),
 }
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, CcdfxError, PluginError, cause_of
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.sections import Section
+from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
@@ -105,6 +107,34 @@ class Instrument:
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
     source: str = field(default="", compare=False)
 
+    def __post_init__(self) -> None:
+        lookup = tuple_of("keywords and numbers", lambda item: isinstance(item, str | int | float))
+        sections = tuple_of("Section", lambda item: isinstance(item, Section))
+        check_fields(
+            self,
+            match=tuple_of("tuples of Condition", _are_conditions),
+            rules=tuple_of("(kind, tuple of Condition)", lambda item: _is_rule(item) and item[0] in KINDS),
+            refuse=tuple_of(
+                "(tuple of Condition, reason)", lambda item: isinstance(item, tuple) and _is_rule(item[::-1])
+            ),
+            description=TEXT,
+            generic=YES_OR_NO,
+            exptime=lookup,
+            filter=lookup,
+            object=lookup,
+            date=lookup,
+            no_filter=("a Condition or None", lambda item: item is None or type(item) is Condition),
+            binning=tuple_of("keywords, or pairs of them", lambda item: isinstance(item, str | tuple)),
+            gain=lookup,
+            readnoise=lookup,
+            saturation=lookup,
+            unit=TEXT,
+            hdu=("a number, a name or None", lambda item: item is None or isinstance(item, int | str)),
+            overscan=sections,
+            data=sections,
+            bad_pixels=tuple_of("BadPixels", lambda item: isinstance(item, BadPixels)),
+        )
+
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
         """Return how closely the header matches, as a key for sorting; None where it does not match.
 
@@ -126,6 +156,28 @@ class Instrument:
         return next((why for when, why in self.refuse if all(item.holds(header) for item in when)), None)
 
 
+def _specificity(instrument: Instrument, header: Header) -> tuple[bool, int, int, int] | None:
+    try:
+        return instrument.specificity(header)
+    except CcdfxError:
+        raise
+    except Exception as error:  # one of a plugin may do anything
+        remedy = "'ccdfx plugins' names the package; tell its author"
+        rule = f"its plugin raised {cause_of(error)}"
+        raise PluginError(f"instrument {instrument.name!r}", rule, remedy=remedy) from error
+
+
+def _are_conditions(items: object) -> bool:
+    # Of exactly this class: conditions are data, and those that run code could fail for every frame.
+    return isinstance(items, tuple) and all(type(item) is Condition for item in items)
+
+
+def _is_rule(item: Any) -> bool:
+    return (
+        isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and _are_conditions(item[1])
+    )
+
+
 def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instrument | None:
     """Return the instrument that matches the header most closely, or None.
 
@@ -133,8 +185,10 @@ def match_instrument(header: Header, instruments: Iterable[Instrument]) -> Instr
     ------
     ArgumentError
         Two instruments match equally well; both are named.
+    PluginError
+        An instrument of a plugin fails; it is named.
     """
-    fits = [(fit, item) for item in instruments if (fit := item.specificity(header)) is not None]
+    fits = [(fit, item) for item in instruments if (fit := _specificity(item, header)) is not None]
     if not fits:
         return None
     best = max(fit for fit, _ in fits)

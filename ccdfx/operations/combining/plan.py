@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError, cause_of
 from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
 from ccdfx.operations.combining.default_rule import by_profile, facts_of, is_automatic, rule_for
@@ -200,7 +200,7 @@ def arranged(reject: Rejection, facts: StackFacts) -> Arrangement:
     except CcdfxError:
         raise
     except Exception as error:  # the rule of a plugin may raise anything
-        rule = f"its plugin raised {type(error).__name__}: {error}"
+        rule = f"its plugin raised {cause_of(error)}"
         remedy = "'ccdfx plugins' names the package; tell its author"
         raise PluginError(f"rejection {reject.name!r}", rule, remedy=remedy) from error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ccdfx.records.checks import boolean, limit, one_of, real, whole
+from ccdfx.records.checks import FUNCTION, OPTIONS, boolean, check_fields, limit, one_of, real, whole
 from ccdfx.records.header import Header
 from ccdfx.records.parameters import Parameters, frozen, in_new_words, merged, old_words
 
@@ -172,6 +172,10 @@ class Rejection:
     factory: Callable[..., Rejection]
     arrange: Callable[[Mapping[str, Any], StackFacts], Arrangement]
     parameters: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        check_fields(self, factory=FUNCTION, arrange=FUNCTION, parameters=OPTIONS)
+        object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Rejection:
         """Return the rule with other options; an unknown option or a value out of bounds is an error."""

@@ -33,7 +33,7 @@ def test_frames_are_tasks_and_masters_are_read_by_the_workers(
     bias = ccdfx.read_master(ccdfx.write(noise, tmp_path / "bias.fits"))
     pipe = ccdfx.pipeline(ccdfx.step("subtract_bias", bias=bias), ccdfx.step("to_electrons", gain=1.5))
     expected = list(ccdfx.run(pipe, files))
-    small = dataclasses.replace(dask, map=dataclasses.replace(dask.map, options=Options(sent=20_000)))
+    small = dataclasses.replace(dask, map=dataclasses.replace(dask.map.map, options=Options(sent=20_000)))
     with ccdfx.engine(small):
         for got, wanted in zip(ccdfx.run(pipe, files), expected, strict=True):
             assert_same_image(got, wanted)

@@ -246,7 +246,9 @@ for path in pathlib.Path({cache!r}).rglob("*.nb?"):
 def test_a_folder_that_others_may_write_is_not_used(place, fault):
     place.run()
     proof = place.folder / "proof"
-    subprocess.run([sys.executable, "-c", PLANTED.format(proof=str(proof), cache=str(place.cache))], check=True)
+    subprocess.run(
+        [sys.executable, "-c", PLANTED.format(proof=str(proof), cache=str(place.cache))], check=True
+    )
     fault(place)
     got = place.run()
     assert (got["value"], got["hits"], len(got["warnings"])) == (42.0, 0, 1)
@@ -257,7 +259,10 @@ def test_what_another_user_owns_is_not_used(tmp_path, monkeypatch):
     from ccdfx.kernels.compile.cache_folder import UntrustedFolderError, private_folder, read_own
 
     (tmp_path / "index").write_bytes(b"a pickle")
-    assert private_folder(tmp_path, "inner") == tmp_path / "inner" and read_own(tmp_path / "index") == b"a pickle"
+    assert (
+        private_folder(tmp_path, "inner") == tmp_path / "inner"
+        and read_own(tmp_path / "index") == b"a pickle"
+    )
     other = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: other)
     with pytest.raises(UntrustedFolderError, match="belongs to another user; name a folder of yours"):
