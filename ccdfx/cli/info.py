@@ -87,7 +87,7 @@ def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any
 
     content = content_of(path, keep=True)
     hdus = list(walk(content))
-    groups = {group.image.index: group for group in grouped(content, hdus)}
+    groups = {group.image.index: group for group in grouped(content, hdus, recorded=False)}
     belongs = {
         part.index: f"{role} of {group.image.index}"
         for group in groups.values()

@@ -86,7 +86,8 @@ def read(
     """Read an image from a file.
 
     Flags (MASK), variance (UNCERT) and the window in the parent frame (LTV1, LTV2) are read too. A pixel
-    without data (BLANK, NaN) is flagged NO_DATA. Checksums are verified where the file has them. The header
+    without data (BLANK, NaN) is flagged NO_DATA. Checksums are verified where the file has them, and files of ccdfx
+    say which flags and variance belong to an image: one that is missing or was changed is an error. The header
     keeps the order, the comments and the duplicates of its cards; those that describe the layout of the file
     are left out.
 
@@ -102,8 +103,9 @@ def read(
     plane : int, optional
         Which plane of a cube.
     checksum : bool
-        Whether DATASUM and CHECKSUM must agree with the bytes; False for a file that a program has changed
-        without updating them, if its pixels are known to be valid.
+        Whether DATASUM and CHECKSUM must agree with the bytes, and flags and variance be those that the file was
+        written with; False for a file that a program has changed without updating them, if its pixels are known
+        to be valid: then flags and variance are found by the names of their HDUs.
 
     Returns
     -------

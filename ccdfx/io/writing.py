@@ -164,8 +164,8 @@ def update(
 
     Notes
     -----
-    In FITS all other bytes are kept: other HDUs, other pixels, and all cards but DATASUM and CHECKSUM, which
-    are updated where present. BITPIX, BZERO, BSCALE and BLANK are kept; NaN becomes BLANK. Flags are written
+    In FITS all other bytes are kept: other HDUs, other pixels, and all cards but DATASUM, CHECKSUM and those that
+    say which flags and variance belong to an image, which are updated where present. BITPIX, BZERO, BSCALE and BLANK are kept; NaN becomes BLANK. Flags are written
     in the bits of the file's MASK. Where the image has no MASK and the part has flags, one is inserted behind
     the image, and the numbers of later HDUs increase by one.
 

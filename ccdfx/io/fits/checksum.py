@@ -64,7 +64,7 @@ def verify(content: Content, hdu: Hdu) -> None:
     FormatError
         When they disagree: the file was damaged, or changed by a program that did not update the sums.
     """
-    wanted, total = _datasum(hdu), str(hdu.header.get("CHECKSUM") or "").strip()
+    wanted, total = datasum_of(hdu), str(hdu.header.get("CHECKSUM") or "").strip()
     checked = total.strip("0") != ""
     if wanted is None and not checked:
         return
@@ -87,7 +87,7 @@ def with_sums(header: bytes, hdu: Hdu, data: int) -> bytes:
         The header of `hdu`, from its first card to its data.
     """
     renewed = bytearray(header)
-    if _datasum(hdu) is not None:
+    if datasum_of(hdu) is not None:
         _set_text(renewed, b"DATASUM ", str(data))
     if str(hdu.header.get("CHECKSUM") or "").strip().strip("0"):
         _set_text(renewed, b"CHECKSUM", "0" * 16)
@@ -105,7 +105,8 @@ def _set_text(header: bytearray, keyword: bytes, text: str) -> None:
             header[start : start + CARD] = (value.ljust(30) + b" " + comment)[:CARD].ljust(CARD)
 
 
-def _datasum(hdu: Hdu) -> int | None:
+def datasum_of(hdu: Hdu) -> int | None:
+    """Return the DATASUM that a header names, or None."""
     text = str(hdu.header.get("DATASUM") or "").strip()
     return int(text) if text.isdigit() else None
 

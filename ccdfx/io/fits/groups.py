@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError, FormatError
 from ccdfx.io.content import Content
 from ccdfx.io.fits.hdus import Hdu, refusal
+from ccdfx.io.fits.planes import planes_of, recorded_count, recorded_plane, unrecorded
 from ccdfx.records.card import Card
 from ccdfx.records.flags import Flag
 
@@ -31,10 +32,36 @@ class Group:
     power: int = 1
 
 
-def grouped(content: Content, hdus: Sequence[Hdu]) -> list[Group]:
-    """Group the images of a file in order; MASK, UNCERT, VAR and IVAR belong to the image before them."""
+def grouped(content: Content, hdus: Sequence[Hdu], *, recorded: bool = True) -> list[Group]:
+    """Group the images of a file in order, as their records say; see `ccdfx.io.fits.planes`.
+
+    Of an image without a record, and behind the HDUs that ccdfx wrote, MASK, UNCERT, VAR and IVAR belong to the image
+    before them.
+
+    Parameters
+    ----------
+    recorded : bool
+        Whether records count; otherwise names alone do.
+
+    Raises
+    ------
+    FormatError
+        When a plane that is recorded is missing, or is another.
+    """
     groups: list[Group] = []
+    count = recorded_count(content, hdus) if recorded else 0
+    after = 0  # index behind the last plane of the last record
     for hdu in hdus:
+        if hdu.index < after:
+            continue
+        if recorded and (hdu.is_image or 0 < hdu.index < count):
+            planes = planes_of(content, hdu)
+            if planes is not None and hdu.is_image:
+                groups.append(_recorded(content, hdus, hdu, planes))
+                after = hdu.index + 1 + len(planes)
+                continue
+            if 0 < hdu.index < count:
+                raise unrecorded(content, hdu)
         if not hdu.is_image or 0 in hdu.axes:
             continue
         owner = groups[-1] if groups else None
@@ -47,9 +74,9 @@ def grouped(content: Content, hdus: Sequence[Hdu]) -> list[Group]:
     return groups
 
 
-def chosen(content: Content, hdus: Sequence[Hdu], hdu: Any) -> Group:
+def chosen(content: Content, hdus: Sequence[Hdu], hdu: Any, *, recorded: bool = True) -> Group:
     """Select the image that `hdu` names: None (the first), a number from 0, EXTNAME or 'EXTNAME,EXTVER'."""
-    groups = grouped(content, hdus)
+    groups = grouped(content, hdus, recorded=recorded)
     if hdu is None:
         if not groups:
             raise FormatError(content.name, "holds no image", value=", ".join(map(_described, hdus)))
@@ -88,6 +115,17 @@ def inherited(hdus: Sequence[Hdu], hdu: Hdu) -> bool:
     """Return whether an extension inherits the cards of a primary header without data."""
     primary = hdus[0]
     return hdu.index > 0 and math.prod(primary.axes or (0,)) == 0 and hdu.header.get("INHERIT") is not False
+
+
+def _recorded(content: Content, hdus: Sequence[Hdu], image: Hdu, planes: Mapping[str, int]) -> Group:
+    """Return the group of an image and of the HDUs that its header names."""
+    found = {
+        name: recorded_plane(content, hdus, image, index, name, data)
+        for index, (name, data) in enumerate(planes.items(), image.index + 1)
+    }
+    uncertainty = found.get(UNCERTAINTY)
+    power = 1 if uncertainty is None else _power(content, uncertainty)
+    return Group(image, found.get(MASK), uncertainty, power)
 
 
 def _fits(content: Content, owner: Group, hdu: Hdu) -> bool:

@@ -165,11 +165,11 @@ def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> A
     if isinstance(content, InflatedContent):
         content.finish(hdus[-1].end)
     if hdu == "all":
-        groups = grouped(content, hdus)
+        groups = grouped(content, hdus, recorded=checksum)
         if not groups:
-            chosen(content, hdus, None)  # raises: its message lists the HDUs
+            chosen(content, hdus, None, recorded=checksum)  # raises: its message lists the HDUs
         return [FitsSource(content, hdus, group, plane, checksum) for group in groups]
-    return FitsSource(content, hdus, chosen(content, hdus, hdu), plane, checksum)
+    return FitsSource(content, hdus, chosen(content, hdus, hdu, recorded=checksum), plane, checksum)
 
 
 def read_fits_header(file: Any, hdu: int | str | None = None) -> Header:
@@ -180,7 +180,7 @@ def read_fits_header(file: Any, hdu: int | str | None = None) -> Header:
             hdus.append(found)
             if _is_wanted(found, hdu):
                 return full_header(hdus, found)
-        return full_header(hdus, chosen(content, hdus, hdu).image)
+        return full_header(hdus, chosen(content, hdus, hdu, recorded=False).image)
 
 
 def _is_wanted(found: Hdu, hdu: int | str | None) -> bool:

@@ -18,12 +18,12 @@ from ccdfx.io.fits.encode import encode_pixels
 from ccdfx.io.fits.groups import MASK, UNCERTAINTY, VARIANCES, Group, bit_cards, chosen, flags_of, grouped
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, walk
 from ccdfx.io.fits.pixels import Pixels
+from ccdfx.io.fits.planes import count_card, planes_card, renew_records
 from ccdfx.io.fits.source import FitsSource
 from ccdfx.io.fits.tiles import OF_TABLE
 from ccdfx.records.card import Card
 from ccdfx.records.compatibility import require_inside, require_part
 from ccdfx.records.flags import Flag, flag_counts
-from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.wcs import sky_cards, with_range
 
@@ -62,28 +62,35 @@ def image_cards(image: Image) -> tuple[Card, ...]:
 
 
 def _write_hdus(images: Sequence[Image], stream: Any) -> None:
-    for array, cards in _planes(images):
-        _write_hdu(stream, array, cards)
-
-
-def _planes(images: Sequence[Image]) -> Iterator[tuple[np.ndarray, list[Card]]]:
-    """Yield every array to write with its cards, in the order of the file."""
+    count = count_card(sum(1 + len(_planes(image)) for image in images))
     for i, image in enumerate(images):
-        yield image.array, [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
-        if image.mask is not None:
-            yield image.mask, [*_mask_cards(image.mask), *_place_cards(image)]
-        if image.variance is not None:
-            cards = [
-                Card("EXTNAME", UNCERTAINTY, "variance of the image before"),
-                Card("UTYPE", "VarianceUncertainty", "in the unit of the image squared"),
-            ]
-            yield image.variance, [*_layout(image.variance), *cards, *_place_cards(image)]
+        planes = _planes(image)
+        sums = {name: _sum_of(array) for name, (array, _) in planes.items()}
+        own = [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
+        own += [planes_card(sums), *([count] if i == 0 else [])]
+        _write_hdu(stream, image.array, own, _sum_of(image.array))
+        for name, (array, cards) in planes.items():
+            _write_hdu(stream, array, cards, sums[name])
+
+
+def _planes(image: Image) -> dict[str, tuple[np.ndarray, list[Card]]]:
+    """Return the flags and the variance of an image, where it has them, with their cards in the order of the file."""
+    planes = {}
+    if image.mask is not None:
+        planes[MASK] = image.mask, [*_mask_cards(image.mask), *_place_cards(image)]
+    if image.variance is not None:
+        cards = [
+            Card("EXTNAME", UNCERTAINTY, "variance of the image before"),
+            Card("UTYPE", "VarianceUncertainty", "in the unit of the image squared"),
+        ]
+        planes[UNCERTAINTY] = image.variance, [*_layout(image.variance), *cards, *_place_cards(image)]
+    return planes
 
 
 def mask_hdu(mask: np.ndarray, place: Iterable[Card] = ()) -> bytes:
     """Encode a MASK extension as bytes; `place` are the cards of its image that say where its pixels are."""
     stream = io.BytesIO()
-    _write_hdu(stream, mask, [*_mask_cards(mask), *place])
+    _write_hdu(stream, mask, [*_mask_cards(mask), *place], _sum_of(mask))
     return stream.getvalue()
 
 
@@ -135,11 +142,16 @@ def _zero(dtype: np.dtype) -> int:
     return 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" and dtype.itemsize > 1 else 0
 
 
-def _write_hdu(stream: BinaryIO, array: np.ndarray, cards: Iterable[Card]) -> None:
-    """Write an HDU; its data are encoded twice, as the header needs their sum, and not kept in memory."""
+def _sum_of(array: np.ndarray) -> int:
+    """Compute the DATASUM of an array as it is stored."""
     data = 0
     for piece in _encoded(array):
         data = ones_sum(piece, data)
+    return data
+
+
+def _write_hdu(stream: BinaryIO, array: np.ndarray, cards: Iterable[Card], data: int) -> None:
+    """Write an HDU; its data, of that sum, are encoded anew, and not kept in memory."""
     stream.write(_summed(cards, data))
     for piece in _encoded(array):
         stream.write(piece)
@@ -174,16 +186,24 @@ def _write_tiles(images: Sequence[Image], path: Path) -> None:
     """Write tile-compressed images with astropy, without loss: Rice for integers up to 32 bits, else gzip."""
     from astropy.io import fits
 
-    hdus: list[Any] = [fits.PrimaryHDU()]
-    for array, cards in _planes(images):
+    arrays: list[tuple[np.ndarray, list[Card], list[Card]]] = []
+    for i, image in enumerate(images):
+        planes = _planes(image)
+        own = [*_layout(image.array), *_own_cards(image, first=i == 0)]
+        arrays += [(image.array, own, [planes_card(dict.fromkeys(planes, 0))])]
+        arrays += [(array, cards, []) for array, cards in planes.values()]
+    primary = fits.Header.fromstring(header_bytes([count_card(1 + len(arrays))]).decode("ascii"))
+    hdus: list[Any] = [fits.PrimaryHDU(header=primary)]
+    for array, cards, record in arrays:
         # The image must not set keywords that describe the table of tiles.
         names = (STRUCTURAL, OF_TABLE)
-        own = Header._of(tuple(card for card in cards if not any(name.match(card.keyword) for name in names)))
-        header = fits.Header.fromstring(header_bytes(own.cards).decode("ascii"))
+        own = [card for card in cards if not any(name.match(card.keyword) for name in names)]
+        header = fits.Header.fromstring(header_bytes([*own, *record]).decode("ascii"))
         method = "GZIP_2" if array.dtype.kind == "f" or array.dtype.itemsize > 4 else "RICE_1"
         hdus.append(fits.CompImageHDU(np.array(array), header, compression_type=method, quantize_level=0))
     with open(path, "wb") as file:
         fits.HDUList(hdus).writeto(file, checksum=True)
+    renew_records(path)
 
 
 _COPY_CHUNK = 512 * BLOCK
@@ -229,6 +249,7 @@ def update_fits(path: Path, part: Image, target: Path, *, hdu: Any = None, plane
                 moved = len(inserted) if patch.pixels.hdu.index > group.image.index else 0
                 _put(file, patch, window, moved)
                 _renew_sums(file, patch.pixels.hdu, moved)
+        renew_records(target, inserted=group.image.index if inserted else None)
 
 
 def _patches(

@@ -77,7 +77,7 @@ def test_nan_is_no_data_unless_the_mask_says_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_flags_that_were_cut_off_are_missed(pack, tmp_path: Path) -> None:
-    path = write(Image(PIXELS, mask=PIXELS > 5), tmp_path / "a.fits")
+    path = written(tmp_path / "a.fits", fits.PrimaryHDU(PIXELS), named((PIXELS > 5).astype(np.uint8), "MASK"))
     content = path.read_bytes()
     flags = content.index(b"XTENSION")
     for end in (flags - 1, flags - 2000, len(content) - 1):
