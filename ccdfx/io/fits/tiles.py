@@ -11,14 +11,13 @@ import math
 import re
 import warnings
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import FormatError
-from ccdfx.io.content import INFLATED_MINIMUM, INFLATED_RATIO, Content, FileContent
+from ccdfx.io.content import INFLATED_MINIMUM, INFLATED_RATIO, Content
 from ccdfx.io.fits.hdus import Hdu, refusal
+from ccdfx.io.fits.tile_streams import COMPRESSED, TileTable, checked_streams, tile_sizes, touched_rows
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
 
@@ -28,10 +27,6 @@ OF_TABLE = re.compile(
     r"|Z(IMAGE|CMPTYPE|MASKCMP|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|SIMPLE|TENSION|BITPIX|EXTEND|BLOCKED|PCOUNT|GCOUNT"
     r"|HECKSUM|DATASUM)|Z(NAXIS|TILE|NAME|VAL)\d*)\Z"
 )
-_DESCRIPTOR = re.compile(r"1?([PQ])([A-Z])(\(\d*\))?\Z")
-_WIDTHS = {"L": 1, "X": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8,
-           "Q": 16}  # fmt: skip
-_ITEMS = {"B": 1, "I": 2, "J": 4, "E": 4, "D": 8}
 
 
 def image_header(hdu: Hdu) -> Header:
@@ -59,12 +54,7 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
     method = str(header.get("ZCMPTYPE") or "").strip()
     if method not in _METHODS:
         raise refusal(content, hdu.index, f"ZCMPTYPE must be one of {', '.join(_METHODS)}", value=method)
-    count = len(hdu.axes)
-    tile: tuple[Any, ...] = tuple(
-        header.get(f"ZTILE{i}", hdu.axes[-1] if i == 1 else 1) for i in range(count, 0, -1)
-    )
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in tile):
-        raise refusal(content, hdu.index, "ZTILEn must be whole numbers above 0", value=tile[::-1])
+    tile = _tile(content, hdu)
     rows = header.get("NAXIS2")
     wanted = math.prod(-(-n // t) for n, t in zip(hdu.axes, tile, strict=True))
     if rows != wanted:
@@ -77,7 +67,9 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
             content, hdu.index, "claims more than its compressed bytes can hold", value=f"{claimed} bytes"
         )
     _check_settings(content, hdu)
-    _check_descriptors(content, hdu, method, tile)
+    streams = TileTable(content, hdu).streams.get(COMPRESSED)
+    if streams is not None:
+        _check_streams(content, hdu, method, tile, streams[2])
 
 
 def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: slice) -> np.ndarray:
@@ -86,19 +78,31 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
     Only the tiles that the window touches are decompressed.
     """
     lead = np.unravel_index(plane, hdu.axes[:-2]) if len(hdu.axes) > 2 else ()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _section(content, hdu.index, (*(int(i) for i in lead), rows, columns))
-    except FormatError:
-        raise
-    except Exception as error:  # broken tiles can make astropy raise any exception
+    window: tuple[int | slice, ...] = (*(int(i) for i in lead), rows, columns)
+    method = str(hdu.header["ZCMPTYPE"]).strip()
+    table, tile = TileTable(content, hdu), _tile(content, hdu)
+    needed = touched_rows(hdu.axes, tile, window)
+    sizes = tile_sizes(hdu.axes, tile)
+    pixels = [sizes[row] for row in needed]
+    streams = checked_streams(content, hdu, method, needed, pixels, table.read(content, needed))
+    if method != "HCOMPRESS_1":
+        return _section(content, hdu, table.part(content, hdu, needed, streams), window)
+    # A stream that ends too early is decoded from what follows it, so it differs between two kinds of padding.
+    planes = [max(stream[22:25], default=0) for stream in streams[COMPRESSED]]
+    lengths = [count * (bits + 2) // 4 + 64 for bits, count in zip(planes, pixels, strict=True)]
+    one, two = (
+        _section(content, hdu, table.part(content, hdu, needed, streams, [byte * n for n in lengths]), window)
+        for byte in (b"\0", b"\xff")
+    )
+    if one.tobytes() != two.tobytes():
         raise refusal(
-            content, hdu.index, f"its tiles cannot be decompressed: {type(error).__name__}: {error}"
-        ) from error
+            content, hdu.index, f"a tile of the rows {needed[0]} to {needed[-1]} ends before its last pixel"
+        )
+    return one
 
 
-def _section(content: Content, index: int, window: tuple[Any, ...]) -> np.ndarray:
+def _section(content: Content, hdu: Hdu, file: bytes, window: tuple[Any, ...]) -> np.ndarray:
+    """Read a window of the first extension of a file, with astropy."""
     from astropy.io import fits
 
     options: dict[str, Any] = {
@@ -107,12 +111,26 @@ def _section(content: Content, index: int, window: tuple[Any, ...]) -> np.ndarra
         "uint": False,
         "mode": "readonly",
     }
-    if isinstance(content, FileContent):
-        with content.handle(), fits.open(content.path, **options) as opened:
-            return np.asarray(opened[index].section[window])
-    end = 1 << 62
-    with fits.open(io.BytesIO(bytes(content.read_at(0, end))), **options) as opened:
-        return np.asarray(opened[index].section[window])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(io.BytesIO(file), **options) as opened:
+                return np.asarray(opened[1].section[window])
+    except Exception as error:  # broken tiles can make astropy raise any exception
+        raise refusal(
+            content, hdu.index, f"its tiles cannot be decompressed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _tile(content: Content, hdu: Hdu) -> tuple[int, ...]:
+    """Return the shape of a tile, in the order of the axes."""
+    count = len(hdu.axes)
+    tile: tuple[Any, ...] = tuple(
+        hdu.header.get(f"ZTILE{i}", hdu.axes[-1] if i == 1 else 1) for i in range(count, 0, -1)
+    )
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in tile):
+        raise refusal(content, hdu.index, "ZTILEn must be whole numbers above 0", value=tile[::-1])
+    return tile
 
 
 def _check_settings(content: Content, hdu: Hdu) -> None:
@@ -131,64 +149,17 @@ def _check_settings(content: Content, hdu: Hdu) -> None:
             )
 
 
-def _check_descriptors(content: Content, hdu: Hdu, method: str, tile: tuple[int, ...]) -> None:
-    """Check that every tile lies within the heap of the table, and that its stream has the right size."""
-    count, width = hdu.stored_axes
-    heap = hdu.header.get("THEAP", width * count)
-    if isinstance(heap, bool) or not isinstance(heap, int) or not width * count <= heap <= hdu.size:
-        rule = "THEAP must lie between the end of the table and that of the data"
-        raise refusal(content, hdu.index, rule, value=heap)
-    table = np.frombuffer(content.read_at(hdu.data_at, width * count), np.uint8).reshape(count, width)
-    position = 0
-    for i in range(1, _fields(content, hdu) + 1):
-        form = str(hdu.header.get(f"TFORM{i}") or "").strip()
-        size, item = _column(content, hdu, i, form)
-        if position + size > width:
-            raise refusal(
-                content, hdu.index, "its columns are wider than its rows", value=f"TFORM{i} = {form}"
-            )
-        if item:
-            column = np.ascontiguousarray(table[:, position : position + size])
-            pairs = column.view(">u4" if size == 8 else ">u8")
-            ends = pairs.astype(np.float64) @ (item, 1)
-            if ends.size and ends.max() > hdu.size - heap:
-                where = f"row {int(ends.argmax())}"
-                raise refusal(content, hdu.index, "a tile lies outside the data of its table", value=where)
-            if str(hdu.header.get(f"TTYPE{i}")).strip() == "COMPRESSED_DATA":
-                _check_streams(content, hdu, method, tile, hdu.data_at + heap, pairs.astype(int) * (item, 1))
-        position += size
-
-
 def _check_streams(
-    content: Content, hdu: Hdu, method: str, tile: tuple[int, ...], heap: int, places: np.ndarray
+    content: Content, hdu: Hdu, method: str, tile: tuple[int, ...], places: np.ndarray
 ) -> None:
-    """Compare the sizes in the stream of each tile with the tile; `places` are (bytes, offset)."""
+    """Compare the sizes in the stream of each tile with the tile; `places` are (bytes, offset in the file)."""
     check = stream_checker(method)
     if check is None:
         return
     for row, (pixels, (length, offset)) in enumerate(zip(tile_sizes(hdu.axes, tile), places, strict=True)):
-        problem = check(bytes(content.read_at(heap + offset, HEAD_BYTES)), length, pixels) if length else None
+        problem = check(bytes(content.read_at(offset, HEAD_BYTES)), length, pixels) if length else None
         if problem:
             raise refusal(content, hdu.index, f"the tile of row {row} {problem}")
-
-
-def _fields(content: Content, hdu: Hdu) -> int:
-    fields = hdu.header.get("TFIELDS")
-    if not isinstance(fields, int) or not 1 <= fields <= 999:
-        raise refusal(content, hdu.index, "TFIELDS must be 1 to 999", value=fields)
-    return fields
-
-
-def _column(content: Content, hdu: Hdu, number: int, form: str) -> tuple[int, int]:
-    """Return the bytes of a column in a row, and of one element in the heap (0 for a column without heap)."""
-    descriptor = _DESCRIPTOR.match(form)
-    if descriptor and descriptor[2] in _ITEMS:
-        return _WIDTHS[descriptor[1]], _ITEMS[descriptor[2]]
-    plain = re.match(r"(\d{0,9})([LXBIJKAEDCM])", form)
-    if not plain:
-        raise refusal(content, hdu.index, f"TFORM{number} is no form of a compressed image", value=form)
-    repeat = int(plain[1] or 1)
-    return (-(-repeat // 8) if plain[2] == "X" else repeat * _WIDTHS[plain[2]]), 0
 
 
 _MAGIC = b"\xdd\x99"
@@ -200,16 +171,6 @@ HEAD_BYTES = 32
 def stream_checker(method: str) -> Callable[[bytes, int, int], str | None] | None:
     """Return the check of streams, ``check(head, length, pixels)``, which returns a fault or None."""
     return {"HCOMPRESS_1": _hcompress, "PLIO_1": _plio}.get(method)
-
-
-def tile_sizes(axes: tuple[int, ...], tile: tuple[int, ...]) -> list[int]:
-    """Compute the number of pixels of each tile, in the order of the table.
-
-    >>> tile_sizes((3, 4), (2, 4))
-    [8, 4]
-    """
-    lengths = [[min(t, n - start) for start in range(0, n, t)] for n, t in zip(axes, tile, strict=True)]
-    return [math.prod(sizes) for sizes in product(*lengths)]
 
 
 def _hcompress(head: bytes, length: int, pixels: int) -> str | None:
