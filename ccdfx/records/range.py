@@ -91,7 +91,7 @@ class Range:
     def _inside(self, frame: Range, text: str | None = None) -> Range:
         """Return the window, which must lie in the frame; an error quotes the `text` that it was given as."""
         if not frame.contains(self) and text is not None:
-            raise ArgumentError(
+            raise WindowError(
                 "range",
                 f"must lie inside the frame {frame.to_fits()}",
                 value=text,

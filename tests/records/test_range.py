@@ -96,3 +96,9 @@ def test_intersection_is_what_both_contain(one: Range, two: Range) -> None:
 def test_relative_to_undoes_moved(window: Range) -> None:
     outer = Range(0, 60, 0, 40)
     assert window.moved(3, 4).relative_to(outer.moved(3, 4)) == window
+
+
+@pytest.mark.parametrize("spec", ["[1:30,1:5]", (0, 30, 0, 5)])
+def test_a_window_outside_the_frame_is_an_index_error_however_it_is_written(spec: object) -> None:
+    with pytest.raises(IndexError, match="must lie inside the frame"):
+        Range.of(spec, (20, 20))
