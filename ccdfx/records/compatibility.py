@@ -16,6 +16,7 @@ _UNITS = {
     "e": "electron",
     "counts": "adu",
     "count": "adu",
+    "ct": "adu",
     "dn": "adu",
 }
 
@@ -120,7 +121,7 @@ def _require_same_binning(image: Image, other: Image, name: str) -> None:
 def unit_name(unit: str) -> str:
     """Return the standard name of a unit that has several names.
 
-    >>> unit_name("counts"), unit_name("e-"), unit_name("mjy/sr")
+    >>> unit_name("ct"), unit_name("e-"), unit_name("mjy/sr")
     ('adu', 'electron', 'mjy/sr')
     """
     return _UNITS.get(unit, unit)

@@ -13,7 +13,7 @@ from ccdfx.records.wcs import celestial_wcs
 
 _TEXTS = {"unit": "BUNIT", "band": "FILTER"}
 _COUNTING = frozenset(
-    {"adu", "dn", "count", "counts", "electron", "electrons", "e"}
+    {"adu", "dn", "ct", "count", "counts", "electron", "electrons", "e"}
     | {"s", "sec", "second", "seconds", "pix", "pixel", "pixels"}
 )
 
