@@ -50,11 +50,17 @@ def test_the_rest_of_the_night_goes_on(camera, out):
 def test_rejection_of_more_than_outliers_is_an_error(camera, out):
     for i in range(5):
         camera.write(f"b{i}.fits", "zero", RDNOISE=0.2)  # thirty times less than it is
-    night = reduce_night(camera.folder, out)
+    stated = {"noise": {"prefer": "header"}}
+    night = reduce_night(camera.folder, out, recipe=stated)
     reason = lost(night)["masters/bias.fits"]
     for words in ("rejected values", "at most 25% of all", "ccd_clip", "read noise", "masters.rejected"):
         assert words in reason
-    assert reduce_night(camera.folder, out, recipe={"masters": {"rejected": 1.0}}, overwrite=True).status == 0
+    assert (
+        reduce_night(
+            camera.folder, out, recipe=stated | {"masters": {"rejected": 1.0}}, overwrite=True
+        ).status
+        == 0
+    )
 
 
 def test_a_rule_by_rank_rejects_what_it_is_asked_to(camera, out):
@@ -84,7 +90,7 @@ def test_what_needs_it_through_another_master_is_refused_too(camera, out):
     camera.flats(2)
     for name in ("s0.fits", "s1.fits"):
         camera.science(name)
-    night = reduce_night(camera.folder, out)
+    night = reduce_night(camera.folder, out, recipe={"noise": {"prefer": "header"}})
     assert "without masters/bias.fits" in lost(night)["masters/flat_V.fits"]
     assert len(set(problems(night).values())) == 1 and len(problems(night)) == 4
 
