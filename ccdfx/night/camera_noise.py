@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ccdfx.errors import CcdfxError
+from ccdfx.night.far_levels import far_levels
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NoiseChoice
@@ -203,6 +204,7 @@ def _measured(
     from ccdfx.operations.combining.combine import combine
 
     biases = _loaded([frame for frame in frames if frame.kind == "bias"], enough or MOST_BIASES, load)
+    biases = _without_far_levels(biases)
     if len(biases) < 2:
         return _Pairs()
     flats = _loaded(_best_filter(frames), enough or MOST_FLATS, load)
@@ -214,6 +216,15 @@ def _measured(
     except CcdfxError as problem:
         return replace(_read_noise(biases), problem=f"gain and read noise could not be measured: {problem}")
     return _Pairs((fit.gain, fit.gain_error), (fit.readnoise_adu, fit.readnoise_adu_error), fit.pairs)
+
+
+def _without_far_levels(biases: list[Image]) -> list[Image]:
+    """Return the biases without those that hold light, whose photon noise is no read noise."""
+    from ccdfx.estimators import mad_std_of, median_of
+
+    levels = [float(median_of(one.array, one.good)) for one in biases]
+    far = far_levels(levels, [float(mad_std_of(one.array, one.good)) for one in biases])
+    return [one for place, one in enumerate(biases) if place not in far]
 
 
 def _read_noise(biases: list[Image]) -> _Pairs:

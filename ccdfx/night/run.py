@@ -243,6 +243,7 @@ def _made(
     _warn_of_lost_masters((item.use for item in plan.science), log)
     calibrated = [calibrate_frame(item, contexts[item.setup]) for item in plan.science]
     made = {fact["file"]: fact for fact in calibrated if fact}
+    _warn_of_levels_below_zero(made.values(), log)
     if log.undersampled:
         log.warn(unmasked_frames(log.undersampled))
     combine = partial(combine_object, made)
@@ -258,6 +259,22 @@ def _made(
         "calibrated": list(made.values()),
         "combined": [fact for fact in combined if fact],
     }
+
+
+def _warn_of_levels_below_zero(calibrated: Iterable[Mapping[str, Any]], log: NightLog) -> None:
+    """Record one warning for all frames whose sky is darker than no light at all, beyond its noise."""
+    below = [
+        (fact["file"], fact["sky"], fact["unit"])
+        for fact in calibrated
+        if fact["sky"] is not None and fact["noise_measured"] and fact["sky"] < -3.0 * fact["noise_measured"]
+    ]
+    if below:
+        _, lowest, unit = min(below, key=lambda item: item[1])
+        log.warn(
+            f"the level of the sky is below zero, down to {lowest:.4g} {unit}, by more than 3 times its noise: what "
+            "was subtracted is not the level without light; look at the bias, the dark and the overscan, which may "
+            f"hold light or be of another setting: {listed([file for file, _, _ in below])}"
+        )
 
 
 def _unless_lost(make: Callable[[Any, Context], dict[str, Any] | None], plan: Any, context: Context) -> Any:

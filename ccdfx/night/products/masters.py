@@ -12,6 +12,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
+from ccdfx.night.far_levels import far_levels
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import calibrated, noise_header, variance_of_masters
@@ -38,7 +39,8 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     levels, which is optimal for photon noise. Before rejection, biases and darks without overscan are brought
     to their mean level, which drifts from frame to frame and stays that of the master. Where the noise of an
     input cannot be predicted, the rule and the variance of the master are those of unknown noise: by the
-    scatter of the inputs. Inputs that fail are left out and recorded; a master that fails its own check (table
+    scatter of the inputs. Inputs that fail are left out and recorded, and so are biases and darks whose level is
+    far from that of most others, which hold light or are of another kind; a master that fails its own check (table
     ``[masters]`` of the recipe) is not written, and what needs it is refused.
     """
     from ccdfx.io import read_master
@@ -48,7 +50,7 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     scaled = plan.kind == "flat"
     drifting = not scaled and not any(use.frame.overscan is not None for use in plan.inputs)
     with spooled(context.output) as store:
-        frames, names, levels, drifts, noisy = [], [], [], [], True
+        frames, names, levels, drifts, scatters, noisy = [], [], [], [], [], True
         first: Image | None = None
         for use in plan.inputs:
             image = _input(use, plan, context)
@@ -58,9 +60,14 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
                 names.append(use.frame.file)
                 levels.append(_lit_level(image, recipe.flat.response) if scaled else _level(image))
                 noisy &= image.variance is not None
+                scatters.append(0.0 if scaled else _scatter(image))
                 if drifting:
                     first = image if first is None else first
                     drifts.append(_drift(image, first))
+        for place in reversed([] if scaled else far_levels(levels, scatters)):
+            _refuse_level(plan, names[place], levels, place, context)
+            for kept in (frames, names, levels, *([drifts] if drifting else [])):
+                del kept[place]
         if not frames:
             _record_no_input(plan, context)
             return None
@@ -140,6 +147,23 @@ def _level(image: Image) -> float:
     from ccdfx.estimators import median_of
 
     return float(median_of(image.array, image.good))
+
+
+def _scatter(image: Image) -> float:
+    from ccdfx.estimators import mad_std_of
+
+    return float(mad_std_of(image.array, image.good))
+
+
+def _refuse_level(plan: MasterPlan, name: str, levels: list[float], place: int, context: Context) -> None:
+    frame = next(use.frame for use in plan.inputs if use.frame.file == name)
+    error = ArgumentError(
+        plan.kind,
+        f"must have about the level of the others of {plan.file}, {np.median(levels):.0f} ADU",
+        value=round(levels[place], 1),
+        remedy="look at the frame: it holds light, or its header tells another kind or setting than it has",
+    )
+    context.log.fail_frame(frame, error)
 
 
 def _drift(image: Image, first: Image) -> float:

@@ -164,3 +164,25 @@ def test_of_few_darks_the_rays_are_rejected_and_not_the_good_value(count, camera
     assert dark.good.all()
     assert np.median(hit) == pytest.approx(15.0, abs=1.5)  # 2 e-/ADU
     assert hit.max() < 45.0  # a ray is 2000 ADU and more
+
+
+def test_a_bias_that_holds_light_is_left_out_of_master_and_read_noise(camera, out):
+    bare = {"BIASSEC": None, "TRIMSEC": "[1:120,1:96]", "RDNOISE": None}
+    camera.biases(4, **bare)
+    camera.write("b9.fits", "zero", 8000.0 * camera.flat, **bare)
+    camera.science("s.fits", **bare)
+    facts = reduce_night(camera.folder, out).facts
+    (problem,) = (frame["problem"] for frame in facts["frames"] if frame["file"] == "b9.fits")
+    for words in ("level of the others of masters/bias.fits, 1000 ADU", "got 49", "holds light"):
+        assert words in problem
+    assert facts["masters"][0]["level"] == pytest.approx(1000, abs=1)
+    assert facts["noise"][0]["readnoise"] == pytest.approx(6.0, rel=0.1)
+
+
+def test_a_sky_below_zero_is_said(camera, out):
+    bare = {"BIASSEC": None, "TRIMSEC": "[1:120,1:96]", "RDNOISE": None}
+    for i in range(3):
+        camera.write(f"b{i}.fits", "zero", 8000.0 * camera.flat, **bare)
+    camera.science("s.fits", **bare)
+    (said,) = (text for text in reduce_night(camera.folder, out).facts["warnings"] if "below zero" in text)
+    assert "calibrated/s.fits" in said and "3 times its noise" in said
