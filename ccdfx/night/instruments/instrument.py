@@ -120,7 +120,9 @@ class Instrument:
             description=TEXT,
             generic=YES_OR_NO,
             exptime=lookup,
-            filter=lookup,
+            filter=tuple_of(
+                "keywords, or tuples of those of wheels", lambda item: isinstance(item, str | tuple)
+            ),
             object=lookup,
             date=lookup,
             no_filter=("a Condition or None", lambda item: item is None or type(item) is Condition),
