@@ -26,6 +26,8 @@ SIDE = 2 * FIT_REACH + 1
 MIDDLE = FIT_REACH, FIT_REACH
 TERMS = 6
 FEWEST_AROUND = 20  # values of the 48 around that are needed
+FEWEST_OTHERS = 2  # frames that decide about a value: of two that differ, either may be right
+MOST_OUTLIERS = 6  # around; where more do not fit, the profiles differ by more than the terms describe
 MOST_PASSES = 3
 LEAST_LEVERAGE = 0.1  # of the middle of a window: 6 terms from 48 values
 OF_CHANGE = 0.6  # by which a fit may be off, of its difference from m: chosen by simulation of FWHM that differ by 1 to 1.8
@@ -161,9 +163,9 @@ def _predict(terms, values, level, noise, limit, used, normal, fit):
         v, u = k // (2 * RADIUS + 1) + 1, k % (2 * RADIUS + 1) + 1
         used[k] = (values[v, u] < np.inf) & (k != terms.shape[0] // 2)
         number += used[k]
-    leverage, squares = np.inf, 0.0
+    leverage, squares, fewest = np.inf, 0.0, max(FEWEST_AROUND, number - MOST_OUTLIERS)
     for _ in range(MOST_PASSES):
-        leverage = _solve(terms, values, level, used, normal, fit) if number >= FEWEST_AROUND else np.inf
+        leverage = _solve(terms, values, level, used, normal, fit) if number >= fewest else np.inf
         if leverage == np.inf:
             return np.nan, np.inf, np.inf
         dropped, squares = 0, 0.0
@@ -190,8 +192,8 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
 
     A value x that should be p, by its surroundings and the mean m of the other frames, is dropped where x - p is more
     than the limit times its noise, that of p and m and the rms of the fit included, and 0.6 |p - m| + 0.02 (m - level). It is kept where nothing
-    tells: within four pixels of an edge, where no other frame has all values around, where the surroundings have too few,
-    or where the noise is not known.
+    tells: within four pixels of an edge, where fewer than two other frames have all values around, where the surroundings
+    have too few or more than six of them do not fit, or where the noise is not known.
     """
     n, ny, nx = codes.shape
     values, row, complete = (
@@ -226,9 +228,9 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
                 )
             for j in range(n):
                 if codes[j, y, x] == UNSURE:
-                    of_mean = _mean_of_others(values, complete, factors, j, mean, contrast)
-                    if not (of_mean < np.inf) & (variances[j, 0] < np.inf):
+                    if (complete.sum() - complete[j] < FEWEST_OTHERS) | (variances[j, 0] == np.inf):
                         continue
+                    of_mean = _mean_of_others(values, complete, factors, j, mean, contrast)
                     _store_terms(mean, contrast, level, terms)
                     sigma = np.sqrt(variances[j, 0])
                     expected, leverage, rms = _predict(

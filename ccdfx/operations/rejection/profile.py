@@ -52,7 +52,8 @@ def profile_clip(
     its neighbours is compared with a fit to the 48 values around it in its frame, of the mean m of the other frames
     (those with all values around), its derivatives and Laplacian, a constant, and the contrast of the other frames among each other.
     It is dropped where it is above the fit p by more than ``high`` times sqrt((v + v_m + r^2) (1 + l)) + 0.6 abs(p - m) +
-    0.02 (m - level), with the rms r of the fit and its leverage l. The same fit takes the place of missing values in a mean
+    0.02 (m - level), with the rms r of the fit and its leverage l; it is kept where fewer than two other frames tell, or where
+    the fit does not describe more than six of the values around. The same fit takes the place of missing values in a mean
     (``average=mean()``) on stars, so that the result has one profile; it stays between the values kept.
 
     `profile_terms` computes amplitude and gradient from what the frames show, and `combine` does

@@ -72,7 +72,7 @@ def test_nothing_is_dropped_where_nothing_tells():
     frames[1, 8, 10] += 2500
     unsure = np.full(frames.shape, profile.UNSURE, np.uint8)
     one = unsure.copy()
-    one[[0, 2, 3, 4], 5, 6] = 3  # no other frame has all values around
+    one[[0, 2, 3], 5, 6] = 3  # only one other frame has all values around
     assert resolved(frames, one)[1, 8, 10] == 0
     few = unsure.copy()
     few[1, 8:, :] = 3
@@ -85,6 +85,17 @@ def test_nothing_is_dropped_where_nothing_tells():
     edge = stars()
     edge[1, 3, 9] += 2500
     assert not resolved(edge, unsure.copy()).any()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("widths", [(2.0, 2.0, 1.1, 2.0, 2.0), (2.1, 1.2, 2.1), (2.0, 1.1), (1.1, 2.0)])
+def test_seeing_that_the_terms_do_not_describe_drops_nothing(widths):
+    """Of a core that is three times as high, more values around lie off the fit than rays would hit."""
+    companion = np.roll(stars(widths, 1.8e4), (2, 4), axis=(1, 2))
+    noise = np.random.default_rng(61).normal(0, 20.0, (5, len(widths), *SHAPE))
+    for drawn in noise:
+        frames = (stars(widths, 3e4) + companion + drawn).astype("f4")
+        assert not resolved(frames, np.full(frames.shape, profile.UNSURE, np.uint8), 400.0).any()
 
 
 @pytest.mark.quick
