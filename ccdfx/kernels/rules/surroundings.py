@@ -32,7 +32,11 @@ MOST_PASSES = 3
 LEAST_LEVERAGE = 0.1  # of the middle of a window: 6 terms from 48 values
 OF_CHANGE = 0.6  # by which a fit may be off, of its difference from m: chosen by simulation of FWHM that differ by 1 to 1.8
 OUTLIER = 5.0
+MOST_SCATTER = (
+    2.0  # squared, in variances: values that differ by no more have the same profile, but for noise
+)
 MOST_NOISE = 0.1  # of the height of a star: about what other seeing changes
+TO_24_BITS = 2.0**29 + 1.0
 UNLIKE = 16 + DROPPED_HIGH
 
 
@@ -96,9 +100,11 @@ def _store_terms(mean, contrast, level, terms):
 
 
 @kernel
-def _solve(terms, values, level, used, normal, fit):
+def _solve(terms, values, level, of_mean, used, normal, fit):
     """Fit the terms to the values of the pixels used; store the fit, return the leverage of the middle, or infinity.
 
+    The difference of a value from the mean has the noise of the mean, of variance `of_mean`, with a minus sign; it would
+    pass for a multiple of the Laplacian, which holds it -4 times, and of the mean: what is expected of that is added.
     The normal equations, scaled to a diagonal of 1, are solved by their Cholesky factors.
     """
     middle = terms.shape[0] // 2
@@ -107,6 +113,8 @@ def _solve(terms, values, level, used, normal, fit):
     for k in range(terms.shape[0]):
         if used[k]:
             x = values[k // (2 * RADIUS + 1) + 1, k % (2 * RADIUS + 1) + 1] - level
+            right[0] += of_mean
+            right[3] -= 4.0 * of_mean
             for a in range(TERMS):
                 right[a] += terms[k, a] * x
                 for b in range(a + 1):
@@ -153,10 +161,11 @@ def _value_of(terms, k, fit):
 
 
 @kernel
-def _predict(terms, values, level, noise, limit, used, normal, fit):
+def _predict(terms, values, level, noise, of_mean, limit, used, normal, fit):
     """Fit the values around a pixel without outliers; return what it should hold above the level, its leverage, and the rms.
 
-    Outliers lie off by more than `limit` times the noise and what the fit may be off.
+    Outliers lie off by more than `limit` times the noise of their difference, and what the fit may be off. `of_mean` is
+    the variance of the mean of the others in units of that of a value.
     """
     number = 0
     for k in range(terms.shape[0]):
@@ -165,7 +174,7 @@ def _predict(terms, values, level, noise, limit, used, normal, fit):
         number += used[k]
     leverage, squares, fewest = np.inf, 0.0, max(FEWEST_AROUND, number - MOST_OUTLIERS)
     for _ in range(MOST_PASSES):
-        leverage = _solve(terms, values, level, used, normal, fit) if number >= fewest else np.inf
+        leverage = _solve(terms, values, level, 0.0, used, normal, fit) if number >= fewest else np.inf
         if leverage == np.inf:
             return np.nan, np.inf, np.inf
         dropped, squares = 0, 0.0
@@ -182,7 +191,11 @@ def _predict(terms, values, level, noise, limit, used, normal, fit):
         number -= dropped
         if dropped == 0:
             break
+    if number < fewest:
+        return np.nan, np.inf, np.inf
     rms = np.sqrt(squares / (number - TERMS))
+    of_mean *= min(rms, noise) ** 2 / (1 + of_mean)
+    leverage = _solve(terms, values, level, of_mean, used, normal, fit)
     return _value_of(terms, terms.shape[0] // 2, fit), leverage, rms
 
 
@@ -234,7 +247,15 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
                     _store_terms(mean, contrast, level, terms)
                     sigma = np.sqrt(variances[j, 0])
                     expected, leverage, rms = _predict(
-                        terms, values[j], level, sigma * np.sqrt(1 + of_mean), limit, used, normal, fit
+                        terms,
+                        values[j],
+                        level,
+                        sigma * np.sqrt(1 + of_mean),
+                        of_mean,
+                        limit,
+                        used,
+                        normal,
+                        fit,
                     )
                     height = mean[MIDDLE] - level
                     off = OF_CHANGE * abs(expected - height) + OF_HEIGHT * abs(height)
@@ -252,8 +273,10 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
 def complete_means(frames, factors, noise, numbers, codes, first, measured, mean_values):
     """Put into means (rows, nx) of the values kept what those that are missing should hold; `first` is their row in the tile.
 
-    Done where the frame of a missing value has enough others around it, and where the noise of what is put there is below a
-    tenth of the height of the mean above the sky. The result stays between the values kept.
+    Done where the values kept differ by more than noise, the frame of a missing value has enough others around it, and the
+    noise of what is put there is below a tenth of the height of the mean above the sky. It is taken as far as it differs
+    from the mean of the values kept by more than its error e, by d (1 - e^2 / d^2) instead of d, since it is noisier than
+    they are (James and Stein 1961). The result stays between the values kept.
     """
     n, ny, nx = codes.shape
     kind = mean_values.dtype
@@ -278,18 +301,23 @@ def complete_means(frames, factors, noise, numbers, codes, first, measured, mean
             if (missing[x] == 0) | (missing[x] == n) | (not here[0] > level):
                 continue
             variances_at(frames, factors, noise, y * nx + x, 1, here, variances, own)
-            largest = 0.0
+            gather(frames, factors, y * nx + x, row, 1)
+            largest = squares = 0.0
             for j in range(n):
                 if (codes[j, y, x] == KEPT) & (variances[j, 0] < np.inf):
                     largest = max(largest, variances[j, 0])
+                if codes[j, y, x] == KEPT:
+                    squares += (np.float64(row[j, 0]) - np.float64(here[0])) ** 2
             sigma, most = np.sqrt(largest), MOST_NOISE * (np.float64(here[0]) - level)
-            if most * most < LEAST_LEVERAGE * largest:
+            alike = squares <= MOST_SCATTER * (n - missing[x]) * largest
+            if alike | (most * most < LEAST_LEVERAGE * largest):
                 continue
             _gather_around(frames, factors, codes, y, x, row, values, complete)
-            if _mean_of_others(values, complete, factors, -1, mean, contrast) == np.inf:
+            of_mean = _mean_of_others(values, complete, factors, -1, mean, contrast)
+            if of_mean == np.inf:
                 continue
             _store_terms(mean, contrast, level, terms)
-            total = weight = 0.0
+            total, weight, filled = 0.0, 0.0, False
             lowest, highest = np.inf, -np.inf
             for j in range(n):
                 w = factors[j, FACTOR_WEIGHT]
@@ -301,10 +329,26 @@ def complete_means(frames, factors, noise, numbers, codes, first, measured, mean
                         max(highest, values[j, FIT_REACH, FIT_REACH]),
                     )
                 elif w > 0:
-                    expected, leverage, _ = _predict(
-                        terms, values[j], level, sigma, OUTLIER, used, normal, fit
+                    expected, leverage, rms = _predict(
+                        terms,
+                        values[j],
+                        level,
+                        sigma * np.sqrt(1 + of_mean),
+                        of_mean,
+                        OUTLIER,
+                        used,
+                        normal,
+                        fit,
                     )
                     if leverage * largest <= most * most:
-                        total += w * (expected + level)
-                        weight += w
-            here[0] = min(max(total / weight, lowest), highest)
+                        away = expected + level - np.float64(here[0])
+                        error = (leverage + of_mean) * max(largest, rms * rms)
+                        if away * away > error:
+                            total += w * (here[0] + away - error / away)
+                            weight += w
+                            filled = True
+            if filled:
+                total /= weight
+                coarse = total * TO_24_BITS
+                total = coarse - (coarse - total)  # sums depend on the order of the frames by less
+                here[0] = min(max(total, lowest), highest)

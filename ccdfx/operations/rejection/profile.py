@@ -54,7 +54,8 @@ def profile_clip(
     It is dropped where it is above the fit p by more than ``high`` times sqrt((v + v_m + r^2) (1 + l)) + 0.6 abs(p - m) +
     0.02 (m - level), with the rms r of the fit and its leverage l; it is kept where fewer than two other frames tell, or where
     the fit does not describe more than six of the values around. The same fit takes the place of missing values in a mean
-    (``average=mean()``) on stars, so that the result has one profile; it stays between the values kept.
+    (``average=mean()``) on stars, so that the result has one profile, where the values kept differ by more than noise and as far as it
+    differs from their mean by more than its error; the result stays between the values kept.
 
     `profile_terms` computes amplitude and gradient from what the frames show, and `combine` does
     it for frames that it scales by their stars; else the defaults cover a FWHM of 3 to 4 pixels that changes by a quarter.
