@@ -10,7 +10,7 @@ import pytest
 from ccdfx.errors import ArgumentError, FileError, FormatError, UnknownNameError
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.file import read_instrument
-from ccdfx.night.instruments.header_facts import facts_of
+from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import match_instrument
 from ccdfx.night.instruments.known import builtin_instruments, load_instrument
 from ccdfx.night.instruments.sections import find_section, sections_of
@@ -132,7 +132,7 @@ def iraf_header(**changes):
 def test_iraf_facts():
     found = facts(iraf_header())
     assert (found["instrument"], found["kind"]) == ("iraf", "science")
-    assert (found["gain"], found["readnoise"]) == ((1.9, "header"), (5.0, "header"))
+    assert (found["gain"], found["readnoise"]) == (Known(1.9, "header"), Known(5.0, "header"))
     assert (found["overscan"], found["data"]) == (Range(3, 13, 0, 520), Range(16, 528, 0, 520))
     assert (found["filter"], found["binning"]) == ("48", (2, 1))
 
@@ -164,7 +164,7 @@ def test_sbig_kinds_win_over_iraf(imagetyp, kind):
     assert (found["instrument"], found["kind"], found["gain"], found["binning"]) == (
         "sbig",
         kind,
-        (1.74, "header"),
+        Known(1.74, "header"),
         (2, 2),
     )
 
