@@ -219,6 +219,10 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     )
 
 
+_REMEDY = (
+    "take calibration frames like it, or leave a setting that changes nothing out of the comparison ([setup] of an "
+    "instrument file)"
+)
 _MASTERS = ("bias", "dark", "flat")
 _KINDS = (*_MASTERS, "science")
 _SetupPlan = tuple[list[MasterPlan], list[Use], list[Use]]
@@ -312,7 +316,7 @@ def _nothing_fits(setup: Setup, groups: Mapping[Setup, list[Frame]]) -> str:
     others = [other for other, members in groups.items() if any(one.kind in _MASTERS for one in members)]
     reason = nearest_difference(setup, others)
     text = "has no overscan, and no bias, dark or flat fits it"
-    return f"{text}: those there are differ in {reason}" if reason else text
+    return f"{text}: those there are differ in {reason}; {_REMEDY}" if reason else text
 
 
 def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:

@@ -40,6 +40,8 @@ from ccdfx.records.history import applied_steps, with_step
         ({"PRODUCT": "calibrated frame"}, {"reduced"}),
         ({"NCOMBINE": 10, "IMCMB001": "zero1.fits"}, {"reduced"}),
         ({"STACKCNT": 30}, {"reduced"}),
+        ({"NCOMBINE": 5}, {"reduced"}),
+        ({"STACKCNT": 187}, {"reduced"}),
     ],
 )
 def test_cards_of_many_programs_say_what_was_applied(cards, steps) -> None:

@@ -71,9 +71,9 @@ def test_frames_of_another_setting_are_not_applied_and_both_values_are_said(name
     assert plan.science == ()
     reason = plan.left_out[0][1]
     title = name.replace("_", " ")
-    assert reason == (
+    assert reason.startswith(
         "has no overscan, and no bias, dark or flat fits it: those there are differ in "
-        f"{title} ({keyword} = {one}, not {two})"
+        f"{title} ({keyword} = {one}, not {two}); take calibration frames like it"
     )
     assert [setup.label for setup in plan.setups] == [f"iraf, 128 x 96, {title} {one}, no overscan"]
     same = plan_night([*biases(settings=settings(**{name: one})), science(settings=settings(**{name: one}))])
