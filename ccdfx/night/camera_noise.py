@@ -10,7 +10,7 @@ from typing import Any
 
 from ccdfx.errors import CcdfxError
 from ccdfx.night.far_levels import far_levels
-from ccdfx.night.instruments.header_facts import Known
+from ccdfx.night.instruments.header_facts import Known, KnownByUnit
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NoiseChoice
 from ccdfx.records.image import Image
@@ -113,9 +113,8 @@ def camera_noise(
         warn(f"read noise is not known; two biases would measure it: {NOTHING_PREDICTED}")
     wrong = [number for number in (gain, readnoise) if number.disagrees]
     if wrong:
-        if not all(number.stated and number.stated.by_unit for number in wrong):
-            remedy = "noise.prefer in a recipe decides"
-        else:
+        remedy = "noise.prefer in a recipe decides"
+        if any(isinstance(number.stated, KnownByUnit) for number in wrong):
             remedy = "are they ADU? BUNIT of the header or unit of the instrument file says that they are electrons"
         warn(f"{'; '.join(number.describe() for number in wrong)} ({remedy})")
     compared = [number for number in (gain, readnoise) if number.stated is not None and number.measured]
@@ -168,7 +167,7 @@ def _decided(name: str, stated: Known | None, measured: Measured | None, choice:
     off = abs(stated.value / value - 1.0)
     disagrees = off > choice.tolerance and off > SIGNIFICANT * (error or 0.0) / value
     precise = error is not None and error < TRUSTED * value and stated.source == HEADER
-    if not stated.by_unit and (
+    if not isinstance(stated, KnownByUnit) and (
         choice.prefer == "measured" or (choice.prefer == "auto" and disagrees and precise)
     ):
         return _Number(name, value, error, MEASURED, stated, measured, disagrees)

@@ -145,11 +145,13 @@ def test_masters_state_the_gain_that_is_used_and_a_flat_none(camera, out):
 def test_frames_in_electrons_have_a_gain_of_1_whatever_is_measured(camera, out, tmp_path, prefer):
     """A BUNIT that pairs of frames belie is said, and does not cost the masters."""
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(f"[noise]\nprefer = '{prefer}'\n")
+    recipe.write_text(f"[noise]\nprefer = '{prefer}'\n[science]\nelectrons = true\n")
     wrong_night(camera, BUNIT="electron", RDNOISE=None)
+    camera.science("t.fits", BUNIT="electron", GAIN=2.7, RDNOISE=None)
     facts = reduce_night(camera.folder, out, recipe=recipe).facts
     (noise,) = facts["noise"]
     assert (noise["gain"], noise["gain_source"]) == (1.0, "header")
     (text,) = [text for text in facts["warnings"] if "pairs of frames measure" in text]
     assert "BUNIT" in text and "1 e-/ADU" in text
     assert read(out / "masters/bias.fits").unit == "electron"
+    assert len(list((out / "combined").glob("*.fits"))) == 1

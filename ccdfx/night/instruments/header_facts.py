@@ -24,11 +24,16 @@ _MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
 
 
 class Known(NamedTuple):
-    """A number, its source, ``"instrument file"`` or ``"header"``, and whether the unit of the frames makes it."""
+    """A number and its source: ``"instrument file"`` or ``"header"``."""
 
     value: float
     source: str
-    by_unit: bool = False
+
+
+class KnownByUnit(Known):
+    """The gain of 1 that frames in electrons have, whatever else is stated or measured."""
+
+    __slots__ = ()
 
 
 def facts_of(
@@ -210,9 +215,9 @@ def _gain(header: Header, instrument: Instrument) -> Known | None:
     """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
     unit = unit_of(header)
     if unit is not None and unit_name(unit) == "electron":
-        return Known(1.0, "header", by_unit=True)
+        return KnownByUnit(1.0, "header")
     if unit is None and unit_name(instrument.unit.lower()) == "electron":
-        return Known(1.0, "instrument file", by_unit=True)
+        return KnownByUnit(1.0, "instrument file")
     return _known(header, instrument.gain)
 
 

@@ -12,6 +12,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.context import Context
+from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
@@ -214,7 +215,8 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
         options["statistic"] = None  # the master has the level 1: it was decided when it was made
     if context.recipe.read.again and options:
         options["again"] = True
-    if electrons and context.noise.gain is not None:
+    already = isinstance(use.frame.gain, KnownByUnit)
+    if electrons and not already and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options
 
