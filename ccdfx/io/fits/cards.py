@@ -21,7 +21,7 @@ from ccdfx.records.card import COMMENTARY, Card, Value, broken, plain_ascii
 CARD = 80
 _VALUE = re.compile(r"= *(?:'((?:[^']|'')*)' *|([^'/]*))(?:/(.*))?\Z", re.DOTALL).match
 _STRING = re.compile(r" *'((?:[^']|'')*)' *(?:/(.*))?\Z", re.DOTALL).match
-_HIERARCH = re.compile(r"HIERARCH +([^=]*?) *(?==)", re.DOTALL).match
+_HIERARCH = re.compile(r"HIERARCH ([^=]*)(?==)", re.DOTALL).match
 _MISPLACED = re.compile(r"([A-Za-z0-9_-]{1,8}) *(?==)").match
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z").match
 _REAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[EeDd][+-]?[0-9]+)?"
@@ -57,8 +57,8 @@ def _parse_line(line: str) -> Card:
     if line[8:10] == "= ":
         return _value_card(keyword, line, 8)
     hierarch = _HIERARCH(line)
-    if hierarch and hierarch[1]:
-        return _value_card(hierarch[1].upper(), line, hierarch.end())
+    if hierarch and hierarch[1].strip(" "):
+        return _value_card(hierarch[1].strip(" ").upper(), line, hierarch.end())
     misplaced = _MISPLACED(line)
     if misplaced:
         return _value_card(misplaced[1].upper(), line, misplaced.end())
@@ -109,17 +109,29 @@ def _finite(number: float | complex, token: str) -> Value:
 def _joined(cards: Iterable[Card]) -> list[Card]:
     """Join each CONTINUE line to the string before it, if that ends with an ampersand."""
     result: list[Card] = []
+    texts: list[str] = []  # of the last card of the result, which is put together when its last line is known
+    comments: list[str] = []
     for card in cards:
         more = _STRING(card.value) if card.keyword == "CONTINUE" and isinstance(card.value, str) else None
-        last = result[-1] if result else None
-        if more is None or last is None or last.keyword in COMMENTARY or not str(last.value).endswith("&"):
+        if more is None or not texts or not texts[-1].endswith("&"):
+            _put_together(result, texts, comments)
             result.append(card)
+            texts = [] if card.keyword in COMMENTARY else [str(card.value)]
+            comments = [card.comment]
             continue
-        text, comment = more.groups()
-        comments = (last.comment, (comment or "").strip())
-        value = str(last.value)[:-1] + text.replace("''", "'").rstrip()
-        result[-1] = Card(last.keyword, value, " ".join(filter(None, comments)))
+        texts[-1] = texts[-1][:-1]
+        texts.append(more[1].replace("''", "'").rstrip())
+        while len(texts) > 1 and not texts[-1]:  # an empty line ends as the one before it
+            texts.pop()
+        comments.append((more[2] or "").strip())
+    _put_together(result, texts, comments)
     return result
+
+
+def _put_together(cards: list[Card], texts: list[str], comments: list[str]) -> None:
+    """Give the last card the strings and comments of its CONTINUE lines, if it has any."""
+    if len(comments) > 1:
+        cards[-1] = Card(cards[-1].keyword, "".join(texts), " ".join(filter(None, comments)))
 
 
 BLOCK = 2880
