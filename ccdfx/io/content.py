@@ -11,9 +11,10 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Protocol
 
-from ccdfx.errors import ArgumentTypeError, FileError, FormatError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError, FormatError
 from ccdfx.io.stamp import has_stamp, stamp_of
 
 IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
@@ -199,9 +200,14 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-INFLATED_MINIMUM = 256 << 20  # bytes to which any compressed file may inflate
-INFLATED_RATIO = 1100  # above that: a multiple of the compressed size; gzip cannot exceed 1032
+LIMIT = "CCDFX_LIMIT"  # environment variable: bytes to which a file may inflate
+_INFLATED_MINIMUM = 256 << 20  # bytes to which any compressed file may inflate
+_INFLATED_RATIO = (
+    100  # above that: a multiple of the compressed size; frames of a camera compress two- to fivefold
+)
 _GZIP, _BZIP2 = b"\x1f\x8b\x08", b"BZh"
+INFLATION_REMEDY = f"if you trust it, give read a larger limit=, set {LIMIT} to a number of bytes, or unpack it with gunzip, bunzip2 or funpack"
+_limit: ContextVar[int | None] = ContextVar("limit", default=None)
 _STEP = 1 << 20
 _TRAILING = 1 << 20  # inflated bytes that may follow the last HDU
 
@@ -210,6 +216,45 @@ def is_compressed(head: bytes | memoryview) -> bool:
     """Return whether bytes begin like a gzip or bzip2 stream."""
     head = bytes(head[:3])
     return head in (_GZIP, _BZIP2)
+
+
+def inflation_limit(size: int) -> int:
+    """Return to how many bytes a file, or its tiles, of `size` compressed bytes may inflate.
+
+    It is that of `limited`, else of the environment variable CCDFX_LIMIT, else 256 MiB or 100 times the size, whichever is
+    more.
+
+    Raises
+    ------
+    ArgumentError
+        When CCDFX_LIMIT is no number of bytes.
+    """
+    given = _limit.get()
+    if given is not None:
+        return given
+    text = os.environ.get(LIMIT, "").strip()
+    if not text:
+        return max(_INFLATED_MINIMUM, _INFLATED_RATIO * size)
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 20:
+        raise ArgumentError(
+            LIMIT, "must be a number of bytes", value=text, remedy="set it to 4000000000, or unset it"
+        )
+    return int(text)
+
+
+@contextmanager
+def limited(limit: int | None) -> Iterator[None]:
+    """Set the limit of inflated bytes for the files that are opened in the block; None leaves it as it is."""
+    if limit is None:
+        yield
+        return
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ArgumentError("limit", "must be a number of bytes above 0", value=limit, remedy="leave it out")
+    token = _limit.set(limit)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 class InflatedContent:
@@ -227,7 +272,7 @@ class InflatedContent:
 
     def __init__(self, base: Any, size: int, *, keep: bool) -> None:
         self.name = base.name
-        self.limit = max(INFLATED_MINIMUM, INFLATED_RATIO * size)
+        self.limit = inflation_limit(size)
         self.base = base
         self._lock = threading.RLock()
         self._kept = bytearray() if keep else None
@@ -250,7 +295,8 @@ class InflatedContent:
         with self._lock:
             if self._kept is not None:
                 self._keep_until(offset + count)
-                return bytes(self._kept[offset : offset + count])
+                with memoryview(self._kept) as view:  # copied once
+                    return bytes(view[offset : offset + count])
             if not self._skip_to(offset):
                 return b""
             data = bytearray()
@@ -269,10 +315,8 @@ class InflatedContent:
                 raise FormatError(self.name, f"holds over {_TRAILING} inflated bytes after the last HDU")
 
     def _bomb(self, claimed: int) -> FormatError:
-        rule = f"claims more than the {self.limit} bytes that a file of its size may inflate to"
-        return FormatError(
-            self.name, rule, value=claimed, remedy="unpack it with gunzip or bunzip2 if you trust it"
-        )
+        rule = f"inflates to more than the {self.limit} bytes that a file of its size may inflate to"
+        return FormatError(self.name, rule, value=claimed, remedy=INFLATION_REMEDY)
 
     def _rewind(self) -> None:
         self._position, self._read = 0, 0  # of the inflated and of the compressed bytes

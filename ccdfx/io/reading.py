@@ -21,7 +21,7 @@ from ccdfx.errors import (
     MismatchError,
     cause_of,
 )
-from ccdfx.io.content import FileContent, content_of, held
+from ccdfx.io.content import FileContent, content_of, held, limited
 from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master
@@ -64,6 +64,7 @@ def read(  # type: ignore[overload-overlap]  # a str that is not known to be "al
     section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
+    limit: int | None = None,
 ) -> list[Image]: ...
 @overload
 def read(
@@ -73,6 +74,7 @@ def read(
     section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
+    limit: int | None = None,
 ) -> Image: ...
 @renamed_options(range="section")
 def read(
@@ -82,6 +84,7 @@ def read(
     section: RangeLike = None,
     plane: int | None = None,
     checksum: bool = True,
+    limit: int | None = None,
 ) -> Image | list[Image]:
     """Read an image from a file.
 
@@ -106,6 +109,9 @@ def read(
         Whether DATASUM and CHECKSUM must agree with the bytes, and flags and variance be those that the file was
         written with; False for a file that a program has changed without updating them, if its pixels are known
         to be valid: then flags and variance are found by the names of their HDUs.
+    limit : int, optional
+        To how many bytes a FITS file compressed by gzip or bzip2, or the tiles of an image, may inflate. Default: the
+        environment variable CCDFX_LIMIT, else 256 MiB or 100 times the compressed size, whichever is more.
 
     Returns
     -------
@@ -128,7 +134,11 @@ def read(
     array([[3, 4]])
     """
     found = find_format(path)
-    with _guarded(found, path), window_errors_about("section"):
+    if limit is not None and found.name != "fits":
+        raise ArgumentError(
+            "limit", f"is no option of the format {found.name}", value=limit, remedy="leave it out"
+        )
+    with _guarded(found, path), window_errors_about("section"), limited(limit):
         if found.read is not None:
             return found.read(path, hdu, range=section, plane=plane, checksum=checksum)
         sources = _open(found, path, hdu, plane, checksum)

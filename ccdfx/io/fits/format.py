@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import FormatError
-from ccdfx.io.content import content_of, is_compressed
+from ccdfx.io.content import content_of, is_compressed, limited
 from ccdfx.io.fits.source import open_fits, read_fits, read_fits_header
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image
@@ -23,7 +23,8 @@ def recognises(first: bytes) -> bool:
     """Return whether a file that begins with these bytes is a FITS file, perhaps compressed."""
     if is_compressed(first):
         try:
-            first = bytes(content_of(first).read_at(0, 9))
+            with limited(1 << 20):  # of a few bytes, whatever the environment says
+                first = bytes(content_of(first).read_at(0, 9))
         except FormatError:
             return True  # too short or damaged: the reader reports which
     return first.startswith((b"SIMPLE  =", b"XTENSION="))

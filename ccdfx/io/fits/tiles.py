@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.io.content import INFLATED_MINIMUM, INFLATED_RATIO, Content
+from ccdfx.io.content import INFLATION_REMEDY, Content, inflation_limit
 from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.fits.tile_streams import COMPRESSED, TileTable, checked_streams, tile_sizes, touched_rows
 from ccdfx.records.card import Card
@@ -62,10 +62,10 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
             content, hdu.index, f"the table must have one row for each of the {wanted} tiles", value=rows
         )
     claimed = math.prod(hdu.axes) * abs(hdu.bitpix) // 8
-    if claimed > max(INFLATED_MINIMUM, INFLATED_RATIO * hdu.size):
-        raise refusal(
-            content, hdu.index, "claims more than its compressed bytes can hold", value=f"{claimed} bytes"
-        )
+    limit = inflation_limit(hdu.size)
+    if claimed > limit:
+        rule = f"claims more than the {limit} bytes that tiles of its size may inflate to"
+        raise refusal(content, hdu.index, rule, value=f"{claimed} bytes", remedy=INFLATION_REMEDY)
     _check_settings(content, hdu)
     streams = TileTable(content, hdu).streams.get(COMPRESSED)
     if streams is not None:
