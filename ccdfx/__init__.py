@@ -22,6 +22,7 @@ _HOMES = {
     "records.range": ("Range",),
     "records.wcs": ("windowed",),
     "io.reading": ("formats", "open_extensions", "open_frames", "open_source", "read", "read_header", "read_master"),
+    "io.remarks": ("list_remarks",),
     "io.writing": ("update", "write"),
     "io.source": ("Format", "RawLayout", "Source"),
     "estimators": (

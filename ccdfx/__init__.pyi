@@ -36,6 +36,7 @@ from ccdfx.io.reading import open_source as open_source
 from ccdfx.io.reading import read as read
 from ccdfx.io.reading import read_header as read_header
 from ccdfx.io.reading import read_master as read_master
+from ccdfx.io.remarks import list_remarks as list_remarks
 from ccdfx.io.source import Format as Format
 from ccdfx.io.source import RawLayout as RawLayout
 from ccdfx.io.source import Source as Source
@@ -277,6 +278,7 @@ __all__ = [
     "keyword",
     "level",
     "linear_fit_clip",
+    "list_remarks",
     "load_instrument",
     "local_noise",
     "mad_clip",

@@ -76,7 +76,17 @@ def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) 
         contents = list(_of_others(path, header))
     frame = frame_of(path, root=path.parent, instruments=known_instruments())
     says = frame.as_dict() | {"file": str(path)}
-    return {"file": str(path), "format": kind, "contents": contents, "says": says}
+    return {"file": str(path), "format": kind, "contents": contents, "remarks": _remarks(path), "says": says}
+
+
+def _remarks(path: Path) -> list[str]:
+    """List the remarks of a file; why it cannot be read is said by its contents."""
+    from ccdfx.io.remarks import list_remarks
+
+    try:
+        return list_remarks(path)
+    except CcdfxError:
+        return []
 
 
 def _of_fits(path: Path, header: bool, checksum: bool) -> Iterator[dict[str, Any]]:
@@ -147,6 +157,8 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{escape(facts['file'])}: {facts['format']}"
     for part in facts["contents"]:
         yield from _part_lines(part)
+    for remark in facts["remarks"]:
+        yield f"  remark: {escape(remark)}"
     says = facts["says"]
     for name, value in says.items():
         if value is not None and name not in ELSEWHERE:

@@ -20,6 +20,7 @@ _HOMES = {
         "read_header",
         "read_master",
     ),
+    "remarks": ("list_remarks",),
     "source": ("Format", "ImageSource", "RawLayout", "Source"),
     "writing": ("refuse_same_file", "update", "write"),
 }
