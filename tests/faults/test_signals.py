@@ -108,7 +108,8 @@ def test_a_signal_at_any_moment(night: Path, tmp_path: Path, number: signal.Sign
         pytest.importorskip("ccdfx_dask")
     rng = random.Random(int(number))
     options = ["--engine", engine] if engine == "dask" else []
-    length = seconds_of([*CCDFX, "reduce", str(night), "-o", str(tmp_path / "whole"), "-q", *options])
+    whole = [*CCDFX, "reduce", str(night), "-q", *options, "--overwrite", "-o", str(tmp_path / "whole")]
+    length = [seconds_of(whole) for _ in range(2)][1]  # the first one may compile kernels
     for attempt in range(TRIES if engine == "threads" else TRIES // 2):
         output = tmp_path / f"out{attempt}"
         command = [*CCDFX, "reduce", str(night), "-o", str(output), "-q", *options]
