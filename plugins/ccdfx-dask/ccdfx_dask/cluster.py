@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from ccdfx_dask.errors import ClusterError
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from ccdfx_dask.options import Options
+
+_NO_WARNING = (
+    "ignore::UserWarning:multiprocessing.resource_tracker"  # of semaphores that a killed process leaves
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,42 @@ def _processes(workers: int | None) -> Iterator[Any]:
     from distributed import LocalCluster
 
     # The dashboard takes any free port. No log: errors are raised here, and a worker that ends is restarted.
-    with LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
+    with _quiet_processes():
+        local = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
+    with local as cluster:
         yield cluster
+
+
+@contextmanager
+def _quiet_processes() -> Iterator[None]:
+    """Let processes that are started in the block end with this one and without a word.
+
+    Ctrl-C on a terminal goes to all processes; these ignore it, as they end when this one has. An interrupt of this
+    process during the block comes at its end.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, _NO_WARNING]))
+    resource_tracker.ensure_running()  # which unblocks the signal when it starts
+    mask = (
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if hasattr(signal, "pthread_sigmask")
+        else None
+    )
+    try:
+        yield
+    finally:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager
