@@ -152,7 +152,6 @@ _STEP_CARDS = {
 }  # fmt: skip
 _COUNTS = {"STACKCNT", "NCOMBINE"}  # of frames in one; a raw frame may say 1
 _NUMBERS_TOO = {"OVERSCAN", "TRIM"}  # raw frames have their sizes there; IRAF writes a sentence
-_COUNTS = {"STACKCNT", "NCOMBINE"}  # of frames: one alone is raw
 _NOT_DONE = re.compile(
     r"(|no|none|not? .*|n|n/a|f|false|omit(ted)?|skipped|perform|off|0+|pending|incomplete|un.*)\Z",
     re.IGNORECASE,
