@@ -136,8 +136,10 @@ def find_bad_pixels(
       frames, so that only what deviates in most frames is left. It is searched as by `find_deviant`. Found are pixels
       and runs that differ from both neighbours across (at one side of two adjacent ones) by more than the
       profile of a star of `fwhm` would, outside of stars at rest (where the median deviation of 5 x 5 pixels
-      exceeds 3 sigma) and not at the rim of a saturated one, and that change the flux in an aperture by a third of its noise: a mean deviation of 1 sigma of
-      one frame, in columns 0.3.
+      exceeds 3 sigma) and not at the rim of a saturated one, and that change the flux in an aperture by a third of its noise:
+      a mean deviation of 1 sigma of one frame, in columns 0.3. At the edge of the frame the inner neighbours alone count.
+      Columns beside one that deviates by more than twice as much, and is not found, are left, and so are three and more
+      adjacent ones.
 
     Examples
     --------

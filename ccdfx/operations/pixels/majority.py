@@ -32,6 +32,9 @@ _LEAST_PIXEL, _LEAST_COLUMN = 1.0, 0.3
 # A run must show in this part of the frames, with this part of its median deviation and with the same sign: a star
 # that some fields have at this place, or a cosmic ray, does not.
 _FRAMES, _SHOWN = 0.75, 1 / 2
+# Three bad columns move the median of 7 x 7 pixels beside them by 1.1 sigma: less than this part of what deviates
+# within 3 pixels is no defect of its own.
+_BESIDE = 0.5
 _QUIET = 2.0  # of the usual sigma: more is a star at rest
 
 
@@ -83,9 +86,12 @@ def _search(
         bad = deviant(plane, spread, good, low=limit, high=limit)
         long = extended(long_runs(bad), plane, spread, good)
         check = partial(_confirmed, stack=cube, values=plane, fwhm=fwhm, limit=limit)
-        found = 2 * check(long, quiet=calm, least=least_column, sides=sides_of(plane, 0.0)).astype(np.uint8)
-        # A star may be cut by the edge, a long run cannot be one.
-        single = check(bad & ~long, quiet=good, least=_LEAST_PIXEL, sides=sides_of(around, math.nan))
+        # A star may be cut by the edge. A long run there is no star, but may be a slope of the sky or of stars, of
+        # which the box of the median, moved inwards, leaves most at the edge.
+        across = sides_of(plane, None, reach=3)
+        found = 2 * check(long, quiet=calm, least=least_column, sides=across, beside=_BESIDE).astype(np.uint8)
+        across = sides_of(around, math.nan)
+        single = check(bad & ~long, quiet=good, least=_LEAST_PIXEL, sides=across, beside=0.0)
         found |= single & (fwhm >= SHARPEST or plane < 0)
         out = np.maximum(out, found.T if turn else found)
     return values, out
@@ -138,17 +144,22 @@ def _confirmed(
     limit: float,
     least: float,
     sides: dict[int, np.ndarray],
+    beside: float,
 ) -> np.ndarray:
     """Return the pixels of runs along columns that are sharp, large and significant, and seen in most frames.
 
-    A run is judged by its `quiet` pixels, without those in stars at rest, and by the `sides` of each pixel.
+    A run is judged by its `quiet` pixels, without those in stars at rest, and by the `sides` of each pixel; it must
+    deviate by a part `beside` of what does there.
     """
     numbers, count = runs_along_columns(bad)
     if not count:
         return bad
     counted = np.where(quiet, numbers, 0)
     sides = {step: means_of_runs(side, counted, count) for step, side in sides.items()}
-    kept = sharper(means_of_runs(values, counted, count), sides, fwhm)
+    means = means_of_runs(values, counted, count)
+    kept = sharper(means, sides, fwhm)
+    if beside > 0:
+        kept &= np.abs(means) >= beside * np.max(np.abs(list(sides.values())), axis=0)
     # First along the run in each frame, then over the frames: stars of single frames on the run do not matter.
     own = np.array([medians_of_runs(one, counted, count) for one in stack])
     middle, known = (one[0] for one in median_of_most(own[:, None]))

@@ -13,8 +13,13 @@ _SIZE = 7  # pixels: a double column is less than a third of it
 
 
 def local_scatter(values: np.ndarray) -> np.ndarray:
-    """Compute the standard deviation about 0 around each pixel, from the median of the absolute values."""
-    return 1.4826 * median_filter(np.abs(values), size=_SIZE).array.astype(np.float64)
+    """Compute the standard deviation about 0 around each pixel, from the median of the absolute values.
+
+    At the edges the window is moved inwards: reflected, two bad columns there would be the majority.
+    """
+    half = _SIZE // 2
+    scatter = 1.4826 * median_filter(np.abs(values), size=_SIZE).array.astype(np.float64)
+    return np.pad(scatter[half:-half, half:-half], half, mode="edge")
 
 
 def runs_along_columns(bad: np.ndarray) -> tuple[np.ndarray, int]:
@@ -74,9 +79,20 @@ def sharper(middle: np.ndarray, sides: dict[int, np.ndarray], fwhm: float, part:
     return (middle != 0) & (single | left | right)
 
 
-def sides_of(values: np.ndarray, beyond: float) -> dict[int, np.ndarray]:
-    """Return the values of the pixels beside each one, as `sharper` takes them; `beyond` the edge a number."""
-    return {step: _moved(values, step, beyond) for step in (-2, -1, 1, 2)}
+def sides_of(values: np.ndarray, beyond: float | None, *, reach: int = 2) -> dict[int, np.ndarray]:
+    """Return the values of the pixels beside each one, up to `reach` pixels away, as `sharper` takes them.
+
+    What lies beyond the edge is the number `beyond`, or for None what lies as far to the other side, so that a
+    pixel at the edge is judged by its inner neighbours alone.
+    """
+    steps = [step for step in range(-reach, reach + 1) if step]
+    sides = {step: _moved(values, step, np.nan if beyond is None else beyond) for step in steps}
+    if beyond is not None:
+        return sides
+    for step, side in list(sides.items()):
+        outside = slice(-step, None) if step > 0 else slice(0, -step)
+        side[:, outside] = _moved(values, -step, 0.0)[:, outside]
+    return sides
 
 
 def _moved(values: np.ndarray, step: int, beyond: float) -> np.ndarray:

@@ -190,3 +190,29 @@ def test_images_that_do_not_fit_are_refused():
         find_bad_pixels(biases=np.ones((20, 20)), flats=np.ones((20, 21)))
     with pytest.raises(ArgumentError, match="7 x 7"):
         find_bad_pixels(biases=np.ones((5, 5)))
+
+
+def columns_of_sky(columns, deviation, slope=0.0):
+    """Frames of a sky of noise 30, with columns that deviate."""
+    rng = np.random.default_rng(3)
+    frames = [rng.normal(1000 + slope * np.arange(100), 30, (100, 100)) for _ in range(6)]
+    for frame in frames:
+        frame[:, columns] += deviation
+    return frames
+
+
+@pytest.mark.parametrize("slope", [3.0, 10.0])
+def test_a_slope_of_the_sky_makes_no_bad_columns_at_the_edges(slope):
+    for fwhm in (3.0, 5.0):
+        assert not find_bad_pixels(frames=columns_of_sky([], 0, slope), fwhm=fwhm).mask.any()
+
+
+@pytest.mark.parametrize("columns", [[0], [0, 1], [98, 99]])
+def test_bad_columns_at_the_edge_are_found(columns):
+    found = find_bad_pixels(frames=columns_of_sky(columns, -300), fwhm=3.0)
+    assert found.kinds[:, columns].all() and np.count_nonzero(found.kinds) == 100 * len(columns)
+
+
+def test_good_columns_beside_three_bad_ones_are_not_flagged():
+    found = find_bad_pixels(frames=columns_of_sky([50, 51, 52], -300), fwhm=3.0)
+    assert not found.kinds[:, :50].any() and not found.kinds[:, 53:].any()
