@@ -14,7 +14,7 @@ from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
 UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
-ELSEWHERE = ("file", "shape", "problem")  # these header values are shown in other places
+ELSEWHERE = ("file", "shape", "problem", "remarks")  # these header values are shown in other places
 
 
 @click.command("info")

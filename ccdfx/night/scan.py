@@ -66,6 +66,8 @@ class Frame:
         The HDU of the image; None where the file has one image.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
+    remarks : tuple of str
+        What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
     """
 
     path: Path
@@ -92,6 +94,7 @@ class Frame:
     unit: str = "adu"
     hdu: int | str | None = None
     doubts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""
@@ -106,7 +109,7 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
-        return entry | {"doubts": "; ".join(self.doubts) or None}
+        return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
 
 
 _FIELDS = frozenset(item.name for item in fields(Frame))
@@ -191,13 +194,16 @@ def _facts(
     path: Path, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
 ) -> dict[str, Any]:
     from ccdfx.io import read_header
+    from ccdfx.io.fits.remarks import header_remarks
 
     header = read_header(path, hdu=given.hdu if given else None)
     facts = facts_of(header, instruments, given=given, again=again)
     named = given or next((item for item in instruments if item.name == facts.get("instrument")), None)
     hdu = named.hdu if named else None
     if given is None and named is not None and hdu is not None:
-        facts = facts_of(read_header(path, hdu=hdu), (), given=named, again=again)
+        header = read_header(path, hdu=hdu)
+        facts = facts_of(header, (), given=named, again=again)
+    facts["remarks"] = tuple(header_remarks(header))
     is_read = "problem" not in facts and facts.get("kind") != "other"
     return facts | _several(path, header, hdu) if is_read else facts
 

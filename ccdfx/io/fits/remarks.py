@@ -12,6 +12,7 @@ from ccdfx.errors import printable
 from ccdfx.io.content import Content
 from ccdfx.io.fits.cards import CARD
 from ccdfx.io.fits.hdus import Hdu
+from ccdfx.io.fits.tiles import image_header
 from ccdfx.records.card import COMMENTARY
 from ccdfx.records.header import Header
 
@@ -27,16 +28,15 @@ def fits_remarks(content: Content, hdus: Sequence[Hdu]) -> list[str]:
     """List the remarks of the headers of a file, and of what follows its last HDU."""
     found = []
     for hdu in hdus:
-        remarks = [*_text_remarks(content, hdu), *header_remarks(hdu.header)]
-        if hdu.bitpix < 0 and hdu.header.get("BLANK") is not None:
-            remarks.append("BLANK has no meaning for floats, and is ignored")
+        header = image_header(hdu) if hdu.kind == "tiles" else hdu.header
+        remarks = [*_text_remarks(content, hdu), *header_remarks(header)]
         found += [f"HDU {hdu.index}: {remark}" for remark in remarks]
     behind = bytes(content.read_at(hdus[-1].end, _BEHIND)).strip(b"\0")
     return [*found, f"other bytes follow the last HDU, {hdus[-1].index}"] if behind else found
 
 
 def header_remarks(header: Header) -> list[str]:
-    """List the remarks of the cards of a header: dates, positions on the sky, keywords that come twice, CONTINUE.
+    """List the remarks of the cards of a header: dates, positions on the sky, keywords that come twice, CONTINUE, BLANK.
 
     Examples
     --------
@@ -54,6 +54,8 @@ def header_remarks(header: Header) -> list[str]:
     found += [f"keywords come twice with different values: {_listed(twice)}"] if twice else []
     if any(card.keyword == "CONTINUE" for card in header.cards):
         found.append("a CONTINUE card continues no string")
+    if header.get("BLANK") is not None and (header.number("BITPIX") or 0) < 0:
+        found.append("BLANK has no meaning for floats, and is ignored")
     return found
 
 
