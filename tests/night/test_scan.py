@@ -261,7 +261,6 @@ def test_gains_of_amateur_headers(shared):
         assert frames[name].gain.value == pytest.approx(1.00224, abs=1e-5)
 
 
-<<<<<<< HEAD
 def test_a_closed_subfolder_costs_itself_alone(camera, monkeypatch):
     from pathlib import Path
 
@@ -279,7 +278,8 @@ def test_a_closed_subfolder_costs_itself_alone(camera, monkeypatch):
     frames = by_name(scan(camera.folder))
     assert frames["a.fits"].problem is None
     assert frames["lost+found"].problem
-=======
+
+
 def test_what_is_strange_in_a_header_is_a_fact_of_the_frame(camera):
     camera.science("a.fits", **{"DATE-END": "2024-02-30", "CRVAL1": "NaN"})
     camera.science("b.fits")
@@ -288,4 +288,3 @@ def test_what_is_strange_in_a_header_is_a_fact_of_the_frame(camera):
     said = frames["a.fits"].as_dict()["remarks"]
     assert said == "DATE-END is no date: 2024-02-30; the WCS has values that are no numbers: CRVAL1"
     assert frames["a.fits"].problem is None
->>>>>>> d3f57dd (Keep what is strange in a header as a fact of the frame)
