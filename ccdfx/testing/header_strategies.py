@@ -10,9 +10,9 @@ from ccdfx.records.card import Card, Value
 from ccdfx.records.header import Header
 
 # Keywords of the file layout. EXTNAME is reserved as well: it groups the HDUs of one image.
-_LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END"
+_LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END CCDFXPLN CCDFXHDU"
 _RESERVED = {*_LAYOUT.split(), "CONTINUE", "HISTORY", "COMMENT", "EXTNAME"}
-_RESERVED_BEGINNINGS = ("NAXIS", "LTV", "LTM")
+_RESERVED_BEGINNINGS = ("NAXIS", "LTV", "LTM", "RANGESEC")
 
 
 def headers(*, max_cards: int = 8) -> st.SearchStrategy[Header]:
