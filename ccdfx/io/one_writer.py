@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ccdfx.errors import FileError
+from ccdfx.io.leftovers import owned
 
 _HELD: dict[str, threading.Lock] = {}  # the locks of the system belong to a process, not to its threads
 _GUARD = threading.Lock()
@@ -58,10 +59,10 @@ def one_writer(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[N
     try:
         handle = _locked(lock, path, wait)
         try:
-            yield
+            # Removed while it is held: a writer that waits for it finds that its name is gone.
+            with owned(lock):
+                yield
         finally:
-            with suppress(OSError):
-                os.unlink(lock)  # while it is held: a writer that waits for it finds that its name is gone
             os.close(handle)
     finally:
         inside.release()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
+from ccdfx.io.one_writer import one_writer
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
@@ -28,7 +29,7 @@ from ccdfx.night.saturation import find_saturations, saturation_facts, with_satu
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
-from ccdfx.night.summary import left_over, write_facts
+from ccdfx.night.summary import begin_facts, is_begun, left_over, write_facts
 from ccdfx.night.words import listed, not_made
 from ccdfx.records.image import Image
 
@@ -110,6 +111,8 @@ def reduce_night(
     ------
     OutputExistsError
         A product exists; raised before anything is computed.
+    FileError
+        Another run writes to the output.
     ArgumentError
         The output is the directory of the raw frames, or a product would replace a raw frame.
 
@@ -138,50 +141,58 @@ def reduce_night(
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
-    plan = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, choices), log.warn))
-    with collect_warnings(log.warn):
-        possible = _without_lit_overscans(plan, choices, log)
-        contexts = {
-            setup: Context(
-                recipe=choices,
-                noise=_noise_of(setup, plan, choices, log),
-                log=log,
-                output=target,
-                overwrite=overwrite,
-                further=further,
-            )
-            for setup in possible.setups
+    with one_writer(target, wait=False):
+        _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
+        begin_facts(target / FACTS, source)
+        (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
+        plan = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, choices), log.warn))
+        with collect_warnings(log.warn):
+            possible = _without_lit_overscans(plan, choices, log)
+            contexts = {
+                setup: Context(
+                    recipe=choices,
+                    noise=_noise_of(setup, plan, choices, log),
+                    log=log,
+                    output=target,
+                    overwrite=overwrite,
+                    further=further,
+                )
+                for setup in possible.setups
+            }
+            products = _made(possible, contexts, log, partial(build_bad_pixels, files=maps, own=own))
+        for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
+            log.warn(f"{file} is of an earlier run and no product of this one")
+        ignored = ignored_effects(plan, products, target)
+        for effect in ignored:
+            if effect["state"] == SEEN:
+                log.warn(warning_of(effect))
+        facts = {
+            "complete": True,
+            "ccdfx": _version(),
+            "directory": str(source),
+            "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument}))
+            or None,
+            "recipe": choices.as_dict(),
+            "plan": plan.tree(),
+            "noise": [
+                _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
+                for setup, context in contexts.items()
+            ],
+            "frames": [_frame_facts(frame, plan, log) for frame in frames],
+            **products,
+            "ignored": ignored,
+            "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
+            "warnings": log.warnings,
         }
-        products = _made(possible, contexts, log, partial(build_bad_pixels, files=maps, own=own))
-    for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
-        log.warn(f"{file} is of an earlier run and no product of this one")
-    ignored = ignored_effects(plan, products, target)
-    for effect in ignored:
-        if effect["state"] == SEEN:
-            log.warn(warning_of(effect))
-    facts = {
-        "ccdfx": _version(),
-        "directory": str(source),
-        "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument})) or None,
-        "recipe": choices.as_dict(),
-        "plan": plan.tree(),
-        "noise": [
-            _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
-            for setup, context in contexts.items()
-        ],
-        "frames": [_frame_facts(frame, plan, log) for frame in frames],
-        **products,
-        "ignored": ignored,
-        "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
-        "warnings": log.warnings,
-    }
-    write_facts(facts, target / FACTS, overwrite=overwrite)
-    from ccdfx.night.report.page import write_report
+        from ccdfx.night.report.page import write_report
 
-    write_report(facts, target)
-    log.step(REPORT)
-    status = _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
-    return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+        write_report(facts, target)
+        write_facts(facts, target / FACTS, overwrite=True)
+        log.step(REPORT)
+        status = (
+            _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
+        )
+        return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
 
 
 def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Plan:
@@ -378,7 +389,7 @@ def _check_outputs(
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
-    existing = [path for path in products if os.path.lexists(path)]
+    existing = [path for path in products if os.path.lexists(path) and not is_begun(path)]
     if existing and not overwrite:
         more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputExistsError(

@@ -61,6 +61,22 @@ def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Pat
     return path
 
 
+def begin_facts(path: Path, directory: Path) -> None:
+    """Write that a night has begun, in the place of its metadata: until they replace it, products may be of two runs."""
+    write_facts({"complete": False, "directory": str(directory)}, path, overwrite=True)
+
+
+def is_begun(path: Path) -> bool:
+    """Return whether a file says that a night has begun and not ended."""
+    if path.suffix != ".json":
+        return False
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and facts.get("complete") is False
+
+
 def json_text(facts: object) -> str:
     """Convert metadata to standard JSON; values that are not finite become null.
 
