@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,7 @@ def print_data(text: object) -> None:
 def _data_apart() -> Iterator[None]:
     """Keep stdout for `print_data`; what other code prints, as a plugin may anywhere, goes to stderr."""
     stdout = sys.stdout
-    token = _data.set(stdout)
+    token = _data.set(stdout or io.StringIO())  # None if the caller has closed it: the results are dropped
     sys.stdout = sys.stderr
     try:
         yield

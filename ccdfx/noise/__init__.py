@@ -1,6 +1,7 @@
 """Noise: models, predictions, simulated noise, and measurement from the frames of a camera.
 
-Models work in the unit of the image, ADU for a raw or bias-subtracted frame.
+Models work in the unit of the image, ADU for a raw or bias-subtracted frame. Kernels and estimators are imported where they
+are used: rejection rules, which command lines list, import this room, and must not load numba.
 
 May import kernels, records, estimators and engines.
 """

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.estimators.values import values_of
-from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
 from ccdfx.noise.estimate import Estimate, combined, fitted_slope
 from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
@@ -322,12 +320,16 @@ def _typical(values: np.ndarray, usable: np.ndarray) -> float:
 
 
 def _neighbours(array: np.ndarray, bad: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    from ccdfx.kernels.image.blocks import block_size, spread_blocks
+
     size = block_size(array.shape)
     return neighbour_variance(array, bad, size, spread_blocks(array.shape, size), scatter)
 
 
 def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.ndarray:
     """Compute first - ratio second, with one ratio per block; NaN where no block was measured."""
+    from ccdfx.kernels.image.blocks import block_size, spread_blocks
+
     shape = first.shape
     size = block_size(shape)
     grid = np.full((shape[0] // size, shape[1] // size), np.nan)
@@ -339,6 +341,8 @@ def _scaled_difference(first: Image, second: Image, ratio: np.ndarray) -> np.nda
 
 def _table(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """Compute the `block_table` of an array; blocks with too few good pixels are NaN except for the count."""
+    from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
+
     size = block_size(array.shape)
     blocks = spread_blocks(array.shape, size)
     table = np.empty((blocks.size, 6))
@@ -348,6 +352,8 @@ def _table(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _median(image: Image) -> float:
+    from ccdfx.estimators.values import values_of
+
     values = values_of(image.array, image.mask)
     return values.median(0, values.count) if values.count else math.nan
 

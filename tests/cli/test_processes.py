@@ -124,9 +124,11 @@ def test_a_signal_leaves_no_partial_file_and_no_traceback(
     assert said.endswith(f"ccdfx: ended by {number.name}\n") and said.count("ended by") == 1
     written = [path for path in output.rglob("*") if path.is_file()]
     assert not [path for path in written if path.name.startswith(".")]
-    assert output / "masters" / "bias.fits" in written and not (output / "night.json").exists()
+    assert json.loads((output / "night.json").read_text())["complete"] is False
+    assert output / "masters" / "bias.fits" in written
     for path in written:
-        ccdfx.read(path)  # whole, with a checksum that agrees
+        if path.suffix == ".fits":
+            ccdfx.read(path)  # whole, with a checksum that agrees
 
 
 def on_a_terminal(command: list[str], **environment: str) -> tuple[int, str, str]:

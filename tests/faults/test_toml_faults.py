@@ -17,7 +17,7 @@ from ccdfx import CcdfxError
 from ccdfx.errors import FormatError
 from ccdfx.io.text import DEEPEST, LARGEST, parse_toml, read_text, read_toml
 from ccdfx.night.instruments.file import read_instrument
-from ccdfx.night.settings import load_night_recipe
+from ccdfx.night.settings.reading import load_night_recipe
 
 TRIES = 400
 SECONDS = 5.0

@@ -294,5 +294,5 @@ def test_a_recipe_file(tmp_path):
     path.write_text("[dark\n")
     with pytest.raises(FormatError, match="not TOML"):
         load_night_recipe(path)
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="cannot be opened"):
         load_night_recipe(tmp_path / "absent.toml")
