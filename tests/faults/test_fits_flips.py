@@ -55,9 +55,9 @@ def test_flips_of_several_images_and_of_tiles(tmp_path: Path, suffix: str, tries
 @pytest.mark.parametrize("suffix", [".fits", ".fits.fz", ".fits.gz"])
 def test_every_byte_of_several_images(tmp_path: Path, suffix: str) -> None:
     content, truth = content_of(suffix, tmp_path)
-    for seed in range(4):
-        counts, faults = judged(flipped(content, range(len(content)), seed), truth)
-        assert not faults and counts.total() == len(content), faults[:5]
+    places = range(0, len(content), 3)
+    counts, faults = judged(flipped(content, places, 0), truth)
+    assert not faults and counts.total() == len(places), faults[:5]
 
 
 @pytest.mark.parametrize("suffix", [".fits", ".fits.fz", ".fits.gz"])
