@@ -84,3 +84,10 @@ def test_the_mask_of_the_second_image_is_never_that_of_the_first(tmp_path: Path)
     broken = content.replace(b"XTENSION= 'IMAGE", b"XTENSION= 'IMAGF", 1)
     with pytest.raises(FormatError, match="HDU 1: must be an image with the card CCDFXPLN"):
         ccdfx.read(broken)
+
+
+def test_cards_that_an_image_inherits_are_under_the_sums_of_their_header(tmp_path: Path) -> None:
+    content, truth = content_of(".fits.fz", tmp_path)
+    places = range(240, 490, 2)  # EXTEND, CCDFXHDU, CHECKSUM and DATASUM
+    counts, faults = judged(flipped(content, places, SEED), truth)
+    assert not faults and counts.total() == len(places), faults[:5]

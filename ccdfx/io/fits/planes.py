@@ -20,6 +20,7 @@ from ccdfx.records.card import Card
 
 _PLANES, _COUNT = "CCDFXPLN", "CCDFXHDU"
 _RECORD = re.compile(r"(?:NONE|(?:MASK (\d{1,10}))? ?(?:UNCERT (\d{1,10}))?)\Z")
+_BOTH = "must have both DATASUM and CHECKSUM, as ccdfx wrote it"
 _REMEDY = (
     "copy the file again; if a program changed its HDUs on purpose, read it with checksum=False, or --no-checksum in a "
     "command"
@@ -53,8 +54,7 @@ def planes_of(content: Content, hdu: Hdu) -> dict[str, int] | None:
     if _PLANES not in hdu.header or not sums:
         return None
     if len(sums) == 1:
-        rule = "must have both DATASUM and CHECKSUM, as ccdfx wrote it"
-        raise refusal(content, hdu.index, rule, value=sums, remedy=_REMEDY)
+        raise refusal(content, hdu.index, _BOTH, value=sums, remedy=_REMEDY)
     text = hdu.header[_PLANES]
     match = _RECORD.match(text) if isinstance(text, str) else None
     if not match or not text:
@@ -72,8 +72,11 @@ def recorded_count(content: Content, hdus: Sequence[Hdu]) -> int:
         When the file has fewer.
     """
     count = hdus[0].header.get(_COUNT)
-    if count is None or not _sums(hdus[0]):
+    sums = _sums(hdus[0])
+    if count is None or not sums:
         return 0
+    if len(sums) == 1:
+        raise refusal(content, 0, _BOTH, value=sums, remedy=_REMEDY)
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise refusal(content, 0, f"{_COUNT} must be a number from 1", value=count, remedy=_REMEDY)
     if count > len(hdus):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.io.content import Content, InflatedContent, opened
+from ccdfx.io.fits.checksum import verify
 from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
@@ -45,6 +46,7 @@ class FitsSource:
             None if hdu is None else Pixels(content, hdu, plane, checksum=checksum)
             for hdu in (group.mask, group.uncertainty)
         )
+        self._inherits = hdus[0] if checksum and inherited(hdus, group.image) else None
         header = clean(full_header(hdus, group.image))
         self._range = range_of(header, self.shape)
         self._header = without_range(header, self._range)
@@ -72,10 +74,12 @@ class FitsSource:
     @property
     def raw(self) -> RawLayout | None:
         """Layout of the raw pixels, or None where the file must be read through `select`."""
+        self._verify_primary()
         return None if self._mask or self._uncertainty else self._pixels.raw()
 
     def select(self, range: RangeLike = None) -> Image:
         """Read the image in a window, given in coordinates of the parent frame."""
+        self._verify_primary()
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices
         array, nodata = self._pixels.window(rows, columns)
@@ -95,6 +99,12 @@ class FitsSource:
 
     def __repr__(self) -> str:
         return f"FitsSource({self.name!r}, shape={self.shape}, dtype={self.dtype})"
+
+    def _verify_primary(self) -> None:
+        """Compare the checksums of the primary HDU, once, where the image inherits its cards."""
+        if self._inherits is not None:
+            verify(self._pixels.content, self._inherits)
+            self._inherits = None
 
     def _flags(self, rows: slice, columns: slice, nodata: np.ndarray | None) -> np.ndarray | None:
         """Read the flags of the MASK HDU; a pixel without flags and without data becomes NO_DATA."""
