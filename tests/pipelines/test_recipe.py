@@ -123,3 +123,14 @@ def test_odd_text_survives() -> None:
     assert tomllib.loads(f"x = {_toml({'y': [text, 1.5, float('inf'), True, -3]})}") == {
         "x": {"y": [text, 1.5, float("inf"), True, -3]}
     }
+
+
+@pytest.mark.parametrize("digits", ["", "ab12"])
+def test_a_sha256_of_a_few_digits_is_refused(tmp_path: Path, digits: str) -> None:
+    ccdfx.write(np.ones((2, 2)), tmp_path / "bias.fits")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'[[step]]\nuse = "subtract_bias"\nbias = {{ file = "bias.fits", sha256 = "{digits}" }}\n'
+    )
+    with pytest.raises(ccdfx.FormatError, match=r"at least the first 16 digits of its SHA-256"):
+        ccdfx.read_recipe(recipe)
