@@ -72,10 +72,10 @@ def test_clean_files_of_every_format_have_none(tmp_path: Path, suffix: str) -> N
 def test_the_command_prints_them_escaped(tmp_path: Path) -> None:
     from click.testing import CliRunner
 
-    from ccdfx.cli.info import command
+    from ccdfx.cli.group import commands
 
     path = tmp_path / "a.fits"
     path.write_bytes(file_of(b"OB\x1bECT  = 'a'", b"DATE    = '2024-13-01'"))
-    result = CliRunner().invoke(command, [str(path)])
+    result = CliRunner().invoke(commands, ["info", str(path)])
     assert "  remark: HDU 0: DATE is no date: 2024-13-01\n" in result.output
     assert "control characters: OB" in result.output and "\x1b" not in result.output
