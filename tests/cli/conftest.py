@@ -13,7 +13,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import ccdfx
+from ccdfx.cli import TABLE, load
 from ccdfx.cli.group import commands
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_command_is_loaded() -> None:
+    """Options take their defaults from the library as they are loaded: before a test replaces a function of it."""
+    for name in TABLE:
+        load(name)
 
 
 @pytest.fixture
