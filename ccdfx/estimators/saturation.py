@@ -85,7 +85,7 @@ def saturation_level(frames: Iterable[ImageLike], *, bits: int | None = None) ->
     >>> sky[10:13, 20:24] = 16383
     >>> saturation_level([sky])
     Saturation(level=16383.0, pixels=12, step=1)
-    >>> saturation_level([np.minimum(sky, 1100)]) is None
+    >>> saturation_level([sky[:10]]) is None
     True
     """
     if bits is not None:
