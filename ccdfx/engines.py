@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,9 @@ class Engine:
         The options of the engine by name, with their values.
     factory : callable, optional
         ``factory(**options)`` returns the engine with other options; `configure` calls it.
+    submit : callable, optional
+        ``submit(function, *values)`` returns a `concurrent.futures.Future` of ``function(*values)``, computed by a worker
+        of another process that sees the same files. Whole products of a night are made there.
     open : callable, optional
         ``open()`` returns a context manager that prepares the engine, for example connects it, and yields the
         engine that runs tiles, without `open`. `ccdfx.engine` enters it, and exits it at its end.
@@ -80,6 +83,7 @@ class Engine:
     parameters: Mapping[str, Any] = field(default_factory=lambda: frozen({}))
     factory: Callable[..., Engine] | None = None
     open: Callable[[], AbstractContextManager[Engine]] | None = None
+    submit: Callable[..., Future[Any]] | None = None
 
     def __post_init__(self) -> None:
         check_fields(
@@ -93,6 +97,7 @@ class Engine:
             parameters=OPTIONS,
             factory=FUNCTION_OR_NONE,
             open=FUNCTION_OR_NONE,
+            submit=FUNCTION_OR_NONE,
         )
         object.__setattr__(self, "parameters", frozen(self.parameters))
 
@@ -120,11 +125,16 @@ class _ThreadMap:
             self.threads, thread_name_prefix="ccdfx", initializer=lambda: own.add(threading.get_ident())
         )
         running: deque[Future[Any]] = deque()
+
+        def start(tile: Any) -> Future[Any]:
+            # The context of the caller holds its engine, and who is told of warnings.
+            return pool.submit(copy_context().run, function, tile)
+
         try:
-            running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, self.threads + 1))
+            running.extend(start(tile) for tile in itertools.islice(tiles, self.threads + 1))
             while running:
                 result = running.popleft().result()
-                running.extend(pool.submit(function, tile) for tile in itertools.islice(tiles, 1))
+                running.extend(start(tile) for tile in itertools.islice(tiles, 1))
                 yield result
         finally:
             for future in running:

@@ -90,7 +90,7 @@ def run_demo(
     CheckFailedError
         A result disagrees with the truth, or is missing.
     """
-    from ccdfx.night.context import made_folder
+    from ccdfx.night.graph.context import made_folder
     from ccdfx.night.run import reduce_night
 
     target = Path(output)

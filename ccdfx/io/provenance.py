@@ -16,7 +16,9 @@ _MOST_INPUTS = 999  # IMCMB001 ... IMCMB999
 _EPOCH = "SOURCE_DATE_EPOCH"
 
 
-def with_provenance(header: Header, product: str, inputs: Sequence[tuple[str, Path]]) -> Header:
+def with_provenance(
+    header: Header, product: str, inputs: Sequence[tuple[str, str | None]], *, digest: str = "IMSHA"
+) -> Header:
     """Record the kind of a product, the program that made it, and its inputs.
 
     Parameters
@@ -24,12 +26,15 @@ def with_provenance(header: Header, product: str, inputs: Sequence[tuple[str, Pa
     header : Header
     product : str
         Such as "master bias".
-    inputs : sequence of (name, path)
+    inputs : sequence of (name, digest)
+        None where the digest is not known.
+    digest : {"IMSHA", "IMKEY"}
+        What the digests are: SHA-256 of raw files, or keys of products.
 
     Returns
     -------
     Header
-        With PRODUCT, CREATOR, IMCMBnnn (name) and IMSHAnnn (SHA-256 of the file) of each input, in their order. DATE,
+        With PRODUCT, CREATOR, and IMCMBnnn (name) and IMSHAnnn or IMKEYnnn (digest) of each input, in their order. DATE,
         when the file was written, is that of the environment variable SOURCE_DATE_EPOCH (s since 1970); without
         it there is none, so that the same inputs give the same bytes.
 
@@ -38,17 +43,16 @@ def with_provenance(header: Header, product: str, inputs: Sequence[tuple[str, Pa
     ArgumentError
         SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    header = header.remove("DATE", *(key for key in header if key.startswith(("IMCMB", "IMSHA"))))
+    header = header.remove("DATE", *(key for key in header if key.startswith(("IMCMB", "IMSHA", "IMKEY"))))
     header = header.set("PRODUCT", product, "kind of this product")
     header = header.set("CREATOR", f"ccdfx {registry.version()}", "program that made it")
     date = _date()
     if date is not None:
         header = header.set("DATE", date, "SOURCE_DATE_EPOCH")
-    for number, (name, path) in enumerate(inputs[:_MOST_INPUTS], 1):
+    for number, (name, value) in enumerate(inputs[:_MOST_INPUTS], 1):
         header = header.set(f"IMCMB{number:03d}", name)
-        digest = file_sha256(path)
-        if digest is not None:
-            header = header.set(f"IMSHA{number:03d}", digest)
+        if value is not None:
+            header = header.set(f"{digest}{number:03d}", value)
     return header
 
 

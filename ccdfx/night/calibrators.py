@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.scan import Frame
@@ -33,6 +34,7 @@ class Use:
     flat: str | None = None
     missing: tuple[str, ...] = ()
     keeps_bias: bool = False
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("missing",)
 
     @property
     def masters(self) -> tuple[str, ...]:

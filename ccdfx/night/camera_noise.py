@@ -77,6 +77,17 @@ class CameraNoise:
         measured = {name: list(pair) for name, pair in self.measured.items()}
         return {key: getattr(self, key) for key in keys} | {"stated": dict(self.stated), "measured": measured}
 
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> CameraNoise:
+        """Make the record again of what `as_dict` returned.
+
+        >>> CameraNoise.of_dict(CameraNoise(gain=1.5).as_dict()).gain
+        1.5
+        """
+        known = {key: value for key, value in values.items() if key in cls.__slots__}
+        measured = {name: (pair[0], pair[1]) for name, pair in values["measured"].items()}
+        return cls(**{**known, "measured": measured})
+
 
 def camera_noise(
     frames: Iterable[Frame],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -44,12 +44,16 @@ class MasterPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SciencePlan:
-    """One calibrated frame; its cosmic rays are masked if the recipe says so for such a frame."""
+    """One calibrated frame; its cosmic rays are masked if the recipe says so for such a frame.
+
+    `bad_pixels` is the file of the map that is applied.
+    """
 
     setup: Setup
     file: str
     use: Use
     cosmic_rays: bool = False
+    bad_pixels: str | None = None
 
     def describe(self) -> str:
         """Describe the frame and its processing, for messages."""
@@ -58,13 +62,14 @@ class SciencePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombinePlan:
-    """One combined frame; `inputs` are files of calibrated frames."""
+    """One combined frame; `inputs` are files of calibrated frames, `uses` how each was calibrated."""
 
     setup: Setup
     file: str
     object: str
     filter: str | None
     inputs: tuple[str, ...]
+    uses: Mapping[str, Use] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,11 @@ class Plan:
             for name in ("masters", "science", "combined")
         }
         return replace(self, **kept)
+
+    @property
+    def bare(self) -> Plan:
+        """The plan without what is only told: warnings, and frames that are left out."""
+        return replace(self, warnings=(), left_out=())
 
     def tree(self) -> list[dict[str, Any]]:
         """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""
@@ -370,6 +380,7 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
             object=name,
             filter=key[2],
             inputs=tuple(item.file for item in members),
+            uses={item.file: item.use for item in members},
         )
         for name, stem, (key, members) in zip(names, stems, several, strict=True)
     )

@@ -1,37 +1,37 @@
-"""Reduction of a night: scan, plan, masters, science frames, combined frames, night.json and report."""
+"""Reduction of a night: scan, plan, measure the cameras, make the products, put the facts together, report."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
+from ccdfx.engines import current_engine
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
 from ccdfx.io.one_writer import one_writer
-from ccdfx.night.calibrators import Use
-from ccdfx.night.camera_noise import CameraNoise, camera_noise
-from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
+from ccdfx.night.graph.context import Progress, made_folder
+from ccdfx.night.graph.execute import Event, execute, plan_of_work
+from ccdfx.night.graph.notices import collect_warnings
+from ccdfx.night.graph.perform import make
+from ccdfx.night.graph.product import FACTS_FOLDER, Graph
+from ccdfx.night.graph.raw_keys import INDEX, raw_keys
+from ccdfx.night.graph.record import Record, record_of
+from ccdfx.night.graph.state import refuse_foreign
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.ignored import SEEN, ignored_effects, warning_of
 from ccdfx.night.instruments.instrument import Instrument
-from ccdfx.night.overscan_light import refuse_lit_overscan
+from ccdfx.night.night_facts import Results, night_facts
 from ccdfx.night.plan import Plan, plan_night
-from ccdfx.night.products.bad_pixels import bad_pixel_files, build_bad_pixels, own_bad_pixels
-from ccdfx.night.products.calibrated import calibrate_frame, further_steps, prepared, raw_image
-from ccdfx.night.products.coadd import combine_object
-from ccdfx.night.products.masters import build_master
-from ccdfx.night.products.single_rays import unmasked_frames
-from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
+from ccdfx.night.products.bad_pixels import require_fitting_map
+from ccdfx.night.products.calibrated import further_steps, prepared
+from ccdfx.night.products.camera import Camera, camera_of, saturations
+from ccdfx.night.products.makers import camera_graph, product_graph
+from ccdfx.night.saturation import with_saturations
 from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
-from ccdfx.night.summary import begin_facts, is_begun, left_over, write_facts
-from ccdfx.night.words import listed, not_made
-from ccdfx.records.image import Image
+from ccdfx.night.summary import begin_facts, left_over, write_facts
 
 REPORT = "report.html"
 ALL, SOME_FAILED, NOTHING = 0, 1, 3
@@ -51,6 +51,8 @@ class Night:
         The content of night.json; empty after a dry run.
     status : int
         0 success, 1 some frames or products failed, 3 nothing was usable.
+    made : mapping
+        Why each product was made, or would be after a dry run, such as "missing"; None for those that were current.
     """
 
     directory: Path
@@ -59,6 +61,7 @@ class Night:
     plan: Plan
     facts: Mapping[str, Any]
     status: int
+    made: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def reduce_night(
@@ -69,8 +72,10 @@ def reduce_night(
     recipe: NightRecipe | Mapping[str, Any] | str | Path | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
+    memory: int | None = None,
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
+    told: Callable[[Event], object] | None = None,
 ) -> Night:
     """Reduce a directory of raw frames to masters, calibrated and combined frames, and write a report.
 
@@ -83,25 +88,33 @@ def reduce_night(
     written in part, and contains its history. Warnings of rejection rules and readers are stored in the
     metadata; they are not issued with `warnings`.
 
+    Products that are there already, made of the same frames with the same options by the same version, are not made
+    again: a reduction that was interrupted goes on, and with more frames or another recipe only what depends on them
+    is made. Products are made side by side, as many as the engine has threads; the bytes are always the same.
+
     Parameters
     ----------
     directory : path
         The raw frames; they are never modified.
     output : path
-        Directory for ``masters/ calibrated/ combined/ night.json report.html``; made if it does not exist.
+        Directory for ``masters/ calibrated/ combined/ facts/ night.json report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
         By default it is identified from each header.
     recipe : NightRecipe, mapping or path, optional
         Options that differ from the defaults.
     overwrite : bool
-        Replace the products of an earlier run.
+        Make all products again, also those that are current.
     dry_run : bool
         Only scan and plan, and read all frames, so that what cannot be prepared is refused as by the run; write
         nothing.
+    memory : int, optional
+        Bytes that the products in the making take together; 700 MiB by default. One that takes more is made alone.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
         Called with the plan before any product is made.
+    told : callable, optional
+        Called with an `Event` for each product that is current, made or lost.
 
     Returns
     -------
@@ -110,7 +123,7 @@ def reduce_night(
     Raises
     ------
     OutputExistsError
-        A product exists; raised before anything is computed.
+        A file that ccdfx did not make is where a product would be; raised before any product is made.
     FileError
         Another run writes to the output.
     ArgumentError
@@ -126,236 +139,174 @@ def reduce_night(
     """
     source, target = Path(directory), Path(output)
     choices = load_night_recipe(recipe)
-    further = further_steps(choices)
+    further_steps(choices)
     _check_folders(source, target)
     frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
     plan = plan_night(frames, recipe=choices)
-    maps = bad_pixel_files(plan, choices)
-    own = own_bad_pixels(plan, choices)
-    _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
+    require_fitting_map(plan, choices)
+    _check_outputs(frames, plan.files, target)
     if planned is not None:
         planned(plan)
     if dry_run:
-        plan, status = _refusing_pixels(frames, plan, choices)
-        return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
-    total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
-    log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
+        return _dry_run(source, target, frames, plan, choices)
     made_folder(target)
     with one_writer(target, wait=False):
-        _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
+        refuse_foreign(target, dict.fromkeys(plan.files, True))
         begin_facts(target / FACTS, source)
         (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
-        plan = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, choices), log.warn))
-        with collect_warnings(log.warn):
-            possible = _without_lit_overscans(plan, choices, log)
-            contexts = {
-                setup: Context(
-                    recipe=choices,
-                    noise=_noise_of(setup, plan, choices, log),
-                    log=log,
-                    output=target,
-                    overwrite=overwrite,
-                    further=further,
-                )
-                for setup in possible.setups
-            }
-            products = _made(possible, contexts, log, partial(build_bad_pixels, files=maps, own=own))
-        for file in left_over(target, {fact["file"] for made in products.values() for fact in made}):
-            log.warn(f"{file} is of an earlier run and no product of this one")
-        ignored = ignored_effects(plan, products, target)
-        for effect in ignored:
-            if effect["state"] == SEEN:
-                log.warn(warning_of(effect))
-        facts = {
-            "complete": True,
-            "ccdfx": _version(),
-            "directory": str(source),
-            "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument}))
-            or None,
-            "recipe": choices.as_dict(),
-            "plan": plan.tree(),
-            "noise": [
-                _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
-                for setup, context in contexts.items()
-            ],
-            "frames": [_frame_facts(frame, plan, log) for frame in frames],
-            **products,
-            "ignored": ignored,
-            "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
-            "warnings": log.warnings,
-        }
-        from ccdfx.night.report.page import write_report
-
-        write_report(facts, target)
-        write_facts(facts, target / FACTS, overwrite=True)
-        log.step(REPORT)
-        status = (
-            _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
+        listener = _Listener(progress, told)
+        digests = _digests(frames, target, keep=True)
+        measured = execute(
+            camera_graph(plan, choices), target, digests, memory=memory, told=listener.measured
         )
-        return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+        cameras = _cameras(plan, choices, measured)
+        possible = plan.without([setup for setup, camera in cameras.items() if camera.refused is not None])
+        graph = product_graph(possible, choices, cameras)
+        records = execute(graph, target, digests, memory=memory, again=overwrite, told=listener.tell)
+        results = Results(
+            frames=frames,
+            planned=with_saturations(plan, saturations(cameras)),
+            recipe=choices,
+            cameras=cameras,
+            measured=measured,
+            graph=graph,
+            records=records,
+        )
+        is_there = [file for file, record in records.items() if record.size is not None]
+        facts = night_facts(results, source, left_over(target, is_there))
+        _report(facts, target)
+        write_facts(facts, target / FACTS, overwrite=True)
+        listener.end()
+        status = (
+            _status(plan, {**results.failed, **results.lost})
+            if facts["masters"] or facts["calibrated"]
+            else NOTHING
+        )
+        return Night(
+            directory=source,
+            output=target,
+            frames=frames,
+            plan=plan,
+            facts=facts,
+            status=status,
+            made=listener.made,
+        )
 
 
-def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Plan:
-    """Return the plan without the setups whose overscan sees light; these are recorded in the log."""
+@dataclass(slots=True)
+class _Listener:
+    """Passes events on, as progress too, and keeps why each product was made."""
 
-    def load(frame: Frame) -> Image | None:
-        try:
-            return raw_image(frame, recipe)
-        except (CcdfxError, OSError):
-            return None  # it is recorded when it is calibrated
+    progress: Progress | None
+    told: Callable[[Event], object] | None
+    made: dict[str, str | None] = field(default_factory=dict)
+    total: int = 0
 
-    refused = {}
-    for setup in plan.setups:
-        try:
-            refuse_lit_overscan(plan.frames_of(setup), load)
-        except ArgumentError as error:
-            refused[setup] = str(error)
-    for setup, reason in refused.items():
-        for frame in plan.frames_of(setup):
-            log.failed[frame.file] = reason
-        files = [item.file for item in plan.products if item.setup == setup]
-        log.lost |= dict.fromkeys(files, reason)
-        log.warn(not_made(listed(files), reason))
-    return plan.without(refused)
+    def measured(self, event: Event) -> None:
+        """Pass the event of a camera on."""
+        if self.told is not None:
+            self.told(event)
 
+    def tell(self, event: Event) -> None:
+        """Pass the event of a product on."""
+        self.made[event.file] = None if event.state == "current" else event.reason
+        self.total = event.work + 1
+        if self.told is not None:
+            self.told(event)
+        if self.progress is not None:
+            self.progress(event.file, event.work_done, self.total)
 
-def _refusing_pixels(frames: tuple[Frame, ...], plan: Plan, recipe: NightRecipe) -> tuple[Plan, int]:
-    """Return the plan without the frames that the run refuses for their raw pixels, and the exit status.
-
-    Those are frames whose overscan sees light, and frames that cannot be read or prepared, with the reasons of
-    the run. What calibrated frames tell, such as the good pixels of a master, is not foreseen.
-    """
-    log = NightLog()
-    found = with_saturations(plan, find_saturations(plan, partial(_raw_or_none, recipe), log.warn))
-    with collect_warnings(log.warn):
-        possible = _without_lit_overscans(found, recipe, log)
-        for frame in chain.from_iterable(map(possible.frames_of, possible.setups)):
-            try:
-                prepared(frame, recipe)
-            except (CcdfxError, OSError) as error:
-                log.fail_frame(frame, error)
-    left = plan_night(
-        (replace(one, problem=log.failed.get(one.file, one.problem)) for one in frames), recipe=recipe
-    )
-    dry = replace(left, warnings=tuple(dict.fromkeys((*left.warnings, *log.warnings))))
-    return dry, _status(dry, log.failed) if dry.files else NOTHING
+    def end(self) -> None:
+        """Report that all is done."""
+        if self.progress is not None:
+            self.progress(REPORT, self.total or 1, self.total or 1)
 
 
-def _made(
-    plan: Plan, contexts: dict[Setup, Context], log: NightLog, find: Callable[..., tuple[Any, Context]]
-) -> dict[str, list[dict[str, Any]]]:
-    """Make all products and return their metadata; `find` makes the map of bad pixels of a setup."""
-    masters = [_unless_lost(build_master, master, contexts[master.setup]) for master in plan.masters]
-    found = [fact for fact in masters if fact]
-    maps = []
-    for setup, context in contexts.items():
-        fact, contexts[setup] = find(setup, plan, found, context)
-        maps += [fact] if fact else []
-    _warn_of_lost_masters((item.use for item in plan.science), log)
-    calibrated = [calibrate_frame(item, contexts[item.setup]) for item in plan.science]
-    made = {fact["file"]: fact for fact in calibrated if fact}
-    _warn_of_levels_below_zero(made.values(), log)
-    if log.undersampled:
-        log.warn(unmasked_frames(log.undersampled))
-    combine = partial(combine_object, made)
-    combined = [_unless_lost(combine, group, contexts[group.setup]) for group in plan.combined]
-    for file, part in log.relative.items():
-        made[file] |= part
-    for product in combined:
-        for one in product["scales"] if product else ():
-            made[one["source"]] |= {"scale": one["scale"], "weight": one["weight"]}
+def _digests(frames: Iterable[Frame], target: Path, *, keep: bool) -> dict[str, str | None]:
+    """Return the SHA-256 of all frames by name, None of those that cannot be read."""
+    frames = tuple(frames)
+    paths = [frame.path for frame in frames if frame.problem is None]
+    if keep:
+        made_folder(target / FACTS_FOLDER)
+    found = raw_keys(paths, target / FACTS_FOLDER / INDEX, threads=current_engine().threads, keep=keep)
+    return {frame.file: found.get(frame.path) for frame in frames}
+
+
+def _cameras(plan: Plan, recipe: NightRecipe, measured: Mapping[str, Record]) -> dict[Setup, Camera]:
+    """Return what was measured of the camera of each setup."""
     return {
-        "masters": found,
-        "bad_pixels": maps,
-        "calibrated": list(made.values()),
-        "combined": [fact for fact in combined if fact],
+        product.plan.setup: camera_of(measured[product.file])
+        for product in camera_graph(plan, recipe).products.values()
     }
 
 
-def _warn_of_levels_below_zero(calibrated: Iterable[Mapping[str, Any]], log: NightLog) -> None:
-    """Record one warning for all frames whose sky is darker than no light at all, beyond its noise."""
-    below = [
-        (fact["file"], fact["sky"], fact["unit"])
-        for fact in calibrated
-        if fact["sky"] is not None and fact["noise_measured"] and fact["sky"] < -3.0 * fact["noise_measured"]
-    ]
-    if below:
-        _, lowest, unit = min(below, key=lambda item: item[1])
-        log.warn(
-            f"the level of the sky is below zero, down to {lowest:.4g} {unit}, by more than 3 times its noise: what "
-            "was subtracted is not the level without light; look at the bias, the dark and the overscan, which may "
-            f"hold light or be of another setting: {listed([file for file, _, _ in below])}"
-        )
+def _report(facts: Mapping[str, Any], target: Path) -> None:
+    from ccdfx.night.report.page import write_report
+
+    write_report(facts, target)
 
 
-def _unless_lost(make: Callable[[Any, Context], dict[str, Any] | None], plan: Any, context: Context) -> Any:
-    """Make a product and return its metadata; if it cannot be made, record that in the log."""
-    try:
-        return make(plan, context)
-    except (ArgumentError, PluginError) as error:
-        context.log.fail_product(plan.file, error)
-        return None
+def _dry_run(source: Path, target: Path, frames: tuple[Frame, ...], plan: Plan, recipe: NightRecipe) -> Night:
+    """Plan a night, and read all frames: those that the run refuses for their raw pixels are left out with its reasons.
+
+    What calibrated frames tell, such as the good pixels of a master, is not foreseen.
+    """
+    digests = _digests(frames, target, keep=False)
+    said: list[str] = []
+    measured = {}
+    for file, product in camera_graph(plan, recipe).products.items():
+        parts = product.key_parts({}, digests)
+        measured[file] = record_of(product, parts, make(product, parts, {}, target), None)
+        said += measured[file].warnings
+    cameras = _cameras(plan, recipe, measured)
+    failed = {
+        frame.file: camera.refused
+        for setup, camera in cameras.items()
+        if camera.refused is not None
+        for frame in plan.frames_of(setup)
+    }
+    found = with_saturations(plan, saturations(cameras))
+    with collect_warnings(said.append):
+        for setup in found.setups:
+            for frame in found.frames_of(setup):
+                if frame.file not in failed:
+                    try:
+                        prepared(frame, recipe)
+                    except (CcdfxError, OSError) as error:
+                        failed[frame.file] = _without_name(error, frame)
+    left = plan_night(
+        (replace(one, problem=failed.get(one.file, one.problem)) for one in frames), recipe=recipe
+    )
+    dry = replace(left, warnings=tuple(dict.fromkeys((*left.warnings, *said))))
+    work = _work(left, recipe, {s: c for s, c in cameras.items() if s in left.setups}, target, digests)
+    return Night(
+        directory=source,
+        output=target,
+        frames=frames,
+        plan=dry,
+        facts={},
+        status=_status(dry, failed) if dry.files else NOTHING,
+        made=work,
+    )
 
 
-def _noise_facts(setup: Setup, noise: CameraNoise) -> dict[str, Any]:
-    return {"instrument": setup.instrument, "setup": setup.label, **noise.as_dict()}
+def _work(
+    plan: Plan,
+    recipe: NightRecipe,
+    cameras: Mapping[Setup, Camera],
+    target: Path,
+    digests: Mapping[str, str | None],
+) -> dict[str, str | None]:
+    """Return why each product would be made, None if it is current."""
+    graph: Graph = product_graph(plan, recipe, cameras)
+    return {product.file: reason for product, reason in plan_of_work(graph, target, digests)}
 
 
-def _noise_of(setup: Setup, plan: Plan, recipe: NightRecipe, log: NightLog) -> CameraNoise:
-    science = [item.use.frame for item in plan.science if item.setup == setup]
-
-    def load(frame: Frame) -> Image | None:
-        if frame.file in log.failed:
-            return None
-        try:
-            image = prepared(frame, recipe)
-            return image if image.good.mean() >= recipe.flat.good else None
-        except (CcdfxError, OSError) as error:
-            log.fail_frame(frame, error)
-            return None
-
-    def warn(text: str) -> None:
-        log.warn(f"{setup.label}: {text}")
-
-    noise = camera_noise(plan.frames_of(setup), load, warn, recipe.noise)
-    if recipe.science.electrons and science and noise.gain is None:
-        files = listed([frame.file for frame in science])
-        log.warn(f"the gain is not known, so these frames are in ADU, not in electrons: {files}")
-    unmasked = [item.use.frame.file for item in plan.science if item.setup == setup and item.cosmic_rays]
-    if unmasked and noise.model is None:
-        log.warn(f"gain and read noise are not known, so no cosmic rays are masked: {listed(unmasked)}")
-    return noise
-
-
-def _raw_or_none(recipe: NightRecipe, frame: Frame) -> Image | None:
-    """Read a raw frame; one that cannot be read is recorded when it is needed."""
-    try:
-        return raw_image(frame, recipe)
-    except (CcdfxError, OSError):
-        return None
-
-
-def _warn_of_lost_masters(uses: Iterable[Use], log: NightLog) -> None:
-    """Record one warning for each master that could not be made, with the frames that go without it."""
-    without: dict[tuple[str, bool], list[str]] = {}
-    for use in uses:
-        if log.untrusted.intersection(use.masters):
-            continue  # it is refused
-        for file in use.masters:
-            if file not in log.masters:
-                no_level = file == use.bias and use.frame.overscan is None
-                without.setdefault((file, no_level), []).append(use.frame.file)
-    for (file, no_level), frames in without.items():
-        verb, noun = ("is", "it has") if len(frames) == 1 else ("are", "they have")
-        text = f"{listed(frames)} {verb} calibrated without {file}, which could not be made"
-        log.warn(f"{text}: the level without light is not known, so {noun} no variance" if no_level else text)
-
-
-def _frame_facts(frame: Frame, plan: Plan, log: NightLog) -> dict[str, Any]:
-    left_out = {item.file: why for item, why in plan.left_out}
-    problem = log.failed.get(frame.file) or frame.problem
-    reason = left_out.get(frame.file) if problem is None else None
-    return frame.as_dict() | {"used": frame.file in log.used, "problem": problem, "left_out": reason}
+def _without_name(error: Exception, frame: Frame) -> str:
+    text = printable(error, 500) or type(error).__name__
+    for name in (str(frame.path), frame.path.name, frame.file):
+        text = text.removeprefix(f"{name}: ")
+    return text
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:
@@ -378,26 +329,11 @@ def _check_folders(source: Path, target: Path) -> None:
         raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
-def _check_outputs(
-    frames: tuple[Frame, ...], files: tuple[str, ...], target: Path, *, overwrite: bool
-) -> None:
-    """Refuse products that are inputs, and products that exist, before anything is computed."""
-    products = [target / file for file in (*files, FACTS, REPORT)]
+def _check_outputs(frames: tuple[Frame, ...], files: tuple[str, ...], target: Path) -> None:
+    """Refuse products that are inputs, before anything is computed."""
     inputs = {os.path.realpath(frame.path) for frame in frames}
-    for path in products:
+    for path in (target / file for file in (*files, FACTS, REPORT)):
         if os.path.realpath(path) in inputs:
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
-    existing = [path for path in products if os.path.lexists(path) and not is_begun(path)]
-    if existing and not overwrite:
-        more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise OutputExistsError(
-            existing[0], f"exists already{more}", remedy="give another output, or overwrite (--overwrite)"
-        )
-
-
-def _version() -> str:
-    from ccdfx import registry
-
-    return registry.version()

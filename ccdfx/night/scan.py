@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ccdfx.errors import CcdfxError, FileError, cause_of, printable
+from ccdfx.io.stamp import file_stamp
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import Instrument
@@ -68,6 +69,8 @@ class Frame:
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
         What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
+    stamp : tuple of int, or None
+        Inode, size and time of change of the file when its header was read.
     """
 
     path: Path
@@ -95,6 +98,8 @@ class Frame:
     hdu: int | str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    stamp: tuple[int, ...] | None = None
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("path", "doubts", "remarks", "stamp")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""
@@ -182,7 +187,9 @@ def frame_of(
     facts: dict[str, Any]
     try:
         problem = _not_a_file(path)
+        stamp = None if problem else file_stamp(path)  # before the header is read
         facts = {"problem": problem} if problem else _facts(path, instruments, given, again)
+        facts["stamp"] = stamp
     except CcdfxError as error:
         facts = {"problem": _reason(error, path)}
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night

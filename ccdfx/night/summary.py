@@ -86,14 +86,15 @@ def json_text(facts: object) -> str:
      "good": 2.5
     }
     """
-    return json.dumps(_of_json(facts), indent=1, allow_nan=False)
+    return json.dumps(plain_values(facts), indent=1, allow_nan=False)
 
 
-def _of_json(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """Convert values to those of JSON: numpy scalars to numbers, and numbers that are not finite to None."""
     if isinstance(value, Mapping):
-        return {str(key): _of_json(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_of_json(item) for item in value]
+        return [plain_values(item) for item in value]
     value = value.item() if hasattr(value, "item") else value  # numpy scalars
     if isinstance(value, float):
         return plain(value)

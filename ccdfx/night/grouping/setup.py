@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.instruments.camera_settings import CameraSetting
@@ -27,6 +28,7 @@ class Setup:
     data: Range
     settings: tuple[CameraSetting, ...] = ()
     shown: tuple[str, ...] = field(default=(), compare=False)
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("shown",)
 
     @property
     def label(self) -> str:

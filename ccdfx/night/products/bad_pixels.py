@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import CcdfxError, MismatchError
+from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
-from ccdfx.night.context import Context
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import calibrated
@@ -25,26 +28,95 @@ from ccdfx.records.range import Range
 _FEWEST_INPUTS = 3  # of a master: of fewer, a cosmic ray cannot be told from a hot pixel
 _MOST_PIXELS = 1 << 26  # of all frames of the sky; at least five are used
 _LEAST_FRAMES = 5
+_MOST_ALIKE = 8  # frames of one object and filter
 _MEASURED = 5  # frames whose FWHM is measured
 _KINDS = {"bias": "biases", "dark": "darks", "flat": "flats"}
 
 
-def bad_pixel_files(plan: Plan, recipe: NightRecipe) -> dict[Setup, str]:
-    """List the files of the maps, one for each setup with science frames; none if the recipe wants none."""
-    if not recipe.bad_pixels.use and recipe.bad_pixels.file is None:
-        return {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadPixelsPlan:
+    """The map of bad pixels of one setup: the masters in which they are searched, by kind, and science frames.
+
+    `uses` are those of the science frames that are calibrated and searched too.
+    """
+
+    setup: Setup
+    file: str
+    masters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+
+
+def plan_bad_pixels(plan: Plan, recipe: NightRecipe) -> tuple[BadPixelsPlan, ...]:
+    """Plan the maps, one for each setup with science frames; none if the recipe wants none.
+
+    Masters of three or more frames are searched, and the first science frames of the night, no more than eight of
+    one object and filter: frames that come later do not change the choice.
+    """
+    choice = recipe.bad_pixels
+    if not choice.use and choice.file is None:
+        return ()
     setups = list(plan.setups)
     tags = naming.unique(setup.tag for setup in setups)
-    with_science = {item.setup for item in plan.science}
-    return {
-        setup: f"masters/bad_pixels{f'_{tag}' if len(setups) > 1 else ''}.fits"
-        for setup, tag in zip(setups, tags, strict=True)
-        if setup in with_science
-    }
+    planned = []
+    for setup, tag in zip(setups, tags, strict=True):
+        science = [item.use for item in plan.science if item.setup == setup]
+        if science:
+            kinds = {
+                name: tuple(
+                    item.file
+                    for item in plan.masters
+                    if item.setup == setup and item.kind == kind and len(item.inputs) >= _FEWEST_INPUTS
+                )
+                for kind, name in _KINDS.items()
+            }
+            planned.append(
+                BadPixelsPlan(
+                    setup=setup,
+                    file=f"masters/bad_pixels{f'_{tag}' if len(setups) > 1 else ''}.fits",
+                    masters={name: files for name, files in kinds.items() if files and choice.use},
+                    uses=_first(science, setup, choice.frames) if choice.use else (),
+                )
+            )
+    return tuple(planned)
 
 
-def own_bad_pixels(plan: Plan, recipe: NightRecipe) -> dict[Setup, np.ndarray]:
-    """Read the map that the recipe names, as flags on the trimmed frames of the setups that it fits.
+def _first(uses: list[Use], setup: Setup, frames: int) -> tuple[Use, ...]:
+    """Choose science frames in the order of their dates, not too many of one object and filter."""
+    rows, columns = setup.data.shape
+    most = min(frames, max(_LEAST_FRAMES, _MOST_PIXELS // (rows * columns)))
+    chosen: list[Use] = []
+    alike: Counter[tuple[str | None, str | None]] = Counter()
+    for use in sorted(uses, key=lambda one: (one.frame.date or "", one.frame.file)):
+        group = use.frame.object, use.frame.filter
+        if len(chosen) < most and alike[group] < _MOST_ALIKE:
+            alike[group] += 1
+            chosen.append(use)
+    return tuple(chosen)
+
+
+def own_bad_pixels(setup: Setup, recipe: NightRecipe) -> np.ndarray | None:
+    """Read the map that the recipe names, as flags on the trimmed frames of a setup; None where it does not fit it.
+
+    Raises
+    ------
+    CcdfxError
+        The file cannot be read.
+    """
+    file = recipe.bad_pixels.file
+    if file is None:
+        return None
+    from ccdfx.io import read
+
+    image = read(file)
+    bad = (image.array != 0) | ~np.isfinite(image.array)
+    if image.mask is not None:
+        bad |= image.mask != 0
+    shapes = {setup.shape: setup.data, setup.data.shape: Range.whole(setup.data.shape)}
+    return bad[shapes[bad.shape].slices] if bad.shape in shapes else None
+
+
+def require_fitting_map(plan: Plan, recipe: NightRecipe) -> None:
+    """Refuse a map of bad pixels that fits no setup with science frames.
 
     Raises
     ------
@@ -53,65 +125,35 @@ def own_bad_pixels(plan: Plan, recipe: NightRecipe) -> dict[Setup, np.ndarray]:
     MismatchError
         It has the shape of the raw or of the trimmed frames of no setup with science frames.
     """
-    file = recipe.bad_pixels.file
-    if file is None:
-        return {}
+    setups = list(dict.fromkeys(item.setup for item in plan.science))
+    if recipe.bad_pixels.file is None or any(own_bad_pixels(setup, recipe) is not None for setup in setups):
+        return
     from ccdfx.io import read
 
-    image = read(file)
-    bad = (image.array != 0) | ~np.isfinite(image.array)
-    if image.mask is not None:
-        bad |= image.mask != 0
-    found = {}
-    setups = list(dict.fromkeys(item.setup for item in plan.science))
-    for setup in setups:
-        shapes = {setup.shape: setup.data, setup.data.shape: Range.whole(setup.data.shape)}
-        if bad.shape in shapes:
-            found[setup] = bad[shapes[bad.shape].slices]
-    if setups and not found:
+    shape = read(recipe.bad_pixels.file).shape
+    if setups:
         raise MismatchError(
-            f"bad_pixels.file: {file}",
+            f"bad_pixels.file: {recipe.bad_pixels.file}",
             "must have the shape of the frames, raw or trimmed: "
             + "; ".join(f"{setup.shape} or {setup.data.shape} ({setup.label})" for setup in setups),
-            value=bad.shape,
+            value=shape,
             remedy="make it from frames of this camera, with ccdfx mask",
         )
-    return found
 
 
-def build_bad_pixels(
-    setup: Setup,
-    plan: Plan,
-    masters: Iterable[Mapping[str, Any]],
-    context: Context,
-    *,
-    files: Mapping[Setup, str],
-    own: Mapping[Setup, np.ndarray],
-) -> tuple[dict[str, Any] | None, Context]:
-    """Find the bad pixels of a setup, write their map, and return its metadata, and a context that applies it.
+def make_bad_pixels(plan: BadPixelsPlan, context: Context) -> Made:
+    """Find the bad pixels of a setup in its masters and science frames, and join them with the map of the recipe.
 
-    Masters of three or more frames are searched, and science frames spread over the night, without what is
-    flagged in them already. If nothing can be searched and there is no map of one's own, there is no map.
-
-    Parameters
-    ----------
-    masters : iterable of mapping
-        Metadata of the masters that were made.
-    files, own : mapping
-        From `bad_pixel_files` and `own_bad_pixels`.
+    What is flagged in the masters already is left out. If nothing can be searched and there is no map of one's own,
+    there is none.
     """
-    if setup not in files:
-        return None, context
-    from ccdfx.io import read_master
-
-    file, given = files[setup], own.get(setup)
+    setup = plan.setup
+    given = own_bad_pixels(setup, context.recipe)
     if context.recipe.bad_pixels.file is not None and given is None:
-        context.log.warn(
-            f"{context.recipe.bad_pixels.file} has another shape than the frames of {setup.label}"
-        )
-    facts, mask, region = _search(setup, plan, masters, context)
+        context.warn(f"{context.recipe.bad_pixels.file} has another shape than the frames of {setup.label}")
+    facts, mask, region = _search(plan, context)
     if mask is None and given is None:
-        return None, context
+        return Made()
     if given is not None:
         flags = given * np.uint8(Flag.BAD_PIXEL)
         mask = flags if mask is None or mask.shape != flags.shape else mask | flags
@@ -123,38 +165,33 @@ def build_bad_pixels(
         ("NBAD", int(np.count_nonzero(mask)), "number of bad pixels"),
     ]
     cards += [(f"N{kind.upper()[:7]}", count, f"of kind {kind}") for kind, count in facts["counts"].items()]
-    master = read_master(context.save(Image(mask, header=Header(cards), range=region), file))
+    inputs = [file for files in plan.masters.values() for file in files if context.is_made(file)]
+    header = with_provenance(Header(cards), "map of bad pixels", context.keys(inputs), digest="IMKEY")
     facts = {
-        "file": file,
+        "file": plan.file,
         "instrument": setup.instrument,
-        "setup": setup.label,
         "bad": int(np.count_nonzero(mask)),
         "fraction": float(np.count_nonzero(mask) / mask.size),
         "own": None if given is None else int(np.count_nonzero(given)),
         **facts,
-        "sha256": master.sha256,
     }
-    return facts, replace(context, bad_pixels=master)
+    return Made(image=Image(mask, header=header, range=region), facts=facts)
 
 
-def _search(
-    setup: Setup, plan: Plan, masters: Iterable[Mapping[str, Any]], context: Context
-) -> tuple[dict[str, Any], np.ndarray | None, Range | None]:
+def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.ndarray | None, Range | None]:
     """Find bad pixels in the masters and science frames; return metadata, flags and window, None without anything to search."""
     from ccdfx.operations.pixels.bad_pixels import KINDS, find_bad_pixels
 
     choice = context.recipe.bad_pixels
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
-    if not choice.use:
-        return facts, None, None
     images: dict[str, Any] = {}
-    kinds = {master.file: master.kind for master in plan.masters if master.setup == setup}
-    for fact in masters:
-        if fact["file"] in kinds and len(fact["inputs"]) >= _FEWEST_INPUTS:
-            name = _KINDS[kinds[fact["file"]]]
-            facts["inputs"].setdefault(name, []).append(fact["file"])
-            images.setdefault(name, []).append(context.log.masters[fact["file"]].image)
-    names, frames = _sky_frames(setup, plan, context)
+    for name, files in plan.masters.items():
+        for file in files:
+            master = context.master(file)
+            if master is not None and len(context.facts(file)["inputs"]) >= _FEWEST_INPUTS:
+                facts["inputs"].setdefault(name, []).append(file)
+                images.setdefault(name, []).append(master.image)
+    names, frames = _sky_frames(plan, context)
     if frames:
         facts["inputs"]["frames"] = names
         images["frames"] = frames
@@ -168,25 +205,16 @@ def _search(
     defects = find_bad_pixels(**images, **options)
     for note in defects.notes:
         if not note.endswith("no majority"):
-            context.log.warn(f"bad pixels of {setup.label}: {note}")
+            context.warn(f"bad pixels of {plan.setup.label}: {note}")
     facts |= {"counts": defects.counts, "notes": list(defects.notes)}
     first = next(iter(images.values()))[0]
     return facts, defects.mask, first.range
 
 
-def _sky_frames(setup: Setup, plan: Plan, context: Context) -> tuple[list[str], list[Image]]:
-    """Calibrate science frames spread over the night, of all objects, as far as the recipe and memory allow."""
-    uses = [
-        item.use
-        for item in plan.science
-        if item.setup == setup and item.use.frame.file not in context.log.failed
-    ]
-    if not uses:
-        return [], []
-    shape = setup.data.shape
-    most = min(context.recipe.bad_pixels.frames, max(_LEAST_FRAMES, _MOST_PIXELS // (shape[0] * shape[1])))
+def _sky_frames(plan: BadPixelsPlan, context: Context) -> tuple[list[str], list[Image]]:
+    """Calibrate the science frames that are searched."""
     names, frames = [], []
-    for use in _spread(uses, most):
+    for use in plan.uses:
         try:
             image = calibrated(use, context, electrons=context.recipe.science.electrons)
         except (CcdfxError, OSError):
@@ -205,13 +233,6 @@ def _noise_of(frames: list[Image], context: Context) -> float:
         for image in frames
     ]
     return min((one for one in found if math.isfinite(one)), default=0.0)
-
-
-def _spread(uses: list[Use], most: int) -> list[Use]:
-    """Choose at most so many frames, as evenly as possible."""
-    if len(uses) <= most:
-        return uses
-    return [uses[i * len(uses) // most] for i in range(most)]
 
 
 def _sharpest(frames: list[Image]) -> float | None:

@@ -11,7 +11,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.context import Context
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
@@ -176,8 +177,8 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
 
 def _refuse_untrusted(use: Use, context: Context) -> None:
     for file in use.masters:
-        if file in context.log.untrusted:
-            reason = context.log.lost[file]
+        if context.is_untrusted(file):
+            reason = context.records[file].lost
             raise ArgumentError(
                 "calibration",
                 f"needs {file}, which could not be made ({reason})",
@@ -186,12 +187,17 @@ def _refuse_untrusted(use: Use, context: Context) -> None:
 
 
 def variance_of_masters(
-    use: Use, context: Context, *, electrons: bool = False, exact_flat: bool = False
+    use: Use,
+    context: Context,
+    *,
+    further: Pipeline,
+    electrons: bool = False,
+    exact_flat: bool = False,
 ) -> np.ndarray | None:
     """Return the part of the variance of a calibrated frame that comes from its masters; None without any.
 
     It is one error of all frames with these masters, and does not average down where they lie on one another.
-    With `exact_flat` the error of the flat, which is a fraction of the signal, is left out.
+    `further` is the pipeline that is applied after the calibration. With `exact_flat` the error of the flat, which is a fraction of the signal, is left out.
     """
     image = prepared(use.frame, context.recipe).replace(variance=None)
     options = _calibration(use, context, electrons=electrons)
@@ -200,13 +206,13 @@ def variance_of_masters(
     image = _calibrate(image, options)
     if image.variance is None:
         return None
-    variance = context.further(image).variance
+    variance = further(image).variance
     return None if variance is None else np.where(np.isfinite(variance), variance, 0.0)
 
 
 def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, Any]:
     """Return the options of `calibrate` for a frame, without its noise."""
-    masters = {kind: context.log.masters.get(getattr(use, kind) or "") for kind in ("bias", "dark", "flat")}
+    masters = {kind: context.master(getattr(use, kind)) for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
     if "dark" in options:
         # The recipe's tolerance on exposure times was applied when the dark was chosen.
@@ -242,39 +248,34 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     return noise.model if zeroed or use.frame.overscan is not None else None
 
 
-def calibrate_frame(plan: SciencePlan, context: Context) -> dict[str, Any] | None:
-    """Calibrate one science frame, write it and return its metadata; None if it failed (see the log)."""
+def make_calibrated(plan: SciencePlan, context: Context) -> Made:
+    """Calibrate one science frame, mask its bad pixels and cosmic rays, and measure its sky and stars."""
     from ccdfx.io.provenance import with_provenance
     from ccdfx.operations.pixels.flag import mask_from
 
-    use, log = plan.use, context.log
+    use = plan.use
     try:
         image = calibrated(use, context, electrons=context.recipe.science.electrons)
-        if context.bad_pixels is not None:
-            image = step(mask_from, bad_pixels=context.bad_pixels)(image)
+        bad_pixels = context.master(plan.bad_pixels)
+        if bad_pixels is not None:
+            image = step(mask_from, bad_pixels=bad_pixels)(image)
         found = None
         if plan.cosmic_rays and image.variance is not None:
             found = without_rays(image, context.recipe.cosmic_rays.options)
-            if found.undersampled:
-                log.undersampled[plan.file] = found.stars.fwhm
             image = found.image
         image = context.further(image)
         known = found is not None and not context.further.steps
         stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
-        header = with_provenance(image.header, "calibrated frame", [(use.frame.file, use.frame.path)])
+        header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
-        log.fail_frame(use.frame, error)
-        return None
-    finally:
-        log.step(f"science {use.frame.file}")
-    context.save(image, plan.file)
-    log.stars[plan.file] = stars
-    log.used.add(use.frame.file)
-    log.calibrated[plan.file] = use
-    made = [name for name in use.masters if name in log.masters]
-    return {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame), **facts}
+        context.fail_frame(use.frame, error)
+        return Made(lost=context.failed[use.frame.file])
+    facts |= {"undersampled": found.stars.fwhm if found is not None and found.undersampled else None}
+    made = [name for name in use.masters if context.is_made(name)]
+    identity = {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame)}
+    return Made(image=image, facts={**identity, **facts}, stars=stars, used=(use.frame.file,))
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.context import Context
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import facts_header, measured_header
@@ -33,132 +34,156 @@ from ccdfx.photometry.stars import FrameStars, measure_stars
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
-_TRANSPARENCY = ("TRANSP", "TRANSERR")  # cards of calibrated frames
+_TRANSPARENCY = ("transparency", "transparency_error")
+_MOST_NUMBERED = 999
 _MOST_CHECKED = 500  # brightest stars of the reference
 # In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
 _APERTURE, _RING = 1.0, (4.0, 6.0)
 _NOISY, _QUIET = 1.25, 1.15  # measured over predicted noise of a combined frame, and of its frames
 
 
-def combine_object(
-    made: Mapping[str, Mapping[str, Any]], plan: CombinePlan, context: Context
-) -> dict[str, Any] | None:
-    """Select, register, scale and combine calibrated frames, write the result and return its metadata.
+def make_combined(plan: CombinePlan, context: Context) -> Made:
+    """Select, register, scale and combine the calibrated frames of one object and filter.
 
     The reference (the deepest frame, unless most others do not match it) defines the pixels, the sky level,
     the flux scale and the exposure time. A frame beyond the limits of the recipe, or whose stars do not match,
     is left out with a warning; a result that fails its check (`require_trust`) is an error; with fewer than two frames left, nothing is made, with a warning. The fluxes of
     stars in the result are compared with those in the frames, and a difference is a warning; so is noise that
     is above that predicted in the result alone.
-
-    Parameters
-    ----------
-    made : mapping
-        Metadata of the calibrated frames by file.
-    plan : CombinePlan
     """
-    choice, log = context.recipe.combine, context.log
-    files = [file for file in plan.inputs if file in made]
-    left_out = limited(files, made, context.recipe.select.limits)
-    files = deepest_first([file for file in files if file not in left_out], made, log.stars)
-    tables = {file: log.stars[file].sources for file in files}
+    choice = context.recipe.combine
+    files = [file for file in plan.inputs if context.is_made(file)]
+    facts = {file: context.facts(file) for file in files}
+    stars = {file: context.stars(file) for file in files}
+    left_out = limited(files, facts, context.recipe.select.limits)
+    files = deepest_first([file for file in files if file not in left_out], facts, stars)
+    tables = {file: stars[file].sources for file in files}
     found = register(tables, context.output) if choice.align else unmoved(files)
-    log.step(f"combine {plan.file}")
-    scales = measured_scales(found.transforms, made, log.stars, choice) if found.transforms else None
+    scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
     left_out |= found.left_out
+    relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
         names = list(found.transforms)
         faint = limited(names, scales.facts, context.recipe.select.limits, after=True)
         faint.pop(names[0], None)  # the others are on its pixels and its flux scale
-        kept = {file: one for file, one in found.transforms.items() if file not in faint}
-        found = replace(found, transforms=kept)
+        found = replace(
+            found, transforms={file: one for file, one in found.transforms.items() if file not in faint}
+        )
         left_out |= faint
-        _record(scales, kept if len(kept) > 1 else (), context)
+        relative = {
+            file: {"reference": scales.names[0], **{key: one[key] for key in _TRANSPARENCY}}
+            for file, one in scales.facts.items()
+        }
     for file, reason in left_out.items():
-        log.warn(f"{plan.file}: {file} is left out: {reason}")
+        context.warn(f"{plan.file}: {file} is left out: {reason}")
     if scales is None or len(found.transforms) < 2:
         remedy = "; combine.align = false combines frames that lie on one another" if choice.align else ""
-        log.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
-        return None
+        context.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
+        return Made(facts={"relative": relative})
     names = list(found.transforms)
     scales = scales.of(names)
     for warning in scales.warnings:
-        log.warn(f"{plan.file}: {warning}")
-    result, groups = _stacked(found, scales, made, context)
-    require_trust(result.stack.image, result, len(names), context.recipe.combine)
-    log.warn_about(plan.file, result.warnings)
-    log.warn_about(plan.file, _check_warnings(groups, choice.average))
-    uses = [context.log.calibrated[name] for name in names]
-    unpredicted = any(made[name]["noise_predicted"] is None for name in names)
-    if unpredicted and any(use.bias or use.dark or use.flat for use in uses):
-        # Scatter shows what differs between the frames, and an error of their masters is the same in all.
-        log.warn(
-            f"{plan.file}: its errors are those of the scatter of its frames, without those of the masters"
-        )
-    exposures = [made[name]["exptime"] for name in names]
+        context.warn(f"{plan.file}: {warning}")
+    group = _Group(found, scales, [facts[name] for name in names], [stars[name] for name in names])
+    result, checks = _stacked(group, plan, context)
+    require_trust(result.stack.image, result, len(names), choice)
+    context.warn_about(result.warnings)
+    context.warn_about(_check_warnings(checks, choice.average))
+    _warn_of_partial_errors(group, plan, context)
+    exposures = [one["exptime"] for one in group.facts]
+    image = result.stack.image
+    found_stars = measure_stars(image)
+    measured = {**sky_facts(image), **star_facts(found_stars)}
+    context.warn_about(_noise_warnings(measured["excess"], [one["excess"] for one in group.facts]))
+    return Made(
+        image=image.replace(header=_header(image.header, group, result, measured, plan, context)),
+        facts={
+            "file": plan.file,
+            "object": plan.object,
+            "filter": plan.filter,
+            "inputs": names,
+            "reference": names[0],
+            "shifts": [
+                {"source": file, **displacement_facts(one, image.shape)}
+                for file, one in found.transforms.items()
+            ],
+            "scales": [scales.facts[name] for name in names],
+            "scale_error": plain(scales.common_error),
+            "relative": relative,
+            "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
+            **stacking.rejection_facts(result),
+            "check": [_check_facts(one) for one in checks],
+            "exptime": exposures[0],
+            "total_exptime": sum(exposures),
+            "correlation": correlation_factor(image.header),
+            "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
+            **measured,
+        },
+        stars=found_stars,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The frames that are combined, the reference first: how they lie, how they are scaled, their facts and stars."""
+
+    found: Registration
+    scales: FluxScales
+    facts: list[Mapping[str, Any]]
+    stars: list[FrameStars]
+
+    @property
+    def names(self) -> list[str]:
+        """The files of the frames."""
+        return list(self.found.transforms)
+
+
+def _header(
+    header: Header,
+    group: _Group,
+    result: stacking.Stacked,
+    measured: Mapping[str, Any],
+    plan: CombinePlan,
+    context: Context,
+) -> Header:
+    """Make the header of a combined frame, with the flux scale and the transparency of each input.
+
+    IMSCLnnn is the factor to the flux scale of the reference, IMTRPnnn the transparency relative to it.
+    """
+    choice, names = context.recipe.combine, group.names
+    exposures = [one["exptime"] for one in group.facts]
     values = {
         "OBJECT": plan.object,
         "EXPTIME": exposures[0],
         "TOTALEXP": sum(exposures),
         "FLXREF": names[0],
         "FLXSCALE": 1.0,
-        "FLXERR": plain(scales.common_error),
+        "FLXERR": plain(group.scales.common_error),
     }
-    values |= dict.fromkeys(_TRANSPARENCY)  # that of the reference is not one of the result
     history = f"combine {result.history} align={choice.align} scale={choice.scale} weights={choice.weights}"
-    image = result.stack.image
-    stars = measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(stars)}
-    excesses = [made[name]["excess"] for name in names]
-    log.warn_about(plan.file, _noise_warnings(measured["excess"], excesses))
-    inputs = [(name, context.output / name) for name in names]
-    header = stacking.product_header(image.header, "combined frame", inputs, values, history)
-    image = image.replace(header=facts_header(header, measured))
-    context.save(image, plan.file)
-    return {
-        "file": plan.file,
-        "object": plan.object,
-        "filter": plan.filter,
-        "inputs": names,
-        "reference": names[0],
-        "shifts": [
-            {"source": file, **displacement_facts(one, image.shape)} for file, one in found.transforms.items()
-        ],
-        "scales": [scales.facts[name] for name in names],
-        "scale_error": plain(scales.common_error),
-        "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
-        **stacking.rejection_facts(result),
-        "check": [_group_facts(group) for group in groups],
-        "exptime": exposures[0],
-        "total_exptime": sum(exposures),
-        "correlation": correlation_factor(image.header),
-        "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
-        **measured,
-    }
+    made = stacking.product_header(
+        header, "combined frame", context.keys(names), values, history, digest="IMKEY"
+    )
+    for number, name in enumerate(names[:_MOST_NUMBERED], 1):
+        one = group.scales.facts[name]
+        made = measured_header(
+            made,
+            **{
+                f"IMSCL{number:03d}": (1 / one["scale"], "factor to the flux scale of FLXREF"),
+                f"IMTRP{number:03d}": (one["transparency"], "transparency relative to FLXREF"),
+            },
+        )
+    return facts_header(made, measured)
 
 
-def _record(scales: FluxScales, combined: Collection[str], context: Context) -> None:
-    """Record the transparency of all frames, and write it to the headers of those that are not combined.
-
-    Files of the others are written once, with their scales, when they are moved.
-    """
-    from ccdfx.io import read, write
-
-    for file, one in scales.facts.items():
-        part = {key: one[key] for key in ("transparency", "transparency_error")}
-        context.log.relative[file] = {"reference": scales.names[0], **part}
-        if file not in combined:
-            image = read(context.output / file)
-            header = _relative_header(image.header, context.log.relative[file])
-            write(image.replace(header=header), context.output / file, overwrite=True)
-
-
-def _relative_header(header: Header, facts: Mapping[str, Any]) -> Header:
-    """Set FLXREF, the reference, and TRANSP and TRANSERR, the transparency relative to it."""
-    values = facts["transparency"], facts["transparency_error"]
-    comments = "transparency relative to the reference", "its error"
-    cards = dict(zip(_TRANSPARENCY, zip(values, comments, strict=True), strict=True))
-    return measured_header(header.set("FLXREF", facts["reference"]), **cards)
+def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
+    """Warn where errors come from the scatter of frames: what they have in common, it does not show."""
+    uses = [plan.uses[name] for name in group.names]
+    unpredicted = any(one["noise_predicted"] is None for one in group.facts)
+    if unpredicted and any(use.bias or use.dark or use.flat for use in uses):
+        context.warn(
+            f"{plan.file}: its errors are those of the scatter of its frames, without those of the masters"
+        )
 
 
 def _is_exact(found: Transform) -> bool:
@@ -166,7 +191,7 @@ def _is_exact(found: Transform) -> bool:
     return found.is_shift and all(step.is_integer() for step in found.offset)
 
 
-def _group_facts(group: FluxGroup) -> dict[str, Any]:
+def _check_facts(group: FluxGroup) -> dict[str, Any]:
     return {
         "stars": group.name,
         "number": group.stars,
@@ -245,21 +270,22 @@ def _apertures(found: Registration, stars: list[FrameStars]) -> _Apertures:
 
 
 def _stacked(
-    found: Registration, scales: FluxScales, made: Mapping[str, Mapping[str, Any]], context: Context
+    group: _Group, plan: CombinePlan, context: Context
 ) -> tuple[stacking.Stacked, tuple[FluxGroup, ...]]:
     """Combine the registered frames, and compare the fluxes of stars in the result with those in the frames."""
-    choice = context.recipe.combine
-    facts = [made[name] for name in scales.names]
-    transforms = list(found.transforms.values())
+    choice, scales, facts = context.recipe.combine, group.scales, group.facts
+    transforms = list(group.found.transforms.values())
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
     level = facts[0]["sky"] if scales.zeros is not None else None
     weights = scales.weights if choice.average == "mean" else None
-    apertures = _apertures(found, [context.log.stars[name] for name in scales.names])
+    apertures = _apertures(group.found, group.stars)
+    steps = [one.offset if one.is_shift else None for one in transforms]
+    uses = [plan.uses[name] for name in group.names]
     with spooled(context.output) as store:
-        frames, tables = _moved(found, scales, apertures, context, store)
+        frames, tables = _moved(group, apertures, context, store)
         result = stacking.stacked(
             frames,
             choice,
@@ -269,48 +295,28 @@ def _stacked(
             scale=scales.scales,
             zero=scales.zeros,
             weights=weights,
-            shared=_common_variance(found, scales, facts, weights, context),
+            shared=common_variance(uses, facts, steps, weights, scales.scales, context),
         )
     return result, check_fluxes(
         apertures.measure(result.stack.image), frames=tables, weights=weights or [1.0] * len(tables)
     )
 
 
-def _common_variance(
-    found: Registration,
-    scales: FluxScales,
-    facts: list[Mapping[str, Any]],
-    weights: list[float] | None,
-    context: Context,
-) -> np.ndarray | None:
-    """Return the part of the variance that is one error of all frames, by how far they are displaced."""
-    steps = [one.offset if one.is_shift else None for one in found.transforms.values()]
-    used = [context.log.calibrated[name] for name in scales.names]
-    return common_variance(used, facts, steps, weights, scales.scales, context)
-
-
 def _moved(
-    found: Registration, scales: FluxScales, apertures: _Apertures, context: Context, store: Spool
+    group: _Group, apertures: _Apertures, context: Context, store: Spool
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars.
-
-    The scale of each is written to the header of its file, as FLXSCALE, and its transparency.
-    """
-    from ccdfx.io import read, write
+    """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars."""
+    from ccdfx.io import read
     from ccdfx.operations.resampling.warp import warp
 
     frames: list[Any] = []
     tables: list[np.ndarray] = []
     shape: tuple[int, int] | None = None
+    scales = group.scales
     zeros = scales.zeros or [0.0] * len(scales.scales)
-    for (file, one), scale, zero in zip(found.transforms.items(), scales.scales, zeros, strict=True):
-        image = read(context.output / file)
-        comment = "factor to the flux scale of the reference"
-        header = _relative_header(
-            image.header.set("FLXSCALE", 1 / scale, comment), context.log.relative[file]
-        )
-        image = image.replace(header=header)
-        write(image, context.output / file, overwrite=True)
+    transforms = group.found.transforms.items()
+    for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
+        image = read(context.path(file))
         shape = shape or image.shape
         if one.offset != (0.0, 0.0) or not one.is_shift:
             image = warp(image, transform=one, shape=shape)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.night.calibrators import Use
-from ccdfx.night.context import Context
+from ccdfx.night.graph.context import Context
 from ccdfx.night.products.calibrated import variance_of_masters
 from ccdfx.operations.resampling.overlaps import overlaps
 
@@ -58,10 +58,13 @@ def common_variance(
     if max(of_bias, of_flat) < _LEAST_SHARE:
         return None
     electrons = facts[middle]["unit"] == "electron"
-    whole = variance_of_masters(uses[middle], context, electrons=electrons)
+    further = context.further
+    whole = variance_of_masters(uses[middle], context, electrons=electrons, further=further)
     if whole is None:
         return None
-    without_flat = variance_of_masters(uses[middle], context, electrons=electrons, exact_flat=True)
+    without_flat = variance_of_masters(
+        uses[middle], context, electrons=electrons, exact_flat=True, further=further
+    )
     constant = np.zeros_like(whole) if without_flat is None else without_flat
     common = of_bias * constant + of_flat * np.maximum(whole - constant, 0.0)
     return np.maximum(common, 0.0)

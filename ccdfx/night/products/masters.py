@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.context import Context
 from ccdfx.night.far_levels import far_levels
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import calibrated, noise_header, variance_of_masters
-from ccdfx.night.products.spool import spooled
+from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.summary import flags_of, plain
@@ -30,8 +31,8 @@ _NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
 
-def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
-    """Make one master, write it, put it into the log and return its metadata; None without usable input.
+def make_master(plan: MasterPlan, context: Context) -> Made:
+    """Make one master.
 
     Bias: inputs as they are, with read noise only. Dark: bias subtracted. Flat: bias and dark subtracted, each
     input divided by its own level before rejection, and the result divided once by that of its pixels that
@@ -39,90 +40,106 @@ def build_master(plan: MasterPlan, context: Context) -> dict[str, Any] | None:
     levels, which is optimal for photon noise. Before rejection, biases and darks without overscan are brought
     to their mean level, which drifts from frame to frame and stays that of the master. Where the noise of an
     input cannot be predicted, the rule and the variance of the master are those of unknown noise: by the
-    scatter of the inputs. Inputs that fail are left out and recorded, and so are biases and darks whose level is
-    far from that of most others, which hold light or are of another kind; a master that fails its own check (table
-    ``[masters]`` of the recipe) is not written, and what needs it is refused.
+    scatter of the inputs. Inputs that fail are left out and noted, and so are biases and darks whose level is
+    far from that of most others, which hold light or are of another kind. A master without usable input is lost; one
+    that fails its own check (table ``[masters]`` of the recipe) is untrusted too, so that what needs it is refused.
     """
-    from ccdfx.io import read_master
-
-    recipe, log = context.recipe, context.log
+    recipe = context.recipe
     choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
-    scaled = plan.kind == "flat"
-    drifting = not scaled and not any(use.frame.overscan is not None for use in plan.inputs)
     with spooled(context.output) as store:
-        frames, names, levels, drifts, scatters, noisy = [], [], [], [], [], True
-        first: Image | None = None
-        for use in plan.inputs:
-            image = _input(use, plan, context)
-            log.step(f"{plan.kind} {use.frame.file}")
-            if image is not None:
-                frames.append(store.put(image))
-                names.append(use.frame.file)
-                levels.append(_lit_level(image, recipe.flat.response) if scaled else _level(image))
-                noisy &= image.variance is not None
-                scatters.append(0.0 if scaled else _scatter(image))
-                if drifting:
-                    first = image if first is None else first
-                    drifts.append(_drift(image, first))
-        for place in reversed([] if scaled else far_levels(levels, scatters)):
-            _refuse_level(plan, names[place], levels, place, context)
-            for kept in (frames, names, levels, *([drifts] if drifting else [])):
-                del kept[place]
-        if not frames:
-            _record_no_input(plan, context)
-            return None
-        scale = levels if scaled else None
+        inputs = _usable_inputs(plan, context, store)
+        if not inputs.frames:
+            return _no_input(plan, context)
         made = stacking.stacked(
-            frames,
+            inputs.frames,
             choices[plan.kind],
-            context.noise if noisy else CameraNoise(),
-            sensitivity=_FLAT_SENSITIVITY if scaled else 0.0,
+            context.noise if inputs.noisy else CameraNoise(),
+            sensitivity=_FLAT_SENSITIVITY if inputs.scale else 0.0,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
-            scale=scale,
-            zero=[drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None,
-            weights=scale,
-            shared=_shared(plan, names, context) if noisy else None,
+            scale=inputs.scale,
+            zero=inputs.zero,
+            weights=inputs.scale,
+            shared=_shared(plan, inputs.names, context) if inputs.noisy else None,
             passes=0,  # a cosmic ray that saturates a pixel of one input says nothing about the master
         )
-    if len(frames) == 1:
-        log.warn(f"{plan.file} is made of one frame, {names[0]}: its noise and cosmic rays stay in it")
-    log.warn_about(plan.file, made.warnings)
+    if len(inputs.names) == 1:
+        context.warn(
+            f"{plan.file} is made of one frame, {inputs.names[0]}: its noise and cosmic rays stay in it"
+        )
+    context.warn_about(made.warnings)
     history = f"combine {plan.kind} {made.history}"
-    history += f" scale=level response={recipe.flat.response:g}" if scale else ""
-    image = _finished(made.stack.image, plan, names, history, recipe.flat.response)
+    history += f" scale=level response={recipe.flat.response:g}" if inputs.scale else ""
+    image = _finished(made.stack.image, plan, inputs.names, history, context)
     try:
-        require_trust(image, made, len(frames), recipe.masters)
+        require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:
-        log.refuse_master(plan.file, error)
-        return None
-    log.masters[plan.file] = read_master(context.save(image, plan.file))  # as in the file
-    log.used.update(names)
-    return _facts(plan, image, names, levels) | stacking.rejection_facts(made) | _provenance(plan, context)
+        return Made(lost=str(error), untrusted=True)
+    facts = _facts(plan, image, inputs, context) | stacking.rejection_facts(made)
+    return Made(image=image, facts=facts, used=tuple(inputs.names))
 
 
-def _record_no_input(plan: MasterPlan, context: Context) -> None:
-    """Record a master without usable input; where a master that failed its check is why, it is refused too."""
-    log, count = context.log, len(plan.inputs)
-    needed = sorted({file for use in plan.inputs for file in use.masters if file in log.untrusted})
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The calibrated inputs of a master, with their names and levels, and how their levels are matched."""
+
+    frames: list[Any]
+    names: list[str]
+    levels: list[float]
+    scale: list[float] | None
+    zero: list[float] | None
+    noisy: bool
+
+
+def _usable_inputs(plan: MasterPlan, context: Context, store: Spool) -> _Inputs:
+    """Calibrate the inputs of a master, and leave out those that fail or whose level is far from most others."""
+    response = context.recipe.flat.response
+    scaled = plan.kind == "flat"
+    drifting = not scaled and not any(use.frame.overscan is not None for use in plan.inputs)
+    frames: list[Any] = []
+    names: list[str] = []
+    levels: list[float] = []
+    drifts: list[float] = []
+    scatters: list[float] = []
+    noisy = True
+    first: Image | None = None
+    for use in plan.inputs:
+        image = _input(use, plan, context)
+        if image is not None:
+            frames.append(store.put(image))
+            names.append(use.frame.file)
+            levels.append(_lit_level(image, response) if scaled else _level(image))
+            noisy &= image.variance is not None
+            scatters.append(0.0 if scaled else _scatter(image))
+            if drifting:
+                first = image if first is None else first
+                drifts.append(_drift(image, first))
+    for place in reversed([] if scaled else far_levels(levels, scatters)):
+        _refuse_level(plan, names[place], levels, place, context)
+        for kept in (frames, names, levels, *([drifts] if drifting else [])):
+            del kept[place]
+    zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
+    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy)
+
+
+def _no_input(plan: MasterPlan, context: Context) -> Made:
+    """Return a master that is lost for lack of usable input; where an untrusted master is why, it is untrusted too."""
+    count = len(plan.inputs)
+    needed = sorted({file for use in plan.inputs for file in use.masters if context.is_untrusted(file)})
     if needed:
         what = " and ".join(needed)
-        log.refuse_master(
-            plan.file, f"none of {count} frames is usable without {what}, which could not be made"
-        )
-    else:
-        log.fail_product(plan.file, f"no frame of {count} is usable")
+        reason = f"none of {count} frames is usable without {what}, which could not be made"
+        return Made(lost=reason, untrusted=True)
+    return Made(lost=f"no frame of {count} is usable")
 
 
 def _input(use: Use, plan: MasterPlan, context: Context) -> Image | None:
-    if use.frame.file in context.log.failed:
-        return None
     try:
         image = calibrated(use, context)
         if plan.kind == "flat":
             _check_flat(image, context.recipe.flat)
         return image.replace(header=noise_header(image.header, context.noise, electrons=False))
     except (CcdfxError, OSError) as error:
-        context.log.fail_frame(use.frame, error)
+        context.fail_frame(use.frame, error)
         return None
 
 
@@ -163,7 +180,7 @@ def _refuse_level(plan: MasterPlan, name: str, levels: list[float], place: int, 
         value=round(levels[place], 1),
         remedy="look at the frame: it holds light, or its header tells another kind or setting than it has",
     )
-    context.log.fail_frame(frame, error)
+    context.fail_frame(frame, error)
 
 
 def _drift(image: Image, first: Image) -> float:
@@ -181,7 +198,7 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
         first = replace(first, dark=None, dark_scale=None)
     if any(use.bias != first.bias for use in uses):
         first = replace(first, bias=None)
-    return variance_of_masters(first, replace(context, further=pipeline()))
+    return variance_of_masters(first, context, further=pipeline())
 
 
 def _lit_level(image: Image, response: float) -> float:
@@ -211,19 +228,20 @@ def _normalised(flat: Image, response: float) -> Image:
     return flat.replace(array=flat.array / level, mask=mask if mask.any() else None, variance=variance)
 
 
-def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, response: float) -> Image:
+def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
     if plan.kind == "flat":
-        image = _normalised(image, response)
+        image = _normalised(image, context.recipe.flat.response)
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
-    inputs = [(use.frame.file, use.frame.path) for use in plan.inputs if use.frame.file in set(names)]
     header = stacking.without_kind(image.header, plan.kind)
     product = f"master {plan.kind}"
-    return image.replace(header=stacking.product_header(header, product, inputs, values, history))
+    return image.replace(
+        header=stacking.product_header(header, product, context.raw_digests(names), values, history)
+    )
 
 
-def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]) -> dict[str, Any]:
+def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) -> dict[str, Any]:
     from ccdfx.estimators import statistics
 
     numbers = statistics(image)
@@ -233,18 +251,11 @@ def _facts(plan: MasterPlan, image: Image, names: list[str], levels: list[float]
         "filter": plan.filter,
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
-        "inputs": names,
+        "inputs": inputs.names,
         "unit": image.unit,
         "level": plain(numbers.median),
         "rms": plain(numbers.mad_std),
-        "levels": [plain(level) for level in levels],
+        "levels": [plain(level) for level in inputs.levels],
         "flags": flags_of(image),
-    }
-
-
-def _provenance(plan: MasterPlan, context: Context) -> dict[str, Any]:
-    made = context.log.masters
-    return {
-        "masters": sorted({name for use in plan.inputs for name in use.masters if name in made}),
-        "sha256": made[plan.file].sha256,
+        "masters": sorted({name for use in plan.inputs for name in use.masters if context.is_made(name)}),
     }

@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ccdfx import registry
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.context import collect_warnings
+from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.settings.choices import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
 from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
@@ -112,9 +111,11 @@ def stacked(
 def product_header(
     header: Header,
     product: str,
-    inputs: Sequence[tuple[str, Path]],
+    inputs: Sequence[tuple[str, str | None]],
     values: Mapping[str, Any],
     history: str,
+    *,
+    digest: str = "IMSHA",
 ) -> Header:
     """Make the header of a product: that of the combination, with its kind, its inputs and its HISTORY."""
     from ccdfx.io.provenance import with_provenance
@@ -122,7 +123,7 @@ def product_header(
     for key, value in values.items():
         header = header.remove(key) if value is None else header.set(key, value)
     header = header.set("NCOMBINE", len(inputs), "number of frames combined")
-    header = with_provenance(header, product, inputs)
+    header = with_provenance(header, product, inputs, digest=digest)
     return header.add_history(f"ccdfx {registry.version()} {history}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ccdfx.operations.pixels.ray_search import Search
@@ -225,6 +225,19 @@ class NightRecipe:
     combine: CombineChoice = field(default_factory=CombineChoice)
     masters: MastersChoice = field(default_factory=MastersChoice)
     source: str = "default"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables."""
+        return tuple(one.name for one in fields(self) if one.name != "source")
+
+    def only(self, tables: Collection[str]) -> NightRecipe:
+        """Return the recipe with some tables, and the defaults of all others.
+
+        >>> NightRecipe(dark=DarkChoice(scale=True)).only(["bias"]).dark.scale
+        False
+        """
+        return NightRecipe(**{name: getattr(self, name) for name in tables})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ccdfx.io import read
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
+from ccdfx.night.products.bad_pixels import plan_bad_pixels
+from ccdfx.night.products.planned import Planned
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import counted
 from ccdfx.noise.proportionality import measure_proportionality
 from ccdfx.photometry.common_structure import measure_common_structure
@@ -22,34 +28,50 @@ _DISPLACED = 16.0  # pixels: two blocks, in which the structure is measured
 _FEWEST_HOT = 10  # pixels: fewer are blemishes, not a dark current
 
 
-def ignored_effects(
-    plan: Plan, products: Mapping[str, Iterable[Mapping[str, Any]]], output: Path
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectsPlan:
+    """A night, and its products in which effects that nothing corrects would show.
+
+    `maps` are the files of the maps of bad pixels of its setups, `labels` how the setups are called in texts.
+    """
+
+    night: Plan
+    files: tuple[str, ...]
+    maps: tuple[tuple[Setup, str], ...]
+    labels: tuple[str, ...]
+
+
+def plan_effects(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    """Plan the search of a night for effects that nothing corrects."""
+    if plan.science:
+        maps = tuple((item.setup, item.file) for item in plan_bad_pixels(plan, recipe))
+        files = (*(item.file for item in plan.masters), *(file for _, file in maps))
+        files += (*(item.file for item in plan.science), *(item.file for item in plan.combined))
+        labels = tuple(setup.label for setup in plan.setups)
+        yield Planned(
+            file="effects.json",
+            kind="effects",
+            record=EffectsPlan(night=plan.bare, files=files, maps=maps, labels=labels),
+            needs=files,
+            has_image=False,
+        )
+
+
+def make_effects(plan: EffectsPlan, context: Context) -> Made:
     """List for each setup the effects that nothing corrects, and whether its frames show them.
 
-    Parameters
-    ----------
-    plan : Plan
-    products : mapping
-        Metadata of the masters, maps of bad pixels, calibrated and combined frames that were made.
-    output : Path
-        Where the calibrated frames are.
-
-    Returns
-    -------
-    list of dict
-        `effect`, `setup`, `filter` (None for all), `state` ("seen", "not seen" or "not measurable") and `text`.
+    Each has `effect`, `setup`, `filter` (None for all), `state` ("seen", "not seen" or "not measurable") and `text`.
     """
-    made = {fact["file"]: fact for fact in products["masters"]}
-    maps = products["bad_pixels"]
-    hot = {fact["setup"]: fact["counts"]["hot"] for fact in maps if "frames" in fact["inputs"]}
+    facts = [dict(context.facts(file)) for file in plan.files if context.is_made(file)]
+    made = {one["file"]: one for one in facts if "file" in one}
+    night, maps = plan.night, dict(plan.maps)
     found = []
-    for setup in dict.fromkeys(item.setup for item in plan.science):
-        found += _linearity(setup, plan, made)
-        if not any(item.use.dark for item in plan.science if item.setup == setup):
-            found.append(_dark_current(setup, hot.get(setup.label)))
-        found += _fringes(setup, plan, products, output)
-    return found
+    for setup in dict.fromkeys(item.setup for item in night.science):
+        found += _linearity(setup, night, made)
+        if not any(item.use.dark for item in night.science if item.setup == setup):
+            found.append(_dark_current(setup, made.get(maps.get(setup, ""))))
+        found += _fringes(setup, night, made, context.output)
+    return Made(facts={"effects": found})
 
 
 def _linearity(setup: Setup, plan: Plan, made: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -81,16 +103,16 @@ def _linearity(setup: Setup, plan: Plan, made: Mapping[str, Mapping[str, Any]]) 
 
 
 def _fringes(
-    setup: Setup, plan: Plan, products: Mapping[str, Iterable[Mapping[str, Any]]], output: Path
+    setup: Setup, plan: Plan, made: Mapping[str, Mapping[str, Any]], output: Path
 ) -> list[dict[str, Any]]:
     """Compare the skies of calibrated frames of different fields, in each filter."""
-    files = {item.file for item in plan.science if item.setup == setup}
     shifts = {
-        shift["source"]: (fact["file"], shift["dx"], shift["dy"])
-        for fact in products["combined"]
-        for shift in fact["shifts"]
+        shift["source"]: (item.file, shift["dx"], shift["dy"])
+        for item in plan.combined
+        if item.file in made
+        for shift in made[item.file]["shifts"]
     }
-    facts = [fact for fact in products["calibrated"] if fact["file"] in files]
+    facts = [made[item.file] for item in plan.science if item.setup == setup and item.file in made]
     found = []
     for band in dict.fromkeys(fact["filter"] for fact in facts):
         chosen = [fact for fact in facts if fact["filter"] == band]
@@ -128,8 +150,9 @@ def _are_apart(one: Mapping[str, Any], other: Mapping[str, Any], shifts: Mapping
     return math.hypot(here[1] - there[1], here[2] - there[2]) > _DISPLACED
 
 
-def _dark_current(setup: Setup, hot: int | None) -> dict[str, Any]:
-    """Estimate whether frames without a dark have dark current, by their hot pixels."""
+def _dark_current(setup: Setup, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Estimate whether frames without a dark have dark current, by the hot pixels of their map."""
+    hot = found["counts"]["hot"] if found is not None and "frames" in found["inputs"] else None
     if hot is None:
         return _effect(
             "dark current", setup, None, UNKNOWN, "there is no dark, and too few frames show hot pixels"

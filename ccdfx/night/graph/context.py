@@ -1,0 +1,151 @@
+"""What the maker of a product works with: its settings, the products it needs, and what it notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import FileError, printable
+from ccdfx.io.stamp import file_stamp
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.graph.masters import load_master
+from ccdfx.night.graph.product import Product
+from ccdfx.night.graph.record import Record, facts_path, read_stars
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.photometry.stars import FrameStars
+from ccdfx.pipelines.pipeline import Pipeline
+from ccdfx.records.history import Master
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The inputs of one product that is being made, opened when they are asked for, and its notes.
+
+    Attributes
+    ----------
+    product : Product
+    records : mapping
+        Records of the products that it needs, by file.
+    parts : mapping
+        What the key of the product is computed of.
+    output : Path
+    failed : dict
+        Raw frames that cannot be used, with the first reason.
+    warnings : list of str
+    """
+
+    product: Product
+    records: Mapping[str, Record]
+    parts: Mapping[str, Any]
+    output: Path
+    failed: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def recipe(self) -> NightRecipe:
+        """The tables of the recipe that the product depends on; the others have their defaults."""
+        return self.product.settings.recipe
+
+    @property
+    def noise(self) -> CameraNoise:
+        """Gain and read noise of the camera."""
+        return self.product.settings.noise
+
+    @property
+    def further(self) -> Pipeline:
+        """The pipeline that the recipe applies after the calibration."""
+        from ccdfx.night.products.calibrated import further_steps
+
+        return further_steps(self.recipe)
+
+    def is_made(self, file: str) -> bool:
+        """Return whether a product that is needed was made."""
+        record = self.records.get(file)
+        return record is not None and record.lost is None
+
+    def is_untrusted(self, file: str) -> bool:
+        """Return whether a product that is needed failed its check."""
+        record = self.records.get(file)
+        return record is not None and record.untrusted
+
+    def facts(self, file: str) -> Mapping[str, Any]:
+        """Return the facts of a product that is needed and was made."""
+        return self.records[file].facts or {}
+
+    def stars(self, file: str) -> FrameStars:
+        """Return the stars of a product that is needed and was made."""
+        return read_stars(facts_path(self.output, file, ".npy"))
+
+    def master(self, file: str | None) -> Master | None:
+        """Return a master that is needed; None if it could not be made."""
+        if file is None or not self.is_made(file):
+            return None
+        return load_master(self.output / file, self.records[file].key)
+
+    def raw_digests(self, names: Iterable[str]) -> list[tuple[str, str | None]]:
+        """Return the names of raw frames with their SHA-256."""
+        return [(name, self.parts["raw"].get(name)) for name in names]
+
+    def keys(self, files: Iterable[str]) -> list[tuple[str, str | None]]:
+        """Return the files of products with their keys."""
+        return [(file, self.parts["inputs"].get(file)) for file in files]
+
+    def path(self, file: str) -> Path:
+        """Return the path of a product."""
+        return self.output / file
+
+    def fail_frame(self, frame: Frame, error: Exception) -> None:
+        """Note that a raw frame cannot be used; only the first reason is kept."""
+        text = printable(error, 500) or type(error).__name__
+        for name in (str(frame.path), frame.path.name, frame.file):
+            text = text.removeprefix(f"{name}: ")
+        self.failed.setdefault(frame.file, text)
+
+    def warn(self, text: str) -> None:
+        """Note a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def warn_about(self, texts: Iterable[str]) -> None:
+        """Note warnings that concern the product."""
+        for text in texts:
+            self.warn(f"{self.product.file}: {text}")
+
+    def require_unchanged(self) -> None:
+        """Refuse raw frames that changed since they were listed: their headers were those of other pixels.
+
+        Raises
+        ------
+        FileError
+            The first such frame.
+        """
+        for frame in self.product.raw:
+            try:
+                changed = frame.stamp is not None and file_stamp(frame.path) != frame.stamp
+            except OSError:
+                changed = frame.file not in self.failed
+            if changed:
+                raise FileError(
+                    frame.path, "changed while the night was reduced", remedy="reduce the night again"
+                )
+
+
+def made_folder(path: Path) -> Path:
+    """Make the folder if it does not exist, and return it.
+
+    Raises
+    ------
+    FileError
+        The folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        rule = f"cannot be made: {problem.strerror}"
+        raise FileError(path, rule, remedy="give an output that can be written") from None
+    return path

@@ -1,0 +1,228 @@
+"""Making the products of a graph: those that are missing or stale, several at a time, within a budget of memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from ccdfx.engines import current_engine, engine
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.perform import Task, perform
+from ccdfx.night.graph.product import Graph, Product
+from ccdfx.night.graph.record import Record, read_record
+from ccdfx.night.graph.state import why_make
+
+MEMORY = 700 << 20
+"""Bytes that the products in the making take together by default; a budget, beside the program itself."""
+
+CURRENT, MADE, LOST = "current", "made", "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What became of one product: its state, why it was made, and how far the graph is.
+
+    `state` is "current", "made" or "lost". `done` and `total` count products; `work_done` and `work` the frames that
+    go into those that had to be made and into all, of which a time left can be estimated.
+    """
+
+    file: str
+    kind: str
+    state: str
+    reason: str
+    seconds: float
+    done: int
+    total: int
+    work_done: int
+    work: int
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of an execution: records so far, what runs and with how much memory, what is ready."""
+
+    graph: Graph
+    output: Path
+    raw_keys: Mapping[str, str | None]
+    again: bool
+    told: Callable[[Event], object]
+    records: dict[str, Record] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    work_done: int = 0
+
+    def look(self, file: str) -> str | None:
+        """Compute the key of a product whose inputs are there, and return why it must be made; None if current."""
+        product = self.graph.products[file]
+        keys = {need: self.records[need].key for need in product.needs}
+        self.parts[file] = product.key_parts(keys, self.raw_keys)
+        record = read_record(self.output, file)
+        reason = why_make(product, self.parts[file], record, self.output)
+        if reason is None and self.again:
+            reason = "asked for"
+        if reason is None and record is not None:
+            self.records[file] = record
+            self.tell(file, CURRENT, 0.0)
+        else:
+            self.reasons[file] = reason or "missing"
+        return reason
+
+    def finish(self, file: str, record: Record, seconds: float) -> None:
+        """Keep the record of a product that was made or lost, and tell."""
+        self.records[file] = record
+        self.tell(file, MADE if record.lost is None else LOST, seconds)
+
+    def tell(self, file: str, state: str, seconds: float) -> None:
+        """Call the listener with an event."""
+        product = self.graph.products[file]
+        self.work_done += _work(product)
+        self.told(
+            Event(
+                file=file,
+                kind=product.kind,
+                state=state,
+                reason=self.reasons.get(file, "") if state != LOST else self.records[file].lost or "",
+                seconds=seconds,
+                done=len(self.records),
+                total=len(self.graph.products),
+                work_done=self.work_done,
+                work=sum(map(_work, self.graph.products.values())),
+            )
+        )
+
+    def task(self, file: str) -> Task:
+        """Return what is needed to make a product anywhere."""
+        product = self.graph.products[file]
+        records = {need: self.records[need] for need in product.needs}
+        return Task(product=product, parts=self.parts[file], records=records, output=self.output)
+
+
+def execute(
+    graph: Graph,
+    output: Path,
+    raw_keys: Mapping[str, str | None],
+    *,
+    memory: int | None = None,
+    again: bool = False,
+    told: Callable[[Event], object] = lambda event: None,
+) -> dict[str, Record]:
+    """Make the products of a graph that are missing or stale, and return the records of all.
+
+    As many products are made at once as the current engine has threads, each with one thread; one alone has them all.
+    The order does not show in the bytes. A product that cannot be made loses what depends on it, as its record says,
+    and nothing else. Where the engine has `submit`, products are made by its workers, by path.
+
+    Parameters
+    ----------
+    graph : Graph
+    output : Path
+    raw_keys : mapping
+        SHA-256 of raw frames by name; None of those that cannot be read.
+    memory : int, optional
+        Bytes that the products in the making take together, by their own estimates; one that takes more is made alone.
+    again : bool
+        Make all products, also those that are current.
+    told : callable
+        Called with an `Event` for each product, in this thread.
+    """
+    run = _Run(graph, output, raw_keys, again, told)
+    sorter = TopologicalSorter(graph.edges)
+    sorter.prepare()
+    budget = MEMORY if memory is None else memory
+    waiting: list[str] = []
+    with _workers() as workers:
+        running: dict[Future[Any], tuple[str, float]] = {}
+        try:
+            while sorter.is_active():
+                for file in sorter.get_ready():
+                    if run.look(file) is None:
+                        sorter.done(file)
+                    else:
+                        waiting.append(file)
+                _start(run, workers, waiting, running, budget, sorter.is_active())
+                if not running:
+                    continue
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    file, begun = running.pop(future)
+                    run.finish(file, future.result(), time.monotonic() - begun)
+                    sorter.done(file)
+        finally:
+            for future in running:
+                future.cancel()
+    return {file: run.records[file] for file in graph.products}
+
+
+@dataclass(frozen=True, slots=True)
+class _Workers:
+    """Where products are made: `submit` returns a future; how many at once, and whether in this process."""
+
+    submit: Callable[..., Future[Any]]
+    count: int
+    here: bool
+
+
+@contextmanager
+def _workers() -> Any:
+    chosen = current_engine()
+    if chosen.submit is not None:
+        yield _Workers(chosen.submit, chosen.threads, False)
+        return
+    with ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as pool:
+        yield _Workers(pool.submit, chosen.threads, True)
+
+
+def _start(
+    run: _Run,
+    workers: _Workers,
+    waiting: list[str],
+    running: dict[Future[Any], tuple[str, float]],
+    budget: int,
+    more: bool,
+) -> None:
+    """Start what may run now, in the order of the plan."""
+    while waiting and len(running) < workers.count:
+        used = sum(run.graph.products[file].memory for file, _ in running.values())
+        file = waiting[0]
+        if running and workers.here and used + run.graph.products[file].memory > budget:
+            return
+        waiting.pop(0)
+        alone = not running and not waiting
+        threads = workers.count if alone and workers.here else 1
+        future = workers.submit(_perform_with, threads, run.task(file))
+        running[future] = (file, time.monotonic())
+
+
+def _perform_with(threads: int, task: Task) -> Record:
+    """Make a product with a number of threads of this process."""
+    with _inner(threads):
+        return perform(task)
+
+
+def _inner(threads: int) -> AbstractContextManager[Any]:
+    return engine("threads", threads=threads) if threads else nullcontext()
+
+
+def _work(product: Product) -> int:
+    return max(1, len(product.raw) + len(product.needs) * (product.kind == "combined"))
+
+
+def plan_of_work(
+    graph: Graph, output: Path, raw_keys: Mapping[str, str | None]
+) -> Iterable[tuple[Product, str | None]]:
+    """Iterate over the products in their order, each with why it would be made, None if it is current.
+
+    What would be made gets a key that differs from that of its record, so what depends on it is told as changed.
+    """
+    keys: dict[str, str] = {}
+    for file in graph.order:
+        product = graph.products[file]
+        parts = product.key_parts(keys, raw_keys)
+        keys[file] = digest(parts)
+        yield product, why_make(product, parts, read_record(output, file), output)

@@ -1,0 +1,46 @@
+"""Masters in memory, shared by the products that are calibrated by them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from ccdfx.records.history import Master
+
+MEMORY = 512 << 20
+"""Bytes of masters that are kept; the one asked for last always is."""
+
+_kept: OrderedDict[tuple[str, str], Master] = OrderedDict()
+_LOCK = threading.Lock()
+
+
+def load_master(path: Path, key: str) -> Master:
+    """Read a master, or return it from memory if it was read before with the same key.
+
+    Raises
+    ------
+    CcdfxError
+        It cannot be read.
+    """
+    from ccdfx.io import read_master
+
+    place = str(path), key
+    with _LOCK:  # also while it is read: others want the same one
+        if place not in _kept:
+            _kept[place] = read_master(path)
+        _kept.move_to_end(place)
+        while len(_kept) > 1 and sum(map(_size, _kept.values())) > MEMORY:
+            _kept.popitem(last=False)
+        return _kept[place]
+
+
+def forget_masters() -> None:
+    """Free the memory of all masters."""
+    with _LOCK:
+        _kept.clear()
+
+
+def _size(master: Master) -> int:
+    planes = (master.image.array, master.image.mask, master.image.variance)
+    return sum(plane.nbytes for plane in planes if plane is not None)

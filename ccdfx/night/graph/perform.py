@@ -1,0 +1,106 @@
+"""Making one product: the maker is called with opened inputs, and what it returns is written, in any process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import CcdfxError, cause_of
+from ccdfx.night.graph.context import Context, made_folder
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.notices import collect_warnings
+from ccdfx.night.graph.product import Product
+from ccdfx.night.graph.record import (
+    KEY,
+    Made,
+    Record,
+    facts_path,
+    record_of,
+    write_record,
+    write_stars,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that is needed to make a product: it can be sent to another process that sees the same files."""
+
+    product: Product
+    parts: Mapping[str, Any]
+    records: Mapping[str, Record]
+    output: Path
+
+
+def perform(task: Task) -> Record:
+    """Make a product, write it and its facts, and return its record.
+
+    The image is written first and its record last, each whole or not at all, so a record is never that of another
+    image.
+
+    Raises
+    ------
+    FileError
+        The product cannot be written.
+    """
+    begun = time.monotonic()
+    made = make(task.product, task.parts, task.records, task.output)
+    size = _write(task, made)
+    record = record_of(task.product, task.parts, made, size)
+    record = replace(record, seconds=round(time.monotonic() - begun, 3))
+    write_record(task.output, record)
+    return record
+
+
+def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Record], output: Path) -> Made:
+    """Call the maker of a product, and return what it made with what was noted; nothing is written.
+
+    An error of the maker is the reason why the product is lost. A raw frame that changed while it was read loses the
+    product too.
+    """
+    context = Context(product=product, parts=parts, records=records, output=output)
+    try:
+        with collect_warnings(context.warn):
+            made = find_maker(product.make)(product.plan, context)
+        context.require_unchanged()
+    except (CcdfxError, OSError, ArithmeticError) as error:
+        made = Made(lost=str(error) or cause_of(error))
+    return replace(
+        made,
+        warnings=(*context.warnings, *made.warnings),
+        failed={**context.failed, **made.failed},
+    )
+
+
+def find_maker(name: str) -> Callable[[Any, Context], Made]:
+    """Return the function of a maker.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none of the name.
+    """
+    from ccdfx.night.products import makers
+
+    return makers.find_maker(name)
+
+
+def _write(task: Task, made: Made) -> int | None:
+    """Write image, stars and preview of a product; return the size of its file."""
+    from ccdfx.io import write
+    from ccdfx.night.report.preview import write_preview
+
+    product, output = task.product, task.output
+    made_folder(facts_path(output, product.file).parent)
+    if made.stars is not None:
+        write_stars(facts_path(output, product.file, ".npy"), made.stars)
+    if made.image is None or made.lost is not None:
+        return None
+    path = output / product.file
+    made_folder(path.parent)
+    header = made.image.header.set(KEY, digest(task.parts))
+    write(made.image.replace(header=header), path, overwrite=True)
+    write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
+    return path.stat().st_size

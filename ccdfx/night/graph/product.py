@@ -1,0 +1,139 @@
+"""Products of a night: what each is made of, by which maker, with which options; and the graph of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any
+
+from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.graph.keys import digest, versions
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings.choices import NightRecipe
+
+FACTS_FOLDER = "facts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a maker is told besides its plan: the tables of the recipe that it depends on, and the noise of the camera.
+
+    `contents` holds the SHA-256 of files that the recipe names, by their names.
+    """
+
+    recipe: NightRecipe
+    noise: CameraNoise = field(default_factory=CameraNoise)
+    contents: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Product:
+    """One product: its file, its inputs, its maker and the options of that.
+
+    Parameters
+    ----------
+    file : str
+        Relative to the output, with forward slashes.
+    kind : str
+        Such as "bias", "calibrated" or "combined".
+    make : str
+        Name of the maker in `MAKERS`.
+    plan : record
+        What the maker makes, as planned.
+    settings : Settings
+    raw : tuple of Frame
+        Raw frames that it is made of.
+    needs : tuple of str
+        Files of the products that it is made of.
+    memory : int
+        Bytes that its maker needs, roughly.
+    has_image : bool
+        Whether it is an image, or facts alone.
+    """
+
+    file: str
+    kind: str
+    make: str
+    plan: Any
+    settings: Settings
+    raw: tuple[Frame, ...] = ()
+    needs: tuple[str, ...] = ()
+    memory: int = 0
+    has_image: bool = True
+
+    def key_parts(self, keys: Mapping[str, str], raw_keys: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return what the key is computed of: maker, versions, options, and the keys of all inputs by name.
+
+        Parameters
+        ----------
+        keys, raw_keys : mapping
+            Keys of products and of raw frames by their files.
+        """
+        raw = {frame.file: raw_keys.get(frame.file) for frame in self.raw}
+        options = {
+            "plan": digest(self.plan),
+            "noise": digest(self.settings.noise),
+            "contents": digest(self.settings.contents),
+            "recipe": {
+                name: digest(table)
+                for name in self.settings.recipe.tables
+                for table in [getattr(self.settings.recipe, name)]
+            },
+        }
+        return {
+            "make": self.make,
+            "versions": dict(versions()),
+            "options": options,
+            "raw": raw,
+            "inputs": {file: keys[file] for file in self.needs},
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """Products by file, in the order in which they were planned; each needs only products of the graph.
+
+    Examples
+    --------
+    >>> bias = Product(file="masters/bias.fits", kind="bias", make="master", plan=None, settings=None)
+    >>> flat = Product(file="masters/flat.fits", kind="flat", make="master", plan=None, settings=None,
+    ...                needs=("masters/bias.fits",))
+    >>> graph = Graph.of([flat, bias])
+    >>> graph.order
+    ('masters/bias.fits', 'masters/flat.fits')
+    >>> graph.only(lambda product: product.kind == "bias").order
+    ('masters/bias.fits',)
+    """
+
+    products: Mapping[str, Product]
+
+    @classmethod
+    def of(cls, products: Any) -> Graph:
+        """Make a graph of products."""
+        return cls({product.file: product for product in products})
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Files in an order in which each comes after those that it needs."""
+        return tuple(TopologicalSorter(self.edges).static_order())
+
+    @property
+    def edges(self) -> dict[str, tuple[str, ...]]:
+        """The files that each product needs."""
+        return {file: product.needs for file, product in self.products.items()}
+
+    def only(self, wanted: Callable[[Product], bool]) -> Graph:
+        """Return the graph of the products that are wanted, and of all that they need."""
+        kept = [file for file, product in self.products.items() if wanted(product)]
+        reached: set[str] = set()
+        while kept:
+            file = kept.pop()
+            if file not in reached:
+                reached.add(file)
+                kept += self.products[file].needs
+        return Graph({file: product for file, product in self.products.items() if file in reached})
+
+    def of_kind(self, *kinds: str) -> Iterator[Product]:
+        """Iterate over the products of some kinds."""
+        return (product for product in self.products.values() if product.kind in kinds)

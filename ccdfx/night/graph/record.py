@@ -1,0 +1,159 @@
+"""What is known of a product that was made, or could not be: kept as JSON in the folder of facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.product import FACTS_FOLDER, Product
+from ccdfx.photometry.stars import FrameStars
+from ccdfx.records.image import Image
+
+KEY = "CCDFXKEY"
+"""Header card of a product: its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a maker returns.
+
+    Parameters
+    ----------
+    image : Image, optional
+        None where the product is facts alone, or could not be made.
+    facts : mapping
+        Plain values for night.json.
+    stars : FrameStars, optional
+    warnings : tuple of str
+    failed : mapping
+        Raw frames that cannot be used, with the reason.
+    used : tuple of str
+        Raw frames that went into it.
+    lost : str, optional
+        Reason why it could not be made.
+    untrusted : bool
+        Whether it failed its check, so that what needs it is refused too.
+    """
+
+    image: Image | None = None
+    facts: Mapping[str, Any] | None = None
+    stars: FrameStars | None = None
+    warnings: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    lost: str | None = None
+    untrusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A product that was made, as the folder of facts says: its key, what that was computed of, and its facts.
+
+    `size` is that of its file in bytes, None without a file.
+    """
+
+    file: str
+    kind: str
+    key: str
+    parts: Mapping[str, Any]
+    size: int | None = None
+    facts: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    lost: str | None = None
+    untrusted: bool = False
+    seconds: float | None = None
+
+    def as_text(self) -> str:
+        """Write the record as JSON."""
+        return json.dumps(asdict(self), indent=1, allow_nan=False)
+
+
+_FIELDS = frozenset(one.name for one in fields(Record))
+
+
+def record_of(product: Product, parts: Mapping[str, Any], made: Made, size: int | None) -> Record:
+    """Make the record of what a maker returned."""
+    from ccdfx.night.summary import plain_values
+
+    return Record(
+        file=product.file,
+        kind=product.kind,
+        key=digest(parts),
+        parts=parts,
+        size=size,
+        facts=None if made.facts is None else plain_values(made.facts),
+        warnings=tuple(dict.fromkeys(made.warnings)),
+        failed=dict(made.failed),
+        used=made.used,
+        lost=made.lost,
+        untrusted=made.untrusted,
+    )
+
+
+def facts_path(output: Path, file: str, suffix: str = ".json") -> Path:
+    """Return the place of the facts of a product.
+
+    >>> facts_path(Path("out"), "calibrated/a.fits").as_posix()
+    'out/facts/calibrated/a.json'
+    """
+    return output / FACTS_FOLDER / Path(file).with_suffix(suffix)
+
+
+def read_record(output: Path, file: str) -> Record | None:
+    """Read the record of a product; None where there is none, or it is not whole."""
+    try:
+        values = json.loads(facts_path(output, file).read_text(encoding="utf-8"))
+        if not isinstance(values, dict) or values.get("file") != file:
+            return None
+        record = Record(**{name: value for name, value in values.items() if name in _FIELDS})
+    except (OSError, ValueError, TypeError):
+        return None
+    return replace(record, warnings=tuple(record.warnings), used=tuple(record.used))
+
+
+def write_record(output: Path, record: Record) -> None:
+    """Write the record of a product; a failure leaves the earlier one."""
+    from ccdfx.io.atomic import atomic_path
+
+    with atomic_path(facts_path(output, record.file), True) as temporary:
+        temporary.write_text(record.as_text() + "\n", encoding="utf-8")
+
+
+_STAR_NUMBERS = ("width", "fwhm", "fwhm_error", "ellipticity", "core", "core_error", "growth", "growth_error")
+
+
+def write_stars(path: Path, stars: FrameStars) -> None:
+    """Write the stars of a frame to an ``.npy`` file: one row each, and a first row of what they have in common."""
+    from ccdfx.io.atomic import atomic_path
+
+    names = stars.sources.dtype.names or ()
+    table = np.full((1 + len(stars.sources), max(len(names) + 3, len(_STAR_NUMBERS))), np.nan)
+    table[0, : len(_STAR_NUMBERS)] = [getattr(stars, name) for name in _STAR_NUMBERS]
+    for column, name in enumerate(names):
+        table[1:, column] = stars.sources[name]
+    table[1:, len(names) : len(names) + 3] = np.column_stack([stars.flux, stars.error, stars.usable])
+    with atomic_path(path, True) as temporary, open(temporary, "wb") as file:
+        np.save(file, table, allow_pickle=False)
+
+
+def read_stars(path: Path) -> FrameStars:
+    """Read what `write_stars` wrote; the same to the last bit."""
+    from ccdfx.photometry.sources import SOURCE
+
+    table = np.load(path, allow_pickle=False)
+    names = SOURCE.names or ()
+    rows = table[1:]
+    sources = np.zeros(len(rows), SOURCE)
+    for column, name in enumerate(names):
+        sources[name] = rows[:, column]
+    flux, error, usable = rows[:, len(names) : len(names) + 3].T
+    numbers = {name: float(value) for name, value in zip(_STAR_NUMBERS, table[0], strict=False)}
+    return FrameStars(sources, flux.copy(), error.copy(), usable == 1.0, **numbers)

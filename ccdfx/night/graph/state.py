@@ -1,0 +1,109 @@
+"""Whether a product is there as it would be made now, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import CcdfxError, OutputExistsError
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.product import Product
+from ccdfx.night.graph.record import KEY, Record, read_record
+from ccdfx.night.words import listed
+
+
+def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
+    """Return why a product must be made, such as "missing" or "input changed: a.fits"; None if it is current.
+
+    A product is current if its record has its key, and its file the size of the record and the key in its header.
+    One that could not be made is not tried again with the same key.
+
+    Parameters
+    ----------
+    product : Product
+    parts : mapping
+        What its key is computed of (`Product.key_parts`).
+    record : Record or None
+        Of the product that is there.
+    output : Path
+    """
+    if record is None:
+        return "missing"
+    if record.key != digest(parts):
+        return _changed(record.parts, parts)
+    if record.lost is not None or not product.has_image or record.size is None:
+        return None
+    try:
+        size = (output / product.file).stat().st_size
+    except OSError:
+        return "missing"
+    return None if size == record.size and key_of(output / product.file) == record.key else "its file changed"
+
+
+def key_of(path: Path) -> str | None:
+    """Return the key in the header of a file; None if it has none, or cannot be read."""
+    from ccdfx.io import read_header
+
+    try:
+        key = read_header(path).get(KEY)
+    except (CcdfxError, OSError):
+        return None
+    return key if isinstance(key, str) else None
+
+
+def refuse_foreign(output: Path, files: Mapping[str, bool]) -> None:
+    """Refuse to replace files that ccdfx did not make as products of this output.
+
+    Parameters
+    ----------
+    output : Path
+    files : mapping
+        Files of products, and whether each is an image; of others the folder of facts is their own.
+
+    Raises
+    ------
+    OutputExistsError
+        A file is there that has neither a record nor a key.
+    """
+    foreign = [
+        output / file
+        for file, is_image in files.items()
+        if is_image and (output / file).exists() and not _is_own(output, file)
+    ]
+    if foreign:
+        more = f", and so were {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise OutputExistsError(
+            foreign[0],
+            f"was not made by ccdfx for this night{more}",
+            remedy="move it away, or give another output",
+        )
+
+
+def _is_own(output: Path, file: str) -> bool:
+    return key_of(output / file) is not None or read_record(output, file) is not None
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in what the parts of two keys differ."""
+    reasons = []
+    if before.get("versions") != now["versions"] or before.get("make") != now["make"]:
+        reasons.append("made by another version")
+    old, new = ({**(parts.get("raw") or {}), **(parts.get("inputs") or {})} for parts in (before, now))
+    changes = {
+        "new input": [file for file in new if file not in old],
+        "input changed": [file for file in new if file in old and old[file] != new[file]],
+        "input gone": [file for file in old if file not in new],
+    }
+    reasons += [f"{what}: {listed(files)}" for what, files in changes.items() if files]
+    options = _options(before), _options(now)
+    different = [name for name in options[1] if options[0].get(name) != options[1][name]]
+    if different and not any(changes.values()):
+        names = [{"plan": "how its frames are used"}.get(name, name) for name in different]
+        reasons.append(f"option changed: {', '.join(names)}")
+    return "; ".join(reasons) or "its record changed"
+
+
+def _options(parts: Mapping[str, Any]) -> dict[str, Any]:
+    options = dict(parts.get("options") or {})
+    return {**options.pop("recipe", {}), **options}

@@ -1,0 +1,127 @@
+"""The camera of each setup, measured before anything is made: saturation, light in the overscan, gain and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.night import naming
+from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.record import Made, Record
+from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.instruments.header_facts import Known
+from ccdfx.night.overscan_light import refuse_lit_overscan
+from ccdfx.night.plan import Plan
+from ccdfx.night.products.calibrated import prepared, raw_image
+from ccdfx.night.products.planned import Planned
+from ccdfx.night.saturation import find_saturations, with_saturations
+from ccdfx.night.scan import Frame
+from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.records.image import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraPlan:
+    """One setup of a night, the part of the plan that is of it, and how the setup is called in warnings."""
+
+    setup: Setup
+    night: Plan
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """What was measured of a camera in one setup.
+
+    `saturation` is the level that was found, None where that of the headers holds. `refused` is the reason why
+    nothing can be made of its frames.
+    """
+
+    noise: CameraNoise = field(default_factory=CameraNoise)
+    saturation: Known | None = None
+    refused: str | None = None
+
+
+def plan_cameras(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    """Plan the measurement of the camera of each setup."""
+    tags = naming.unique(setup.tag for setup in plan.setups)
+    for setup, tag in zip(plan.setups, tags, strict=True):
+        part = plan.without([other for other in plan.setups if other != setup])
+        yield Planned(
+            file=f"camera/{tag}.json",
+            kind="camera",
+            record=CameraPlan(setup=setup, night=part.bare, label=setup.label),
+            setup=setup,
+            raw=part.frames_of(setup),
+            has_image=False,
+        )
+
+
+def make_camera(plan: CameraPlan, context: Context) -> Made:
+    """Measure the camera of a setup in its raw frames.
+
+    The saturation is searched first. Where the overscan sees light, the frames are refused. Gain and read noise are
+    those of pairs of frames, compared with what headers and instrument files state.
+    """
+
+    def read(frame: Frame) -> Image | None:
+        try:
+            return raw_image(frame, context.recipe)
+        except (CcdfxError, OSError):
+            return None  # it is noted where it is used
+
+    def load(frame: Frame) -> Image | None:
+        try:
+            image = prepared(frame, context.recipe)
+        except (CcdfxError, OSError):
+            return None
+        return image if image.good.mean() >= context.recipe.flat.good else None
+
+    def warn(text: str) -> None:
+        context.warn(f"{plan.label}: {text}")
+
+    levels = find_saturations(plan.night, read, context.warn)
+    night = with_saturations(plan.night, levels)
+    frames = night.frames_of(plan.setup)
+    found = levels.get(plan.setup)
+    level = None if found is None else {"value": found.value, "source": found.source}
+    try:
+        refuse_lit_overscan(frames, read)
+    except ArgumentError as error:
+        return Made(facts={"saturation": level, "noise": None, "refused": str(error)})
+    noise = camera_noise(frames, load, warn, context.recipe.noise)
+    return Made(facts={"saturation": level, "noise": noise.as_dict(), "refused": None})
+
+
+def camera_of(record: Record) -> Camera:
+    """Return the camera that was measured, from its record."""
+    if record.facts is None:
+        return Camera(refused=record.lost)
+    level, noise = record.facts["saturation"], record.facts["noise"]
+    return Camera(
+        noise=CameraNoise() if noise is None else CameraNoise.of_dict(noise),
+        saturation=None if level is None else Known(**level),
+        refused=record.facts["refused"],
+    )
+
+
+def saturations(cameras: Mapping[Setup, Camera]) -> dict[Setup, Known]:
+    """Return the saturation of each setup whose headers do not tell it."""
+    return {setup: camera.saturation for setup, camera in cameras.items() if camera.saturation is not None}
+
+
+def noise_warnings(setup: Setup, camera: Camera, plan: Plan, recipe: NightRecipe) -> list[str]:
+    """Describe what cannot be done with the science frames of a setup whose gain or read noise is not known."""
+    from ccdfx.night.words import listed
+
+    science = [item for item in plan.science if item.setup == setup]
+    said: dict[str, list[Any]] = {}
+    if recipe.science.electrons and science and camera.noise.gain is None:
+        said["the gain is not known, so these frames are in ADU, not in electrons"] = science
+    unmasked = [item for item in science if item.cosmic_rays]
+    if unmasked and camera.noise.model is None:
+        said["gain and read noise are not known, so no cosmic rays are masked"] = unmasked
+    return [f"{text}: {listed([item.use.frame.file for item in items])}" for text, items in said.items()]

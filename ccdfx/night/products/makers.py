@@ -1,0 +1,197 @@
+"""The makers of a night: how each kind of product is planned and made; a new kind is one module and one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ccdfx.errors import UnknownNameError
+from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.product import Graph, Product, Settings
+from ccdfx.night.graph.record import Made
+from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.plan import Plan
+from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
+from ccdfx.night.products.calibrated import make_calibrated
+from ccdfx.night.products.camera import Camera, make_camera, plan_cameras, saturations
+from ccdfx.night.products.coadd import make_combined
+from ccdfx.night.products.effects import make_effects, plan_effects
+from ccdfx.night.products.masters import make_master
+from ccdfx.night.products.planned import Planned
+from ccdfx.night.saturation import with_saturations
+from ccdfx.night.settings.choices import NightRecipe
+
+_PREPARING = ("read", "overscan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """A maker of products of one kind.
+
+    Parameters
+    ----------
+    name : str
+    plan : callable
+        ``plan(night, recipe)`` returns the products (`Planned`) of a night.
+    make : callable
+        ``make(record, context)`` returns what was `Made` of the `record` of a planned product: pure, so that equal
+        inputs and options give equal bytes.
+    tables : tuple of str
+        The tables of the recipe that it depends on; the others have their defaults when it is called.
+    planes : int
+        Bytes of memory that it needs for a pixel of a frame.
+    """
+
+    name: str
+    plan: Callable[[Plan, NightRecipe], Iterable[Planned]]
+    make: Callable[[Any, Context], Made]
+    tables: tuple[str, ...]
+    planes: int = 32
+
+
+def _masters(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    for item in plan.masters:
+        raw = tuple(use.frame for use in item.inputs)
+        needs = tuple(dict.fromkeys(name for use in item.inputs for name in use.masters))
+        yield Planned(file=item.file, kind=item.kind, record=item, setup=item.setup, raw=raw, needs=needs)
+
+
+def _bad_pixels(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    for item in plan_bad_pixels(plan, recipe):
+        masters = [file for files in item.masters.values() for file in files]
+        masters += [name for use in item.uses for name in use.masters]
+        yield Planned(
+            file=item.file,
+            kind="bad_pixels",
+            record=item,
+            setup=item.setup,
+            raw=tuple(use.frame for use in item.uses),
+            needs=tuple(dict.fromkeys(masters)),
+        )
+
+
+def _calibrated(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    maps = {item.setup: item.file for item in plan_bad_pixels(plan, recipe)}
+    for item in plan.science:
+        file = maps.get(item.setup)
+        needs = (*item.use.masters, *((file,) if file else ()))
+        yield Planned(
+            file=item.file,
+            kind="calibrated",
+            record=replace(item, bad_pixels=file),
+            setup=item.setup,
+            raw=(item.use.frame,),
+            needs=needs,
+        )
+
+
+def _combined(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    for item in plan.combined:
+        masters = [name for use in item.uses.values() for name in use.masters]
+        yield Planned(
+            file=item.file,
+            kind="combined",
+            record=item,
+            setup=item.setup,
+            needs=tuple(dict.fromkeys((*item.inputs, *masters))),
+        )
+
+
+CAMERA = Maker(
+    name="camera",
+    plan=plan_cameras,
+    make=make_camera,
+    tables=(*_PREPARING, "noise", "flat"),
+)
+MAKERS = (
+    Maker(
+        name="master",
+        plan=_masters,
+        make=make_master,
+        tables=(*_PREPARING, "bias", "dark", "flat", "masters"),
+    ),
+    Maker(
+        name="bad_pixels",
+        plan=_bad_pixels,
+        make=make_bad_pixels,
+        tables=(*_PREPARING, "science", "bad_pixels"),
+    ),
+    Maker(
+        name="calibrated",
+        plan=_calibrated,
+        make=make_calibrated,
+        tables=(*_PREPARING, "science", "cosmic_rays"),
+    ),
+    Maker(
+        name="combined",
+        plan=_combined,
+        make=make_combined,
+        tables=(*_PREPARING, "science", "select", "combine"),
+    ),
+    Maker(name="effects", plan=plan_effects, make=make_effects, tables=()),
+)
+
+
+def find_maker(name: str) -> Callable[[Any, Context], Made]:
+    """Return the function of the maker of a name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none.
+    """
+    for maker in (CAMERA, *MAKERS):
+        if maker.name == name:
+            return maker.make
+    raise UnknownNameError("maker", "must be known", value=name, remedy="install its plugin")
+
+
+def camera_graph(plan: Plan, recipe: NightRecipe) -> Graph:
+    """Plan the measurements that are made before the products are planned."""
+    return _graph((CAMERA,), plan, recipe, {})
+
+
+def product_graph(plan: Plan, recipe: NightRecipe, cameras: Mapping[Setup, Camera]) -> Graph:
+    """Plan all products of a night, with the saturation and noise that were measured."""
+    return _graph(MAKERS, with_saturations(plan, saturations(cameras)), recipe, cameras)
+
+
+def _graph(
+    makers: Iterable[Maker], plan: Plan, recipe: NightRecipe, cameras: Mapping[Setup, Camera]
+) -> Graph:
+    found = []
+    contents = _contents(recipe)
+    for maker in makers:
+        named = {name: digest for name, digest in contents.items() if name.split(".")[0] in maker.tables}
+        chosen = recipe.only(maker.tables)
+        for item in maker.plan(plan, recipe):
+            camera = cameras.get(item.setup) if item.setup else None
+            settings = Settings(
+                recipe=chosen, contents=named, **({} if camera is None else {"noise": camera.noise})
+            )
+            rows, columns = item.setup.shape if item.setup else (0, 0)
+            found.append(
+                Product(
+                    file=item.file,
+                    kind=item.kind,
+                    make=maker.name,
+                    plan=item.record,
+                    settings=settings,
+                    raw=item.raw,
+                    needs=item.needs,
+                    memory=maker.planes * rows * columns,
+                    has_image=item.has_image,
+                )
+            )
+    return Graph.of(found)
+
+
+def _contents(recipe: NightRecipe) -> dict[str, str | None]:
+    """Return the SHA-256 of the files that a recipe names."""
+    from pathlib import Path
+
+    from ccdfx.io.provenance import file_sha256
+
+    files = {"science.steps": recipe.science.steps, "bad_pixels.file": recipe.bad_pixels.file}
+    return {name: file_sha256(Path(file)) for name, file in files.items() if file is not None}

@@ -1,0 +1,22 @@
+"""One product as its maker plans it, before it is told its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.scan import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A product that is planned: see `Product`; `record` is what its maker takes, `setup` None for the whole night."""
+
+    file: str
+    kind: str
+    record: Any
+    setup: Setup | None = None
+    raw: tuple[Frame, ...] = ()
+    needs: tuple[str, ...] = ()
+    has_image: bool = True
