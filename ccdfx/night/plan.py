@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -23,10 +23,11 @@ from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.grouping.mosaics import mosaic_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
+from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.tree import drawn, node
-from ccdfx.night.words import counted, listed
+from ccdfx.night.words import listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,26 +129,7 @@ class Plan:
 
     def tree(self) -> list[dict[str, Any]]:
         """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""
-        nodes = [node(setup.label, *self._under(setup)) for setup in self.setups]
-        if self.left_out:
-            nodes.append(node("not used", *(node(f"{frame.file}: {why}") for frame, why in self.left_out)))
-        return nodes
-
-    def _under(self, setup: Setup) -> Iterator[dict[str, Any]]:
-        for master in self.masters:
-            if master.setup == setup:
-                count = counted(len(master.inputs), f"{master.kind} frame")
-                yield node(f"{master.file}: {count}{_of(master)}", *map(_input, master.inputs))
-        science = [item for item in self.science if item.setup == setup]
-        if science:
-            label = f"calibrated: {counted(len(science), 'science frame')}"
-            yield node(label, *(node(f"{item.file}: {item.describe()}") for item in science))
-        for item in self.combined:
-            if item.setup == setup:
-                label = (
-                    f"{item.file}: {len(item.inputs)} frames of {item.object}, filter {item.filter or 'none'}"
-                )
-                yield node(label, *(node(file) for file in item.inputs))
+        return tree_of(self)
 
     def __str__(self) -> str:
         nodes = self.tree()
@@ -412,14 +394,3 @@ def _filled(reason: str, frames: list[Frame]) -> str:
         if frame.temperature
     )
     return reason.replace(EXPOSURE, listed([*exposures])).replace(TEMPERATURE, listed([*temperatures]))
-
-
-def _of(master: MasterPlan) -> str:
-    if master.kind == "flat":
-        return f", filter {master.filter or 'none'}"
-    seconds = "" if master.exptime is None else f" of {master.exptime:g} s"
-    return seconds if master.temperature is None else f"{seconds} at {master.temperature:.3g} degrees"
-
-
-def _input(use: Use) -> dict[str, Any]:
-    return node(use.describe())

@@ -217,7 +217,7 @@ class _Listener:
             self.progress(event.file, event.work_done, self.total)
 
     def end(self) -> None:
-        """Report that all is done."""
+        """Pass on that all is done."""
         if self.progress is not None:
             self.progress(REPORT, self.total or 1, self.total or 1)
 
@@ -256,7 +256,7 @@ def _dry_run(source: Path, target: Path, frames: tuple[Frame, ...], plan: Plan, 
     measured = {}
     for file, product in camera_graph(plan, recipe).products.items():
         parts = product.key_parts({}, digests)
-        measured[file] = record_of(product, parts, make(product, parts, {}, target), None)
+        measured[file] = record_of(product, parts, make(product, parts, {}, target))
         said += measured[file].warnings
     cameras = _cameras(plan, recipe, measured)
     failed = {

@@ -16,7 +16,6 @@ from ccdfx.night.graph.record import Record, facts_path, read_stars
 from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.photometry.stars import FrameStars
-from ccdfx.pipelines.pipeline import Pipeline
 from ccdfx.records.history import Master
 
 Progress = Callable[[str, int, int], None]
@@ -56,13 +55,6 @@ class Context:
         """Gain and read noise of the camera."""
         return self.product.settings.noise
 
-    @property
-    def further(self) -> Pipeline:
-        """The pipeline that the recipe applies after the calibration."""
-        from ccdfx.night.products.calibrated import further_steps
-
-        return further_steps(self.recipe)
-
     def is_made(self, file: str) -> bool:
         """Return whether a product that is needed was made."""
         record = self.records.get(file)
@@ -100,19 +92,19 @@ class Context:
         return self.output / file
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
-        """Note that a raw frame cannot be used; only the first reason is kept."""
+        """Record that a raw frame cannot be used; only the first reason is kept."""
         text = printable(error, 500) or type(error).__name__
         for name in (str(frame.path), frame.path.name, frame.file):
             text = text.removeprefix(f"{name}: ")
         self.failed.setdefault(frame.file, text)
 
     def warn(self, text: str) -> None:
-        """Note a warning, once."""
+        """Record a warning, once."""
         if text not in self.warnings:
             self.warnings.append(text)
 
     def warn_about(self, texts: Iterable[str]) -> None:
-        """Note warnings that concern the product."""
+        """Record warnings that concern the product."""
         for text in texts:
             self.warn(f"{self.product.file}: {text}")
 

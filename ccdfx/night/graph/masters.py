@@ -36,7 +36,7 @@ def load_master(path: Path, key: str) -> Master:
 
 
 def forget_masters() -> None:
-    """Free the memory of all masters."""
+    """Remove all masters from memory."""
     with _LOCK:
         _kept.clear()
 

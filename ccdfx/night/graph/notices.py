@@ -40,7 +40,7 @@ def collect_warnings(tell: Callable[[str], object]) -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Install one collector for all blocks: what `warnings` calls belongs to the process, not to a thread."""
+    """Set one collector for all blocks: what `warnings` calls belongs to the process, not to a thread."""
     with _LOCK:
         _users.append(None)
         if len(_users) > 1:

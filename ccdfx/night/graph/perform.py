@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ def perform(task: Task) -> Record:
     """
     begun = time.monotonic()
     made = make(task.product, task.parts, task.records, task.output)
-    size = _write(task, made)
-    record = record_of(task.product, task.parts, made, size)
+    size, histogram = _write(task, made)
+    record = record_of(task.product, task.parts, made, size=size, histogram=histogram)
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
     write_record(task.output, record)
     return record
@@ -63,7 +63,7 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     context = Context(product=product, parts=parts, records=records, output=output)
     try:
         with collect_warnings(context.warn):
-            made = find_maker(product.make)(product.plan, context)
+            made = product.make(product.plan, context)
         context.require_unchanged()
     except (CcdfxError, OSError, ArithmeticError) as error:
         made = Made(lost=str(error) or cause_of(error))
@@ -74,33 +74,20 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     )
 
 
-def find_maker(name: str) -> Callable[[Any, Context], Made]:
-    """Return the function of a maker.
-
-    Raises
-    ------
-    UnknownNameError
-        There is none of the name.
-    """
-    from ccdfx.night.products import makers
-
-    return makers.find_maker(name)
-
-
-def _write(task: Task, made: Made) -> int | None:
-    """Write image, stars and preview of a product; return the size of its file."""
+def _write(task: Task, made: Made) -> tuple[int | None, dict[str, Any] | None]:
+    """Write image, stars and preview of a product; return the size of its file, and its histogram."""
     from ccdfx.io import write
-    from ccdfx.night.report.preview import write_preview
+    from ccdfx.night.graph.preview import histogram_facts, write_preview
 
     product, output = task.product, task.output
     made_folder(facts_path(output, product.file).parent)
     if made.stars is not None:
         write_stars(facts_path(output, product.file, ".npy"), made.stars)
     if made.image is None or made.lost is not None:
-        return None
+        return None, None
     path = output / product.file
     made_folder(path.parent)
     header = made.image.header.set(KEY, digest(task.parts))
     write(made.image.replace(header=header), path, overwrite=True)
     write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
-    return path.stat().st_size
+    return path.stat().st_size, histogram_facts(made.image)

@@ -19,10 +19,11 @@ FACTS_FOLDER = "facts"
 class Settings:
     """What a maker is told besides its plan: the tables of the recipe that it depends on, and the noise of the camera.
 
-    `contents` holds the SHA-256 of files that the recipe names, by their names.
+    `tables` are the names of these tables. `contents` holds the SHA-256 of files that the recipe names, by their names.
     """
 
     recipe: NightRecipe
+    tables: tuple[str, ...] = ()
     noise: CameraNoise = field(default_factory=CameraNoise)
     contents: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -37,8 +38,10 @@ class Product:
         Relative to the output, with forward slashes.
     kind : str
         Such as "bias", "calibrated" or "combined".
-    make : str
-        Name of the maker in `MAKERS`.
+    maker : str
+        Name of its maker, a part of the key.
+    make : callable
+        ``make(plan, context)`` returns what was `Made`; a function of a module, so that other processes find it.
     plan : record
         What the maker makes, as planned.
     settings : Settings
@@ -54,7 +57,8 @@ class Product:
 
     file: str
     kind: str
-    make: str
+    maker: str
+    make: Callable[[Any, Any], Any]
     plan: Any
     settings: Settings
     raw: tuple[Frame, ...] = ()
@@ -75,14 +79,10 @@ class Product:
             "plan": digest(self.plan),
             "noise": digest(self.settings.noise),
             "contents": digest(self.settings.contents),
-            "recipe": {
-                name: digest(table)
-                for name in self.settings.recipe.tables
-                for table in [getattr(self.settings.recipe, name)]
-            },
+            "recipe": {name: digest(getattr(self.settings.recipe, name)) for name in self.settings.tables},
         }
         return {
-            "make": self.make,
+            "maker": self.maker,
             "versions": dict(versions()),
             "options": options,
             "raw": raw,
@@ -96,9 +96,9 @@ class Graph:
 
     Examples
     --------
-    >>> bias = Product(file="masters/bias.fits", kind="bias", make="master", plan=None, settings=None)
-    >>> flat = Product(file="masters/flat.fits", kind="flat", make="master", plan=None, settings=None,
-    ...                needs=("masters/bias.fits",))
+    >>> facts = {"maker": "master", "make": print, "plan": None, "settings": None}
+    >>> bias = Product(file="masters/bias.fits", kind="bias", **facts)
+    >>> flat = Product(file="masters/flat.fits", kind="flat", needs=("masters/bias.fits",), **facts)
     >>> graph = Graph.of([flat, bias])
     >>> graph.order
     ('masters/bias.fits', 'masters/flat.fits')

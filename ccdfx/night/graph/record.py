@@ -55,7 +55,7 @@ class Made:
 class Record:
     """A product that was made, as the folder of facts says: its key, what that was computed of, and its facts.
 
-    `size` is that of its file in bytes, None without a file.
+    `size` is that of its file in bytes, None without a file; `histogram` that of its pixels, for pages.
     """
 
     file: str
@@ -70,6 +70,7 @@ class Record:
     lost: str | None = None
     untrusted: bool = False
     seconds: float | None = None
+    histogram: Mapping[str, Any] | None = None
 
     def as_text(self) -> str:
         """Write the record as JSON."""
@@ -79,7 +80,14 @@ class Record:
 _FIELDS = frozenset(one.name for one in fields(Record))
 
 
-def record_of(product: Product, parts: Mapping[str, Any], made: Made, size: int | None) -> Record:
+def record_of(
+    product: Product,
+    parts: Mapping[str, Any],
+    made: Made,
+    *,
+    size: int | None = None,
+    histogram: Mapping[str, Any] | None = None,
+) -> Record:
     """Make the record of what a maker returned."""
     from ccdfx.night.summary import plain_values
 
@@ -95,6 +103,7 @@ def record_of(product: Product, parts: Mapping[str, Any], made: Made, size: int 
         used=made.used,
         lost=made.lost,
         untrusted=made.untrusted,
+        histogram=histogram,
     )
 
 

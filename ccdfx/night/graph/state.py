@@ -85,9 +85,9 @@ def _is_own(output: Path, file: str) -> bool:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say in what the parts of two keys differ."""
+    """Describe in what the parts of two keys differ."""
     reasons = []
-    if before.get("versions") != now["versions"] or before.get("make") != now["make"]:
+    if before.get("versions") != now["versions"] or before.get("maker") != now["maker"]:
         reasons.append("made by another version")
     old, new = ({**(parts.get("raw") or {}), **(parts.get("inputs") or {})} for parts in (before, now))
     changes = {

@@ -263,8 +263,9 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         if plan.cosmic_rays and image.variance is not None:
             found = without_rays(image, context.recipe.cosmic_rays.options)
             image = found.image
-        image = context.further(image)
-        known = found is not None and not context.further.steps
+        further = further_steps(context.recipe)
+        image = further(image)
+        known = found is not None and not further.steps
         stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
         header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))

@@ -177,7 +177,7 @@ def _header(
 
 
 def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
-    """Warn where errors come from the scatter of frames: what they have in common, it does not show."""
+    """Record a warning where errors come from the scatter of frames, which does not show what these have in common."""
     uses = [plan.uses[name] for name in group.names]
     unpredicted = any(one["noise_predicted"] is None for one in group.facts)
     if unpredicted and any(use.bias or use.dark or use.flat for use in uses):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ccdfx.night.calibrators import Use
 from ccdfx.night.graph.context import Context
-from ccdfx.night.products.calibrated import variance_of_masters
+from ccdfx.night.products.calibrated import further_steps, variance_of_masters
 from ccdfx.operations.resampling.overlaps import overlaps
 
 # Below this share of the variance of the masters, what the frames have in common is not worth reading one.
@@ -58,7 +58,7 @@ def common_variance(
     if max(of_bias, of_flat) < _LEAST_SHARE:
         return None
     electrons = facts[middle]["unit"] == "electron"
-    further = context.further
+    further = further_steps(context.recipe)
     whole = variance_of_masters(uses[middle], context, electrons=electrons, further=further)
     if whole is None:
         return None

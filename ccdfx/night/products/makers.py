@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ccdfx.errors import UnknownNameError
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.product import Graph, Product, Settings
 from ccdfx.night.graph.record import Made
@@ -133,20 +132,6 @@ MAKERS = (
 )
 
 
-def find_maker(name: str) -> Callable[[Any, Context], Made]:
-    """Return the function of the maker of a name.
-
-    Raises
-    ------
-    UnknownNameError
-        There is none.
-    """
-    for maker in (CAMERA, *MAKERS):
-        if maker.name == name:
-            return maker.make
-    raise UnknownNameError("maker", "must be known", value=name, remedy="install its plugin")
-
-
 def camera_graph(plan: Plan, recipe: NightRecipe) -> Graph:
     """Plan the measurements that are made before the products are planned."""
     return _graph((CAMERA,), plan, recipe, {})
@@ -168,14 +153,18 @@ def _graph(
         for item in maker.plan(plan, recipe):
             camera = cameras.get(item.setup) if item.setup else None
             settings = Settings(
-                recipe=chosen, contents=named, **({} if camera is None else {"noise": camera.noise})
+                recipe=chosen,
+                tables=maker.tables,
+                contents=named,
+                **({} if camera is None else {"noise": camera.noise}),
             )
             rows, columns = item.setup.shape if item.setup else (0, 0)
             found.append(
                 Product(
                     file=item.file,
                     kind=item.kind,
-                    make=maker.name,
+                    maker=maker.name,
+                    make=maker.make,
                     plan=item.record,
                     settings=settings,
                     raw=item.raw,

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ccdfx import plots
-from ccdfx.errors import CcdfxError, printable
-from ccdfx.io import read
+from ccdfx.errors import printable
 from ccdfx.io.atomic import atomic_path
-from ccdfx.night.report.pixel_map import draw_bad_pixels
+from ccdfx.night.graph.record import facts_path, read_record
+from ccdfx.night.report.histogram import draw_histogram
 from ccdfx.night.words import counted, fixed, flags, made, number, seconds_shown
-from ccdfx.records.image import Image
 
 MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
 EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
-_THUMBNAIL = 300  # pixels
-_LETTERS, _TICKS = 8, 5  # points; number of labels of a histogram, so that long numbers do not overlap
 _LEAVES = 3  # of one branch of the plan
 _KINDS = ("bias", "dark", "flat", "science")
 _LONGEST = 2000  # characters of one text
@@ -36,8 +31,8 @@ def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int 
         The content of night.json. Where keys are missing the page has gaps, so a night without any product
         has a page too. All text is escaped, because it comes from headers.
     output : path
-        The directory to which the ``file`` entries of the products are relative. The pictures are made from
-        these files; a file that cannot be read is replaced by a note.
+        The directory to which the ``file`` entries of the products are relative. The pictures are those in its folder
+        of facts; one that is missing is replaced by a note. No product is read.
     pictures : int
         Largest number of pictures of masters, of calibrated and of combined frames each. Frames with too much
         noise are preferred.
@@ -126,8 +121,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         **products,
     }
     context["maps"] = [
-        {**one, **_pictures(output, str(one.get("file") or ""), draw=_map_picture)}
-        for one in _records(facts, "bad_pixels")
+        {**one, **_pictures(output, str(one.get("file") or ""))} for one in _records(facts, "bad_pixels")
     ]
     context["ignored"] = _records(facts, "ignored")
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
@@ -230,49 +224,20 @@ def _cards(products: list[dict[str, Any]], output: Path, pictures: int) -> list[
     return [{**products[i], **_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)]
 
 
-def _image_pictures(image: Image) -> dict[str, str]:
-    """Return thumbnail and histogram of an image as data URIs."""
-    return {
-        "thumbnail": _uri(plots.thumbnail(image, size=_THUMBNAIL)),
-        "histogram": _uri(_histogram(image)),
-    }
-
-
-def _map_picture(image: Image) -> dict[str, str]:
-    return {"thumbnail": _uri(draw_bad_pixels(image, size=2 * _THUMBNAIL))}
-
-
-def _pictures(
-    output: Path, file: str, draw: Callable[[Image], dict[str, str]] = _image_pictures
-) -> dict[str, str]:
-    """Return the pictures of a product as data URIs, or the reason why they are missing."""
-    path = output / file
-    if not file or not path.resolve().is_relative_to(output.resolve()):
+def _pictures(output: Path, file: str) -> dict[str, str]:
+    """Return the pictures of a product as data URIs, from its facts, or the reason why they are missing."""
+    if not file or not (output / file).resolve().is_relative_to(output.resolve()):
         return {"missing": "no file inside the output directory is named"}
+    record = read_record(output, file)
     try:
-        return {"missing": "", **draw(read(path))}
-    except (CcdfxError, OSError) as error:
-        return {"missing": printable(error, _LONGEST)}
+        png = facts_path(output, file, ".png").read_bytes()
+    except OSError as error:
+        return {"missing": printable(error.strerror or error, _LONGEST)}
+    shown = {"missing": "", "thumbnail": _uri("png", png)}
+    if record is not None and record.histogram is not None:
+        shown["histogram"] = _uri("svg+xml", draw_histogram(record.histogram).encode())
+    return shown
 
 
-def _histogram(image: Any) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # Twice the displayed size, so that it is sharp in print.
-    figure = Figure(figsize=(3.0, 1.2), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = plots.histogram(image, ax=figure.add_subplot(), bins=100)
-    axes.set(ylabel="")
-    axes.tick_params(labelsize=_LETTERS)
-    axes.xaxis.label.set_fontsize(_LETTERS)
-    axes.locator_params(axis="x", nbins=_TICKS)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _uri(kind: str, picture: bytes) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")

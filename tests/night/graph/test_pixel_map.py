@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from ccdfx.night.report.pixel_map import draw_bad_pixels
+from ccdfx.night.graph.pixel_map import draw_bad_pixels
 from ccdfx.records.image import Image
 
 

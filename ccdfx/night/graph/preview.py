@@ -1,0 +1,40 @@
+"""What a page shows of a product, measured while its pixels are in memory: a small picture and a histogram."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ccdfx import plots
+from ccdfx.night.graph.pixel_map import draw_bad_pixels
+from ccdfx.records.image import Image
+
+SIZE = 300  # pixels
+_BINS = 100
+
+
+def write_preview(image: Image, path: Path, *, kind: str) -> None:
+    """Write a PNG of a product, as large as the page shows it; a map of bad pixels is drawn as one."""
+    from ccdfx.io.atomic import atomic_path
+
+    is_map = kind == "bad_pixels"
+    png = draw_bad_pixels(image, size=2 * SIZE) if is_map else plots.thumbnail(image, size=SIZE)
+    with atomic_path(path, True) as temporary:
+        temporary.write_bytes(png)
+
+
+def histogram_facts(image: Image) -> dict[str, Any]:
+    """Count the good pixels of an image in 100 bins within 10 robust standard deviations of the median.
+
+    >>> import numpy as np
+    >>> facts = histogram_facts(Image(np.arange(1000.0).reshape(20, 50)))
+    >>> sum(facts["counts"]), len(facts["counts"])
+    (1000, 100)
+    """
+    found = plots.histogram_counts(image, bins=_BINS)
+    return {
+        "low": float(found.edges[0]),
+        "high": float(found.edges[-1]),
+        "counts": [int(count) for count in found.counts],
+        "unit": image.unit,
+    }
