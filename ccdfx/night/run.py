@@ -141,7 +141,8 @@ def reduce_night(
     choices = load_night_recipe(recipe)
     further_steps(choices)
     _check_folders(source, target)
-    frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
+    target = target.absolute()  # other processes work in other directories
+    frames = scan(source.absolute(), instrument=instrument, exclude=target, again=choices.read.again)
     plan = plan_night(frames, recipe=choices)
     require_fitting_map(plan, choices)
     _check_outputs(frames, plan.files, target)

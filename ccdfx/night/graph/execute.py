@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.engines import current_engine, engine
+from ccdfx.errors import CcdfxError, cause_of
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.perform import Task, perform
 from ccdfx.night.graph.product import Graph, Product
-from ccdfx.night.graph.record import Record, read_record
+from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
 
 MEMORY = 700 << 20
@@ -151,12 +152,22 @@ def execute(
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     file, begun = running.pop(future)
-                    run.finish(file, future.result(), time.monotonic() - begun)
+                    run.finish(file, _result(future, run, file), time.monotonic() - begun)
                     sorter.done(file)
         finally:
             for future in running:
                 future.cancel()
     return {file: run.records[file] for file in graph.products}
+
+
+def _result(future: Future[Record], run: _Run, file: str) -> Record:
+    """Return the record of a product; where the process that made it died, it is lost, until the next run."""
+    try:
+        return future.result()
+    except (CcdfxError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        return record_of(run.graph.products[file], run.parts[file], Made(lost=cause_of(error)))
 
 
 @dataclass(frozen=True, slots=True)

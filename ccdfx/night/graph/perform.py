@@ -65,8 +65,10 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
         with collect_warnings(context.warn):
             made = product.make(product.plan, context)
         context.require_unchanged()
-    except (CcdfxError, OSError, ArithmeticError) as error:
+    except (CcdfxError, OSError) as error:
         made = Made(lost=str(error) or cause_of(error))
+    except Exception as error:  # the maker of a plugin may raise anything; one product must not stop a night
+        made = Made(lost=cause_of(error))
     return replace(
         made,
         warnings=(*context.warnings, *made.warnings),

@@ -17,6 +17,8 @@ SLOT_MEMORY = 2**30  # bytes for a tile: the maximum, also used if no worker has
 def dask_engine(**options: Any) -> Engine:
     """Return an engine that runs tiles on a dask.distributed cluster; results are the same to the last byte.
 
+    The products of a night are made whole by its workers, which read and write files by path.
+
     Parameters
     ----------
     scheduler : str or cluster, optional
@@ -62,4 +64,5 @@ def _opened(options: Options) -> Iterator[Engine]:
         tiles = TileMap(cluster.client, cluster.slots, options)
         memory = cluster.slots * min(cluster.memory or SLOT_MEMORY, SLOT_MEMORY)
         # A task costs milliseconds, and opening a remote file is slow: use tiles as high as memory allows.
-        yield Engine("dask", tiles, cluster.slots, memory, tile=memory)
+        submit = cluster.client.get_executor(retries=options.retries).submit
+        yield Engine("dask", tiles, cluster.slots, memory, tile=memory, submit=submit)

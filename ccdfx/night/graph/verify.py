@@ -1,0 +1,125 @@
+"""Checks of a reduced night: whether each product is what its header and facts say, and its inputs are unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccdfx.errors import CcdfxError, FileError
+from ccdfx.io.provenance import file_sha256
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.product import FACTS_FOLDER
+from ccdfx.night.graph.record import Record, read_record
+from ccdfx.night.graph.state import key_of
+from ccdfx.night.words import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one product: `problem` is None where all is as it says."""
+
+    file: str
+    kind: str
+    problem: str | None
+
+
+def records_of(output: Path) -> dict[str, Record]:
+    """Read the records of all products in the folder of facts of an output, by file.
+
+    Raises
+    ------
+    FileError
+        There is no such folder.
+    """
+    folder = output / FACTS_FOLDER
+    if not folder.is_dir():
+        raise FileError(output, "holds no reduced night", remedy="give the output of ccdfx reduce")
+    found = {}
+    for path in sorted(folder.rglob("*.json")):
+        place = path.relative_to(folder)
+        for file in (place.with_suffix(".fits").as_posix(), place.as_posix()):
+            record = read_record(output, file)
+            if record is not None:
+                found[file] = record
+    return found
+
+
+def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+    """Check all products of a reduced night.
+
+    The bytes of each are compared with the checksums and the key of its header, its key with what that is computed of,
+    its inputs with the frames and products that are there.
+
+    Parameters
+    ----------
+    output : path
+        As of `reduce_night`.
+    raw : path, optional
+        The directory of the raw frames; without it they are not looked at.
+
+    Returns
+    -------
+    tuple of Verdict
+        One for each product, in the order of their names.
+
+    Raises
+    ------
+    FileError
+        The output holds no reduced night.
+    """
+    target = Path(output)
+    records = records_of(target)
+    digests: dict[str, str | None] = {}
+    return tuple(
+        Verdict(file, record.kind, "; ".join(_problems(record, records, target, raw, digests)) or None)
+        for file, record in records.items()
+    )
+
+
+def _problems(
+    record: Record,
+    records: Mapping[str, Record],
+    output: Path,
+    raw: str | Path | None,
+    digests: dict[str, str | None],
+) -> Iterator[str]:
+    if digest(record.parts) != record.key:
+        yield "its record was changed"
+    if record.size is not None:
+        yield from _problems_of_file(record, output)
+    inputs = record.parts.get("inputs") or {}
+    other = [file for file, key in inputs.items() if file not in records or records[file].key != key]
+    if other:
+        yield f"made of other versions of {listed(other)}"
+    if raw is not None:
+        names = record.parts.get("raw") or {}
+        for name in names:
+            if name not in digests:
+                digests[name] = file_sha256(Path(raw) / name)
+        gone = [name for name in names if digests[name] is None]
+        changed = [name for name in names if digests[name] is not None and digests[name] != names[name]]
+        if gone:
+            yield f"input gone: {listed(gone)}"
+        if changed:
+            yield f"input changed: {listed(changed)}"
+
+
+def _problems_of_file(record: Record, output: Path) -> Iterator[str]:
+    from ccdfx.io import read
+
+    path = output / record.file
+    try:
+        size = path.stat().st_size
+    except OSError:
+        yield "missing"
+        return
+    if size != record.size:
+        yield f"has {size} bytes, not {record.size}"
+    try:
+        read(path, hdu="all")
+    except (CcdfxError, OSError) as error:
+        yield str(error).removeprefix(f"{path}: ")
+        return
+    if key_of(path) != record.key:
+        yield "the key in its header is not that of its record"

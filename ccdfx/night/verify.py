@@ -1,0 +1,102 @@
+"""Checks of a whole night from its output alone: its products as they are, or made again and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import FileError
+from ccdfx.io.provenance import file_sha256
+from ccdfx.night.frames.scan import FACTS
+from ccdfx.night.graph.verify import Verdict, records_of, verify_night
+from ccdfx.night.run import reduce_night
+
+
+def facts_of(output: str | Path) -> dict[str, Any]:
+    """Read night.json of an output.
+
+    Raises
+    ------
+    FileError
+        It is missing, broken, or of a run that did not end.
+    """
+    path = Path(output) / FACTS
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(path, f"cannot be read: {error}", remedy="reduce the night again") from None
+    if not isinstance(facts, dict) or not facts.get("complete"):
+        raise FileError(path, "is of a run that did not end", remedy="run ccdfx reduce again; it goes on")
+    return facts
+
+
+def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+    """Check all products of a night and their raw frames, where night.json says these are.
+
+    Parameters
+    ----------
+    output : path
+    raw : path, optional
+        Where the raw frames are now.
+
+    Returns
+    -------
+    tuple of Verdict
+
+    Raises
+    ------
+    FileError
+        The output holds no reduced night.
+    """
+    return verify_night(output, raw or facts_of(output)["directory"])
+
+
+def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+    """Make all products of a night again, in a temporary folder beside the output, and compare their bytes.
+
+    Parameters
+    ----------
+    output : path
+    raw : path, optional
+        Where the raw frames are now.
+
+    Returns
+    -------
+    tuple of Verdict
+
+    Raises
+    ------
+    FileError
+        The output holds no reduced night, or the raw frames are gone.
+    """
+    from ccdfx.io.leftovers import temporary_folder
+
+    target, facts = Path(output), facts_of(output)
+    records = records_of(target)
+    with temporary_folder(target) as folder:
+        reduce_night(raw or facts["directory"], folder, recipe=_recipe(facts), **facts["options"])
+        return tuple(
+            Verdict(file, record.kind, _difference(target / file, folder / file))
+            for file, record in records.items()
+            if record.size is not None
+        )
+
+
+def _recipe(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a night as tables without the options that were not given."""
+    return {
+        name: {key: value for key, value in table.items() if value is not None}
+        for name, table in facts["recipe"].items()
+        if isinstance(table, Mapping)
+    }
+
+
+def _difference(one: Path, other: Path) -> str | None:
+    before, after = file_sha256(one), file_sha256(other)
+    if after is None:
+        return "is not made any more"
+    if before is None:
+        return "missing"
+    return None if before == after else "has other bytes when it is made again"
