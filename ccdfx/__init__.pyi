@@ -42,13 +42,13 @@ from ccdfx.io.source import RawLayout as RawLayout
 from ccdfx.io.source import Source as Source
 from ccdfx.io.writing import update as update
 from ccdfx.io.writing import write as write
+from ccdfx.night.frames.frame import Frame as Frame
+from ccdfx.night.frames.scan import scan as scan
 from ccdfx.night.instruments.instrument import Instrument as Instrument
 from ccdfx.night.instruments.known import load_instrument as load_instrument
 from ccdfx.night.plan import Plan as Plan
 from ccdfx.night.run import Night as Night
 from ccdfx.night.run import reduce_night as reduce_night
-from ccdfx.night.scan import Frame as Frame
-from ccdfx.night.scan import scan as scan
 from ccdfx.night.settings.choices import NightRecipe as NightRecipe
 from ccdfx.noise import NoiseFit as NoiseFit
 from ccdfx.noise import NoiseModel as NoiseModel

@@ -12,7 +12,7 @@ from typing import Any
 from ccdfx.errors import CcdfxWarning, FileError, printable
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.scan import Frame
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import not_made
 from ccdfx.photometry.stars import FrameStars

@@ -15,6 +15,9 @@ from ccdfx.io.one_writer import one_writer
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
+from ccdfx.night.frames.find import FACTS
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.ignored import SEEN, ignored_effects, warning_of
 from ccdfx.night.instruments.instrument import Instrument
@@ -26,7 +29,6 @@ from ccdfx.night.products.coadd import combine_object
 from ccdfx.night.products.masters import build_master
 from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.saturation import find_saturations, saturation_facts, with_saturations
-from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.night.summary import begin_facts, is_begun, left_over, write_facts

@@ -4,113 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError, FileError, cause_of, printable
-from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
-from ccdfx.night.instruments.header_facts import Known, facts_of
+from ccdfx.night.frames.find import candidates, resolved
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
+from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
-from ccdfx.night.one_image import require_one_image, require_one_of_name
 from ccdfx.records.header import Header
-from ccdfx.records.range import Range
-
-FACTS = "night.json"
-_FITS_START = b"SIMPLE  ="
-_ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """A raw frame and the metadata of its header.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    file : str
-        The path relative to the scanned directory, with forward slashes.
-    kind : str or None
-        bias, dark, flat, science or other; None where it cannot be determined.
-    object, filter, date, instrument : str or None
-        From the header; `instrument` is the name of the instrument that matched.
-    filter_cards : tuple of (str, str)
-        Other cards that may name a filter: keyword and text.
-    colours : str or None
-        Pattern of a mosaic of colour filters (BAYERPAT), such as RGGB.
-    exptime : float or None
-        s.
-    binning : (int, int) or None
-        (x, y).
-    shape : (int, int) or None
-        (ny, nx) of the raw frame.
-    problem : str or None
-        Reason why the frame cannot be used.
-    gain, readnoise, saturation : Known or None
-        e-/ADU, e-, ADU, and the source of the number.
-    settings : tuple of CameraSetting
-        Settings of the camera that change the signal.
-    temperature : Temperature or None
-        Of the detector, as in the header.
-    overscan, data : Range or None
-        Sections of the raw frame.
-    bad : tuple of Range
-        Bad sections of the raw frame according to the instrument file.
-    unit : str
-        Unit of the pixel values.
-    hdu : int, str or None
-        The HDU of the image; None where the file has one image.
-    doubts : tuple of str
-        What the header says and is not believed, such as a gain that is a setting of the camera.
-    remarks : tuple of str
-        What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
-    """
-
-    path: Path
-    file: str
-    kind: str | None = None
-    object: str | None = None
-    filter: str | None = None
-    filter_cards: tuple[tuple[str, str], ...] = ()
-    colours: str | None = None
-    exptime: float | None = None
-    binning: tuple[int, int] | None = None
-    shape: tuple[int, int] | None = None
-    date: str | None = None
-    instrument: str | None = None
-    problem: str | None = None
-    gain: Known | None = None
-    readnoise: Known | None = None
-    saturation: Known | None = None
-    settings: tuple[CameraSetting, ...] = ()
-    temperature: Temperature | None = None
-    overscan: Range | None = None
-    data: Range | None = None
-    bad: tuple[Range, ...] = ()
-    unit: str = "adu"
-    hdu: int | str | None = None
-    doubts: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the metadata as plain values for JSON."""
-        entry: dict[str, Any] = {"file": self.file}
-        entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
-        entry |= {"date": self.date, "problem": self.problem}
-        entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
-        entry |= {
-            key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")
-        }
-        entry |= {
-            key: value.value if (value := getattr(self, key)) else None
-            for key in ("gain", "readnoise", "saturation", "temperature")
-        }
-        return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
-
 
 _FIELDS = frozenset(item.name for item in fields(Frame))
 
@@ -159,7 +65,7 @@ def scan(
     given = None if instrument is None else load_instrument(instrument)
     instruments = () if given else known_instruments()
     try:
-        paths = sorted(_candidates(root, _image_suffixes(), None if exclude is None else _resolved(exclude)))
+        paths = sorted(candidates(root, _image_suffixes(), None if exclude is None else resolved(exclude)))
     except OSError as problem:
         raise FileError(
             root, f"cannot be listed: {problem.strerror}", remedy="give a directory of frames"
@@ -242,41 +148,3 @@ def _image_suffixes() -> tuple[str, ...]:
     from ccdfx.io import formats
 
     return tuple(sorted({suffix.lower() for item in formats() for suffix in item.suffixes}))
-
-
-def _candidates(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> Iterator[Path]:
-    with os.scandir(folder) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.name.lower().endswith(suffixes):
-            yield path
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _entered(path, suffixes, exclude)
-        elif _starts_as_fits(entry):
-            yield path
-
-
-def _entered(folder: Path, suffixes: tuple[str, ...], exclude: Path | None) -> Iterator[Path]:
-    try:
-        if _resolved(folder) != exclude and not (folder / FACTS).exists():
-            yield from _candidates(folder, suffixes, exclude)
-    except PermissionError:
-        # Listed as a frame, so that the unreadable directory is reported.
-        yield folder
-
-
-def _starts_as_fits(entry: os.DirEntry[str]) -> bool:
-    try:
-        if not entry.is_file():
-            return False
-        with open(entry.path, "rb") as file:
-            return file.read(len(_FITS_START)) == _FITS_START
-    except OSError:
-        return False
-
-
-def _resolved(path: str | Path) -> Path:
-    return Path(os.path.realpath(path))
