@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.records.range import Range
@@ -22,7 +23,7 @@ class Frame:
     path : Path
         The file.
     file : str
-        The path relative to the scanned directory, with forward slashes.
+        The path relative to the scanned directory, or to the common one of several, with forward slashes.
     kind : str or None
         bias, dark, flat, science or other; None where it cannot be determined.
     object, filter, date, instrument : str or None
@@ -57,6 +58,8 @@ class Frame:
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
         What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
+    header : mapping
+        The values of the header by keyword (case is ignored), without comments and HISTORY; not compared.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Frame:
     hdu: int | str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    header: HeaderValues = field(default=HeaderValues(), compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""

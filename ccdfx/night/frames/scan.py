@@ -1,4 +1,4 @@
-"""Raw frames of a directory, described by their headers; an unreadable file does not stop the scan."""
+"""Raw frames in files and directories, described by their headers; an unreadable file does not stop the scan."""
 
 from __future__ import annotations
 
@@ -9,35 +9,40 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import CcdfxError, FileError, cause_of, printable
-from ccdfx.night.frames.find import candidates, resolved
+from ccdfx.errors import CcdfxError, cause_of, printable
+from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
 from ccdfx.records.header import Header
+from ccdfx.records.parameters import renamed_options
 
 _FIELDS = frozenset(item.name for item in fields(Frame))
 
 
+@renamed_options(directory="paths")
 def scan(
-    directory: str | Path,
+    paths: Paths,
     *,
     instrument: str | Path | Instrument | None = None,
     exclude: str | Path | None = None,
     again: bool = False,
 ) -> tuple[Frame, ...]:
-    """Return the raw frames in a directory and its subdirectories, by their headers, sorted by name.
+    """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
-    A frame is a file whose name ends like an image format (``.fits``, ``.fit.gz``...), or that starts like a
-    FITS file. A frame that cannot be used is listed with its `problem` and does not stop the scan. Other
-    files, hidden ones, linked directories, and directories that contain a ``night.json`` (the results of an
-    earlier run) are skipped.
+    A frame is a file that is given, or one in a directory whose name ends like an image format (``.fits``,
+    ``.fit.gz``...) or that starts like a FITS file. A frame that cannot be used is listed with its `problem` and does
+    not stop the scan. Other files of directories, hidden ones, linked directories, and directories inside that contain
+    a ``night.json`` (the results of an earlier run) are skipped. A file that is found twice, by links too, is one
+    frame.
 
     Parameters
     ----------
-    directory : path
+    paths : path or iterable of paths
+        Files and directories. The names of frames are relative to the directory that all have in common.
     instrument : str, path or Instrument, optional
         Its name or file; by default it is identified from each header.
     exclude : path, optional
@@ -49,30 +54,30 @@ def scan(
     Raises
     ------
     FileError
-        The directory cannot be listed.
+        Something given is not there, or a directory cannot be listed.
+    ArgumentError
+        No path is given.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "broken.fits").write_text("not an image")
+    ...     for name in ("broken.fits", "more.raw"):
+    ...         _ = Path(folder, name).write_text("not an image")
     ...     frames = scan(folder)
+    ...     both = scan([folder, Path(folder, "more.raw")])
     >>> frames[0].file, frames[0].kind, frames[0].problem is None
     ('broken.fits', None, False)
+    >>> [frame.file for frame in both]
+    ['broken.fits', 'more.raw']
     """
-    root = Path(directory)
     given = None if instrument is None else load_instrument(instrument)
     instruments = () if given else known_instruments()
-    try:
-        paths = sorted(candidates(root, _image_suffixes(), None if exclude is None else resolved(exclude)))
-    except OSError as problem:
-        raise FileError(
-            root, f"cannot be listed: {problem.strerror}", remedy="give a directory of frames"
-        ) from None
-    describe = partial(frame_of, root=root, instruments=instruments, given=given, again=again)
+    files = find_files(given_paths(paths), _image_suffixes(), None if exclude is None else resolved(exclude))
+    describe = partial(_described, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
-    return tuple(map(describe, paths))
+    return tuple(describe(path, file) for path, file in files.items())
 
 
 def frame_of(
@@ -84,7 +89,12 @@ def frame_of(
     again: bool = False,
 ) -> Frame:
     """Read the metadata of one file; any error is stored as its problem."""
-    file = printable(path.relative_to(root).as_posix(), 1000)
+    return _described(path, path.relative_to(root).as_posix(), instruments, given, again)
+
+
+def _described(
+    path: Path, file: str, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
+) -> Frame:
     facts: dict[str, Any]
     try:
         problem = _not_a_file(path)
@@ -93,7 +103,7 @@ def frame_of(
         facts = {"problem": _reason(error, path)}
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
         facts = {"problem": f"cannot be read: {cause_of(error)}"}
-    return Frame(path=path, file=file, **{key: facts[key] for key in _FIELDS & facts.keys()})
+    return Frame(path=path, file=printable(file, 1000), **{key: facts[key] for key in _FIELDS & facts.keys()})
 
 
 def _facts(
@@ -110,6 +120,7 @@ def _facts(
         header = read_header(path, hdu=hdu)
         facts = facts_of(header, (), given=named, again=again)
     facts["remarks"] = tuple(header_remarks(header))
+    facts["header"] = HeaderValues(header)
     is_read = "problem" not in facts and facts.get("kind") != "other"
     return facts | _several(path, header, hdu) if is_read else facts
 
