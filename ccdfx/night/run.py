@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, PluginError
+from ccdfx.errors import ArgumentError, CcdfxError, OutputExistsError, PluginError
 from ccdfx.io.one_writer import one_writer
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.context import Context, NightLog, Progress, collect_warnings, made_folder
-from ccdfx.night.frames.find import FACTS
+from ccdfx.night.frames.choose import ChosenFrames, choose
+from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.scan import scan
 from ccdfx.night.grouping.setup import Setup
@@ -48,6 +49,8 @@ class Night:
     directory, output : Path
     frames : tuple of Frame
         All frames found, with the metadata of their headers.
+    not_chosen : mapping
+        Of frames that were not chosen, the reason by their file.
     plan : Plan
     facts : mapping
         The content of night.json; empty after a dry run.
@@ -61,10 +64,11 @@ class Night:
     plan: Plan
     facts: Mapping[str, Any]
     status: int
+    not_chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 def reduce_night(
-    directory: str | Path,
+    directory: Paths,
     output: str | Path,
     *,
     instrument: str | Path | Instrument | None = None,
@@ -73,8 +77,13 @@ def reduce_night(
     dry_run: bool = False,
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
+    where: str | Sequence[str] | None = None,
+    filter: str | Sequence[str] = (),
+    object: str | Sequence[str] = (),
+    kind: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
 ) -> Night:
-    """Reduce a directory of raw frames to masters, calibrated and combined frames, and write a report.
+    """Reduce raw frames to masters, calibrated and combined frames, and write a report.
 
     Bias frames are overscan-subtracted, trimmed and combined; darks are also bias-subtracted; flats are bias-
     and dark-subtracted and divided by their levels before they are combined. In science frames saturated and
@@ -87,8 +96,8 @@ def reduce_night(
 
     Parameters
     ----------
-    directory : path
-        The raw frames; they are never modified.
+    directory : path or iterable of paths
+        The raw frames, as `scan` takes them; they are never modified.
     output : path
         Directory for ``masters/ calibrated/ combined/ night.json report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
@@ -104,6 +113,8 @@ def reduce_night(
         Called as ``progress(label, done, total)``.
     planned : callable, optional
         Called with the plan before any product is made.
+    where, filter, object, kind, exclude : optional
+        Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
 
     Returns
     -------
@@ -116,7 +127,8 @@ def reduce_night(
     FileError
         Another run writes to the output.
     ArgumentError
-        The output is the directory of the raw frames, or a product would replace a raw frame.
+        The output is the directory of the raw frames, or a product would replace a raw frame; a condition of
+        `where` cannot be parsed.
 
     Examples
     --------
@@ -126,20 +138,23 @@ def reduce_night(
     >>> night.status, night.plan.files
     (3, ())
     """
-    source, target = Path(directory), Path(output)
+    given, target = given_paths(directory), Path(output)
+    source = common_folder(given)
     choices = load_night_recipe(recipe)
     further = further_steps(choices)
-    _check_folders(source, target)
-    frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
-    plan = plan_night(frames, recipe=choices)
+    require_apart(given, target)
+    frames = scan(given, instrument=instrument, exclude=target, again=choices.read.again)
+    chosen = choose(frames, where=where, filter=filter, object=object, kind=kind, exclude=exclude)
+    plan = _with_notes(plan_night(chosen.frames, recipe=choices), chosen)
     maps = bad_pixel_files(plan, choices)
     own = own_bad_pixels(plan, choices)
     _check_outputs(frames, (*plan.files, *maps.values()), target, overwrite=overwrite)
     if planned is not None:
         planned(plan)
     if dry_run:
-        plan, status = _refusing_pixels(frames, plan, choices)
-        return Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
+        plan, status = _refusing_pixels(chosen.frames, plan, choices)
+        night = Night(directory=source, output=target, frames=frames, plan=plan, facts={}, status=status)
+        return replace(night, plan=_with_notes(plan, chosen), not_chosen=chosen.reasons)
     total = sum(len(master.inputs) for master in plan.masters) + len(plan.science) + len(plan.combined) + 1
     log = NightLog(total=total, progress=progress, warnings=list(plan.warnings))
     made_folder(target)
@@ -175,12 +190,13 @@ def reduce_night(
             "instrument": ", ".join(sorted({frame.instrument for frame in frames if frame.instrument}))
             or None,
             "recipe": choices.as_dict(),
+            "chosen_by": list(chosen.by),
             "plan": plan.tree(),
             "noise": [
                 _noise_facts(setup, context.noise) | saturation_facts(setup, plan)
                 for setup, context in contexts.items()
             ],
-            "frames": [_frame_facts(frame, plan, log) for frame in frames],
+            "frames": [_frame_facts(frame, plan, log, chosen.reasons) for frame in frames],
             **products,
             "ignored": ignored,
             "lost": [{"file": file, "problem": problem} for file, problem in log.lost.items()],
@@ -194,7 +210,12 @@ def reduce_night(
         status = (
             _status(plan, {**log.failed, **log.lost}) if facts["masters"] or facts["calibrated"] else NOTHING
         )
-        return Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+        night = Night(directory=source, output=target, frames=frames, plan=plan, facts=facts, status=status)
+        return replace(night, not_chosen=chosen.reasons)
+
+
+def _with_notes(plan: Plan, chosen: ChosenFrames) -> Plan:
+    return replace(plan, warnings=tuple(dict.fromkeys((*chosen.notes, *plan.warnings))))
 
 
 def _without_lit_overscans(plan: Plan, recipe: NightRecipe, log: NightLog) -> Plan:
@@ -353,7 +374,9 @@ def _warn_of_lost_masters(uses: Iterable[Use], log: NightLog) -> None:
         log.warn(f"{text}: the level without light is not known, so {noun} no variance" if no_level else text)
 
 
-def _frame_facts(frame: Frame, plan: Plan, log: NightLog) -> dict[str, Any]:
+def _frame_facts(frame: Frame, plan: Plan, log: NightLog, not_chosen: Mapping[str, str]) -> dict[str, Any]:
+    if frame.file in not_chosen:  # a problem of a frame that is not wanted is none
+        return frame.as_dict() | {"used": False, "problem": None, "left_out": not_chosen[frame.file]}
     left_out = {item.file: why for item, why in plan.left_out}
     problem = log.failed.get(frame.file) or frame.problem
     reason = left_out.get(frame.file) if problem is None else None
@@ -367,17 +390,6 @@ def _status(plan: Plan, failed: Mapping[str, str]) -> int:
     """
     lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
     return SOME_FAILED if failed or lost else ALL
-
-
-def _check_folders(source: Path, target: Path) -> None:
-    if not source.is_dir():
-        raise FileError(source, "is not a directory", remedy="give the directory of the raw frames")
-    if os.path.realpath(source) == os.path.realpath(target):
-        raise ArgumentError(
-            "output", "must not be the directory of the raw frames", value=str(target), remedy="give another"
-        )
-    if target.exists() and not target.is_dir():
-        raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
 def _check_outputs(

@@ -69,6 +69,35 @@ def common_folder(paths: Iterable[Path]) -> Path:
         ) from None
 
 
+def require_apart(paths: Iterable[Path], output: Path) -> None:
+    """Refuse paths of raw frames that are not there, and an output that is the directory of some of them.
+
+    Raises
+    ------
+    FileError
+        A path is not there, or the output is not a directory.
+    ArgumentError
+        The output is a directory that is given, or holds a file that is given.
+
+    Examples
+    --------
+    >>> require_apart([Path(".")], Path("."))
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: output: must not be the directory of the raw frames (got '.'); give another
+    """
+    paths = tuple(paths)
+    for path in paths:
+        if not path.exists():
+            remedy = "give files and directories of raw frames"
+            raise FileError(path, "is not a file and not a directory", remedy=remedy)
+    if resolved(output) in {resolved(path if path.is_dir() else path.parent) for path in paths}:
+        raise ArgumentError(
+            "output", "must not be the directory of the raw frames", value=str(output), remedy="give another"
+        )
+    if output.exists() and not output.is_dir():
+        raise FileError(output, "is not a directory", remedy="give a directory for the results")
+
+
 def find_files(paths: Iterable[Path], suffixes: tuple[str, ...], exclude: Path | None) -> dict[Path, str]:
     """Return the files given and those in the directories given, each with its name, sorted by name.
 
