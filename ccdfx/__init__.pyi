@@ -42,13 +42,17 @@ from ccdfx.io.source import RawLayout as RawLayout
 from ccdfx.io.source import Source as Source
 from ccdfx.io.writing import update as update
 from ccdfx.io.writing import write as write
+from ccdfx.night.frames.choose import ChosenFrames as ChosenFrames
+from ccdfx.night.frames.choose import choose as choose
+from ccdfx.night.frames.frame import Frame as Frame
+from ccdfx.night.frames.scan import scan as scan
+from ccdfx.night.frames.tables import group_frames as group_frames
+from ccdfx.night.frames.tables import tabulate_frames as tabulate_frames
 from ccdfx.night.instruments.instrument import Instrument as Instrument
 from ccdfx.night.instruments.known import load_instrument as load_instrument
 from ccdfx.night.plan import Plan as Plan
 from ccdfx.night.run import Night as Night
 from ccdfx.night.run import reduce_night as reduce_night
-from ccdfx.night.scan import Frame as Frame
-from ccdfx.night.scan import scan as scan
 from ccdfx.night.settings.choices import NightRecipe as NightRecipe
 from ccdfx.noise import NoiseFit as NoiseFit
 from ccdfx.noise import NoiseModel as NoiseModel
@@ -189,6 +193,7 @@ __all__ = [
     "CcdfxError",
     "CcdfxWarning",
     "CheckFailedError",
+    "ChosenFrames",
     "Command",
     "Defects",
     "Engine",
@@ -245,6 +250,7 @@ __all__ = [
     "ccd_noise",
     "centroid",
     "check_fluxes",
+    "choose",
     "clip_invalid",
     "clip_outliers",
     "clip_sigma",
@@ -273,6 +279,7 @@ __all__ = [
     "gaussian_noise",
     "gesd",
     "grid",
+    "group_frames",
     "hookimpl",
     "inverse_variance_mean",
     "keyword",
@@ -338,6 +345,7 @@ __all__ = [
     "subtract_dark",
     "subtract_level",
     "subtract_overscan",
+    "tabulate_frames",
     "to_electrons",
     "to_recipe",
     "total",

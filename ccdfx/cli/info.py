@@ -63,8 +63,8 @@ def problems(facts: dict[str, Any]) -> list[str]:
 def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) -> dict[str, Any]:
     """Collect everything that is shown of one file, as plain values."""
     from ccdfx.io.reading import find_format
+    from ccdfx.night.frames.scan import frame_of
     from ccdfx.night.instruments.known import known_instruments
-    from ccdfx.night.scan import frame_of
 
     kind = find_format(path).name
     if hdu is not None:

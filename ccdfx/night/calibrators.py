@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.camera_settings import Temperature
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 
 _APPLIED = ("bias", "dark", "flat")

@@ -10,8 +10,8 @@ from typing import Any
 
 from ccdfx.errors import CcdfxError
 from ccdfx.night.far_levels import far_levels
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.header_facts import Known, KnownByUnit
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NoiseChoice
 from ccdfx.records.image import Image
 

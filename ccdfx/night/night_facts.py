@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import Record
 from ccdfx.night.grouping.setup import Setup
@@ -17,7 +18,6 @@ from ccdfx.night.products.camera import Camera, noise_warnings
 from ccdfx.night.products.effects import SEEN, warning_of
 from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.saturation import saturation_facts
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import listed, not_made
 
@@ -32,6 +32,8 @@ class Results:
     ----------
     frames : tuple of Frame
         All that were found.
+    not_chosen, chosen_by
+        Why frames were not chosen, by file; and what was asked.
     planned : Plan
         Of all setups, with the saturation that was found.
     cameras : mapping
@@ -43,6 +45,8 @@ class Results:
     """
 
     frames: tuple[Frame, ...]
+    not_chosen: Mapping[str, str]
+    chosen_by: tuple[str, ...]
     planned: Plan
     recipe: NightRecipe
     cameras: Mapping[Setup, Camera]
@@ -119,6 +123,7 @@ def night_facts(results: Results, source: Path, left_over: Iterable[str]) -> dic
         "directory": str(source),
         "instrument": ", ".join(instruments) or None,
         "recipe": results.recipe.as_dict(),
+        "chosen_by": list(results.chosen_by),
         "plan": plan.tree(),
         "noise": [
             {
@@ -130,7 +135,7 @@ def night_facts(results: Results, source: Path, left_over: Iterable[str]) -> dic
             for setup, camera in results.cameras.items()
             if camera.refused is None
         ],
-        "frames": [_frame_facts(frame, plan, failed, used) for frame in frames],
+        "frames": [_frame_facts(frame, results, failed, used) for frame in frames],
         "masters": results.made(*MASTERS),
         "bad_pixels": [{**one, "setup": labels[one["file"]]} for one in maps],
         "calibrated": _calibrated(results),
@@ -160,8 +165,14 @@ def _calibrated(results: Results) -> list[dict[str, Any]]:
     return list(made.values())
 
 
-def _frame_facts(frame: Frame, plan: Plan, failed: Mapping[str, str], used: set[str]) -> dict[str, Any]:
-    left_out = {item.file: why for item, why in plan.left_out}
+def _frame_facts(frame: Frame, results: Results, failed: Mapping[str, str], used: set[str]) -> dict[str, Any]:
+    if frame.file in results.not_chosen:  # a problem of a frame that is not wanted is none
+        return frame.as_dict() | {
+            "used": False,
+            "problem": None,
+            "left_out": results.not_chosen[frame.file],
+        }
+    left_out = {item.file: why for item, why in results.planned.left_out}
     problem = failed.get(frame.file) or frame.problem
     reason = left_out.get(frame.file) if problem is None else None
     is_used = frame.file in used and problem is None
@@ -175,8 +186,7 @@ def _warnings(
     yield from results.planned.warnings
     for setup, camera in results.cameras.items():
         if camera.refused is not None:
-            files = [item.file for item in results.planned.products if item.setup == setup]
-            yield not_made(listed(files), camera.refused)
+            yield refused_warning(setup, camera.refused, results.planned)
     for record in results.measured.values():
         yield from record.warnings
     for setup, camera in results.cameras.items():
@@ -195,6 +205,11 @@ def _warnings(
     for file in left_over:
         yield f"{file} is of an earlier run and no product of this one"
     yield from (warning_of(effect) for effect in ignored if effect["state"] == SEEN)
+
+
+def refused_warning(setup: Setup, reason: str, plan: Plan) -> str:
+    """Write that nothing is made of a setup."""
+    return not_made(listed([item.file for item in plan.products if item.setup == setup]), reason)
 
 
 def _of_products(results: Results, *kinds: str) -> Iterable[str]:
@@ -225,7 +240,7 @@ def _without_masters(uses: Iterable[Use], records: Mapping[str, Record]) -> Iter
     """Write one warning for each master that could not be made, with the frames that go without it."""
     without: dict[tuple[str, bool], list[str]] = {}
     for use in uses:
-        lost = [file for file in use.masters if records[file].lost is not None]
+        lost = [file for file in use.masters if file in records and records[file].lost is not None]
         if any(records[file].untrusted for file in lost):
             continue  # it is refused
         for file in lost:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
-from ccdfx.night.scan import Frame
+from ccdfx.night.frames.frame import Frame
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 

@@ -19,12 +19,12 @@ from ccdfx.night.calibrators import (
     by_temperature,
     clustered,
 )
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.grouping.mosaics import mosaic_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.plan_tree import tree_of
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.tree import drawn, node
 from ccdfx.night.words import listed

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ccdfx.engines import current_engine
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, printable
+from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.io.one_writer import one_writer
-from ccdfx.night.graph.context import Progress, made_folder
-from ccdfx.night.graph.execute import Event, execute, plan_of_work
+from ccdfx.night.frames.choose import ChosenFrames, choose
+from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.scan import scan
+from ccdfx.night.graph.context import Progress, made_folder, problem_of
+from ccdfx.night.graph.execute import Event, execute, plan_of_work, with_current
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.perform import make
 from ccdfx.night.graph.product import FACTS_FOLDER, Graph
@@ -21,20 +25,27 @@ from ccdfx.night.graph.record import Record, record_of
 from ccdfx.night.graph.state import refuse_foreign
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
-from ccdfx.night.night_facts import Results, night_facts
+from ccdfx.night.night_facts import MASTERS, Results, night_facts, refused_warning
+from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
 from ccdfx.night.products.calibrated import further_steps, prepared
 from ccdfx.night.products.camera import Camera, camera_of, saturations
 from ccdfx.night.products.makers import camera_graph, product_graph
+from ccdfx.night.report.page import write_report
 from ccdfx.night.saturation import with_saturations
-from ccdfx.night.scan import FACTS, Frame, scan
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
-from ccdfx.night.summary import begin_facts, left_over, write_facts
+from ccdfx.night.summary import begin_facts, write_facts
 
 REPORT = "report.html"
 ALL, SOME_FAILED, NOTHING = 0, 1, 3
+ONLY = {
+    "masters": frozenset({*MASTERS, "bad_pixels"}),
+    "calibrated": frozenset({"calibrated"}),
+    "combined": frozenset({"combined"}),
+}
+"""The kinds of products by the words of `only`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +57,8 @@ class Night:
     directory, output : Path
     frames : tuple of Frame
         All frames found, with the metadata of their headers.
+    not_chosen : mapping
+        Of frames that were not chosen, the reason by their file.
     plan : Plan
     facts : mapping
         The content of night.json; empty after a dry run.
@@ -61,11 +74,12 @@ class Night:
     plan: Plan
     facts: Mapping[str, Any]
     status: int
+    not_chosen: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def reduce_night(
-    directory: str | Path,
+    directory: Paths,
     output: str | Path,
     *,
     instrument: str | Path | Instrument | None = None,
@@ -76,8 +90,14 @@ def reduce_night(
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
     told: Callable[[Event], object] | None = None,
+    where: str | Sequence[str] | None = None,
+    filter: str | Sequence[str] = (),
+    object: str | Sequence[str] = (),
+    kind: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    only: str | None = None,
 ) -> Night:
-    """Reduce a directory of raw frames to masters, calibrated and combined frames, and write a report.
+    """Reduce raw frames to masters, calibrated and combined frames, and write a report.
 
     Bias frames are overscan-subtracted, trimmed and combined; darks are also bias-subtracted; flats are bias-
     and dark-subtracted and divided by their levels before they are combined. In science frames saturated and
@@ -94,8 +114,8 @@ def reduce_night(
 
     Parameters
     ----------
-    directory : path
-        The raw frames; they are never modified.
+    directory : path or iterable of paths
+        The raw frames, as `scan` takes them; they are never modified.
     output : path
         Directory for ``masters/ calibrated/ combined/ facts/ night.json report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
@@ -115,6 +135,10 @@ def reduce_night(
         Called with the plan before any product is made.
     told : callable, optional
         Called with an `Event` for each product that is current, made or lost.
+    where, filter, object, kind, exclude : optional
+        Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
+    only : {"masters", "calibrated", "combined"}, optional
+        Make only products of this kind, and what they need. Others that are there and current stay.
 
     Returns
     -------
@@ -127,7 +151,8 @@ def reduce_night(
     FileError
         Another run writes to the output.
     ArgumentError
-        The output is the directory of the raw frames, or a product would replace a raw frame.
+        The output is the directory of the raw frames, or a product would replace a raw frame; a condition of
+        `where` cannot be parsed.
 
     Examples
     --------
@@ -137,60 +162,96 @@ def reduce_night(
     >>> night.status, night.plan.files
     (3, ())
     """
-    source, target = Path(directory), Path(output)
+    given = given_paths(directory)
     choices = load_night_recipe(recipe)
     further_steps(choices)
-    _check_folders(source, target)
-    target = target.absolute()  # other processes work in other directories
-    frames = scan(source.absolute(), instrument=instrument, exclude=target, again=choices.read.again)
-    plan = plan_night(frames, recipe=choices)
+    kinds = _kinds(only)
+    require_apart(given, Path(output))
+    target = Path(output).absolute()  # other processes work in other directories
+    frames = scan(
+        [path.absolute() for path in given],
+        instrument=instrument,
+        exclude=target,
+        again=choices.read.again,
+    )
+    choice: dict[str, Any] = {
+        "where": where,
+        "filter": filter,
+        "object": object,
+        "kind": kind,
+        "exclude": exclude,
+    }
+    chosen = choose(frames, **choice)
+    plan = _with_notes(plan_night(chosen.frames, recipe=choices), chosen)
     require_fitting_map(plan, choices)
     _check_outputs(frames, plan.files, target)
     if planned is not None:
         planned(plan)
+    night = Night(
+        directory=common_folder(given),
+        output=Path(output),
+        frames=frames,
+        not_chosen=chosen.reasons,
+        plan=plan,
+        facts={},
+        status=NOTHING,
+    )
     if dry_run:
-        return _dry_run(source, target, frames, plan, choices)
+        return _planned_only(night, chosen, choices)
     made_folder(target)
     with one_writer(target, wait=False):
-        refuse_foreign(target, dict.fromkeys(plan.files, True))
-        begin_facts(target / FACTS, source)
-        (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
+        refuse_foreign(target, plan.files)
+        begin_facts(target / FACTS, night.directory)
         listener = _Listener(progress, told)
-        digests = _digests(frames, target, keep=True)
+        run = _Run(target, choices, kinds, memory, overwrite, listener)
+        results = run.results(frames, chosen, plan)
+        facts = night_facts(results, night.directory, remove_superseded(target, results))
+        facts["options"] = {**choice, "instrument": _name_of(instrument)}
+        write_report(facts, target)
+        write_facts(facts, target / FACTS, overwrite=True)
+        listener.end()
+    failed = {**results.failed, **results.lost}
+    usable = facts["masters"] or facts["calibrated"]
+    return replace(
+        night, facts=facts, status=_status(plan, failed) if usable else NOTHING, made=listener.made
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How the products of a night are made: where, which kinds, with how much memory, and who is told."""
+
+    target: Path
+    recipe: NightRecipe
+    kinds: frozenset[str] | None
+    memory: int | None
+    again: bool
+    listener: _Listener
+
+    def results(self, frames: tuple[Frame, ...], chosen: ChosenFrames, plan: Plan) -> Results:
+        """Measure the cameras, and make the products with what was measured."""
+        recipe, target = self.recipe, self.target
+        digests = _digests(chosen.frames, target, keep=True)
         measured = execute(
-            camera_graph(plan, choices), target, digests, memory=memory, told=listener.measured
+            camera_graph(plan, recipe), target, digests, memory=self.memory, told=self.listener.measured
         )
-        cameras = _cameras(plan, choices, measured)
-        possible = plan.without([setup for setup, camera in cameras.items() if camera.refused is not None])
-        graph = product_graph(possible, choices, cameras)
-        records = execute(graph, target, digests, memory=memory, again=overwrite, told=listener.tell)
-        results = Results(
+        cameras = _cameras(plan, recipe, measured)
+        graph = product_graph(plan.without(_refused(cameras)), recipe, cameras)
+        kinds = self.kinds
+        wanted = graph if kinds is None else graph.only(lambda product: product.kind in kinds)
+        records = execute(
+            wanted, target, digests, memory=self.memory, again=self.again, told=self.listener.tell
+        )
+        return Results(
             frames=frames,
+            not_chosen=chosen.reasons,
+            chosen_by=chosen.by,
             planned=with_saturations(plan, saturations(cameras)),
-            recipe=choices,
+            recipe=recipe,
             cameras=cameras,
             measured=measured,
             graph=graph,
-            records=records,
-        )
-        is_there = [file for file, record in records.items() if record.size is not None]
-        facts = night_facts(results, source, left_over(target, is_there))
-        _report(facts, target)
-        write_facts(facts, target / FACTS, overwrite=True)
-        listener.end()
-        status = (
-            _status(plan, {**results.failed, **results.lost})
-            if facts["masters"] or facts["calibrated"]
-            else NOTHING
-        )
-        return Night(
-            directory=source,
-            output=target,
-            frames=frames,
-            plan=plan,
-            facts=facts,
-            status=status,
-            made=listener.made,
+            records=with_current(graph, target, digests, records),
         )
 
 
@@ -235,60 +296,61 @@ def _digests(frames: Iterable[Frame], target: Path, *, keep: bool) -> dict[str, 
 
 def _cameras(plan: Plan, recipe: NightRecipe, measured: Mapping[str, Record]) -> dict[Setup, Camera]:
     """Return what was measured of the camera of each setup."""
-    return {
-        product.plan.setup: camera_of(measured[product.file])
-        for product in camera_graph(plan, recipe).products.values()
-    }
+    products = camera_graph(plan, recipe).products.values()
+    return {product.plan.setup: camera_of(measured[product.file]) for product in products}
 
 
-def _report(facts: Mapping[str, Any], target: Path) -> None:
-    from ccdfx.night.report.page import write_report
+def _refused(cameras: Mapping[Setup, Camera]) -> list[Setup]:
+    """Return the setups of which nothing can be made."""
+    return [setup for setup, camera in cameras.items() if camera.refused is not None]
 
-    write_report(facts, target)
 
+def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe) -> Night:
+    """Read all frames, and plan the night again without those that the run refuses for their raw pixels.
 
-def _dry_run(source: Path, target: Path, frames: tuple[Frame, ...], plan: Plan, recipe: NightRecipe) -> Night:
-    """Plan a night, and read all frames: those that the run refuses for their raw pixels are left out with its reasons.
-
-    What calibrated frames tell, such as the good pixels of a master, is not foreseen.
+    The reasons are those of the run. What calibrated frames tell, such as the good pixels of a master, is not foreseen.
     """
-    digests = _digests(frames, target, keep=False)
-    said: list[str] = []
+    plan, target = night.plan, night.output.absolute()
+    digests = _digests(chosen.frames, target, keep=False)
     measured = {}
     for file, product in camera_graph(plan, recipe).products.items():
         parts = product.key_parts({}, digests)
         measured[file] = record_of(product, parts, make(product, parts, {}, target))
-        said += measured[file].warnings
     cameras = _cameras(plan, recipe, measured)
-    failed = {
-        frame.file: camera.refused
-        for setup, camera in cameras.items()
-        if camera.refused is not None
-        for frame in plan.frames_of(setup)
-    }
+    said = [text for record in measured.values() for text in record.warnings]
+    failed: dict[str, str] = {}
+    for setup in _refused(cameras):
+        reason = cameras[setup].refused or ""
+        failed |= dict.fromkeys((frame.file for frame in plan.frames_of(setup)), reason)
+        said.append(refused_warning(setup, reason, plan))
     found = with_saturations(plan, saturations(cameras))
     with collect_warnings(said.append):
-        for setup in found.setups:
-            for frame in found.frames_of(setup):
-                if frame.file not in failed:
-                    try:
-                        prepared(frame, recipe)
-                    except (CcdfxError, OSError) as error:
-                        failed[frame.file] = _without_name(error, frame)
+        failed |= _unprepared(
+            [frame for setup in found.setups for frame in found.frames_of(setup)], failed, recipe
+        )
     left = plan_night(
-        (replace(one, problem=failed.get(one.file, one.problem)) for one in frames), recipe=recipe
+        (replace(one, problem=failed.get(one.file, one.problem)) for one in chosen.frames), recipe=recipe
     )
-    dry = replace(left, warnings=tuple(dict.fromkeys((*left.warnings, *said))))
-    work = _work(left, recipe, {s: c for s, c in cameras.items() if s in left.setups}, target, digests)
-    return Night(
-        directory=source,
-        output=target,
-        frames=frames,
+    dry = replace(left, warnings=tuple(dict.fromkeys((*chosen.notes, *left.warnings, *said))))
+    possible = {setup: camera for setup, camera in cameras.items() if setup in left.setups}
+    return replace(
+        night,
         plan=dry,
-        facts={},
         status=_status(dry, failed) if dry.files else NOTHING,
-        made=work,
+        made=_work(left, recipe, possible, target, digests),
     )
+
+
+def _unprepared(frames: Iterable[Frame], failed: Collection[str], recipe: NightRecipe) -> dict[str, str]:
+    """Read and prepare frames but those that failed already, and return why others do."""
+    found = {}
+    for frame in frames:
+        if frame.file not in failed:
+            try:
+                prepared(frame, recipe)
+            except (CcdfxError, OSError) as error:
+                found[frame.file] = problem_of(frame, error)
+    return found
 
 
 def _work(
@@ -303,11 +365,23 @@ def _work(
     return {product.file: reason for product, reason in plan_of_work(graph, target, digests)}
 
 
-def _without_name(error: Exception, frame: Frame) -> str:
-    text = printable(error, 500) or type(error).__name__
-    for name in (str(frame.path), frame.path.name, frame.file):
-        text = text.removeprefix(f"{name}: ")
-    return text
+def _with_notes(plan: Plan, chosen: ChosenFrames) -> Plan:
+    return replace(plan, warnings=tuple(dict.fromkeys((*chosen.notes, *plan.warnings))))
+
+
+def _kinds(only: str | None) -> frozenset[str] | None:
+    """Return the kinds of products that are made; None for all."""
+    if only is None:
+        return None
+    if only not in ONLY:
+        raise ArgumentError(
+            "only", f"must be one of {', '.join(ONLY)}", value=only, remedy="leave it out to make all"
+        )
+    return ONLY[only]
+
+
+def _name_of(instrument: str | Path | Instrument | None) -> str | None:
+    return instrument.name if isinstance(instrument, Instrument) else instrument and str(instrument)
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:
@@ -317,17 +391,6 @@ def _status(plan: Plan, failed: Mapping[str, str]) -> int:
     """
     lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
     return SOME_FAILED if failed or lost else ALL
-
-
-def _check_folders(source: Path, target: Path) -> None:
-    if not source.is_dir():
-        raise FileError(source, "is not a directory", remedy="give the directory of the raw frames")
-    if os.path.realpath(source) == os.path.realpath(target):
-        raise ArgumentError(
-            "output", "must not be the directory of the raw frames", value=str(target), remedy="give another"
-        )
-    if target.exists() and not target.is_dir():
-        raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
 def _check_outputs(frames: tuple[Frame, ...], files: tuple[str, ...], target: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from ccdfx.estimators.saturation import Saturation, saturation_of, top_of
 from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import Plan
-from ccdfx.night.scan import Frame
 from ccdfx.records.header import lenient_number
 from ccdfx.records.image import Image
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ccdfx.errors import FileError
 from ccdfx.io.provenance import file_sha256
-from ccdfx.night.frames.scan import FACTS
+from ccdfx.night.frames.find import FACTS
 from ccdfx.night.graph.verify import Verdict, records_of, verify_night
 from ccdfx.night.run import reduce_night
 

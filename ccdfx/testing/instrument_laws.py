@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.instruments.instrument import KINDS, Instrument, match_instrument
 from ccdfx.night.instruments.known import known_instruments
-from ccdfx.night.scan import scan
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.testing.header_strategies import headers

@@ -58,7 +58,7 @@ def by_getheader(folder: Path) -> int:
 
 def by_ccdfx(folder: Path) -> int:
     """`ccdfx.scan`: kind, object, filter, exposure, binning, sections and problems of each."""
-    from ccdfx.night.scan import scan
+    from ccdfx.night.frames.scan import scan
 
     return sum(frame.problem is None and frame.kind == "science" for frame in scan(folder))
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.naming import slug, stem_of, unique
 from ccdfx.night.plan import plan_night
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.records.range import Range
 

@@ -10,10 +10,10 @@ from typing import Any
 from ccdfx.errors import FileError, printable
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.masters import load_master
 from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.record import Record, facts_path, read_stars
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.history import Master
@@ -93,10 +93,7 @@ class Context:
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
         """Record that a raw frame cannot be used; only the first reason is kept."""
-        text = printable(error, 500) or type(error).__name__
-        for name in (str(frame.path), frame.path.name, frame.file):
-            text = text.removeprefix(f"{name}: ")
-        self.failed.setdefault(frame.file, text)
+        self.failed.setdefault(frame.file, problem_of(frame, error))
 
     def warn(self, text: str) -> None:
         """Record a warning, once."""
@@ -125,6 +122,14 @@ class Context:
                 raise FileError(
                     frame.path, "changed while the night was reduced", remedy="reduce the night again"
                 )
+
+
+def problem_of(frame: Frame, error: Exception) -> str:
+    """Return the text of an error of a raw frame without the name of its file, which is printed beside it."""
+    text = printable(error, 500) or type(error).__name__
+    for name in (str(frame.path), frame.path.name, frame.file):
+        text = text.removeprefix(f"{name}: ")
+    return text
 
 
 def made_folder(path: Path) -> Path:

@@ -224,6 +224,21 @@ def _work(product: Product) -> int:
     return max(1, len(product.raw) + len(product.needs) * (product.kind == "combined"))
 
 
+def with_current(
+    graph: Graph, output: Path, raw_keys: Mapping[str, str | None], records: Mapping[str, Record]
+) -> dict[str, Record]:
+    """Add the records of the other products of a graph that are there and current, in the order of the graph."""
+    found = dict(records)
+    for file in graph.order:
+        product = graph.products[file]
+        if file not in found and all(need in found for need in product.needs):
+            parts = product.key_parts({need: found[need].key for need in product.needs}, raw_keys)
+            record = read_record(output, file)
+            if record is not None and why_make(product, parts, record, output) is None:
+                found[file] = record
+    return {file: found[file] for file in graph.products if file in found}
+
+
 def plan_of_work(
     graph: Graph, output: Path, raw_keys: Mapping[str, str | None]
 ) -> Iterable[tuple[Product, str | None]]:

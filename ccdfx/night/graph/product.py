@@ -8,8 +8,8 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.keys import digest, versions
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 
 FACTS_FOLDER = "facts"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,25 +53,22 @@ def key_of(path: Path) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def refuse_foreign(output: Path, files: Mapping[str, bool]) -> None:
+def refuse_foreign(output: Path, files: Iterable[str]) -> None:
     """Refuse to replace files that ccdfx did not make as products of this output.
 
     Parameters
     ----------
     output : Path
-    files : mapping
-        Files of products, and whether each is an image; of others the folder of facts is their own.
+    files : iterable of str
+        Files of products.
 
     Raises
     ------
     OutputExistsError
         A file is there that has neither a record nor a key.
     """
-    foreign = [
-        output / file
-        for file, is_image in files.items()
-        if is_image and (output / file).exists() and not _is_own(output, file)
-    ]
+    paths = {file: output / file for file in files}
+    foreign = [path for file, path in paths.items() if os.path.lexists(path) and not _is_own(output, file)]
     if foreign:
         more = f", and so were {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputExistsError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.agreement import agreeing_groups
-from ccdfx.night.scan import Frame
 from ccdfx.night.words import listed
 
 _LIT = ("flat", "science")

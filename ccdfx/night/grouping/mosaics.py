@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ccdfx.night.scan import Frame
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.words import listed
 
 

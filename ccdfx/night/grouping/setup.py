@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.instruments.camera_settings import CameraSetting
-from ccdfx.night.scan import Frame
 from ccdfx.records.range import Range
 
 

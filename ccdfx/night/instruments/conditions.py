@@ -86,7 +86,7 @@ def _test(value: Any, where: str) -> Test:
     if isinstance(value, str) and value.strip():
         text = value.strip()
         compared = _COMPARED.match(text)
-        if compared and _number(compared.group(2)) is None:
+        if compared and number_of(compared.group(2)) is None:
             raise ArgumentError(
                 where, "must compare with a number", value=value, remedy='write for example "< 0.1"'
             )
@@ -116,24 +116,34 @@ def _meets(value: Any, test: Test) -> bool:
     if absent:
         return False
     if not isinstance(test, str):
-        return _number(value) == test
+        return number_of(value) == test
     compared = _COMPARED.match(test)
     if compared:
-        number, limit = _number(value), _number(compared.group(2))
+        number, limit = number_of(value), number_of(compared.group(2))
         return number is not None and limit is not None and _COMPARISONS[compared.group(1)](number, limit)
-    return _pattern(test).match(str(value).strip()) is not None
+    return pattern_of(test).match(str(value).strip()) is not None
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Return a number, also one that is written as text; None for anything else, a logical value too.
+
+    >>> number_of("2.5"), number_of("V"), number_of(True)
+    (2.5, None, None)
+    """
     if isinstance(value, bool):
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # an integer of FITS has any number of digits
         return None
 
 
 @lru_cache(maxsize=1 << 16)  # as many as an instrument file can hold: compiling costs more than matching
-def _pattern(text: str) -> re.Pattern[str]:
+def pattern_of(text: str) -> re.Pattern[str]:
+    """Compile text with the wildcards ``*`` and ``?``, case ignored; it is to match the whole value.
+
+    >>> [name for name in ("SDSS r", "[OIII]") if pattern_of("[o*").match(name)]
+    ['[OIII]']
+    """
     # Brackets are literal here: '[OIII]' is the name of a filter, not a set of characters.
     return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE)

@@ -11,13 +11,13 @@ import numpy as np
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.one_image import refuse_several
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.instruments.header_facts import KnownByUnit
-from ccdfx.night.one_image import refuse_several
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars

@@ -9,6 +9,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.setup import Setup
@@ -18,7 +19,6 @@ from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import prepared, raw_image
 from ccdfx.night.products.planned import Planned
 from ccdfx.night.saturation import find_saturations, with_saturations
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.image import Image
 

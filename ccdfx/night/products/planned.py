@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.scan import Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.plan import plan_night
-from ccdfx.night.scan import Frame, scan
 from ccdfx.records.range import Range
 
 LOWELL = Path(__file__).parents[3].parent / "shared" / "inputs" / "nights" / "lowell42"

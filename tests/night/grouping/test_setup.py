@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ccdfx import reduce_night
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import differences, groups_of, setup_of
 from ccdfx.night.instruments.camera_settings import (
     LOOKUPS,
@@ -20,7 +21,6 @@ from ccdfx.night.instruments.camera_settings import (
 from ccdfx.night.instruments.file import read_instrument
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import plan_night
-from ccdfx.night.scan import Frame
 from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range

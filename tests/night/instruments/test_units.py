@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.run import reduce_night
-from ccdfx.night.scan import scan
 
 
 @pytest.mark.parametrize("unit", ["electron", "electrons", "e-"])

@@ -10,8 +10,8 @@ import pytest
 
 from ccdfx.errors import CcdfxError
 from ccdfx.io import read
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.run import reduce_night
-from ccdfx.night.scan import scan
 from ccdfx.pipelines.pipeline import pipeline, step
 from ccdfx.records.flags import Flag
 

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from ccdfx.errors import FileError
-from ccdfx.night.scan import scan
+from ccdfx.night.frames.scan import scan
 
 
 def by_name(frames):

@@ -1,0 +1,114 @@
+"""A raw frame: its file and what its header says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ccdfx.night.frames.header_values import HeaderValues
+from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
+from ccdfx.night.instruments.header_facts import Known
+from ccdfx.records.range import Range
+
+_ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A raw frame and the metadata of its header.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    file : str
+        The path relative to the scanned directory, or to the common one of several, with forward slashes.
+    kind : str or None
+        bias, dark, flat, science or other; None where it cannot be determined.
+    object, filter, date, instrument : str or None
+        From the header; `instrument` is the name of the instrument that matched.
+    filter_cards : tuple of (str, str)
+        Other cards that may name a filter: keyword and text.
+    colours : str or None
+        Pattern of a mosaic of colour filters (BAYERPAT), such as RGGB.
+    exptime : float or None
+        s.
+    binning : (int, int) or None
+        (x, y).
+    shape : (int, int) or None
+        (ny, nx) of the raw frame.
+    problem : str or None
+        Reason why the frame cannot be used.
+    gain, readnoise, saturation : Known or None
+        e-/ADU, e-, ADU, and the source of the number.
+    settings : tuple of CameraSetting
+        Settings of the camera that change the signal.
+    temperature : Temperature or None
+        Of the detector, as in the header.
+    overscan, data : Range or None
+        Sections of the raw frame.
+    bad : tuple of Range
+        Bad sections of the raw frame according to the instrument file.
+    unit : str
+        Unit of the pixel values.
+    hdu : int, str or None
+        The HDU of the image; None where the file has one image.
+    doubts : tuple of str
+        What the header says and is not believed, such as a gain that is a setting of the camera.
+    remarks : tuple of str
+        What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
+    header : mapping
+        The values of the header by keyword (case is ignored), without comments and HISTORY; not compared.
+    stamp : tuple of int, or None
+        Inode, size and time of change of the file when its header was read; not compared.
+
+    Examples
+    --------
+    >>> Frame(path=Path("raw/a.fits"), file="a.fits", kind="bias").as_dict()["kind"]
+    'bias'
+    """
+
+    path: Path
+    file: str
+    kind: str | None = None
+    object: str | None = None
+    filter: str | None = None
+    filter_cards: tuple[tuple[str, str], ...] = ()
+    colours: str | None = None
+    exptime: float | None = None
+    binning: tuple[int, int] | None = None
+    shape: tuple[int, int] | None = None
+    date: str | None = None
+    instrument: str | None = None
+    problem: str | None = None
+    gain: Known | None = None
+    readnoise: Known | None = None
+    saturation: Known | None = None
+    settings: tuple[CameraSetting, ...] = ()
+    temperature: Temperature | None = None
+    overscan: Range | None = None
+    data: Range | None = None
+    bad: tuple[Range, ...] = ()
+    unit: str = "adu"
+    hdu: int | str | None = None
+    doubts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    header: HeaderValues = field(default=HeaderValues(), compare=False, repr=False)
+    stamp: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("path", "doubts", "remarks", "header", "stamp")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the metadata as plain values for JSON."""
+        entry: dict[str, Any] = {"file": self.file}
+        entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
+        entry |= {"date": self.date, "problem": self.problem}
+        entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
+        entry |= {
+            key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")
+        }
+        entry |= {
+            key: value.value if (value := getattr(self, key)) else None
+            for key in ("gain", "readnoise", "saturation", "temperature")
+        }
+        return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}

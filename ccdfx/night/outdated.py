@@ -1,0 +1,60 @@
+"""Products of earlier runs: those that others have replaced are removed, and the others are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ccdfx.night.graph.record import Record, facts_path
+from ccdfx.night.graph.verify import records_of
+from ccdfx.night.night_facts import Results
+from ccdfx.night.summary import left_over
+
+_SUFFIXES = (".json", ".png", ".npy")
+
+
+def remove_superseded(output: Path, results: Results) -> list[str]:
+    """Remove products of earlier runs whose frames are all in this one, and list the others that are no products of it.
+
+    The former were made of a part of these frames, or under another name, and their frames are in the products of this
+    run. What was made of frames that are gone cannot be made again, so it stays.
+
+    Parameters
+    ----------
+    output : Path
+    results : Results
+        Of this run.
+
+    Returns
+    -------
+    list of str
+        Files in the folders of products that are left.
+    """
+    current = {*results.graph.products, *results.measured}
+    frames = {frame.file for frame in results.frames}
+    records = records_of(output)
+    for file in set(records) - current:
+        raw = raw_of(file, records)
+        if raw and raw <= frames:
+            for suffix in _SUFFIXES:
+                with suppress(OSError):
+                    facts_path(output, file, suffix).unlink()
+            if records[file].size is not None:
+                with suppress(OSError):
+                    (output / file).unlink()
+    return left_over(output, current)
+
+
+def raw_of(file: str, records: Mapping[str, Record]) -> set[str]:
+    """Return the raw frames of a product, and of the products that it is made of."""
+    found: set[str] = set()
+    waiting, seen = [file], {file}
+    while waiting:
+        record = records.get(waiting.pop())
+        if record is not None:
+            found |= set(record.parts.get("raw") or {})
+            new = set(record.parts.get("inputs") or {}) - seen
+            seen |= new
+            waiting += new
+    return found
