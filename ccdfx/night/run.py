@@ -96,6 +96,7 @@ def reduce_night(
     kind: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
     only: str | None = None,
+    skip: Collection[Path] = (),
 ) -> Night:
     """Reduce raw frames to masters, calibrated and combined frames, and write a report.
 
@@ -139,6 +140,8 @@ def reduce_night(
         Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
     only : {"masters", "calibrated", "combined"}, optional
         Make only products of this kind, and what they need. Others that are there and current stay.
+    skip : collection of Path
+        Files that are not looked at, such as those that are still being written.
 
     Returns
     -------
@@ -173,6 +176,7 @@ def reduce_night(
         instrument=instrument,
         exclude=target,
         again=choices.read.again,
+        skip=skip,
     )
     choice: dict[str, Any] = {
         "where": where,

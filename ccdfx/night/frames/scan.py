@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import fields
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def scan(
     instrument: str | Path | Instrument | None = None,
     exclude: str | Path | None = None,
     again: bool = False,
+    skip: Collection[Path] = (),
 ) -> tuple[Frame, ...]:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
@@ -51,6 +53,8 @@ def scan(
     again : bool
         Take frames as raw that were reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
         CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
+    skip : collection of Path
+        Files that are not looked at, such as those that are still being written.
 
     Raises
     ------
@@ -75,10 +79,15 @@ def scan(
     """
     given = None if instrument is None else load_instrument(instrument)
     instruments = () if given else known_instruments()
-    files = find_files(given_paths(paths), _image_suffixes(), None if exclude is None else resolved(exclude))
+    files = candidate_files(paths, exclude)
     describe = partial(_described, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
-    return tuple(describe(path, file) for path, file in files.items())
+    return tuple(describe(path, file) for path, file in files.items() if path not in skip)
+
+
+def candidate_files(paths: Paths, exclude: str | Path | None = None) -> dict[Path, str]:
+    """Return the files that `scan` looks at, each with its name."""
+    return find_files(given_paths(paths), _image_suffixes(), None if exclude is None else resolved(exclude))
 
 
 def frame_of(

@@ -1,0 +1,68 @@
+"""`ccdfx watch`: reduction of a night while it goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ccdfx.cli.options import computing, engine_of, named, options
+from ccdfx.cli.terminal import progress_bar, say, talks
+
+
+@click.command("watch")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    callback=named,
+    help="Directory of the results.",
+)
+@options("instrument")
+@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@options("no_checksum", "again")
+@click.option(
+    "--idle",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End after so long without a new frame (default: never).",
+)
+@options("threads", "memory", "engine", "scheduler")
+@click.pass_context
+@talks
+def command(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    output: str,
+    instrument: str | None,
+    recipe: str | None,
+    idle: float | None,
+    **given: Any,
+) -> None:
+    """Reduce a night while its frames arrive, and keep the report up to date.
+
+    A frame is taken when its file is complete. After the last one the results are those of `ccdfx reduce`. End it with
+    Ctrl-C at any time; `ccdfx watch` or `ccdfx reduce` goes on from there.
+
+    Exit status: that of the last reduction (see `ccdfx reduce`).
+    """
+    from ccdfx.cli.reduce import choices_of, instrument_or_usage
+    from ccdfx.night.watch import watch_night
+
+    choices = choices_of(recipe, given["no_checksum"], given["again"])
+    camera = instrument_or_usage(instrument)
+    engine = engine_of(given["engine"], given["scheduler"])
+    memory = given["memory"] and given["memory"] * 2**20
+    status = 0
+    with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
+        for night in watch_night(
+            paths, output, idle=idle, instrument=camera, recipe=choices, memory=memory, progress=progress
+        ):
+            made = [file for file, reason in night.made.items() if reason is not None]
+            say(f"{len(night.frames)} frames, {len(made)} products made")
+            for file in made:
+                say(f"{file}: {night.made[file]}", verbose=True)
+            status = night.status
+    ctx.exit(status)

@@ -1,0 +1,141 @@
+"""Reduction of a night while it goes on: what has become possible is made each time that frames have arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.io.stamp import Stamp, file_stamp
+from ccdfx.night.frames.find import Paths, given_paths
+from ccdfx.night.frames.scan import candidate_files
+from ccdfx.night.run import Night, reduce_night
+from ccdfx.records.checks import real
+
+SETTLED = 0.5
+"""Seconds for which a file must not change to be taken as complete."""
+PATIENCE = 60.0
+"""Seconds after which a file that is not whole is taken as it is: it is broken, and listed so."""
+
+
+def watch_night(
+    paths: Paths,
+    output: str | Path,
+    *,
+    poll: float = 0.25,
+    idle: float | None = None,
+    **options: Any,
+) -> Iterator[Night]:
+    """Reduce a night again and again while its frames arrive.
+
+    A file counts as complete when it has not changed for half a second and its length is that which its header
+    claims. With new frames, masters and calibrated frames are made first, so that the report shows a frame soon, and
+    combined frames when nothing more has arrived meanwhile. What was provisional is replaced. After the last frame the
+    products are those of one `reduce_night`, to the last byte, in whichever order the frames came.
+
+    Parameters
+    ----------
+    paths, output
+        As for `reduce_night`.
+    poll : float
+        Seconds between looks at the directories.
+    idle : float, optional
+        Seconds without a new frame after which the watch ends; by default it never ends.
+    **options
+        As for `reduce_night`.
+
+    Yields
+    ------
+    Night
+        After each reduction.
+
+    Raises
+    ------
+    CcdfxError
+        As by `reduce_night`, at the first reduction, and if the night cannot be written any more.
+    ArgumentError
+        `poll` or `idle` that is not positive.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nights = watch_night(folder, folder + "/out", poll=0.01, idle=0.02)
+    ...     [night.status for night in nights]
+    [3]
+    """
+    poll = real("poll", poll, above=0)
+    if idle is not None:
+        idle = real("idle", idle, above=0)
+    if options.get("dry_run"):
+        raise ArgumentError("dry_run", "is not possible for a watch", value=True, remedy="leave it out")
+    target = Path(output).absolute()
+    arrivals = Arrivals()
+    reduced: frozenset[tuple[Path, Stamp]] | None = None
+    is_complete = False
+    last_arrival = time.monotonic()
+    while True:
+        ready, unfinished = arrivals.look([path.absolute() for path in given_paths(paths)], target)
+        ended = idle is not None and time.monotonic() - last_arrival >= idle
+        if ready != reduced or not is_complete or (ended and unfinished):
+            skip = () if ended else unfinished
+            only = "calibrated" if ready != reduced and not ended else None
+            if ready != reduced:
+                last_arrival = time.monotonic()
+            yield reduce_night(paths, output, skip=skip, only=only, **options)
+            reduced, is_complete = ready, only is None
+        elif ended:
+            return
+        else:
+            time.sleep(poll)
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """The files of a night as they arrive: the stamp of each, and since when it has it."""
+
+    since: dict[Path, tuple[Stamp, float]] = field(default_factory=dict)
+    whole: set[tuple[Path, Stamp]] = field(default_factory=set)
+
+    def look(
+        self,
+        paths: list[Path],
+        output: Path,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> tuple[frozenset[tuple[Path, Stamp]], frozenset[Path]]:
+        """Return the files that are complete with their stamps, and those that are not yet."""
+        ready, unfinished = set(), set()
+        for path in candidate_files(paths, output):
+            try:
+                stamp = file_stamp(path)
+            except OSError:
+                unfinished.add(path)
+                continue
+            if (path, stamp) in self.whole:
+                ready.add((path, stamp))
+                continue
+            before = self.since.get(path)
+            if before is None or before[0] != stamp:
+                self.since[path] = before = (stamp, now())
+            age = now() - before[1]
+            if age >= PATIENCE or (age >= SETTLED and is_whole(path)):
+                self.whole.add((path, stamp))
+                ready.add((path, stamp))
+            else:
+                unfinished.add(path)
+        return frozenset(ready), frozenset(unfinished)
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a file has the length that its header claims."""
+    from ccdfx.io import read_header
+
+    try:
+        read_header(path)
+    except (CcdfxError, OSError):
+        return False
+    return True
