@@ -1,4 +1,4 @@
-"""`ccdfx reduce`: reduction of a night, from a directory of raw frames."""
+"""`ccdfx reduce`: reduction of a night, from files and directories of raw frames."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.choice_options import choice_of, choosing
 from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import QUIET, is_terminal, level, print_json, progress_bar, say, show_plan, talks
 from ccdfx.errors import ArgumentError, CcdfxError
 
 
 @click.command("reduce")
-@click.argument("directory", type=click.Path(exists=True, file_okay=False))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option(
     "-o",
     "--output",
@@ -30,6 +31,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
     type=click.Path(exists=True, dir_okay=False),
     help="Map of bad pixels, joined with those that the night finds.",
 )
+@choosing
 @options("no_checksum", "again")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
@@ -39,7 +41,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @talks
 def command(
     ctx: click.Context,
-    directory: str,
+    paths: tuple[str, ...],
     output: str,
     instrument: str | None,
     recipe: str | None,
@@ -47,7 +49,7 @@ def command(
 ) -> None:
     """Reduce a night: masters, calibrated and combined frames, a report.
 
-    OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
+    PATHS are files and directories. OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
     Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
     3 nothing was usable, 4 results exist already and --overwrite was not given.
@@ -57,7 +59,7 @@ def command(
     choices = _choices(recipe, given["no_checksum"], given["again"])
     if given["bad_pixels"] is not None:
         choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
-    night = _night(directory, output, instrument, choices, overwrite)
+    night = _night(paths, output, instrument, choices, overwrite, choice_of(given))
     if dry_run:
         planned = night(dry_run=True)
         if as_json:
@@ -65,11 +67,13 @@ def command(
                 {
                     "plan": planned.plan.tree(),
                     "frames": [frame.as_dict() for frame in planned.frames],
+                    "not_chosen": planned.not_chosen,
                     "warnings": planned.plan.warnings,
                 }
             )
         else:
             show_plan(planned.plan, err=False)
+            _report_not_chosen(planned)
         _report_nothing_usable(planned)
         ctx.exit(planned.status)
     with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
@@ -96,7 +100,12 @@ def _choices(recipe: str | None, no_checksum: bool, again: bool) -> Any:
 
 
 def _night(
-    directory: str, output: str, instrument: str | None, choices: Any, overwrite: bool
+    paths: tuple[str, ...],
+    output: str,
+    instrument: str | None,
+    choices: Any,
+    overwrite: bool,
+    choice: dict[str, Any],
 ) -> Callable[..., Any]:
     """Return `reduce_night` with the choices of the user bound; a wrong choice is a usage error."""
     import ccdfx
@@ -106,7 +115,7 @@ def _night(
     def run(**options: Any) -> Any:
         try:
             return ccdfx.reduce_night(
-                directory, output, instrument=camera, recipe=choices, overwrite=overwrite, **options
+                paths, output, instrument=camera, recipe=choices, overwrite=overwrite, **choice, **options
             )
         except ArgumentError as error:
             raise click.UsageError(str(error)) from error
@@ -125,7 +134,12 @@ def report(night: Any) -> None:
     facts = night.facts
     for problem, files in _by_reason(facts["frames"], "problem").items():
         say(f"failed: {listed(files)}: {problem}", always=True)
-    wanted = [frame for frame in facts["frames"] if frame["kind"] != "other"]
+    _report_not_chosen(night)
+    wanted = [
+        frame
+        for frame in facts["frames"]
+        if frame["kind"] != "other" and frame["file"] not in night.not_chosen
+    ]
     for reason, files in _by_reason(wanted, "left_out").items():
         say(f"not used: {listed(files)}: {reason}", always=True)
     lost = [
@@ -148,12 +162,24 @@ def report(night: Any) -> None:
     say(f"report: {night.output / 'report.html'}")
 
 
+def _report_not_chosen(night: Any) -> None:
+    """Print how many frames were not chosen, by their reason."""
+    from ccdfx.night.words import listed
+
+    reasons: dict[str, list[str]] = {}
+    for file, reason in night.not_chosen.items():
+        reasons.setdefault(reason, []).append(file)
+    for reason, files in reasons.items():
+        say(f"not used: {listed(files)}: {reason}")
+
+
 def _report_nothing_usable(night: Any) -> None:
     """Print an error if no frame was usable."""
     from ccdfx.night.run import NOTHING
 
     if night.status == NOTHING:
-        say(f"ccdfx: error: {night.directory}: holds no frame that can be reduced", always=True)
+        among = " among those chosen" if night.not_chosen else ""
+        say(f"ccdfx: error: {night.directory}: holds no frame that can be reduced{among}", always=True)
 
 
 def _by_reason(items: list[dict[str, Any]], key: str) -> dict[str, list[str]]:
