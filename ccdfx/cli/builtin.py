@@ -5,6 +5,7 @@ from __future__ import annotations
 TABLE: dict[str, str] = {
     "scan": "List the frames of a directory, from their headers alone.",
     "reduce": "Reduce a night: masters, calibrated and combined frames, a report.",
+    "watch": "Reduce a night while its frames arrive.",
     "report": "Draw the report of a reduced night again, from its facts.",
     "verify": "Check the products of a reduced night: bytes, keys and inputs.",
     "history": "Print the tree of how a product came about.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,17 @@ import click
 
 from ccdfx.cli.choice_options import choice_of, choosing
 from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
-from ccdfx.cli.terminal import QUIET, is_terminal, level, print_json, progress_bar, say, show_plan, talks
+from ccdfx.cli.terminal import (
+    QUIET,
+    is_terminal,
+    level,
+    print_data,
+    print_json,
+    progress_bar,
+    say,
+    show_plan,
+    talks,
+)
 from ccdfx.errors import ArgumentError, CcdfxError
 
 
@@ -33,8 +43,21 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @choosing
 @options("no_checksum", "again")
-@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
-@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
+@click.option(
+    "--only",
+    type=click.Choice(["masters", "calibrated", "combined"]),
+    help="Make only these, and what they need.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan, and what would be made and why; write nothing."
+)
+@click.option("--overwrite", is_flag=True, help="Make all products again, also those that are current.")
+@click.option(
+    "--log",
+    "log",
+    type=click.Choice(["json"]),
+    help="Print a line for each product on stdout, for programs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
 @options("threads", "memory", "engine", "scheduler")
 @click.pass_context
@@ -52,11 +75,15 @@ def command(
     PATHS are files and directories. OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
     Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
-    3 nothing was usable, 4 results exist already and --overwrite was not given.
+    3 nothing was usable, 4 a file that ccdfx did not make is where a product would be.
+
+    Products that are current are not made again, so a run that was ended goes on.
     """
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
+    if as_json and given["log"]:
+        raise click.UsageError("--json and --log both print on stdout; give one of them")
     engine = engine_of(given["engine"], given["scheduler"])
-    choices = _choices(recipe, given["no_checksum"], given["again"])
+    choices = choices_of(recipe, given["no_checksum"], given["again"])
     if given["bad_pixels"] is not None:
         choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
     night = _night(paths, output, instrument, choices, overwrite, choice_of(given))
@@ -69,22 +96,56 @@ def command(
                     "frames": [frame.as_dict() for frame in planned.frames],
                     "not_chosen": planned.not_chosen,
                     "warnings": planned.plan.warnings,
+                    "made": planned.made,
                 }
             )
         else:
             show_plan(planned.plan, err=False)
+            for line in work_lines(planned.made):
+                print_data(line)
             _report_not_chosen(planned)
         _report_nothing_usable(planned)
         ctx.exit(planned.status)
     with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
-        reduced = night(progress=progress, planned=_shown if is_terminal() and level() > QUIET else None)
+        reduced = night(
+            progress=progress,
+            planned=_shown if is_terminal() and level() > QUIET else None,
+            memory=given["memory"] and given["memory"] * 2**20,
+            only=given["only"],
+            told=_event_line if given["log"] else None,
+        )
     if as_json:
         print_json(reduced.facts)
     report(reduced)
     ctx.exit(reduced.status)
 
 
-def _choices(recipe: str | None, no_checksum: bool, again: bool) -> Any:
+def _event_line(event: Any) -> None:
+    """Print an event as one line of JSON."""
+    import json
+    from dataclasses import asdict
+
+    print_data(json.dumps(asdict(event)))
+
+
+def work_lines(made: Mapping[str, str | None]) -> list[str]:
+    """Write what would be made and why, and how many products are current.
+
+    >>> work_lines({"a.fits": "missing", "b.fits": "missing", "c.fits": None})
+    ['to make, missing: a.fits, b.fits', 'current: 1 product']
+    """
+    from ccdfx.night.words import counted, listed
+
+    reasons: dict[str, list[str]] = {}
+    for file, reason in made.items():
+        if reason is not None:
+            reasons.setdefault(reason, []).append(file)
+    current = sum(reason is None for reason in made.values())
+    lines = [f"to make, {reason}: {listed(files)}" for reason, files in reasons.items()]
+    return [*lines, f"current: {counted(current, 'product')}"] if current else lines
+
+
+def choices_of(recipe: str | None, no_checksum: bool, again: bool) -> Any:
     """Load the night recipe and apply `no_checksum` and `again`; a wrong recipe is a usage error."""
     from ccdfx.night.products.calibrated import further_steps
     from ccdfx.night.settings.reading import load_night_recipe

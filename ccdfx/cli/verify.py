@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ccdfx.cli.terminal import print_data, print_json, print_table, say, talks
+from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 
 @click.command("verify")
@@ -31,7 +31,6 @@ def command(ctx: click.Context, output: Path, raw: str | None, remake: bool, as_
         print_json([{"file": one.file, "kind": one.kind, "problem": one.problem} for one in verdicts])
     elif wrong:
         print_table([[one.file, one.kind, one.problem] for one in wrong], ("file", "kind", "problem"))
-    else:
-        print_data(f"{len(verdicts)} products are what they say")
-    say(f"{len(verdicts) - len(wrong)} of {len(verdicts)} products are as they say")
+    if not as_json:
+        say(f"{len(verdicts) - len(wrong)} of {len(verdicts)} products are what they say")
     ctx.exit(1 if wrong else 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import computing, engine_of, named, options
+from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import progress_bar, say, talks
 
 
@@ -48,11 +48,11 @@ def command(
 
     Exit status: that of the last reduction (see `ccdfx reduce`).
     """
-    from ccdfx.cli.reduce import choices_of, instrument_or_usage
+    from ccdfx.cli.reduce import choices_of
     from ccdfx.night.watch import watch_night
 
     choices = choices_of(recipe, given["no_checksum"], given["again"])
-    camera = instrument_or_usage(instrument)
+    camera = instrument_of(instrument)
     engine = engine_of(given["engine"], given["scheduler"])
     memory = given["memory"] and given["memory"] * 2**20
     status = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import fields
 from collections.abc import Collection
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
