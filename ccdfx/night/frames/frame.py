@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ class Frame:
     hdu: int | str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    header: HeaderValues = field(default=HeaderValues(), compare=False, repr=False)
+    header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""
