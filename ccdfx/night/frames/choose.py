@@ -150,20 +150,26 @@ def _fails_kind(frame: Frame, kinds: tuple[str, ...]) -> str:
 
 
 def _fails_object(frame: Frame, names: tuple[str, ...]) -> str:
-    return "" if frame.kind in _CALIBRATIONS else _fails_name("object", frame.object, names)
+    return "" if frame.kind in _CALIBRATIONS else _fails_name(frame, "object", names)
 
 
 def _fails_filter(frame: Frame, names: tuple[str, ...]) -> str:
     # A flat without the name of a filter may fit: bands and slots are told apart later.
     free = frame.kind in ("bias", "dark") or (frame.kind == "flat" and not frame.filter)
-    return "" if free else _fails_name("filter", frame.filter, names)
+    return "" if free else _fails_name(frame, "filter", names)
 
 
-def _fails_name(option: str, value: str | None, names: tuple[str, ...]) -> str:
+def _fails_name(frame: Frame, option: str, names: tuple[str, ...]) -> str:
+    value = value_of(frame, option)
     if value is not None and any(_is_named(value, name) for name in names):
         return ""
     said = f"{option} {' or '.join(names)}"
-    return f"{said}, as it has none" if value is None else said
+    return f"{said}{_lacking(frame, 'none')}" if value is None else said
+
+
+def _lacking(frame: Frame, what: str) -> str:
+    """Return what a frame does not have, and where it has a problem this, which may be why."""
+    return f", as it has {what}{f' ({frame.problem})' if frame.problem else ''}"
 
 
 _TESTS: Mapping[str, _Test] = {
@@ -190,7 +196,8 @@ def _failure(frame: Frame, condition: Where) -> tuple[str | None, tuple[str, ...
         verdict = evaluate(part, known)
         missing += verdict.missing
         if not verdict.holds:
-            lacking = f", as it has no {' and no '.join(verdict.missing)}" if verdict.missing else ""
+            names = f"no {' and no '.join(verdict.missing)}"
+            lacking = _lacking(frame, names) if verdict.missing else ""
             return f"not chosen by where {part}{lacking}", tuple(dict.fromkeys(missing))
     return None, tuple(dict.fromkeys(missing))
 

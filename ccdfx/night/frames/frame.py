@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,7 +95,7 @@ class Frame:
     hdu: int | str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    header: HeaderValues = field(default=HeaderValues(), compare=False, repr=False)
+    header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
     stamp: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("path", "doubts", "remarks", "header", "stamp")
 

@@ -94,7 +94,7 @@ def test_reasons_name_what_failed_and_what_is_missing():
     assert reasons == {
         "cal/fR.fits": "not chosen by filter V or B",
         "focus/x1.fits": "not chosen by object M 51, as it has none",
-        "gone.fits": "not chosen by object M 51, as it has none",
+        "gone.fits": "not chosen by object M 51, as it has none (cannot be opened)",
         "m51_1.fits": "not chosen by where airmass < 1.05",
         "m51_2.fits": "not chosen by filter V or B",
         "n1.fits": "not chosen by object M 51",
@@ -102,6 +102,10 @@ def test_reasons_name_what_failed_and_what_is_missing():
     reasons = choose(NIGHT, where="airmass < 1.5 and MOON = down", kind="science").reasons
     assert reasons["n1.fits"] == "not chosen by where airmass < 1.5, as it has no airmass"
     assert reasons["m51_1.fits"] == "not chosen by where MOON = down"
+    reasons = choose(NIGHT, where="airmass < 1.5").reasons
+    assert (
+        reasons["gone.fits"] == "not chosen by where airmass < 1.5, as it has no airmass (cannot be opened)"
+    )
     assert choose(NIGHT, where="airmass<1.5", kind="science").by == ("kind science", "where airmass < 1.5")
 
 
