@@ -32,7 +32,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @options("no_checksum", "again")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
-@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run.")
+@click.option("--overwrite", is_flag=True, help="Make all products again, also those that are current.")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")
 @options("threads", "memory", "engine", "scheduler")
 @click.pass_context
@@ -50,7 +50,7 @@ def command(
     OUTPUT gets masters/, calibrated/, combined/, report.html and night.json. The raw frames are only read.
 
     Exit status: 0 all frames were reduced, 1 some frames or products failed, 2 the command is wrong,
-    3 nothing was usable, 4 results exist already and --overwrite was not given.
+    3 nothing was usable, 4 a file that ccdfx did not make is where a result would be.
     """
     dry_run, overwrite, as_json = given["dry_run"], given["overwrite"], given["as_json"]
     engine = engine_of(given["engine"], given["scheduler"])

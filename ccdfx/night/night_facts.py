@@ -173,10 +173,7 @@ def _warnings(
 ) -> Iterable[str]:
     """Iterate over all warnings of a night, from the headers to the combined frames."""
     yield from results.planned.warnings
-    for setup, camera in results.cameras.items():
-        if camera.refused is not None:
-            files = [item.file for item in results.planned.products if item.setup == setup]
-            yield not_made(listed(files), camera.refused)
+    yield from refusals(results.planned, results.cameras)
     for record in results.measured.values():
         yield from record.warnings
     for setup, camera in results.cameras.items():
@@ -195,6 +192,15 @@ def _warnings(
     for file in left_over:
         yield f"{file} is of an earlier run and no product of this one"
     yield from (warning_of(effect) for effect in ignored if effect["state"] == SEEN)
+
+
+def refusals(plan: Plan, cameras: Mapping[Setup, Camera]) -> Iterable[str]:
+    """Write one warning for each setup of which nothing is made, with its products and the reason."""
+    for setup, camera in cameras.items():
+        if camera.refused is not None:
+            yield not_made(
+                listed([item.file for item in plan.products if item.setup == setup]), camera.refused
+            )
 
 
 def _of_products(results: Results, *kinds: str) -> Iterable[str]:

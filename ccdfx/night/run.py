@@ -18,10 +18,10 @@ from ccdfx.night.graph.perform import make
 from ccdfx.night.graph.product import FACTS_FOLDER, Graph
 from ccdfx.night.graph.raw_keys import INDEX, raw_keys
 from ccdfx.night.graph.record import Record, record_of
-from ccdfx.night.graph.state import refuse_foreign
+from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
-from ccdfx.night.night_facts import Results, night_facts
+from ccdfx.night.night_facts import Results, night_facts, refusals
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
 from ccdfx.night.products.calibrated import further_steps, prepared
@@ -144,14 +144,14 @@ def reduce_night(
     frames = scan(source, instrument=instrument, exclude=target, again=choices.read.again)
     plan = plan_night(frames, recipe=choices)
     require_fitting_map(plan, choices)
-    _check_outputs(frames, plan.files, target)
+    images = [one.file for one in product_graph(plan, choices, {}).products.values() if one.has_image]
+    _check_outputs(frames, images, target)
     if planned is not None:
         planned(plan)
     if dry_run:
         return _dry_run(source, target, frames, plan, choices)
     made_folder(target)
     with one_writer(target, wait=False):
-        refuse_foreign(target, dict.fromkeys(plan.files, True))
         begin_facts(target / FACTS, source)
         (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
         listener = _Listener(progress, told)
@@ -253,12 +253,13 @@ def _dry_run(source: Path, target: Path, frames: tuple[Frame, ...], plan: Plan, 
     """
     digests = _digests(frames, target, keep=False)
     said: list[str] = []
-    measured = {}
+    measured: dict[str, Record] = {}
     for file, product in camera_graph(plan, recipe).products.items():
         parts = product.key_parts({}, digests)
         measured[file] = record_of(product, parts, make(product, parts, {}, target))
         said += measured[file].warnings
     cameras = _cameras(plan, recipe, measured)
+    said = [*refusals(plan, cameras), *said]
     failed = {
         frame.file: camera.refused
         for setup, camera in cameras.items()
@@ -329,11 +330,14 @@ def _check_folders(source: Path, target: Path) -> None:
         raise FileError(target, "is not a directory", remedy="give a directory for the results")
 
 
-def _check_outputs(frames: tuple[Frame, ...], files: tuple[str, ...], target: Path) -> None:
-    """Refuse products that are inputs, before anything is computed."""
+def _check_outputs(frames: tuple[Frame, ...], files: Iterable[str], target: Path) -> None:
+    """Refuse products that are inputs, or in the place of files that ccdfx did not make, before anything is computed."""
+    files = tuple(files)
     inputs = {os.path.realpath(frame.path) for frame in frames}
     for path in (target / file for file in (*files, FACTS, REPORT)):
         if os.path.realpath(path) in inputs:
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
+    refuse_foreign(target, files)
+    refuse_foreign_facts(target / FACTS, target / REPORT)
