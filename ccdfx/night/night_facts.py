@@ -184,9 +184,7 @@ def _warnings(
 ) -> Iterable[str]:
     """Iterate over all warnings of a night, from the headers to the combined frames."""
     yield from results.planned.warnings
-    for setup, camera in results.cameras.items():
-        if camera.refused is not None:
-            yield refused_warning(setup, camera.refused, results.planned)
+    yield from refusals(results.planned, results.cameras)
     for record in results.measured.values():
         yield from record.warnings
     for setup, camera in results.cameras.items():
@@ -207,9 +205,13 @@ def _warnings(
     yield from (warning_of(effect) for effect in ignored if effect["state"] == SEEN)
 
 
-def refused_warning(setup: Setup, reason: str, plan: Plan) -> str:
-    """Write that nothing is made of a setup."""
-    return not_made(listed([item.file for item in plan.products if item.setup == setup]), reason)
+def refusals(plan: Plan, cameras: Mapping[Setup, Camera]) -> Iterable[str]:
+    """Write one warning for each setup of which nothing is made, with its products and the reason."""
+    for setup, camera in cameras.items():
+        if camera.refused is not None:
+            yield not_made(
+                listed([item.file for item in plan.products if item.setup == setup]), camera.refused
+            )
 
 
 def _of_products(results: Results, *kinds: str) -> Iterable[str]:

@@ -22,10 +22,10 @@ from ccdfx.night.graph.perform import make
 from ccdfx.night.graph.product import FACTS_FOLDER, Graph
 from ccdfx.night.graph.raw_keys import INDEX, raw_keys
 from ccdfx.night.graph.record import Record, record_of
-from ccdfx.night.graph.state import refuse_foreign
+from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
-from ccdfx.night.night_facts import MASTERS, Results, night_facts, refused_warning
+from ccdfx.night.night_facts import MASTERS, Results, night_facts, refusals
 from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
@@ -97,6 +97,7 @@ def reduce_night(
     exclude: str | Sequence[str] = (),
     only: str | None = None,
     skip: Collection[Path] = (),
+    live: bool = False,
 ) -> Night:
     """Reduce raw frames to masters, calibrated and combined frames, and write a report.
 
@@ -142,6 +143,8 @@ def reduce_night(
         Make only products of this kind, and what they need. Others that are there and current stay.
     skip : collection of Path
         Files that are not looked at, such as those that are still being written.
+    live : bool
+        Keep the report of an earlier run until it is replaced.
 
     Returns
     -------
@@ -188,7 +191,8 @@ def reduce_night(
     chosen = choose(frames, **choice)
     plan = _with_notes(plan_night(chosen.frames, recipe=choices), chosen)
     require_fitting_map(plan, choices)
-    _check_outputs(frames, plan.files, target)
+    images = [one.file for one in product_graph(plan, choices, {}).products.values() if one.has_image]
+    _check_outputs(frames, images, target)
     if planned is not None:
         planned(plan)
     night = Night(
@@ -204,8 +208,9 @@ def reduce_night(
         return _planned_only(night, chosen, choices)
     made_folder(target)
     with one_writer(target, wait=False):
-        refuse_foreign(target, plan.files)
         begin_facts(target / FACTS, night.directory)
+        if not live:
+            (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
         listener = _Listener(progress, told)
         run = _Run(target, choices, kinds, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
@@ -316,17 +321,17 @@ def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe) -> Ni
     """
     plan, target = night.plan, night.output.absolute()
     digests = _digests(chosen.frames, target, keep=False)
-    measured = {}
+    measured: dict[str, Record] = {}
     for file, product in camera_graph(plan, recipe).products.items():
         parts = product.key_parts({}, digests)
         measured[file] = record_of(product, parts, make(product, parts, {}, target))
     cameras = _cameras(plan, recipe, measured)
     said = [text for record in measured.values() for text in record.warnings]
+    said = [*refusals(plan, cameras), *said]
     failed: dict[str, str] = {}
     for setup in _refused(cameras):
         reason = cameras[setup].refused or ""
         failed |= dict.fromkeys((frame.file for frame in plan.frames_of(setup)), reason)
-        said.append(refused_warning(setup, reason, plan))
     found = with_saturations(plan, saturations(cameras))
     with collect_warnings(said.append):
         failed |= _unprepared(
@@ -397,11 +402,14 @@ def _status(plan: Plan, failed: Mapping[str, str]) -> int:
     return SOME_FAILED if failed or lost else ALL
 
 
-def _check_outputs(frames: tuple[Frame, ...], files: tuple[str, ...], target: Path) -> None:
-    """Refuse products that are inputs, before anything is computed."""
+def _check_outputs(frames: tuple[Frame, ...], files: Iterable[str], target: Path) -> None:
+    """Refuse products that are inputs, or in the place of files that ccdfx did not make, before anything is computed."""
+    files = tuple(files)
     inputs = {os.path.realpath(frame.path) for frame in frames}
     for path in (target / file for file in (*files, FACTS, REPORT)):
         if os.path.realpath(path) in inputs:
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
+    refuse_foreign(target, files)
+    refuse_foreign_facts(target / FACTS, target / REPORT)

@@ -85,7 +85,7 @@ def watch_night(
             only = "calibrated" if ready != reduced and not ended else None
             if ready != reduced:
                 last_arrival = time.monotonic()
-            yield reduce_night(paths, output, skip=skip, only=only, **options)
+            yield reduce_night(paths, output, skip=skip, only=only, live=True, **options)
             reduced, is_complete = ready, only is None
         elif ended:
             return

@@ -44,15 +44,29 @@ def test_a_night_is_reduced(run, night: Path, tmp_path: Path) -> None:
             assert ccdfx.read(output / product["file"]).header.history
     assert (output / "report.html").stat().st_size > 1000
 
-    again = run("reduce", night, "-o", output)
-    assert again.exit_code == 4 and "exists already" in again.stderr and "Traceback" not in again.stderr
+    before = products(output)
+    assert run("reduce", night, "-o", output, "-q").exit_code == 0
     assert run("reduce", night, "-o", output, "--overwrite", "-q", "--json").exit_code == 0
+    assert products(output) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",), ("--dry-run",)])
+def test_a_file_of_others_ends_the_run_with_status_4(run, night: Path, tmp_path: Path, options) -> None:
+    planned = json.loads(run("reduce", night, "-o", tmp_path / "out", "--dry-run", "--json").stdout)
+    file = next(word for word in re.findall(r"combined/[\w.-]+\.fits", json.dumps(planned["plan"])))
+    mine = tmp_path / "out" / file
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    result = run("reduce", night, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 4 and file in result.stderr and "not made by ccdfx" in result.stderr
+    assert "Traceback" not in result.stderr and result.stdout == ""
+    assert mine.read_text() == "mine" and list((tmp_path / "out").iterdir()) == [mine.parent]
 
 
 def test_facts_as_json_go_to_stdout(run, night: Path, tmp_path: Path) -> None:
     result = run("reduce", night, "-o", tmp_path / "out", "--json", "-v")
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "night.json").read_text())
-    assert re.search(r"^1/\d+ bias ", result.stderr)
+    assert re.search(r"^4/\d+ masters/bias\.fits$", result.stderr, re.MULTILINE)
 
 
 def products(output: Path) -> dict[str, bytes]:

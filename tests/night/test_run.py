@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 
+import numpy as np
 import pytest
 
 from ccdfx.errors import ArgumentError, FileError, FormatError, OutputExistsError
-from ccdfx.io import read
+from ccdfx.io import read, write
 from ccdfx.io.one_writer import one_writer
+from ccdfx.night.graph.context import made_folder
 from ccdfx.night.run import reduce_night
 
 # What night.json must hold; other programs rely on it.
@@ -30,11 +33,17 @@ def files_in(folder):
 def test_a_whole_night(done):
     _, night, out = done
     assert night.status == 0
+    facts = {"facts/raw_keys.json", "facts/effects.json", "facts/camera/iraf-128x96-1x1.json"}
+    for file in night.made:
+        if file != "effects.json":  # an image, so it has a picture
+            facts |= {f"facts/{file.removesuffix('.fits')}.{end}" for end in ("json", "png")}
+    facts |= {f"facts/calibrated/s{number}.npy" for number in range(3)} | {"facts/combined/field_V.npy"}
     assert files_in(out) == [
         "calibrated/s0.fits",
         "calibrated/s1.fits",
         "calibrated/s2.fits",
         "combined/field_V.fits",
+        *sorted(facts),
         "masters/bad_pixels.fits",
         "masters/bias.fits",
         "masters/dark_2s.fits",
@@ -163,18 +172,34 @@ def test_infinite_limits_are_null_in_json(camera, out):
     assert "infinite" in (out / "report.html").read_text()
 
 
-def test_an_existing_product_is_refused_before_anything_is_computed(camera, out):
-    camera.night()
-    (out / "masters").mkdir(parents=True)
-    (out / "masters/flat_V.fits").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"flat_V\.fits"):
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "file",
+    ["masters/flat_V.fits", "masters/bad_pixels.fits", "calibrated/s1.fits", "night.json", "report.html"],
+)
+def test_a_file_of_others_is_refused_before_anything_is_computed(camera, out, file, overwrite):
+    camera.biases(2)
+    camera.flats(2)
+    camera.science("s1.fits")
+    (out / file).parent.mkdir(parents=True)
+    (out / file).write_text("mine")
+    for dry_run in (True, False):
+        with pytest.raises(OutputExistsError, match=re.escape(file)):
+            reduce_night(camera.folder, out, overwrite=overwrite, dry_run=dry_run)
+    assert files_in(out) == [file] and (out / file).read_text() == "mine"
+
+
+def test_an_image_of_another_program_is_refused_and_one_of_an_earlier_run_replaced(camera, out):
+    camera.biases(2)
+    camera.science("s.fits")
+    write(read(camera.folder / "s.fits"), made_folder(out / "calibrated") / "s.fits")
+    with pytest.raises(OutputExistsError, match=r"s\.fits.*was not made by ccdfx"):
         reduce_night(camera.folder, out)
-    assert files_in(out) == ["masters/flat_V.fits"]
-    with pytest.raises(OutputExistsError):
-        reduce_night(camera.folder, out, dry_run=True)
-    night = reduce_night(camera.folder, out, overwrite=True)
-    assert night.status == 0
-    assert read(out / "masters/flat_V.fits").shape == (96, 120)
+    (out / "calibrated/s.fits").unlink()
+    reduce_night(camera.folder, out)
+    shutil.rmtree(out / "facts")  # the keys stand in the files too
+    night = reduce_night(camera.folder, out)
+    assert night.status == 0 and set(night.made.values()) == {"missing"}
 
 
 def test_a_second_run_inside_the_night_does_not_see_the_first(camera):
@@ -252,7 +277,7 @@ def test_an_interrupt_leaves_no_partial_file(camera, out):
     camera.night()
 
     def interrupt(label, done, total):
-        if done == 12:
+        if label == "masters/flat_V.fits":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -260,17 +285,23 @@ def test_an_interrupt_leaves_no_partial_file(camera, out):
     assert "masters/bias.fits" in files_in(out)
     for name in files_in(out):
         assert not name.rpartition("/")[2].startswith("."), name
-        assert name == "night.json" or read(out / name).shape == (96, 120)
+        assert not name.endswith(".fits") or read(out / name).shape == (96, 120)
+        if name.startswith("facts/") and name.endswith(".json"):
+            json.loads((out / name).read_text())
     assert json.loads((out / "night.json").read_text())["complete"] is False
 
 
 def test_progress_counts_to_the_end(camera, out):
+    """Once a product; its step is the number of frames that go into it, so that a time left can be told."""
     camera.night()
-    calls = []
-    reduce_night(camera.folder, out, progress=lambda *call: calls.append(call))
-    total = calls[-1][2]
-    assert [done for _, done, _ in calls] == list(range(1, total + 1))
-    assert all(isinstance(label, str) and label for label, _, _ in calls)
+    for _ in range(2):  # also where all is current
+        calls: list[tuple[str, int, int]] = []
+        night = reduce_night(camera.folder, out, progress=lambda *call, calls=calls: calls.append(call))
+        labels, done, totals = zip(*calls, strict=True)
+        assert sorted(labels[:-1]) == sorted(night.made) and labels[-1] == "report.html"
+        assert len(set(totals)) == 1 and list(done) == sorted(set(done)) and done[-1] == totals[0]
+        steps = dict(zip(labels, np.diff((0, *done)), strict=True))
+        assert steps["masters/bias.fits"] == 5 and steps["calibrated/s0.fits"] == 1
 
 
 def test_a_file_of_several_images_is_said_not_guessed(camera, out):
@@ -314,19 +345,19 @@ def test_an_output_has_one_writer(camera, out):
     assert not list(out.iterdir())
 
 
-def test_a_run_that_is_stopped_says_that_it_is_not_complete(camera, out, monkeypatch):
+def test_a_run_that_is_stopped_says_that_it_is_not_complete(camera, out):
     camera.biases()
     assert reduce_night(camera.folder, out).facts["complete"] is True
 
-    def stopped(*given):
+    first = (out / "masters/bias.fits").read_bytes()
+
+    def stopped(event):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ccdfx.night.run.build_master", stopped)
     with pytest.raises(KeyboardInterrupt):
-        reduce_night(camera.folder, out, overwrite=True)
+        reduce_night(camera.folder, out, overwrite=True, told=stopped)
     assert json.loads((out / "night.json").read_text())["complete"] is False
-    assert files_in(out) == ["masters/bias.fits", "night.json"]
-    monkeypatch.undo()
-    with pytest.raises(OutputExistsError, match="exists already"):
-        reduce_night(camera.folder, out)
-    assert reduce_night(camera.folder, out, overwrite=True).facts["complete"] is True
+    assert not (out / "report.html").exists(), "it would speak of other products"
+    night = reduce_night(camera.folder, out)
+    assert night.facts["complete"] is True and (out / "report.html").exists()
+    assert (out / "masters/bias.fits").read_bytes() == first

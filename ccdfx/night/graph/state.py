@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +13,9 @@ from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.record import KEY, Record, read_record
 from ccdfx.night.words import listed
+
+_GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
+_HEAD = 1000  # characters of a page in which it stands
 
 
 def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
@@ -60,7 +64,7 @@ def refuse_foreign(output: Path, files: Iterable[str]) -> None:
     ----------
     output : Path
     files : iterable of str
-        Files of products.
+        Files of products that are images; facts are in a folder of their own.
 
     Raises
     ------
@@ -71,11 +75,41 @@ def refuse_foreign(output: Path, files: Iterable[str]) -> None:
     foreign = [path for file, path in paths.items() if os.path.lexists(path) and not _is_own(output, file)]
     if foreign:
         more = f", and so were {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise OutputExistsError(
-            foreign[0],
-            f"was not made by ccdfx for this night{more}",
-            remedy="move it away, or give another output",
-        )
+        raise _foreign(foreign[0], f"was not made by ccdfx for this night{more}")
+
+
+def refuse_foreign_facts(facts: Path, report: Path) -> None:
+    """Refuse to replace a file of facts, or a report, of another program.
+
+    Raises
+    ------
+    OutputExistsError
+        One of the files is there and is not what a night of ccdfx is written to.
+    """
+    if facts.exists() and not _is_night(facts):
+        raise _foreign(facts, "is not the metadata of a night of ccdfx")
+    if report.exists() and not _is_report(report):
+        raise _foreign(report, "is not the report of a night of ccdfx")
+
+
+def _foreign(path: Path, rule: str) -> OutputExistsError:
+    return OutputExistsError(path, rule, remedy="move it away, or give another output")
+
+
+def _is_night(path: Path) -> bool:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and "directory" in facts and ("complete" in facts or "ccdfx" in facts)
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with open(path, encoding="utf-8") as page:
+            return _GENERATOR in page.read(_HEAD)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_own(output: Path, file: str) -> bool:

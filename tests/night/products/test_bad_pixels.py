@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ccdfx.errors import CcdfxError, FormatError, MismatchError
+from ccdfx.errors import CcdfxError, FormatError, MismatchError, OutputExistsError
 from ccdfx.io import read, write
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
@@ -108,9 +108,11 @@ def test_choices_are_checked(table):
         load_night_recipe({"bad_pixels": table})
 
 
-def test_an_existing_map_is_not_replaced(camera, out):
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_existing_map_of_others_is_not_replaced(camera, out, overwrite):
     camera.night()
     (out / "masters").mkdir(parents=True)
     (out / "masters/bad_pixels.fits").write_text("mine")
-    with pytest.raises(CcdfxError, match=r"bad_pixels\.fits"):
-        reduce_night(camera.folder, out)
+    with pytest.raises(OutputExistsError, match=r"bad_pixels\.fits"):
+        reduce_night(camera.folder, out, overwrite=overwrite)
+    assert (out / "masters/bad_pixels.fits").read_text() == "mine"

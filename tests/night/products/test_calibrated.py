@@ -118,7 +118,9 @@ def test_a_step_that_raises_anything_costs_one_frame(camera, out, monkeypatch):
         return image
 
     camera.science("odd.fits", **{"DATE-OBS": "2020-01-01T00:00:01"})
-    monkeypatch.setattr("ccdfx.night.run.further_steps", lambda recipe: pipeline(step(broken)))
+    monkeypatch.setattr(
+        "ccdfx.night.products.calibrated.further_steps", lambda recipe: pipeline(step(broken))
+    )
     night = reduce_night(camera.folder, out)
     problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
     assert problems == {"odd.fits": "of a plugin"} and len(night.facts["calibrated"]) == 3

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 
 from ccdfx.io import read
+from ccdfx.night.graph.keys import digest
 from ccdfx.night.run import reduce_night
 
 
@@ -25,9 +27,14 @@ def test_a_product_says_what_it_is_and_of_what(done, file, product, inputs):
     header = read(out / file).header
     assert header["PRODUCT"] == product and header["CREATOR"].startswith("ccdfx ") and "DATE" not in header
     for number, name in enumerate(inputs, 1):
-        path = (out if name.startswith("calibrated") else camera.folder) / name
         assert header[f"IMCMB{number:03d}"] == name
-        assert header[f"IMSHA{number:03d}"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        if name.startswith("calibrated"):
+            assert header[f"IMKEY{number:03d}"] == read(out / name).header["CCDFXKEY"]
+        else:
+            raw = (camera.folder / name).read_bytes()
+            assert header[f"IMSHA{number:03d}"] == hashlib.sha256(raw).hexdigest()
+    record = json.loads((out / "facts" / file).with_suffix(".json").read_text())
+    assert header["CCDFXKEY"] == record["key"] == digest(record["parts"])
     assert f"IMCMB{len(inputs) + 1:03d}" not in header
 
 

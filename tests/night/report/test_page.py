@@ -13,8 +13,10 @@ import pytest
 
 from ccdfx import plots
 from ccdfx.errors import FileError
-from ccdfx.io import write
+from ccdfx.night.graph.preview import histogram_facts, write_preview
+from ccdfx.night.graph.record import Record, facts_path, write_record
 from ccdfx.night.report import page as report_page
+from ccdfx.night.report.histogram import draw_histogram
 from ccdfx.night.report.page import write_report
 from ccdfx.records.image import Image
 
@@ -58,6 +60,16 @@ def sky(level, seed=0):
     mask = np.zeros(array.shape, np.uint8)
     mask[:, 7] = 4
     return Image(array, mask=mask, header={"BUNIT": "adu"})
+
+
+def keep_facts(image, output, file):
+    """Write what the making of a product leaves for the page: its picture, and its record with the histogram."""
+    facts_path(output, file).parent.mkdir(parents=True, exist_ok=True)
+    write_preview(image, facts_path(output, file, ".png"), kind="calibrated")
+    write_record(
+        output,
+        Record(file=file, kind="calibrated", key="0", parts={}, histogram=histogram_facts(image)),
+    )
 
 
 @pytest.fixture
@@ -120,9 +132,8 @@ def night(tmp_path):
         "warnings": ["no flat of filter R"],
     }
     for sort in ("masters", "calibrated", "combined"):
-        (tmp_path / sort).mkdir()
         for number, product in enumerate(facts[sort]):
-            write(sky(100.0, seed=number), tmp_path / product["file"])
+            keep_facts(sky(100.0, seed=number), tmp_path, product["file"])
     return facts, tmp_path
 
 
@@ -138,7 +149,10 @@ def test_the_page_stands_alone(night):
     assert not made.tags("script")
     assert not made.tags("link")
     assert not made.tags("iframe")
-    assert all(image["src"].startswith("data:image/png;base64,") for image in made.tags("img"))
+    assert all(
+        image["src"].startswith(("data:image/png;base64,", "data:image/svg+xml;base64,"))
+        for image in made.tags("img")
+    )
     assert all(link["href"].startswith("#") for link in made.tags("a"))
     assert not [attrs for _, attrs in made.seen for name in attrs if name.startswith("on")]
     text = (night[1] / "report.html").read_text(encoding="utf-8")
@@ -316,32 +330,40 @@ def test_a_good_night_is_complete(night):
     assert "Frames not used" not in text
 
 
-def test_products_that_cannot_be_read_leave_a_note(night):
+def test_pictures_that_are_missing_leave_a_note(night):
     facts, output = night
-    (output / "calibrated/9.fits").unlink()
-    (output / "calibrated/10.fits").write_bytes(b"SIMPLE  =")
-    (output / "calibrated/11.fits").write_bytes(b"")
+    facts_path(output, "calibrated/9.fits", ".png").unlink()
+    facts_path(output, "calibrated/10.fits").unlink()
+    facts_path(output, "calibrated/11.fits").write_text('{"file": ')
     made = page(facts, output)
-    assert made.text.count("No picture:") == 3
-    assert len(made.tags("img")) == 4
+    assert made.text.count("No picture:") == 1
+    assert len(made.tags("img")) == 2 * 5 - 2 - 2  # the histograms of two are lost with their records
+
+
+def test_no_product_is_read(night):
+    """The pictures are those of the facts, so the page is drawn at once, and where the products are not at hand."""
+    facts, output = night
+    assert not list(output.rglob("*.fits"))
+    made = page(facts, output)
+    assert "No picture:" not in made.text and len(made.tags("img")) == 10
 
 
 @pytest.mark.parametrize("file", ["../secret.fits", "/etc/passwd", "", None])
-def test_products_outside_the_output_are_not_read(night, file):
+def test_facts_outside_the_output_are_not_read(night, file):
     facts, output = night
-    write(sky(1.0), output.parent / "secret.fits", overwrite=True)
+    keep_facts(sky(1.0), output.parent, "secret.fits")
     facts["masters"][0]["file"] = file
     made = page(facts, output)
     assert made.text.count("No picture:") == 1
 
 
-def test_pictures_are_the_thumbnails_of_the_files(night):
+@pytest.mark.quick
+def test_pictures_are_those_of_the_facts(night):
     facts, output = night
     made = page(facts, output)
-    first = base64.b64decode(made.tags("img")[0]["src"].split(",")[1])
-    from ccdfx.io import read
-
-    assert first == plots.thumbnail(read(output / "masters/bias.fits"), size=300)
+    thumbnail, histogram = (base64.b64decode(image["src"].split(",")[1]) for image in made.tags("img")[:2])
+    assert thumbnail == plots.thumbnail(sky(100.0), size=300)
+    assert histogram.decode() == draw_histogram(histogram_facts(sky(100.0)))
 
 
 def test_a_long_night_has_a_short_page(night, monkeypatch):
