@@ -120,7 +120,8 @@ def touched_rows(axes: tuple[int, ...], tile: tuple[int, ...], window: Iterable[
     grid = tuple(-(-n // t) for n, t in zip(axes, tile, strict=True))
     spans = [slice(cut, cut + 1) if isinstance(cut, int) else cut for cut in window]
     ranges = [range(cut.start // t, (cut.stop - 1) // t + 1) for cut, t in zip(spans, tile, strict=True)]
-    return [int(np.ravel_multi_index(place, grid)) for place in product(*ranges)]
+    rows: list[int] = np.ravel_multi_index(np.ix_(*ranges), grid).ravel().tolist()
+    return rows
 
 
 def tile_sizes(axes: tuple[int, ...], tile: tuple[int, ...]) -> list[int]:
@@ -153,7 +154,7 @@ def checked_streams(
         For a stream that does not decompress to its tile.
     """
     width = abs(hdu.bitpix) // 8
-    integers = 4 if hdu.bitpix < 0 and _is_quantised(hdu) else width
+    integers = 4 if hdu.bitpix < 0 and is_quantised(hdu) else width
     result: dict[str, list[bytes]] = {name: [] for name in streams}
     for name, column in streams.items():
         size = integers if name == COMPRESSED else width
@@ -235,11 +236,12 @@ def _stepped(stream: bytes, pixels: int) -> bytes:
     return stream
 
 
-def _is_quantised(hdu: Hdu) -> bool:
-    names = {
-        str(hdu.header.get(f"TTYPE{i}") or "").strip() for i in range(1, 1000) if f"TTYPE{i}" in hdu.header
-    }
-    return "ZSCALE" in names or "ZSCALE" in hdu.header
+def is_quantised(hdu: Hdu) -> bool:
+    """Return whether the tiles hold integers that stand for floats."""
+    return "ZSCALE" in hdu.header or any(
+        card.keyword.startswith("TTYPE") and str(card.value or "").strip() == "ZSCALE"
+        for card in hdu.header.cards
+    )
 
 
 def _with_number(header: bytes, keyword: str, value: int) -> bytes:

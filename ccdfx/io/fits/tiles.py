@@ -16,8 +16,16 @@ from typing import Any
 import numpy as np
 
 from ccdfx.io.content import INFLATION_REMEDY, Content, inflation_limit
+from ccdfx.io.fits import rice
 from ccdfx.io.fits.hdus import Hdu, refusal
-from ccdfx.io.fits.tile_streams import COMPRESSED, TileTable, checked_streams, tile_sizes, touched_rows
+from ccdfx.io.fits.tile_streams import (
+    COMPRESSED,
+    TileTable,
+    checked_streams,
+    is_quantised,
+    tile_sizes,
+    touched_rows,
+)
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
 
@@ -82,9 +90,13 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
     method = str(hdu.header["ZCMPTYPE"]).strip()
     table, tile = TileTable(content, hdu), _tile(content, hdu)
     needed = touched_rows(hdu.axes, tile, window)
+    found = table.read(content, needed)
+    settings = rice.settings_of(hdu, tile)
+    if settings and rice.decoder() and not is_quantised(hdu) and all(found.get(COMPRESSED, (b"",))):
+        return rice.decode_rows(content, hdu, needed, found[COMPRESSED], settings)[:, columns]
     sizes = tile_sizes(hdu.axes, tile)
     pixels = [sizes[row] for row in needed]
-    streams = checked_streams(content, hdu, method, needed, pixels, table.read(content, needed))
+    streams = checked_streams(content, hdu, method, needed, pixels, found)
     if method != "HCOMPRESS_1":
         return _section(content, hdu, table.part(content, hdu, needed, streams), window)
     # A stream that ends too early is decoded from what follows it, so it differs between two kinds of padding.

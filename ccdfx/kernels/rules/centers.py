@@ -92,6 +92,23 @@ def means(lanes, counts, trimmed, center):
 
 
 @kernel
+def trimmed_means(lanes, counts, center):
+    """Compute the mean of every lane without one minimum and one maximum, to the last bit as `center_of` does."""
+    pivot = np.empty(counts.size)
+    for i in range(counts.size):
+        pivot[i] = lanes[counts[i] // 2, i]
+        center[i] = 0.0
+    for r in range(greatest(counts)):
+        for i in range(counts.size):
+            center[i] += lanes[r, i] - pivot[i] if r < counts[i] else 0.0
+    for i in range(counts.size):
+        n = counts[i]
+        last = n - 1 if n > 0 else 0
+        inner = center[i] - (lanes[0, i] - pivot[i]) - (lanes[last, i] - pivot[i])
+        center[i] = pivot[i] + (inner / (n - 2) if n > 2 else center[i] / (n if n > 1 else 1))
+
+
+@kernel
 def deviations(lanes, counts, center, divisor, sigma):
     """Compute the standard deviation of every lane about `center`; squares are divided by n - `divisor`."""
     rows = greatest(counts)

@@ -17,7 +17,7 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.rules.centers import MAD_TO_SIGMA
 from ccdfx.kernels.rules.clipping import P_HIGH, P_LOW
-from ccdfx.kernels.rules.noise import detector_variance
+from ccdfx.kernels.rules.noise_bound import detector_variance
 from ccdfx.kernels.stack.gather import gather
 from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT, MISSING
 from ccdfx.kernels.stack.weighted_sums import read_variances

@@ -1,0 +1,79 @@
+"""Rows of integer images compressed by RICE, decoded one by one by the decoder of astropy.
+
+Most compressed images are of this kind: each row is a tile. The decoder is called directly, since `astropy.io.fits` parses
+the header of the image and of its table for each reading, which takes longer than decoding a few rows. Where this
+astropy keeps its decoder elsewhere, or the image is of another kind, `ccdfx.io.fits.tiles` reads it by `astropy.io.fits`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ccdfx.io.content import Content
+from ccdfx.io.fits.hdus import Hdu, refusal
+
+_HOMES = ("astropy.io.fits.hdu.compressed._compression",)
+_KINDS = {1: "u1", 2: "i2", 4: "i4"}  # by BYTEPIX; single bytes have no sign, as in astropy
+_STORED = {8: "u1", 16: "i2", 32: "i4"}  # by BITPIX
+
+Decoder = Callable[[bytes, int, int, int], bytes]
+
+
+@functools.cache
+def decoder() -> Decoder | None:
+    """Return ``decode(stream, blocksize, bytepix, pixels)`` of the astropy that is installed, or None."""
+    for home in _HOMES:
+        try:
+            found: Any = importlib.import_module(home).decompress_rice_1_c
+        except (ImportError, AttributeError):
+            continue
+        return found
+    return None
+
+
+def settings_of(hdu: Hdu, tile: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return (BLOCKSIZE, BYTEPIX) of an image of integers whose tiles are whole rows, compressed by RICE; else None."""
+    if str(hdu.header["ZCMPTYPE"]).strip() not in ("RICE_1", "RICE_ONE") or hdu.bitpix not in _STORED:
+        return None
+    if tile[-1] < hdu.axes[-1] or set(tile[:-1]) - {1}:
+        return None
+    given = [
+        (str(card.value).strip().upper(), hdu.header.get(f"ZVAL{card.keyword[5:]}"))
+        for card in hdu.header.cards
+        if card.keyword.startswith("ZNAME")
+    ]
+    found: dict[str, Any] = {"BLOCKSIZE": 32, "BYTEPIX": 4, **dict(given)}
+    size, width = found["BLOCKSIZE"], found["BYTEPIX"]
+    plain = type(size) is int and type(width) is int and len(dict(given)) == len(given)
+    return (size, width) if plain and width in _KINDS else None
+
+
+def decode_rows(
+    content: Content, hdu: Hdu, rows: Sequence[int], streams: Sequence[bytes], settings: tuple[int, int]
+) -> np.ndarray:
+    """Decode the streams of these rows of the table into an array (rows, nx) of stored numbers.
+
+    Raises
+    ------
+    FormatError
+        For a stream that the decoder refuses.
+    """
+    decode, width = decoder(), hdu.axes[-1]
+    assert decode is not None
+    kind = _KINDS[settings[1]]
+    found = np.empty((len(rows), width), _STORED[hdu.bitpix])
+    for line, row, stream in zip(found, rows, streams, strict=True):
+        try:
+            line[:] = np.frombuffer(decode(stream, *settings, width), kind, width)
+        except Exception as error:  # as of `astropy.io.fits`, broken tiles can make it raise any exception
+            raise refusal(
+                content,
+                hdu.index,
+                f"the tile of row {row} cannot be decompressed: {type(error).__name__}: {error}",
+            ) from error
+    return found
