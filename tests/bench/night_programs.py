@@ -161,7 +161,7 @@ def programs(directory: Path, work: Path, truth: Truth, threads: int) -> Iterato
     ours, gain = work / "ccdfx", truth.detector.gain
     command = reduce_command(directory, ours, threads)
     product = ours / "combined" / "FIELD_12_R.fits"
-    yield Program("ccdfx reduce", command, product, 1.0)
+    yield Program("ccdfx reduce", command, product, gain)
     yield Program(
         "ccdfx reduce, no kernel cache",
         command,
