@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import math
 import os
 import threading
 from collections import deque
@@ -154,10 +155,66 @@ def threads_engine(threads: int | None = None, memory: int = DEFAULT_MEMORY) -> 
 
 
 def usable_processors() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+    """Return the number of processors that this process may use, by its affinity and the quota of its container.
+
+    A quota that is no whole number is rounded up.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    count = allowed or 1
+    quota = cpu_quota(_content("/proc/self/cgroup") or "", _content)
+    return count if quota is None else min(count, max(1, math.ceil(quota)))
+
+
+def cpu_quota(groups: str, content: Callable[[str], str | None]) -> float | None:
+    """Return the CPU time per time that the control groups of a process allow, None if they set no limit.
+
+    Parameters
+    ----------
+    groups : str
+        The content of ``/proc/self/cgroup``: lines ``number:controllers:path``, of version 1 or 2.
+    content : callable
+        ``content(path)`` returns the content of a file, or None if there is none.
+
+    Returns
+    -------
+    float or None
+        The least quota of the groups and of those above them, such as 1.5 for one and a half processors.
+
+    Examples
+    --------
+    >>> cpu_quota("0::/job", {"/sys/fs/cgroup/job/cpu.max": "150000 100000"}.get)
+    1.5
+    """
+    found = []
+    for line in groups.splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        parts = [part for part in path.split("/") if part]
+        # In a container its own group is the root of the files, while the path may be that of the host.
+        above = ["".join(f"/{part}" for part in parts[:depth]) for depth in range(len(parts) + 1)]
+        if not controllers:
+            found += [_quota(*(content(f"/sys/fs/cgroup{at}/cpu.max") or "").split()) for at in above]
+        elif "cpu" in controllers.split(","):
+            for mount in {f"/sys/fs/cgroup/{controllers}", "/sys/fs/cgroup/cpu"}:
+                names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+                found += [_quota(*(content(f"{mount}{at}/{name}") or "" for name in names)) for at in above]
+    return min((quota for quota in found if quota is not None), default=None)
+
+
+def _quota(quota: str = "", period: str = "", *_: str) -> float | None:
+    """Return a quota over its period, both in microseconds; "max", -1 and what is no number are no limit."""
+    try:
+        allowed, whole_time = int(quota), int(period)
+    except ValueError:
+        return None
+    return allowed / whole_time if allowed > 0 and whole_time > 0 else None
+
+
+def _content(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii") as stream:
+            return stream.read()
+    except (OSError, ValueError):
+        return None
 
 
 ENGINES = (threads_engine(),)

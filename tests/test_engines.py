@@ -15,7 +15,16 @@ import numpy as np
 import pytest
 
 import ccdfx
-from ccdfx.engines import ENGINES, Engine, current_engine, engine, map_serially, threads_engine
+from ccdfx.engines import (
+    ENGINES,
+    Engine,
+    cpu_quota,
+    current_engine,
+    engine,
+    map_serially,
+    threads_engine,
+    usable_processors,
+)
 
 
 @pytest.mark.quick
@@ -332,3 +341,56 @@ def test_a_map_that_nobody_holds_may_be_collected_in_a_thread_of_its_own(monkeyp
         if thread.name.startswith("ccdfx"):
             thread.join(5)
     assert not held and not ignored
+
+
+TWO = "/sys/fs/cgroup"
+ONE = "/sys/fs/cgroup/cpu,cpuacct"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("groups", "files", "quota"),
+    [
+        ("0::/", {f"{TWO}/cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/", {f"{TWO}/cpu.max": "max 100000\n"}, None),
+        ("0::/", {f"{TWO}/cpu.max": "max"}, None),
+        ("0::/", {}, None),
+        ("", {f"{TWO}/cpu.max": "150000 100000"}, None),
+        ("rubbish", {f"{TWO}/cpu.max": "rubbish"}, None),
+        ("0::/", {f"{TWO}/cpu.max": "100000 0"}, None),
+        ("0::/a/b", {f"{TWO}/a/b/cpu.max": "max 100000", f"{TWO}/a/cpu.max": "400000 100000"}, 4.0),
+        ("0::/a/b", {f"{TWO}/a/b/cpu.max": "900000 100000", f"{TWO}/a/cpu.max": "400000 100000"}, 4.0),
+        ("0::/a/b", {f"{TWO}/a/b/cpu.max": "50000 100000", f"{TWO}/a/cpu.max": "400000 100000"}, 0.5),
+        ("0::/host/name", {f"{TWO}/cpu.max": "200000 100000"}, 2.0),
+        (
+            "5:memory:/m\n4:cpu,cpuacct:/j\n0::/\n",
+            {f"{ONE}/j/cpu.cfs_quota_us": "300000\n", f"{ONE}/j/cpu.cfs_period_us": "100000\n"},
+            3.0,
+        ),
+        (
+            "4:cpuacct,cpu:/docker/0123",
+            {f"{TWO}/cpu/cpu.cfs_quota_us": "200000", f"{TWO}/cpu/cpu.cfs_period_us": "100000"},
+            2.0,
+        ),
+        (
+            "4:cpu,cpuacct:/",
+            {f"{ONE}/cpu.cfs_quota_us": "-1", f"{ONE}/cpu.cfs_period_us": "100000"},
+            None,
+        ),
+        (
+            "4:cpuset:/j",
+            {f"{TWO}/cpu/cpu.cfs_quota_us": "200000", f"{TWO}/cpu/cpu.cfs_period_us": "100000"},
+            None,
+        ),
+    ],
+)
+def test_the_quota_of_control_groups_is_read(groups, files, quota):
+    assert cpu_quota(groups, files.get) == quota
+
+
+@pytest.mark.parametrize(("text", "count"), [("150000 100000", 2), ("100 100000", 1), ("max 100000", 7)])
+def test_threads_follow_the_quota_of_a_container(monkeypatch, text, count):
+    files = {"/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": text}
+    monkeypatch.setattr("ccdfx.engines._content", files.get)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)), raising=False)
+    assert usable_processors() == threads_engine().threads == count
