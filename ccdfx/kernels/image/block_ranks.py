@@ -49,7 +49,18 @@ def _ranked(block, rank, low, high):
 
 
 @kernel
-def rank_blocks(bits, good, height, width, flip, percents, first, last, lower, upper, counts):
+def _next(block, value, rank):
+    """Return the value of the rank after this one, whose value is given."""
+    count, least = np.int32(0), block.dtype.type(np.iinfo(block.dtype).max)
+    for i in range(block.size):
+        count += np.int32(block[i] <= value)
+        above = block[i] if block[i] > value else least
+        least = above if above < least else least
+    return value if count > rank + 1 else least
+
+
+@kernel
+def rank_blocks(bits, good, height, width, flip, percents, shifts, first, last, lower, upper, counts):
     """Store the values of two ranks of the good pixels of some rows of blocks, and the numbers of these.
 
     Parameters
@@ -61,8 +72,8 @@ def rank_blocks(bits, good, height, width, flip, percents, first, last, lower, u
         Of a block.
     flip : int
         0 for integers; for floats the greatest integer of their width, which turns negative ones round.
-    percents : (float, float)
-        Of n good pixels the ranks ``floor(percent * n / 100 - 0.5)``, at least 0.
+    percents, shifts : (float, float)
+        Of n good pixels the ranks ``floor(percent * n / 100 + shift)``, at least 0.
     first, last : int
         Rows of blocks.
     lower, upper : int array (rows, columns)
@@ -78,12 +89,14 @@ def rank_blocks(bits, good, height, width, flip, percents, first, last, lower, u
             for i in range(block.size):
                 least = block[i] if block[i] < least else least
                 most = block[i] if block[i] > most else most
-            low = _ranked(
-                block, max(0, int(np.floor(percents[0] * count / 100 - 0.5))), np.int64(least), np.int64(most)
-            )
+            rank = max(0, int(np.floor(percents[0] * count / 100 + shifts[0])))
+            low = _ranked(block, rank, np.int64(least), np.int64(most))
             lower[row, column] = low
-            high = _ranked(block, max(0, int(np.floor(percents[1] * count / 100 - 0.5))), low, np.int64(most))
-            upper[row, column] = high
+            above = max(0, int(np.floor(percents[1] * count / 100 + shifts[1]))) - rank
+            if above <= 1:
+                upper[row, column] = low if above < 1 else _next(block, lower.dtype.type(low), rank)
+            else:
+                upper[row, column] = _ranked(block, rank + above, low, np.int64(most))
 
 
 @kernel
@@ -103,18 +116,30 @@ def outside_blocks(values, good, limits, height, width, out):
                 out[y, x] = good[y, x] & (abs(values[y, x]) > limit) & (limit > 0.0)
 
 
-def block_ranks(values: np.ndarray, good: np.ndarray, box: tuple[int, int], percents: tuple[float, float]):
+BLOCK_MEDIAN = {"percents": (50.0, 50.0), "shifts": (-0.5, 0.0)}
+"""Options of `block_ranks` for the two values whose mean is the median."""
+
+
+def block_ranks(
+    values: np.ndarray,
+    good: np.ndarray,
+    box: tuple[int, int],
+    percents: tuple[float, float],
+    shifts: tuple[float, float] = (-0.5, -0.5),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the values of two ranks in each whole block of an image and the numbers of good pixels, (rows, columns) each.
 
     Parameters
     ----------
-    values : array (ny, nx) of float32, float64, or integers of at most 32 bits
+    values : array (ny, nx) of numbers
     good : bool array (ny, nx)
     box : (int, int)
         Height and width of a block.
-    percents : (float, float)
-        See `rank_blocks`, the smaller one first. The value of a block without good pixels means nothing.
+    percents, shifts : (float, float)
+        See `rank_blocks`; the smaller one first. The value of a block without good pixels means nothing.
     """
+    if values.dtype.itemsize < 2 or values.dtype == np.uint64 or values.dtype == np.float16:
+        values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
     shape = values.shape[0] // box[0], values.shape[1] // box[1]
     kind = np.dtype(np.int64 if values.dtype.itemsize > 4 or values.dtype == np.uint32 else np.int32)
     floats = values.dtype.kind == "f"
@@ -122,7 +147,7 @@ def block_ranks(values: np.ndarray, good: np.ndarray, box: tuple[int, int], perc
     flip = kind.type(np.iinfo(kind).max if floats else 0)
     lower, upper = np.empty(shape, kind), np.empty(shape, kind)
     counts = np.empty(shape, np.int32)
-    rank_blocks(bits, good, *box, flip, percents, 0, shape[0], lower, upper, counts)
+    rank_blocks(bits, good, *box, flip, percents, shifts, 0, shape[0], lower, upper, counts)
     if not floats:
         return lower, upper, counts
     low, high = (np.where(one < 0, one ^ flip, one).view(values.dtype) for one in (lower, upper))

@@ -196,8 +196,7 @@ def block_sigmas(values: np.ndarray, good: np.ndarray, box: int = SIGMA_BOX) -> 
     A block without scatter has the median of the others, and integers at least the sigma of their rounding.
     """
     size = min(box, values.shape[0]), min(box, values.shape[1])
-    native = values if values.dtype.kind in "iuf" and values.dtype.itemsize > 1 else values.astype(np.int32)
-    low, high, count = block_ranks(native, good, size, _PERCENTILES)
+    low, high, count = block_ranks(values, good, size, _PERCENTILES)
     enough = 2 * count >= size[0] * size[1]  # half of a block
     sigma = np.where(enough, high, 0).astype(np.float64) - np.where(enough, low, 0).astype(np.float64)
     floor = ROUNDING if values.dtype.kind in "iu" else 0.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.block_ranks import block_ranks, outside_blocks
+from ccdfx.kernels.image.block_ranks import BLOCK_MEDIAN, block_ranks, outside_blocks
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("kind", ["f4", "f8", "i2", "u2", "i4", "u4"])
+@pytest.mark.parametrize("kind", ["f4", "f8", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
 @pytest.mark.parametrize("size", [(15, 15), (4, 7)])
 def test_ranks_are_those_of_sorted_pixels(kind, size):
     rng = np.random.default_rng(1)
@@ -42,3 +42,13 @@ def test_what_is_outside_is_found_up_to_the_edges():
     outside_blocks(values, good, limits, 8, 7, out)
     plane = limits[np.minimum(np.arange(20) // 8, 1)][:, np.minimum(np.arange(23) // 7, 2)]
     np.testing.assert_array_equal(out, good & (plane > 0) & (np.abs(values) > plane))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_the_mean_of_the_middle_ranks_is_the_median(missing):
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 1, (32, 48))
+    good = rng.random(values.shape) >= missing
+    low, high, _ = block_ranks(values, good, (8, 8), **BLOCK_MEDIAN)
+    blocks = np.where(good, values, np.nan).reshape(4, 8, 6, 8).swapaxes(1, 2).reshape(4, 6, 64)
+    np.testing.assert_array_equal((low + high) / 2, np.nanmedian(blocks, axis=2))
