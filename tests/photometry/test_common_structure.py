@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from ccdfx import Image
 from ccdfx.errors import MismatchError
-from ccdfx.photometry.common_structure import measure_common_structure
+from ccdfx.photometry.common_structure import (
+    _slope,
+    common_structure,
+    measure_common_structure,
+    structure_map,
+)
 
 SIZE = 256
 Y, X = np.mgrid[:SIZE, :SIZE]
@@ -69,3 +75,32 @@ def test_frames_that_do_not_fit_are_refused():
         measure_common_structure([np.ones((128, 128)), np.ones((128, 130))])
     with pytest.raises(MismatchError, match="apart"):
         measure_common_structure([np.ones((128, 128))] * 2, apart=np.ones((3, 3), bool))
+
+
+def test_maps_that_were_kept_give_what_frames_give():
+    images = frames(3, 0.02)
+    apart = ~np.eye(4, dtype=bool)
+    apart[0, 1] = apart[1, 0] = False
+    maps = [structure_map(image) for image in images]
+    assert maps[0].shape == (SIZE // 8, SIZE // 8)
+    assert common_structure(maps, apart=apart) == measure_common_structure(images, apart=apart)
+    assert common_structure([*maps[:2], None]) == common_structure(maps[:2])
+    assert structure_map(np.ones((60, 200))) is None
+    with pytest.raises(MismatchError, match=r"maps\[1\]"):
+        common_structure([maps[0], maps[1][1:]])
+
+
+def test_maps_are_those_of_numpy_and_scipy():
+    """Medians of blocks and around them, restated."""
+    image = frames(4, 0.02, count=1)[0].astype(np.float32)
+    image[100:130, 40:44] = np.nan
+    blocks = image.reshape(SIZE // 8, 8, SIZE // 8, 8).swapaxes(1, 2).reshape(SIZE // 8, SIZE // 8, 64)
+    medians = np.nanmedian(blocks.astype(np.float64), axis=2)
+    medians = medians / np.median(medians) - 1
+    known = np.ones(medians.shape, bool)
+    medians -= _slope(medians, known)
+    detail = medians - median_filter(medians, 9)
+    detail -= np.median(detail[2:-2, 2:-2])
+    limit = 5 * 1.4826 * np.median(np.abs(detail[2:-2, 2:-2]))
+    expected = np.clip(detail, -limit, limit)[2:-2, 2:-2]
+    np.testing.assert_array_equal(structure_map(image)[2:-2, 2:-2], expected)

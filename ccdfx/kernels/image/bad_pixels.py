@@ -81,6 +81,24 @@ REACH = 4
 
 
 @kernel
+def mean_nearby(array, bad, y, x, reach, fallback):
+    """Return the mean of the nearest good pixels of a place, as `fill_bad` takes it."""
+    ny, nx = array.shape
+    for radius in range(1, reach + 1):
+        total, weights, count = 0.0, 0.0, 0
+        for j in range(max(y - radius, 0), min(y + radius + 1, ny)):
+            for i in range(max(x - radius, 0), min(x + radius + 1, nx)):
+                if not bad[j, i]:
+                    weight = 1.0 / ((j - y) ** 2 + (i - x) ** 2)
+                    total += weight * array[j, i]
+                    weights += weight
+                    count += 1
+        if count >= 3:
+            return total / weights
+    return fallback
+
+
+@kernel
 def fill_bad(array, bad, reach, fallback):
     """Replace every bad pixel of `array`, in place, by the mean of its nearest good pixels.
 
@@ -90,22 +108,8 @@ def fill_bad(array, bad, reach, fallback):
     ny, nx = array.shape
     for y in range(ny):
         for x in range(nx):
-            if not bad[y, x]:
-                continue
-            value = fallback
-            for radius in range(1, reach + 1):
-                total, weights, count = 0.0, 0.0, 0
-                for j in range(max(y - radius, 0), min(y + radius + 1, ny)):
-                    for i in range(max(x - radius, 0), min(x + radius + 1, nx)):
-                        if not bad[j, i]:
-                            weight = 1.0 / ((j - y) ** 2 + (i - x) ** 2)
-                            total += weight * array[j, i]
-                            weights += weight
-                            count += 1
-                if count >= 3:
-                    value = total / weights
-                    break
-            array[y, x] = value
+            if bad[y, x]:
+                array[y, x] = mean_nearby(array, bad, y, x, reach, fallback)
 
 
 @kernel

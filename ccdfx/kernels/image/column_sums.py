@@ -9,6 +9,11 @@ from ccdfx.kernels.compile.kernel import kernel
 STEPWISE = 10
 """Lengths of runs are tried one by one up to this, then doubled."""
 
+LINES = 64
+"""Lines that are searched side by side: the lanes of a strip."""
+_SURELY = 1.0 - 1e-9  # of a limit: sums beyond are compared once more, with roots as for one line
+_ALMOST = np.float32(1.0 - 1e-3)  # of a limit: strips of float32 with sums beyond are searched in float64
+
 
 @kernel
 def _flag_runs(residual, variance, length, low, high, before, found):
@@ -67,3 +72,159 @@ def close_gaps(bad, gap):
                 for k in range(start, j):
                     bad[line, k] = True
             start = j + 1
+
+
+@kernel
+def _load_strip(residual, unit, sigma, good, columns, first, low, high, scale, strip, bad):
+    """Copy adjacent lines, times `scale`, to a strip [pixel][residuals of the lines, then variances], 0 where not used.
+
+    Pixels that deviate by themselves are flagged in `bad` [line][pixel], and not used either.
+    """
+    number = residual.shape[1] if columns else residual.shape[0]
+    lines, n = min(LINES, number - first), strip.shape[0]
+    for j in range(n):
+        for k in range(2 * LINES):
+            strip[j, k] = 0.0
+    for i in range(LINES):
+        for j in range(n):
+            bad[i, j] = False
+    # Along the rows of the image, in which neighbours lie.
+    for a in range(n if columns else lines):
+        for b in range(lines if columns else n):
+            i, j = (b, a) if columns else (a, b)
+            y, x = (j, first + i) if columns else (first + i, j)
+            spread = np.float64(sigma[y, x])
+            if good[y, x] and spread > 0.0:
+                value = np.float64(residual[y, x]) * unit
+                if value < -low * spread or value > high * spread:
+                    bad[i, j] = True
+                else:
+                    strip[j, i] = scale * value
+                    strip[j, LINES + i] = (scale * spread) ** 2
+
+
+@kernel
+def _renew(sums, strip, j, length, square):
+    """Add pixel j to the sums and take off the one `length` before; count lines beyond the squared limit."""
+    width = sums.size // 2  # not a constant: short loops of a fixed length are unrolled and not vectorised
+    if j >= length:
+        for k in range(2 * width):
+            sums[k] -= strip[j - length, k]
+    for k in range(2 * width):
+        sums[k] += strip[j, k]
+    count = np.int64(0)
+    for i in range(width):
+        count += np.int64(sums[i] * sums[i] > square * sums[width + i])
+    return count
+
+
+@kernel
+def _scale_of(sigma, columns, first):
+    """Return the inverse of a sigma of adjacent lines: squares of small units are no float32."""
+    lines = min(LINES, (sigma.shape[1] if columns else sigma.shape[0]) - first)
+    for a in range(sigma.shape[0] if columns else lines):
+        for b in range(lines if columns else sigma.shape[1]):
+            y, x = (a, first + b) if columns else (first + a, b)
+            if sigma[y, x] > 0:
+                return 1.0 / sigma[y, x]
+    return 1.0
+
+
+@kernel
+def _next_length(length, n):
+    """Return the length that is tried after this one, 0 after the last."""
+    return 0 if length >= n else length + 1 if length < STEPWISE else min(2 * length, n)
+
+
+@kernel
+def _has_runs(strip, low, high):
+    """Return whether any sum of a strip of float32 may deviate."""
+    sums = np.zeros(strip.shape[1], np.float32)
+    square = np.float32((min(low, high) * _ALMOST) ** 2)
+    n = strip.shape[0]
+    length = 2 if n >= 2 else 0
+    while length > 0:
+        for k in range(sums.size):
+            sums[k] = 0.0
+        for j in range(n):
+            if _renew(sums, strip, j, length, square) > 0 and j >= length - 1:
+                return True
+        length = _next_length(length, n)
+    return False
+
+
+@kernel
+def _end_runs(strip, length, low, high, ends):
+    """Mark in `ends` [line][pixel] where runs of this length end whose sum deviates; return their number."""
+    sums = np.zeros(strip.shape[1])
+    square = (min(low, high) * _SURELY) ** 2
+    count = 0
+    for j in range(strip.shape[0]):
+        if _renew(sums, strip, j, length, square) == 0 or j < length - 1:
+            continue
+        for i in range(LINES):
+            if sums[LINES + i] > 0.0:
+                spread = np.sqrt(sums[LINES + i])
+                if sums[i] < -low * spread or sums[i] > high * spread:
+                    ends[i, j] = True
+                    count += 1
+    return count
+
+
+@kernel
+def _take_runs(ends, length, strip, bad):
+    """Flag the runs of this length that end at marks, take them out of the sums, and clear the marks."""
+    for i in range(LINES):
+        left = 0
+        for j in range(strip.shape[0] - 1, -1, -1):
+            if ends[i, j]:
+                ends[i, j] = False
+                left = length
+            if left > 0:
+                left -= 1
+                bad[i, j] = True
+                strip[j, i] = 0.0
+                strip[j, LINES + i] = 0.0
+
+
+@kernel
+def flag_lines(residual, unit, sigma, good, columns, low, high, gap, first, last, out):
+    """Flag the pixels and runs of some lines that deviate, as `flag_sums` and `close_gaps` do.
+
+    Parameters
+    ----------
+    residual : array (ny, nx)
+        Its values times `unit` are compared with sigma.
+    sigma : array (ny, nx)
+        Pixels are not used where it is 0.
+    good : bool array (ny, nx)
+        Which pixels are used and flagged.
+    columns : bool
+        Whether the lines are columns, or rows.
+    low, high : float
+        Limits in sigma.
+    gap : int
+    first, last : int
+        The lines; `first` is that of a strip.
+    out : bool array (ny, nx)
+        Filled in these lines; False before.
+    """
+    n = residual.shape[0] if columns else residual.shape[1]
+    strip, quick = np.empty((n, 2 * LINES)), np.empty((n, 2 * LINES), np.float32)
+    bad, ends = np.empty((LINES, n), np.bool_), np.zeros((LINES, n), np.bool_)
+    for start in range(first, last, LINES):
+        scale = _scale_of(sigma, columns, start)
+        _load_strip(residual, unit, sigma, good, columns, start, low, high, scale, quick, bad)
+        if _has_runs(quick, low, high):
+            _load_strip(residual, unit, sigma, good, columns, start, low, high, 1.0, strip, bad)
+            length = 2
+            while length > 0:
+                if _end_runs(strip, length, low, high, ends):
+                    _take_runs(ends, length, strip, bad)
+                length = _next_length(length, n)
+        close_gaps(bad, gap)
+        for i in range(min(LINES, last - start)):
+            for j in range(n):
+                if bad[i, j]:
+                    y, x = (j, start + i) if columns else (start + i, j)
+                    out[y, x] = good[y, x]

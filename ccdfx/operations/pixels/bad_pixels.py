@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,20 @@ from ccdfx.errors import ArgumentError
 from ccdfx.operations.pixels.deviant import (
     LIMIT,
     ROUNDING,
-    block_sigma,
+    beyond,
+    block_sigmas,
     deviant,
-    extended,
-    long_runs,
     residual_of,
 )
-from ccdfx.operations.pixels.majority import FEWEST, SHARPEST, deviant_in_most
-from ccdfx.operations.pixels.sharpness import sharper, sides_of
+from ccdfx.operations.pixels.encoded import FEWEST, EncodedFrames, encoded
+from ccdfx.operations.pixels.majority import SHARPEST, deviant_in_most
+from ccdfx.operations.pixels.runs import extended, in_long_runs, runs_at
+from ccdfx.operations.pixels.sharpness import sharper, sides_at
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_same_pixels
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, ImageLike, as_image
+from ccdfx.records.image import Image, ImageLike, adopt, as_image
+from ccdfx.records.planes import working_dtype
 
 KINDS = ("column", "dead", "low", "hot", "deviant")
 LOW, DEAD, MOST = 0.5, 0.1, 0.05
@@ -32,7 +35,7 @@ _FLAT_FWHM = 2.0  # pixels: edges of what is lit are not as sharp as defects of 
 _NOISIER = 10.0  # times: noise of a hot pixel, which then has a hundredth of the weight of others
 _LEVELS = 1.2  # ratio of the levels of two flats from which their ratio tells of nonlinear pixels
 
-Frames = ImageLike | Sequence[ImageLike]
+Frames = ImageLike | Iterable[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,7 @@ def find_bad_pixels(
     biases: Frames = (),
     darks: Frames = (),
     flats: Frames = (),
-    frames: Sequence[ImageLike] = (),
+    frames: Frames = (),
     fwhm: float = 2.0,
     gain: float | None = None,
     noise: float = 0.0,
@@ -83,12 +86,13 @@ def find_bad_pixels(
 
     Parameters
     ----------
-    biases, darks, flats : Image, 2-D array or sequence of these
+    biases, darks, flats : Image, 2-D array, source or iterable of these
         Frames without overscan; darks less the bias, flats less bias and dark. Each is a master or a single frame;
         cosmic rays of single darks are found too.
-    frames : sequence of Image or 2-D array
+    frames : iterable of Image, 2-D array or source
         Calibrated frames of the sky, with or without stars, of the same field or not: three or more, of fewer
-        none is a majority.
+        none is a majority. They are read
+        once, one after the other, and kept as 16-bit numbers: an iterator needs 2 bytes a pixel and frame.
     fwhm : float
         Width of the sharpest stars of the frames, in pixels. Stars at rest are no defects: what is brighter than
         its surroundings must be sharper than such a star. Below 1.5 pixels a star cannot be told from a hot
@@ -132,7 +136,8 @@ def find_bad_pixels(
     - Flats: the fractions `dead` and `low`. Flats whose levels differ by 20 % or more are also divided by each
       other, the brighter half by the fainter, and searched as by `find_deviant`: what differs is not corrected
       by any flat.
-    - Frames: the residual of each frame over its local sigma; of these, pixel by pixel, the median over the
+    - Frames: the residual of each frame over its usual sigma, in steps of 1/64 from 256 below the typical value to 768
+      above it; of these, pixel by pixel, the median over the
       frames, so that only what deviates in most frames is left. It is searched as by `find_deviant`. Found are pixels
       and runs that differ from both neighbours across (at one side of two adjacent ones) by more than the
       profile of a star of `fwhm` would, outside of stars at rest (where the median deviation of 5 x 5 pixels
@@ -157,39 +162,31 @@ def find_bad_pixels(
     if gain is not None:
         gain = real("gain", gain, above=0, remedy="give e- per unit of the darks")
     low, dead, most = (_fraction(name, one) for name, one in (("low", low), ("dead", dead), ("most", most)))
-    given = {
-        "biases": _images("biases", biases),
-        "darks": _images("darks", darks),
-        "flats": _images("flats", flats),
-        "frames": _images("frames", frames),
-    }
-    everything = [(name, image) for name, images in given.items() for image in images]
-    if not everything:
-        raise ArgumentError("images", "must be given", remedy="give biases, darks, flats or frames")
-    for name, image in everything:
-        require_same_pixels(everything[0][1], image, name)
-    kinds = np.zeros(everything[0][1].shape, np.uint8)
+    same = _SameWindow()
+    lit = list(_images("flats", flats, same))
+    found: Iterator[tuple[str, _Found]] = itertools.chain(
+        (
+            (f"{name} {i}", _charged(image, limit, gain, noise))
+            for name, images in (("biases", biases), ("darks", darks))
+            for i, image in enumerate(_images(name, images, same), 1)
+        ),
+        ((f"flats {i}", _insensitive(flat, limit, low, dead)) for i, flat in enumerate(lit, 1)),
+        (("the ratio of the flats", one) for one in _nonlinear(lit, limit)),
+    )
     notes: list[str] = []
-    found = [(f"{name} {i}", _charged(image, limit, gain, noise)) for name in ("biases", "darks")
-             for i, image in enumerate(given[name], 1)]  # fmt: skip
-    found += [
-        (f"flats {i}", _insensitive(flat, limit, low, dead)) for i, flat in enumerate(given["flats"], 1)
-    ]
-    ratio = _ratio(given["flats"])
-    if ratio is not None:
-        found.append(("the ratio of the flats", _by_sign(ratio[0], _both_ways(*ratio, limit), hot="deviant")))
-    if len(given["frames"]) >= FEWEST:
-        found.append(("the frames", _by_sign(*deviant_in_most(given["frames"], fwhm=fwhm, limit=limit))))
-    elif given["frames"]:
-        notes.append(f"{len(given['frames'])} frames of the sky: fewer than {FEWEST} have no majority")
+    kinds: np.ndarray | None = None
     for source, one in found:
-        share = np.count_nonzero(one) / one.size
-        if share > most:
-            notes.append(f"{source}: {100 * share:.1f} % would be bad, which is structure: not used")
-            continue
-        # The kind that is first in KINDS is the most telling one.
-        kinds = np.where((kinds == 0) | ((one != 0) & (one < kinds)), one, kinds)
-    if fwhm < SHARPEST and given["frames"]:
+        kinds = _joined(kinds, source, one, most, notes)
+    del lit
+    sky = encoded(_images("frames", frames, same))
+    if sky is not None and len(sky.codes) >= FEWEST:
+        kinds = _joined(kinds, "the frames", _unlike_most(sky, fwhm, limit), most, notes)
+    elif sky is not None:
+        notes.append(f"{len(sky.codes)} frames of the sky: fewer than {FEWEST} have no majority")
+        kinds = np.zeros(sky.shape, np.uint8) if kinds is None else kinds
+    if kinds is None:
+        raise ArgumentError("images", "must be given", remedy="give biases, darks, flats or frames")
+    if fwhm < SHARPEST and sky is not None:
         notes.append(
             f"stars of {fwhm:.2g} pixels are as sharp as hot pixels: of these the frames of the sky tell nothing"
         )
@@ -197,14 +194,54 @@ def find_bad_pixels(
 
 
 _CODES = {kind: np.uint8(code) for code, kind in enumerate(KINDS, 1)}
-_Residual = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _images(name: str, given: Any) -> list[Image]:
-    """Return the images of one argument, which may be one image."""
-    if isinstance(given, Iterable) and not isinstance(given, np.ndarray | Image):
-        return [as_image(one, f"{name}[{i}]") for i, one in enumerate(given)]
-    return [as_image(given, name)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Bad pixels of one source: their places, counted row by row, and their kinds, in an image of a shape."""
+
+    places: np.ndarray
+    kinds: np.ndarray
+    shape: tuple[int, int]
+
+
+class _SameWindow:
+    """Check that images have the shape, window and binning of the first, whose pixels are not kept."""
+
+    def __init__(self) -> None:
+        self._first: Image | None = None
+
+    def require(self, image: Image, name: str) -> None:
+        if self._first is None:
+            nothing = np.broadcast_to(np.zeros((), np.float32), image.shape)
+            self._first = adopt(nothing, image.header, None, image.range, None)
+        require_same_pixels(self._first, image, name)
+
+
+def _images(name: str, given: Any, same: _SameWindow) -> Iterator[Image]:
+    """Yield the images of one argument, which may be one image, one after the other; sources are read."""
+    several = isinstance(given, Iterable) and not isinstance(given, np.ndarray | Image | str)
+    for i, one in enumerate(given if several else [given]):
+        label = f"{name}[{i}]" if several else name
+        is_source = not isinstance(one, Image) and hasattr(one, "select") and hasattr(one, "close")
+        image = as_image(one.select(None) if is_source else one, label)
+        same.require(image, name)
+        yield image
+
+
+def _joined(
+    kinds: np.ndarray | None, source: str, found: _Found, most: float, notes: list[str]
+) -> np.ndarray:
+    """Add the bad pixels of a source, in place, where they are not more than a part `most`; else add a note."""
+    kinds = np.zeros(found.shape, np.uint8) if kinds is None else kinds
+    share = found.places.size / kinds.size
+    if share > most:
+        notes.append(f"{source}: {100 * share:.1f} % would be bad, which is structure: not used")
+        return kinds
+    # The kind that is first in KINDS is the most telling one.
+    known = kinds.ravel()[found.places]
+    kinds.ravel()[found.places] = np.where((known == 0) | (found.kinds < known), found.kinds, known)
+    return kinds
 
 
 def _fraction(name: str, value: Any) -> float:
@@ -214,73 +251,106 @@ def _fraction(name: str, value: Any) -> float:
     return number
 
 
-def _both_ways(residual: np.ndarray, sigma: np.ndarray, good: np.ndarray, limit: float) -> np.ndarray:
-    """Find deviant pixels and runs of columns and rows; 2 where they are part of a long run, 1 elsewhere."""
-    out = np.zeros(residual.shape, np.uint8)
-    for turn in (False, True):
-        plane, spread, usable = (one.T if turn else one for one in (residual, sigma, good))
-        bad = deviant(plane, spread, usable, low=limit, high=limit)
-        long = extended(long_runs(bad), plane, spread, usable)
-        one = np.maximum(bad.astype(np.uint8), 2 * long)
-        out = np.maximum(out, one.T if turn else one)
-    return out
+def _by_sign(above: np.ndarray, long: np.ndarray, *, hot: str = "hot") -> np.ndarray:
+    """Return the kinds of what was found: columns, hot pixels, and deviant ones below the median."""
+    return np.where(long, _CODES["column"], np.where(above, _CODES[hot], _CODES["deviant"]))
 
 
-def _by_sign(residual: np.ndarray, found: np.ndarray, *, hot: str = "hot") -> np.ndarray:
-    """Return the kinds of what was found (1; 2 in long runs): columns, hot pixels, and deviant ones below the median."""
-    single = np.where(residual > 0, _CODES[hot], _CODES["deviant"])
-    return np.where(found == 2, _CODES["column"], np.where(found == 1, single, np.uint8(0)))
+def _in_long(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return which of some places are part of a long run of them, along a column or a row (bool array)."""
+    y, x = np.divmod(places, shape[1])
+    down, across = runs_at(y, x), runs_at(x, y)
+    one, other = in_long_runs(down, shape[0]), in_long_runs(across, shape[1])
+    long = np.isin(places, (down.y * shape[1] + down.x)[one])
+    return long | np.isin(places, (across.x * shape[1] + across.y)[other])
 
 
-def _charged(image: Image, limit: float, gain: float | None, noise: float) -> np.ndarray:
-    """Return the kinds of pixels whose charge without light is too large, or which lack some."""
+def _unlike_most(sky: EncodedFrames, fwhm: float, limit: float) -> _Found:
+    places, above, long = deviant_in_most(sky, fwhm=fwhm, limit=limit)
+    return _Found(places, _by_sign(above, long), sky.shape)
+
+
+def _charged(image: Image, limit: float, gain: float | None, noise: float) -> _Found:
+    """Find the pixels whose charge without light is too large, or which lack some."""
     good = image.good
     residual = residual_of(image.array, good)
     number = image.header.number("NCOMBINE")
     least = ROUNDING if image.dtype.kind in "iu" else 0.0
-    sigma = np.maximum(block_sigma(residual, good), least) * math.sqrt(max(number or 1.0, 1.0))
-    sigma = np.maximum(sigma, noise)
-    bad = good & (sigma > 0) & (np.abs(residual) > limit * sigma)
+    usual = block_sigmas(residual, good)
+    sigma = np.maximum(usual.values, least) * math.sqrt(max(number or 1.0, 1.0))
+    sigmas = replace(usual, values=np.maximum(sigma, noise))
+    places = beyond(residual, good, sigmas, limit)
+    charge = residual.ravel()[places].astype(np.float64)
     if gain is not None:
-        bad &= (residual < 0) | (residual / gain > (_NOISIER**2 - 1) * sigma**2)
-    return _by_sign(residual, bad + (long_runs(bad) | long_runs(bad.T).T).astype(np.uint8))
+        spread = sigmas.at(*np.divmod(places, image.shape[1]))
+        matters = (charge < 0) | (charge / gain > (_NOISIER**2 - 1) * spread**2)
+        places, charge = places[matters], charge[matters]
+    return _Found(places, _by_sign(charge > 0, _in_long(places, image.shape)), image.shape)
 
 
-def _insensitive(flat: Image, limit: float, low: float, dead: float) -> np.ndarray:
-    """Return the kinds of pixels whose response differs much from that of their surroundings."""
+def _insensitive(flat: Image, limit: float, low: float, dead: float) -> _Found:
+    """Find the pixels whose response differs much from that of their surroundings."""
     good = flat.good
     residual = residual_of(flat.array, good)
-    level = flat.array - residual
-    beyond = good & (np.abs(residual) > limit * block_sigma(residual, good)) & (level > 0)
-    table = np.where(good, residual, 0.0)
-    sharp = beyond & (_sharp(table) | _sharp(table.T).T)
-    out = np.zeros(flat.shape, np.uint8)
-    out[sharp & ((flat.array < low * level) | (low * flat.array > level))] = _CODES["low"]
-    out[beyond & (flat.array < dead * level)] = _CODES["dead"]
-    bad = out != 0
-    out[long_runs(bad) | long_runs(bad.T).T] = _CODES["column"]
-    return out
+    places = beyond(residual, good, block_sigmas(residual, good), limit)
+    if not good.all():
+        residual[~good] = 0.0
+    values = flat.array.ravel()[places].astype(np.float64)
+    level = values - residual.ravel()[places]
+    places, values, level = (one[level > 0] for one in (places, values, level))
+    sharp = (values < low * level) | (low * values > level)
+    y, x = np.divmod(places[sharp], flat.shape[1])
+    sharp[sharp] = _sharp(residual, y, x) | _sharp(residual.T, x, y)
+    is_dead = values < dead * level
+    kinds = np.where(is_dead, _CODES["dead"], _CODES["low"])
+    places, kinds = places[sharp | is_dead], kinds[sharp | is_dead]
+    return _Found(places, np.where(_in_long(places, flat.shape), _CODES["column"], kinds), flat.shape)
 
 
-def _sharp(residual: np.ndarray) -> np.ndarray:
-    return sharper(residual, sides_of(residual, 0.0), _FLAT_FWHM)
+def _sharp(residual: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return sharper(residual[y, x].astype(np.float64), sides_at(residual, y, x, 0.0), _FLAT_FWHM)
 
 
-def _ratio(flats: list[Image]) -> _Residual | None:
-    """Return residual, sigma and good pixels of the ratio of the brighter to the fainter flats, if they differ."""
+def _nonlinear(flats: list[Image], limit: float) -> Iterator[_Found]:
+    """Find pixels and runs of columns and rows in the ratio of flats, if their levels differ."""
+    ratio = _ratio(flats)
+    if ratio is None:
+        return
+    residual, good = ratio
+    sigma = block_sigmas(residual, good).plane(residual.dtype)
+    places, longs = [], []
+    for turned in (False, True):
+        bad = np.flatnonzero(deviant(residual, sigma, good, low=limit, high=limit, columns=not turned))
+        y, x = np.divmod(bad, residual.shape[1])
+        runs = runs_at(x, y) if turned else runs_at(y, x)
+        turn = (residual.T, sigma.T, good.T) if turned else (residual, sigma, good)
+        long = extended(runs.select(in_long_runs(runs, len(turn[0]))), *turn)
+        y, x = (long.x, long.y) if turned else (long.y, long.x)
+        longs.append(y * residual.shape[1] + x)
+        places += [bad, longs[-1]]
+    found = np.unique(np.concatenate(places))
+    kinds = _by_sign(residual.ravel()[found] > 0, np.isin(found, np.concatenate(longs)), hot="deviant")
+    yield _Found(found, kinds, residual.shape)
+
+
+def _ratio(flats: list[Image]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return residual and good pixels of the ratio of the brighter to the fainter flats, if they differ."""
     from ccdfx.estimators import median_of
 
+    if len(flats) < 2:
+        return None
     levels = [float(median_of(flat.array, flat.good)) if flat.good.any() else math.nan for flat in flats]
     lit = sorted((level, i) for i, level in enumerate(levels) if level > 0)
     if len(lit) < 2 or not lit[-1][0] > _LEVELS * lit[0][0]:
         return None
     middle = len(lit) // 2
-    good = np.logical_and.reduce([flats[i].good for _, i in lit])
-    faint, bright = (
-        np.mean([flats[i].array / level for level, i in part], axis=0)
-        for part in (lit[:middle], lit[middle:])
-    )
+    kind = working_dtype(*(flat.array for flat in flats))
+    faint, bright = np.zeros(flats[0].shape, kind), np.zeros(flats[0].shape, kind)
+    good = np.ones(flats[0].shape, bool)
+    for place, (level, i) in enumerate(lit):
+        total, number = (faint, middle) if place < middle else (bright, len(lit) - middle)
+        total += flats[i].array * kind.type(1 / (level * number))
+        good &= flats[i].good
     good &= faint > 0
-    ratio = np.divide(bright, faint, where=good, out=np.ones(good.shape))
-    residual = residual_of(ratio, good)
-    return residual, block_sigma(residual, good), good
+    ratio = np.divide(bright, faint, where=good, out=np.ones_like(faint))
+    return residual_of(ratio, good), good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,8 +11,10 @@ from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.compile.kernel import PassedKernel
 from ccdfx.kernels.image.bad_pixels import filled
-from ccdfx.kernels.image.column_sums import close_gaps, flag_sums
+from ccdfx.kernels.image.block_ranks import block_ranks, outside_blocks
+from ccdfx.kernels.image.column_sums import LINES, flag_lines
 from ccdfx.kernels.image.medians import window_medians, window_sorter
+from ccdfx.kernels.image.paired_medians import LARGEST_PAIRED_BOX, paired_medians, paired_sorter
 from ccdfx.records.checks import real, whole
 from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.planes import working_dtype
@@ -24,8 +27,7 @@ _PERCENTILES = (30.9, 69.1)
 ROUNDING = 12**-0.5
 """Standard deviation of the rounding to integers."""
 _ROWS = 128  # of a tile
-_ALIKE = 3.0  # sigma
-_LONG = 16  # pixels: shorter runs are single defects beside each other
+_STRIPS = 8  # of lines, of a tile
 
 
 def find_deviant(
@@ -94,94 +96,155 @@ def find_deviant(
     gap = whole("gap", gap, least=1, remedy="give pixels, such as 5")
     good = image.good
     residual = residual_of(image.array, good, median_box)
-    sigma = block_sigma(image.array, good, sigma_box)
+    sigma = block_sigmas(image.array, good, sigma_box).plane(residual.dtype)
     return deviant(residual, sigma, good, low=lower, high=upper, gap=gap)
 
 
-def residual_of(values: np.ndarray, good: np.ndarray, box: int = MEDIAN_BOX) -> np.ndarray:
-    """Subtract from each value the median of the box around it, in which bad pixels are filled; float64.
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockSigmas:
+    """The standard deviation in each block of an image.
 
-    At the edges the box is moved inwards.
+    Parameters
+    ----------
+    values : float array (rows, columns)
+        0 everywhere where no block has scatter.
+    box : (int, int)
+        Height and width of a block. Pixels beyond the last whole block have the sigma of that block.
+    shape : (int, int)
+        Of the image.
     """
-    ny, nx = values.shape
-    if min(ny, nx) < box:
-        rule = f"must have at least {box} x {box} pixels"
-        raise ArgumentError("image", rule, value=values.shape, remedy="give a larger image, or a smaller box")
+
+    values: np.ndarray
+    box: tuple[int, int]
+    shape: tuple[int, int]
+
+    def plane(self, dtype: np.dtype | type = np.float64) -> np.ndarray:
+        """Return one value a pixel."""
+        return self.rows(0, self.shape[0], dtype)
+
+    def rows(self, first: int, last: int, dtype: np.dtype | type = np.float32) -> np.ndarray:
+        """Return one value a pixel of some rows."""
+        columns = self._column(np.arange(self.shape[1]))
+        return self.values.astype(dtype)[:, columns][self._row(np.arange(first, last))]
+
+    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the values at places."""
+        return self.values[self._row(y), self._column(x)]
+
+    def median(self) -> float:
+        """Compute the median over the pixels."""
+        weights = [
+            np.bincount(place(np.arange(length)), minlength=number)
+            for place, length, number in zip(
+                (self._row, self._column), self.shape, self.values.shape, strict=True
+            )
+        ]
+        order = np.argsort(self.values, axis=None)
+        pixels = np.cumsum(np.outer(*weights).ravel()[order])
+        middle = np.searchsorted(pixels, [(pixels[-1] + 1) // 2, pixels[-1] // 2 + 1])
+        return float(np.mean(self.values.ravel()[order[middle]]))
+
+    def _row(self, y: np.ndarray) -> np.ndarray:
+        return np.minimum(y // self.box[0], self.values.shape[0] - 1)
+
+    def _column(self, x: np.ndarray) -> np.ndarray:
+        return np.minimum(x // self.box[1], self.values.shape[1] - 1)
+
+
+def residual_of(values: np.ndarray, good: np.ndarray, box: int = MEDIAN_BOX) -> np.ndarray:
+    """Subtract from each value the median of the box around it, in which bad pixels are filled.
+
+    At the edges the box is moved inwards. The result is float32, or float64 for wide values.
+    """
+    require_box(values.shape, box)
     plane = filled(values.astype(working_dtype(values), copy=True), good)
-    inner = np.empty((ny - box + 1, nx - box + 1), plane.dtype)
-    work = partial(_median_rows, plane, box, window_sorter(plane.dtype, box * box), inner)
+    half = box // 2
+    out = np.empty_like(plane)
+    inner = out[half : out.shape[0] - half, half : out.shape[1] - half]
+    paired = box <= LARGEST_PAIRED_BOX
+    kind = plane.dtype
+    sort = paired_sorter(kind.str[1:], box) if paired else window_sorter(kind, box * box)
+    work = partial(_median_rows, plane, box, sort, paired, inner)
     for _ in map_here(work, range(0, len(inner), _ROWS)):
         pass
-    return plane.astype(np.float64) - np.pad(inner, box // 2, mode="edge")
+    out[:, :half], out[:, -half:] = out[:, half : half + 1], out[:, -half - 1 : -half]
+    out[:half], out[-half:] = out[half], out[-half - 1]
+    return np.subtract(plane, out, out=out)
 
 
-def _median_rows(plane: np.ndarray, box: int, sort: PassedKernel, out: np.ndarray, first: int) -> None:
+def require_box(shape: tuple[int, int], box: int) -> None:
+    """Raise an error where a box does not fit into an image."""
+    if min(shape) < box:
+        rule = f"must have at least {box} x {box} pixels"
+        raise ArgumentError("image", rule, value=shape, remedy="give a larger image, or a smaller box")
+
+
+def _median_rows(
+    plane: np.ndarray, box: int, sort: PassedKernel, paired: bool, out: np.ndarray, first: int
+) -> None:
     last = min(first + _ROWS, len(out))
-    window_medians(plane[first : last + box - 1], box, box, sort, out[first:last])
+    part = plane[first : last + box - 1]
+    if paired:
+        paired_medians(part, box, sort, out[first:last])
+    else:
+        window_medians(part, box, box, sort, out[first:last])
 
 
-def block_sigma(values: np.ndarray, good: np.ndarray, box: int = SIGMA_BOX) -> np.ndarray:
-    """Measure the standard deviation in blocks, from two percentiles of their good pixels; one value a pixel.
+def block_sigmas(values: np.ndarray, good: np.ndarray, box: int = SIGMA_BOX) -> BlockSigmas:
+    """Measure the standard deviation in blocks, from two percentiles of their good pixels.
 
-    0 everywhere where no block has scatter.
+    A block without scatter has the median of the others, and integers at least the sigma of their rounding.
     """
-    ny, nx = values.shape
-    size_y, size_x = min(box, ny), min(box, nx)
-    rows, columns = ny // size_y, nx // size_x
-    cut = slice(0, rows * size_y), slice(0, columns * size_x)
-    known = np.where(good[cut], values[cut], np.inf).astype(np.float64)
-    blocks = known.reshape(rows, size_y, columns, size_x).swapaxes(1, 2).reshape(rows * columns, -1)
-    blocks = np.sort(blocks, axis=1)
-    count = np.sum(np.isfinite(blocks), axis=1)
-    ranks = [np.floor(percent * count / 100 - 0.5).astype(int) for percent in _PERCENTILES]
-    low, high = (blocks[np.arange(len(blocks)), np.clip(rank, 0, blocks.shape[1] - 1)] for rank in ranks)
-    enough = 2 * count >= blocks.shape[1]  # half of a block
-    sigma = np.where(enough, high, 0.0) - np.where(enough, low, 0.0)
+    size = min(box, values.shape[0]), min(box, values.shape[1])
+    low, high, count = block_ranks(values, good, size, _PERCENTILES)
+    enough = 2 * count >= size[0] * size[1]  # half of a block
+    sigma = np.where(enough, high, 0).astype(np.float64) - np.where(enough, low, 0).astype(np.float64)
     floor = ROUNDING if values.dtype.kind in "iu" else 0.0
     positive = sigma[sigma > 0]
     usual = float(np.median(positive)) if positive.size else 0.0
-    sigma = np.maximum(np.where(sigma > 0, sigma, usual), floor).reshape(rows, columns)
-    sigma = np.repeat(np.repeat(sigma, size_y, axis=0), size_x, axis=1)
-    return np.pad(sigma, [(0, ny - sigma.shape[0]), (0, nx - sigma.shape[1])], mode="edge")
+    return BlockSigmas(np.maximum(np.where(sigma > 0, sigma, usual), floor), size, values.shape)
+
+
+def beyond(residual: np.ndarray, good: np.ndarray, sigmas: BlockSigmas, limit: float) -> np.ndarray:
+    """Return the places, counted row by row, of good pixels whose residuals are further from 0 than a limit in sigma."""
+    out = np.empty(residual.shape, bool)
+    outside_blocks(residual, good, sigmas.values * limit, *sigmas.box, out)
+    return np.flatnonzero(out)
 
 
 def deviant(
-    residual: np.ndarray, sigma: np.ndarray, good: np.ndarray, *, low: float, high: float, gap: int = GAP
+    residual: np.ndarray,
+    sigma: np.ndarray,
+    good: np.ndarray,
+    *,
+    low: float,
+    high: float,
+    gap: int = GAP,
+    unit: float = 1.0,
+    columns: bool = True,
 ) -> np.ndarray:
-    """Find the good pixels and the runs of columns whose residuals are too far from 0 (bool array)."""
-    usable = good & (sigma > 0)
-    with np.errstate(invalid="ignore"):
-        bad = usable & ((residual < -low * sigma) | (residual > high * sigma))
-    # Columns become rows, and pixels that are not used have neither a residual nor a variance.
-    columns = np.ascontiguousarray(bad.T)
-    values = np.ascontiguousarray(np.where(usable, residual, 0.0).T)
-    variance = np.ascontiguousarray(np.where(usable, sigma**2, 0.0).T)
-    flag_sums(values, variance, low, high, columns)
-    close_gaps(columns, gap)
-    return np.ascontiguousarray(columns.T) & good
+    """Find the good pixels and the runs of columns, or of rows, whose residuals are too far from 0 (bool array).
 
-
-def extended(long: np.ndarray, residual: np.ndarray, sigma: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Extend long runs over the pixels between them and beside them that deviate alike (bool array).
-
-    Short sums are less significant than long ones, so that parts of a weak column stay unfound. A part that is
-    shorter than what was found in its column is added if its sum deviates by 3 sigma to the same side.
+    Residuals are in the `unit`, sigma is not.
     """
-    out = long.copy()
-    for x in np.flatnonzero(long.any(axis=0)):
-        here, usable = long[:, x], good[:, x] & (sigma[:, x] > 0)
-        side = np.sign(np.sum(residual[here, x]))
-        edges = np.flatnonzero(np.diff(np.concatenate([[True], here, [True]]).astype(np.int8)))
-        for first, last in zip(edges[::2], edges[1::2], strict=True):
-            part = np.arange(first, last)[usable[first:last]]
-            error = np.sqrt(np.sum(sigma[part, x] ** 2))
-            if 0 < part.size < here.sum() and side * np.sum(residual[part, x]) > _ALIKE * error:
-                out[part, x] = True
+    out = np.zeros(residual.shape, bool)
+    work = partial(_flag, residual, unit, sigma, good, columns, low, high, gap, out)
+    for _ in map_here(work, range(0, residual.shape[1 if columns else 0], _STRIPS * LINES)):
+        pass
     return out
 
 
-def long_runs(bad: np.ndarray) -> np.ndarray:
-    """Return which bad pixels are part of a run of 16 or more along their column (bool array)."""
-    from scipy.ndimage import binary_opening
-
-    return binary_opening(bad, np.ones((min(_LONG, len(bad)), 1), bool))
+def _flag(
+    residual: np.ndarray,
+    unit: float,
+    sigma: np.ndarray,
+    good: np.ndarray,
+    columns: bool,
+    low: float,
+    high: float,
+    gap: int,
+    out: np.ndarray,
+    first: int,
+) -> None:
+    last = min(first + _STRIPS * LINES, residual.shape[1 if columns else 0])
+    flag_lines(residual, unit, sigma, good, columns, low, high, gap, first, last, out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.column_sums import close_gaps, flag_sums
+from ccdfx.kernels.image.column_sums import close_gaps, flag_lines, flag_sums
 
 
 def plain_sums(residual, variance, low, high, bad):
@@ -52,3 +52,32 @@ def test_short_gaps_are_closed_and_longer_ones_are_not():
     nothing = np.zeros((1, 12), bool)
     close_gaps(nothing, 5)
     assert not nothing.any()
+
+
+@pytest.mark.parametrize("kind", ["f8", "f4", "i2"])
+@pytest.mark.parametrize("columns", [True, False])
+@pytest.mark.parametrize("scale", [1.0, 1e-25])
+def test_lines_side_by_side_are_those_of_one_after_the_other(kind, columns, scale):
+    rng = np.random.default_rng(4)
+    shape = (90, 150) if columns else (150, 90)
+    residual = rng.normal(0, 100, shape)
+    residual[:, 20] += 60
+    residual[30:55, 70] -= 150
+    residual[40] += 45
+    residual[60, 30:40] += 170
+    residual, unit = residual.astype(kind), scale / 100
+    sigma = rng.uniform(0.8, 1.2, shape) * scale
+    good = rng.random(shape) < 0.95
+    sigma[10:14, 10:14] = 0
+    found = np.zeros(shape, bool)
+    for first in range(0, 150, 64):
+        last = min(first + 64, 150)
+        flag_lines(residual, unit, sigma, good, columns, 4.0, 3.5, 5, first, last, found)
+    usable = good & (sigma > 0)
+    values, spread = np.where(usable, residual * unit, 0.0), np.where(usable, sigma, 0.0)
+    bad = usable & ((values < -4.0 * spread) | (values > 3.5 * spread))
+    turned = [np.ascontiguousarray(one.T if columns else one) for one in (values, spread**2, bad)]
+    flag_sums(turned[0], turned[1], 4.0, 3.5, turned[2])
+    close_gaps(turned[2], 5)
+    assert found.any()
+    np.testing.assert_array_equal(found, (turned[2].T if columns else turned[2]) & good)

@@ -92,6 +92,58 @@ def test_undersampled_stars_hide_single_pixels_which_a_note_says():
     assert any("1.1 pixels" in note for note in found.notes)
 
 
+class Source:
+    """A frame that is read when it is asked for."""
+
+    def __init__(self, array, read):
+        self.image, self.read, self.name = Image(array), read, "source"
+
+    def select(self, window=None):
+        self.read.append(window)
+        return self.image
+
+    def close(self):
+        pass
+
+
+def test_sources_and_iterators_are_read_once_and_give_what_images_give():
+    rng = np.random.default_rng(1)
+    frames = [frame + NOISE * defects(rng) for frame in stars(rng, 40, 5, fwhm=3.0, dither=True)]
+    dark = rng.normal(0, 5.0, (SIZE, SIZE))
+    dark[10, 10] = 400.0
+    read = []
+    expected = find_bad_pixels(darks=dark, frames=frames, fwhm=3.0)
+    found = find_bad_pixels(darks=Source(dark, read), frames=(Source(one, read) for one in frames), fwhm=3.0)
+    assert expected.kinds[10, 10] and len(read) == 6
+    np.testing.assert_array_equal(found.kinds, expected.kinds)
+
+
+def test_large_frames_are_searched_as_small_ones():
+    rng = np.random.default_rng(1)
+    frames = rng.normal(SKY, NOISE, (5, 780, 780))
+    frames[:, :, 40] -= 0.8 * NOISE
+    frames[:, 300, 400] += 8 * NOISE
+    found = find_bad_pixels(frames=list(frames))
+    assert found.counts["hot"] == 1 and np.mean(found.kinds[:, 40] == KIND["column"]) > 0.95
+    assert np.count_nonzero(found.kinds) < 782
+
+
+def test_flagged_pixels_of_single_frames_are_not_used():
+    rng = np.random.default_rng(8)
+    frames = rng.normal(SKY, NOISE, (5, 100, 100))
+    frames[:3, 20, 20] += 50 * NOISE
+    frames[:, 40, 40] += 50 * NOISE
+    flags = np.zeros(frames.shape, bool)
+    flags[:3, 20, 20] = True
+    flags[:2, 40, 40] = True
+    frames[0, 70:73, 10:60] = np.nan
+    found = find_bad_pixels(
+        frames=[Image(frame, mask=flag) for frame, flag in zip(frames, flags, strict=True)]
+    )
+    assert found.counts == {"column": 0, "dead": 0, "low": 0, "hot": 1, "deviant": 0}
+    assert found.kinds[40, 40] == KIND["hot"]
+
+
 def test_noise_alone_has_no_bad_pixels():
     counts = 0
     for seed in range(5):

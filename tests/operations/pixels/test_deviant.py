@@ -8,7 +8,7 @@ from scipy.ndimage import median_filter
 
 from ccdfx import Image, find_deviant
 from ccdfx.errors import ArgumentError, CcdfxError
-from ccdfx.operations.pixels.deviant import block_sigma, residual_of
+from ccdfx.operations.pixels.deviant import block_sigmas, residual_of
 
 
 def ratio(seed=1, shape=(131, 122)):
@@ -60,10 +60,10 @@ def test_the_residual_is_against_a_median_that_is_moved_inwards_at_the_edges():
 def test_sigma_is_that_of_the_noise_and_of_rounding():
     array = ratio(1, (300, 300))
     array[::3, ::7] = 5.0  # a twentieth of the pixels
-    sigma = block_sigma(array, np.ones(array.shape, bool))
+    sigma = block_sigmas(array, np.ones(array.shape, bool)).plane()
     assert np.median(sigma) == pytest.approx(0.01, rel=0.05)
     flat = np.full((40, 40), 7, np.uint16)
-    assert block_sigma(flat, np.ones(flat.shape, bool)).max() == pytest.approx(12**-0.5)
+    assert block_sigmas(flat, np.ones(flat.shape, bool)).values.max() == pytest.approx(12**-0.5)
     assert not find_deviant(flat).any()
     assert not find_deviant(flat.astype(float)).any()
 
