@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.estimators import median_of
-from ccdfx.operations.pixels.median_filter import median_filter
+from ccdfx.kernels.image.bad_pixels import flagged_places
 from ccdfx.operations.pixels.sharpness import sharper
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag
@@ -17,6 +17,7 @@ LEAST_FWHM = 1.8
 _CORE = 0.1  # of its height above the sky: a pixel whose surroundings exceed this is in a star
 _PART = 0.75  # of what a star leaves; a quarter is for the change of the profile over the frame
 _NARROW = 2.5  # pixels: FWHM of stars below which too little of them is in half of 5 x 5 pixels
+_MOST_WINDOWS = 1 << 16  # windows that are sorted at a time
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # (y, x)
 
 
@@ -46,35 +47,87 @@ def release_stars(image: ImageLike, *, fwhm: float) -> Image:
     ArgumentError, ArgumentTypeError
         When `fwhm` is not a positive number.
     """
-    from scipy.ndimage import label, maximum_position
-
     image = as_image(image)
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels, such as 3")
-    if image.mask is None or not (image.mask & Flag.COSMIC_RAY).any():
+    if image.mask is None:
         return image
-    rays = (image.mask & np.uint8(Flag.COSMIC_RAY)) != 0
-    groups, count = label(rays, structure=np.ones((3, 3)))
-    known = np.isfinite(image.array)
-    level = float(median_of(image.array, known))
-    height = np.where(known, image.array, level).astype(np.float64) - level
-    y, x = np.array(maximum_position(height, groups, range(1, count + 1))).T
-    around = median_filter(height, size=3 if fwhm < _NARROW else 5).array[y, x]
-    peak = height[y, x]
-    sharp = np.zeros(count, bool)
+    places = flagged_places(image.mask, Flag.COSMIC_RAY)
+    if not places.size:
+        return image
+    level = float(median_of(image.array))
+    groups = _groups(places, image.shape[1])
+    top = _brightest(_heights(image.array, level, *np.divmod(places, image.shape[1])), groups)
+    y, x = np.divmod(places[top], image.shape[1])
+    peak = _heights(image.array, level, y, x)
+    around = _medians_around(image.array, level, y, x, 3 if fwhm < _NARROW else 5)
+    sharp = np.zeros(len(top), bool)
     for dy, dx in _DIRECTIONS:
         # Steps along a diagonal are longer, by which its stars are narrower.
-        sides = {step: _at(height, y + step * dy, x + step * dx) for step in (-2, -1, 1, 2)}
+        sides = {
+            step: _heights(image.array, level, y + step * dy, x + step * dx, np.nan)
+            for step in (-2, -1, 1, 2)
+        }
         sharp |= sharper(peak, sides, fwhm / np.hypot(dy, dx), _PART)
-    star = (around > _CORE * peak) & ~sharp
-    released = np.concatenate([[False], star])[groups]
+    released = ((around > _CORE * peak) & ~sharp)[groups]
     if not released.any():
         return image
-    mask = np.where(released, image.mask & ~np.uint8(Flag.COSMIC_RAY), image.mask)
+    mask = image.mask.copy()
+    mask.reshape(-1)[places[released]] &= ~np.uint8(Flag.COSMIC_RAY)
     return adopt(image.array, image.header, mask, image.range, image.variance)
 
 
-def _at(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the values at these places; NaN, which is not sharp, beyond the edge."""
-    ny, nx = values.shape
+def _groups(places: np.ndarray, nx: int) -> np.ndarray:
+    """Number the groups, from 0, of pixels that touch each other along sides or corners, by their flat indices."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    width = nx + 1  # so that the end of a row does not touch the next one
+    keys = places + places // nx
+    pairs = []
+    for step in (1, width - 1, width, width + 1):
+        other = np.searchsorted(keys, keys + step)
+        touching = np.flatnonzero(keys[np.minimum(other, keys.size - 1)] == keys + step)
+        pairs.append((touching, other[touching]))
+    one, two = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    graph = coo_array((np.ones(one.size, bool), (one, two)), shape=(keys.size, keys.size))
+    return connected_components(graph, directed=False)[1]
+
+
+def _brightest(height: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return which pixel of each group is the highest, the first of equal ones."""
+    order = np.lexsort((-np.arange(height.size), height, groups))
+    last = np.append(np.diff(groups[order]) != 0, True)
+    return order[last]
+
+
+def _medians_around(array: np.ndarray, level: float, y: np.ndarray, x: np.ndarray, size: int) -> np.ndarray:
+    """Compute the medians that `median_filter` has at these places of the heights above the level."""
+    half, (ny, nx) = size // 2, array.shape
+    out = np.empty(y.size)
+    for start in range(0, y.size, _MOST_WINDOWS):
+        part = slice(start, start + _MOST_WINDOWS)
+        window = [
+            _heights(array, level, _mirrored(y[part] + dy, ny), _mirrored(x[part] + dx, nx))
+            for dy in range(-half, half + 1)
+            for dx in range(-half, half + 1)
+        ]
+        out[part] = np.sort(window, axis=0)[size * size // 2]
+    return out
+
+
+def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
+    """Return the pixels at these indices of an axis that is mirrored at its outer edges."""
+    index = index % (2 * size)
+    return np.where(index >= size, 2 * size - 1 - index, index)
+
+
+def _heights(
+    array: np.ndarray, level: float, y: np.ndarray, x: np.ndarray, beyond: float | None = None
+) -> np.ndarray:
+    """Return the heights above the level (float64), 0 where not finite; `beyond` the edge, NaN is not sharp."""
+    ny, nx = array.shape
+    if beyond is None:
+        values = array[y, x]
+        return np.where(np.isfinite(values), values, level).astype(np.float64) - level
     inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
-    return np.where(inside, values[np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)], np.nan)
+    return np.where(inside, _heights(array, level, np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)), beyond)
