@@ -77,7 +77,7 @@ def release_stars(image: ImageLike, *, fwhm: float) -> Image:
 
 
 def _groups(places: np.ndarray, nx: int) -> np.ndarray:
-    """Number the groups, from 0, of pixels that touch each other along sides or corners, by their flat indices."""
+    """Return the numbers, from 0, of the groups of pixels that touch each other along sides or corners, by their flat indices."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -68,7 +68,7 @@ def test_nonsense_is_refused():
 
 
 def released_in_whole_frames(image, fwhm):
-    """The same by labels and filters of the whole frame."""
+    """Release by labels and filters of the whole frame."""
     rays = (image.mask & RAY) != 0
     groups, count = ndimage.label(rays, structure=np.ones((3, 3)))
     known = np.isfinite(image.array)
