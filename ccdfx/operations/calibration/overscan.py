@@ -90,14 +90,13 @@ def subtract_overscan(
     levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
-    variance = (
-        np.zeros(image.shape, kind)
-        if image.variance is None
-        else variance_as(image.variance, kind, copy=True)
-    )
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
-        array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
-        variance += variances.reshape(shape).astype(kind)
+        own = variances.reshape(shape).astype(kind)
+        array = np.subtract(image.array, levels.reshape(shape).astype(kind), dtype=kind)
+        if image.variance is None:
+            variance = np.broadcast_to(own, image.shape).copy()
+        else:
+            variance = np.add(variance_as(image.variance, kind), own)
     header = with_step(without_levels(image.header), "overscan")
     header = with_partial_variance(header) if image.variance is None else header
     return adopt(array, header, image.mask, image.range, variance)
