@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ccdfx import registry
 from ccdfx.errors import ArgumentError
+from ccdfx.io.stamp import stamp_of
 from ccdfx.records.header import Header
 
 _MOST_INPUTS = 999  # IMCMB001 ... IMCMB999
@@ -56,13 +58,29 @@ def with_provenance(
     return header
 
 
+_SETTLED = 2.0  # s: a file changed within this time could change again and keep its times
+_MOST_KNOWN = 100_000
+_known: dict[tuple[int, ...], str] = {}
+
+
 def file_sha256(path: Path) -> str | None:
-    """Compute the SHA-256 of a file; None if it cannot be read any more."""
+    """Compute the SHA-256 of a file; None if it cannot be read any more.
+
+    It is computed once for a file that stays as it is, by device, inode, size and times.
+    """
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            found = os.fstat(file.fileno())
+            stamp = (*stamp_of(found), found.st_ctime_ns)
+            if stamp in _known:
+                return _known[stamp]
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            changed = (*stamp_of(after := os.fstat(file.fileno())), after.st_ctime_ns) != stamp
     except OSError:
         return None
+    if not changed and time.time() - found.st_ctime > _SETTLED and len(_known) < _MOST_KNOWN:
+        _known[stamp] = digest
+    return digest
 
 
 def _date() -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
 
 from ccdfx import ArgumentError, Header
+from ccdfx.io import provenance
 from ccdfx.io.provenance import file_sha256, with_provenance
 
 
@@ -34,3 +36,23 @@ def test_the_date_is_given_by_the_environment_alone(monkeypatch: pytest.MonkeyPa
         with_provenance(Header(), "combined frame", [])
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     assert "DATE" not in with_provenance(Header(), "combined frame", [])
+
+
+def test_a_file_that_stays_is_read_once_and_one_that_changes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.fits"
+    path.write_bytes(b"pixels")
+    now = time.time()
+    monkeypatch.setattr(provenance, "_known", {})
+    first = file_sha256(path)
+    assert not provenance._known, "it was written a moment ago"
+    monkeypatch.setattr(provenance.time, "time", lambda: now + 60)
+    assert file_sha256(path) == first and list(provenance._known.values()) == [first]
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance.hashlib, "file_digest", None)
+        assert file_sha256(path) == first
+    other = tmp_path / "b.fits"
+    other.write_bytes(b"pixelz")
+    other.replace(path)
+    assert file_sha256(path) == hashlib.sha256(b"pixelz").hexdigest()

@@ -27,7 +27,15 @@ def ones_sum(data: Any, start: int = 0) -> int:
     view = memoryview(data).cast("B")
     whole = len(view) // 4 * 4
     total = start + int(np.frombuffer(view[:whole], ">u4").sum(dtype=np.uint64))
-    total += int.from_bytes(bytes(view[whole:]).ljust(4, b"\0"), "big")
+    return folded(total + int.from_bytes(bytes(view[whole:]).ljust(4, b"\0"), "big"))
+
+
+def folded(total: int) -> int:
+    """Return a sum of 32-bit words in ones' complement: what is beyond 32 bits is added at their end.
+
+    >>> hex(folded(0x1FFFFFFFF))
+    '0x1'
+    """
     while total > _ONES:
         total = (total & _ONES) + (total >> 32)
     return total
@@ -64,13 +72,26 @@ def verify(content: Content, hdu: Hdu) -> None:
     FormatError
         When they disagree: the file was damaged, or changed by a program that did not update the sums.
     """
+    if has_sums(hdu):
+        verify_sum(content, hdu, sum_of_bytes(content, hdu.data_at, hdu.end))
+
+
+def has_sums(hdu: Hdu) -> bool:
+    """Return whether a header has a DATASUM or CHECKSUM to compare."""
+    return datasum_of(hdu) is not None or _checksum_of(hdu) != ""
+
+
+def sum_of_bytes(content: Content, start: int, stop: int, data: int = 0) -> int:
+    """Sum a part of a file in ones' complement, from `data`, the sum of whole words before it."""
+    for at in range(start, stop, _CHUNK):
+        data = ones_sum(content.read_at(at, min(_CHUNK, stop - at)), data)
+    return data
+
+
+def verify_sum(content: Content, hdu: Hdu, data: int) -> None:
+    """Compare DATASUM and CHECKSUM of an HDU, like `verify`, with the sum of its data."""
     wanted, total = datasum_of(hdu), str(hdu.header.get("CHECKSUM") or "").strip()
-    checked = total.strip("0") != ""
-    if wanted is None and not checked:
-        return
-    data = 0
-    for start in range(hdu.data_at, hdu.end, _CHUNK):
-        data = ones_sum(content.read_at(start, min(_CHUNK, hdu.end - start)), data)
+    checked = _checksum_of(hdu) != ""
     if wanted is not None and data % _ONES != wanted % _ONES:
         raise _damaged(content, hdu, "DATASUM", f"{data} found, {wanted} in the header")
     header = ones_sum(content.read_at(hdu.header_at, hdu.data_at - hdu.header_at), data)
@@ -89,7 +110,7 @@ def with_sums(header: bytes, hdu: Hdu, data: int) -> bytes:
     renewed = bytearray(header)
     if datasum_of(hdu) is not None:
         _set_text(renewed, b"DATASUM ", str(data))
-    if str(hdu.header.get("CHECKSUM") or "").strip().strip("0"):
+    if _checksum_of(hdu):
         _set_text(renewed, b"CHECKSUM", "0" * 16)
         _set_text(renewed, b"CHECKSUM", checksum_text(ones_sum(renewed, data)))
     return bytes(renewed)
@@ -103,6 +124,11 @@ def _set_text(header: bytearray, keyword: bytes, text: str) -> None:
             comment = _COMMENT(card)[1]  # type: ignore[index]
             value = keyword + f"= '{text:<8}'".encode()
             header[start : start + CARD] = (value.ljust(30) + b" " + comment)[:CARD].ljust(CARD)
+
+
+def _checksum_of(hdu: Hdu) -> str:
+    """Return the CHECKSUM of a header; one of zeros means none."""
+    return str(hdu.header.get("CHECKSUM") or "").strip().strip("0")
 
 
 def datasum_of(hdu: Hdu) -> int | None:

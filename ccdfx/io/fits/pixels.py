@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.io.content import Content, FileContent
-from ccdfx.io.fits.checksum import verify
+from ccdfx.io.fits.byte_order import native_pixels
+from ccdfx.io.fits.checksum import has_sums, ones_sum, sum_of_bytes, verify, verify_sum
 from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.fits.tiles import check_tiles, read_tiles
 from ccdfx.io.source import RawLayout
 from ccdfx.records.flags import Flag
 
-_CHUNK = 4 << 20  # bytes read at a time
+_CHUNK = 1 << 20  # bytes read at a time
 
 
 class Pixels:
@@ -67,6 +69,8 @@ class Pixels:
 
     def window(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray | None]:
         """Read and decode the pixels of a window; return them with NO_DATA flags or None."""
+        if not self._verified and self._is_all(rows, columns):
+            return self._all()
         self.verify()
         shape = rows.stop - rows.start, columns.stop - columns.start
         if self.hdu.kind == "tiles":
@@ -78,13 +82,38 @@ class Pixels:
             array = np.empty(shape, self.dtype)
             return array, flag(None, shape, slice(None), decode_pixels(stored, self.coding, array))
         array, mask = np.empty(shape, self.dtype), None
-        step = max(1, _CHUNK // (self.shape[1] * self.coding.stored.itemsize))
-        for start in range(rows.start, rows.stop, step):
-            stop = min(start + step, rows.stop)
+        for start, stop in self._pieces(rows):
             part = slice(start - rows.start, stop - rows.start)
             bad = decode_pixels(self._stored(start, stop)[:, columns], self.coding, array[part])
             mask = flag(mask, shape, part, bad)
         return array, mask
+
+    def _is_all(self, rows: slice, columns: slice) -> bool:
+        """Return whether a window holds all pixels of an uncompressed HDU."""
+        ny, nx = self.shape
+        only = math.prod(self.hdu.axes) == ny * nx and self.hdu.kind == "image"
+        return only and (rows.start, rows.stop, columns.start, columns.stop) == (0, ny, 0, nx)
+
+    def _all(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Read and decode all pixels, and verify the sums of the bytes that were read."""
+        array, mask, data = np.empty(self.shape, self.dtype), None, 0
+        for start, stop in self._pieces(slice(0, self.shape[0])):
+            part = slice(start, stop)
+            bad, data = decode_and_sum(self._stored(start, stop), self.coding, array[part], data)
+            mask = flag(mask, self.shape, part, bad)
+        if has_sums(self.hdu):
+            end = self._offset() + math.prod(self.shape) * self.coding.stored.itemsize
+            # The last word may end in the padding: it was summed with zeros, which the padding is.
+            data = sum_of_bytes(self.content, -(-end // 4) * 4, self.hdu.end, data)
+            verify_sum(self.content, self.hdu, data)
+        self._verified = True
+        return array, mask
+
+    def _pieces(self, rows: slice) -> Iterator[tuple[int, int]]:
+        """Yield the rows of pieces that fit into the caches, of whole 32-bit words if there is more than one."""
+        step = max(4, _CHUNK // (self.shape[1] * self.coding.stored.itemsize) // 4 * 4)
+        for start in range(rows.start, rows.stop, step):
+            yield start, min(start + step, rows.stop)
 
     def _offset(self) -> int:
         return self.hdu.data_at + self.plane * math.prod(self.shape) * self.coding.stored.itemsize
@@ -197,6 +226,21 @@ def decode_pixels(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.nda
         bits ^= np.array(1 << (8 * coding.stored.itemsize - 1), dtype=unsigned)
     else:
         out[...] = stored
+    return _missing(stored, coding, out)
+
+
+def decode_and_sum(
+    stored: np.ndarray, coding: Coding, out: np.ndarray, data: int
+) -> tuple[np.ndarray | None, int]:
+    """Write the pixel values of `stored` to `out`, as `decode_pixels`, and add its bytes to the sum `data`."""
+    total = native_pixels(stored, bool(coding.bzero), out, data) if coding.is_plain else None
+    if total is None:
+        return decode_pixels(stored, coding, out), ones_sum(np.ascontiguousarray(stored).view(np.uint8), data)
+    return _missing(stored, coding, out), total
+
+
+def _missing(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | None:
+    """Return where pixels have no data, and make them NaN in floats; None if all pixels have data."""
     bad = np.isnan(out) if coding.stored.kind == "f" else None
     if coding.blank is not None:
         bad = stored == coding.blank

@@ -12,6 +12,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError
 from ccdfx.io.content import FileContent, opened
+from ccdfx.io.fits.byte_order import stored_bytes
 from ccdfx.io.fits.cards import BLOCK, header_bytes
 from ccdfx.io.fits.checksum import checksum_text, ones_sum, with_sums
 from ccdfx.io.fits.encode import encode_pixels
@@ -28,7 +29,7 @@ from ccdfx.records.image import Image
 from ccdfx.records.wcs import sky_cards, with_range
 
 _BITPIX = {"u1": 8, "i1": 8, "u2": 16, "i2": 16, "u4": 32, "i4": 32, "u8": 64, "i8": 64, "f4": -32, "f8": -64}
-_CHUNK = 4 << 20
+_CHUNK = 1 << 20  # bytes
 
 
 def write_fits(images: Sequence[Image], path: Path) -> None:
@@ -44,12 +45,12 @@ def write_fits(images: Sequence[Image], path: Path) -> None:
         import gzip
 
         with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as stream:
-            _write_hdus(images, stream)
+            _write_hdus(images, stream, in_order=True)
     elif name.endswith(".bz2"):
         import bz2
 
         with bz2.open(path, "wb") as stream:
-            _write_hdus(images, stream)
+            _write_hdus(images, stream, in_order=True)
     else:
         with open(path, "wb") as file:
             _write_hdus(images, file)
@@ -61,16 +62,26 @@ def image_cards(image: Image) -> tuple[Card, ...]:
     return tuple(card for card in header.cards if not STRUCTURAL.match(card.keyword))
 
 
-def _write_hdus(images: Sequence[Image], stream: Any) -> None:
+def _write_hdus(images: Sequence[Image], stream: Any, *, in_order: bool = False) -> None:
+    """Write the HDUs of images; a header is written again when the sums of the data behind it are known.
+
+    With `in_order`, for a stream that cannot go back, the sums are computed before, which encodes all data twice.
+    """
     count = count_card(sum(1 + len(_planes(image)) for image in images))
     for i, image in enumerate(images):
         planes = _planes(image)
-        sums = {name: _sum_of(array) for name, (array, _) in planes.items()}
         own = [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
-        own += [planes_card(sums), *([count] if i == 0 else [])]
-        _write_hdu(stream, image.array, own, _sum_of(image.array))
-        for name, (array, cards) in planes.items():
-            _write_hdu(stream, array, cards, sums[name])
+        last = [count] if i == 0 else []
+        if in_order:
+            sums = {name: _sum_of(array) for name, (array, _) in planes.items()}
+            _write_hdu(stream, image.array, [*own, planes_card(sums), *last], _sum_of(image.array))
+            for name, (array, cards) in planes.items():
+                _write_hdu(stream, array, cards, sums[name])
+            continue
+        start = stream.tell()
+        data = _write_and_sum(stream, image.array, [*own, planes_card(dict.fromkeys(planes, 0)), *last])
+        sums = {name: _write_and_sum(stream, array, cards) for name, (array, cards) in planes.items()}
+        _write_again(stream, start, _summed([*own, planes_card(sums), *last], data))
 
 
 def _planes(image: Image) -> dict[str, tuple[np.ndarray, list[Card]]]:
@@ -90,7 +101,7 @@ def _planes(image: Image) -> dict[str, tuple[np.ndarray, list[Card]]]:
 def mask_hdu(mask: np.ndarray, place: Iterable[Card] = ()) -> bytes:
     """Encode a MASK extension as bytes; `place` are the cards of its image that say where its pixels are."""
     stream = io.BytesIO()
-    _write_hdu(stream, mask, [*_mask_cards(mask), *place], _sum_of(mask))
+    _write_and_sum(stream, mask, [*_mask_cards(mask), *place])
     return stream.getvalue()
 
 
@@ -144,18 +155,40 @@ def _zero(dtype: np.dtype) -> int:
 
 def _sum_of(array: np.ndarray) -> int:
     """Compute the DATASUM of an array as it is stored."""
-    data = 0
-    for piece in _encoded(array):
-        data = ones_sum(piece, data)
+    return [data for _, data in _encoded(array)][-1]
+
+
+def _write_hdu(stream: Any, array: np.ndarray, cards: Iterable[Card], data: int) -> None:
+    """Write an HDU whose data have that sum."""
+    stream.write(_summed(cards, data))
+    _write_data(stream, array)
+
+
+def _write_and_sum(stream: Any, array: np.ndarray, cards: Sequence[Card]) -> int:
+    """Write an HDU, its header again when the sum of its data is known; return the sum."""
+    start = stream.tell()
+    stream.write(_summed(cards, 0))
+    data = _write_data(stream, array)
+    _write_again(stream, start, _summed(cards, data))
     return data
 
 
-def _write_hdu(stream: BinaryIO, array: np.ndarray, cards: Iterable[Card], data: int) -> None:
-    """Write an HDU; its data, of that sum, are encoded anew, and not kept in memory."""
-    stream.write(_summed(cards, data))
-    for piece in _encoded(array):
+def _write_data(stream: Any, array: np.ndarray) -> int:
+    """Write the data of an HDU with their padding, and return their sum; they are not kept in memory."""
+    sums = []
+    for piece, data in _encoded(array):
         stream.write(piece)
+        sums.append(data)
     stream.write(b"\0" * (-array.nbytes % BLOCK))
+    return sums[-1]
+
+
+def _write_again(stream: Any, start: int, header: bytes) -> None:
+    """Replace a header, whose length does not depend on the sums in it, and go on at the end."""
+    end = stream.tell()
+    stream.seek(start)
+    stream.write(header)
+    stream.seek(end)
 
 
 def _summed(cards: Iterable[Card], data: int) -> bytes:
@@ -170,16 +203,17 @@ def _summed(cards: Iterable[Card], data: int) -> bytes:
     return header[:place] + checksum_text(ones_sum(header, data)).encode() + header[place + 16 :]
 
 
-def _encoded(array: np.ndarray) -> Iterator[Any]:
-    """Yield the pixels as they are stored, big-endian, in pieces of a few megabytes."""
+def _encoded(array: np.ndarray) -> Iterator[tuple[Any, int]]:
+    """Yield the pixels as they are stored, in pieces that fit into the caches, with the sum of all so far.
+
+    A piece is overwritten by the next one.
+    """
     rows = max(4, _CHUNK // array[0].nbytes // 4 * 4)  # whole 32-bit words in each piece, for the sum
-    unsigned = f"u{array.dtype.itemsize}"
-    zero = _zero(array.dtype)
+    buffer = np.empty(min(rows, len(array)) * array[0].nbytes, np.uint8)
+    data = 0
     for start in range(0, len(array), rows):
-        piece = array[start : start + rows]
-        if zero:
-            piece = piece.view(unsigned) ^ np.array(1 << (8 * array.dtype.itemsize - 1), unsigned)
-        yield np.ascontiguousarray(piece, dtype=piece.dtype.newbyteorder(">")).view(np.uint8)
+        piece, data = stored_bytes(array[start : start + rows], bool(_zero(array.dtype)), buffer, data)
+        yield piece, data
 
 
 def _write_tiles(images: Sequence[Image], path: Path) -> None:

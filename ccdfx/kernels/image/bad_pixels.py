@@ -76,6 +76,51 @@ def medians_near(values, bad, places, otherwise, out):
         out[k] = _median(box[:found]) if found >= FEWEST else otherwise
 
 
+_WORD, _WORDS = 8, 64  # pixels that are looked at together, and how many of these
+
+
+def flagged_places(mask: np.ndarray, bits: int) -> np.ndarray:
+    """Return the flat indices, in order, of the pixels that have any of these bits; fast where they are few.
+
+    `mask` is uint8 or, for the bit 1, bool of any shape, contiguous.
+
+    >>> flagged_places(np.array([[0, 4, 8], [1, 12, 0]], np.uint8), 8)
+    array([2, 4])
+    """
+    flags = mask.reshape(-1).view(np.uint8)
+    whole = flags.size // _WORD * _WORD
+    words = flags[:whole].view(np.uint64)
+    for array in (flags, words):
+        array.flags.writeable = False
+    pattern = np.uint64(int(bits) * 0x0101010101010101)
+    places = np.empty(_flagged(flags, words, pattern, np.empty(0, np.int64)), np.int64)
+    _flagged(flags, words, pattern, places)
+    return places
+
+
+@kernel
+def _flagged(flags, words, pattern, out):
+    """Count the flagged pixels, and store their places as far as there is room."""
+    count, bits = 0, np.uint8(pattern & np.uint64(255))
+    for start in range(0, words.size, _WORDS):
+        stop = min(start + _WORDS, words.size)
+        union = np.uint64(0)
+        for i in range(start, stop):
+            union |= words[i]
+        if union & pattern:
+            for place in range(_WORD * start, _WORD * stop):
+                if flags[place] & bits:
+                    if count < out.size:
+                        out[count] = place
+                    count += 1
+    for place in range(_WORD * words.size, flags.size):
+        if flags[place] & bits:
+            if count < out.size:
+                out[count] = place
+            count += 1
+    return count
+
+
 REACH = 4
 """Pixels from which a bad pixel may take a value."""
 
@@ -124,6 +169,18 @@ def spread_flags(mask, steps_y, steps_x, out):
                     j, i = y + steps_y[k], x + steps_x[k]
                     if 0 <= j < ny and 0 <= i < nx:
                         out[j, i] |= flags
+
+
+@kernel
+def clear_around(plane, places, steps_y, steps_x):
+    """Set ``plane[y + steps_y[k], x + steps_x[k]]`` to 0, inside the frame, for places given by flat indices."""
+    ny, nx = plane.shape
+    for place in places:
+        y, x = place // nx, place % nx
+        for k in range(steps_y.size):
+            j, i = y + steps_y[k], x + steps_x[k]
+            if 0 <= j < ny and 0 <= i < nx:
+                plane[j, i] = 0
 
 
 def typical(array: np.ndarray, good: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import PassedKernel, kernel
 from ccdfx.kernels.compile.llvm import upper
 from ccdfx.kernels.image.medians import cut_reflected, window_medians, window_sorter, workspace
-from ccdfx.kernels.stack.lanes import copy, fill
+from ccdfx.kernels.stack.lanes import copy
 
 GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
 LEAST_STRUCTURE = 0.01  # least fine structure, in units of the noise
@@ -66,7 +66,7 @@ def _medians(source, size, square, sort, out):
 
 
 @kernel
-def _medians_at(source, places, size, square, sort, out):
+def medians_at(source, places, size, square, sort, out):
     """Compute `_medians` at a few places (y, x), which are the first pixels of the windows."""
     kind = source.dtype.type
     lanes = min(CANDIDATES, places.shape[0])
@@ -114,16 +114,25 @@ def _weigh(values, variances):
 
 
 @kernel
-def _significance(pixels, variances, large, square, sort, out):
+def laplacians(pixels, out):
+    """Compute the clipped Laplacians of the middle of a block, which is larger by one pixel or more on every side."""
+    edge, width = (pixels.shape[0] - out.shape[0]) // 2 - 1, out.shape[1] + 2
+    above, here = pixels[edge, edge : edge + width], pixels[edge + 1, edge : edge + width]
+    for y in range(out.shape[0]):
+        below = pixels[edge + y + 2, edge : edge + width]
+        _clipped_curvature(above, here, below, out[y])
+        above, here = here, below
+
+
+@kernel
+def _significance(curved, variances, large, square, sort, out):
     """Compute the Laplacian over twice the noise, less its large structures.
 
-    `variances` extends beyond `out` by half the window of the large structures, and `pixels` by one pixel
-    more.
+    `curved`, which is divided in place, and `variances` extend beyond `out` by half the window of the large
+    structures.
     """
     reach = large // 2
-    curved = np.empty(variances.shape, out.dtype)
     for y in range(curved.shape[0]):
-        _clipped_curvature(pixels[y], pixels[y + 1], pixels[y + 2], curved[y])
         _weigh(curved[y], variances[y])
     _medians(curved, large, square, sort, out)
     for y in range(out.shape[0]):
@@ -164,7 +173,7 @@ def _grown(marked, significance, good, limit):
 
 
 @kernel
-def _reflected_block(plane, y_lower, x_lower, shape, reach):
+def reflected_block(plane, y_lower, x_lower, shape, reach):
     """Copy the part of a plane of this shape at (y_lower, x_lower), plus `reach` pixels on every side."""
     block = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), plane.dtype)
     cut_reflected(plane, y_lower - reach, x_lower - reach, block)
@@ -181,7 +190,7 @@ def _sharp(detail, raw, variances, significance, places, windows, limits):
     square, own, large, _, coarse, _, _, _, find_coarse = windows
     kind = detail.dtype.type
     rough = np.empty(places.shape[0], detail.dtype)
-    _medians_at(detail, places, coarse, square, find_coarse, rough)
+    medians_at(detail, places, coarse, square, find_coarse, rough)
     marked = np.zeros(significance.shape, np.uint8)
     least, inner = kind(LAPLACIAN_NOISE) * limits[0], large // 2
     for k in range(places.shape[0]):
@@ -195,37 +204,25 @@ def _sharp(detail, raw, variances, significance, places, windows, limits):
 
 
 @kernel
-def find_rays(array, variance, good, windows, limits, y_lower, x_lower, out):
-    """Mark the cosmic rays of a tile with 1 in `out` and return their number.
+def mark_everywhere(array, raw, curved, usable, windows, limits, y_lower, x_lower):
+    """Mark the rays of a tile, and of GROWTH pixels around it, by medians at all pixels.
 
-    array, variance (float32) and good (uint8) are whole planes; the tile has the shape of `out` and begins at
-    (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the limits of the significance of
-    a ray, of the significance of its neighbours, and of the contrast to the fine structure.
+    raw, curved : the variances and the Laplacians of the tile, with the margins of `find_rays`
+    usable : 1 where rays may be, of the shape of the result
     """
     square, noise, large, fine, coarse, find_noise, find_large, find_fine, _ = windows
-    for y in range(out.shape[0]):
-        fill(out[y], np.uint8(0))
-    reach = GROWTH + large // 2
-    raw = _reflected_block(variance, y_lower, x_lower, out.shape, reach + noise // 2)
-    variances = np.empty((out.shape[0] + 2 * reach, out.shape[1] + 2 * reach), array.dtype)
+    shape = (usable.shape[0] - 2 * GROWTH, usable.shape[1] - 2 * GROWTH)
+    variances = np.empty(curved.shape, array.dtype)
     _medians(raw, noise, square, find_noise, variances)
-    pixels = _reflected_block(array, y_lower, x_lower, out.shape, reach + 1)
-    significance = np.empty((out.shape[0] + 2 * GROWTH, out.shape[1] + 2 * GROWTH), array.dtype)
-    _significance(pixels, variances, large, square, find_large, significance)
-    usable = _reflected_block(good, y_lower, x_lower, out.shape, GROWTH)
+    significance = np.empty(usable.shape, array.dtype)
+    _significance(curved, variances, large, square, find_large, significance)
     places = _candidates(significance, usable, limits[0])
     if places.shape[0] == 0:
-        return 0
+        return np.zeros(usable.shape, np.uint8)
     edge = GROWTH + coarse // 2
-    pixels = _reflected_block(array, y_lower, x_lower, out.shape, edge + fine // 2)
-    detail = np.empty((out.shape[0] + 2 * edge, out.shape[1] + 2 * edge), array.dtype)
+    pixels = reflected_block(array, y_lower, x_lower, shape, edge + fine // 2)
+    detail = np.empty((shape[0] + 2 * edge, shape[1] + 2 * edge), array.dtype)
     _medians(pixels, fine, square, find_fine, detail)
     marked = _sharp(detail, raw, variances, significance, places, windows, limits)
     marked = _grown(marked, significance, usable, limits[0])
-    marked = _grown(marked, significance, usable, limits[1])
-    count = 0
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            out[y, x] = marked[y + GROWTH, x + GROWTH]
-            count += out[y, x]
-    return count
+    return _grown(marked, significance, usable, limits[1])

@@ -90,14 +90,14 @@ def subtract_overscan(
     levels, variances = _smoothed(measured, as_fit(fit))
     kind = working_dtype(image.array)
     shape = (-1, 1) if rows else (1, -1)
-    variance = (
-        np.zeros(image.shape, kind)
-        if image.variance is None
-        else variance_as(image.variance, kind, copy=True)
-    )
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
-        array = image.array.astype(kind) - levels.reshape(shape).astype(kind)
-        variance += variances.reshape(shape).astype(kind)
+        own = variances.reshape(shape).astype(kind)
+        array = image.array.astype(kind)
+        array -= levels.reshape(shape).astype(kind)
+        if image.variance is None:
+            variance = np.broadcast_to(own, image.shape).copy()
+        else:
+            variance = np.add(variance_as(image.variance, kind), own)
     header = with_step(without_levels(image.header), "overscan")
     header = with_partial_variance(header) if image.variance is None else header
     return adopt(array, header, image.mask, image.range, variance)
@@ -162,12 +162,16 @@ def _along_rows(image: Image, sections: list[Range], axis: str | None) -> bool:
 def _samples(image: Image, sections: list[Range], rows: bool) -> np.ndarray:
     """Collect the overscan pixels of all lines, (lines, pixels) float64; NaN where missing or bad."""
     windows = [section.relative_to(image.range) for section in sections]
-    values, good = (image.array, image.good) if rows else (image.array.T, image.good.T)
+    values = image.array if rows else image.array.T
+    flags = image.mask if rows or image.mask is None else image.mask.T
     strips = []
     for window in windows:
         y, x = window.slices if rows else window.slices[::-1]
         strip = np.full((values.shape[0], x.stop - x.start), np.nan)
-        strip[y] = np.where(good[y, x], values[y, x], np.nan)
+        good = np.isfinite(values[y, x])
+        if flags is not None:
+            good &= flags[y, x] == 0
+        strip[y] = np.where(good, values[y, x], np.nan)
         strips.append(strip)
     _require_apart(sections)
     return np.concatenate(strips, axis=1)

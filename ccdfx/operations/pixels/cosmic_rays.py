@@ -13,11 +13,12 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.estimators import median_of
-from ccdfx.kernels.image.bad_pixels import medians_near, spread_flags
-from ccdfx.kernels.image.cosmic_rays import find_rays
-from ccdfx.kernels.image.medians import median_rows, window_sorter
+from ccdfx.kernels.image.bad_pixels import LARGEST_RADIUS, clear_around, flagged_places, medians_near
+from ccdfx.kernels.image.ray_plane import find_bad, median_of_good, normalise
+from ccdfx.kernels.image.ray_search import find_rays_of_tiles
 from ccdfx.noise.header_gain import doubt_about_gain, gain_keyword
 from ccdfx.noise.noise_model import NoiseModel
+from ccdfx.operations.pixels.places import medians_around, touching_groups
 from ccdfx.operations.pixels.ray_search import Search
 from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import unit_name
@@ -112,9 +113,8 @@ def mask_cosmic_rays(
         one_of("replace", replace, ("median",), UnknownNameError)
     plane = LaplacianPlane.of(image, _variance(image, noise))
     rays = find(plane, search)
-    mask = rays * np.uint8(Flag.COSMIC_RAY)
-    if image.mask is not None:
-        mask |= image.mask
+    mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
+    mask.reshape(-1)[flagged_places(rays, 1)] |= np.uint8(Flag.COSMIC_RAY)
     if replace is None:
         return adopt(image.array, image.header, mask, image.range, image.variance)
     array, variance = image.array.astype(working_dtype(image.array)), image.variance
@@ -154,9 +154,12 @@ def _header_gain(image: Image) -> float | None:
 
 
 TILE = (128, 512)  # rows, columns; both at least the margin of the search
+TILE_AGAIN = (32, 64)  # of the later passes, which only look at what has changed
+FEW = 64  # of so many pixels one may be a ray where rays are searched for one by one, which is then faster
+_BATCH_PIXELS = 1 << 19  # of the tiles that a thread searches at a time
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
 _CORE = np.float32(0.1)  # of its height: a saturated pixel whose surroundings exceed this is in a star
-_HUGE = 1e15
+_NO_MASK = np.zeros(0, np.uint8)
 _SIGHT = 8  # pixels: the greatest margin of a search
 _GLARE = 4  # pixels around the core of a saturated star, where rays are not searched for
 
@@ -183,22 +186,26 @@ class LaplacianPlane:
     @classmethod
     def of(cls, image: Image, variance: np.ndarray) -> LaplacianPlane:
         """Build the plane of an image and its variances; their values at bad pixels are ignored."""
-        bad = ~np.isfinite(variance)
-        if image.dtype.kind == "f":
-            bad |= ~np.isfinite(image.array)
-        if image.mask is not None:
-            bad |= (image.mask & ~_BRIGHT) != 0
-        level, typical = (_median(values, ~bad) for values in (image.array, variance))
+        values = image.array if image.dtype.kind == "f" else image.array.astype(np.float64)
+        flat, spreads = _flat(values), _flat(variance)
+        mask = _flat(_NO_MASK if image.mask is None else image.mask)
+        bad = np.empty(flat.size, np.uint8)
+        harmful = np.uint8(~_BRIGHT)
+        good = bad.size - find_bad(flat, spreads, mask, harmful, bad)
+        level, typical = (_median(one, bad, good) for one in (flat, spreads))
         # The square of the scale, and its inverse, must be representable in both types.
         most = 60 if np.float32 in (image.dtype, variance.dtype) else 511
         scale = 2.0 ** max(min(round(0.5 * math.log2(typical)), most), -most) if typical > 0 else 1.0
+        bad = bad.reshape(image.shape)
+        gaps = np.empty(0, np.int64) if good == bad.size else flagged_places(_in_sight(bad.view(bool)), 1)
         with np.errstate(over="ignore"):
-            array = _filled((np.where(bad, level, image.array) - level) / scale, bad, 0.0)
-            spread = _filled(np.where(bad, typical, variance) / scale**2, bad, typical / scale**2)
-        good = ~bad
-        if image.mask is not None and (image.mask & _BRIGHT).any():
-            good &= ~_bright_stars(array, (image.mask & _BRIGHT != 0) & ~bad)
-        return cls(array, spread, good.view(np.uint8), level, scale)
+            array = _normalised(values, bad, gaps, level, scale, 0.0)
+            spread = _normalised(variance, bad, gaps, 0.0, scale**2, typical / scale**2)
+        found = bad == 0
+        bright = np.empty(0, np.int64) if image.mask is None else flagged_places(image.mask, _BRIGHT)
+        if bright.size:
+            _exclude_bright_stars(found, array, bright[bad.reshape(-1)[bright] == 0])
+        return cls(array, spread, found.view(np.uint8), level, scale)
 
     def values_at(self, rays: np.ndarray) -> np.ndarray:
         """Return the values of the image at the rays, after the rays are removed."""
@@ -211,19 +218,19 @@ class LaplacianPlane:
 
 def find(plane: LaplacianPlane, search: Search) -> np.ndarray:
     """Find cosmic rays (bool array), and replace them in the plane by the median of their neighbours."""
-    rays = np.zeros(plane.array.shape, bool)
+    rays = np.zeros(plane.array.shape, np.uint8)
+    hidden = plane.good == 0
     inside = _without_edge(plane.good, search.windows.large // 2)
-    tiles = _tiles(rays.shape)
+    tiles, size = _tiles(rays.shape), TILE
     for _ in range(search.iterations):
-        known = np.count_nonzero(rays)
-        for (y, x), found in zip(
-            tiles, map_here(partial(_searched, plane, inside, search), tiles), strict=True
-        ):
-            rays[y : y + found.shape[0], x : x + found.shape[1]] |= found
-        if np.count_nonzero(rays) == known:
+        work = partial(_search, plane, inside, search, size, rays)
+        batch = max(1, _BATCH_PIXELS // (size[0] * size[1]))
+        if not sum(map_here(work, [tiles[i : i + batch] for i in range(0, len(tiles), batch)])):
             break
-        tiles = _touched(_cleaned(plane, rays), search.windows.margin, rays.shape)
-    return rays
+        changed = _clean(plane, _affected(flagged_places(rays, 1), hidden), hidden)
+        size = min(TILE[0], TILE_AGAIN[0]), min(TILE[1], TILE_AGAIN[1])
+        tiles = _touched(changed, search.windows.margin, rays.shape, size)
+    return rays.view(bool)
 
 
 def _without_edge(good: np.ndarray, width: int) -> np.ndarray:
@@ -239,53 +246,81 @@ def _tiles(shape: tuple[int, ...]) -> list[Tile]:
     return list(itertools.product(range(0, ny, TILE[0]), range(0, nx, TILE[1])))
 
 
-def _searched(plane: LaplacianPlane, inside: np.ndarray, search: Search, tile: Tile) -> np.ndarray:
-    """Find the rays of one tile (bool array) where `inside` is 1."""
-    ny, nx = (
-        min(step, size - first) for step, size, first in zip(TILE, plane.array.shape, tile, strict=True)
+def _search(
+    plane: LaplacianPlane, inside: np.ndarray, search: Search, size: Tile, rays: np.ndarray, tiles: list[Tile]
+) -> int:
+    """Mark the rays of tiles of this size where `inside` is 1, and return how many were not marked before."""
+    places = np.array(tiles, np.int64).reshape(-1, 2)
+    few = size[0] * size[1] // FEW
+    return find_rays_of_tiles(
+        plane.array, plane.variance, inside, tuple(search.windows), search.limits, few, places, size, rays
     )
-    out = np.empty((ny, nx), np.uint8)
-    find_rays(plane.array, plane.variance, inside, tuple(search.windows), search.limits, *tile, out)
-    return out.view(bool)
 
 
-def _cleaned(plane: LaplacianPlane, rays: np.ndarray) -> np.ndarray:
-    """Replace rays by the median of the good pixels around them; return the places (y, x) that changed."""
-    places = np.argwhere(rays)
-    hidden = rays | (plane.good == 0)
+def _affected(places: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Return the rays that are new, and those so near to them that other pixels make their median."""
+    shape = hidden.shape
+    new = places[~hidden.reshape(-1)[places]]
+    cells = np.zeros([length // LARGEST_RADIUS + 3 for length in shape], bool)
+    y, x = np.divmod(new, shape[1])
+    for dy, dx in itertools.product((0, 1, 2), repeat=2):
+        cells[y // LARGEST_RADIUS + dy, x // LARGEST_RADIUS + dx] = True
+    y, x = np.divmod(places, shape[1])
+    return places[cells[y // LARGEST_RADIUS + 1, x // LARGEST_RADIUS + 1]]
+
+
+def _clean(plane: LaplacianPlane, places: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Replace rays by the median of the good pixels around them; return the places (y, x) that changed.
+
+    Rays are given by their flat indices, and added to the `hidden` pixels.
+    """
+    hidden.reshape(-1)[places] = True
+    where = np.column_stack(np.divmod(places, hidden.shape[1]))
     changed = np.zeros(len(places), bool)
     for values, otherwise in ((plane.array, 0.0), (plane.variance, 1.0)):
         found = np.empty(len(places), values.dtype)
-        medians_near(values, hidden, places, np.float32(otherwise), found)
-        changed |= values[rays] != found
-        values[rays] = found
-    return places[changed]
+        medians_near(values, hidden, where, np.float32(otherwise), found)
+        flat = values.reshape(-1)
+        changed |= flat[places] != found
+        flat[places] = found
+    return where[changed]
 
 
-def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...]) -> list[Tile]:
-    """Return the tiles whose result may depend on one of the places."""
-    count_y, count_x = (-(-size // step) for size, step in zip(shape, TILE, strict=True))
+def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...], size: Tile) -> list[Tile]:
+    """Return the tiles of this size whose result may depend on one of the places."""
+    count_y, count_x = (-(-length // step) for length, step in zip(shape, size, strict=True))
     touched = np.zeros((count_y, count_x), bool)
     for dy, dx in itertools.product((-margin, 0, margin), repeat=2):
         y, x = np.clip(places + np.array([dy, dx]), 0, np.array(shape) - 1).T
-        touched[y // TILE[0], x // TILE[1]] = True
-    return [(int(y) * TILE[0], int(x) * TILE[1]) for y, x in np.argwhere(touched)]
+        touched[y // size[0], x // size[1]] = True
+    return [(int(y) * size[0], int(x) * size[1]) for y, x in np.argwhere(touched)]
 
 
-def _median(values: np.ndarray, good: np.ndarray) -> float:
-    return float(median_of(values, good)) if good.any() else 0.0
+def _flat(plane: np.ndarray) -> np.ndarray:
+    """Return the pixels one after the other, read-only: numba would compile again for writable ones."""
+    line = plane.reshape(-1).view()
+    line.flags.writeable = False
+    return line
 
 
-def _filled(values: np.ndarray, bad: np.ndarray, otherwise: float) -> np.ndarray:
-    """Convert values to float32, small enough to be summed, and fill bad pixels from their neighbours."""
-    values = np.clip(values, -_HUGE, _HUGE).astype(np.float32, copy=False)
-    if bad.any():
-        places = np.argwhere(_in_sight(bad))
-        found = np.empty(len(places), np.float32)
-        medians_near(values, bad, places, np.float32(otherwise), found)
-        values[bad] = otherwise
-        values[tuple(places.T)] = found
-    return values
+def _median(values: np.ndarray, bad: np.ndarray, good: int) -> float:
+    if not good:
+        return 0.0
+    found = median_of_good(values, bad, good)
+    return float(median_of(values, bad == 0)) if found is None else found
+
+
+def _normalised(
+    values: np.ndarray, bad: np.ndarray, gaps: np.ndarray, level: float, scale: float, otherwise: float
+) -> np.ndarray:
+    """Convert values to float32 about a level, in units of a scale, and fill gaps (flat indices) from their neighbours."""
+    out = np.empty(values.shape, np.float32)
+    normalise(_flat(values), _flat(bad), level, scale, otherwise, out.reshape(-1))
+    found = np.empty(gaps.size, np.float32)
+    where = np.column_stack(np.divmod(gaps, out.shape[1]))
+    medians_near(out, bad.view(bool), where, np.float32(otherwise), found)
+    out.reshape(-1)[gaps] = found
+    return out
 
 
 def _in_sight(bad: np.ndarray) -> np.ndarray:
@@ -297,16 +332,15 @@ def _in_sight(bad: np.ndarray) -> np.ndarray:
     return bad & ~minimum_filter(bad, 2 * _SIGHT + 1)
 
 
-def _bright_stars(array: np.ndarray, saturated: np.ndarray) -> np.ndarray:
-    """Find the saturated pixels of stars, with bleeding columns and surroundings (bool array)."""
-    from scipy.ndimage import binary_propagation
-
-    around = np.empty_like(array)
-    median_rows(array, 5, 5, window_sorter(array.dtype, 25), False, around, 0, array.shape[0])
-    cores = saturated & (around > _CORE * array)
-    stars = binary_propagation(cores, structure=np.ones((3, 3)), mask=saturated)
+def _exclude_bright_stars(good: np.ndarray, array: np.ndarray, saturated: np.ndarray) -> None:
+    """Exclude the saturated pixels (flat indices) of stars, with bleeding columns and surroundings, from the good."""
+    if not saturated.size:
+        return
+    rows, columns = np.divmod(saturated, array.shape[1])
+    around = medians_around(lambda y, x: array[y, x], array.shape, rows, columns, 5)
+    groups = touching_groups(saturated, array.shape[1])
+    stars = np.zeros(groups.max() + 1, bool)
+    stars[groups[around > _CORE * array[rows, columns]]] = True
     y, x = np.mgrid[-_GLARE : _GLARE + 1, -_GLARE : _GLARE + 1]
     near = y**2 + x**2 <= _GLARE**2
-    out = np.zeros(array.shape, np.uint8)
-    spread_flags(stars.view(np.uint8), y[near], x[near], out)
-    return out.view(bool)
+    clear_around(good.view(np.uint8), saturated[stars[groups]], y[near], x[near])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,13 @@ def mask_saturated(image: ImageLike, *, saturation: float) -> Image:
     """
     image = as_image(image)
     limit = real("saturation", saturation, above=0, remedy="give the level in ADU")
-    with np.errstate(over="ignore"):  # a limit beyond the largest float32
-        return _flagged(image, image.array >= limit, Flag.SATURATED)
+    if image.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # a limit beyond the largest float32
+            return _flagged(image, image.array >= limit, Flag.SATURATED)
+    # Whole numbers are compared as such, which is faster than as floats.
+    least, most = math.ceil(limit), int(np.iinfo(image.dtype).max)
+    reached = image.array >= least if least <= most else np.zeros(image.shape, bool)
+    return _flagged(image, reached, Flag.SATURATED)
 
 
 def mask_invalid(image: ImageLike) -> Image:
@@ -174,7 +180,9 @@ def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
 
 
 def _flagged(image: Image, where: np.ndarray, flag: Flag) -> Image:
-    mask = where.astype(np.uint8) * np.uint8(flag)
+    """Add a flag where a new bool array is true; its memory becomes that of the mask."""
+    mask = where.view(np.uint8)
+    mask *= np.uint8(flag)
     if image.mask is not None:
         mask |= image.mask
     return adopt(image.array, image.header, mask, image.range, image.variance)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ccdfx.estimators import median_of
-from ccdfx.operations.pixels.median_filter import median_filter
+from ccdfx.kernels.image.bad_pixels import flagged_places
+from ccdfx.operations.pixels.places import medians_around, touching_groups
 from ccdfx.operations.pixels.sharpness import sharper
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag
@@ -46,35 +49,47 @@ def release_stars(image: ImageLike, *, fwhm: float) -> Image:
     ArgumentError, ArgumentTypeError
         When `fwhm` is not a positive number.
     """
-    from scipy.ndimage import label, maximum_position
-
     image = as_image(image)
     fwhm = real("fwhm", fwhm, above=0, remedy="give pixels, such as 3")
-    if image.mask is None or not (image.mask & Flag.COSMIC_RAY).any():
+    if image.mask is None:
         return image
-    rays = (image.mask & np.uint8(Flag.COSMIC_RAY)) != 0
-    groups, count = label(rays, structure=np.ones((3, 3)))
-    known = np.isfinite(image.array)
-    level = float(median_of(image.array, known))
-    height = np.where(known, image.array, level).astype(np.float64) - level
-    y, x = np.array(maximum_position(height, groups, range(1, count + 1))).T
-    around = median_filter(height, size=3 if fwhm < _NARROW else 5).array[y, x]
-    peak = height[y, x]
-    sharp = np.zeros(count, bool)
+    places = flagged_places(image.mask, Flag.COSMIC_RAY)
+    if not places.size:
+        return image
+    level = float(median_of(image.array))
+    groups = touching_groups(places, image.shape[1])
+    top = _brightest(_heights(image.array, level, *np.divmod(places, image.shape[1])), groups)
+    y, x = np.divmod(places[top], image.shape[1])
+    heights = partial(_heights, image.array, level)
+    peak = heights(y, x)
+    around = medians_around(heights, image.shape, y, x, 3 if fwhm < _NARROW else 5)
+    sharp = np.zeros(len(top), bool)
     for dy, dx in _DIRECTIONS:
         # Steps along a diagonal are longer, by which its stars are narrower.
-        sides = {step: _at(height, y + step * dy, x + step * dx) for step in (-2, -1, 1, 2)}
+        sides = {step: heights(y + step * dy, x + step * dx, np.nan) for step in (-2, -1, 1, 2)}
         sharp |= sharper(peak, sides, fwhm / np.hypot(dy, dx), _PART)
-    star = (around > _CORE * peak) & ~sharp
-    released = np.concatenate([[False], star])[groups]
+    released = ((around > _CORE * peak) & ~sharp)[groups]
     if not released.any():
         return image
-    mask = np.where(released, image.mask & ~np.uint8(Flag.COSMIC_RAY), image.mask)
+    mask = image.mask.copy()
+    mask.reshape(-1)[places[released]] &= ~np.uint8(Flag.COSMIC_RAY)
     return adopt(image.array, image.header, mask, image.range, image.variance)
 
 
-def _at(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the values at these places; NaN, which is not sharp, beyond the edge."""
-    ny, nx = values.shape
+def _brightest(height: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return which pixel of each group is the highest, the first of equal ones."""
+    order = np.lexsort((-np.arange(height.size), height, groups))
+    last = np.append(np.diff(groups[order]) != 0, True)
+    return order[last]
+
+
+def _heights(
+    array: np.ndarray, level: float, y: np.ndarray, x: np.ndarray, beyond: float | None = None
+) -> np.ndarray:
+    """Return the heights above the level (float64), 0 where not finite; `beyond` the edge, NaN is not sharp."""
+    ny, nx = array.shape
+    if beyond is None:
+        values = array[y, x]
+        return np.where(np.isfinite(values), values, level).astype(np.float64) - level
     inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
-    return np.where(inside, values[np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)], np.nan)
+    return np.where(inside, _heights(array, level, np.clip(y, 0, ny - 1), np.clip(x, 0, nx - 1)), beyond)

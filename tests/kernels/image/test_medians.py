@@ -95,5 +95,5 @@ def test_medians_at_places_are_those_of_the_whole(square: bool, count: int) -> N
     cosmic_rays._medians(source, size, square, sort, whole)
     places = np.stack([rng.integers(0, n, count) for n in whole.shape], axis=1)
     found = np.empty(count, np.float32)
-    cosmic_rays._medians_at(source, places, size, square, sort, found)
+    cosmic_rays.medians_at(source, places, size, square, sort, found)
     assert np.array_equal(found, whole[tuple(places.T)])

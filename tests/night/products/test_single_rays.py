@@ -50,3 +50,32 @@ def test_stars_that_are_too_narrow_are_said_and_left_alone():
     array = rng.poisson(scene) + rng.normal(0, 5, scene.shape)
     found = without_rays(Image(array, variance=scene + 25), {})
     assert found.undersampled and found.image.mask is None and found.stars.fwhm < 1.8
+
+
+@pytest.mark.parametrize("fwhm", [2.2, 3.2])
+@pytest.mark.parametrize("stars", [25, 900])
+def test_a_large_frame_is_measured_in_its_middle_first_and_released_as_by_all_stars(monkeypatch, fwhm, stars):
+    """Rays stay flagged, no star does; with few stars in the middle those of the whole frame decide."""
+    rng = np.random.default_rng(3)
+    size = 1100
+    scene, struck = np.full((size, size), 300.0), np.zeros((size, size), bool)
+    y, x = np.mgrid[-12:13, -12:13]
+    places = rng.uniform(20, size - 20, (stars, 2))
+    for a, b in np.concatenate([places, places[:20] + 1.9 * fwhm]):  # some are close pairs, very bright
+        i, j = int(a), int(b)
+        profile = np.exp(-4 * np.log(2) * ((x - a + i) ** 2 + (y - b + j) ** 2) / fwhm**2)
+        scene[j - 12 : j + 13, i - 12 : i + 13] += 10 ** rng.uniform(3.5, 5) * profile
+    for row, column in rng.integers(20, size - 30, (300, 2)):
+        if scene[row - 8 : row + 9, column - 8 : column + 14].max() < 302:  # not at a star
+            struck[row, column : column + 6] = True
+    array = rng.poisson(scene + 4000.0 * struck) + rng.normal(0, 5, scene.shape)
+    image = Image(array.astype(np.float32), variance=(scene + 25).astype(np.float32))
+    found = without_rays(image, {})
+    monkeypatch.setattr("ccdfx.night.products.single_rays._LARGEST_PART", 0.0)
+    whole = without_rays(image, {})
+    assert found.stars.fwhm == pytest.approx(fwhm, rel=0.05) and not found.undersampled
+    rays, expected = (one.image.mask & RAY != 0 for one in (found, whole))
+    assert np.count_nonzero(rays != expected) <= 2e-3 * np.count_nonzero(expected)
+    assert np.count_nonzero(struck) > 100 and rays[struck].mean() > 0.98
+    bright = np.flatnonzero(scene > 3e4)
+    assert rays.reshape(-1)[bright].mean() < 0.01

@@ -90,6 +90,28 @@ def test_tiles_and_threads_change_nothing(
     assert (found.mask != 0).any()
 
 
+@pytest.mark.parametrize("medians", ["exact", "separable"])
+@pytest.mark.parametrize(
+    "options", [{}, {"sigma_limit": 2.5, "object_limit": 1.5}, {"neighbour_fraction": 0}]
+)
+def test_medians_where_a_ray_may_be_find_the_same_as_medians_everywhere(
+    field: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, medians: str, options: dict[str, float]
+) -> None:
+    array, mask = field.array[:300, :400].copy(), np.zeros((300, 400), np.uint8)
+    array[::37, ::29], mask[100:120, 50:60] = np.nan, Flag.BAD_PIXEL
+    variance = np.array(ccdfx.variance_of(array, model=NOISE))
+    variance[::41] = 0
+    image = Image(array, mask=mask, variance=variance)
+    found = []
+    for few in (1, 10**9):  # always one by one, always everywhere
+        monkeypatch.setattr(cosmic_rays, "FEW", few)
+        found.append(mask_cosmic_rays(image, medians=medians, replace="median", **options))
+    one_by_one, everywhere = found
+    assert np.array_equal(one_by_one.mask, everywhere.mask)
+    assert np.array_equal(one_by_one.array, everywhere.array, equal_nan=True)
+    assert np.count_nonzero(everywhere.mask & RAY) > 100
+
+
 def test_replacing_gives_the_surroundings_and_their_variance(field: SimpleNamespace) -> None:
     variance = ccdfx.variance_of(field.array, model=NOISE)
     image = Image(field.array, variance=variance, mask=np.zeros(field.array.shape, bool))

@@ -20,6 +20,14 @@ def test_saturation_is_at_or_above_the_level():
     assert not mask_saturated(np.ones((1, 2), np.float32), saturation=1e300).mask.any()  # and no warning
 
 
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "i4", "u8", "f4", "f8"])
+@pytest.mark.parametrize("level", [0.5, 99.0, 99.5, 100.0, 127.0, 127.5, 300.0, 1e9, 1e300])
+def test_a_level_between_numbers_or_beyond_them_serves_for_every_type(kind, level):
+    array = np.array([[0, 1, 99, 100, 127]]).astype(kind)
+    found = mask_saturated(array, saturation=level).mask
+    assert found.tolist() == [[4 if value >= level else 0 for value in (0, 1, 99, 100, 127)]]
+
+
 def test_a_mask_appears_even_when_nothing_is_found():
     assert mask_saturated(np.zeros((1, 2)), saturation=5).mask.tolist() == [[0, 0]]
     assert mask_invalid(np.zeros((1, 2), np.int32)).mask.tolist() == [[0, 0]]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from ccdfx import Image, mask_cosmic_rays
+from ccdfx import Image, mask_cosmic_rays, median_filter
 from ccdfx.errors import CcdfxError
+from ccdfx.estimators import median_of
+from ccdfx.operations.pixels.sharpness import sharper
 from ccdfx.operations.pixels.star_cores import release_stars
 from ccdfx.records.flags import Flag
 
@@ -62,3 +65,39 @@ def test_nothing_flagged_is_the_same_image():
 def test_nonsense_is_refused():
     with pytest.raises(CcdfxError, match="fwhm"):
         release_stars(np.ones((9, 9)), fwhm=0)
+
+
+def released_in_whole_frames(image, fwhm):
+    """Release by labels and filters of the whole frame."""
+    rays = (image.mask & RAY) != 0
+    groups, count = ndimage.label(rays, structure=np.ones((3, 3)))
+    known = np.isfinite(image.array)
+    level = float(median_of(image.array, known))
+    height = np.where(known, image.array, level).astype(np.float64) - level
+    y, x = np.array(ndimage.maximum_position(height, groups, range(1, count + 1))).T
+    around = median_filter(height, size=3 if fwhm < 2.5 else 5).array[y, x]
+    wide = np.pad(height, 2, constant_values=np.nan)
+    sharp = np.zeros(count, bool)
+    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        sides = {step: wide[y + 2 + step * dy, x + 2 + step * dx] for step in (-2, -1, 1, 2)}
+        sharp |= sharper(height[y, x], sides, fwhm / np.hypot(dy, dx), 0.75)
+    star = (around > 0.1 * height[y, x]) & ~sharp
+    return np.where(np.concatenate([[False], star])[groups], image.mask & ~RAY, image.mask)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_only_the_flagged_places_need_to_be_looked_at(seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(1, 40, 2))
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    array = rng.normal(100, 5, shape)
+    for _ in range(5):
+        distance = (y - rng.uniform(0, shape[0])) ** 2 + (x - rng.uniform(0, shape[1])) ** 2
+        array += rng.uniform(100, 5000) * np.exp(-distance / 4)
+    if seed % 3 == 0:
+        array[rng.random(shape) < 0.03] = np.nan
+    mask = RAY * (rng.random(shape) < 0.2) | np.uint8(Flag.SATURATED) * (rng.random(shape) < 0.1)
+    mask[0, 0] |= RAY
+    image = Image(array.astype(np.float32 if seed % 2 else np.float64), mask=mask)
+    for fwhm in (2.0, 3.0, 4.0):
+        assert np.array_equal(release_stars(image, fwhm=fwhm).mask, released_in_whole_frames(image, fwhm))
