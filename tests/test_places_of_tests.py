@@ -90,6 +90,7 @@ ALSO_RUN = {
         "operations/registration/star_list",
     "operations/registration/test_star_match.py::test_the_true_similarity_has_most_votes":
         "operations/registration/triangles",
+    "operations/resampling/test_lazy.py::test_any_window_is_that_of_the_image_moved_in_memory": "operations/resampling/affine",
     "operations/resampling/test_shift.py::test_fill_bad_equals_its_twin": "kernels/image/bad_pixels",
     "operations/resampling/test_shift.py::test_separable_equals_its_twin": "kernels/image/resample",
     "operations/resampling/test_shift.py::test_the_weights_sum_to_one": "operations/resampling/taps",

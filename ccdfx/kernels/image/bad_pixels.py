@@ -185,10 +185,18 @@ def clear_around(plane, places, steps_y, steps_x):
 
 def typical(array: np.ndarray, good: np.ndarray) -> float:
     """Return the median of a regular sample of the good pixels, for bad pixels far from any good one."""
-    stride = max(1, int((array.size / 20000) ** 0.5))
+    stride = sample_stride(array.size)
     values = array[::stride, ::stride][good[::stride, ::stride]]
-    if not values.size:
-        values = array[good]
+    return middle(values if values.size else array[good])
+
+
+def sample_stride(size: int) -> int:
+    """Return the step in rows and columns of the sample of `typical`, in an image of so many pixels."""
+    return max(1, int((size / 20000) ** 0.5))
+
+
+def middle(values: np.ndarray) -> float:
+    """Return the median of the values, or 0 where there are none."""
     # Halves, because the sum of two large numbers may overflow.
     return 2.0 * float(np.median(0.5 * values)) if values.size else 0.0
 

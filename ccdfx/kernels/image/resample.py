@@ -82,10 +82,10 @@ def separable(source, taps_y, first_y, taps_x, first_x, out, y_lower, y_upper):
 
 
 @kernel(fastmath=REORDERED_SUMS)
-def _places(slope, start, index, fraction):
-    """Split the positions ``slope * x + start``, all above -1, into pixel index and fraction."""
+def _places(slope, start, first, index, fraction):
+    """Split the positions ``slope * x + start`` of x from `first` on, above -1, into pixel index and fraction."""
     for x in range(index.size):
-        place = slope * x + start + 1
+        place = slope * (x + first) + start + 1
         index[x] = np.int32(place) - 1
         fraction[x] = place - np.int32(place)
 
@@ -103,32 +103,42 @@ def _span(slope, start, size, lower, upper):
 
 
 @kernel(fastmath=REORDERED_SUMS)
-def resample(source, margin, inverse, origin, table, steps, gain, out):
-    """Fill ``out[y, x]`` with `gain` times `source` at ``inverse @ (x, y) + origin``; 0 outside the source.
+def resample(source, corner, size, inverse, origin, table, steps, gain, place, out):
+    """Fill a window of the result with `gain` times the source at ``inverse @ (x, y) + origin``; 0 outside of it.
 
-    `source` is extended by `margin` pixels on every side. `steps` are the offsets of the neighbours to which
-    the columns of `table` belong, in ascending order; it is a tuple so that the compiler knows its length.
+    Parameters
+    ----------
+    source : array
+        Pixels of the source from (y, x) = `corner` on, reflected beyond its edges.
+    corner, size, place : arrays of 2
+        `size` is the shape of the source without reflections; ``out[0, 0]`` is the pixel (y, x) = `place` of the result.
+    steps : tuple of int
+        Offsets of the neighbours to which the columns of `table` belong, in ascending order; a tuple so that the
+        compiler knows its length.
     """
     width, taps = source.shape[1], len(steps)
     number = source.dtype.type
     phases = table.shape[0] - 1
+    x_first = place[1]
     # Flat views and unsigned indices: for a signed index numba first checks whether it is negative.
     pixels, weights = source.reshape(-1), table.reshape(-1)
     i, j = np.empty(out.shape[1], np.int32), np.empty(out.shape[1], np.int32)
     u, v = np.empty(out.shape[1], source.dtype), np.empty(out.shape[1], source.dtype)
-    for y in range(out.shape[0]):
+    for row in range(out.shape[0]):
+        y = row + place[0]
         across, down = inverse[0, 1] * y + origin[0], inverse[1, 1] * y + origin[1]
-        _places(inverse[0, 0], across, i, u)
-        _places(inverse[1, 0], down, j, v)
-        lower, upper = _span(inverse[0, 0], across, width - 2 * margin, 0, out.shape[1])
-        lower, upper = _span(inverse[1, 0], down, source.shape[0] - 2 * margin, lower, upper)
-        out[y, :lower] = 0
-        out[y, upper:] = 0
+        _places(inverse[0, 0], across, x_first, i, u)
+        _places(inverse[1, 0], down, x_first, j, v)
+        lower, upper = _span(inverse[0, 0], across, size[1], x_first, x_first + out.shape[1])
+        lower, upper = _span(inverse[1, 0], down, size[0], lower, upper)
+        lower, upper = lower - x_first, upper - x_first
+        out[row, :lower] = 0
+        out[row, upper:] = 0
         for x in range(lower, upper):
             a, b = u[x] * phases, v[x] * phases
             p, q = min(int(a), phases - 1), min(int(b), phases - 1)
             a, b = number(a - p), number(b - q)
-            first = uint64((j[x] + margin + steps[0]) * width + i[x] + margin + steps[0])
+            first = uint64((j[x] - corner[0] + steps[0]) * width + i[x] - corner[1] + steps[0])
             p_taps, q_taps = uint64(p * taps), uint64(q * taps)
             total = number(0)
             for m in range(taps):
@@ -138,31 +148,32 @@ def resample(source, margin, inverse, origin, table, steps, gain, out):
                     line += (low + a * (high - low)) * pixels[first + uint64(m * width + n)]
                 low, high = weights[q_taps + uint64(m)], weights[q_taps + uint64(m + taps)]
                 total += (low + b * (high - low)) * line
-            out[y, x] = gain * total
+            out[row, x] = gain * total
 
 
 @kernel
-def gather_flags(flags, near, margin, inverse, origin, table, notable, out):
-    """OR into ``out[y, x]`` the flags of the 4 x 4 neighbours with a weight of at least `notable`.
+def gather_flags(flags, near, corner, size, inverse, origin, table, notable, place, outside, out):
+    """OR into a window of the result the flags of the 4 x 4 neighbours with a weight of at least `notable`.
 
-    The geometry is that of `resample`; ``flags[0, 0]`` stands for everything beyond the edges. ``near[j, i]``
-    is the OR of the flags of the 16 neighbours of a position in the pixel interval that begins at
-    (i + 1, j + 1); `table` has four columns.
+    The geometry is that of `resample`; `flags` has `outside` in pixels beyond the edges, and so has the result more
+    than four pixels beyond them. ``near[j, i]`` is the OR of the flags of the 16 neighbours of a position in the pixel
+    interval that begins at (i + 1, j + 1) of `flags`; `table` has four columns.
     """
-    ny, nx = flags.shape
     phases = table.shape[0] - 1
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            u = inverse[0, 0] * x + inverse[0, 1] * y + origin[0] + margin
-            v = inverse[1, 0] * x + inverse[1, 1] * y + origin[1] + margin
-            if not (u >= 1 and u < nx - 2 and v >= 1 and v < ny - 2):
-                out[y, x] |= flags[0, 0]
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            y, x = row + place[0], column + place[1]
+            u = inverse[0, 0] * x + inverse[0, 1] * y + origin[0]
+            v = inverse[1, 0] * x + inverse[1, 1] * y + origin[1]
+            if not (u >= -4 and u < size[1] + 3 and v >= -4 and v < size[0] + 3):
+                out[row, column] |= outside
                 continue
-            i, j = int(u), int(v)
-            if near[j - 1, i - 1] == 0:
+            i, j = math.floor(u), math.floor(v)
+            left, below = i - corner[1], j - corner[0]
+            if near[below - 1, left - 1] == 0:
                 continue
             p, q = int((u - i) * phases + 0.5), int((v - j) * phases + 0.5)
             for m in range(4):
                 for n in range(4):
                     if abs(table[q, m] * table[p, n]) >= notable:
-                        out[y, x] |= flags[j + m - 1, i + n - 1]
+                        out[row, column] |= flags[below + m - 1, left + n - 1]

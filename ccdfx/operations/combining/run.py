@@ -28,6 +28,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.planes import variance_as
 
 TILE_PIXELS = 2**18
+_TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
 
 
 def run(job: Job, wanted: Wanted) -> Maps:
@@ -248,7 +249,8 @@ def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
     height, width = job.shape
     row = _bytes_per_row(job)
     budget = engine.memory // engine.threads
-    around = 2 * job.around * row
+    beyond = max(frame.bytes_around for frame in job.frames)
+    around = 2 * job.around * row + beyond
     if row + around > budget:
         raise ArgumentError(
             "memory",
@@ -257,8 +259,11 @@ def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
             value=engine.memory,
             remedy="allow more memory, or fewer threads",
         )
-    rows = (min(budget, max(engine.tile, 2 * around)) - around) // row if row else height
-    rows = max(1, min(rows, -(-TILE_PIXELS // width), -(-height // engine.threads)))
+    # What is moved as it is read needs rows around a tile, which low tiles would read many times.
+    tall = _TALL if beyond else 0
+    wanted = max(engine.tile, 2 * around, tall * row + around)
+    rows = (min(budget, wanted) - around) // row if row else height
+    rows = max(1, min(rows, max(-(-TILE_PIXELS // width), tall), -(-height // engine.threads)))
     for lower in range(0, height, rows):
         yield lower, min(lower + rows, height)
 

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ccdfx.errors import ArgumentError
-from ccdfx.estimators.correlated_noise import with_correlation
-from ccdfx.kernels.image.bad_pixels import filled, spread_flags
-from ccdfx.kernels.image.resample import separable
-from ccdfx.operations.resampling.overlaps import factor_of
-from ccdfx.operations.resampling.taps import SHIFT_KERNELS, Taps, check_kernel, taps
+from ccdfx.operations.resampling.move import Move, usual_of, whole_image
+from ccdfx.operations.resampling.taps import SHIFT_KERNELS, check_kernel
 from ccdfx.records.checks import real
-from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
-from ccdfx.records.keywords import without_extremes
-from ccdfx.records.planes import variance_as, working_dtype
-from ccdfx.records.wcs import moved, with_physical
-
-NOTABLE = 0.05
-"""A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
+from ccdfx.records.planes import working_dtype
 
 
 def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> Image:
@@ -76,47 +65,11 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     image = as_image(image)
     step_x, step_y = _step(dx, "dx", image.shape[1]), _step(dy, "dy", image.shape[0])
     check_kernel(kernel, SHIFT_KERNELS)
-    header = image.header
-    if step_x or step_y:
-        header = moved(with_physical(without_extremes(header), image.range), step_x, step_y)
-    if step_x.is_integer() and step_y.is_integer():
-        return _by_whole_pixels(image, int(step_x), int(step_y), header)
-    result = resampled(image, step_x, step_y, kernel)
-    dtype = working_dtype(image.array)
-    factor = factor_of(taps(step_x, kernel, dtype), taps(step_y, kernel, dtype))
-    return result.replace(header=with_correlation(header, factor))
-
-
-def resampled(
-    image: Image,
-    step_x: float,
-    step_y: float,
-    kernel: str,
-    usual: tuple[float | None, float | None] = (None, None),
-) -> Image:
-    """Resample as `shift` does, but leave the header unchanged.
-
-    `usual`: the value and the variance that replace a bad pixel far from any good pixel; None takes them from
-    the image.
-    """
-    dtype = working_dtype(image.array)
-    across, down = taps(step_x, kernel, dtype), taps(step_y, kernel, dtype)
-    good = image.good
-    flags = _flags(image.mask, good, across, down)
-    outside = ~_known(step_y, image.shape[0]), ~_known(step_x, image.shape[1])
-    values = filled(image.array.astype(dtype), good, usual[0])
-    array = _without(_filtered(values, across, down), *outside)
-    lost = ~np.isfinite(array)
-    if lost.any():  # interpolation near the largest number overflows
-        flags[lost] |= np.uint8(Flag.NO_DATA)
-    variance = None
-    if image.variance is not None:
-        values, unknown = variances_of(image, dtype, usual[1])
-        variance = _filtered(values, across, down, power=2)
-        if unknown.any():
-            variance[_spread(unknown.view(np.uint8), across, down) != 0] = np.inf
-        variance = _without(variance, *outside)
-    return adopt(array, without_extremes(image.header), flags, image.range, variance)
+    move = Move.of(step_x, step_y, kernel, image.shape, working_dtype(image.array))
+    array, flags, variance = whole_image(move, image, usual_of(image, move.dtype))
+    unmoved = image.mask is None and not (step_x or step_y)
+    mask = None if unmoved and not flags.any() else flags
+    return adopt(array, move.header(image.header, image.range), mask, image.range, variance)
 
 
 def _step(value: Any, name: str, size: int) -> float:
@@ -126,79 +79,3 @@ def _step(value: Any, name: str, size: int) -> float:
             name, f"must be smaller than the frame, {size} pixels", value=step, remedy="leave the frame out"
         )
     return step
-
-
-def _by_whole_pixels(image: Image, dx: int, dy: int, header: Any) -> Image:
-    ny, nx = image.shape
-    target = slice(max(dy, 0), ny + min(dy, 0)), slice(max(dx, 0), nx + min(dx, 0))
-    source = slice(max(-dy, 0), ny + min(-dy, 0)), slice(max(-dx, 0), nx + min(-dx, 0))
-
-    def put(values: np.ndarray, out: np.ndarray) -> np.ndarray:
-        out[target] = values[source]
-        return out
-
-    dtype = working_dtype(image.array)
-    array = put(image.array, np.zeros(image.shape, dtype))
-    outside = dx != 0 or dy != 0
-    flags = None
-    if image.mask is not None or outside or not image.good.all():
-        flags = put(own_flags(image.mask, image.good), np.full(image.shape, np.uint8(Flag.NO_DATA)))
-    variance = None
-    if image.variance is not None:
-        variance = put(variance_as(image.variance, dtype), np.zeros(image.shape, dtype))
-    return adopt(array, header, flags, image.range, variance)
-
-
-def _notable_steps(across: Taps, down: Taps) -> tuple[np.ndarray, np.ndarray]:
-    """Find the steps in y and x from a pixel of the result to those that weigh at least `NOTABLE` in it."""
-    weight = np.abs(np.outer(down.weights, across.weights))
-    j, i = np.nonzero(weight >= min(NOTABLE, weight.max()))
-    return j + down.first, i + across.first
-
-
-def _spread(flags: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
-    """Spread the flags of each pixel to the pixels in which its weight is notable."""
-    steps_y, steps_x = _notable_steps(across, down)
-    out = np.zeros(flags.shape, np.uint8)
-    spread_flags(flags, -steps_y, -steps_x, out)
-    return out
-
-
-def _flags(mask: np.ndarray | None, good: np.ndarray, across: Taps, down: Taps) -> np.ndarray:
-    """Compute the flags after resampling: those of bad pixels, and NO_DATA of the outside, where notable."""
-    out = np.zeros(good.shape, np.uint8) if good.all() else _spread(own_flags(mask, good), across, down)
-    for axis, steps in enumerate(_notable_steps(across, down)):
-        outside = np.zeros(good.shape[axis], bool)
-        n = np.arange(good.shape[axis])
-        for step in np.unique(steps):
-            outside |= (n + step < 0) | (n + step >= good.shape[axis])
-        out[(outside, slice(None)) if axis == 0 else (slice(None), outside)] |= np.uint8(Flag.NO_DATA)
-    return out
-
-
-def _known(step: float, size: int) -> np.ndarray:
-    """Mark the output pixels whose centre lies inside the pixels of the input."""
-    position = np.arange(size) - step
-    return (position >= -0.5) & (position <= size - 0.5)
-
-
-def _without(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Set some rows and columns of the values to 0, in place."""
-    values[rows] = 0
-    values[:, columns] = 0
-    return values
-
-
-def variances_of(image: Image, dtype: np.dtype, usual: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Fill bad or unknown variances from their neighbours; also mark good pixels of unknown variance."""
-    variance = variance_as(image.variance, dtype, copy=True)  # type: ignore[arg-type]
-    known, good = np.isfinite(variance), image.good
-    return filled(variance, known & good, usual), good & ~known
-
-
-def _filtered(values: np.ndarray, across: Taps, down: Taps, power: int = 1) -> np.ndarray:
-    """Filter the values with the taps to a power."""
-    out = np.empty_like(values)
-    weights_y, weights_x = down.padded(values.dtype, power), across.padded(values.dtype, power)
-    separable(values, weights_y, down.first, weights_x, across.first, out, 0, values.shape[0])
-    return out

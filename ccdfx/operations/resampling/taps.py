@@ -28,9 +28,22 @@ class Taps:
     first: int
     weights: np.ndarray
 
-    def padded(self, dtype: np.dtype, power: int = 1) -> np.ndarray:
-        """Return the weights to a power, padded with zeros to the multiple of 3 that the kernel needs."""
-        return np.pad(self.weights**power, (0, -self.weights.size % 3)).astype(dtype)
+    def padded(self, dtype: np.dtype) -> np.ndarray:
+        """Return the weights, padded with zeros to the multiple of 3 that `separable` needs."""
+        return np.pad(self.weights, (0, -self.weights.size % 3)).astype(dtype)
+
+    def raised(self, dtype: np.dtype, power: int = 1) -> Taps:
+        """Return the weights to a power, in a type.
+
+        Squares at the ends are left out as far as all of them together are below the precision of their sum.
+        """
+        weights, first = self.weights**power, self.first
+        if power > 1:
+            limit = float(np.finfo(dtype).eps) * float(weights.sum())
+            lower = int(np.searchsorted(np.cumsum(weights), limit / 2))
+            upper = weights.size - int(np.searchsorted(np.cumsum(weights[::-1]), limit / 2))
+            weights, first = weights[lower:upper], first + lower
+        return Taps(first, weights.astype(dtype))
 
 
 def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:

@@ -259,3 +259,39 @@ def test_bad_options():
     with pytest.raises(ccdfx.MismatchError, match="binning"):
         one, two = (ccdfx.Image(np.ones((2, 2)), header={"CCDSUM": text}) for text in ("1 1", "2 2"))
         ccdfx.combine([one, two], offsets=[(0, 0), (1, 1)])
+
+
+@pytest.mark.parametrize("kind", ["shifted", "turned"])
+def test_frames_that_are_moved_as_they_are_read_give_the_bytes_of_frames_moved_before(kind, tmp_path):
+    rng = np.random.default_rng(8)
+    frames, moved = [], []
+    for number in range(6):
+        array = rng.normal(500, 20, (150, 110)).astype("f4")
+        mask = (rng.random(array.shape) < 0.01).astype("u1") * np.uint8(8)
+        image = ccdfx.Image(array, {"GAIN": 1.0}, mask=mask, variance=np.full(array.shape, 400, "f4"))
+        path = ccdfx.write(image, tmp_path / f"{number}.fits")
+        step = tuple(rng.uniform(-9, 9, 2)) if number else (0.0, 0.0)
+        turn = ccdfx.similarity(rotation=rng.uniform(-2, 2), offset=step)
+        transform = turn if kind == "turned" else ccdfx.Transform(offset=step)
+        frames.append(ccdfx.warped(ccdfx.open_source(path), transform=transform))
+        moved.append(ccdfx.warp(image, transform=transform))
+    for options in ({"reject": None}, {"reject": ccdfx.mad_clip(low=4, high=4), "average": ccdfx.median()}):
+        results = set()
+        for several, threads, memory in (
+            (moved, 1, 2**28),
+            (frames, 1, 2**28),
+            (frames, 3, 2**21),
+            (frames, 2, 2**22),
+        ):
+            with ccdfx.engine(threads=threads, memory=memory):
+                got = ccdfx.stack(several, **options)
+            planes = (got.value, got.variance, got.flags, got.count)
+            results.add(tuple(plane.tobytes() for plane in planes))
+        assert len(results) == 1
+
+
+def test_the_memory_of_frames_that_are_moved_as_they_are_read_is_counted(tmp_path):
+    path = ccdfx.write(ccdfx.Image(np.ones((200, 300), "f4")), tmp_path / "a.fits")
+    frames = [ccdfx.warped(ccdfx.open_source(path), transform=ccdfx.Transform(offset=(0.5, 0.5)))] * 3
+    with ccdfx.engine(threads=1, memory=100_000), pytest.raises(ccdfx.ArgumentError, match="memory"):
+        ccdfx.combine(frames)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, UnknownNameError, shift
 from ccdfx.kernels.image.bad_pixels import fill_bad, spread_flags
 from ccdfx.kernels.image.resample import separable
-from ccdfx.operations.resampling.shift import NOTABLE
+from ccdfx.operations.resampling.move import NOTABLE
 from ccdfx.operations.resampling.taps import KERNELS, SHIFT_KERNELS, taps
 
 STEPS = [(0.3, -0.6), (12.4, -7.7), (-0.5, 0.5), (3.0, 0.25), (-20.75, 11.0), (1e-7, 0.999)]

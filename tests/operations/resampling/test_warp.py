@@ -20,7 +20,7 @@ from ccdfx import (
 )
 from ccdfx.kernels.image.resample import gather_flags, resample
 from ccdfx.operations.resampling.taps import KERNELS
-from ccdfx.operations.resampling.warp import warped
+from ccdfx.operations.resampling.warp import transformed_image as warped
 
 SHAPE = (70, 90)
 TURNS = [
@@ -281,23 +281,29 @@ def test_kernels_equal_their_twins() -> None:
     table = rng.normal(0, 1, (9, 2))
     inverse, origin = np.array([[0.9, 0.2], [-0.1, 1.1]]), np.array([0.713, 1.337])
     out, expected = np.empty((10, 12)), np.zeros((10, 12))
-    resample(source, 3, inverse, origin, table, (0, 1), 2.0, out)
-    flags = rng.integers(0, 2, (16, 18)).astype(np.uint8) << rng.integers(0, 8, (16, 18)).astype(np.uint8)
+    corner, size = np.array((-3, -3)), np.array((10, 12))
+    for y, x in ((0, 0), (6, 5)):  # the second window replaces a part of the first with the same numbers
+        window = out[y:, x:].copy()
+        resample(source, corner, size, inverse, origin, table, (0, 1), 2.0, np.array((y, x)), window)
+        assert y == 0 or np.array_equal(out[y:, x:], window)
+        out[y:, x:] = window
+    flags = rng.integers(0, 2, (22, 24)).astype(np.uint8) << rng.integers(0, 8, (22, 24)).astype(np.uint8)
     four = rng.normal(0, 0.5, (9, 4))
-    near = np.lib.stride_tricks.sliding_window_view(flags, (4, 4)).reshape(13, 15, 16)
+    near = np.lib.stride_tricks.sliding_window_view(flags, (4, 4)).reshape(19, 21, 16)
     found, known = np.zeros((10, 12), np.uint8), np.zeros((10, 12), np.uint8)
-    gather_flags(flags, np.bitwise_or.reduce(near, axis=2), 3, inverse, origin, four, 0.1, found)
+    near, corner, place = np.bitwise_or.reduce(near, axis=2), np.array((-6, -6)), np.array((0, 0))
+    gather_flags(flags, near, corner, size, inverse, origin, four, 0.1, place, np.uint8(7), found)
     for y, x in np.ndindex(out.shape):
         u, v = inverse @ (x, y) + origin
         i, j = int(np.floor(u)), int(np.floor(v))
         if -0.5 <= u <= 11.5 and -0.5 <= v <= 9.5:
             wx, wy = ([np.interp(f * 8, np.arange(9), table[:, k]) for k in (0, 1)] for f in (u - i, v - j))
             expected[y, x] = 2 * (np.array(wy) @ source[j + 3 : j + 5, i + 3 : i + 5] @ wx)
-        if 0 <= i + 2 < 15 and 0 <= j + 2 < 13:
+        if -4 <= i < 15 and -4 <= j < 13:
             weight = np.outer(four[int((v - j) * 8 + 0.5)], four[int((u - i) * 8 + 0.5)])
-            window = flags[j + 2 : j + 6, i + 2 : i + 6]
+            window = flags[j + 5 : j + 9, i + 5 : i + 9]
             known[y, x] = np.bitwise_or.reduce(window[np.abs(weight) >= 0.1], initial=0)
         else:
-            known[y, x] = flags[0, 0]
+            known[y, x] = 7
     assert np.allclose(out, expected, atol=1e-13)
     assert np.array_equal(found, known)
