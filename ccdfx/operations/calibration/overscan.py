@@ -168,10 +168,11 @@ def _samples(image: Image, sections: list[Range], rows: bool) -> np.ndarray:
     for window in windows:
         y, x = window.slices if rows else window.slices[::-1]
         strip = np.full((values.shape[0], x.stop - x.start), np.nan)
-        good = np.isfinite(values[y, x])
+        part = values[y, x]
+        good = np.isfinite(part) if part.dtype.kind == "f" else np.ones(part.shape, bool)
         if flags is not None:
             good &= flags[y, x] == 0
-        strip[y] = np.where(good, values[y, x], np.nan)
+        strip[y] = np.where(good, part, np.nan)
         strips.append(strip)
     _require_apart(sections)
     return np.concatenate(strips, axis=1)
