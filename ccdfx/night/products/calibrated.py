@@ -21,7 +21,7 @@ from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
-from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
+from ccdfx.pipelines.pipeline import Gather, Pipeline, Step, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master, pixel_sha256
@@ -43,12 +43,26 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
+    raw = flagged(frame, recipe)
+    return preparation(frame, raw.shape, recipe)(raw)
+
+
+def flagged(frame: Frame, recipe: NightRecipe) -> Image:
+    """Read a raw frame, and flag saturated and bad pixels.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    MismatchError
+        The size of the image disagrees with the header.
+    """
     raw = raw_image(frame, recipe)
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
     raw = raw.replace(header=standard_header(raw.header, frame))
-    return preparation(frame, raw.shape, recipe)(raw)
+    return pipeline(*_flagging(frame, raw.shape))(raw)
 
 
 def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
@@ -93,29 +107,42 @@ def standard_header(header: Header, frame: Frame) -> Header:
     return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")
 
 
-def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
-    """Build the pipeline that prepares a raw frame."""
-    from ccdfx.operations.calibration.overscan import subtract_overscan
-    from ccdfx.operations.calibration.overscan_fit import OverscanFit
+def _flagging(frame: Frame, shape: tuple[int, int]) -> list[Step]:
     from ccdfx.operations.pixels.flag import mask_from, mask_saturated
-    from ccdfx.operations.window import trim
 
     steps = []
     if frame.saturation is not None:
         steps.append(step(mask_saturated, saturation=frame.saturation.value))
     if frame.bad:
         steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
+    return steps
+
+
+def overscan_options(frame: Frame, recipe: NightRecipe) -> dict[str, Any]:
+    """Return the options of `subtract_overscan` that say how levels are measured."""
+    from ccdfx.operations.calibration.overscan_fit import OverscanFit
+
+    choice = recipe.overscan
+    options: dict[str, Any] = {"overscan": frame.overscan, "statistic": choice.statistic}
+    if choice.fit is not None:
+        options["fit"] = OverscanFit(**choice.fit)
+    return options
+
+
+def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
+    """Build the pipeline that prepares a raw frame that is flagged."""
+    from ccdfx.operations.calibration.overscan import subtract_overscan
+    from ccdfx.operations.window import trim
+
+    steps = []
     if frame.overscan is not None:
         lines = lines_kept(frame, shape)
+        options = overscan_options(frame, recipe)
         if lines is not None:
             steps.append(step(trim, section=lines))
-        choice = recipe.overscan
-        overscan = frame.overscan if lines is None else frame.overscan.intersection(lines)
-        options: dict[str, Any] = {"overscan": overscan, "statistic": choice.statistic}
+            options["overscan"] = frame.overscan.intersection(lines)
         if recipe.read.again:
             options["again"] = True
-        if choice.fit is not None:
-            options["fit"] = OverscanFit(**choice.fit)
         steps.append(step(subtract_overscan, **options))
     if frame.data is not None and frame.data != Range.whole(shape):
         steps.append(step(trim, section=frame.data))
@@ -163,19 +190,29 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
     ArgumentError
         A master of the frame failed its check.
     """
-    _refuse_untrusted(use, context)
-    image = prepared(use.frame, context.recipe)
-    options = _calibration(use, context, electrons=electrons)
-    noise = own_noise(use, context.noise, zeroed="bias" in options)
-    if noise is None:
-        image = _calibrate(image, options).replace(variance=None)
-    else:
-        image = _calibrate(image, {**options, "noise": noise})
+    refuse_untrusted(use, context)  # before anything is read
+    return calibrated_of(flagged(use.frame, context.recipe), use, context, electrons=electrons)
+
+
+def calibrated_of(raw: Image, use: Use, context: Context, *, electrons: bool = False) -> Image:
+    """Calibrate a raw frame that is flagged; see `calibrated`."""
+    image = preparation(use.frame, raw.shape, context.recipe)(raw)
+    options = calibration_options(use, context, electrons=electrons)
+    image = _calibrate(image, options)
+    if "noise" not in options:
+        image = image.replace(variance=None)
     header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
     return image.replace(header=header)
 
 
-def _refuse_untrusted(use: Use, context: Context) -> None:
+def refuse_untrusted(use: Use, context: Context) -> None:
+    """Refuse a frame one of whose masters failed its check.
+
+    Raises
+    ------
+    ArgumentError
+        Names the master and why it failed.
+    """
     for file in use.masters:
         if context.is_untrusted(file):
             reason = context.records[file].lost
@@ -208,6 +245,13 @@ def variance_of_masters(
         return None
     variance = further(image).variance
     return None if variance is None else np.where(np.isfinite(variance), variance, 0.0)
+
+
+def calibration_options(use: Use, context: Context, *, electrons: bool = False) -> dict[str, Any]:
+    """Return the options of `calibrate` for a frame, with its noise where that can be predicted."""
+    options = _calibration(use, context, electrons=electrons)
+    noise = own_noise(use, context.noise, zeroed="bias" in options)
+    return options if noise is None else {**options, "noise": noise}
 
 
 def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, Any]:

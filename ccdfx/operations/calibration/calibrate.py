@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -298,6 +298,64 @@ def calibrate(
     (array([[1.50000e+01, 9.78525e+04]]), array([[0, 4]], dtype=uint8), 'electron')
     """
     image = as_image(image)
+    planned = plan_calibration(
+        image,
+        bias=bias,
+        dark=dark,
+        dark_scale=dark_scale,
+        flat=flat,
+        statistic=statistic,
+        noise=noise,
+        saturation=saturation,
+        bad_pixels=bad_pixels,
+        gain=gain,
+        again=again,
+    )
+    return planned.apply(image)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedCalibration:
+    """A calibration whose masters were checked against an image: what is applied, and the header of the result."""
+
+    calibration: Calibration
+    header: Header
+    noise: NoiseModel | None
+
+    def apply(self, image: Image) -> Image:
+        """Calibrate the image that it was planned for, or rows of it."""
+        plan, header = self.calibration, self.header
+        if self.noise is None or plan.noise is not None:
+            return calibrate_rows(image, plan, header)
+        common = plan.common
+        if common is not None and plan.bias is not None:  # it is subtracted before the dark is
+            common = replace(common, variance=plan.bias.variance)
+        rest = replace(plan, bias=None, saturation=None, bad_pixels=None, common=common)
+        signal = calibrate_rows(
+            image, replace(plan, dark=None, dark_scale=1.0, flat=None, gain=1.0, common=None)
+        )
+        return calibrate_rows(add_variance(signal, noise=self.noise), rest, header)
+
+    def rows(self, lower: int, upper: int) -> PlannedCalibration:
+        """Return the calibration of some rows of the image."""
+        return replace(self, calibration=self.calibration.rows(lower, upper))
+
+
+def plan_calibration(
+    image: Image,
+    *,
+    bias: ImageLike | None = None,
+    dark: ImageLike | None = None,
+    dark_scale: float | str | None = None,
+    flat: ImageLike | None = None,
+    statistic: str | float | Callable[[np.ndarray], float] | None = "median",
+    noise: NoiseModel | None = None,
+    saturation: float | None = None,
+    bad_pixels: ImageLike | None = None,
+    gain: float | None = None,
+    again: bool = False,
+) -> PlannedCalibration:
+    """Check the masters and numbers of `calibrate` against an image, and return what would be applied."""
     given = {"bias": bias, "dark": dark, "flat": flat}
     steps = [name for name, master in given.items() if master is not None]
     for name in steps:
@@ -338,13 +396,7 @@ def calibrate(
         bad_pixels=None if bad_pixels is None else bad_pixel_flags(image, bad_pixels),
         flagging=True,
     )
-    if noise is None or plan.noise is not None:
-        return calibrate_rows(image, plan, header)
-    if common is not None and bias_master is not None:  # it is subtracted before the dark is
-        common = replace(common, variance=bias_master.variance)
-    rest = replace(plan, bias=None, saturation=None, bad_pixels=None, common=common)
-    signal = calibrate_rows(image, replace(plan, dark=None, dark_scale=1.0, flat=None, gain=1.0, common=None))
-    return calibrate_rows(add_variance(signal, noise=noise), rest, header)
+    return PlannedCalibration(plan, header, noise)
 
 
 def _with_bias(header: Header, bias: Image) -> Header:

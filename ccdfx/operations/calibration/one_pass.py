@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -62,6 +62,34 @@ class Calibration:
     def masters(self) -> tuple[Image | None, Image | None, Image | None]:
         """Bias, dark and flat."""
         return self.bias, self.dark, self.flat
+
+    def rows(self, lower: int, upper: int) -> Calibration:
+        """Return the calibration of some rows of the image."""
+
+        def cut(plane: np.ndarray | None) -> np.ndarray | None:
+            return None if plane is None else plane[lower:upper]
+
+        def part(master: Image | None) -> Image | None:
+            if master is None:
+                return None
+            window = replace(
+                master.range,
+                y_lower=master.range.y_lower + lower,
+                y_upper=master.range.y_lower + upper,
+            )
+            return adopt(master.array[lower:upper], Header(), cut(master.mask), window, cut(master.variance))
+
+        common = self.common
+        if common is not None and isinstance(common.variance, np.ndarray):
+            common = CommonBias(variance=cut(common.variance), in_dark=common.in_dark)
+        return replace(
+            self,
+            bias=part(self.bias),
+            dark=part(self.dark),
+            flat=part(self.flat),
+            common=common,
+            bad_pixels=cut(self.bad_pixels),
+        )
 
 
 def calibrate_rows(image: Image, calibration: Calibration, header: Header | None = None) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -86,14 +87,44 @@ def subtract_overscan(
     """
     image = as_image(image)
     refuse_twice(image.header, "overscan", again)
+    levels = line_levels(image, overscan=overscan, statistic=statistic, fit=fit, axis=axis)
+    return subtract_levels(image, levels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineLevels:
+    """The level of each line, row or column, that is subtracted, and its squared error."""
+
+    rows: bool
+    values: np.ndarray
+    variances: np.ndarray
+
+    def part(self, lower: int, upper: int) -> LineLevels:
+        """Return the levels for some rows of the frame."""
+        return LineLevels(True, self.values[lower:upper], self.variances[lower:upper]) if self.rows else self
+
+
+def line_levels(
+    image: Image,
+    *,
+    overscan: Sections,
+    statistic: LevelStatistic = "clipped_mean",
+    fit: OverscanFit | Mapping[str, Any] | None = None,
+    axis: str | None = None,
+) -> LineLevels:
+    """Measure the levels that `subtract_overscan` subtracts, with its options and errors."""
     rows, measured = _measured(image, overscan, statistic, axis)
-    levels, variances = _smoothed(measured, as_fit(fit))
+    return LineLevels(rows, *_smoothed(measured, as_fit(fit)))
+
+
+def subtract_levels(image: Image, levels: LineLevels) -> Image:
+    """Subtract the levels of the lines of an image; see `subtract_overscan`."""
     kind = working_dtype(image.array)
-    shape = (-1, 1) if rows else (1, -1)
+    shape = (-1, 1) if levels.rows else (1, -1)
     with np.errstate(over="ignore", invalid="ignore"):  # float32 overflow is infinite, so a bad pixel
-        own = variances.reshape(shape).astype(kind)
+        own = levels.variances.reshape(shape).astype(kind)
         array = image.array.astype(kind)
-        array -= levels.reshape(shape).astype(kind)
+        array -= levels.values.reshape(shape).astype(kind)
         if image.variance is None:
             variance = np.broadcast_to(own, image.shape).copy()
         else:

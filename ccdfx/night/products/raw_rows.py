@@ -1,0 +1,52 @@
+"""The inputs of masters, calibrated as the stack reads their rows."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from ccdfx.night.calibrators import Use
+from ccdfx.night.graph.context import Context
+from ccdfx.night.products.calibrated import calibration_options, lines_kept, overscan_options
+from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+_SMALL = 1 << 22  # pixels: smaller frames are kept in memory
+
+
+def rows_or_image(use: Use, raw: Image, image: Image, context: Context, stack: ExitStack) -> Any:
+    """Return a source that calibrates a raw frame again as its rows are read, or the image if it is small.
+
+    Parameters
+    ----------
+    use : Use
+    raw, image : Image
+        The frame, flagged, and calibrated.
+    context : Context
+    stack : ExitStack
+        Closes the source.
+    """
+    from ccdfx.io import open_source
+    from ccdfx.operations.calibration.calibrate import plan_calibration
+    from ccdfx.operations.calibration.lazy import CalibratedRows
+    from ccdfx.operations.calibration.overscan import line_levels
+
+    frame, recipe = use.frame, context.recipe
+    if image.size < _SMALL or frame.shape is None or lines_kept(frame, frame.shape) is not None:
+        return image
+    levels = None if frame.overscan is None else line_levels(raw, **overscan_options(frame, recipe))
+    options = calibration_options(use, context)
+    source = stack.enter_context(
+        open_source(frame.path, hdu=frame.hdu) if frame.hdu is not None else open_source(frame.path)
+    )
+    return CalibratedRows(
+        source=source,
+        data=frame.data or Range.whole(raw.shape),
+        planned=plan_calibration(image, **{**options, "again": True}),
+        header=image.header,
+        dtype=image.dtype,
+        levels=levels,
+        saturation=None if frame.saturation is None else frame.saturation.value,
+        bad_pixels=raw.mask if frame.bad else None,
+        keeps_variance="noise" in options,
+    )
