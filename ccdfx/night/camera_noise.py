@@ -265,12 +265,19 @@ def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
 
 
 def _loaded(frames: list[Frame], most: int, load: Callable[[Frame], Image | None]) -> list[Image]:
-    """Load the first usable frames, at least two if there are; the variance is not needed and dropped."""
+    """Load the first usable frames, at least two if there are, and keep the blocks of each that are measured.
+
+    The variance is not needed and dropped.
+    """
+    from ccdfx.noise.block_sample import block_sample
+
     found: list[Image] = []
+    pixels = 0
     for frame in frames:
-        if len(found) >= most or (len(found) >= 2 and sum(image.size for image in found) >= MOST_PIXELS):
+        if len(found) >= most or (len(found) >= 2 and pixels >= MOST_PIXELS):
             break
         image = load(frame)
         if image is not None:
-            found.append(image.replace(variance=None))
+            pixels += image.size
+            found.append(block_sample(image.replace(variance=None)))
     return found

@@ -83,24 +83,53 @@ def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image |
     frames : iterable of Frame
         All usable frames of the setup, with one overscan section.
     load : callable
-        Returns a raw frame as it was read, or None where it cannot be read. At most three frames of a kind
-        are read.
+        Returns a raw frame as it was read, or None where it cannot be read. The `telling_frames` alone are read.
 
     Raises
     ------
     ArgumentError
         The overscan sees light; the levels are named.
     """
+    frames = list(frames)
+    chosen = telling_frames(frames)
+    limits = [frame.saturation.value for frame in frames if frame.overscan and frame.saturation is not None]
+    levels = [_loaded_levels(frame, load) for frame in chosen]
+    refuse_lit_levels(chosen, levels, saturation=min(limits, default=math.inf))
+
+
+def telling_frames(frames: Iterable[Frame]) -> list[Frame]:
+    """Choose the frames of one setup whose levels tell whether its overscan sees light.
+
+    At most three of a kind, of different exposure times; none where no frame has light or an overscan.
+    """
     frames = [frame for frame in frames if frame.overscan is not None]
     kinds = {
         kind: [one for one in frames if one.kind == kind] for kind in ("bias", "dark", "flat", "science")
     }
     if not frames or not (kinds["flat"] or kinds["science"]):
-        return
-    chosen = [frame for members in kinds.values() for frame in _spread(members)]
-    found = [levels for frame in chosen if (levels := _levels(frame, load)) is not None]
-    limits = {frame.saturation.value for frame in frames if frame.saturation is not None}
-    found = [one for one in found if one.exposed < min(limits, default=np.inf)]
+        return []
+    return [frame for members in kinds.values() for frame in _spread(members)]
+
+
+def refuse_lit_levels(
+    frames: Sequence[Frame], levels: Sequence[SectionLevels | None], *, saturation: float = math.inf
+) -> None:
+    """Refuse the overscan of the `telling_frames` of a setup where their levels say that it sees light.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+    levels : sequence of SectionLevels or None
+        From `section_levels`, one a frame.
+    saturation : float
+        Frames whose exposed pixels reach it are left out.
+
+    Raises
+    ------
+    ArgumentError
+        The overscan sees light; the levels are named.
+    """
+    found = [one for one in levels if one is not None and one.exposed < saturation]
     share = light_in_overscan(found)
     if share is None:
         return
@@ -124,21 +153,38 @@ def _spread(frames: Sequence[Frame]) -> list[Frame]:
     return [ordered[place] for place in sorted({0, last // 2, last})] if ordered else []
 
 
-def _levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:
-    from ccdfx.estimators import median_of
-
+def _loaded_levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:
     try:
         image = load(frame)
-        if image is None or frame.overscan is None:
-            return None
-        levels = []
-        for window in (frame.overscan, frame.data or Range.whole(image.shape)):
-            part, good = image.array[window.slices], image.good[window.slices]
-            levels.append(float(median_of(part, good)))
-        scatter = _scatter(image.array[frame.overscan.slices], image.good[frame.overscan.slices])
+        return None if image is None else section_levels(frame, image)
     except CcdfxError:
         return None
-    overscan, exposed = levels
+
+
+def section_levels(frame: Frame, image: Image) -> SectionLevels | None:
+    """Measure the levels of a raw frame, which can be done while it is read for something else.
+
+    Parameters
+    ----------
+    frame : Frame
+    image : Image
+        The frame as it was read.
+
+    Returns
+    -------
+    SectionLevels or None
+        None where the frame has no overscan, or a section has no good pixels.
+    """
+    from ccdfx.estimators import median_of
+
+    if frame.overscan is None:
+        return None
+    good, dark_part = image.good, frame.overscan.slices
+    overscan, exposed = (
+        float(median_of(image.array[part], good[part]))
+        for part in (dark_part, (frame.data or Range.whole(image.shape)).slices)
+    )
+    scatter = _scatter(image.array[dark_part], good[dark_part])
     if not np.isfinite([overscan, scatter, exposed]).all():
         return None
     return SectionLevels(overscan, exposed, scatter, frame.kind in ("bias", "dark"))

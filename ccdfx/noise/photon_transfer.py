@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.noise.block_sample import block_sample
 from ccdfx.noise.estimate import Estimate, combined, fitted_slope
 from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
@@ -157,6 +158,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     for name, frame in [*(("flats", f) for f in lights[1:]), *(("biases", b) for b in darks)]:
         require_match(lights[0], frame, name)
     require_counts("flats", lights[0].unit)
+    lights, darks = ([block_sample(frame) for frame in frames] for frames in (lights, darks))
     read, read_neighbours = _read_variance(darks)
     pairs = _pairs(lights)
     found = _transfer(pairs, read.value, read_neighbours.value)

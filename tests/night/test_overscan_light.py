@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx import reduce_night
-from ccdfx.night.overscan_light import SectionLevels, light_in_overscan
+from ccdfx import read, reduce_night
+from ccdfx.errors import ArgumentError
+from ccdfx.night.overscan_light import (
+    SectionLevels,
+    light_in_overscan,
+    refuse_lit_levels,
+    refuse_lit_overscan,
+    section_levels,
+    telling_frames,
+)
+from ccdfx.night.scan import scan
 
 EFOSC = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "efosc"
 
@@ -95,3 +104,28 @@ def test_efosc_has_its_levels(tmp_path):
     (flat,) = (item for item in facts["masters"] if item["kind"] == "flat")
     assert flat["levels"] == pytest.approx([38100, 37300, 36800], rel=0.002)
     assert np.mean([item["sky"] for item in facts["calibrated"]]) == pytest.approx(385, abs=5)
+
+
+def test_levels_that_were_measured_before_refuse_what_frames_do(camera):
+    lit = {"BIASSEC": "[113:120,1:96]", "TRIMSEC": "[1:112,1:96]"}
+    camera.biases(5, **lit)
+    camera.flats(2, **lit)
+    frames = scan(camera.folder)
+    chosen = telling_frames(frames)
+    assert [frame.kind for frame in chosen] == ["bias"] * 3 + ["flat"] * 2
+    assert telling_frames(frame for frame in frames if frame.kind == "bias") == []
+    levels = [section_levels(frame, read(frame.path)) for frame in chosen]
+    reads = []
+
+    def load(frame):
+        reads.append(frame)
+        return read(frame.path)
+
+    said = []
+    for refuse in (lambda: refuse_lit_levels(chosen, levels), lambda: refuse_lit_overscan(frames, load)):
+        with pytest.raises(ArgumentError, match="must not see light") as caught:
+            refuse()
+        said.append(str(caught.value))
+    assert said[0] == said[1] and reads == chosen
+    refuse_lit_levels(chosen, levels, saturation=100.0)
+    refuse_lit_levels(chosen, [None] * len(chosen))

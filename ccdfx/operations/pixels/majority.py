@@ -29,6 +29,7 @@ _FRAMES, _SHOWN = 0.75, 1 / 2
 # Three bad columns move the median of 7 x 7 pixels beside them by 1.1 sigma: less than this part of what deviates
 # within 3 pixels is no defect of its own.
 _BESIDE = 0.5
+_INNER = 0.1  # of the outer one of two bad columns at the edge: what lies inside of them deviates less
 _QUIET = 2.0  # of the usual sigma: more is a star at rest
 _SIZE = 7  # pixels: a double column is less than a third of it
 _ROWS = 128  # of a tile
@@ -221,6 +222,23 @@ def median_of_most(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(enough, 0.5 * (next(pair) + next(pair)), 0.0), enough
 
 
+def _beside_pairs(
+    runs: Runs, means: np.ndarray, across: dict[int, np.ndarray], width: int
+) -> dict[int, np.ndarray]:
+    """Return what lies beside runs, where for a run at the edge with one beside it the mirror is inside of both.
+
+    By themselves, its inner neighbour would be at both sides. A slope leaves a third of the outermost pixel there.
+    """
+    x = np.zeros(runs.count, np.intp)
+    x[runs.numbers] = runs.x
+    out = dict(across)
+    for step, inner in ((-1, 2), (1, -2)):
+        outside = (x + step < 0) | (x + step >= width)
+        is_pair = outside & (across[inner] * np.sign(means) < _INNER * np.abs(means))
+        out[step] = np.where(is_pair, across[inner], across[step])
+    return out
+
+
 def _confirmed(
     runs: Runs,
     *,
@@ -241,6 +259,8 @@ def _confirmed(
     """
     means = runs.means(values[runs.y, runs.x].astype(np.float64), quiet)
     across = {step: runs.means(side, quiet) for step, side in sides.items()}
+    if beside > 0:
+        across = _beside_pairs(runs, means, across, values.shape[1])
     kept = sharper(means, across, fwhm)
     if beside > 0:
         kept &= np.abs(means) >= beside * np.max(np.abs(list(across.values())), axis=0)

@@ -265,6 +265,13 @@ def test_bad_columns_at_the_edge_are_found(columns):
     assert found.kinds[:, columns].all() and np.count_nonzero(found.kinds) == 100 * len(columns)
 
 
+@pytest.mark.parametrize("columns", [[0, 1], [98, 99]])
+def test_two_weak_columns_at_the_edge_are_found(columns):
+    found = find_bad_pixels(frames=columns_of_sky(columns, -30), fwhm=3.0)
+    assert np.mean(found.kinds[:, columns] != 0) > 0.95
+    assert not np.delete(found.kinds, columns, axis=1).any()
+
+
 def test_good_columns_beside_three_bad_ones_are_not_flagged():
     found = find_bad_pixels(frames=columns_of_sky([50, 51, 52], -300), fwhm=3.0)
     assert not found.kinds[:, :50].any() and not found.kinds[:, 53:].any()
