@@ -9,6 +9,8 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.planes import as_array
 
+_EACH_BYTE = 0x0101010101010101
+
 
 class Flag(IntFlag):
     """The reason why a pixel is bad. A mask is uint8; 0 is good, any other value is bad.
@@ -38,10 +40,24 @@ def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
     flags = np.asarray(mask)
     if flags.dtype != np.uint8:
         flags = np.asarray(as_mask(flags, flags.shape))
-    values = np.bincount(flags.ravel(), minlength=256)
-    bits = np.arange(256)
-    counts = {flag.name or "": int(values[(bits & int(flag)) != 0].sum()) for flag in Flag}
-    return {name: count for name, count in counts.items() if count}
+    words = _flagged_words(flags)
+    present = int(np.bitwise_or.reduce(words)) if words.size else 0
+    counts: dict[str, int] = {}
+    for flag in Flag:
+        everywhere = int(flag) * _EACH_BYTE
+        if present & everywhere:
+            counts[flag.name or ""] = int(np.bitwise_count(words & np.uint64(everywhere)).sum(dtype=np.int64))
+    return counts
+
+
+def _flagged_words(flags: np.ndarray) -> np.ndarray:
+    """Return, of eight pixels at a time as one word each, the words with a flag: few, as most pixels are good."""
+    flat = np.ascontiguousarray(flags).reshape(-1)
+    whole = flat.size - flat.size % 8
+    words = np.frombuffer(flat[:whole].data, np.uint64)
+    last = np.zeros(8, np.uint8)
+    last[: flat.size - whole] = flat[whole:]
+    return np.concatenate([words[np.flatnonzero(words)], last.view(np.uint64)])
 
 
 def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
