@@ -221,6 +221,11 @@ def test_noise_and_level_of_the_sky_are_right_among_sources(seed: int, scene: di
     assert 0 < sky.used <= sky.blocks == 256
 
 
+def test_few_blocks_of_a_large_frame_tell_its_sky() -> None:
+    found = background(np.random.default_rng(7).normal(100.0, 1.0, (2048, 2048)))
+    assert (found.blocks, abs(found.level - 100) < 0.004, abs(found.noise - 1) < 0.004) == (512, True, True)
+
+
 def test_a_wrong_variance_shows_as_excess() -> None:
     array, variance, _ = starfield(4, 50)
     assert background(Image(array, variance=variance / 4)).excess == pytest.approx(2.0, rel=0.02)
