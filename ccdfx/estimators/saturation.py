@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ccdfx.estimators.exact import median_of
+from ccdfx.estimators.values import Counted, Values, good_values, values_of
+from ccdfx.kernels.image.counts import whole_bits
 from ccdfx.records.checks import whole
 from ccdfx.records.image import Image, ImageLike, as_image
 
@@ -112,18 +113,30 @@ def saturation_of(tops: list[Top], bits: int | None = None) -> Saturation | None
 
 def top_of(image: Image) -> Top | None:
     """Describe the top value of a frame; None without a good pixel above 0."""
-    good = image.good
-    values = image.array if good.all() else image.array[good]
-    value = float(values.max()) if values.size else 0.0
-    if value <= 0:
+    found, used = _with_bits(image)
+    if found.count == 0 or found.maximum <= 0:
         return None
-    where = np.flatnonzero(good & (image.array == value))
-    integers = values.dtype.kind in "iu" or (abs(value) < 2**53 and bool((values == np.rint(values)).all()))
-    used = int(np.bitwise_or.reduce(values.astype(np.int64, copy=False), axis=None)) if integers else 1
-    width = max(_NEAR * abs(value), 32.0 * (used & -used))
-    near = np.count_nonzero(values >= value - width) - where.size
+    value = found.maximum
+    where = np.flatnonzero(image.array == value)
+    if image.mask is not None:
+        where = where[image.mask.reshape(-1)[where] == 0]
+    width = max(_NEAR * value, 32.0 * (used & -used))
+    near = found.between(value - width, value)[1] - where.size
     per_value = near * (used & -used or 1) / width
-    return Top(value, float(values.min()), where, per_value, float(median_of(image.array, good)), used)
+    return Top(value, found.minimum, where, per_value, found.median(0, found.count), used)
+
+
+def _with_bits(image: Image) -> tuple[Values, int]:
+    """Collect the good values of an image, and the bits that any of them has as a whole number, or 1."""
+    array = image.array
+    if array.dtype.kind in "iu" and array.dtype.itemsize <= 2:
+        counted = Counted(good_values(array, image.mask))
+        return counted, int(np.bitwise_or.reduce(counted.levels.astype(np.int64), initial=0))
+    good = image.good
+    values = good_values(array, None if good.all() else ~good)
+    if array.dtype.kind == "f":
+        return values_of(values, None), int(whole_bits(values))
+    return values_of(values, None), int(np.bitwise_or.reduce(values.astype(np.int64), initial=0))
 
 
 def _step(tops: list[Top]) -> int:

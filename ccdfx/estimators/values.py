@@ -176,7 +176,7 @@ class Listed:
 
 
 class Counted:
-    """Integers of at most 16 bits, stored as a histogram of the levels that occur."""
+    """Integers of at most 16 bits, stored as a histogram: the levels that occur, and how often each does."""
 
     def __init__(self, values: np.ndarray) -> None:
         counts = np.zeros((4, 65536), np.uint32)
@@ -187,30 +187,30 @@ class Counted:
         histogram(values.astype(np.uint16, copy=False), counts)
         number = counts.sum(axis=0, dtype=np.int64)
         levels = np.flatnonzero(number)
-        self._number = number[levels]
-        self._levels = levels + offset
-        self._ranks = np.cumsum(self._number)
+        self.numbers = number[levels]
+        self.levels = levels + offset
+        self._ranks = np.cumsum(self.numbers)
         self.count = int(self._ranks[-1]) if levels.size else 0
         _, _, self.mean, self.std = self.between(-math.inf, math.inf)
-        self.minimum = float(self._levels[0]) if levels.size else math.nan
-        self.maximum = float(self._levels[-1]) if levels.size else math.nan
+        self.minimum = float(self.levels[0]) if levels.size else math.nan
+        self.maximum = float(self.levels[-1]) if levels.size else math.nan
 
     def median(self, first: int, count: int) -> float:
         ends = np.array([first + (count - 1) // 2, first + count // 2])
-        return float(self._levels[np.searchsorted(self._ranks, ends, side="right")].mean())
+        return float(self.levels[np.searchsorted(self._ranks, ends, side="right")].mean())
 
     def median_deviation(self, centre: float) -> float:
-        deviations = np.abs(self._levels - centre)
+        deviations = np.abs(self.levels - centre)
         order = np.argsort(deviations)
-        ranks = np.cumsum(self._number[order])
+        ranks = np.cumsum(self.numbers[order])
         ends = np.array([(self.count - 1) // 2, self.count // 2])
         return float(deviations[order][np.searchsorted(ranks, ends, side="right")].mean())
 
     def between(self, low: float, high: float) -> tuple[int, int, float, float]:
-        first = int(np.searchsorted(self._levels, low, side="left"))
-        last = int(np.searchsorted(self._levels, high, side="right"))
-        levels, number = self._levels[first:last], self._number[first:last]
-        below = int(self._number[:first].sum())
+        first = int(np.searchsorted(self.levels, low, side="left"))
+        last = int(np.searchsorted(self.levels, high, side="right"))
+        levels, number = self.levels[first:last], self.numbers[first:last]
+        below = int(self.numbers[:first].sum())
         count = int(number.sum())
         if count == 0:
             return below, 0, math.nan, math.nan

@@ -10,6 +10,7 @@ from ccdfx.plots.axes import PixelAxes, SkyAxes
 from ccdfx.plots.colours import MASKED_COLOUR, Colours
 from ccdfx.plots.figures import NoDisplayError
 from ccdfx.plots.histogram import Marks, histogram
+from ccdfx.plots.histogram_counts import Counts, histogram_counts
 from ccdfx.plots.image import image
 from ccdfx.plots.inspect.positions import Cut, Place, Profile, look_at
 from ccdfx.plots.inspect.state import Inspected, Region
@@ -23,6 +24,7 @@ from ccdfx.plots.thumbnail import thumbnail
 __all__ = [
     "MASKED_COLOUR",
     "Colours",
+    "Counts",
     "Cut",
     "Inspected",
     "Inspector",
@@ -40,6 +42,7 @@ __all__ = [
     "display_limits",
     "draw_overscan",
     "histogram",
+    "histogram_counts",
     "image",
     "inspect",
     "inspector",

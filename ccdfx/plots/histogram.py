@@ -11,18 +11,15 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.plots.figures import new_axes
-from ccdfx.plots.limits import Interval, Limits, interval_of, percentiles, sample, shown_values
-from ccdfx.records.checks import real, whole
+from ccdfx.plots.histogram_counts import histogram_counts
+from ccdfx.plots.limits import Interval, Limits, percentiles, shown_values
+from ccdfx.records.checks import real
 from ccdfx.records.image import ImageLike, as_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-_LEAST, _MOST = 10, 1000  # range of the number of bins for "auto"
-_EXACT = 2.0**52  # below it, floats resolve halves of whole numbers
 _KEPT, _SHRUNK = 0.9973002, 0.9865783  # share and standard deviation of normal values within 3 sigma
-_REMEDY = 'give their number, their edges in order, or "auto"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +102,23 @@ def histogram(
     >>> axes.patches[0].get_data().values
     array([1, 2, 0, 1])
     """
-    picture, wanted = as_image(image), Limits.of(limits)
+    picture = as_image(image)
     if not isinstance(marks, Marks | None):
         raise ArgumentTypeError(
             "marks", "must be Marks", value=marks, remedy="give Marks(percentiles=..., gaussian=...)"
         )
-    values = shown_values(picture)
-    of_all = wanted.whole and full is not None
-    low, high = interval_of(shown_values(as_image(full, "full")) if of_all else values, wanted)
-    values = values.astype(np.float64)
-    edges = _edges(bins, values, low, high, levels=picture.dtype.kind in "bui")
-    counts, _ = np.histogram(values, bins=edges)
+    found = histogram_counts(picture, bins=bins, limits=limits, full=full)
+    edges = found.edges
     axes = new_axes((6.4, 4.0)) if ax is None else ax
-    axes.stairs(counts, edges, fill=not step, color="0.35")
-    axes.set_xlim(*((low, high) if isinstance(bins, int | str) else (edges[0], edges[-1])))
-    if counts.any():
-        _mark(axes, values, edges, marks or Marks())
-    else:
+    axes.stairs(found.counts, edges, fill=not step, color="0.35")
+    axes.set_xlim(*(found.limits if isinstance(bins, int | str) else (edges[0], edges[-1])))
+    if not found.counts.any():
         axes.text(
             0.5, 0.5, "no good pixels between the limits", transform=axes.transAxes, ha="center", va="center"
         )
-    _label(axes, counts, log, picture.unit, title)
+    elif marks is not None:
+        _mark(axes, shown_values(picture).astype(np.float64), edges, marks)
+    _label(axes, found.counts, log, picture.unit, title)
     return axes
 
 
@@ -165,42 +158,6 @@ def _add_gaussian(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
     height = core.count / _KEPT * width / (sigma * math.sqrt(2.0 * math.pi))
     curve = height * np.exp(-0.5 * ((place - core.mean) / sigma) ** 2)
     axes.plot(place, curve, color="C1", linewidth=1.5, label=f"Gaussian: {core.mean:.5g} ± {sigma:.3g}")
-
-
-def _edges(bins: Any, values: np.ndarray, low: float, high: float, *, levels: bool) -> np.ndarray:
-    if isinstance(bins, str):
-        if bins != "auto":
-            raise ArgumentError("bins", "have one name", value=bins, remedy=_REMEDY)
-        return _auto_edges(values[(values >= low) & (values <= high)], low, high, levels)
-    if isinstance(bins, Sequence | np.ndarray) and np.ndim(bins) == 1:
-        edges = np.array([real("bins", edge, remedy=_REMEDY) for edge in bins])
-        if edges.size < 2 or not (np.diff(edges) > 0).all():
-            raise ArgumentError("bins", "must have two or more edges in order", value=bins, remedy=_REMEDY)
-        return edges
-    edges = np.linspace(low, high, whole("bins", bins, least=1, remedy=_REMEDY) + 1)
-    if not (np.diff(edges) > 0).all():
-        raise ArgumentError(
-            "limits",
-            f"are too close for {bins} bins",
-            value=(low, high),
-            remedy="give wider limits or fewer bins",
-        )
-    return edges
-
-
-def _auto_edges(values: np.ndarray, low: float, high: float, levels: bool) -> np.ndarray:
-    width = high - low
-    if values.size:
-        first, last = np.percentile(sample(values), (25, 75))
-        width = 2.0 * (last - first) / values.size ** (1 / 3)
-    width = min(max(width, (high - low) / _MOST), (high - low) / _LEAST)
-    if levels and high - low >= 1.0 and max(abs(low), abs(high)) < _EXACT:
-        # Every bin has the same number of levels: otherwise some have one more, which looks like a comb.
-        step = max(1.0, math.ceil(width))
-        first = math.floor(low) - 0.5
-        return first + step * np.arange(math.ceil((math.floor(high) + 0.5 - first) / step) + 1)
-    edges = np.linspace(low, high, round((high - low) / width) + 1)
-    return edges if (np.diff(edges) > 0).all() else np.array([low, high])
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:

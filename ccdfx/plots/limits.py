@@ -212,8 +212,10 @@ def display_limits(
 
 def shown_values(picture: Image, domain: Interval = (-math.inf, math.inf)) -> np.ndarray:
     """Select the good finite values within a domain, as a flat array."""
+    from ccdfx.estimators.values import good_values
+
     good = picture.good
-    values = picture.array.reshape(-1) if good.all() else picture.array[good]
+    values = good_values(picture.array, None if good.all() else ~good)
     if domain != (-math.inf, math.inf):
         values = values[(values > domain[0]) & (values < domain[1])]
     return values
@@ -258,7 +260,7 @@ def percentiles(values: np.ndarray, wanted: tuple[float, ...]) -> list[float]:
 
 def sample(values: np.ndarray) -> np.ndarray:
     """Select at most 50 000 of the values, evenly spaced, as float64."""
-    return values[:: -(-values.size // _SAMPLE)].astype(np.float64)
+    return values[:: max(-(-values.size // _SAMPLE), 1)].astype(np.float64)
 
 
 def _sigma(values: np.ndarray, low: float, high: float | None = None) -> Interval:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ccdfx.plots.artist import block_means
 from ccdfx.plots.colours import MASKED_COLOUR
 from ccdfx.plots.limits import Interval, Limits, interval_of
 from ccdfx.records.checks import whole
@@ -40,6 +39,8 @@ def thumbnail(image: ImageLike, *, size: int = 300, limits: str | Interval | Lim
     >>> thumbnail(np.arange(10000.0).reshape(100, 100), size=50)[:4]
     b'\\x89PNG'
     """
+    from ccdfx.estimators.block_means import block_means
+
     picture = as_image(image)
     size = whole("size", size, least=1, remedy="give pixels")
     wanted = Limits.of(limits)
