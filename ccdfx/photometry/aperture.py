@@ -14,9 +14,9 @@ import numpy as np
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.correlated_noise import correlation_factor, in_aperture
 from ccdfx.kernels.image.apertures import aperture_sums
-from ccdfx.kernels.image.bad_pixels import filled
+from ccdfx.kernels.image.bad_pixels import typical
 from ccdfx.records.checks import pair, real
-from ccdfx.records.flags import Flag, own_flags
+from ccdfx.records.flags import Flag
 from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image, ImageLike, as_image
 from ccdfx.records.planes import variance_as, working_dtype
@@ -79,24 +79,41 @@ def aperture_photometry(
 
 
 class Planes(NamedTuple):
-    """Values with bad pixels filled, their variance (1 where the image has none), flags, and if it has one."""
+    """Values, their variance and flags, both without rows where the image has none, and what far bad pixels get."""
 
     values: np.ndarray
     variance: np.ndarray
     flags: np.ndarray
-    known: bool
+    usual: np.ndarray
+
+    @property
+    def known(self) -> bool:
+        """Whether the variance is known; it is 1 otherwise."""
+        return self.variance.shape[0] > 0
 
 
 def planes_of(image: Image) -> Planes:
     """Prepare an image for sums over apertures."""
-    good = image.good
-    flags = own_flags(image.mask, good)
     dtype = np.result_type(working_dtype(image.array), np.float32)
-    values = filled(image.array.astype(dtype), good)
-    if image.variance is None or has_partial_variance(image.header):
-        return Planes(values, np.ones(image.shape, dtype), flags, False)
-    variance = filled(variance_as(image.variance, dtype, copy=True), good & np.isfinite(image.variance))
-    return Planes(values, variance, flags, True)
+    values = np.ascontiguousarray(image.array, dtype)
+    flags = np.empty((0, 0), np.uint8) if image.mask is None else image.mask
+    variance = None if has_partial_variance(image.header) else image.variance
+    if variance is None:
+        usual = _usual(image, values), 0.0
+        return Planes(values, np.empty((0, 0), dtype), flags, np.array(usual, dtype))
+    variance = np.ascontiguousarray(variance_as(variance, dtype))
+    usual = _usual(image, values), _usual(image, variance)
+    return Planes(values, variance, flags, np.array(usual, dtype))
+
+
+def _usual(image: Image, plane: np.ndarray) -> float:
+    """Compute the typical value of a plane at the good pixels of the image."""
+    stride = max(1, int((plane.size / 20000) ** 0.5))
+    some = np.s_[::stride, ::stride]
+    good = np.isfinite(image.array[some]) & np.isfinite(plane[some])
+    if image.mask is not None:
+        good &= image.mask[some] == 0
+    return typical(plane[some], good) if good.any() else typical(plane, image.good & np.isfinite(plane))
 
 
 def circle_sums(
@@ -104,7 +121,7 @@ def circle_sums(
 ) -> np.ndarray:
     """Sum circles at places (n, 2), and measure rings around them: the columns of `aperture_sums`."""
     sums = np.zeros((len(places), 8))
-    aperture_sums(planes.values, planes.variance, planes.flags, places, radius, *ring, sums)
+    aperture_sums(planes.values, planes.variance, planes.flags, places, radius, *ring, planes.usual, sums)
     return sums
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.image.apertures import aperture_sums
+from ccdfx.kernels.image.apertures import touches_flag
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.sources import ring_level, windowed
 from ccdfx.photometry import detection
@@ -146,7 +146,7 @@ def find_sources(
     """
     image = as_image(image)
     threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
-    return sources_of(image, detection.prepared(image.array, usable(image)), threshold, fwhm, border)
+    return sources_of(image, detection.prepared_image(image), threshold, fwhm, border)
 
 
 def sources_of(
@@ -160,8 +160,7 @@ def sources_of(
     width, trails = estimated_fwhm(plane, threshold) if fwhm is None else (_width(fwhm, image.shape), [])
     border = math.ceil(width) if border is None else whole("border", border, least=0, remedy="give pixels")
     found = sources_in(plane, fwhm=width, threshold=threshold, border=border, trails=trails)
-    saturated = np.zeros(image.shape, bool) if image.mask is None else (image.mask & Flag.SATURATED) != 0
-    return found[~near(saturated, found, 0.5 * width + 1)] if saturated.any() else found
+    return found[~beside_saturated(image, found, 0.5 * width + 1)]
 
 
 def sources_in(
@@ -183,9 +182,11 @@ def sources_in(
     return table[np.argsort(-table["flux"], kind="stable")]
 
 
-def usable(image: Image) -> np.ndarray:
-    """Return the mask of good pixels whose values fit into float32."""
-    return image.good & (np.abs(image.array) < 1e30) if image.dtype.kind == "f" else image.good
+def usable_at(image: Image, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return which pixels, given by their indices, are good and have values that fit into float32."""
+    with np.errstate(invalid="ignore"):
+        usable = np.abs(image.array[y, x].astype(np.float64)) < detection.LARGEST
+    return usable if image.mask is None else usable & (image.mask[y, x] == 0)
 
 
 def _good(image: Image, window: tuple[slice, slice]) -> np.ndarray:
@@ -193,13 +194,13 @@ def _good(image: Image, window: tuple[slice, slice]) -> np.ndarray:
     return good if image.mask is None else good & (image.mask[window] == 0)
 
 
-def near(mask: np.ndarray, table: np.ndarray, radius: float) -> np.ndarray:
-    """Flag the sources that have a pixel of the mask within `radius`."""
-    sums = np.zeros((len(table), 8))
-    places = np.column_stack([table["x"], table["y"]])
-    flat = mask.astype(np.float32)
-    aperture_sums(flat, flat, mask.astype(np.uint8), places, radius, 0.0, 0.0, sums)
-    return sums[:, 3] > 0
+def beside_saturated(image: Image, table: np.ndarray, radius: float) -> np.ndarray:
+    """Return which sources have a saturated pixel within `radius`."""
+    beside = np.zeros(len(table), bool)
+    if image.mask is not None:
+        places = np.column_stack([table["x"], table["y"]])
+        touches_flag(image.mask, np.uint8(Flag.SATURATED), places, radius, beside)
+    return beside
 
 
 def _width(fwhm: Any, shape: tuple[int, int]) -> float:

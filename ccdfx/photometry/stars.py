@@ -11,9 +11,8 @@ from ccdfx.photometry.aperture import Planes, circle_sums, planes_of
 from ccdfx.photometry.clipped_mean import clipped_mean
 from ccdfx.photometry.detection import SIGMA
 from ccdfx.photometry.profile import APERTURES, RING, true_fwhm
-from ccdfx.photometry.sources import find_sources, near
-from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image, ImageLike, as_image
+from ccdfx.photometry.sources import beside_saturated, find_sources
+from ccdfx.records.image import ImageLike, as_image
 
 _MOST = 1000  # brightest sources whose fluxes are measured
 _SHAPED = 100  # most significant sources whose shapes are those of the frame
@@ -112,11 +111,13 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
         nothing = np.full(0, np.nan)
         return FrameStars(sources, nothing, nothing, np.zeros(0, bool), *(math.nan,) * 8)
     width = float(np.median(best["fwhm"]))
+    brightest = sources[:_MOST]
+    places = np.column_stack([brightest["x"], brightest["y"]])
     planes = planes_of(image)
-    flux, error, flagged = _fluxes(planes, sources[:_MOST], width)
+    flux, error, flagged = _fluxes(planes, places, width)
     clean = np.zeros(count, bool)
     clean[: len(flux)] = ~flagged & (flux[:, 1] > 0)
-    clean &= ~_beside_saturated(image, sources, NEAR * width)
+    clean &= ~beside_saturated(image, sources, NEAR * width)
     usable = clean & isolated(sources, width)
     own, own_error = np.full((2, count), np.nan)
     own[: len(flux)], own_error[: len(flux)] = flux[:, 1], error[:, 1]
@@ -132,9 +133,8 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
     )
 
 
-def _fluxes(planes: Planes, sources: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fluxes(planes: Planes, places: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure fluxes and errors (n, 3) in three apertures above one ring, and which are flagged in the second."""
-    places = np.column_stack([sources["x"], sources["y"]])
     fluxes, errors, flagged = [], [], np.zeros(len(places), bool)
     sky = circle_sums(planes, places, width, (RING[0] * width, RING[1] * width))[:, 5:8]
     level, scatter, number = sky.T
@@ -164,13 +164,6 @@ def isolated(sources: np.ndarray, width: float, reach: float = NEAR) -> np.ndarr
     alone[one[flux[other] > _NEIGHBOUR * flux[one]]] = False
     alone[other[flux[one] > _NEIGHBOUR * flux[other]]] = False
     return alone
-
-
-def _beside_saturated(image: Image, sources: np.ndarray, distance: float) -> np.ndarray:
-    saturated = None if image.mask is None else (image.mask & Flag.SATURATED) != 0
-    if saturated is None or not saturated.any():
-        return np.zeros(len(sources), bool)
-    return near(saturated, sources, distance)
 
 
 def _ellipticity(sources: np.ndarray, width: float) -> float:

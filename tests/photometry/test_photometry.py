@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
 from ccdfx.kernels.image.apertures import aperture, overlap
+from ccdfx.kernels.image.bad_pixels import fill_bad
 from ccdfx.kernels.image.sources import local_maxima, ring_level, windowed
 
 SHAPE = (300, 340)
@@ -371,12 +372,22 @@ def test_aperture_equals_its_twin() -> None:
     array, variance = rng.normal(5, 1, (20, 22)), rng.uniform(1, 2, (20, 22))
     mask = (rng.random((20, 22)) < 0.1).astype(np.uint8) * np.uint8(9)
     weights = np.array([[overlap(i - 11.2, j - 9.7, 4.3) for i in range(22)] for j in range(20)])
-    total, noise, area, masked, flags = aperture(array, variance, mask, 11.2, 9.7, 4.3)
-    assert total == pytest.approx((weights * array).sum()) and noise == pytest.approx(
-        (weights**2 * variance).sum()
-    )
-    assert area == pytest.approx(weights.sum()) and masked == pytest.approx(weights[mask != 0].sum())
-    assert flags == (9 if (weights[mask != 0] > 0).any() else 0)
+    nan, unknown = (10, 12), (9, 13)
+    array[nan], variance[unknown], mask[nan], mask[unknown] = np.nan, np.nan, 0, 0
+    bad = (mask != 0) | np.isnan(array)
+    values, variances = array.copy(), variance.copy()
+    fill_bad(values, bad, 4, 7.0)
+    fill_bad(variances, bad | np.isnan(variance), 4, 8.0)
+    usual = np.array([7.0, 8.0])
+    total, noise, area, masked, flags = aperture(array, variance, mask, 11.2, 9.7, 4.3, usual)
+    assert total == pytest.approx((weights * values).sum())
+    assert noise == pytest.approx((weights**2 * variances).sum())
+    assert area == pytest.approx(weights.sum()) and masked == pytest.approx(weights[bad].sum())
+    assert flags == (9 if (weights[mask != 0] > 0).any() else 0) | Flag.NO_DATA
+    nothing = np.empty((0, 0), np.uint8), np.empty((0, 0))
+    total, noise, area, masked, flags = aperture(values, nothing[1], nothing[0], 11.2, 9.7, 4.3, usual)
+    assert total == pytest.approx((weights * values).sum()) and noise == pytest.approx((weights**2).sum())
+    assert masked == flags == 0
 
 
 def test_values_whose_sums_are_no_numbers_give_no_warning() -> None:

@@ -1,10 +1,11 @@
-"""Bad pixels: filled from their neighbours, and their flags spread."""
+"""Bad pixels: spikes and lines found, filled from their neighbours, and their flags spread."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
+from ccdfx.kernels.compile.llvm import lower, upper
 
 FEWEST = 3
 LARGEST_RADIUS = 16
@@ -150,11 +151,43 @@ def fill_bad(array, bad, reach, fallback):
     These are the good pixels of the smallest square around it that holds three, weighted by the inverse
     square of their distance; a pixel with fewer than three within `reach` pixels gets `fallback`.
     """
-    ny, nx = array.shape
-    for y in range(ny):
-        for x in range(nx):
+    for y in range(array.shape[0]):
+        for x in range(array.shape[1]):
             if bad[y, x]:
                 array[y, x] = mean_nearby(array, bad, y, x, reach, fallback)
+
+
+@kernel
+def fill_places(array, bad, places, reach, fallback):
+    """Replace pixels as `fill_bad` does, but only those at `places`, flat indices."""
+    nx = array.shape[1]
+    for place in places:
+        y, x = place // nx, place % nx
+        array[y, x] = mean_nearby(array, bad, y, x, reach, fallback)
+
+
+@kernel
+def copy_good(array, mask, limit, out, bad):
+    """Copy an array to `out`, mark flagged values and those not below `limit` in `bad`, and count them.
+
+    `mask` is of uint8; one of no rows flags nothing.
+    """
+    ny, nx = array.shape
+    count = 0
+    for y in range(ny):
+        row, target, wrong = array[y], out[y], bad[y]
+        for x in range(nx):
+            target[x] = row[x]
+        if mask.shape[0]:
+            flags = mask[y]
+            for x in range(nx):
+                wrong[x] = (flags[x] != 0) | (not abs(target[x]) < limit)
+        else:
+            for x in range(nx):
+                wrong[x] = not abs(target[x]) < limit
+        for x in range(nx):
+            count += wrong[x]
+    return count
 
 
 @kernel
@@ -209,3 +242,130 @@ def filled(values: np.ndarray, good: np.ndarray, usual: float | None = None) -> 
     if not good.all():
         fill_bad(values, ~good, REACH, typical(values, good) if usual is None else usual)
     return values
+
+
+@kernel
+def clean_spikes(array, noise, step, low, share, bad):
+    """Replace, in place, single pixels too sharp for any point spread function.
+
+    `noise[y // step, x // step]` is the scatter of a pixel. A pixel is a spike when it differs by more than
+    `low` times that from the median of the ring two pixels away, and the mean of its four neighbours lies
+    below `share` of its height by more than half a sigma. It is replaced by that mean and marked in `bad`.
+    """
+    ny, nx = array.shape
+    ring = np.empty(16, array.dtype)
+    limit = np.empty(nx, array.dtype)
+    high = np.zeros((nx + 7) // 8 * 8, np.uint8)
+    groups = high.view(np.uint64)
+    mean = np.empty(nx, array.dtype)
+    far = 0.999 * ((1 - share) * low + 0.5)  # from the mean of its neighbours at least, in sigma, is a spike
+    # A row is changed when the two below it are done: rings and neighbours are of the pixels as they were.
+    places, means, counts = np.empty((3, nx), np.int64), np.empty((3, nx), array.dtype), np.zeros(3, np.int64)
+    for y in range(2, ny):
+        _replace(array, y - 3, places, means, counts)
+        if y >= ny - 2:
+            continue
+        row, above, below = array[y], array[y + 1], array[y - 1]
+        for k in range(noise.shape[1]):
+            limit[k * step : (k + 1) * step] = far * noise[y // step, k]
+        inner = slice(2, nx - 2)
+        _mean_of_four(row[1 : nx - 3], row[3 : nx - 1], above[inner], below[inner], mean[inner])
+        _mark_far(row[inner], mean[inner], limit[inner], high[inner])
+        for group in range(groups.size):
+            if groups[group] == 0:
+                continue
+            for x in range(8 * group, min(8 * group + 8, nx)):
+                if high[x] == 0 or bad[y, x]:
+                    continue
+                sigma = noise[y // step, x // step]
+                near = mean[x]
+                k = 0
+                for d in range(-2, 2):
+                    ring[k] = array[y - 2, x + d]
+                    ring[k + 1] = array[y + 2, x - d]
+                    ring[k + 2] = array[y + d + 1, x - 2]
+                    ring[k + 3] = array[y - d - 1, x + 2]
+                    k += 4
+                ring.sort()
+                level = 0.5 * (ring[7] + ring[8])
+                height = row[x] - level
+                part = (near - level) * (1 if height > 0 else -1)
+                if abs(height) > low * sigma and part < share * abs(height) - 0.5 * sigma:
+                    bad[y, x] = True
+                    kept = counts[y % 3]
+                    places[y % 3, kept], means[y % 3, kept] = x, near
+                    counts[y % 3] += 1
+    for y in range(max(ny - 3, 2), ny):
+        _replace(array, y, places, means, counts)
+
+
+@kernel
+def _mean_of_four(a, b, c, d, out):
+    quarter = out.dtype.type(0.25)
+    for x in range(out.size):
+        out[x] = quarter * (a[x] + b[x] + c[x] + d[x])
+
+
+@kernel
+def _mark_far(row, mean, limit, out):
+    for x in range(out.size):
+        out[x] = abs(row[x] - mean[x]) >= limit[x]
+
+
+@kernel
+def _replace(array, y, places, means, counts):
+    """Write the values that are kept for a row, and forget them."""
+    if y >= 2:
+        for k in range(counts[y % 3]):
+            array[y, places[y % 3, k]] = means[y % 3, k]
+        counts[y % 3] = 0
+
+
+@kernel
+def line_excess(array, noise, step, columns, rows):
+    """Sum the excess of columns and rows over those 3 and 4 pixels away, in sigma, in sections of 2 steps.
+
+    Differences are cut at 2 sigma because of stars. `columns` is (sections, nx), `rows` is (ny, sections).
+    """
+    ny, nx = array.shape
+    columns[:], rows[:] = 0, 0
+    stretch = 2 * step
+    scale = np.empty(nx, array.dtype)
+    twice = np.empty(nx, array.dtype)
+    for y in range(ny):
+        for k in range(noise.shape[1]):
+            scale[k * step : (k + 1) * step] = array.dtype.type(0.5) / noise[y // step, k]
+        row = array[y]
+        if nx > 8:
+            _inner_two(row[: nx - 8], row[1 : nx - 7], row[7 : nx - 1], row[8:], twice[4 : nx - 4])
+            _add_cut(row[4 : nx - 4], twice[4 : nx - 4], scale[4 : nx - 4], columns[y // stretch][4 : nx - 4])
+        if y < 4 or y >= ny - 4:
+            continue
+        _inner_two(array[y - 4], array[y - 3], array[y + 3], array[y + 4], twice)
+        for k in range(rows.shape[1]):
+            part = slice(k * stretch, (k + 1) * stretch)
+            rows[y, k] = _sum_cut(row[part], twice[part], scale[part])
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _inner_two(a, b, c, d, out):
+    """Add the two values in the middle of four."""
+    for x in range(out.size):
+        least, most = lower(lower(a[x], b[x]), lower(c[x], d[x])), upper(upper(a[x], b[x]), upper(c[x], d[x]))
+        out[x] = a[x] + b[x] + c[x] + d[x] - least - most
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _add_cut(row, twice, scale, sums):
+    two = row.dtype.type(2)
+    for x in range(sums.size):
+        sums[x] += lower(upper((two * row[x] - twice[x]) * scale[x], -two), two)
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _sum_cut(row, twice, scale):
+    two = row.dtype.type(2)
+    total = row.dtype.type(0)
+    for x in range(row.size):
+        total += lower(upper((two * row[x] - twice[x]) * scale[x], -two), two)
+    return total

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
+from ccdfx.kernels.compile.llvm import lower, upper
 
 
 @kernel
@@ -34,6 +35,62 @@ def _pick(buffer, size, rank):
         else:
             break
     return buffer[rank]
+
+
+@kernel
+def middle(values):
+    """Compute the median of finite values, by halving the range that holds it: counting is faster than ordering."""
+    rank = (values.size + 1) // 2
+    low, high = _range(values)
+    count = values.size
+    if _number_to(values, low) < rank:
+        while count != rank:
+            halfway = low / 2 + high / 2
+            if halfway <= low or halfway >= high:
+                break
+            number = _number_to(values, halfway)
+            if number >= rank:
+                high, count = halfway, number
+            else:
+                low = halfway
+    else:
+        high = low
+    found = _last_to(values, high)
+    if values.size % 2 or _number_to(values, found) > rank:
+        return found
+    return found / 2 + _first_above(values, found) / 2
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _range(values):
+    low, high = values[0], values[0]
+    for k in range(values.size):
+        low, high = lower(low, values[k]), upper(high, values[k])
+    return low, high
+
+
+@kernel
+def _number_to(values, limit):
+    count = np.int32(0)
+    for k in range(values.size):
+        count += np.int32(values[k] <= limit)
+    return count
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _last_to(values, limit):
+    last = values.dtype.type(-np.inf)
+    for k in range(values.size):
+        last = upper(last, values[k] if values[k] <= limit else last)
+    return last
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _first_above(values, limit):
+    first = values.dtype.type(np.inf)
+    for k in range(values.size):
+        first = lower(first, values[k] if values[k] > limit else first)
+    return first
 
 
 @kernel(fastmath=REORDERED_SUMS)

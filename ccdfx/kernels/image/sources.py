@@ -1,4 +1,4 @@
-"""Point-like sources: hot pixels, local maxima, windowed moments, gradients around stars.
+"""Point-like sources: noise, local maxima, windowed moments, gradients around stars.
 
 Positions are 0-based and refer to pixel centres. Planes are float32 or float64 without NaN: bad pixels have
 been replaced from their neighbours, and `bad` marks them.
@@ -11,71 +11,10 @@ import math
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
+from ccdfx.kernels.image.blocks import middle
 
-
-@kernel
-def clean_spikes(array, noise, step, low, share, out, bad):
-    """Replace single pixels too sharp for any point spread function; `out` starts as a copy of `array`.
-
-    `noise[y // step, x // step]` is the scatter of a pixel. A pixel is a spike when it differs by more than
-    `low` times that from the median of the ring two pixels away, and the mean of its four neighbours lies
-    below `share` of its height by more than half a sigma. It is replaced by that mean and marked in `bad`.
-    """
-    ny, nx = array.shape
-    ring = np.empty(16, array.dtype)
-    for y in range(2, ny - 2):
-        row, above, below = array[y], array[y + 1], array[y - 1]
-        for x in range(2, nx - 2):
-            near = 0.25 * (row[x - 1] + row[x + 1] + above[x] + below[x])
-            sigma = noise[y // step, x // step]
-            if abs(row[x] - near) < 0.7 * low * sigma or bad[y, x]:
-                continue
-            k = 0
-            for d in range(-2, 2):
-                ring[k] = array[y - 2, x + d]
-                ring[k + 1] = array[y + 2, x - d]
-                ring[k + 2] = array[y + d + 1, x - 2]
-                ring[k + 3] = array[y - d - 1, x + 2]
-                k += 4
-            ring.sort()
-            level = 0.5 * (ring[7] + ring[8])
-            height = row[x] - level
-            part = (near - level) * (1 if height > 0 else -1)
-            if abs(height) > low * sigma and part < share * abs(height) - 0.5 * sigma:
-                out[y, x] = near
-                bad[y, x] = True
-
-
-@kernel(fastmath=REORDERED_SUMS)
-def line_excess(array, noise, step, columns, rows):
-    """Sum the excess of columns and rows over those 3 and 4 pixels away, in sigma, in sections of 2 steps.
-
-    Differences are cut at 2 sigma because of stars. `columns` is (sections, nx), `rows` is (ny, sections).
-    """
-    ny, nx = array.shape
-    columns[:], rows[:] = 0, 0
-    stretch = 2 * step
-    scale = np.empty(nx, array.dtype)
-    two = array.dtype.type(2)
-    half = array.dtype.type(0.5)
-    for y in range(ny):
-        for x in range(nx):
-            scale[x] = half / noise[y // step, x // step]
-        row, sums = array[y], columns[y // stretch]
-        for x in range(4, nx - 4):
-            a, b, c, d = row[x - 4], row[x - 3], row[x + 3], row[x + 4]
-            twice = a + b + c + d - min(a, b, c, d) - max(a, b, c, d)
-            sums[x] += min(max((two * row[x] - twice) * scale[x], -two), two)
-        if y < 4 or y >= ny - 4:
-            continue
-        above, higher, below, lower = array[y + 3], array[y + 4], array[y - 3], array[y - 4]
-        for k in range(rows.shape[1]):
-            total = array.dtype.type(0)
-            for x in range(k * stretch, min((k + 1) * stretch, nx)):
-                a, b, c, d = lower[x], below[x], above[x], higher[x]
-                twice = a + b + c + d - min(a, b, c, d) - max(a, b, c, d)
-                total += min(max((two * row[x] - twice) * scale[x], -two), two)
-            rows[y, k] = total
+_SETTLED = 4  # steps of a centroid after which their lengths shrink steadily
+_SPARSE = 8  # one of that many pixels is used: the others are not looked at
 
 
 @kernel
@@ -89,12 +28,13 @@ def noise_mesh(array, bad, step, out):
     for block_y in range(out.shape[0]):
         for block_x in range(out.shape[1]):
             count = 0
+            x0, x1 = block_x * step, min((block_x + 1) * step, nx)
             for y in range(block_y * step, min((block_y + 1) * step, ny), 4):
-                for x in range(max(block_x * step, 1), min((block_x + 1) * step, nx)):
-                    if not (bad[y, x] or bad[y, x - 1]):
-                        values[count] = abs(array[y, x] - array[y, x - 1])
-                        count += 1
-            out[block_y, block_x] = np.median(values[:count]) / 0.9538726 if count else math.nan
+                row, wrong = array[y, x0:x1], bad[y, x0:x1]
+                for x in range(row.size // 2):
+                    values[count] = abs(row[2 * x] - row[2 * x + 1])
+                    count += not (wrong[2 * x] | wrong[2 * x + 1])
+            out[block_y, block_x] = middle(values[:count]) / 0.9538726 if count else math.nan
 
 
 @kernel
@@ -141,6 +81,8 @@ def local_maxima(plane, threshold, border, found):
 def ring_level(array, bad, x, y, inner, outer, values):
     """Return median, scatter (1.4826 MAD) and number of the good pixels with ``inner < r <= outer``.
 
+    `bad` without rows marks none; values that are not finite are bad, too.
+
     At most ``values.size`` pixels, evenly sampled, are used, after clipping at 3 times the scatter. The
     number is that of the pixels kept, scaled up by the sampling.
     """
@@ -149,28 +91,52 @@ def ring_level(array, bad, x, y, inner, outer, values):
     y_lower, y_upper = max(math.ceil(y - outer), 0), min(math.floor(y + outer) + 1, ny)
     expected = math.pi * (outer * outer - inner * inner)
     stride = int(expected // values.size) + 1
-    count, seen = 0, 0
+    jump = stride if stride >= _SPARSE else 1  # in a row; with fewer bad pixels it samples as evenly
+    count, seen, until, first = 0, 0, 0, 0
+    least, most = inner * inner, outer * outer
     for j in range(y_lower, y_upper):
-        for i in range(x_lower, x_upper):
-            r2 = (i - x) ** 2 + (j - y) ** 2
-            if r2 <= inner * inner or r2 > outer * outer or bad[j, i]:
-                continue
-            if seen % stride == 0 and count < values.size:
-                values[count] = array[j, i]
-                count += 1
-            seen += 1
+        dy2 = (j - y) ** 2
+        if dy2 > most:
+            continue
+        # Between the two sides of the ring nothing is looked at; at its edges the squares decide.
+        far, near = math.sqrt(most - dy2), math.sqrt(max(least - dy2, 0.0))
+        i, end = max(math.ceil(x - far) - 1, x_lower) + first, min(math.floor(x + far) + 2, x_upper)
+        left, right = math.ceil(x - near) + 1, math.floor(x + near) - 1
+        while i < end:
+            if left < i < right:
+                i += (right - i + jump - 1) // jump * jump
+                if i >= end:
+                    break
+            r2 = (i - x) ** 2 + dy2
+            value = array[j, i]
+            if least < r2 <= most and np.isfinite(value) and not (bad.shape[0] and bad[j, i]):
+                if until <= 0 and count < values.size:
+                    values[count] = value
+                    count += 1
+                    until = stride
+                until -= jump
+                seen += jump
+            i += jump
+        first = max(i - end, 0) % jump
     if count == 0:
         return 0.0, 0.0, 0
-    kept = values[:count]
+    distances = np.empty(count, values.dtype)
     median, scatter = 0.0, 0.0
     for _ in range(3):
-        median = np.median(kept)
-        scatter = 1.482602218505602 * np.median(np.abs(kept - median))
-        inside = kept[np.abs(kept - median) <= 3 * scatter]
-        if scatter == 0 or inside.size == kept.size:
+        median = middle(values[:count])
+        for k in range(count):
+            distances[k] = abs(values[k] - median)
+        scatter = 1.482602218505602 * middle(distances[:count])
+        if scatter == 0:
             break
-        kept = inside
-    return median, scatter, min(seen, kept.size * stride)
+        inside = 0
+        for k in range(count):
+            values[inside] = values[k]
+            inside += abs(values[k] - median) <= 3 * scatter
+        if inside == count:
+            break
+        count = inside
+    return median, scatter, min(seen, count * stride)
 
 
 @kernel
@@ -183,7 +149,7 @@ def windowed(array, x, y, sigma, reach, level, steps):
     ny, nx = array.shape
     total, squares, mxx, myy, mxy, last = math.nan, 0.0, 0.0, 0.0, 0.0, math.inf
     across = np.empty(2 * int(reach) + 3)
-    for _ in range(steps):
+    for step in range(steps):
         if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
             return x, y, math.nan, 0.0, 0.0, 0.0, 0.0, last
         total, squares, mx, my, mxx, myy, mxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -193,24 +159,28 @@ def windowed(array, x, y, sigma, reach, level, steps):
         for j in range(max(math.ceil(y - reach), 0), min(math.floor(y + reach) + 1, ny)):
             dy = j - y
             down = math.exp(-0.5 * (dy / sigma) ** 2)
-            for i in range(x_lower, x_upper):
-                dx = i - x
-                if dx * dx + dy * dy <= reach * reach:
-                    w = down * across[i - x_lower]
-                    p = w * (array[j, i] - level)
-                    total += p
-                    squares += w * w
-                    mx += p * dx
-                    my += p * dy
-                    mxx += p * dx * dx
-                    myy += p * dy * dy
-                    mxy += p * dx * dy
+            half = math.sqrt(max(reach * reach - dy * dy, 0.0))
+            first, end = max(math.ceil(x - half), x_lower), min(math.floor(x + half) + 1, x_upper)
+            if end <= first:
+                continue
+            part = across[first - x_lower : end - x_lower]
+            p, px, pxx, ww = _row_moments(array[j, first:end], part, level, first - x)
+            total += down * p
+            squares += down * down * ww
+            mx += down * px
+            my += down * p * dy
+            mxx += down * pxx
+            myy += down * p * dy * dy
+            mxy += down * px * dy
         if not total > 0:
             return x, y, math.nan, squares, 0.0, 0.0, 0.0, last
         mx, my = mx / total, my / total
         mxx, myy, mxy = mxx / total - mx * mx, myy / total - my * my, mxy / total - mx * my
-        last = 2 * math.hypot(mx, my)
+        before, last = last, 2 * math.hypot(mx, my)
         if last < 1e-4:
+            break
+        # A window much wider than its source makes steps of equal length to and fro.
+        if step >= _SETTLED and last * min(last / before, 1.0) ** (steps - step - 1) > 0.5 * sigma:
             break
         # The offset of a Gaussian as wide as its window is twice the centroid measured in the window.
         x += 2 * mx
@@ -218,6 +188,20 @@ def windowed(array, x, y, sigma, reach, level, steps):
     if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
         total = math.nan
     return x, y, total, squares, mxx, myy, mxy, last
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _row_moments(row, weights, level, first):
+    """Sum p = w (row - level), p x, p x x and w w over a row that begins at x = `first`."""
+    p, px, pxx, ww = 0.0, 0.0, 0.0, 0.0
+    for i in range(row.size):
+        w, x = weights[i], first + i
+        value = w * (row[i] - level)
+        p += value
+        px += value * x
+        pxx += value * x * x
+        ww += w * w
+    return p, px, pxx, ww
 
 
 @kernel
@@ -230,6 +214,7 @@ def measure_sources(array, bad, found, sigma, out):
     values = np.empty(256, array.dtype)
     ny, nx = array.shape
     reach = 3 * sigma
+    across = np.empty(2 * int(reach) + 6)
     for k in range(found.shape[0]):
         y, x = found[k, 0], found[k, 1]
         level, scatter, _ = ring_level(array, bad, x, y, 3.5 * sigma + 1, 6.5 * sigma + 2, values)
@@ -245,9 +230,13 @@ def measure_sources(array, bad, found, sigma, out):
         column, row = round(x), round(y)
         weights, spoilt, around, count = 0.0, 0.0, 0.0, 0
         near = max(1.5, sigma)
+        x_lower, x_upper = max(int(x - reach), 0), min(int(x + reach) + 2, nx)
+        for i in range(x_lower, x_upper):
+            across[i - x_lower] = math.exp(-0.5 * ((i - x) / sigma) ** 2)
         for j in range(max(int(y - reach), 0), min(int(y + reach) + 2, ny)):
-            for i in range(max(int(x - reach), 0), min(int(x + reach) + 2, nx)):
-                w = math.exp(-0.5 * ((i - x) ** 2 + (j - y) ** 2) / (sigma * sigma))
+            down = math.exp(-0.5 * ((j - y) / sigma) ** 2)
+            for i in range(x_lower, x_upper):
+                w = down * across[i - x_lower]
                 weights += w
                 spoilt += w if bad[j, i] else 0.0
                 if (i - column) ** 2 + (j - row) ** 2 <= near * near and (i != column or j != row):

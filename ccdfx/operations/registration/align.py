@@ -18,7 +18,6 @@ from ccdfx.operations.resampling.taps import check_kernel
 from ccdfx.operations.resampling.transform import AlignmentError, Transform, tried
 from ccdfx.operations.resampling.warp import warp
 from ccdfx.photometry import detection
-from ccdfx.photometry.sources import usable
 from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import require_match, require_same_unit
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
@@ -231,7 +230,7 @@ def _transforms(
 def _by_phase(image: Image, reference: Image, name: str) -> Transform:
     require_match(reference, image, name)
     ny, nx = image.shape
-    planes = [detection.prepared(one.array, usable(one)) for one in (reference, image)]
+    planes = [detection.prepared_image(one) for one in (reference, image)]
     peak = correlated(planes[0], planes[1], (SHARE * nx, SHARE * ny))
     objection = peak.objection
     if objection is not None:

@@ -18,6 +18,17 @@ def poisson_tail(count: int, mean: float) -> float:
     return min(1.0, sum(terms))
 
 
+def poisson_tails(counts: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Compute `poisson_tail` of many counts and positive means at once.
+
+    >>> poisson_tails(np.array([3, 1]), np.array([0.5, 2.0])).round(5), round(poisson_tail(3, 0.5), 5)
+    (array([0.01439, 1.     ]), 0.01439)
+    """
+    from scipy.special import gammainc
+
+    return np.where(counts <= means, 1.0, gammainc(np.maximum(counts, 1), means))
+
+
 def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
     """Find the index pairs of stars that are mutual nearest neighbours within `tolerance` after the step."""
     from scipy.spatial import cKDTree

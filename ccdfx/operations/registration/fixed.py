@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs, poisson_tail
+from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs, poisson_tails
 from ccdfx.operations.registration.star_list import StarList
 
 _SAME = 0.5  # pixels: a source within this, and two errors of its centroid, is at the same place
@@ -65,7 +65,8 @@ def lined_up(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         near, around = within(_BAND), within(_AROUND)
         uniform = 2 * _BAND / size * len(places)
         expected = np.maximum(uniform, (around - near) * _BAND / (_AROUND - _BAND))
-        chance = [poisson_tail(int(n) - 1, float(mean)) for n, mean in zip(near, expected, strict=True)]
-        crowded = along[np.array(chance) * len(places) < CERTAIN] if len(places) else along
-        out |= (np.abs(along[:, None] - crowded[None, :]) <= _BAND).any(axis=1)
+        crowded = np.sort(along[poisson_tails(near - 1, expected) * len(places) < CERTAIN])
+        if crowded.size:
+            after = np.searchsorted(crowded, along - _BAND)
+            out |= np.abs(crowded[np.minimum(after, crowded.size - 1)] - along) <= _BAND
     return out

@@ -13,7 +13,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.operations.registration.fixed import unlike_stars
 from ccdfx.operations.registration.star_list import StarList, star_list
 from ccdfx.photometry import detection
-from ccdfx.photometry.sources import sources_of, usable
+from ccdfx.photometry.sources import sources_of, usable_at
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -60,7 +60,7 @@ class View:
     @cached_property
     def plane(self) -> detection.Plane:
         """The pixels without spikes, gaps and bad lines."""
-        return detection.prepared(self.image.array, usable(self.image))
+        return detection.prepared_image(self.image)
 
     @cached_property
     def stars(self) -> StarList:
@@ -78,7 +78,7 @@ class View:
         x, y = (
             np.clip(np.rint(places)[:, None] + disc, 0, (nx - 1, ny - 1)).astype(np.int64).transpose(2, 0, 1)
         )
-        lost = (~usable(self.image)[y, x]).mean(axis=1) > 0.5
+        lost = (~usable_at(self.image, y, x)).mean(axis=1) > 0.5
         if self.image.mask is None:
             return lost
         return lost | ((self.image.mask[y, x] & Flag.SATURATED) != 0).any(axis=1)

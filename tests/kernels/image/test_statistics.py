@@ -216,3 +216,15 @@ def test_the_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path) 
         for _ in range(2)
     ]
     assert hits == ["0", "2"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 63, 1000])
+def test_the_middle_is_the_median(size: int, dtype: type) -> None:
+    rng = np.random.default_rng(size)
+    for given_values in (
+        rng.normal(1000, 3, size), rng.integers(0, 4, size), np.full(size, -7), 1e30 * rng.normal(0, 1, size),
+        np.append(rng.normal(0, 1, size - 1), 1e9),
+    ):  # fmt: skip
+        some = given_values.astype(dtype)
+        assert blocks.middle(some) == pytest.approx(np.median(some.astype(float)), rel=2e-7)

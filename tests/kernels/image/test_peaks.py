@@ -1,0 +1,84 @@
+"""ccdfx.kernels.image.peaks: the filter that streams, against one that does not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, zoom
+
+from ccdfx.kernels.image.peaks import filter_rows, halve, peaks_above, peaks_near
+from ccdfx.kernels.image.sources import local_maxima
+
+
+def gaussian(sigma: float, reach: int) -> np.ndarray:
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return weights / weights.sum()
+
+
+@pytest.fixture(scope="module")
+def field():
+    """A plane with stars, one of half the size for the wide filter, and the taps of the narrow one."""
+    rng = np.random.default_rng(1)
+    plane = rng.normal(0, 1, (300, 261)).astype(np.float32)
+    plane[rng.integers(10, 290, 40), rng.integers(10, 250, 40)] += 200
+    plane = gaussian_filter(plane, 1.2)
+    half = np.empty((150, 130), np.float32)
+    halve(plane, half)
+    wide = gaussian_filter(half, 0.5 * math.sqrt(9.0 - 11 / 12))
+    return plane, wide, gaussian(1.2, 4).astype(np.float32)
+
+
+def test_halves_are_means(field):
+    plane = field[0]
+    half = np.empty((150, 130), np.float32)
+    halve(plane, half)
+    assert half == pytest.approx(plane[:, :260].reshape(150, 2, 130, 2).mean(axis=(1, 3)), abs=1e-5)
+
+
+def test_the_filter_is_a_difference_of_gaussians(field):
+    plane, wide, taps = field
+    found = np.empty_like(plane)
+    filter_rows(plane, wide, taps, 0, 1, found)
+    exact = gaussian_filter(plane, 1.2) - gaussian_filter(plane, 3.0)
+    inner = np.s_[12:-12, 12:-12]
+    assert np.abs(found - exact)[inner].max() < 0.02 * exact.max()
+    # The plane that is subtracted is linear between its pixels.
+    narrow = gaussian_filter(plane, 1.2, mode="mirror", radius=4)
+    between = zoom(wide, 2, order=1, mode="nearest", grid_mode=True)
+    assert found[:, :260] == pytest.approx((narrow[:, :260] - between), abs=1e-3)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("border", [1, 5])
+def test_streaming_finds_the_maxima_of_the_filtered_plane(field, border):
+    plane, wide, taps = field
+    filtered = np.empty_like(plane)
+    filter_rows(plane, wide, taps, 0, 1, filtered)
+    limits = np.full((5, 5), 0.3, np.float32)
+    limits[2:, 1] = 1.0
+    expected = np.empty((5000, 2), np.int64)
+    expected = expected[: local_maxima(filtered, 0.3, border, expected)]
+    height = filtered[expected[:, 0], expected[:, 1]]
+    expected = expected[height > limits[expected[:, 0] // 64, expected[:, 1] // 64]]
+    found, heights = np.empty((5000, 2), np.int64), np.empty(5000)
+    count = peaks_above(plane, wide, taps, limits, 64, border, found, heights)
+    assert found[:count].tolist() == expected.tolist()
+    assert heights[:count] == pytest.approx(filtered[expected[:, 0], expected[:, 1]])
+    few = np.empty((3, 2), np.int64), np.empty(3)
+    assert peaks_above(plane, wide, taps, limits, 64, border, *few) == count > 3
+
+
+def test_peaks_near_places_are_those_of_the_whole_filtered_plane(field):
+    plane = field[0]
+    taps, wide = gaussian(1.2, 5), gaussian(3.0, 11)
+    exact = gaussian_filter(plane, 1.2, radius=5, mode="mirror")
+    exact = exact - gaussian_filter(plane, 3.0, radius=11, mode="mirror")
+    places = np.array([[20, 30], [0, 0], [299, 260], [150, 100]])
+    found, heights = np.empty((4, 2), np.int64), np.empty(4)
+    peaks_near(plane, taps, wide, places, 3, found, heights)
+    for (y, x), (v, u), height in zip(places, found, heights, strict=True):
+        part = exact[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4]
+        assert height == pytest.approx(part.max(), abs=1e-4)
+        assert exact[v, u] == pytest.approx(part.max(), abs=1e-4)
