@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
-from ccdfx.kernels.rules.centers import center_of, lane_median, means, medians
+from ccdfx.kernels.rules.centers import center_of, deviations, lane_median, means, medians, trimmed_means
 from ccdfx.kernels.rules.clipping import (
     CENTER_MEAN,
     CENTER_TRIMMED,
@@ -71,16 +71,35 @@ def _own_sigmas(lanes, frames, i, work, noise, center, sigma):
 
 
 @kernel
+def _store_bounds(lanes, counts, noise, center, sigma):
+    """Store a sigma that that of no value of a lane falls below: about the centre, with the least weight of all frames.
+
+    Where each pixel has its own sigma, the greatest weight of all frames makes that least.
+    """
+    common, tail = noise[0, NOISE_CONSTANT], np.empty(4)
+    tail[0] = tail[2] = np.inf
+    tail[1] = tail[3] = -np.inf
+    for j in range(noise.shape[0]):
+        factor, offset = 1.0 / noise[j, NOISE_SCALE], noise[j, NOISE_ZERO] / noise[j, NOISE_SCALE]
+        tail[0], tail[1] = min(tail[0], factor), max(tail[1], factor)
+        tail[2], tail[3] = min(tail[2], offset), max(tail[3], offset)
+    if common == 0:
+        deviations(lanes, counts, center, 1, sigma)
+    for i in range(center.size):
+        c = center[i]
+        least = c * (tail[0] if c > 0 else tail[1]) + tail[2]
+        most = c * (tail[1] if c > 0 else tail[0]) + tail[3]
+        least, most = least if least > 1.0 else 1.0, most if most > 1.0 else 1.0
+        bound = sigma[i] * np.sqrt(least / most) if common == 0 else common * np.sqrt(least)
+        sigma[i] = bound * (1.0 - 1e-9)  # above all rounding errors
+
+
+@kernel
 def _list_doubtful(lanes, work, noise, center):
     """List in work.found the lanes that may lose a value; return how many."""
-    if noise[0, NOISE_CONSTANT] != 0 and _alike(noise):
-        sigma = np.empty(center.size)
-        for i in range(center.size):
-            sigma[i] = noise[0, NOISE_CONSTANT] * _weight(noise, 0, center[i])
-        return list_beyond(lanes, work.counts, work, center, sigma)
-    for i in range(center.size):
-        work.found[i] = i
-    return center.size
+    sigma = np.empty(center.size)
+    _store_bounds(lanes, work.counts, noise, center, sigma)
+    return list_beyond(lanes, work.counts, work, center, sigma)
 
 
 @kernel
@@ -102,7 +121,7 @@ def scaled_sigma_clip_mean_rule(lanes, frames, counts, noise, parameters, low, h
     """Clip about the mean; parameters: low, high, keep; `noise` has the scale and zero of each frame."""
     work, lane = begin(lanes, counts, parameters, low, high), lane_of(lanes.shape[0])
     centers = np.empty(counts.size)
-    means(lanes, counts, True, centers)
+    trimmed_means(lanes, counts, centers)
     for j in range(_list_doubtful(lanes, work, noise, centers)):
         i = work.found[j]
         n = m = np.int64(counts[i])

@@ -7,8 +7,11 @@ from itertools import takewhile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ccdfx
+from ccdfx.kernels.rules import scaled
 from ccdfx.kernels.stack import lanes as lanes_module
 from ccdfx.operations.combining import run
 
@@ -130,3 +133,23 @@ def test_options_that_are_nonsense():
     for options in ({"center": "x"}, {"scaled": "no"}, {"low": 0}, {"keep": 0.5}):
         with pytest.raises((ccdfx.ArgumentError, ccdfx.ArgumentTypeError)):
             ccdfx.average_sigma_clip(**options)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([-500.0, 0.0, 3.0, 1000.0]), st.booleans())
+def test_no_sigma_of_a_value_lies_below_the_bound_by_which_lanes_are_passed_over(seed, level, by_line):
+    rng = np.random.default_rng(seed)
+    n, lanes = 5, 8
+    noise = np.zeros((n, 5))
+    noise[:, 0], noise[:, 1] = rng.uniform(0.2, 4.0, n), rng.uniform(-900, 900, n)
+    noise[:, 2] = 2.5 if by_line else 0.0
+    values = np.sort(rng.normal(level, rng.choice([0.0, 1.0, 50.0]), (n, lanes)), axis=0)
+    counts, bound = np.full(lanes, n, np.int32), np.empty(lanes)
+    center = np.median(values, axis=0)
+    scaled._store_bounds(values, counts, noise, center, bound)
+    for i in range(lanes):
+        weights = np.sqrt(np.maximum(1.0, (center[i] + noise[:, 1]) / noise[:, 0]))
+        for frames in (np.arange(n), rng.permutation(n)):  # whichever frame a value comes from
+            own = weights[frames]
+            common = 2.5 if by_line else np.sqrt((((values[:, i] - center[i]) / own) ** 2).sum() / (n - 1))
+            assert (bound[i] <= common * own).all()
