@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,11 +24,12 @@ from ccdfx.night.products.flux_scale import (
     profile_allowance,
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
-from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.summary import plain, sky_facts, star_facts
+from ccdfx.operations.resampling.lazy import Warped, warped
+from ccdfx.operations.resampling.squares import squares
 from ccdfx.operations.resampling.transform import Transform
-from ccdfx.photometry.aperture import aperture_photometry
+from ccdfx.photometry.aperture import PHOTOMETRY, aperture_photometry
 from ccdfx.photometry.flux_check import FluxGroup, check_fluxes
 from ccdfx.photometry.stars import FrameStars, measure_stars
 from ccdfx.records.header import Header
@@ -37,6 +39,9 @@ _TRANSPARENCY = ("TRANSP", "TRANSERR")  # cards of calibrated frames
 _MOST_CHECKED = 500  # brightest stars of the reference
 # In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
 _APERTURE, _RING = 1.0, (4.0, 6.0)
+_FILLING = (
+    5  # pixels beyond a ring from which its bad ones are filled, and one for the place of its star in a pixel
+)
 _NOISY, _QUIET = 1.25, 1.15  # measured over predicted noise of a combined frame, and of its frames
 
 
@@ -222,7 +227,21 @@ class _Apertures:
 
     def measure(self, image: Image, scale: float = 1.0, zero: float = 0.0) -> np.ndarray:
         """Measure the stars of an image whose values x are combined as x / scale - zero."""
-        table = aperture_photometry(image, self.places, radius=self.radius, annulus=self.ring)
+        return self._scaled(self._table(image, self.places), scale, zero)
+
+    def measure_moved(self, moved: Warped, scale: float, zero: float) -> np.ndarray:
+        """Measure the stars as in the whole of an image that is resampled as it is read, from squares around them."""
+        table = np.zeros(len(self.places), PHOTOMETRY)
+        for rows, part, places in squares(moved, self.places, math.ceil(self.ring[1]) + _FILLING):
+            table[rows] = self._table(part, places)
+        table["x"], table["y"] = self.places.T
+        return self._scaled(table, scale, zero)
+
+    def _table(self, image: Image, places: np.ndarray) -> np.ndarray:
+        return aperture_photometry(image, places, radius=self.radius, annulus=self.ring)
+
+    @staticmethod
+    def _scaled(table: np.ndarray, scale: float, zero: float) -> np.ndarray:
         table["flux"] /= scale
         table["variance"] /= scale**2
         table["background"] = table["background"] / scale - zero
@@ -258,19 +277,18 @@ def _stacked(
     level = facts[0]["sky"] if scales.zeros is not None else None
     weights = scales.weights if choice.average == "mean" else None
     apertures = _apertures(found, [context.log.stars[name] for name in scales.names])
-    with spooled(context.output) as store:
-        frames, tables = _moved(found, scales, apertures, context, store)
-        result = stacking.stacked(
-            frames,
-            choice,
-            noise,
-            sensitivity=choice.sensitivity,
-            profile=None if allowed is None else {**allowed, "level": level},
-            scale=scales.scales,
-            zero=scales.zeros,
-            weights=weights,
-            shared=_common_variance(found, scales, facts, weights, context),
-        )
+    frames, tables = _moved(found, scales, apertures, context)
+    result = stacking.stacked(
+        frames,
+        choice,
+        noise,
+        sensitivity=choice.sensitivity,
+        profile=None if allowed is None else {**allowed, "level": level},
+        scale=scales.scales,
+        zero=scales.zeros,
+        weights=weights,
+        shared=_common_variance(found, scales, facts, weights, context),
+    )
     return result, check_fluxes(
         apertures.measure(result.stack.image), frames=tables, weights=weights or [1.0] * len(tables)
     )
@@ -290,30 +308,34 @@ def _common_variance(
 
 
 def _moved(
-    found: Registration, scales: FluxScales, apertures: _Apertures, context: Context, store: Spool
+    found: Registration, scales: FluxScales, apertures: _Apertures, context: Context
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars.
+    """Open the frames as sources on the pixels of the reference, and measure their stars there.
 
-    The scale of each is written to the header of its file, as FLXSCALE, and its transparency.
+    The scale of each is written to the header of its file, as FLXSCALE, and its transparency. They are moved as their
+    rows are read: no frame stays in memory.
     """
-    from ccdfx.io import read, write
-    from ccdfx.operations.resampling.warp import warp
+    from ccdfx.io import open_source, read, write
 
     frames: list[Any] = []
     tables: list[np.ndarray] = []
     shape: tuple[int, int] | None = None
     zeros = scales.zeros or [0.0] * len(scales.scales)
     for (file, one), scale, zero in zip(found.transforms.items(), scales.scales, zeros, strict=True):
-        image = read(context.output / file)
+        path = context.output / file
+        image = read(path)
         comment = "factor to the flux scale of the reference"
         header = _relative_header(
             image.header.set("FLXSCALE", 1 / scale, comment), context.log.relative[file]
         )
         image = image.replace(header=header)
-        write(image, context.output / file, overwrite=True)
+        write(image, path, overwrite=True)
+        source = open_source(path, checksum=False)  # its pixels were verified, and written, just now
         shape = shape or image.shape
         if one.offset != (0.0, 0.0) or not one.is_shift:
-            image = warp(image, transform=one, shape=shape)
-        tables.append(apertures.measure(image, scale, zero))
-        frames.append(store.put(image))
+            frames.append(warped(source, transform=one, shape=shape))
+            tables.append(apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero))
+        else:
+            frames.append(source)
+            tables.append(apertures.measure(image, scale, zero))
     return frames, tables

@@ -67,7 +67,7 @@ def squares(moved: Warped, places: np.ndarray, reach: int) -> Iterator[tuple[np.
 
 def _within(moved: Warped, first: np.ndarray, side: int) -> np.ndarray:
     """Return which squares, and all that they need, lie inside of the result and of the image."""
-    inside = (first >= 0).all(axis=1) & (first + side <= moved.shape).all(axis=1)
+    inside = np.all((first >= 0) & (first + side <= np.array(moved.shape)), axis=1)
     move = moved.resampling
     if isinstance(move, Move):
         for axis, one in enumerate((move.down, move.across)):
