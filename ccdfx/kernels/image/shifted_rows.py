@@ -180,8 +180,11 @@ def _spread(values, flags, y, x_lower, x_upper, corner, steps, place, out):
 def _spread_unknown(plane, values, flags, rows, columns, corner, steps, place, out):
     """Set infinity where a good pixel of unknown variance is notable."""
     for y in range(rows[0], rows[1]):
+        row = y - corner[0]
+        if _all_finite(plane[row][columns[0] - corner[1] : columns[1] - corner[1]]):
+            continue
         for x in range(columns[0], columns[1]):
-            row, column = y - corner[0], x - corner[1]
+            column = x - corner[1]
             if np.isfinite(plane[row, column]) or not np.isfinite(values[row, column]):
                 continue
             if flags.size and flags[row, column] != 0:
