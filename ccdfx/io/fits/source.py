@@ -22,6 +22,7 @@ from ccdfx.records.range import Range, RangeLike
 from ccdfx.records.wcs import range_of, windowed, without_range
 
 _OF_ONE_HDU = frozenset({"EXTNAME", "EXTVER", "EXTLEVEL", "INHERIT", "LONGSTRN"})
+_NO_HEADER = Header()
 
 
 class FitsSource:
@@ -79,14 +80,20 @@ class FitsSource:
 
     def select(self, range: RangeLike = None) -> Image:
         """Read the image in a window, given in coordinates of the parent frame."""
+        image = self.select_planes(range)
+        window = image.range
+        header = self._header if window == self._range else windowed(self._header, self._range, window)
+        return adopt(image.array, header, image.mask, window, image.variance)
+
+    def select_planes(self, range: RangeLike = None) -> Image:
+        """Read a window as `select` does, but without its header: for the many tiles of a stack."""
         self._verify_primary()
         window = Range.of(range, self._range)
         rows, columns = window.relative_to(self._range).slices
         array, nodata = self._pixels.window(rows, columns)
         mask = self._flags(rows, columns, nodata)
         variance, mask = self._variance(rows, columns, mask)
-        header = self._header if window == self._range else windowed(self._header, self._range, window)
-        return adopt(array, header, mask, window, variance)
+        return adopt(array, _NO_HEADER, mask, window, variance)
 
     def close(self) -> None:
         """Do nothing: no file stays open between two readings."""

@@ -161,12 +161,13 @@ def _fill(plane, values, flags, y, left, nx, corner, usual, line, lower, upper):
 @kernel
 def _spread(values, flags, y, x_lower, x_upper, corner, steps, place, out):
     """Add the flags of the bad pixels of row y of the frame to the pixels of `out` in which they are notable."""
-    row = y - corner[0]
+    level = values[y - corner[0]]
+    flagged = flags.size != 0
+    mask = flags[y - corner[0]] if flagged else flags.reshape(-1)
     for x in range(x_lower, x_upper):
-        column = x - corner[1]
-        own = flags[row, column] if flags.size else np.uint8(0)
+        own = mask[x - corner[1]] if flagged else np.uint8(0)
         if own == 0:
-            if np.isfinite(values[row, column]):
+            if np.isfinite(level[x - corner[1]]):
                 continue
             own = _NO_DATA
         for k in range(steps.shape[0]):
@@ -179,8 +180,11 @@ def _spread(values, flags, y, x_lower, x_upper, corner, steps, place, out):
 def _spread_unknown(plane, values, flags, rows, columns, corner, steps, place, out):
     """Set infinity where a good pixel of unknown variance is notable."""
     for y in range(rows[0], rows[1]):
+        row = y - corner[0]
+        if _all_finite(plane[row][columns[0] - corner[1] : columns[1] - corner[1]]):
+            continue
         for x in range(columns[0], columns[1]):
-            row, column = y - corner[0], x - corner[1]
+            column = x - corner[1]
             if np.isfinite(plane[row, column]) or not np.isfinite(values[row, column]):
                 continue
             if flags.size and flags[row, column] != 0:
@@ -268,3 +272,36 @@ def spread_rows(plane, values, flags, corner, size, steps, place, out_flags, out
                 _spread(values, flags, y, columns[0], columns[1], corner, steps, place, out_flags)
     if out.size:
         _spread_unknown(plane, values, flags, rows, columns, corner, steps, place, out)
+
+
+@kernel
+def shift_squares(plane, values, flags, size, down, first_y, across, first_x, usual, places, out):
+    """Move squares of a whole plane as `shift_rows` does, one below the other.
+
+    `places` (n, 2) are their first pixels (y, x) in the result, `out` is (n * side, side). Returns the same.
+    """
+    side = out.shape[1]
+    corner = np.zeros(2, np.int64)
+    rows, columns = np.empty(3, np.int64), np.empty(3, np.int64)
+    bad, far, lost = False, 0, False
+    for k in range(places.shape[0]):
+        rows[0], rows[1], rows[2] = places[k, 0], places[k, 0] + side, places[k, 0] - k * side
+        columns[0], columns[1], columns[2] = places[k, 1], places[k, 1] + side, places[k, 1]
+        found, distant, gone = shift_rows(
+            plane, values, flags, corner, size, down, first_y, across, first_x, usual, rows, columns, out
+        )
+        bad |= found
+        far += distant
+        lost |= gone
+    return bad, far, lost
+
+
+@kernel
+def spread_squares(plane, values, flags, size, steps, places, side, out_flags, out):
+    """Spread flags and unknown variances in such squares as `spread_rows` does."""
+    corner = np.zeros(2, np.int64)
+    for k in range(places.shape[0]):
+        lower, upper = k * side, (k + 1) * side
+        spread_rows(
+            plane, values, flags, corner, size, steps, places[k], out_flags[lower:upper], out[lower:upper]
+        )

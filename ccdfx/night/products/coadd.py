@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,11 +26,12 @@ from ccdfx.night.products.flux_scale import (
     profile_allowance,
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
-from ccdfx.night.products.spool import Spool, spooled
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.summary import plain, sky_facts, star_facts
+from ccdfx.operations.resampling.lazy import Warped, warped
+from ccdfx.operations.resampling.squares import squares
 from ccdfx.operations.resampling.transform import Transform
-from ccdfx.photometry.aperture import aperture_photometry
+from ccdfx.photometry.aperture import PHOTOMETRY, aperture_photometry
 from ccdfx.photometry.flux_check import FluxGroup, check_fluxes
 from ccdfx.photometry.stars import FrameStars, measure_stars
 from ccdfx.records.header import Header
@@ -39,6 +42,9 @@ _MOST_NUMBERED = 999
 _MOST_CHECKED = 500  # brightest stars of the reference
 # In widths of the frame with the worst seeing; in a larger aperture there would be more cosmic rays.
 _APERTURE, _RING = 1.0, (4.0, 6.0)
+_FILLING = (
+    5  # pixels beyond a ring from which its bad ones are filled, and one for the place of its star in a pixel
+)
 _NOISY, _QUIET = 1.25, 1.15  # measured over predicted noise of a combined frame, and of its frames
 
 
@@ -247,7 +253,21 @@ class _Apertures:
 
     def measure(self, image: Image, scale: float = 1.0, zero: float = 0.0) -> np.ndarray:
         """Measure the stars of an image whose values x are combined as x / scale - zero."""
-        table = aperture_photometry(image, self.places, radius=self.radius, annulus=self.ring)
+        return self._scaled(self._table(image, self.places), scale, zero)
+
+    def measure_moved(self, moved: Warped, scale: float, zero: float) -> np.ndarray:
+        """Measure the stars as in the whole of an image that is resampled as it is read, from squares around them."""
+        table = np.zeros(len(self.places), PHOTOMETRY)
+        for rows, part, places in squares(moved, self.places, math.ceil(self.ring[1]) + _FILLING):
+            table[rows] = self._table(part, places)
+        table["x"], table["y"] = self.places.T
+        return self._scaled(table, scale, zero)
+
+    def _table(self, image: Image, places: np.ndarray) -> np.ndarray:
+        return aperture_photometry(image, places, radius=self.radius, annulus=self.ring)
+
+    @staticmethod
+    def _scaled(table: np.ndarray, scale: float, zero: float) -> np.ndarray:
         table["flux"] /= scale
         table["variance"] /= scale**2
         table["background"] = table["background"] / scale - zero
@@ -284,8 +304,8 @@ def _stacked(
     apertures = _apertures(group.found, group.stars)
     steps = [one.offset if one.is_shift else None for one in transforms]
     uses = [plan.uses[name] for name in group.names]
-    with spooled(context.output) as store:
-        frames, tables = _moved(group, apertures, context, store)
+    with ExitStack() as stack:
+        frames, tables = _moved(group, apertures, context, stack)
         result = stacking.stacked(
             frames,
             choice,
@@ -303,11 +323,13 @@ def _stacked(
 
 
 def _moved(
-    group: _Group, apertures: _Apertures, context: Context, store: Spool
+    group: _Group, apertures: _Apertures, context: Context, stack: ExitStack
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Resample the frames to the pixels of the reference, store them in the spool, and measure their stars."""
-    from ccdfx.io import read
-    from ccdfx.operations.resampling.warp import warp
+    """Open the frames as sources on the pixels of the reference, and measure their stars there.
+
+    They are moved as their rows are read: no frame stays in memory.
+    """
+    from ccdfx.io import open_source, read
 
     frames: list[Any] = []
     tables: list[np.ndarray] = []
@@ -316,10 +338,14 @@ def _moved(
     zeros = scales.zeros or [0.0] * len(scales.scales)
     transforms = group.found.transforms.items()
     for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
-        image = read(context.path(file))
+        path = context.path(file)
+        image = read(path)
+        source = stack.enter_context(open_source(path, checksum=False))  # it was verified just now
         shape = shape or image.shape
         if one.offset != (0.0, 0.0) or not one.is_shift:
-            image = warp(image, transform=one, shape=shape)
-        tables.append(apertures.measure(image, scale, zero))
-        frames.append(store.put(image))
+            frames.append(warped(source, transform=one, shape=shape))
+            tables.append(apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero))
+        else:
+            frames.append(source)
+            tables.append(apertures.measure(image, scale, zero))
     return frames, tables

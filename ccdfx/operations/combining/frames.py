@@ -92,9 +92,14 @@ class StackFrame:
         return self.data if isinstance(self.data, Image) else self.data.select(None)
 
     def rows(self, lower: int, upper: int) -> Image:
-        """Return some rows as an image; they are counted from the first row of the frame."""
+        """Return some rows as an image; they are counted from the first row of the frame.
+
+        Of a source that also has `select_planes`, which reads a window without its header, this is called.
+        """
         r = self.range
-        return self.data.select(Range(r.x_lower, r.x_upper, r.y_lower + lower, r.y_lower + upper))
+        read = getattr(self.data, "select_planes", self.data.select)
+        found: Image = read(Range(r.x_lower, r.x_upper, r.y_lower + lower, r.y_lower + upper))
+        return found
 
 
 def as_frames(frames: Any, placed: bool = False) -> tuple[StackFrame, ...]:

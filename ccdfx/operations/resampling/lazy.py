@@ -39,7 +39,7 @@ class Warped:
     header: Header
     range: Range
     name: str
-    _usual: dict[int, float] = field(default_factory=dict)
+    _known: dict[int, float] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,11 +65,17 @@ class Warped:
 
     def select(self, range: RangeLike = None) -> Image:
         """Compute a window of the result, given in coordinates of its parent frame."""
+        image = self.select_planes(range)
+        window = image.range
+        header = self.header if window == self.range else windowed(self.header, self.range, window)
+        return adopt(image.array, header, image.mask, window, image.variance)
+
+    def select_planes(self, range: RangeLike = None) -> Image:
+        """Compute a window as `select` does, but without its header."""
         window = Range.of(range, self.range)
         rows, columns = window.relative_to(self.range).slices
         planes = self.planes((rows.start, rows.stop), (columns.start, columns.stop))
-        header = self.header if window == self.range else windowed(self.header, self.range, window)
-        return adopt(planes.array, header, planes.flags, window, planes.variance)
+        return adopt(planes.array, Header(), planes.flags, window, planes.variance)
 
     def planes(self, rows: tuple[int, int], columns: tuple[int, int]) -> MovedPlanes:
         """Compute values, flags and variance of a window (lower, upper) of the result."""
@@ -106,7 +112,7 @@ class Warped:
         if y[1] <= y[0] or x[1] <= x[0]:
             y, x = (0, 1), (0, 1)  # nothing of the image, but whether it has a variance
         cut = ReadWindow(self._read(y, x), (y[0], x[0]), self.resampling.size)
-        return self.resampling.apply(cut, rows, columns, self._usual_of)
+        return self.resampling.apply(cut, rows, columns, self.usual)
 
     def _area(self, rows: tuple[int, int], columns: tuple[int, int]) -> int:
         y, x = self.resampling.needed(rows, columns)
@@ -135,18 +141,19 @@ class Warped:
                 window,
                 None if variance is None else np.ascontiguousarray(variance[cut]),
             )
-        found: Image = self.source.select(window)
+        read = getattr(self.source, "select_planes", self.source.select)
+        found: Image = read(window)
         return found
 
-    def _usual_of(self, power: int) -> float:
-        """Compute the typical value (0) or variance (1) of the image, as `typical` does, and remember it."""
-        if power not in self._usual:
+    def usual(self, power: int) -> float:
+        """Compute the typical value (0) or variance (1) of the image, as `typical` does, or return that computed before."""
+        if power not in self._known:
             stride = sample_stride(self.resampling.size[0] * self.resampling.size[1])
             sample = np.concatenate([*self._good(power, stride, stride), np.empty(0, self.dtype)])
             if not sample.size:
                 sample = np.concatenate([*self._good(power, 1, _ROWS), np.empty(0, self.dtype)])
-            self._usual[power] = middle(sample)
-        return self._usual[power]
+            self._known[power] = middle(sample)
+        return self._known[power]
 
     def _good(self, power: int, stride: int, step: int) -> Iterator[np.ndarray]:
         """Yield the good values or variances of every row and column of a stride, `step` rows at a time."""

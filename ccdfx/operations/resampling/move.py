@@ -59,7 +59,11 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The move of the content of an image by (+dx, +dy) pixels; the result has the shape of the image."""
+    """The move of the content of an image by (+dx, +dy) pixels; the result has the shape of the image.
+
+    `across` and `down` are its weights, `filters` those along y and x of values and of variances; `steps` (n, 2) lead
+    from a pixel of the result to those that are notable in it.
+    """
 
     dx: float
     dy: float
@@ -67,11 +71,15 @@ class Move:
     down: Taps
     size: tuple[int, int]
     dtype: np.dtype
+    filters: tuple[tuple[Taps, Taps], ...]
+    steps: np.ndarray
 
     @staticmethod
     def of(dx: float, dy: float, kernel: str, size: tuple[int, int], dtype: np.dtype) -> Move:
         """Make the move of images of a shape and a working type."""
-        return Move(dx, dy, taps(dx, kernel, dtype), taps(dy, kernel, dtype), size, dtype)
+        across, down = taps(dx, kernel, dtype), taps(dy, kernel, dtype)
+        filters = tuple((down.raised(dtype, power), across.raised(dtype, power)) for power in (1, 2))
+        return Move(dx, dy, across, down, size, dtype, filters, _notable_steps(across, down))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -117,7 +125,7 @@ class Move:
 
         values, flags, variance = cut.planes(self.dtype)
         inside = _inside(rows, self.dy, self.size[0]), _inside(columns, self.dx, self.size[1])
-        steps = _notable_steps(self.across, self.down)
+        steps = self.steps
         place, corner, size = np.array((rows[0], columns[0])), np.array(cut.corner), np.array(self.size)
         out_flags = self._outside_flags(rows, columns, steps)
         array, bad, lost = self._filtered(values, values, flags, cut, inside, (rows, columns), usual, 1)
@@ -133,6 +141,38 @@ class Move:
                 nothing = np.empty((0, 0), np.uint8)
                 spread_rows(variance, values, flags, corner, size, steps, place, nothing, found)
                 _clear_outside(found, rows[0], columns[0], inside)
+        return MovedPlanes(array, out_flags, found)
+
+    def squares(self, image: Image, places: np.ndarray, side: int, usual: Usual) -> MovedPlanes:
+        """Compute squares of the result of an image, one below the other, from their first pixels (y, x) on.
+
+        All pixels that they need have to be inside the image.
+        """
+        from ccdfx.kernels.image.shifted_rows import shift_squares, spread_squares
+
+        shape, size = (len(places) * side, side), np.array(self.size)
+        values, flags, variance = ReadWindow(image, (0, 0), self.size).planes(self.dtype)
+
+        def filtered(plane: np.ndarray, power: int) -> tuple[np.ndarray, bool]:
+            down, across = self.filters[power]
+            out, number = np.empty(shape, self.dtype), self.dtype.type
+            given = plane, values, flags, size, down.weights, down.first, across.weights, across.first
+            bad, far, _ = shift_squares(*given, number(0), places, out)
+            if far:
+                shift_squares(*given, number(usual(power)), places, out)
+            return out, bad
+
+        no_flags, nothing = np.empty((0, side), np.uint8), np.empty((0, side), self.dtype)
+        array, bad = filtered(values, 0)
+        out_flags = np.zeros(shape, np.uint8)
+        if bad:
+            spread_squares(values, values, flags, size, self.steps, places, side, out_flags, nothing)
+        out_flags[~np.isfinite(array)] |= _NO_DATA
+        if variance is None:
+            return MovedPlanes(array, out_flags, None)
+        found, bad = filtered(variance, 1)
+        if bad:
+            spread_squares(variance, values, flags, size, self.steps, places, side, no_flags, found)
         return MovedPlanes(array, out_flags, found)
 
     def _placed(self, cut: ReadWindow, rows: tuple[int, int], columns: tuple[int, int]) -> MovedPlanes:
@@ -177,7 +217,7 @@ class Move:
         out = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), self.dtype)
         if inside[0][0] >= inside[0][1] or inside[1][0] >= inside[1][1]:
             return out, True, False
-        down, across = (one.raised(self.dtype, power) for one in (self.down, self.across))
+        down, across = self.filters[power - 1]
         geometry = (
             np.array(cut.corner),
             np.array(cut.size),
