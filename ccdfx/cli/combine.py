@@ -171,9 +171,7 @@ def described(image: Any, paths: Sequence[Path], lines: Sequence[str]) -> Any:
     """Return the result with its kind, its inputs and their SHA-256, and HISTORY in its header."""
     from ccdfx.io.provenance import file_sha256, with_provenance
 
-    header = with_provenance(
-        image.header, "combined frame", [(path.name, file_sha256(path)) for path in paths]
-    )
+    header = with_provenance(image.header, "combined frame", [(path.name, file_sha256(path)) for path in paths])
     return image.replace(header=header.add_history(*lines))
 
 

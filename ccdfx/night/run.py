@@ -157,7 +157,12 @@ def reduce_night(
         listener = _Listener(progress, told)
         digests = _digests(frames, target, keep=True)
         measured = execute(
-            camera_graph(plan, choices), target, digests, memory=memory, told=listener.measured
+            camera_graph(plan, choices),
+            target,
+            digests,
+            memory=memory,
+            again=overwrite,
+            told=listener.measured,
         )
         cameras = _cameras(plan, choices, measured)
         possible = plan.without([setup for setup, camera in cameras.items() if camera.refused is not None])
