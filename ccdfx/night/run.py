@@ -242,7 +242,12 @@ class _Run:
         recipe, target = self.recipe, self.target
         digests = _digests(chosen.frames, target, keep=True)
         measured = execute(
-            camera_graph(plan, recipe), target, digests, memory=self.memory, told=self.listener.measured
+            camera_graph(plan, recipe),
+            target,
+            digests,
+            memory=self.memory,
+            again=self.again,
+            told=self.listener.measured,
         )
         cameras = _cameras(plan, recipe, measured)
         graph = product_graph(plan.without(_refused(cameras)), recipe, cameras)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ccdfx.night.scan import scan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from ccdfx.night.overscan_light import (
     section_levels,
     telling_frames,
 )
-from ccdfx.night.scan import scan
 
 EFOSC = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "efosc"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.history import Master
 
+_LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 Progress = Callable[[str, int, int], None]
 
 
@@ -92,7 +94,12 @@ class Context:
         return self.output / file
 
     def fail_frame(self, frame: Frame, error: Exception) -> None:
-        """Record that a raw frame cannot be used; only the first reason is kept."""
+        """Record that a raw frame cannot be used; only the first reason is kept.
+
+        What the machine lacks (`is_lack`) is no fault of the frame: the error is raised again.
+        """
+        if is_lack(error):
+            raise error
         self.failed.setdefault(frame.file, problem_of(frame, error))
 
     def warn(self, text: str) -> None:
@@ -130,6 +137,19 @@ def problem_of(frame: Frame, error: Exception) -> str:
     for name in (str(frame.path), frame.path.name, frame.file):
         text = text.removeprefix(f"{name}: ")
     return text
+
+
+def is_lack(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, is that the machine lacks memory, room or file handles.
+
+    >>> is_lack(OSError(errno.ENOSPC, "No space left on device")), is_lack(OSError(errno.ENOENT, "No such file"))
+    (True, False)
+    """
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _LACKS):
+            return True
+        error = error.__cause__
+    return False
 
 
 def made_folder(path: Path) -> Path:

@@ -42,7 +42,7 @@ def canonical_text(value: object) -> str:
     Examples
     --------
     >>> canonical_text({"b": float("inf"), "a": (1, None)})
-    '{"a":[1,null],"b":"inf"}'
+    '{"a":[1,null],"b":{"float":"inf"}}'
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if value - value == 0.0 else str(value)
+        return value if value - value == 0.0 else {"float": str(value)}  # not the text "inf"
     if isinstance(value, PurePath):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import CcdfxError, cause_of
-from ccdfx.night.graph.context import Context, made_folder
+from ccdfx.errors import CcdfxError, FileError, cause_of
+from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.product import Product
@@ -22,6 +22,8 @@ from ccdfx.night.graph.record import (
     write_record,
     write_stars,
 )
+
+_MORE_ROOM = "give the disk or the program more room, and run it again: what was made stays"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,8 @@ class Task:
 def perform(task: Task) -> Record:
     """Make a product, write it and its facts, and return its record.
 
-    The image is written first and its record last, each whole or not at all, so a record is never that of another
-    image.
+    The earlier record is removed, then image and stars are written, and the record last, each whole or not at all: a
+    record is never that of another image or of other stars, whenever the process ends.
 
     Raises
     ------
@@ -47,8 +49,7 @@ def perform(task: Task) -> Record:
     """
     begun = time.monotonic()
     made = make(task.product, task.parts, task.records, task.output)
-    size, histogram = _write(task, made)
-    record = record_of(task.product, task.parts, made, size=size, histogram=histogram)
+    record = record_of(task.product, task.parts, made, **_write(task, made))
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
     write_record(task.output, record)
     return record
@@ -58,17 +59,25 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     """Call the maker of a product, and return what it made with what was noted; nothing is written.
 
     An error of the maker is the reason why the product is lost. A raw frame that changed while it was read loses the
-    product too.
+    product too. What the machine lacks says nothing of the product, so it is an error here, and the product is made by
+    the next run.
+
+    Raises
+    ------
+    FileError
+        The machine lacks room on the disk, memory or file handles.
     """
     context = Context(product=product, parts=parts, records=records, output=output)
     try:
         with collect_warnings(context.warn):
             made = product.make(product.plan, context)
         context.require_unchanged()
-    except (CcdfxError, OSError) as error:
-        made = Made(lost=str(error) or cause_of(error))
     except Exception as error:  # the maker of a plugin may raise anything; one product must not stop a night
-        made = Made(lost=cause_of(error))
+        if is_lack(error):
+            rule = f"cannot be made for lack of room: {cause_of(error)}"
+            raise FileError(output / product.file, rule, remedy=_MORE_ROOM) from error
+        known = isinstance(error, CcdfxError | OSError | ArithmeticError)
+        made = Made(lost=(str(error) if known else "") or cause_of(error))
     return replace(
         made,
         warnings=(*context.warnings, *made.warnings),
@@ -76,20 +85,24 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     )
 
 
-def _write(task: Task, made: Made) -> tuple[int | None, dict[str, Any] | None]:
-    """Write image, stars and preview of a product; return the size of its file, and its histogram."""
+def _write(task: Task, made: Made) -> dict[str, Any]:
+    """Write image, stars and preview of a product; return the sizes of its files, and its histogram."""
     from ccdfx.io import write
     from ccdfx.night.graph.preview import histogram_facts, write_preview
 
     product, output = task.product, task.output
-    made_folder(facts_path(output, product.file).parent)
+    record, stars = facts_path(output, product.file), facts_path(output, product.file, ".npy")
+    made_folder(record.parent)
+    record.unlink(missing_ok=True)
+    written: dict[str, Any] = {}
     if made.stars is not None:
-        write_stars(facts_path(output, product.file, ".npy"), made.stars)
+        write_stars(stars, made.stars)
+        written["stars"] = stars.stat().st_size
     if made.image is None or made.lost is not None:
-        return None, None
+        return written
     path = output / product.file
     made_folder(path.parent)
     header = made.image.header.set(KEY, digest(task.parts))
     write(made.image.replace(header=header), path, overwrite=True)
     write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
-    return path.stat().st_size, histogram_facts(made.image)
+    return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}

@@ -55,7 +55,8 @@ class Made:
 class Record:
     """A product that was made, as the folder of facts says: its key, what that was computed of, and its facts.
 
-    `size` is that of its file in bytes, None without a file; `histogram` that of its pixels, for pages.
+    `size` is that of its file in bytes, None without a file; `stars` that of the file of its stars; `histogram` that of
+    its pixels, for pages.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Record:
     key: str
     parts: Mapping[str, Any]
     size: int | None = None
+    stars: int | None = None
     facts: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +88,7 @@ def record_of(
     made: Made,
     *,
     size: int | None = None,
+    stars: int | None = None,
     histogram: Mapping[str, Any] | None = None,
 ) -> Record:
     """Make the record of what a maker returned."""
@@ -97,6 +100,7 @@ def record_of(
         key=digest(parts),
         parts=parts,
         size=size,
+        stars=stars,
         facts=None if made.facts is None else plain_values(made.facts),
         warnings=tuple(dict.fromkeys(made.warnings)),
         failed=dict(made.failed),

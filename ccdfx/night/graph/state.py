@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import CcdfxError, OutputExistsError
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Product
-from ccdfx.night.graph.record import KEY, Record, read_record
+from ccdfx.night.graph.record import KEY, Record, facts_path, read_record
 from ccdfx.night.words import listed
 
 _GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
@@ -21,7 +21,7 @@ _HEAD = 1000  # characters of a page in which it stands
 def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
     """Return why a product must be made, such as "missing" or "input changed: a.fits"; None if it is current.
 
-    A product is current if its record has its key, and its file the size of the record and the key in its header.
+    A product is current if its record has its key, its files the sizes of the record, and the header this key.
     One that could not be made is not tried again with the same key.
 
     Parameters
@@ -37,13 +37,23 @@ def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, 
         return "missing"
     if record.key != digest(parts):
         return _changed(record.parts, parts)
-    if record.lost is not None or not product.has_image or record.size is None:
+    if record.lost is not None:
         return None
-    try:
-        size = (output / product.file).stat().st_size
-    except OSError:
+    if record.stars is not None and _size(facts_path(output, product.file, ".npy")) != record.stars:
+        return "its facts changed"
+    if not product.has_image or record.size is None:
+        return None
+    path = output / product.file
+    if not path.exists():
         return "missing"
-    return None if size == record.size and key_of(output / product.file) == record.key else "its file changed"
+    return None if _size(path) == record.size and key_of(path) == record.key else "its file changed"
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def key_of(path: Path) -> str | None:

@@ -1,0 +1,66 @@
+"""Masters in memory: read once for one key, and not more than their share of memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from ccdfx.errors import FileError
+from ccdfx.io import write
+from ccdfx.night.graph import masters
+from ccdfx.night.graph.masters import forget_masters, load_master
+from ccdfx.records.image import Image
+
+
+@pytest.fixture(autouse=True)
+def reads(monkeypatch):
+    """The masters that were read from their files, which are forgotten before and after."""
+    import ccdfx.io
+
+    seen = []
+    plain = ccdfx.io.read_master
+    monkeypatch.setattr("ccdfx.io.read_master", lambda path: seen.append(path.name) or plain(path))
+    forget_masters()
+    yield seen
+    forget_masters()
+
+
+def written(path, level):
+    return write(Image(np.full((8, 8), level, np.float32)), path, overwrite=True)
+
+
+@pytest.mark.quick
+def test_a_master_is_read_once_for_its_key(tmp_path, reads):
+    path = written(tmp_path / "bias.fits", 1.0)
+    first = load_master(path, "1")
+    assert load_master(path, "1") is first and reads == ["bias.fits"]
+    written(path, 2.0)  # made again: another key
+    assert load_master(path, "2").image.array[0, 0] == 2.0 and len(reads) == 2
+    assert first.image.array[0, 0] == 1.0
+
+
+def test_those_not_used_for_long_go_first(tmp_path, reads, monkeypatch):
+    monkeypatch.setattr(masters, "MEMORY", 2 * 8 * 8 * 4)
+    paths = [written(tmp_path / f"{name}.fits", 1.0) for name in "abc"]
+    for path in (*paths[:2], paths[0], paths[2]):
+        load_master(path, "1")
+    load_master(paths[0], "1")
+    assert reads == ["a.fits", "b.fits", "c.fits"]
+    load_master(paths[1], "1")
+    assert reads[-1] == "b.fits"
+    monkeypatch.setattr(masters, "MEMORY", 1)
+    assert load_master(paths[2], "1") is load_master(paths[2], "1"), "the last one stays, however large"
+
+
+def test_threads_that_want_one_share_it(tmp_path, reads):
+    path = written(tmp_path / "bias.fits", 1.0)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: load_master(path, "1"), range(32)))
+    assert len({id(one) for one in found}) == 1 and reads == ["bias.fits"]
+
+
+def test_one_that_is_gone_is_said(tmp_path):
+    with pytest.raises(FileError, match="gone"):
+        load_master(tmp_path / "gone.fits", "1")

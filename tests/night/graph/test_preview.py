@@ -1,0 +1,41 @@
+"""What a page shows of a product: a small picture and a histogram, measured while its pixels are in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ccdfx import plots
+from ccdfx.night.graph.pixel_map import draw_bad_pixels
+from ccdfx.night.graph.preview import histogram_facts, write_preview
+from ccdfx.records.image import Image
+
+
+@pytest.mark.quick
+def test_the_picture_is_that_of_the_kind(tmp_path):
+    image = Image(np.random.default_rng(1).normal(100, 5, (40, 60)).astype(np.float32))
+    write_preview(image, tmp_path / "a.png", kind="calibrated")
+    assert (tmp_path / "a.png").read_bytes() == plots.thumbnail(image, size=300)
+    bad = Image((np.random.default_rng(2).random((40, 60)) > 0.99).astype(np.uint8))
+    write_preview(bad, tmp_path / "a.png", kind="bad_pixels")
+    assert (tmp_path / "a.png").read_bytes() == draw_bad_pixels(bad, size=600)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("value", [0.0, 7.5, -3e30], ids=str)
+def test_a_flat_image_has_a_histogram(value):
+    facts = histogram_facts(Image(np.full((8, 8), value, np.float32), header={"BUNIT": "adu"}))
+    assert sum(facts["counts"]) == 64 and facts["low"] < facts["high"] and facts["unit"] == "adu"
+
+
+def test_bad_pixels_are_not_counted():
+    array = np.random.default_rng(3).normal(0, 1, (50, 50)).astype(np.float32)
+    mask = np.zeros(array.shape, np.uint8)
+    mask[:10] = 4
+    assert sum(histogram_facts(Image(array, mask=mask))["counts"]) == 40 * 50
+
+
+def test_an_image_without_good_pixels_is_no_failure(tmp_path):
+    for image in (Image(np.full((8, 8), np.nan)), Image(np.ones((8, 8)), mask=np.ones((8, 8), np.uint8))):
+        assert sum(histogram_facts(image)["counts"]) == 0
+        write_preview(image, tmp_path / "a.png", kind="bias")
