@@ -313,16 +313,6 @@ def test_machines_that_share_a_file_need_not_agree_on_device_and_inode(tmp_path)
     assert pickle.loads(pickle.dumps(raw)) == dataclasses.replace(raw, stamp=raw.stamp[2:])
 
 
-def test_a_night_gives_its_frames_to_an_engine_elsewhere_as_files(tmp_path):
-    from ccdfx.night.products.spool import spooled
-
-    image = ccdfx.Image(FRAMES[0])
-    with spooled(tmp_path) as store:
-        assert store.put(image) is image
-    with engine(Engine("elsewhere")), spooled(tmp_path) as store:
-        assert store.put(image).raw.path.startswith(str(tmp_path))
-
-
 def test_a_map_that_nobody_holds_may_be_collected_in_a_thread_of_its_own(monkeypatch) -> None:
     held, ready, ignored = [], threading.Event(), []
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)

@@ -16,7 +16,7 @@ from ccdfx.night.far_levels import far_levels
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import MasterPlan
-from ccdfx.night.products import stacking
+from ccdfx.night.products import raw_rows, stacking
 from ccdfx.night.products.calibrated import (
     calibrated_of,
     flagged,
@@ -114,7 +114,8 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
         found = _input(use, plan, context)
         if found is not None:
             raw, image = found
-            frames.append(rows_or_image(use, raw, image, context, stack))
+            room = (len(frames) + 1) * bytes_of(image) <= raw_rows.MEMORY
+            frames.append(rows_or_image(use, raw, image, context, stack, room=room))
             image = sampled(image)
             names.append(use.frame.file)
             levels.append(_lit_level(image, response) if scaled else _level(image))
@@ -171,6 +172,12 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
         raise ArgumentError(
             "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
         )
+
+
+def bytes_of(image: Image) -> int:
+    """Return the bytes of all planes of an image."""
+    planes = (image.array, image.mask, image.variance)
+    return sum(plane.nbytes for plane in planes if plane is not None)
 
 
 def sampled(image: Image) -> Image:

@@ -11,11 +11,14 @@ from ccdfx.night.products.calibrated import calibration_options, lines_kept, ove
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
-_SMALL = 1 << 22  # pixels: smaller frames are kept in memory
+MEMORY = 192 << 20
+"""Bytes of calibrated inputs of one master that are kept in memory; beyond it they are calibrated twice."""
 
 
-def rows_or_image(use: Use, raw: Image, image: Image, context: Context, stack: ExitStack) -> Any:
-    """Return a source that calibrates a raw frame again as its rows are read, or the image if it is small.
+def rows_or_image(
+    use: Use, raw: Image, image: Image, context: Context, stack: ExitStack, *, room: bool
+) -> Any:
+    """Return the image while there is room in memory, else a source that calibrates its frame again row by row.
 
     Parameters
     ----------
@@ -25,6 +28,8 @@ def rows_or_image(use: Use, raw: Image, image: Image, context: Context, stack: E
     context : Context
     stack : ExitStack
         Closes the source.
+    room : bool
+        Whether the image may stay in memory.
     """
     from ccdfx.io import open_source
     from ccdfx.operations.calibration.calibrate import plan_calibration
@@ -32,7 +37,7 @@ def rows_or_image(use: Use, raw: Image, image: Image, context: Context, stack: E
     from ccdfx.operations.calibration.overscan import line_levels
 
     frame, recipe = use.frame, context.recipe
-    if image.size < _SMALL or frame.shape is None or lines_kept(frame, frame.shape) is not None:
+    if room or frame.shape is None or lines_kept(frame, frame.shape) is not None:
         return image
     levels = None if frame.overscan is None else line_levels(raw, **overscan_options(frame, recipe))
     options = calibration_options(use, context)
