@@ -100,6 +100,9 @@ def works_on(frames: list[ccdfx.Image]) -> dict[str, Work]:
         made = rule.factory(**OPTIONS.get(name, {}))
         given = known if name == "variance_clip" else frames
         works[name] = functools.partial(ccdfx.stack, given, reject=made)
+        if name in OPTIONS:
+            zeros = [0.01 * j for j in range(len(frames))]
+            works[f"{name}, zero"] = functools.partial(ccdfx.stack, frames, reject=made, zero=zeros)
     return works
 
 
