@@ -20,6 +20,7 @@ _HOMES = {
     ),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Use",),
+    "graph.execute": ("Event",),
     "grouping.setup": ("Setup",),
     "instruments.camera_settings": ("CameraSetting", "Temperature"),
     "instruments.conditions": ("Condition",),

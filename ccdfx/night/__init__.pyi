@@ -1,5 +1,6 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.graph.execute import Event as Event
 from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
@@ -37,6 +38,7 @@ __all__ = [
     "Condition",
     "CosmicRayChoice",
     "DarkChoice",
+    "Event",
     "Fixed",
     "FlatChoice",
     "Inside",

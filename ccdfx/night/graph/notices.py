@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from ccdfx.errors import CcdfxWarning
@@ -15,6 +16,7 @@ _tell: ContextVar[Callable[[str], object] | None] = ContextVar("ccdfx_tell", def
 _LOCK = threading.Lock()
 _users: list[None] = []
 _entered: list[warnings.catch_warnings[Any]] = []
+_plain: list[Callable[..., Any]] = []
 
 
 @contextmanager
@@ -40,7 +42,11 @@ def collect_warnings(tell: Callable[[str], object]) -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Set one collector for all blocks: what `warnings` calls belongs to the process, not to a thread."""
+    """Set one collector for all blocks: what `warnings` calls belongs to the process, not to a thread.
+
+    Filters alone would not do: `warnings.catch_warnings` in one thread, as readers of compressed tiles have it, hides
+    the warnings of all threads, and two such blocks that overlap leave their filters behind.
+    """
     with _LOCK:
         _users.append(None)
         if len(_users) > 1:
@@ -59,10 +65,30 @@ def _begin() -> None:
                 show(message, category, *place, **more)
 
         warnings.showwarning = collect
+        _plain.append(warnings.warn)
+        warnings.warn = partial(_warn, warnings.warn)  # type: ignore[assignment]
+
+
+def _warn(
+    plain: Callable[..., Any],
+    message: Warning | str,
+    category: type[Warning] | None = None,
+    stacklevel: int = 1,
+    source: Any = None,
+    **more: Any,
+) -> None:
+    """Do what `warnings.warn` does, but pass a `CcdfxWarning` of a block to its `tell`, whatever the filters."""
+    tell = _tell.get()
+    kind = type(message) if isinstance(message, Warning) else category
+    if tell is not None and kind is not None and issubclass(kind, CcdfxWarning):
+        tell(str(message))
+    else:
+        plain(message, category, stacklevel + 1, source, **more)
 
 
 def _end() -> None:
     with _LOCK:
         _users.pop()
         if not _users:
+            warnings.warn = _plain.pop()
             _entered.pop().__exit__(None, None, None)

@@ -14,7 +14,7 @@ from ccdfx.errors import CcdfxError, MismatchError
 from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
-from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
@@ -150,7 +150,7 @@ def make_bad_pixels(plan: BadPixelsPlan, context: Context) -> Made:
     setup = plan.setup
     given = own_bad_pixels(setup, context.recipe)
     if context.recipe.bad_pixels.file is not None and given is None:
-        context.warn(f"{context.recipe.bad_pixels.file} has another shape than the frames of {setup.label}")
+        context.warn(f"{plan.file}: {context.recipe.bad_pixels.file} has another shape than its frames")
     facts, mask, region = _search(plan, context)
     if mask is None and given is None:
         return Made()
@@ -205,7 +205,7 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     defects = find_bad_pixels(**images, **options)
     for note in defects.notes:
         if not note.endswith("no majority"):
-            context.warn(f"bad pixels of {plan.setup.label}: {note}")
+            context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
     facts |= {"counts": defects.counts, "notes": list(defects.notes)}
     first = next(iter(images.values()))[0]
     return facts, defects.mask, first.range
@@ -217,7 +217,9 @@ def _sky_frames(plan: BadPixelsPlan, context: Context) -> tuple[list[str], list[
     for use in plan.uses:
         try:
             image = calibrated(use, context, electrons=context.recipe.science.electrons)
-        except (CcdfxError, OSError):
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
             continue  # the calibration of all frames will record it
         names.append(use.frame.file)
         frames.append(image.replace(variance=None))

@@ -10,7 +10,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
 from ccdfx.night.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.frames.frame import Frame
-from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
@@ -70,13 +70,17 @@ def make_camera(plan: CameraPlan, context: Context) -> Made:
     def read(frame: Frame) -> Image | None:
         try:
             return raw_image(frame, context.recipe)
-        except (CcdfxError, OSError):
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
             return None  # it is noted where it is used
 
     def load(frame: Frame) -> Image | None:
         try:
             image = prepared(frame, context.recipe)
-        except (CcdfxError, OSError):
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
             return None
         return image if image.good.mean() >= context.recipe.flat.good else None
 

@@ -43,6 +43,32 @@ def test_threads_of_the_engine_warn_for_the_product_that_they_compute():
     assert sorted(said) == sorted(f"tile {number}" for number in range(12))
 
 
+@pytest.mark.quick
+def test_other_threads_that_hide_warnings_hide_none():
+    """Blocks of `catch_warnings` that overlap leave the filters of one of them behind."""
+    said: list[str] = []
+    inside, left = threading.Barrier(3), threading.Event()
+
+    def ignoring(waits):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inside.wait()
+            if waits:
+                left.wait(10)
+        left.set()
+
+    with collect_warnings(said.append):
+        threads = [threading.Thread(target=ignoring, args=(waits,)) for waits in (False, True)]
+        for thread in threads:
+            thread.start()
+        inside.wait()
+        warn("during")
+        for thread in threads:
+            thread.join()
+        warn("after")
+    assert said == ["during", "after"]
+
+
 def test_blocks_in_blocks():
     outer: list[str] = []
     inner: list[str] = []
@@ -55,15 +81,16 @@ def test_blocks_in_blocks():
 
 
 def test_other_warnings_are_shown_and_all_is_as_before_at_the_end():
-    before = warnings.showwarning, list(warnings.filters)
+    before = warnings.warn, warnings.showwarning, list(warnings.filters)
     said: list[str] = []
     with pytest.warns(DeprecationWarning, match="old"), collect_warnings(said.append):
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         warn("mine")
-    assert said == ["mine"]
+        warnings.warn(CcdfxWarning("an object"), stacklevel=1)
+    assert said == ["mine", "an object"]
     with pytest.raises(ZeroDivisionError), collect_warnings(said.append):
         raise ZeroDivisionError
-    assert (warnings.showwarning, list(warnings.filters)) == before
+    assert (warnings.warn, warnings.showwarning, list(warnings.filters)) == before
     with pytest.warns(CcdfxWarning, match="outside"):
         warn("outside")
-    assert said == ["mine"]
+    assert said == ["mine", "an object"]
