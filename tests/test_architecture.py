@@ -48,7 +48,7 @@ ALLOWED = {
         "pipelines",
         "plots",
     },
-    "demo": {"photometry", "noise", "io", "plots", "night"},
+    "demo": {"kernels", "photometry", "noise", "operations", "io", "plots", "night"},
 }
 """Of each room what it may import, besides itself, the errors and the records; hooks speak of public names alone."""
 SUBROOMS = {

@@ -20,6 +20,7 @@ TABLE: dict[str, str] = {
     "mosaic": "Draw cut-outs of images side by side.",
     "inspect": "Click into images: values, cuts, widths of stars; mask regions.",
     "plugins": "List all plugins and what they provide; write a new one.",
+    "warm": "Compile the kernels that a night needs, before there is one.",
     "demo": "Simulate a night, reduce it, and check the result against the truth.",
 }
 

@@ -1,4 +1,5 @@
 """A simulated night with a known truth, reduced and checked against it.
 
-May import photometry, noise, io, plots and night.
+Also what compiles kernels before there is a night. May import kernels, photometry, noise, operations, io, plots and
+night.
 """

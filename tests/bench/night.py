@@ -64,7 +64,7 @@ def check(directory: Path, output: Path) -> int:
     for row in rows:
         verdict = "agrees" if row.passed else "DISAGREES"
         print(
-            f"{row.quantity:55}{row.truth:12.5g}{row.result:12.5g}{row.tolerance:12.3g} {row.unit:6}{verdict}"
+            f"{row.quantity:55}{row.truth:12.5g}{row.result:12.5g}{row.tolerance:12.3g} {row.unit:8}{verdict}"
         )
     return int(not all(row.passed for row in rows))
 

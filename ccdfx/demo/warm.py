@@ -1,0 +1,216 @@
+"""Compiles the kernels that a night needs, before there is a night: for images of containers and for clusters."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccdfx.demo.simulate import simulate_night
+from ccdfx.errors import FileError
+from ccdfx.records.checks import whole
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+
+MOST_FRAMES = 25
+"""By default kernels are compiled for stacks of 2 to so many frames."""
+
+_SMALL = (128, 128)  # the smallest night there is
+_LARGER = (400, 400)  # has the stars that it takes to see that frames are turned, and medians by samples
+_TINY = (4, 128)  # more than the lanes of one block
+_REMEDY = "name a folder of yours in NUMBA_CACHE_DIR"
+_NOISE = {"gain": 1.5, "readnoise": 5.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What `warm_kernels` left: the folder of the cache, how many compiled kernels it holds, how many are new."""
+
+    folder: Path
+    kernels: int
+    new: int
+    seconds: float
+
+
+def warm_kernels(
+    counts: Iterable[int] = range(2, MOST_FRAMES + 1),
+    *,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> Warmed:
+    """Compile the kernels that reducing a night and combining frames need, and store them in their cache.
+
+    Small simulated nights are reduced in a temporary folder, and a few pixels are combined by every rejection
+    rule. Some kernels are compiled for one number of frames. What is in the cache already is only loaded. The
+    cache is of this machine: its kernels are for the kind of its processor, and for the versions of ccdfx, numba
+    and Python that made them.
+
+    Parameters
+    ----------
+    counts : iterable of int
+        Numbers of frames of the stacks that are to come, such as of the biases and of the exposures of an
+        object; by default 2 to 25.
+    progress : callable, optional
+        Called as ``progress(label, done, total)``.
+
+    Returns
+    -------
+    Warmed
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        A number of frames below 1, or that is no whole number.
+    FileError
+        The folder of the cache cannot be used: it belongs to another user, others may write into it, or it cannot
+        be written.
+
+    Examples
+    --------
+    >>> warm_kernels([0])
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: counts: must be at least 1 (got 0)
+    """
+    numbers = sorted({whole("counts", count, least=1) for count in counts})
+    folder, start = _usable_folder(), time.perf_counter()
+    before = _compiled(folder)
+    steps = list(_steps(numbers))
+    with warnings.catch_warnings(record=True) as caught:
+        # What rules say of a few frames of noise is nothing to tell; what is wrong with the cache is.
+        warnings.simplefilter("always")
+        for done, (label, work) in enumerate(steps):
+            if progress is not None:
+                progress(label, done, len(steps))
+            work()
+    for text in (str(one.message) for one in caught):
+        if text.startswith("the cache of compiled kernels"):
+            raise FileError(folder, f"could not store all kernels: {text}", remedy=_REMEDY)
+    if progress is not None:
+        progress("kernels", len(steps), len(steps))
+    after = _compiled(folder)
+    return Warmed(folder, len(after), len(after - before), time.perf_counter() - start)
+
+
+def _usable_folder() -> Path:
+    """Return the folder of the cache, made if it is not there; refuse one that kernels would not use."""
+    from ccdfx.kernels.compile.cache_folder import UntrustedFolderError, cache_folder, private_folder
+
+    folder = cache_folder()
+    try:
+        private_folder(folder, ".")
+    except (UntrustedFolderError, OSError) as error:
+        raise FileError(folder, f"cannot hold compiled kernels: {error}", remedy=_REMEDY) from error
+    return folder
+
+
+def _compiled(folder: Path) -> set[Path]:
+    return set(folder.rglob("*.nbc"))
+
+
+def _steps(counts: list[int]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what is to be done, with its label."""
+    yield "a night", lambda: _reduce(seed=1, shape=_LARGER, counts=(4, 3, 3, 4))
+    yield (
+        "a night without overscan",
+        lambda: _reduce(seed=2, shape=_LARGER, counts=(5, 3, 3, 4), overscan=0, steady=True),
+    )
+    yield "a night of an unknown camera", lambda: _reduce(seed=3, counts=(3, 2, 2, 2), unknown=True)
+    yield "a night of single frames", lambda: _reduce(seed=4, counts=(1, 1, 1, 1), overscan=0)
+    yield "raw biases", _combine_raw_biases
+    yield "cosmic rays", _mask_cosmic_rays
+    yield "rejection rules", _combine_by_every_rule
+    for count in counts:
+        yield f"stacks of {count} frames", lambda count=count: _combine_as_a_night(count)
+
+
+def _reduce(*, shape: tuple[int, int] = _SMALL, unknown: bool = False, **night: Any) -> None:
+    """Simulate and reduce a small night; with `unknown`, headers do not tell gain and read noise."""
+    from ccdfx.io import read, write
+    from ccdfx.io.leftovers import temporary_folder
+    from ccdfx.night.run import reduce_night
+
+    with temporary_folder(tempfile.gettempdir()) as where:
+        raw, out = Path(where, "raw"), Path(where, "out")
+        truth = simulate_night(raw, shape=shape, filters=("V",), **night)
+        if unknown:
+            for frame in truth.frames:
+                image = read(raw / frame.file)
+                header = image.header.remove("GAIN").remove("RDNOISE")
+                write(image.replace(header=header), raw / frame.file, overwrite=True)
+        reduce_night(raw, out)
+
+
+def _frames(count: int, dtype: Any, *, variance: bool = False, flags: bool = False) -> list[Image]:
+    """Make a few pixels of frames."""
+    pixels = np.random.default_rng(count).normal(1000.0, 20.0, (count, *_TINY)).astype(dtype)
+    errors = np.full(_TINY, 400.0, np.float32) if variance else None
+    mask = None
+    if flags:
+        mask = np.zeros(_TINY, np.uint8)
+        mask[1, 5] = 1
+    return [Image(frame, Header(), mask=mask, variance=errors) for frame in pixels]
+
+
+def _combine_raw_biases() -> None:
+    """Combine raw biases as the noise of a camera without overscan is measured with, whose pixels may be saturated."""
+    from ccdfx.night.camera_noise import MOST_BIASES
+    from ccdfx.operations.combining.average import median
+    from ccdfx.operations.combining.combine import combine
+
+    for count in range(2, MOST_BIASES + 1):
+        for flags in (False, True):
+            combine(_frames(count, np.uint16, flags=flags), average=median(), reject=None)
+
+
+def _mask_cosmic_rays() -> None:
+    """Flag cosmic rays in frames with no, one and two bad pixels: one place alone has another type for numba."""
+    from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
+
+    for bad in range(3):
+        pixels = np.random.default_rng(bad).normal(1000.0, 20.0, _SMALL).astype(np.float32)
+        pixels[20, 30:33], pixels[70, 80] = 9000.0, 9000.0
+        mask = np.zeros(_SMALL, np.uint8)
+        mask[50, 50 : 50 + bad] = 1
+        mask_cosmic_rays(Image(pixels, Header(), mask=mask, variance=np.full(_SMALL, 400.0, np.float32)))
+
+
+def _combine_by_every_rule() -> None:
+    """Combine frames of integers and of floats by the rules of ccdfx, in the ways that `combine` offers."""
+    from ccdfx.operations.combining.average import AVERAGES
+    from ccdfx.operations.combining.combine import combine
+    from ccdfx.operations.rejection.builtin import REJECTIONS
+
+    for dtype, full in ((np.uint16, False), (np.float32, False), (np.float32, True)):
+        frames = _frames(8, dtype, variance=full, flags=full)
+        for rule in REJECTIONS:
+            needs_noise = {"gain", "readnoise"} <= set(rule.parameters)
+            if rule.name != "variance_clip" or full:
+                combine(frames, reject=rule.configure(**_NOISE) if needs_noise else rule)
+        for name, average in AVERAGES.items():
+            if name != "inverse_variance_mean" or full:
+                combine(frames, reject=None, average=average())
+
+
+def _combine_as_a_night(count: int) -> None:
+    """Combine so many frames in the ways in which a night and `combine` by default do it."""
+    from ccdfx.operations.combining.average import median
+    from ccdfx.operations.combining.combine import combine, stack
+    from ccdfx.operations.rejection.noise import ccd_clip
+    from ccdfx.operations.rejection.profile import profile_clip
+
+    raw, full = _frames(count, np.uint16), _frames(count, np.float32, variance=True, flags=True)
+    scale, zero = [1.0 + 0.01 * number for number in range(count)], [0.1 * number for number in range(count)]
+    for frames in (raw, full):
+        combine(frames)
+        combine(frames, reject=None)
+        combine(frames, reject=None, average=median())
+    if count > 1:
+        stack(full, reject=ccd_clip(**_NOISE, pedestal=np.inf), zero=zero, passes=0)
+        stack(full, reject=ccd_clip(**_NOISE), scale=scale, weights=scale, passes=0)
+        profile = profile_clip(**_NOISE, amplitude=0.1, gradient=0.1, level=1000.0)
+        stack(full, reject=profile, scale=scale, zero=zero, weights=scale)
