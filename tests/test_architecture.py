@@ -57,6 +57,7 @@ SUBROOMS = {
         "stack": {"compile"},
         "rules": {"compile", "stack"},
         "image": {"compile", "stack"},
+        "defects": {"compile", "stack", "image"},
     },
     "operations": {
         "window": set(),

@@ -47,8 +47,8 @@ ALSO_RUN = {
     "io/test_formats.py::test_a_plugin_format_is_read_and_written": "io/source",
     "io/test_npz.py::test_a_broken_npz_is_refused": "io/npz_members",
     "io/test_update.py::test_all_other_bytes_stay": "io/fits/encode",
-    "kernels/image/test_medians.py::test_the_curvature_is_that_of_quartered_pixels":
-        "kernels/image/cosmic_rays",
+    "kernels/defects/test_medians.py::test_the_curvature_is_that_of_quartered_pixels":
+        "kernels/defects/cosmic_rays",
     "kernels/image/test_statistics.py::test_block_table_is_its_twin": "kernels/image/blocks",
     "kernels/rules/test_rules.py::test_rules_equal_their_twin":
         "kernels/rules/gesd kernels/rules/linear_fit kernels/rules/survivors",

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ccdfx.errors import CcdfxError
 from ccdfx.night.far_levels import far_levels
@@ -45,6 +45,7 @@ class CameraNoise:
     pairs: int = 0
     stated: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("gain_error", "readnoise_error", "pairs", "stated", "measured")
 
     @property
     def model(self) -> Any:

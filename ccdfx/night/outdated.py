@@ -43,7 +43,7 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
             if records[file].size is not None:
                 with suppress(OSError):
                     (output / file).unlink()
-    return left_over(output, current)
+    return left_over(output, [file for file, record in results.records.items() if record.size is not None])
 
 
 def raw_of(file: str, records: Mapping[str, Record]) -> set[str]:

@@ -36,7 +36,7 @@ from ccdfx.night.report.page import write_report
 from ccdfx.night.saturation import with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
-from ccdfx.night.summary import begin_facts, write_facts
+from ccdfx.night.summary import begin_facts, plain_values, write_facts
 
 REPORT = "report.html"
 ALL, SOME_FAILED, NOTHING = 0, 1, 3
@@ -215,7 +215,7 @@ def reduce_night(
         run = _Run(target, choices, kinds, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
         facts = night_facts(results, night.directory, remove_superseded(target, results))
-        facts["options"] = {**choice, "instrument": _name_of(instrument)}
+        facts["options"] = plain_values({**choice, "instrument": _name_of(instrument)})
         write_report(facts, target)
         write_facts(facts, target / FACTS, overwrite=True)
         listener.end()

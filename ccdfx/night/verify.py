@@ -10,7 +10,7 @@ from typing import Any
 from ccdfx.errors import FileError
 from ccdfx.io.provenance import file_sha256
 from ccdfx.night.frames.find import FACTS
-from ccdfx.night.graph.verify import Verdict, records_of, verify_night
+from ccdfx.night.graph.verify import Finding, records_of, verify_night
 from ccdfx.night.run import reduce_night
 
 
@@ -32,7 +32,7 @@ def facts_of(output: str | Path) -> dict[str, Any]:
     return facts
 
 
-def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tuple[Finding, ...]:
     """Check all products of a night and their raw frames, where night.json says these are.
 
     Parameters
@@ -43,7 +43,7 @@ def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tup
 
     Returns
     -------
-    tuple of Verdict
+    tuple of Finding
 
     Raises
     ------
@@ -53,7 +53,7 @@ def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tup
     return verify_night(output, raw or facts_of(output)["directory"])
 
 
-def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Finding, ...]:
     """Make all products of a night again, in a temporary folder beside the output, and compare their bytes.
 
     Parameters
@@ -64,7 +64,7 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Ver
 
     Returns
     -------
-    tuple of Verdict
+    tuple of Finding
 
     Raises
     ------
@@ -78,7 +78,7 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Ver
     with temporary_folder(target) as folder:
         reduce_night(raw or facts["directory"], folder, recipe=_recipe(facts), **facts["options"])
         return tuple(
-            Verdict(file, record.kind, _difference(target / file, folder / file))
+            Finding(file, record.kind, _difference(target / file, folder / file))
             for file, record in records.items()
             if record.size is not None
         )

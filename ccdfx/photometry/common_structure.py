@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccdfx.errors import MismatchError
+from ccdfx.kernels.defects.paired_medians import paired_medians, paired_sorter
 from ccdfx.kernels.image.block_ranks import BLOCK_MEDIAN, block_ranks
-from ccdfx.kernels.image.paired_medians import paired_medians, paired_sorter
 from ccdfx.records.image import ImageLike, as_image
 
 LEAST_AMPLITUDE = 0.003

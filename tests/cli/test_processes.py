@@ -115,7 +115,7 @@ def test_a_signal_leaves_no_partial_file_and_no_traceback(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr
         for line in running.stderr:
-            if re.match(r"\d+/\d+ science", line):
+            if re.match(r"\d+/\d+ calibrated", line):
                 running.send_signal(number)
                 break
         said = running.stderr.read()

@@ -16,7 +16,7 @@ from ccdfx.night.words import listed
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Finding:
     """What was found of one product: `problem` is None where all is as it says."""
 
     file: str
@@ -45,7 +45,7 @@ def records_of(output: Path) -> dict[str, Record]:
     return found
 
 
-def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Verdict, ...]:
+def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Finding, ...]:
     """Check all products of a reduced night.
 
     The bytes of each are compared with the checksums and the key of its header, its key with what that is computed of,
@@ -60,7 +60,7 @@ def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Ver
 
     Returns
     -------
-    tuple of Verdict
+    tuple of Finding
         One for each product, in the order of their names.
 
     Raises
@@ -72,7 +72,7 @@ def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Ver
     records = records_of(target)
     digests: dict[str, str | None] = {}
     return tuple(
-        Verdict(file, record.kind, "; ".join(_problems(record, records, target, raw, digests)) or None)
+        Finding(file, record.kind, "; ".join(_problems(record, records, target, raw, digests)) or None)
         for file, record in records.items()
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.operations.resampling.lazy import Warped
 from ccdfx.records.compatibility import require_alike, require_match
 from ccdfx.records.header import Header
 from ccdfx.records.history import has_partial_variance
@@ -62,15 +61,16 @@ class StackFrame:
             return 0 if is_plain(self.dtype) else 8 * self.shape[1]
         if self.raw is not None:
             return np.dtype(self.raw.dtype).itemsize * self.shape[1]
-        if isinstance(self.data, Warped):
-            return self.data.row_bytes
+        own: int | None = getattr(self.data, "row_bytes", None)
+        if own is not None:
+            return own
         # Pixels, their raw form during decoding and, if there are any, flags and variance.
         return (2 * max(self.dtype.itemsize, 4) + self.flagged + 8 * self.has_variance) * self.shape[1]
 
     @property
     def bytes_around(self) -> int:
         """The memory that a tile needs for this frame besides its own rows; frames need it one after the other."""
-        return self.data.bytes_around if isinstance(self.data, Warped) else 0
+        return int(getattr(self.data, "bytes_around", 0))
 
     @property
     def is_unsigned(self) -> bool:

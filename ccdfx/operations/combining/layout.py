@@ -11,7 +11,6 @@ from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.operations.combining.frames import StackFrame
 from ccdfx.operations.combining.placement import Placement
-from ccdfx.operations.resampling.lazy import warped
 from ccdfx.operations.resampling.overlaps import factor_of
 from ccdfx.operations.resampling.taps import taps
 from ccdfx.operations.resampling.transform import Transform
@@ -136,6 +135,8 @@ def _require_overlap(
 
 def _moved(frame: StackFrame, dx: float, dy: float, kernel: str) -> StackFrame:
     """Move the content of a frame by a fraction of a pixel, row by row as it is read."""
+    from ccdfx.operations.resampling.lazy import warped
+
     data = warped(frame.data, transform=Transform(offset=(dx, dy)), kernel=kernel)
     factor = factor_of(taps(dx, kernel, data.dtype), taps(dy, kernel, data.dtype))
     header = with_correlation(frame.header, factor)

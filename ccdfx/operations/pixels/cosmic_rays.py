@@ -13,9 +13,9 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.estimators import median_of
+from ccdfx.kernels.defects.ray_plane import find_bad, median_of_good, normalise
+from ccdfx.kernels.defects.ray_search import find_rays_of_tiles
 from ccdfx.kernels.image.bad_pixels import LARGEST_RADIUS, clear_around, flagged_places, medians_near
-from ccdfx.kernels.image.ray_plane import find_bad, median_of_good, normalise
-from ccdfx.kernels.image.ray_search import find_rays_of_tiles
 from ccdfx.noise.header_gain import doubt_about_gain, gain_keyword
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.operations.pixels.places import medians_around, touching_groups

@@ -10,11 +10,11 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.kernels.compile.kernel import PassedKernel
+from ccdfx.kernels.defects.column_sums import LINES, flag_lines
+from ccdfx.kernels.defects.medians import window_medians, window_sorter
+from ccdfx.kernels.defects.paired_medians import LARGEST_PAIRED_BOX, paired_medians, paired_sorter
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.block_ranks import block_ranks, outside_blocks
-from ccdfx.kernels.image.column_sums import LINES, flag_lines
-from ccdfx.kernels.image.medians import window_medians, window_sorter
-from ccdfx.kernels.image.paired_medians import LARGEST_PAIRED_BOX, paired_medians, paired_sorter
 from ccdfx.records.checks import real, whole
 from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.planes import working_dtype

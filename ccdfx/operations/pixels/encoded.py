@@ -11,8 +11,7 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.kernels.compile.kernel import PassedKernel
-from ccdfx.kernels.image.bad_pixels import REACH, typical
-from ccdfx.kernels.image.deviations import (
+from ccdfx.kernels.defects.deviations import (
     ENCODED_STEPS,
     UNKNOWN,
     encode,
@@ -21,8 +20,9 @@ from ccdfx.kernels.image.deviations import (
     residual_rows,
     residuals_at,
 )
-from ccdfx.kernels.image.medians import window_sorter
-from ccdfx.kernels.image.paired_medians import paired_sorter
+from ccdfx.kernels.defects.medians import window_sorter
+from ccdfx.kernels.defects.paired_medians import paired_sorter
+from ccdfx.kernels.image.bad_pixels import REACH, typical
 from ccdfx.operations.pixels.deviant import MEDIAN_BOX, SIGMA_BOX, block_sigmas, require_box, residual_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image

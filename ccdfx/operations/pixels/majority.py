@@ -11,7 +11,7 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.estimators.order_statistics import median_efficiency
 from ccdfx.kernels.compile.kernel import PassedKernel
-from ccdfx.kernels.image.paired_medians import paired_medians, paired_sorter
+from ccdfx.kernels.defects.paired_medians import paired_medians, paired_sorter
 from ccdfx.operations.pixels.deviant import BlockSigmas, block_sigmas, deviant
 from ccdfx.operations.pixels.encoded import FEWEST, EncodedFrames
 from ccdfx.operations.pixels.runs import Runs, extended, in_long_runs, runs_at

@@ -10,7 +10,7 @@ from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.order_statistics import median_efficiency
 from ccdfx.kernels.compile.kernel import PassedKernel
-from ccdfx.kernels.image.medians import median_rows, window_sorter
+from ccdfx.kernels.defects.medians import median_rows, window_sorter
 from ccdfx.records.checks import whole
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image

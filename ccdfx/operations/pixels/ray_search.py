@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.records.checks import one_of, real, whole
 
 if TYPE_CHECKING:
-    from ccdfx.kernels.image.cosmic_rays import Windows
+    from ccdfx.kernels.defects.cosmic_rays import Windows
 
 MEDIANS = ("exact", "separable")
 
@@ -44,7 +44,7 @@ class Search:
     @property
     def windows(self) -> Windows:
         """The windows of its medians: squares, or rows and then columns."""
-        from ccdfx.kernels.image.cosmic_rays import windows
+        from ccdfx.kernels.defects.cosmic_rays import windows
 
         return windows(self.medians == "exact")
 

@@ -127,7 +127,7 @@ ALONE = """
 import sys
 import numpy as np
 from ccdfx.kernels.stack.sorting import sorter
-from ccdfx.kernels.image.medians import median_rows
+from ccdfx.kernels.defects.medians import median_rows
 sorters = {count: sorter("f4", count) for count in map(int, sys.argv[1:])}
 plane = np.random.default_rng(0).random((40, 50), np.float32)
 for count, made in sorters.items():

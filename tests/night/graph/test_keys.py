@@ -115,9 +115,8 @@ def test_what_cannot_be_told_is_refused(value):
 
 
 def test_the_records_of_a_night_name_fields_that_exist():
-    from ccdfx.night.scan import Frame
-
     from ccdfx.night.calibrators import Use
+    from ccdfx.night.frames.frame import Frame
     from ccdfx.night.grouping.setup import Setup
 
     for record in (Use, Setup, Frame):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.medians import window_medians, window_sorter
-from ccdfx.kernels.image.paired_medians import paired_medians, paired_sorter
+from ccdfx.kernels.defects.medians import window_medians, window_sorter
+from ccdfx.kernels.defects.paired_medians import paired_medians, paired_sorter
 
 
 @pytest.mark.parametrize(("box", "kind"), [(3, "u2"), (5, "f4"), (7, "f4"), (7, "u2"), (7, "f8"), (9, "u2")])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.cosmic_rays import windows
-from ccdfx.kernels.image.ray_search import find_rays, find_rays_of_tiles
+from ccdfx.kernels.defects.cosmic_rays import windows
+from ccdfx.kernels.defects.ray_search import find_rays, find_rays_of_tiles
 
 LIMITS = tuple(map(np.float32, (4.5, 1.35, 5.0)))
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ccdfx.kernels.image import cosmic_rays
-from ccdfx.kernels.image.medians import cut_reflected, median_rows, window_sorter
+from ccdfx.kernels.defects import cosmic_rays
+from ccdfx.kernels.defects.medians import cut_reflected, median_rows, window_sorter
 
 
 def filtered(array: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import PassedKernel, kernel
 from ccdfx.kernels.compile.llvm import upper
-from ccdfx.kernels.image.medians import cut_reflected, window_medians, window_sorter, workspace
+from ccdfx.kernels.defects.medians import cut_reflected, window_medians, window_sorter, workspace
 from ccdfx.kernels.stack.lanes import copy
 
 GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.defects.medians import WINDOW_LANES
+from ccdfx.kernels.defects.paired_medians import paired_medians
 from ccdfx.kernels.image.bad_pixels import mean_nearby
-from ccdfx.kernels.image.medians import WINDOW_LANES
-from ccdfx.kernels.image.paired_medians import paired_medians
 from ccdfx.kernels.stack.lanes import aligned, copy, fill
 
 ENCODED_STEPS = 64

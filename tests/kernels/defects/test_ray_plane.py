@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.ray_plane import find_bad, median_of_good, normalise
+from ccdfx.kernels.defects.ray_plane import find_bad, median_of_good, normalise
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.column_sums import close_gaps, flag_lines, flag_sums
+from ccdfx.kernels.defects.column_sums import close_gaps, flag_lines, flag_sums
 
 
 def plain_sums(residual, variance, low, high, bad):

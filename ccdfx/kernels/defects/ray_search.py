@@ -11,7 +11,7 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.compile.llvm import lower, upper
-from ccdfx.kernels.image.cosmic_rays import (
+from ccdfx.kernels.defects.cosmic_rays import (
     GROWTH,
     LAPLACIAN_NOISE,
     LEAST_STRUCTURE,

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from ccdfx.kernels.compile.kernel import PassedKernel, kernel
 from ccdfx.kernels.compile.llvm import vector_bytes
-from ccdfx.kernels.image.medians import WINDOW_LANES
+from ccdfx.kernels.defects.medians import WINDOW_LANES
 from ccdfx.kernels.stack.lanes import aligned, copy, fill
 from ccdfx.kernels.stack.sorting import (
     LANE_STEP,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import median_filter
 
-from ccdfx.kernels.image.deviations import (
+from ccdfx.kernels.defects.deviations import (
     ENCODED_STEPS,
     ENCODED_ZERO,
     UNKNOWN,
@@ -16,8 +16,8 @@ from ccdfx.kernels.image.deviations import (
     residual_rows,
     residuals_at,
 )
-from ccdfx.kernels.image.medians import window_sorter
-from ccdfx.kernels.image.paired_medians import paired_sorter
+from ccdfx.kernels.defects.medians import window_sorter
+from ccdfx.kernels.defects.paired_medians import paired_sorter
 
 BOX = 7
 
