@@ -56,7 +56,7 @@ SUBROOMS = {
         "compile": set(),
         "stack": {"compile"},
         "rules": {"compile", "stack"},
-        "image": {"compile", "stack"},
+        "image": {"compile"},
         "defects": {"compile", "stack", "image"},
     },
     "operations": {

@@ -46,7 +46,7 @@ def command(directory: str | None, most: int, as_json: bool) -> None:
 def _planned(directory: str) -> set[int]:
     """Return the numbers of frames that the night in a directory combines."""
     from ccdfx.night.plan import plan_night
-    from ccdfx.night.scan import scan
+    from ccdfx.night.frames.scan import scan
 
     plan = plan_night(scan(Path(directory)))
     return {len(product.inputs) for product in (*plan.masters, *plan.combined)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ccdfx.night.scan import scan
+from ccdfx.night.frames.scan import scan
 from hypothesis import given
 from hypothesis import strategies as st
 

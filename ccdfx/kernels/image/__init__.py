@@ -1,4 +1,4 @@
 """Kernels on one image.
 
-May import `compile`, and the sorting and lanes of `stack`.
+May import `compile`.
 """
