@@ -138,6 +138,8 @@ from ccdfx.operations.rejection.sigma import average_sigma_clip as average_sigma
 from ccdfx.operations.rejection.sigma import mad_clip as mad_clip
 from ccdfx.operations.rejection.sigma import sample_clip as sample_clip
 from ccdfx.operations.rejection.sigma import sigma_clip as sigma_clip
+from ccdfx.operations.resampling.lazy import Warped as Warped
+from ccdfx.operations.resampling.lazy import warped as warped
 from ccdfx.operations.resampling.shift import shift as shift
 from ccdfx.operations.resampling.transform import AlignmentError as AlignmentError
 from ccdfx.operations.resampling.transform import Transform as Transform
@@ -239,6 +241,7 @@ __all__ = [
     "Step",
     "Transform",
     "UnknownNameError",
+    "Warped",
     "WindowError",
     "add_noise",
     "add_variance",
@@ -356,6 +359,7 @@ __all__ = [
     "variance_clip",
     "variance_of",
     "warp",
+    "warped",
     "windowed",
     "winsorized_clip",
     "write",

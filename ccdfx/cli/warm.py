@@ -45,8 +45,8 @@ def command(directory: str | None, most: int, as_json: bool) -> None:
 
 def _planned(directory: str) -> set[int]:
     """Return the numbers of frames that the night in a directory combines."""
-    from ccdfx.night.plan import plan_night
     from ccdfx.night.frames.scan import scan
+    from ccdfx.night.plan import plan_night
 
     plan = plan_night(scan(Path(directory)))
     return {len(product.inputs) for product in (*plan.masters, *plan.combined)}

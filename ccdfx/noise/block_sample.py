@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.image.blocks import block_size, spread_blocks
 from ccdfx.records.checks import whole
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 
@@ -43,6 +42,8 @@ def block_sample(image: ImageLike, *, blocks: int = MOST_BLOCKS) -> Image:
     >>> sample.shape, block_sample(sample) is sample
     ((2048, 1024), True)
     """
+    from ccdfx.kernels.image.blocks import block_size, spread_blocks  # here: see ccdfx.noise
+
     image = as_image(image)
     remedy = "give a multiple of 32 from 256 to 2048"
     number = whole("blocks", blocks, least=_LEAST, remedy=remedy)

@@ -74,17 +74,17 @@ class Warped:
         """Compute a window as `select` does, but without its header."""
         window = Range.of(range, self.range)
         rows, columns = window.relative_to(self.range).slices
-        planes = self.planes((rows.start, rows.stop), (columns.start, columns.stop))
+        planes = self._window((rows.start, rows.stop), (columns.start, columns.stop))
         return adopt(planes.array, Header(), planes.flags, window, planes.variance)
 
-    def planes(self, rows: tuple[int, int], columns: tuple[int, int]) -> MovedPlanes:
+    def _window(self, rows: tuple[int, int], columns: tuple[int, int]) -> MovedPlanes:
         """Compute values, flags and variance of a window (lower, upper) of the result."""
         width = columns[1] - columns[0]
         pixels = (rows[1] - rows[0]) * width
         if width <= _BLOCK or self._area(rows, columns) <= _SLANTED * (pixels + 64 * width):
             return self._planes(rows, columns)
         middle = columns[0] + width // 2
-        left, right = self.planes(rows, (columns[0], middle)), self.planes(rows, (middle, columns[1]))
+        left, right = self._window(rows, (columns[0], middle)), self._window(rows, (middle, columns[1]))
         variance = None
         if left.variance is not None and right.variance is not None:
             variance = np.hstack([left.variance, right.variance])
@@ -165,6 +165,11 @@ class Warped:
                 values = variance_as(image.variance, self.dtype)  # type: ignore[arg-type]
                 good = good & np.isfinite(values)
             yield values[:, ::stride][good[:, ::stride]]
+
+
+def moved_planes(moved: Warped, rows: tuple[int, int], columns: tuple[int, int]) -> MovedPlanes:
+    """Compute values, flags and variance of a window (lower, upper) of a source that is moved as it is read."""
+    return moved._window(rows, columns)
 
 
 def range_of(source: Any) -> Range:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ccdfx.operations.resampling.lazy import Warped
+from ccdfx.operations.resampling.lazy import Warped, moved_planes
 from ccdfx.operations.resampling.move import Move, MovedPlanes
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.range import Range
@@ -59,7 +59,7 @@ def squares(moved: Warped, places: np.ndarray, reach: int) -> Iterator[tuple[np.
             (min(max(start, 0), n - 1), max(min(start + side, n), 1))
             for start, n in zip(first[row].tolist(), (ny, nx), strict=True)
         )
-        planes = moved.planes(y, x)
+        planes = moved_planes(moved, y, x)
         at = places[row : row + 1] - (x[0], y[0])
         window = Range(x[0], x[1], y[0], y[1])
         yield np.array([row]), adopt(planes.array, moved.header, planes.flags, window, planes.variance), at
@@ -81,7 +81,7 @@ def _planes(moved: Warped, first: np.ndarray, side: int) -> MovedPlanes:
     move = moved.resampling
     if isinstance(move, Move) and not move.is_exact and isinstance(moved.source, Image):
         return move.squares(moved.source, first, side, moved.usual)
-    parts = [moved.planes((y, y + side), (x, x + side)) for y, x in first.tolist()]
+    parts = [moved_planes(moved, (y, y + side), (x, x + side)) for y, x in first.tolist()]
     variances = [part.variance for part in parts if part.variance is not None]
     return MovedPlanes(
         np.concatenate([part.array for part in parts]),
