@@ -146,7 +146,7 @@ def execute(
                         sorter.done(file)
                     else:
                         waiting.append(file)
-                _start(run, workers, waiting, running, budget, sorter.is_active())
+                _start(run, workers, waiting, running, budget)
                 if not running:
                     continue
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -195,7 +195,6 @@ def _start(
     waiting: list[str],
     running: dict[Future[Any], tuple[str, float]],
     budget: int,
-    more: bool,
 ) -> None:
     """Start what may run now, in the order of the plan."""
     while waiting and len(running) < workers.count:
@@ -204,10 +203,19 @@ def _start(
         if running and workers.here and used + run.graph.products[file].memory > budget:
             return
         waiting.pop(0)
-        alone = not running and not waiting
-        threads = workers.count if alone and workers.here else 1
+        threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
         future = workers.submit(_perform_with, threads, run.task(file))
         running[future] = (file, time.monotonic())
+
+
+def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget: int) -> int:
+    """Return with how many threads a product is made: with all where no other runs beside it, else with its share."""
+    if not workers.here:
+        return 1
+    if alone:
+        return workers.count
+    beside = max(1, budget // max(1, run.graph.products[file].memory))
+    return max(1, workers.count // min(beside, workers.count))
 
 
 def _perform_with(threads: int, task: Task) -> Record:

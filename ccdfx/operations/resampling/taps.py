@@ -67,10 +67,14 @@ def lanczos(distance: np.ndarray) -> np.ndarray:
 
 def cardinal(distance: np.ndarray) -> np.ndarray:
     """Evaluate the cubic spline that is 1 at 0 and 0 at all other whole distances."""
-    k = np.arange(-60, 61)
-    t = np.abs(distance[..., None] - k)
-    b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
-    return (math.sqrt(3) * POLE ** np.abs(k) * b3).sum(axis=-1)
+    lower = np.floor(distance)
+    found = np.zeros(np.shape(distance))
+    for step in (-1, 0, 1, 2):  # further away the basis is 0
+        k = lower + step
+        t = np.abs(distance - k)
+        b3 = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
+        found += math.sqrt(3) * POLE ** np.abs(k) * b3
+    return found
 
 
 def cardinal_of_order(distance: np.ndarray, order: int) -> np.ndarray:
