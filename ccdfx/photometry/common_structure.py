@@ -224,11 +224,13 @@ def _slope(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         axis / max(length - 1, 1) - 0.5
         for axis, length in zip(np.indices(values.shape), values.shape, strict=True)
     )
-    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=-1)
+    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2]).reshape(6, -1)
     used = known
     fit = np.zeros(values.shape)
     for _ in range(2):
-        fit = terms @ np.linalg.lstsq(terms[used], values[used], rcond=None)[0]
+        chosen = np.where(used.ravel(), terms, 0.0)
+        found = np.linalg.lstsq(chosen @ terms.T, chosen @ values.ravel(), rcond=None)[0]  # normal equations
+        fit = (found @ terms).reshape(values.shape)
         error = np.abs(values - fit)
         used = known & (error <= 3 * 1.4826 * np.median(error[known]))
     return fit

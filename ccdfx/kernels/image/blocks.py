@@ -11,30 +11,22 @@ from ccdfx.kernels.compile.llvm import lower, upper
 
 
 @kernel
-def _pick(buffer, size, rank):
-    """Select the value of a rank among the first `size` (Hoare's selection); the buffer is reordered."""
-    left = 0
-    right = size - 1
-    while left < right:
-        pivot = buffer[(left + right) // 2]
-        i = left
-        j = right
-        while i <= j:
-            while buffer[i] < pivot:
-                i += 1
-            while buffer[j] > pivot:
-                j -= 1
-            if i <= j:
-                buffer[i], buffer[j] = buffer[j], buffer[i]
-                i += 1
-                j -= 1
-        if rank <= j:
-            right = j
-        elif rank >= i:
-            left = i
-        else:
+def _ranked(values, rank):
+    """Return the value of a rank, from 0, by halving the range that holds it: counting is faster than ordering."""
+    low, high = _range(values)
+    if _number_to(values, low) > rank:
+        return low
+    count = values.size
+    while count != rank + 1:
+        halfway = low / 2 + high / 2
+        if not low < halfway < high:
             break
-    return buffer[rank]
+        number = _number_to(values, halfway)
+        if number > rank:
+            high, count = halfway, number
+        else:
+            low = halfway
+    return _last_to(values, high)
 
 
 @kernel
@@ -107,7 +99,7 @@ def _normal_scatter(deviations, scratch):
     for i in range(size):
         scratch[i] = abs(deviations[i])
         mean += scratch[i]
-    sigma = 1.4826022 * _pick(scratch, size, size // 2)
+    sigma = 1.4826022 * _ranked(scratch, size // 2)
     if sigma == 0.0:
         sigma = 1.2533141 * mean / size
     for _ in range(20):
@@ -198,9 +190,8 @@ def block_table(array, bad, size, blocks, table):
         table[i, 4] = 0
         if count == 0:
             continue
-        scratch[:count] = values[:count]
-        median = _pick(scratch, count, count // 2)
         deviations = values[:count]
+        median = _ranked(deviations, count // 2)
         for j in range(count):
             deviations[j] -= median
         mean, spread, above = _core(deviations, 3.0 * _normal_scatter(deviations, scratch[:count]))

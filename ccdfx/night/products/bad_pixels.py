@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, MismatchError
 from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
@@ -19,6 +22,7 @@ from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import calibrated
+from ccdfx.night.products.single_rays import width_in_the_middle
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
@@ -178,12 +182,25 @@ def make_bad_pixels(plan: BadPixelsPlan, context: Context) -> Made:
     return Made(image=Image(mask, header=header, range=region), facts=facts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sky:
+    """What is measured of a science frame before the search: its noise in ADU, and the FWHM of its stars, or NaN."""
+
+    use: Use
+    noise: float
+    fwhm: float
+
+
 def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.ndarray | None, Range | None]:
-    """Find bad pixels in the masters and science frames; return metadata, flags and window, None without anything to search."""
+    """Find bad pixels in the masters and science frames; return metadata, flags and window, None without anything to search.
+
+    Science frames are calibrated twice, for their noise and stars and for the search, so that none is kept.
+    """
     from ccdfx.operations.pixels.bad_pixels import KINDS, find_bad_pixels
 
     choice = context.recipe.bad_pixels
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
+    region: Range | None = None
     images: dict[str, Any] = {}
     for name, files in plan.masters.items():
         for file in files:
@@ -191,56 +208,64 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
             if master is not None and len(context.facts(file)["inputs"]) >= _FEWEST_INPUTS:
                 facts["inputs"].setdefault(name, []).append(file)
                 images.setdefault(name, []).append(master.image)
-    names, frames = _sky_frames(plan, context)
-    if frames:
-        facts["inputs"]["frames"] = names
-        images["frames"] = frames
-        facts["fwhm"] = _sharpest(frames)
+                region = region or master.image.range
+    sky = _measured_sky(plan, context)
+    if sky:
+        facts["inputs"]["frames"] = [one.use.frame.file for one in sky]
+        facts["fwhm"] = min((one.fwhm for one in sky if one.fwhm > 0), default=None)
+        frames = (_sky_frame(one.use, context) for one in sky)
+        first = next(frames)
+        region = region or first.range
+        images["frames"] = itertools.chain([first], frames)
+        del first
     if not images:
         return facts, None, None
     options: dict[str, Any] = (
         choice.options if facts["fwhm"] is None else {**choice.options, "fwhm": facts["fwhm"]}
     )
-    options |= {"gain": context.noise.gain, "noise": _noise_of(frames, context)}
+    options |= {"gain": context.noise.gain, "noise": _least(one.noise for one in sky)}
     defects = find_bad_pixels(**images, **options)
     for note in defects.notes:
         if not note.endswith("no majority"):
             context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
     facts |= {"counts": defects.counts, "notes": list(defects.notes)}
-    first = next(iter(images.values()))[0]
-    return facts, defects.mask, first.range
+    return facts, defects.mask, region
 
 
-def _sky_frames(plan: BadPixelsPlan, context: Context) -> tuple[list[str], list[Image]]:
-    """Calibrate the science frames that are searched."""
-    names, frames = [], []
-    for use in plan.uses:
-        try:
-            image = calibrated(use, context, electrons=context.recipe.science.electrons)
-        except (CcdfxError, OSError) as error:
-            if is_lack(error):
-                raise
-            continue  # the calibration of all frames will record it
-        names.append(use.frame.file)
-        frames.append(image.replace(variance=None))
-    return names, frames
+def _sky_frame(use: Use, context: Context) -> Image:
+    return calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
 
 
-def _noise_of(frames: list[Image], context: Context) -> float:
-    """Measure the least noise of the frames of the sky, in ADU; 0 without frames."""
+def _measured_sky(plan: BadPixelsPlan, context: Context) -> list[_Sky]:
+    """Measure the science frames that are searched, side by side; those that cannot be calibrated are left out."""
+    step = max(1, len(plan.uses) // _MEASURED)
+    starry = {use.frame.file for use in plan.uses[::step]}
+    found = map_here(partial(_measured, context, starry), plan.uses)
+    return [one for one in found if one is not None]
+
+
+def _measured(context: Context, starry: Collection[str], use: Use) -> _Sky | None:
+    """Measure the noise of one science frame, and of some the width of the stars; None where it cannot be calibrated."""
     from ccdfx.estimators import local_noise
 
-    found = [
-        local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
-        for image in frames
-    ]
-    return min((one for one in found if math.isfinite(one)), default=0.0)
+    try:
+        image = _sky_frame(use, context)
+    except (CcdfxError, OSError) as error:
+        if is_lack(error):
+            raise
+        return None  # the calibration of all frames will record it
+    noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+    return _Sky(use=use, noise=noise, fwhm=_width(image) if use.frame.file in starry else math.nan)
 
 
-def _sharpest(frames: list[Image]) -> float | None:
-    """Return the smallest FWHM of the stars in some of the frames; None without stars."""
+def _width(image: Image) -> float:
+    """Measure the FWHM of the stars of a frame, in its middle where there are enough; NaN without stars."""
     from ccdfx.photometry.stars import measure_stars
 
-    widths = [measure_stars(frame).fwhm for frame in frames[:: max(1, len(frames) // _MEASURED)]]
-    known = [width for width in widths if math.isfinite(width) and width > 0]
-    return min(known) if known else None
+    width = width_in_the_middle(image)
+    return width if math.isfinite(width) else measure_stars(image).fwhm
+
+
+def _least(numbers: Iterable[float]) -> float:
+    """Return the least finite number; 0 without any."""
+    return min((one for one in numbers if math.isfinite(one)), default=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,12 +179,12 @@ def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
     return Master(image, f"bad pixels of {frame.instrument}", pixel_sha256(image))
 
 
-def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
+def calibrated(use: Use, context: Context, *, electrons: bool = False, variance: bool = True) -> Image:
     """Prepare and calibrate a raw frame as planned: bias, dark, flat, noise, gain.
 
     A master that could not be made is not applied; a warning was issued when it failed. The frame has a
-    variance only if its own noise can be predicted: the errors of overscan and masters alone would be far too
-    small. GAIN and RDNOISE of its header are those that are used.
+    variance only if it is wanted and its own noise can be predicted: the errors of overscan and masters alone would
+    be far too small. GAIN and RDNOISE of its header are those that are used.
 
     Raises
     ------
@@ -191,13 +192,20 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False) -> Image:
         A master of the frame failed its check.
     """
     refuse_untrusted(use, context)  # before anything is read
-    return calibrated_of(flagged(use.frame, context.recipe), use, context, electrons=electrons)
+    raw = flagged(use.frame, context.recipe)
+    return calibrated_of(raw, use, context, electrons=electrons, variance=variance)
 
 
-def calibrated_of(raw: Image, use: Use, context: Context, *, electrons: bool = False) -> Image:
+def calibrated_of(
+    raw: Image, use: Use, context: Context, *, electrons: bool = False, variance: bool = True
+) -> Image:
     """Calibrate a raw frame that is flagged; see `calibrated`."""
     image = preparation(use.frame, raw.shape, context.recipe)(raw)
-    options = calibration_options(use, context, electrons=electrons)
+    if variance:
+        options = calibration_options(use, context, electrons=electrons)
+    else:
+        image = image.replace(variance=None)
+        options = _without_variance(_calibration(use, context, electrons=electrons))
     image = _calibrate(image, options)
     if "noise" not in options:
         image = image.replace(variance=None)
@@ -269,6 +277,14 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     if electrons and not already and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options
+
+
+def _without_variance(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the variances of masters, which would be added up for nothing."""
+    return {
+        name: replace(one, image=one.image.replace(variance=None)) if isinstance(one, Master) else one
+        for name, one in options.items()
+    }
 
 
 def _calibrate(image: Image, options: Mapping[str, Any]) -> Image:

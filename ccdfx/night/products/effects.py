@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.io import read
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
@@ -20,7 +21,7 @@ from ccdfx.night.products.planned import Planned
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import counted
 from ccdfx.noise.proportionality import measure_proportionality
-from ccdfx.photometry.common_structure import measure_common_structure
+from ccdfx.photometry.common_structure import common_structure, structure_map
 
 SEEN, NOT_SEEN, UNKNOWN = "seen", "not seen", "not measurable"
 _MOST_FRAMES = 8  # of a filter
@@ -121,8 +122,8 @@ def _fringes(
         apart = np.array([[_are_apart(one, other, shifts) for one in chosen] for other in chosen])
         known = None
         if apart.any():
-            images = [read(output / fact["file"]) for fact in chosen]
-            known = measure_common_structure(images, apart=apart)
+            files = [output / fact["file"] for fact in chosen]
+            known = common_structure(list(map_here(_structure_of, files)), apart=apart)
         state = UNKNOWN if known is None else SEEN if known.seen else NOT_SEEN
         text = "it has no two frames of different fields, or of one field displaced by more than 16 pixels"
         if known is not None:
@@ -136,6 +137,10 @@ def _fringes(
                 )
         found.append(_effect("fringes", setup, band, state, text))
     return found
+
+
+def _structure_of(file: Path) -> np.ndarray | None:
+    return structure_map(read(file))  # which is 1 % of the frame, which is not kept
 
 
 def _are_apart(one: Mapping[str, Any], other: Mapping[str, Any], shifts: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def without_rays(image: Image, options: Mapping[str, Any]) -> RaySearch:
     from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
 
     masked = step(mask_cosmic_rays, **options)(image)
-    width = _width_in_the_middle(masked)
+    width = width_in_the_middle(masked)
     if width >= _CLEARLY * LEAST_FWHM:
         kept = release_stars(masked, fwhm=width)
         stars = measure_stars(kept)
@@ -65,10 +65,10 @@ def without_rays(image: Image, options: Mapping[str, Any]) -> RaySearch:
     return RaySearch(masked, stars, False)
 
 
-def _width_in_the_middle(image: Image) -> float:
+def width_in_the_middle(image: Image) -> float:
     """Measure the FWHM of the stars in the middle of a large frame; NaN without enough of them, or in a small frame.
 
-    It serves to release stars, before those of the whole frame are measured, once.
+    It serves to release stars, before those of the whole frame are measured, once, and where their width alone is needed.
     """
     (y, height), (x, width) = (_middle(size) for size in image.shape)
     if height * width > _LARGEST_PART * image.size:

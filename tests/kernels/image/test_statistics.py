@@ -169,6 +169,17 @@ def test_block_table_is_its_twin(dtype: type) -> None:
             assert row == pytest.approx(twin_block(part, flags), rel=1e-6)
 
 
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 0.0, 5e-324, 1.0])),
+    st.floats(-1e3, 1e3),
+)
+def test_the_value_of_each_rank_is_that_of_the_sorted_ones(found: list[float], last: float) -> None:
+    given_ones = np.array([*found, last])
+    ranked = [blocks._ranked(given_ones, rank) for rank in range(given_ones.size)]
+    np.testing.assert_array_equal(ranked, np.sort(given_ones))
+
+
 def test_block_scatter_ignores_planes_and_offsets_of_rows_and_columns() -> None:
     rng = np.random.default_rng(6)
     noise = rng.normal(0, 2, (32, 32))

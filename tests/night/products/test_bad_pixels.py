@@ -9,6 +9,7 @@ import pytest
 
 from ccdfx.errors import CcdfxError, FormatError, MismatchError, OutputExistsError
 from ccdfx.io import read, write
+from ccdfx.night.products.calibrated import calibrated
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
 
@@ -58,6 +59,41 @@ def test_a_night_finds_a_column_and_a_hot_pixel_and_flags_them_everywhere(bad_ca
     level = np.median(combined.array[combined.good])
     at_column = np.median(combined.array[:, COLUMN][combined.good[:, COLUMN]])
     assert abs(at_column - level) < 15
+
+
+@pytest.mark.parametrize("electrons", [True, False])
+def test_to_compute_no_variances_for_the_search_changes_nothing(
+    bad_camera, out, tmp_path, monkeypatch, electrons
+):
+    recipe = {"science": {"electrons": electrons}}
+    bad_camera.night()
+    night = reduce_night(bad_camera.folder, out, recipe=recipe)
+    seen = []
+
+    def with_variance(*given, variance, **options):
+        seen.append(variance)
+        return calibrated(*given, **options).replace(variance=None)
+
+    monkeypatch.setattr("ccdfx.night.products.bad_pixels.calibrated", with_variance)
+    other = reduce_night(bad_camera.folder, tmp_path / "other", recipe=recipe)
+    assert seen == [False] * 6  # three frames, measured and searched
+    assert night.facts["bad_pixels"] == other.facts["bad_pixels"]
+    maps = [read(folder / "masters/bad_pixels.fits").array for folder in (out, tmp_path / "other")]
+    assert np.count_nonzero(maps[0]) > 60 and np.array_equal(*maps)
+
+
+def test_a_frame_that_cannot_be_calibrated_is_not_searched(bad_camera, out):
+    from astropy.io import fits
+
+    bad_camera.night()
+    with fits.open(bad_camera.folder / "s1.fits", mode="update", checksum=True) as file:
+        file[0].data = file[0].data + 0
+    data = bytearray((bad_camera.folder / "s1.fits").read_bytes())
+    data[-6000] ^= 1  # a bit of a pixel: the checksum says so
+    (bad_camera.folder / "s1.fits").write_bytes(data)
+    night = reduce_night(bad_camera.folder, out)
+    (found,) = night.facts["bad_pixels"]
+    assert found["inputs"]["frames"] == ["s0.fits", "s2.fits"] and found["bad"] >= 1
 
 
 def test_a_clean_camera_has_hardly_any(done):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccdfx.io import read
-from ccdfx.night.products.single_rays import without_rays
+from ccdfx.night.products.single_rays import width_in_the_middle, without_rays
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -71,6 +71,8 @@ def test_a_large_frame_is_measured_in_its_middle_first_and_released_as_by_all_st
     array = rng.poisson(scene + 4000.0 * struck) + rng.normal(0, 5, scene.shape)
     image = Image(array.astype(np.float32), variance=(scene + 25).astype(np.float32))
     found = without_rays(image, {})
+    middle = width_in_the_middle(image)
+    assert middle == pytest.approx(fwhm, rel=0.03) if stars > 100 else np.isnan(middle)
     monkeypatch.setattr("ccdfx.night.products.single_rays._LARGEST_PART", 0.0)
     whole = without_rays(image, {})
     assert found.stars.fwhm == pytest.approx(fwhm, rel=0.05) and not found.undersampled
