@@ -1,5 +1,7 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.given.master import GivenMaster as GivenMaster
+from ccdfx.night.given.master import TakenPlan as TakenPlan
 from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
@@ -39,6 +41,7 @@ __all__ = [
     "DarkChoice",
     "Fixed",
     "FlatChoice",
+    "GivenMaster",
     "Inside",
     "Known",
     "MasterPlan",
@@ -55,6 +58,7 @@ __all__ = [
     "SetupChoice",
     "StackChoice",
     "Strip",
+    "TakenPlan",
     "Temperature",
     "Use",
 ]
