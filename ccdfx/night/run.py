@@ -174,7 +174,7 @@ def reduce_night(
     kinds = _kinds(only)
     require_apart(given, Path(output))
     target = Path(output).absolute()  # other processes work in other directories
-    files = find_given(choices.masters.files, target)
+    files = find_given(choices.masters.files, target, given)
     frames = scan(
         [path.absolute() for path in given],
         instrument=instrument,

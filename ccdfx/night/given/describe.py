@@ -23,6 +23,7 @@ _KINDS = (
 )
 _KIND_WORD = re.compile(r"(master|super|stacked|combined|integrat\w*)[ _-]*", re.IGNORECASE)
 _OWN = re.compile(r"master (bias|dark|flat)\Z")
+_COMBINED = "combined frame"
 _PROGRAM_CARDS = ("PROGRAM", "CREATOR", "SWCREATE", "SOFTWARE", "ORIGIN", "HISTORY")
 _OF_ONE = re.compile(r"siril|pixinsight", re.IGNORECASE)
 UNIT_RANGE = 65535.0
@@ -37,7 +38,8 @@ RAW_SETTING = "GAINSET"
 class Described:
     """What a header says of a master; `kind` is None where it says none, `problem` why it cannot be taken.
 
-    `is_master` says whether it is one of several frames in one. `overscan` and `bias` are True where they were
+    `is_master` says whether it is one of several frames in one, `is_own` whether a night of ccdfx made it as a master, and
+    `is_of_ccdfx` whether any command did. `overscan` and `bias` are True where they were
     subtracted, and False where the header would say so, as ours do; `dark` says whether a dark was subtracted, and
     `fractions` whether the program writes ADU as fractions of 65535.
     """
@@ -45,6 +47,7 @@ class Described:
     kind: str | None = None
     is_master: bool = False
     is_own: bool = False
+    is_of_ccdfx: bool = False
     is_other_product: bool = False
     overscan: bool | None = None
     bias: bool | None = None
@@ -68,15 +71,18 @@ def described(header: Header) -> Described:
     """
     product = str(header.get("PRODUCT") or "")
     creator = str(header.get("CREATOR") or "")
-    own = _OWN.match(product) if creator.startswith("ccdfx") else None
-    if own is None and creator.startswith("ccdfx") and product:
+    is_ccdfx = creator.startswith("ccdfx")
+    own = _OWN.match(product) if is_ccdfx else None
+    kind = own[1] if own else _kind_of(header)
+    if is_ccdfx and own is None and (product != _COMBINED or kind is None):
         return Described(is_other_product=True)
     steps = applied_steps(header)
     unit = unit_of(header)
     return Described(
-        kind=own[1] if own else _kind_of(header),
+        kind=kind,
         is_master=own is not None or _is_master(header),
         is_own=own is not None,
+        is_of_ccdfx=is_ccdfx,
         overscan=_done("overscan", steps, own is not None),
         bias=_done("bias", steps, own is not None),
         dark="dark" in steps,
@@ -87,13 +93,13 @@ def described(header: Header) -> Described:
     )
 
 
-def as_raw_header(header: Header, *, is_own: bool) -> Header:
-    """Return the header of a master as that of its raw frames: GAIN of our masters is that of the mean.
+def as_raw_header(header: Header, *, is_mean: bool) -> Header:
+    """Return the header of a master as that of its raw frames, where GAIN is that of the mean, as ccdfx writes it.
 
-    >>> dict(as_raw_header(Header({"GAIN": 10.0, "RAWGAIN": 2.0, "GAINSET": "120"}), is_own=True))
+    >>> dict(as_raw_header(Header({"GAIN": 10.0, "RAWGAIN": 2.0, "GAINSET": "120"}), is_mean=True))
     {'RAWGAIN': 2.0, 'GAINSET': '120', 'EGAIN': 2.0, 'GAIN': '120'}
     """
-    if not is_own:
+    if not is_mean:
         return header
     raw = header.remove("GAIN", "EGAIN")
     for keyword, value in (("EGAIN", lenient_number(header, RAW_GAIN)), ("GAIN", header.get(RAW_SETTING))):

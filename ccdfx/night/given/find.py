@@ -18,15 +18,18 @@ _MASTERS_FOLDER = "masters"
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """A file that may be a master: its name, the kind that was said, and whether the bias was subtracted."""
+    """A file that may be a master: its name, and what was said: the kind, and whether its level without light was subtracted.
+
+    That level is the bias of darks and flats, and of a bias what the overscan tells.
+    """
 
     path: Path
     name: str
     kind: str | None = None
-    bias: bool | None = None
+    level_free: bool | None = None
 
 
-def find_given(texts: Iterable[str], output: Path) -> tuple[GivenFile, ...]:
+def find_given(texts: Iterable[str], output: Path, raw: Iterable[Path] = ()) -> tuple[GivenFile, ...]:
     """Return the files that may be masters: those given, and those in directories, in the order given.
 
     Of the output of a night its folder of masters is looked at. Files in directories have names relative to the common
@@ -38,28 +41,31 @@ def find_given(texts: Iterable[str], output: Path) -> tuple[GivenFile, ...]:
         ``FILE``, ``DIRECTORY`` or ``KIND=FILE`` with a word of `SAID`.
     output : Path
         Of this night.
+    raw : iterable of Path
+        What holds the raw frames of this night.
 
     Raises
     ------
     FileError
         Something given is not there.
     ArgumentError
-        A kind is said of a directory, or masters of the output itself are given.
+        A kind is said of a directory, or masters of the output itself or the folder of the raw frames are given.
     """
     said = [said_of(absolute_text(text)) for text in texts]
     for word, path in said:
         _require_usable(word, path, output)
     if not said:
         return ()
+    _require_no_raw(said, raw)
     places = [_masters_of(path) for _, path in said]
     root = common_folder(places)
     words = {resolved(path): word for word, path in said if word is not None}
     found: dict[Path, GivenFile] = {}
     for place in places:
         for path in candidate_files([place]):
-            kind, bias = SAID.get(words.get(resolved(path)) or "", (None, None))
+            kind, level_free = SAID.get(words.get(resolved(path)) or "", (None, None))
             name = Path(os.path.relpath(path, root)).as_posix()
-            found.setdefault(resolved(path), GivenFile(path, PREFIX + name, kind, bias))
+            found.setdefault(resolved(path), GivenFile(path, PREFIX + name, kind, level_free))
     return tuple(found.values())
 
 
@@ -82,6 +88,18 @@ def _require_usable(word: str | None, path: Path, output: Path) -> None:
             value=str(path),
             remedy="copy them to another folder, or leave them out: what is current is not made again",
         )
+
+
+def _require_no_raw(said: Iterable[tuple[str | None, Path]], raw: Iterable[Path]) -> None:
+    frames = [resolved(path) for path in raw]
+    for _, path in said:
+        if path.is_dir() and any(resolved(path) in (one, *one.parents) for one in frames):
+            raise ArgumentError(
+                "masters",
+                "must not be a directory that holds the raw frames",
+                value=str(path),
+                remedy="give the files of the masters",
+            )
 
 
 def _masters_of(path: Path) -> Path:

@@ -121,7 +121,7 @@ def _of_light(master: GivenMaster, setup: Setup, frames: Sequence[Frame]) -> Ite
     """Describe in what the level without light, unit and telescope contradict the frames of a setup."""
     kind = master.frame.kind
     if kind == "bias" or (kind == "dark" and master.holds_bias):
-        if setup.overscan is not None and not master.overscan:
+        if setup.overscan is not None and not master.overscan and not keeps_overscan(master, setup):
             yield "level (its overscan was not subtracted, and that of the frames is)"
         if setup.overscan is None and master.overscan:
             yield "level (its overscan was subtracted, and the frames have none)"
@@ -135,6 +135,11 @@ def _of_light(master: GivenMaster, setup: Setup, frames: Sequence[Frame]) -> Ite
     }
     if kind == "flat" and master.telescope and telescopes and master.telescope not in telescopes:
         yield f"telescope ({master.telescope}, not {', '.join(sorted(telescopes))})"
+
+
+def keeps_overscan(master: GivenMaster, setup: Setup) -> bool:
+    """Return whether a master of the size of raw frames has the level of its overscan still in it."""
+    return setup.overscan is not None and master.overscan is False and master.frame.shape == setup.shape
 
 
 def untold(master: GivenMaster, setup: Setup) -> tuple[str, ...]:
@@ -163,13 +168,14 @@ def given_warnings(
         ]
         if different and all(different):
             least = " and ".join(min(different, key=len)[:_SHOWN])
-            said.setdefault(f"fits no frames of the night, it differs in {least}", []).append(several[0].name)
+            text = f"masters that are given fit no frames of the night, they differ in {least}"
+            said.setdefault(text, []).append(several[0].name)
     for item in taken:
         names = untold(item.master, item.setup)
         if names:
-            text = f"is taken though its header does not tell {', '.join(names)} ({item.setup.label})"
+            text = f"masters are taken whose headers do not tell {', '.join(names)} of {item.setup.label}"
             said.setdefault(text, []).append(item.master.name)
-    return (*masters.remarks, *(f"given master {listed(names)} {text}" for text, names in said.items()))
+    return (*masters.remarks, *(f"{text}: {listed(names)}" for text, names in said.items()))
 
 
 def _stem(master: GivenMaster, masters: Sequence[GivenMaster]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ _LEAST_PEDESTAL = 30.0  # ADU: above, a bias has its level
 _NO_PEDESTAL = 3.0  # ADU: below, it was subtracted; between, it is not sure
 _NEAR_BIAS = 0.2  # of the level of a bias: a dark below this fraction holds none
 _ONE = 0.1  # difference from 1 of a flat that was normalised
+_CAMERA = ("NAXIS1", "NAXIS2", "INSTRUME", "OFFSET", "GAIN", "XBINNING", "CCDSUM")
 _FIELDS = ("filter", "exptime", "binning", "shape", "date", "gain", "settings", "temperature", "object")
 
 
@@ -63,10 +64,10 @@ def read_given(
     instruments = [known[name] for name in names if name in known]
     masters: list[GivenMaster] = []
     refused: dict[str, list[str]] = {}
-    levels: dict[Path, float] = {}
+    biases: list[_Bias] = []
     for file in _biases_first(files):
         try:
-            masters += _read(file, instruments, levels)
+            masters += _read(file, instruments, biases)
         except _Refusal as refusal:
             if refusal.reason:
                 refused.setdefault(refusal.reason, []).append(file.path.name)
@@ -102,8 +103,17 @@ def _biases_first(files: Sequence[GivenFile]) -> list[GivenFile]:
     return sorted(files, key=is_later)
 
 
-def _read(file: GivenFile, instruments: Sequence[Instrument], biases: dict[Path, float]) -> list[GivenMaster]:
-    """Describe one file; `biases` holds the levels of biases that have one, and gets that of this file."""
+@dataclass(frozen=True, slots=True)
+class _Bias:
+    """A bias that has its level, and what must agree in a dark that is compared with it."""
+
+    camera: tuple[Any, ...]
+    path: Path
+    factor: float
+
+
+def _read(file: GivenFile, instruments: Sequence[Instrument], biases: list[_Bias]) -> list[GivenMaster]:
+    """Describe one file; `biases` are those that have their level, and get this one if it has."""
     from ccdfx.io import read_header
 
     stamp = file_stamp(file.path)
@@ -112,8 +122,11 @@ def _read(file: GivenFile, instruments: Sequence[Instrument], biases: dict[Path,
     kind = _kind(file, found)
     if found.problem:
         raise _Refusal(found.problem)
-    factor, overscan, bias = _state(file, kind, found, biases)
-    raw = as_raw_header(header, is_own=found.is_own)
+    raw = as_raw_header(header, is_mean=found.is_of_ccdfx)
+    camera = tuple(str(raw.get(keyword)) for keyword in _CAMERA)
+    factor, overscan, bias = _state(file, kind, found, [one for one in biases if one.camera == camera])
+    if kind == "bias" and overscan is False:
+        biases.append(_Bias(camera, file.path, factor))
     masters = []
     for instrument in instruments:
         facts = facts_of(raw, (), given=instrument, again=True)
@@ -168,64 +181,65 @@ def _kind(file: GivenFile, found: Described) -> str:
 
 
 def _state(
-    file: GivenFile, kind: str, found: Described, biases: dict[Path, float]
+    file: GivenFile, kind: str, found: Described, biases: Sequence[_Bias]
 ) -> tuple[float, bool | None, bool | None]:
     """Return the factor to ADU, and whether overscan and bias were subtracted.
 
     What a header does not tell, levels do where they leave no doubt.
     """
-    bias = file.bias if file.bias is not None else found.bias
     if found.is_own:
-        if kind == "bias" and not found.overscan:
-            biases[file.path] = _levels(file.path).median
-        if kind == "flat" and not (bias or found.dark or found.overscan):
+        if kind == "flat" and not (found.bias or found.dark or found.overscan):
             raise _Refusal("neither overscan nor bias was subtracted from this flat")
-        return 1.0, found.overscan, bias
+        return 1.0, found.overscan, found.bias
     levels = _levels(file.path)
-    factor = 1.0
-    if kind != "flat" and levels.is_float and levels.are_fractions and not found.has_unit:
-        if not found.fractions:
+    if kind == "flat":
+        normalised = levels.is_float and abs(levels.median - 1.0) < _ONE
+        if not (file.level_free or found.bias or found.dark or found.overscan or normalised):
             raise _Refusal(
-                "its pixels are between 0 and 1, and its header does not tell what 1 is in ADU; multiply them, by "
-                "65535 for 16 bits, and write BUNIT = adu"
+                "its header does not tell whether the bias was subtracted from this flat; if it was: --masters "
+                "flat-without-bias=FILE"
             )
-        factor = UNIT_RANGE
+        return 1.0, found.overscan, True
+    factor = _factor(levels, found)
     median = levels.median * factor
     level_free = True if abs(median) < _NO_PEDESTAL else False if median > _LEAST_PEDESTAL else None
+    overscan = found.overscan if found.overscan is not None else level_free
     if kind == "bias":
-        overscan = found.overscan if found.overscan is not None else level_free
+        overscan = overscan if file.level_free is None else file.level_free
         if overscan is None:
             raise _Refusal(
-                f"its level of {median:.3g} ADU does not tell whether the overscan was subtracted; if it was, "
-                "write O into CALSTAT of its header"
+                f"its level of {median:.3g} ADU and its header do not tell whether the overscan was subtracted; say it: "
+                "--masters bias-with-level=FILE or bias-without-level=FILE"
             )
-        if not overscan:
-            biases[file.path] = median
         return factor, overscan, None
-    if kind == "dark":
-        bias = bias if bias is not None else _dark_without_bias(median, biases, found)
-        overscan = found.overscan if found.overscan is not None else level_free
-        if bias is None:
-            raise _Refusal(
-                f"its level of {median:.3g} ADU and its header do not tell whether the bias was subtracted; say it: "
-                "--masters dark-with-bias=FILE or dark-without-bias=FILE"
-            )
-        return factor, overscan if not bias else found.overscan, bias
-    normalised = levels.is_float and abs(levels.median - 1.0) < _ONE
-    if not (bias or found.dark or found.overscan or normalised):
+    bias = file.level_free if file.level_free is not None else found.bias
+    bias = bias if bias is not None else _dark_without_bias(median, biases)
+    if bias is None:
         raise _Refusal(
-            "its header does not tell whether the bias was subtracted from this flat; if it was: --masters "
-            "flat-without-bias=FILE"
+            f"its level of {median:.3g} ADU and its header do not tell whether the bias was subtracted; say it: "
+            "--masters dark-with-bias=FILE or dark-without-bias=FILE"
         )
-    return 1.0, found.overscan, True
+    return factor, found.overscan if bias else overscan, bias
 
 
-def _dark_without_bias(median: float, biases: Mapping[Path, float], found: Described) -> bool | None:
+def _factor(levels: _Levels, found: Described) -> float:
+    """Return by what pixels are multiplied to be in ADU."""
+    if not (levels.is_float and levels.are_fractions) or found.has_unit:
+        return 1.0
+    if not found.fractions:
+        raise _Refusal(
+            "its pixels are between 0 and 1, and its header does not tell what 1 is in ADU; multiply them, by "
+            "65535 for 16 bits, and write BUNIT = adu"
+        )
+    return UNIT_RANGE
+
+
+def _dark_without_bias(median: float, biases: Sequence[_Bias]) -> bool | None:
     """Return whether the level of a dark tells that no bias is in it; None where it does not tell."""
     if abs(median) < _NO_PEDESTAL:
         return True
-    known = [level for level in biases.values() if level > _LEAST_PEDESTAL]
-    if len(known) == 1 or (known and max(known) < (1.0 + _NEAR_BIAS) * min(known)):
+    known = [level for one in biases if (level := _levels(one.path).median * one.factor) > _LEAST_PEDESTAL]
+    if known and max(known) < (1.0 + _NEAR_BIAS) * min(known):
         if median < _NEAR_BIAS * min(known):
             return True
         if abs(median - known[0]) < _NEAR_BIAS * known[0]:

@@ -105,7 +105,7 @@ CAMERA = Maker(
     tables=(*_PREPARING, "noise", "flat"),
 )
 MAKERS = (
-    Maker(name="taken", plan=plan_taken, make=make_taken, tables=("read", "flat")),
+    Maker(name="taken", plan=plan_taken, make=make_taken, tables=(*_PREPARING, "flat")),
     Maker(
         name="master",
         plan=_masters,

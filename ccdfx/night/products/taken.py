@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import numpy as np
 from ccdfx import registry
 from ccdfx.errors import MismatchError
 from ccdfx.io.provenance import with_provenance
+from ccdfx.night.given.fitting import keeps_overscan
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import Plan
-from ccdfx.night.products.calibrated import raw_image
+from ccdfx.night.products.calibrated import preparation, raw_image
 from ccdfx.night.products.masters import normalised
 from ccdfx.night.products.planned import Planned
 from ccdfx.night.settings.choices import NightRecipe
@@ -41,7 +43,7 @@ def make_taken(plan: TakenPlan, context: Context) -> Made:
     if image.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("master", rule, value=image.shape, remedy="correct its header, or leave it out")
-    image = _in_adu(_on_setup(image, plan), plan)
+    image = _in_adu(_on_setup(image, plan, context.recipe), plan)
     if plan.kind == "flat" and not plan.master.is_own:
         image = normalised(image, context.recipe.flat.response)
     name = frame.path.name
@@ -56,13 +58,14 @@ def make_taken(plan: TakenPlan, context: Context) -> Made:
     return Made(image=image, facts=_facts(plan, image), used=(frame.file,))
 
 
-def _on_setup(image: Image, plan: TakenPlan) -> Image:
-    """Trim a master of the size of raw frames, and make its pixels floats."""
-    from ccdfx.operations.window import trim
-
-    data = plan.setup.data
-    if image.shape != data.shape:
-        image = trim(image, section=data)
+def _on_setup(image: Image, plan: TakenPlan, recipe: NightRecipe) -> Image:
+    """Prepare a master of the size of raw frames like these, and make its pixels floats."""
+    setup, frame = plan.setup, plan.master.frame
+    if image.shape != setup.data.shape:
+        holds_level = plan.kind == "bias" or (plan.kind == "dark" and plan.master.holds_bias)
+        overscan = setup.overscan if holds_level and keeps_overscan(plan.master, setup) else None
+        like = replace(frame, overscan=overscan, data=setup.data, saturation=None)
+        image = preparation(like, image.shape, recipe)(image)
     return image if image.array.dtype.kind == "f" else image.replace(array=image.array.astype(np.float32))
 
 

@@ -203,7 +203,8 @@ class MastersChoice:
 
     The former are those with a smaller fraction of `good` pixels, and those for which more than the fraction
     `rejected` of all values was rejected. `files` are masters of other nights or programs: files, directories, outputs
-    of nights, or ``KIND=FILE`` with bias, dark, dark-with-bias, dark-without-bias, flat or flat-without-bias. They are
+    of nights, or ``KIND=FILE`` with bias, dark, flat, or, where headers and levels leave a doubt, bias-with-level,
+    bias-without-level, dark-with-bias, dark-without-bias, flat-without-bias. They are
     taken where the night has no frames of its own for a master, and checked against the frames.
     """
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 SAID: dict[str, tuple[str, bool | None]] = {
     "bias": ("bias", None),
+    "bias-with-level": ("bias", False),
+    "bias-without-level": ("bias", True),
     "dark": ("dark", None),
     "dark-with-bias": ("dark", False),
     "dark-without-bias": ("dark", True),
     "flat": ("flat", None),
     "flat-without-bias": ("flat", True),
 }
-"""The words before ``=FILE``: the kind, and whether the bias was subtracted."""
+"""The words before ``=FILE``: the kind, and whether the level without light was subtracted."""
 
 
 def said_of(text: str) -> tuple[str | None, Path]:

@@ -22,6 +22,8 @@ from ccdfx.records.header import Header
         ({"IMAGETYP": "Dark Frame", "SNAPSHOT": 12, "CALSTAT": "BM"}, "dark", True, None, True),
         ({"IMAGETYP": "Master Flat Dark"}, "dark", True, None, None),
         ({"IMAGETYP": "dark"}, "dark", False, None, None),
+        ({"IMAGETYP": "zero", "PRODUCT": "combined frame", "CREATOR": "ccdfx 1.0", "NCOMBINE": 5}, "bias", True, None, None),
+        ({"IMAGETYP": "object", "PRODUCT": "combined frame", "CREATOR": "ccdfx 1.0"}, None, False, None, None),
         ({"FRAME": "Light"}, None, False, None, None),
     ],
 )  # fmt: skip
@@ -43,5 +45,5 @@ def test_units():
 
 
 def test_the_gain_of_a_mean_is_not_that_of_its_frames():
-    assert "GAIN" not in as_raw_header(Header({"GAIN": 10.0}), is_own=True)
-    assert as_raw_header(Header({"GAIN": 10.0}), is_own=False)["GAIN"] == 10.0
+    assert "GAIN" not in as_raw_header(Header({"GAIN": 10.0}), is_mean=True)
+    assert as_raw_header(Header({"GAIN": 10.0}), is_mean=False)["GAIN"] == 10.0

@@ -32,7 +32,7 @@ def test_files_folders_and_outputs_in_the_order_given(folder):
         f"{folder}/more/flat.fits",
     ]
     found = find_given(texts, folder / "out")
-    assert [(one.name, one.kind, one.bias) for one in found] == [
+    assert [(one.name, one.kind, one.level_free) for one in found] == [
         ("given:dark.fits", "dark", False),
         ("given:old/masters/bias.fits", None, None),
         ("given:more/flat.fits", None, None),
@@ -47,3 +47,7 @@ def test_what_is_not_possible_is_refused(folder):
         find_given([f"bias={folder}/old"], folder / "out")
     with pytest.raises(ArgumentError, match="another output"):
         find_given([f"{folder}/old/masters"], folder / "old")
+    for raw in (folder / "more", folder / "more/flat.fits"):
+        with pytest.raises(ArgumentError, match="holds the raw frames"):
+            find_given([f"{folder}/more"], folder / "out", [raw])
+    assert len(find_given([f"{folder}/more/flat.fits"], folder / "out", [folder / "more"])) == 1

@@ -46,7 +46,7 @@ def test_levels_tell_what_headers_do_not(given):
     [
         (1000.0, {"IMAGETYP": "bias"}, "does not tell that it is a master"),
         (1000.0, {}, "does not tell the kind"),
-        (12.0, {"IMAGETYP": "Master Bias"}, "does not tell whether the overscan was subtracted"),
+        (12.0, {"IMAGETYP": "Master Bias"}, "do not tell whether the overscan was subtracted"),
         (300.0, {"IMAGETYP": "Master Dark", "EXPTIME": 60.0}, "dark-with-bias=FILE or dark-without-bias=FILE"),
         (0.0, {"IMAGETYP": "Master Dark"}, "exposure time"),
         (30000.0, {"IMAGETYP": "Master Flat", "FILTER": "V"}, "flat-without-bias=FILE"),
@@ -61,6 +61,10 @@ def test_what_is_not_sure_is_not_taken_and_the_remedy_is_said(given, level, card
 
 
 def test_what_is_said_is_taken(given):
+    (bias,) = given(12.0, "bias-with-level")
+    assert bias.overscan is False
+    (bias,) = given(12.0, "bias-without-level")
+    assert bias.overscan is True
     (dark,) = given(300.0, "dark-with-bias", EXPTIME=60.0)
     assert dark.holds_bias
     (dark,) = given(300.0, "dark-without-bias", EXPTIME=60.0)
@@ -74,6 +78,25 @@ def test_fractions_of_unknown_units_are_refused(given):
     assert "between 0 and 1" in given(0.02, spread=1e-4, IMAGETYP="Master Bias").remarks[0]
     (bias,) = given(0.02, spread=1e-4, IMAGETYP="Master Bias", PROGRAM="Siril 1.2.0")
     assert (bias.factor, bias.overscan) == (65535.0, False)
+
+
+def test_a_dark_is_compared_with_a_bias_of_its_camera(tmp_path):
+    def write(name, level, **cards):
+        array = np.random.default_rng(1).normal(level, 2.0, (20, 30)).astype(np.float32)
+        fits.PrimaryHDU(array, fits.Header(cards)).writeto(tmp_path / name)
+
+    dark = {"IMAGETYP": "Master Dark", "EXPTIME": 60.0}
+    write("bias.fits", 500.0, IMAGETYP="Master Bias", INSTRUME="small")
+    write("a.fits", 510.0, INSTRUME="small", **dark)
+    write("b.fits", 40.0, INSTRUME="small", **dark)
+    write("c.fits", 250.0, INSTRUME="small", **dark)
+    write("d.fits", 510.0, INSTRUME="large", **dark)
+    found = read_given(find_given([str(tmp_path)], tmp_path / "out"), FRAMES)
+    assert {one.name: one.bias for one in found if one.frame.kind == "dark"} == {
+        "a.fits": False,
+        "b.fits": True,
+    }
+    assert len(found.remarks) == 2 and all("dark-with-bias=FILE" in text for text in found.remarks)
 
 
 def test_a_broken_file_is_said(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -107,9 +108,36 @@ def test_without_overscan_the_bias_takes_the_level_away(camera, out, old_without
 def test_masters_of_another_level_are_refused_with_the_difference(camera, out, old):
     _science(camera, **NO_OVERSCAN)
     night = _reduce(camera, out, old)
-    (text,) = [text for text in night.facts["warnings"] if "bias.fits" in text and "fits no frames" in text]
+    (text,) = [text for text in night.facts["warnings"] if "bias.fits" in text and "fit no frames" in text]
     assert "level (its overscan was subtracted, and the frames have none)" in text
     assert not [item for item in night.plan.taken if item.kind == "bias"]
+
+
+def test_masters_beside_the_frames_are_no_frames_and_leave_with_their_option(camera, out, old):
+    _science(camera)
+    inside = camera.folder / "masters"
+    inside.mkdir()
+    for path in (old / "masters").glob("*.fits"):
+        (inside / path.name).write_bytes(path.read_bytes())
+    assert (
+        reduce_night(camera.folder, out, dry_run=True).status == 1
+    )  # they are listed as frames that are no raw frames
+    night = _reduce(camera, out, inside)
+    _require_truth(night)
+    assert [frame.file for frame in night.frames] == ["s0.fits", "s1.fits", "s2.fits"]
+    shutil.rmtree(inside)
+    plain = reduce_night(camera.folder, out)  # the files are gone, so that their copies stay, and are said
+    assert plain.made["calibrated/s0.fits"] is not None
+    assert any("flat_V.fits is of an earlier run" in text for text in plain.facts["warnings"])
+    assert (out / "masters/flat_V.fits").exists()
+
+
+def test_copies_go_when_they_are_not_used_any_more(camera, out, old):
+    _science(camera)
+    _reduce(camera, out, old)
+    plain = reduce_night(camera.folder, out)
+    assert not (out / "masters/flat_V.fits").exists()
+    assert not [text for text in plain.facts["warnings"] if "earlier run" in text]
 
 
 def test_own_frames_go_first_and_replace_what_was_taken(camera, out, old, tmp_path):
@@ -167,7 +195,7 @@ def test_what_does_not_fit_is_named(camera, out, old, cards, text):
     night = _reduce(camera, out, old, dry_run=True)
     warnings = night.plan.warnings
     if text is None:  # the masters do not tell their binning: size and window are the same
-        assert [one for one in warnings if "does not tell binning" in one]
+        assert [one for one in warnings if "do not tell binning" in one]
     else:
         assert [one for one in warnings if text in one], warnings
 
@@ -202,14 +230,14 @@ def _foreign(camera, folder, *, scale=1.0, raw_size=False, **cards):
     shape = (96, 128 if raw_size else 120)
     rng = np.random.default_rng(9)
 
-    def image(level, sigma):
-        found = np.full(shape, 0.0)
+    def image(level, sigma, pedestal=1000.0):
+        found = np.full(shape, pedestal)
         found[:, :120] = level
         return ((found + rng.normal(0, sigma, shape)) / scale).astype(np.float32)
 
     bias = image(1000 + camera.structure, 0.5)
     dark = image(1000 + camera.structure + 15.0, 0.5)
-    flat = image(camera.flat, 1e-3)
+    flat = image(camera.flat, 1e-3, 0.0)
     _write(folder / "bias.fits", bias, IMAGETYP="Master Bias", INSTRUME="small", **cards)
     _write(folder / "dark.fits", dark, IMAGETYP="Master Dark", INSTRUME="small", EXPTIME=60.0, **cards)
     flat = flat * scale if scale != 1.0 else flat
@@ -227,10 +255,40 @@ def test_foreign_masters(camera, out, tmp_path, options):
     assert [item.kind for item in night.plan.taken] == ["dark", "flat"]  # the dark stands for the bias
     for fact in night.facts["calibrated"]:
         assert fact["sky"] == pytest.approx(SKY, abs=2.0)
-    assert [text for text in night.facts["warnings"] if "does not tell gain" in text]
+    assert [text for text in night.facts["warnings"] if "do not tell gain" in text]
     dark = read(out / "masters/dark_60s.fits")
     assert dark.shape == (96, 120) and np.median(dark.array) == pytest.approx(1015.0, abs=1.0)
     assert {one.problem for one in verify_whole_night(out)} == {None}
+
+
+def test_foreign_masters_of_raw_size_lose_their_overscan(camera, out, tmp_path):
+    _science(camera)
+    night = _reduce(camera, out, _foreign(camera, tmp_path / "foreign", raw_size=True))
+    for fact in night.facts["calibrated"]:
+        assert fact["sky"] == pytest.approx(SKY, abs=2.0)
+    dark = read(out / "masters/dark_60s.fits")
+    assert dark.shape == (96, 120) and np.median(dark.array) == pytest.approx(15.0, abs=1.0)
+    trimmed = _reduce(camera, tmp_path / "more", _foreign(camera, tmp_path / "trimmed"), dry_run=True)
+    assert [item.kind for item in trimmed.plan.taken] == ["flat"]
+    assert [text for text in trimmed.plan.warnings if "level (its overscan was not subtracted" in text]
+
+
+def test_masters_that_were_combined_one_by_one(camera, out, make_camera, tmp_path):
+    """`ccdfx combine` keeps the size and the kind of raw frames; GAIN is that of the mean."""
+    from click.testing import CliRunner
+
+    from ccdfx.cli.group import commands
+
+    (tmp_path / "old").mkdir()
+    make_camera(tmp_path / "old").biases(8)
+    arguments = [*sorted(map(str, (tmp_path / "old").iterdir())), "-o", str(tmp_path / "bias.fits")]
+    assert CliRunner().invoke(commands, ["combine", *arguments]).exit_code == 0
+    _science(camera)
+    night = _reduce(camera, out, tmp_path / "bias.fits")
+    assert [item.kind for item in night.plan.taken] == ["bias"]
+    assert [fact["sky"] for fact in night.facts["calibrated"]] == pytest.approx([SKY + 15.0] * 3, abs=2.0)
+    bias = read(out / "masters/bias.fits")
+    assert np.std(bias.array - camera.structure) < 1.5
 
 
 def test_a_bias_of_iraf_is_taken_by_its_word(camera, out, tmp_path):
