@@ -211,7 +211,7 @@ def plan_night(
             use=use,
             cosmic_rays=rays.use
             and (rays.single or exposures[_subject(setup, use.frame)] < rays.fewer_than)
-            and not use.frame.colours,
+            and not (use.frame.colours or use.as_is),
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )

@@ -38,7 +38,7 @@ RAW_SETTING = "GAINSET"
 class Described:
     """What a header says of a master; `kind` is None where it says none, `problem` why it cannot be taken.
 
-    `is_master` says whether it is one of several frames in one, `is_own` whether a night of ccdfx made it as a master, and
+    `is_master` says whether it is several frames in one, `frames` how many where it is told, `is_own` whether a night of ccdfx made it as a master, and
     `is_of_ccdfx` whether any command did. `overscan` and `bias` are True where they were
     subtracted, and False where the header would say so, as ours do; `dark` says whether a dark was subtracted, and
     `fractions` whether the program writes ADU as fractions of 65535.
@@ -46,6 +46,7 @@ class Described:
 
     kind: str | None = None
     is_master: bool = False
+    frames: int = 0
     is_own: bool = False
     is_of_ccdfx: bool = False
     is_other_product: bool = False
@@ -81,6 +82,7 @@ def described(header: Header) -> Described:
     return Described(
         kind=kind,
         is_master=own is not None or _is_master(header),
+        frames=max(int(lenient_number(header, keyword) or 0) for keyword in _COUNTS),
         is_own=own is not None,
         is_of_ccdfx=is_ccdfx,
         overscan=_done("overscan", steps, own is not None),

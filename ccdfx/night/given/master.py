@@ -24,6 +24,8 @@ class GivenMaster:
         What its header says, read as by one instrument; `kind` is bias, dark or flat.
     is_own : bool
         Whether ccdfx made it.
+    combined : int
+        Number of frames that it is made of, 0 where its header does not tell.
     factor : float
         By which its pixels are multiplied to be in ADU.
     overscan, bias : bool or None
@@ -47,6 +49,7 @@ class GivenMaster:
 
     frame: Frame
     is_own: bool = False
+    combined: int = 0
     factor: float = 1.0
     overscan: bool | None = None
     bias: bool | None = None

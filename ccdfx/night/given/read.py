@@ -26,6 +26,7 @@ from ccdfx.records.wcs import range_of
 _LEAST_PEDESTAL = 30.0  # ADU: above, a bias has its level
 _NO_PEDESTAL = 3.0  # ADU: below, it was subtracted; between, it is not sure
 _NEAR_BIAS = 0.2  # of the level of a bias: a dark below this fraction holds none
+_SAMPLE = 1 << 20  # pixels that tell a level
 _ONE = 0.1  # difference from 1 of a flat that was normalised
 _CAMERA = ("NAXIS1", "NAXIS2", "INSTRUME", "OFFSET", "GAIN", "XBINNING", "CCDSUM")
 _FIELDS = ("filter", "exptime", "binning", "shape", "date", "gain", "settings", "temperature", "object")
@@ -33,7 +34,7 @@ _FIELDS = ("filter", "exptime", "binning", "shape", "date", "gain", "settings", 
 
 @dataclass(frozen=True, slots=True)
 class _Levels:
-    """Of the pixels of a master: median, whether they are floats, and whether all are fractions."""
+    """Of a sample of the pixels of a master: median, whether they are floats, and whether all are fractions."""
 
     median: float
     is_float: bool
@@ -152,6 +153,7 @@ def _read(file: GivenFile, instruments: Sequence[Instrument], biases: list[_Bias
             GivenMaster(
                 frame=frame,
                 is_own=found.is_own,
+                combined=found.frames,
                 factor=factor,
                 overscan=overscan,
                 bias=bias,
@@ -251,7 +253,9 @@ def _levels(path: Path) -> _Levels:
     from ccdfx.io import read
 
     image = read(path)
-    values = image.array[image.good & np.isfinite(image.array)]
+    step = max(1, round((image.array.size / _SAMPLE) ** 0.5))
+    array = image.array[::step, ::step]
+    values = array[image.good[::step, ::step] & np.isfinite(array)]
     if not values.size:
         raise _Refusal("it has no good pixel")
     is_float = image.array.dtype.kind == "f"

@@ -105,6 +105,7 @@ def _facts(plan: TakenPlan, image: Image) -> dict[str, Any]:
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
         "inputs": [plan.master.name],
+        "combined": plan.master.combined,
         "taken_from": os.path.abspath(plan.master.frame.path),
         "unit": image.unit,
         "level": plain(numbers.median),

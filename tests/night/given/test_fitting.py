@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from ccdfx.night.frames.frame import Frame
-from ccdfx.night.given.fitting import contradictions, untold
-from ccdfx.night.given.master import GivenMaster
+from ccdfx.night.calibrators import Calibrator, Calibrators
+from ccdfx.night.given.fitting import contradictions, fitting, given_warnings, taken_for, untold
+from ccdfx.night.given.master import GivenMaster, GivenMasters
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.instruments.camera_settings import CameraSetting
+from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, KnownByUnit
+from ccdfx.night.settings.choices import DarkChoice, NightRecipe
 from ccdfx.records.range import Range
 
 OFFSET = CameraSetting("offset", "10", "OFFSET", "10")
@@ -76,3 +78,46 @@ def test_what_a_header_does_not_tell():
     silent = replace(MASTER, has_binning=False, frame=replace(FRAME, gain=None, settings=()))
     assert untold(silent, SETUP) == ("binning", "gain", "offset")
     assert untold(MASTER, SETUP) == ()
+
+
+def _dark(name, exptime, degrees=None):
+    temperature = None if degrees is None else Temperature(degrees, "CCD-TEMP")
+    frame = replace(FRAME, file=f"given:{name}", kind="dark", exptime=exptime, temperature=temperature)
+    return GivenMaster(frame=frame, bias=True)
+
+
+def test_frames_of_the_night_go_first():
+    """Also where a given master is nearer in temperature, or needs less scaling."""
+    own = (
+        Calibrator("masters/dark_60s.fits", 60.0, Temperature(-18.5, "CCD-TEMP")),
+        Calibrator("masters/dark_20s.fits", 20.0),
+    )
+    given = GivenMasters((_dark("a.fits", 60.0, -20.0), _dark("b.fits", 30.0), _dark("c.fits", 100.0)))
+    known = fitting(given, SETUP, [], "").join(Calibrators(darks=own), "dark")
+    assert list(known.given) == ["masters/dark_60s_2.fits", "masters/dark_30s.fits", "masters/dark_100s.fits"]
+
+    def dark_of(exptime, **options):
+        frame = replace(SCIENCE, exptime=exptime, temperature=Temperature(-20.0, "CCD-TEMP"))
+        use = known.for_science(frame, NightRecipe(dark=DarkChoice(**options)))
+        return use.dark, use.dark_scale
+
+    assert dark_of(60.0) == ("masters/dark_60s.fits", None)
+    assert dark_of(30.0) == ("masters/dark_30s.fits", None)
+    assert dark_of(90.0) == (None, None)
+    assert dark_of(90.0, scale=True) == ("masters/dark_60s.fits", 1.5)
+
+
+def test_only_what_is_used_is_taken():
+    given = GivenMasters((_dark("a.fits", 60.0), _dark("b.fits", 30.0)))
+    known = fitting(given, SETUP, [], "_x").join(Calibrators(), "dark")
+    use = known.for_science(replace(SCIENCE, exptime=30.0), NightRecipe())
+    (item,) = taken_for([use], [known.given])
+    assert (item.file, item.exptime, item.master.name) == ("masters/dark_30s_x.fits", 30.0, "b.fits")
+
+
+def test_a_difference_is_said_once():
+    others = [replace(MASTER, frame=replace(FRAME, file=f"given:{name}", settings=(OTHER,))) for name in "ab"]
+    groups = {SETUP: [SCIENCE]}
+    assert given_warnings(GivenMasters((*others, MASTER)), groups, []) == (
+        "masters that are given fit no frames of the night, they differ in offset (OFFSET = 20, not 10): a, b",
+    )

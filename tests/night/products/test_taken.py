@@ -82,6 +82,10 @@ def test_masters_of_an_earlier_night(camera, out, old):
     assert {one.problem for one in verify_whole_night(out)} == {None}
     assert {one.problem for one in remade_night(out)} == {None}
     assert set(_reduce(camera, out, old).made.values()) == {None}
+    (found,) = night.facts["bad_pixels"]
+    assert found["inputs"]["biases"] == ["masters/bias.fits"] and found["inputs"]["darks"] == [
+        "masters/dark_60s.fits"
+    ]
     fact = night.facts["masters"][0]
     assert (fact["kind"], fact["inputs"], fact["taken_from"]) == (
         "bias",
@@ -323,5 +327,7 @@ def test_frames_without_any_calibration_are_taken_when_asked(camera, out):
     assert combined["shifts"][1]["dx"] == pytest.approx(-2.3, abs=0.1) or combined["shifts"][1][
         "dx"
     ] == pytest.approx(2.3, abs=0.1)
+    assert combined["excess"] == pytest.approx(1.0, abs=0.25)  # three inputs tell their scatter to so much
+    assert "mask cosmic rays" not in str(night.plan)
     assert combined["sky"] == pytest.approx(1000 + SKY + 15.0, abs=4.0)
     assert json.loads((out / "night.json").read_text())["combined"] == [combined]
