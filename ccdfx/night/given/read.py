@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import CcdfxError, printable
+from ccdfx.errors import CcdfxError, cause_of, printable
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.header_values import HeaderValues
@@ -75,6 +75,11 @@ def read_given(
         except (CcdfxError, OSError) as error:
             text = str(error).removeprefix(f"{printable(file.path, 1000)}: ")
             refused.setdefault(text, []).append(file.path.name)
+        except (
+            Exception
+        ) as error:  # the reader of a plugin may raise anything; one file must not stop a night
+            text = f"cannot be read: {cause_of(error)}"
+            refused.setdefault(text, []).append(file.path.name)
     order = {file.name: number for number, file in enumerate(files)}
     masters.sort(key=lambda one: order[one.frame.file])
     return GivenMasters(
@@ -98,7 +103,7 @@ def _biases_first(files: Sequence[GivenFile]) -> list[GivenFile]:
     def is_later(file: GivenFile) -> bool:
         try:
             return (file.kind or described(read_header(file.path)).kind) != "bias"
-        except (CcdfxError, OSError):
+        except Exception:  # it is said where the file is read
             return True
 
     return sorted(files, key=is_later)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccdfx.night.frames.frame import Frame
 from ccdfx.night.calibrators import Calibrator, Calibrators
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.fitting import contradictions, fitting, given_warnings, taken_for, untold
 from ccdfx.night.given.master import GivenMaster, GivenMasters
 from ccdfx.night.grouping.setup import Setup
