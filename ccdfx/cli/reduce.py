@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.choice_options import choice_of, choosing
+from ccdfx.cli.master_options import choices_with_masters, with_masters
 from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import (
     QUIET,
@@ -41,6 +42,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
     type=click.Path(exists=True, dir_okay=False),
     help="Map of bad pixels, joined with those that the night finds.",
 )
+@with_masters
 @choosing
 @options("no_checksum", "again")
 @click.option(
@@ -84,6 +86,7 @@ def command(
         raise click.UsageError("--json and --log both print on stdout; give one of them")
     engine = engine_of(given["engine"], given["scheduler"])
     choices = choices_of(recipe, given["no_checksum"], given["again"])
+    choices = choices_with_masters(choices, given)
     if given["bad_pixels"] is not None:
         choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
     night = _night(paths, output, instrument, choices, overwrite, choice_of(given))

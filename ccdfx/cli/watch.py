@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.master_options import choices_with_masters, with_masters
 from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import progress_bar, say, talks
 
@@ -22,6 +23,7 @@ from ccdfx.cli.terminal import progress_bar, say, talks
 )
 @options("instrument")
 @click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@with_masters
 @options("no_checksum", "again")
 @click.option(
     "--idle",
@@ -51,7 +53,7 @@ def command(
     from ccdfx.cli.reduce import choices_of
     from ccdfx.night.watch import watch_night
 
-    choices = choices_of(recipe, given["no_checksum"], given["again"])
+    choices = choices_with_masters(choices_of(recipe, given["no_checksum"], given["again"]), given)
     camera = instrument_of(instrument)
     engine = engine_of(given["engine"], given["scheduler"])
     memory = given["memory"] and given["memory"] * 2**20

@@ -18,6 +18,7 @@ _HOMES = {
         "BadPixelChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
         "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
+    "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "calibrators": ("Use",),
     "graph.execute": ("Event",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.camera_settings import Temperature
@@ -17,6 +17,11 @@ NO_LEVEL = (
     "noise is predicted, there is no variance, and no cosmic rays are masked in single frames"
 )
 
+UNCALIBRATED = (
+    "no overscan, bias, dark or flat fits, so nothing is subtracted and nothing divided: in ADU as they were read, without "
+    "variance, the noise by the scatter of the pixels"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -24,7 +29,8 @@ class Use:
 
     `dark_scale` is the factor for a dark of another exposure time. `missing` are the texts of warnings, in
     which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames. `keeps_bias`
-    says that its level without light is not known, though there are bias frames: nothing is applied to it.
+    says that its level without light is not known, though there are bias frames: nothing is applied to it. `as_is` says
+    that nothing fits it and it is taken all the same.
     """
 
     frame: Frame
@@ -34,6 +40,7 @@ class Use:
     flat: str | None = None
     missing: tuple[str, ...] = ()
     keeps_bias: bool = False
+    as_is: bool = False
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("missing",)
 
     @property
@@ -42,9 +49,14 @@ class Use:
         return tuple(name for kind in _APPLIED if (name := getattr(self, kind)) is not None)
 
     @property
+    def uncalibrated(self) -> Use:
+        """The same frame as it is, with a warning that says so."""
+        return Use(self.frame, missing=(UNCALIBRATED,), as_is=True)
+
+    @property
     def nothing(self) -> bool:
-        """Whether neither a master nor an overscan is available for the frame."""
-        return not self.masters and self.frame.overscan is None
+        """Whether neither a master nor an overscan is available for the frame, and it is not taken as it is."""
+        return not self.masters and self.frame.overscan is None and not self.as_is
 
     def describe(self) -> str:
         """Describe the frame and the calibration applied to it, for messages."""
@@ -72,26 +84,29 @@ NO_BIAS = ", so the bias is not subtracted"
 class Calibrator:
     """A master bias or dark that is planned: its file, exposure time and temperature.
 
-    `holds_bias` says that no bias is subtracted from a dark.
+    `holds_bias` says that no bias is subtracted from a dark, `is_given` that it is a master of another night.
     """
 
     file: str
     exptime: float = 0.0
     temperature: Temperature | None = None
     holds_bias: bool = False
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrators:
     """Masters of one setup: biases, darks, files of flats by filter.
 
-    `elsewhere` says for a kind of which there is none here how the frames of other setups differ.
+    `elsewhere` says for a kind of which there is none here how the frames of other setups differ. `given` are the plans of
+    masters of other nights among these, by file.
     """
 
     biases: tuple[Calibrator, ...] = ()
     darks: tuple[Calibrator, ...] = ()
     flats: Mapping[str | None, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def for_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a dark: bias only."""
@@ -155,7 +170,7 @@ class Calibrators:
             return bias, None, None, (*missing, reason)
         near = [dark for dark in darks if dark.exptime > 0 and not dark.holds_bias]
         if recipe.dark.scale and exptime > 0 and near:
-            dark = min(near, key=lambda item: abs(math.log(item.exptime / exptime)))
+            dark = min(near, key=lambda item: (item.is_given, abs(math.log(item.exptime / exptime))))
             return bias, dark.file, exptime / dark.exptime, missing
         there = ", ".join(dict.fromkeys(f"{dark.exptime:g} s" for dark in sorted(darks, key=_exptime)))
         remedy = "dark.scale = true in the recipe scales them"
@@ -175,7 +190,7 @@ def _no_level(frame: Frame, bias: str | None) -> tuple[str, ...]:
 
 
 def _of_temperature(masters: Sequence[Calibrator], frame: Frame, recipe: NightRecipe) -> list[Calibrator]:
-    """Return the masters within the tolerance of a frame's temperature, the nearest first.
+    """Return the masters within the tolerance of a frame's temperature, those of the night and the nearest first.
 
     Where the frame or a master has none, it is not compared.
     """
@@ -189,11 +204,11 @@ def _of_temperature(masters: Sequence[Calibrator], frame: Frame, recipe: NightRe
         for one in masters
     ]
     fitting = [
-        (distance, number)
+        (one.is_given, distance, number)
         for number, (one, distance) in enumerate(zip(masters, away, strict=True))
         if one.temperature is None or distance <= recipe.setup.temperature
     ]
-    return [masters[number] for _, number in sorted(fitting)]
+    return [masters[number] for *_, number in sorted(fitting)]
 
 
 def _other_temperature(masters: Sequence[Calibrator], recipe: NightRecipe) -> str:

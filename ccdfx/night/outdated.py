@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from ccdfx.night.given.master import PREFIX
 from ccdfx.night.graph.record import Record, facts_path
 from ccdfx.night.graph.verify import records_of
 from ccdfx.night.night_facts import Results
@@ -36,7 +37,8 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
     records = records_of(output)
     for file in set(records) - current:
         raw = raw_of(file, records)
-        if raw and raw <= frames:
+        own = {name for name in raw if not name.startswith(PREFIX)}
+        if own <= frames if own else raw and _is_copy(records[file]):
             for suffix in _SUFFIXES:
                 with suppress(OSError):
                     facts_path(output, file, suffix).unlink()
@@ -44,6 +46,12 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
                 with suppress(OSError):
                     (output / file).unlink()
     return left_over(output, [file for file, record in results.records.items() if record.size is not None])
+
+
+def _is_copy(record: Record) -> bool:
+    """Return whether a product is the copy of a master that is still there."""
+    source = (record.facts or {}).get("taken_from")
+    return source is not None and Path(source).exists()
 
 
 def raw_of(file: str, records: Mapping[str, Record]) -> set[str]:

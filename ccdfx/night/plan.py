@@ -20,6 +20,8 @@ from ccdfx.night.calibrators import (
     clustered,
 )
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.given.fitting import Candidates, fitting, given_warnings, taken_for
+from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.grouping.mosaics import mosaic_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
@@ -79,14 +81,15 @@ class Plan:
 
     Parameters
     ----------
-    masters, science, combined : tuples
-        In the order of processing.
+    taken, masters, science, combined : tuples
+        In the order of processing; `taken` are masters that were given.
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
         Calibrations that are missing, and what headers say and is not believed.
     """
 
+    taken: tuple[TakenPlan, ...] = ()
     masters: tuple[MasterPlan, ...] = ()
     science: tuple[SciencePlan, ...] = ()
     combined: tuple[CombinePlan, ...] = ()
@@ -94,9 +97,9 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
-    def products(self) -> tuple[MasterPlan | SciencePlan | CombinePlan, ...]:
+    def products(self) -> tuple[TakenPlan | MasterPlan | SciencePlan | CombinePlan, ...]:
         """All products, in the order of processing."""
-        return (*self.masters, *self.science, *self.combined)
+        return (*self.taken, *self.masters, *self.science, *self.combined)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -118,14 +121,19 @@ class Plan:
         """Return the plan without the products of some setups."""
         kept = {
             name: tuple(item for item in getattr(self, name) if item.setup not in setups)
-            for name in ("masters", "science", "combined")
+            for name in ("taken", "masters", "science", "combined")
         }
         return replace(self, **kept)
 
     @property
     def bare(self) -> Plan:
-        """The plan without what is only told: warnings, and frames that are left out."""
-        return replace(self, warnings=(), left_out=())
+        """The plan of the raw frames of the night, without what is only told."""
+        return replace(self, warnings=(), left_out=(), taken=())
+
+    @property
+    def given(self) -> tuple[Frame, ...]:
+        """The files of masters that are taken."""
+        return tuple(dict.fromkeys(item.master.frame for item in self.taken))
 
     def tree(self) -> list[dict[str, Any]]:
         """Return the plan as a tree: a list of ``{"label": text, "children": [...]}``."""
@@ -138,7 +146,12 @@ class Plan:
         return drawn(nodes)
 
 
-def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) -> Plan:
+def plan_night(
+    frames: Iterable[Frame],
+    *,
+    recipe: NightRecipe | None = None,
+    masters: GivenMasters = GivenMasters(),  # noqa: B008  # immutable
+) -> Plan:
     """Plan the masters of a night and the calibration of its science frames.
 
     Frames belong to one setup when instrument, size, binning, gain, sections and the settings of the camera
@@ -146,12 +159,15 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     and temperature, flats one for each filter. A frame is calibrated with bias and dark of its temperature, the
     dark of its exposure time and the flat of its filter; a missing one is a warning, and the others are
     applied. A dark of another exposure time is scaled only if the recipe allows it. A frame
-    without overscan for which none of the biases fits, and a science frame without any calibration, are left out.
+    without overscan for which none of the biases fits, and a science frame without any calibration, are left out; such
+    science frames are taken as they are if the recipe says so (science.uncalibrated).
 
     Parameters
     ----------
     frames : iterable of Frame
     recipe : NightRecipe, optional
+    masters : GivenMasters
+        Of other nights, taken for frames that none of this night fits; see `read_given`.
 
     Examples
     --------
@@ -166,14 +182,15 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
     frames, apart = separate_bands(frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
-    tags = naming.unique(setup.tag for setup in groups)
+    tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]
     parts = [
-        _plan_setup(setup, groups, choices, f"_{tag}" if len(groups) > 1 else "")
+        _plan_setup(setup, groups, choices, fitting(masters, setup, groups[setup], tag))
         for setup, tag in zip(groups, tags, strict=True)
     ]
-    masters = tuple(chain.from_iterable(part[0] for part in parts))
+    made = tuple(chain.from_iterable(part[0] for part in parts))
     uses = [(part_setup, use) for part_setup, part in zip(groups, parts, strict=True) for use in part[1]]
     alone = {setup for setup, frames in groups.items() if not any(one.kind in _MASTERS for one in frames)}
+    alone -= {item.setup for part in parts for item in part[3].values()}
     keeping = [use for setup, use in uses if use.keeps_bias and setup not in alone]
     left_out += _keeping_their_bias([*chain.from_iterable(part[2] for part in parts), *keeping])
     left_out += [
@@ -182,6 +199,8 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
         if use.nothing and (setup in alone or not use.keeps_bias)
     ]
     good = [(setup, use) for setup, use in uses if not use.nothing]
+    calibrated = [*(use for master in made for use in master.inputs), *(use for _, use in good)]
+    taken = taken_for(calibrated, (part[3] for part in parts))
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     rays = choices.cosmic_rays
     exposures = Counter(_subject(setup, use.frame) for setup, use in good)
@@ -192,22 +211,23 @@ def plan_night(frames: Iterable[Frame], *, recipe: NightRecipe | None = None) ->
             use=use,
             cosmic_rays=rays.use
             and (rays.single or exposures[_subject(setup, use.frame)] < rays.fewer_than)
-            and not use.frame.colours,
+            and not (use.frame.colours or use.as_is),
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
-    warnings = _warnings([*(use for master in masters for use in master.inputs), *(use for _, use in good)])
+    warnings = _warnings(calibrated)
     movable = tuple(one for one in science if not (choices.combine.align and one.use.frame.colours))
     combined, single = _combined(movable) if choices.combine.use else ((), ())
     mosaics = mosaic_warnings(
         chain.from_iterable(groups.values()), align=choices.combine.use and choices.combine.align
     )
     return Plan(
-        masters=masters,
+        taken=taken,
+        masters=made,
         science=science,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *mosaics, *warnings, *single),
+        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
     )
 
 
@@ -217,31 +237,35 @@ _REMEDY = (
 )
 _MASTERS = ("bias", "dark", "flat")
 _KINDS = (*_MASTERS, "science")
-_SetupPlan = tuple[list[MasterPlan], list[Use], list[Use]]
+_SetupPlan = tuple[list[MasterPlan], list[Use], list[Use], Mapping[str, TakenPlan]]
 
 
 def _plan_setup(
-    setup: Setup, groups: Mapping[Setup, list[Frame]], recipe: NightRecipe, tag: str
+    setup: Setup, groups: Mapping[Setup, list[Frame]], recipe: NightRecipe, given: Candidates
 ) -> _SetupPlan:
     """Plan the masters of one setup and the calibration of its science frames."""
+    tag = given.tag
     kinds = {kind: [frame for frame in groups[setup] if frame.kind == kind] for kind in _KINDS}
     elsewhere = {kind: _elsewhere(setup, kind, groups) for kind in _KINDS if not kinds[kind]}
     biases = _plan_biases(setup, kinds["bias"], recipe, tag)
-    known = Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere)
+    known = given.join(Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere), "bias")
     darks = _plan_darks(setup, kinds["dark"], recipe, tag, known)
-    known = replace(known, darks=tuple(one for one, _ in darks))
+    known = given.join(replace(known, darks=tuple(one for one, _ in darks)), "dark")
     flats = [known.for_flat(frame, recipe) for frame in kinds["flat"]]
     usable = [use for use in flats if not use.keeps_bias]
     filters = list(dict.fromkeys(use.frame.filter for use in usable))
     flat_stems = naming.unique(naming.slug(name) if name else "nofilter" for name in filters)
     flat_files = [f"masters/flat_{stem}{tag}.fits" for stem in flat_stems]
-    known = replace(known, flats=dict(zip(filters, flat_files, strict=True)))
+    known = given.join(replace(known, flats=dict(zip(filters, flat_files, strict=True))), "flat")
     masters = [master for _, master in (*biases, *darks)]
     for name, file in zip(filters, flat_files, strict=True):
         inputs = tuple(use for use in usable if use.frame.filter == name)
         masters.append(MasterPlan(kind="flat", setup=setup, file=file, inputs=inputs, filter=name))
     unused = [use for use in flats if use.keeps_bias]
-    return masters, [known.for_science(frame, recipe) for frame in kinds["science"]], unused
+    science = [known.for_science(frame, recipe) for frame in kinds["science"]]
+    if recipe.science.uncalibrated:
+        science = [use.uncalibrated if use.nothing else use for use in science]
+    return masters, science, unused, known.given
 
 
 _Planned = list[tuple[Calibrator, MasterPlan]]

@@ -19,6 +19,9 @@ def tree_of(plan: Any) -> list[dict[str, Any]]:
 
 
 def _under(plan: Any, setup: Setup) -> Iterator[dict[str, Any]]:
+    for item in plan.taken:
+        if item.setup == setup:
+            yield node(f"{item.file}: {item.kind} taken from {item.master.name}{_of(item)}")
     for master in plan.masters:
         if master.setup == setup:
             count = counted(len(master.inputs), f"{master.kind} frame")

@@ -15,6 +15,9 @@ from ccdfx.night.frames.choose import ChosenFrames, choose
 from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.scan import scan
+from ccdfx.night.given.find import find_given
+from ccdfx.night.given.master import GivenMasters
+from ccdfx.night.given.read import read_given
 from ccdfx.night.graph.context import Progress, made_folder, problem_of
 from ccdfx.night.graph.execute import Event, execute, plan_of_work, with_current
 from ccdfx.night.graph.notices import collect_warnings
@@ -174,12 +177,13 @@ def reduce_night(
     kinds = _kinds(only)
     require_apart(given, Path(output))
     target = Path(output).absolute()  # other processes work in other directories
+    files = find_given(choices.masters.files, target, given)
     frames = scan(
         [path.absolute() for path in given],
         instrument=instrument,
         exclude=target,
         again=choices.read.again,
-        skip=skip,
+        skip={*skip, *(file.path for file in files)},
     )
     choice: dict[str, Any] = {
         "where": where,
@@ -189,7 +193,8 @@ def reduce_night(
         "exclude": exclude,
     }
     chosen = choose(frames, **choice)
-    plan = _with_notes(plan_night(chosen.frames, recipe=choices), chosen)
+    masters = read_given(files, chosen.frames, instrument)
+    plan = _with_notes(plan_night(chosen.frames, recipe=choices, masters=masters), chosen)
     require_fitting_map(plan, choices)
     images = [one.file for one in product_graph(plan, choices, {}).products.values() if one.has_image]
     _check_outputs(frames, images, target)
@@ -205,7 +210,7 @@ def reduce_night(
         status=NOTHING,
     )
     if dry_run:
-        return _planned_only(night, chosen, choices)
+        return _planned_only(night, chosen, choices, masters)
     made_folder(target)
     with one_writer(target, wait=False):
         begin_facts(target / FACTS, night.directory)
@@ -240,7 +245,7 @@ class _Run:
     def results(self, frames: tuple[Frame, ...], chosen: ChosenFrames, plan: Plan) -> Results:
         """Measure the cameras, and make the products with what was measured."""
         recipe, target = self.recipe, self.target
-        digests = _digests(chosen.frames, target, keep=True)
+        digests = _digests((*chosen.frames, *plan.given), target, keep=True)
         measured = execute(
             camera_graph(plan, recipe),
             target,
@@ -319,13 +324,13 @@ def _refused(cameras: Mapping[Setup, Camera]) -> list[Setup]:
     return [setup for setup, camera in cameras.items() if camera.refused is not None]
 
 
-def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe) -> Night:
+def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe, masters: GivenMasters) -> Night:
     """Read all frames, and plan the night again without those that the run refuses for their raw pixels.
 
     The reasons are those of the run. What calibrated frames tell, such as the good pixels of a master, is not foreseen.
     """
     plan, target = night.plan, night.output.absolute()
-    digests = _digests(chosen.frames, target, keep=False)
+    digests = _digests((*chosen.frames, *plan.given), target, keep=False)
     measured: dict[str, Record] = {}
     for file, product in camera_graph(plan, recipe).products.items():
         parts = product.key_parts({}, digests)
@@ -343,7 +348,9 @@ def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe) -> Ni
             [frame for setup in found.setups for frame in found.frames_of(setup)], failed, recipe
         )
     left = plan_night(
-        (replace(one, problem=failed.get(one.file, one.problem)) for one in chosen.frames), recipe=recipe
+        (replace(one, problem=failed.get(one.file, one.problem)) for one in chosen.frames),
+        recipe=recipe,
+        masters=masters,
     )
     dry = replace(left, warnings=tuple(dict.fromkeys((*chosen.notes, *left.warnings, *said))))
     possible = {setup: camera for setup, camera in cameras.items() if setup in left.setups}

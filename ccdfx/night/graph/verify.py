@@ -96,7 +96,8 @@ def _problems(
         names = record.parts.get("raw") or {}
         for name in names:
             if name not in digests:
-                digests[name] = file_sha256(Path(raw) / name)
+                taken_from = (record.facts or {}).get("taken_from")
+                digests[name] = file_sha256(Path(taken_from) if taken_from else Path(raw) / name)
         gone = [name for name in names if digests[name] is None]
         changed = [name for name in names if digests[name] is not None and digests[name] != names[name]]
         if gone:

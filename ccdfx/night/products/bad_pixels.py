@@ -17,10 +17,11 @@ from ccdfx.errors import CcdfxError, MismatchError
 from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
+from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.plan import Plan
+from ccdfx.night.plan import MasterPlan, Plan
 from ccdfx.night.products.calibrated import calibrated
 from ccdfx.night.products.single_rays import width_in_the_middle
 from ccdfx.night.settings.choices import NightRecipe
@@ -61,6 +62,10 @@ def plan_bad_pixels(plan: Plan, recipe: NightRecipe) -> tuple[BadPixelsPlan, ...
         return ()
     setups = list(plan.setups)
     tags = naming.unique(setup.tag for setup in setups)
+    counts: list[tuple[TakenPlan | MasterPlan, int]] = [
+        *((item, item.master.combined) for item in plan.taken),
+        *((item, len(item.inputs)) for item in plan.masters),
+    ]
     planned = []
     for setup, tag in zip(setups, tags, strict=True):
         science = [item.use for item in plan.science if item.setup == setup]
@@ -68,8 +73,8 @@ def plan_bad_pixels(plan: Plan, recipe: NightRecipe) -> tuple[BadPixelsPlan, ...
             kinds = {
                 name: tuple(
                     item.file
-                    for item in plan.masters
-                    if item.setup == setup and item.kind == kind and len(item.inputs) >= _FEWEST_INPUTS
+                    for item, count in counts
+                    if item.setup == setup and item.kind == kind and count >= _FEWEST_INPUTS
                 )
                 for kind, name in _KINDS.items()
             }
@@ -205,7 +210,7 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     for name, files in plan.masters.items():
         for file in files:
             master = context.master(file)
-            if master is not None and len(context.facts(file)["inputs"]) >= _FEWEST_INPUTS:
+            if master is not None and _frames_in(context.facts(file)) >= _FEWEST_INPUTS:
                 facts["inputs"].setdefault(name, []).append(file)
                 images.setdefault(name, []).append(master.image)
                 region = region or master.image.range
@@ -230,6 +235,11 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
             context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
     facts |= {"counts": defects.counts, "notes": list(defects.notes)}
     return facts, defects.mask, region
+
+
+def _frames_in(facts: Mapping[str, Any]) -> int:
+    """Return of how many frames a master is made, also if it is one that was given."""
+    return int(facts.get("combined", len(facts["inputs"])))
 
 
 def _sky_frame(use: Use, context: Context) -> Image:

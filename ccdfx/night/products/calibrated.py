@@ -274,7 +274,7 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     if context.recipe.read.again and options:
         options["again"] = True
     already = isinstance(use.frame.gain, KnownByUnit)
-    if electrons and not already and context.noise.gain is not None:
+    if electrons and not already and not use.as_is and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options
 

@@ -18,6 +18,7 @@ from ccdfx.night.products.coadd import make_combined
 from ccdfx.night.products.effects import make_effects, plan_effects
 from ccdfx.night.products.masters import make_master
 from ccdfx.night.products.planned import Planned
+from ccdfx.night.products.taken import make_taken, plan_taken
 from ccdfx.night.saturation import with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 
@@ -104,6 +105,7 @@ CAMERA = Maker(
     tables=(*_PREPARING, "noise", "flat"),
 )
 MAKERS = (
+    Maker(name="taken", plan=plan_taken, make=make_taken, tables=(*_PREPARING, "flat")),
     Maker(
         name="master",
         plan=_masters,

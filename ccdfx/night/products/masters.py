@@ -13,6 +13,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.camera_noise import CameraNoise
 from ccdfx.night.far_levels import far_levels
+from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import MasterPlan
@@ -118,7 +119,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
             frames.append(rows_or_image(use, raw, image, context, stack, room=room))
             image = sampled(image)
             names.append(use.frame.file)
-            levels.append(_lit_level(image, response) if scaled else _level(image))
+            levels.append(lit_level(image, response) if scaled else _level(image))
             noisy &= image.variance is not None
             scatters.append(0.0 if scaled else _scatter(image))
             if drifting:
@@ -166,7 +167,7 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
             value=f"{good:.0%}",
             remedy="look at the flat, or lower flat.good in the recipe",
         )
-    level = _lit_level(image, choice.response)
+    level = lit_level(image, choice.response)
     if not (level >= choice.level and level > 0):
         rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
         raise ArgumentError(
@@ -235,7 +236,7 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
     return variance_of_masters(first, context, further=pipeline())
 
 
-def _lit_level(image: Image, response: float) -> float:
+def lit_level(image: Image, response: float) -> float:
     """Return the median of the pixels that see light: those of at least `response` times this level.
 
     The level starts from the mean, which dark pixels lower by their share only, and is repeated until it
@@ -253,9 +254,9 @@ def _lit_level(image: Image, response: float) -> float:
     return level
 
 
-def _normalised(flat: Image, response: float) -> Image:
+def normalised(flat: Image, response: float) -> Image:
     """Flag pixels with too small a response as BAD_PIXEL, and divide by the median of the others."""
-    level = _lit_level(flat, response)
+    level = lit_level(flat, response)
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[flat.array < response * level] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else flat.variance / level**2
@@ -263,9 +264,9 @@ def _normalised(flat: Image, response: float) -> Image:
 
 
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
-    values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}"}
+    values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
-        image = _normalised(image, context.recipe.flat.response)
+        image = normalised(image, context.recipe.flat.response)
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
     header = stacking.without_kind(image.header, plan.kind)

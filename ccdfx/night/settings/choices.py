@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from ccdfx.operations.pixels.ray_search import Search
 
@@ -94,10 +94,16 @@ class FlatChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScienceChoice:
-    """Science frames: `electrons` multiplies by the gain, `steps` is a recipe applied after calibration."""
+    """Science frames: `electrons` multiplies by the gain, `steps` is a recipe applied after calibration.
+
+    With `uncalibrated` frames that neither an overscan nor a bias, dark or flat fits are taken as they are, in ADU and
+    without variance; they are left out otherwise.
+    """
 
     electrons: bool = False
     steps: str | None = None
+    uncalibrated: bool = False
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("uncalibrated",)  # the plan of a frame says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,14 +199,19 @@ class CombineChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MastersChoice:
-    """Masters that are not written, and neither is what needs them.
+    """Masters that are not written, and neither is what needs them; and masters of other nights.
 
-    They are those with a smaller fraction of `good` pixels, and those for which more than the fraction
-    `rejected` of all values was rejected.
+    The former are those with a smaller fraction of `good` pixels, and those for which more than the fraction
+    `rejected` of all values was rejected. `files` are masters of other nights or programs: files, directories, outputs
+    of nights, or ``KIND=FILE`` with bias, dark, flat, or, where headers and levels leave a doubt, bias-with-level,
+    bias-without-level, dark-with-bias, dark-without-bias, flat-without-bias. They are
+    taken where the night has no frames of its own for a master, and checked against the frames.
     """
 
     good: float = 0.05
     rejected: float = 0.25
+    files: tuple[str, ...] = ()
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("files",)  # a master that is taken is a product of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from ccdfx.night.settings.choices import (
     SetupChoice,
     StackChoice,
 )
+from ccdfx.night.settings.master_files import absolute_text
 from ccdfx.night.settings.value_checks import check_value
 from ccdfx.records.parameters import check_names, in_new_words, old_words
 
@@ -77,6 +78,8 @@ def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> Nig
             path = getattr(tables[name], key) if name in tables else None
             if path is not None and folder is not None:
                 tables[name] = replace(tables[name], **{key: str(folder / path)})
+        if "masters" in tables:
+            tables["masters"] = _with_absolute_files(tables["masters"], folder)
     except CcdfxError as problem:
         subject = f"{source}: {problem.subject}"
         raise FormatError(subject, problem.rule, value=problem.value, remedy=problem.remedy) from None
@@ -94,6 +97,10 @@ def _choice(name: str, table: Any) -> Any:
     for key, value in table.items():
         check_value(name, key, value)
     return kind(**table)
+
+
+def _with_absolute_files(choice: MastersChoice, folder: Path | None) -> MastersChoice:
+    return replace(choice, files=tuple(absolute_text(text, folder or Path()) for text in choice.files))
 
 
 def _rule_in_new_words(rule: Any) -> Any:

@@ -24,6 +24,13 @@ def _is_text(where: str, value: Any) -> None:
         raise ArgumentError(where, "must be text", value=value, remedy="put it in quotes")
 
 
+def _are_texts(where: str, value: Any) -> None:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise ArgumentError(where, "must be a list of texts", value=value, remedy='write ["one", "two"]')
+    for item in value:
+        _is_text(where, item)
+
+
 def _is_fraction(where: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ArgumentError(where, "must be a fraction, 0 to 1", value=value, remedy="give such as 0.5")
@@ -91,6 +98,8 @@ _CHECKS = {
     "weights": _is_one_of("noise", "equal"),
     **dict.fromkeys(FACTS, check_limit),
     "electrons": _is_bool,
+    "uncalibrated": _is_bool,
+    "files": _are_texts,
     "steps": _is_text,
     "file": _is_text,
     "statistic": _is_one_of(*LEVEL_STATISTICS),

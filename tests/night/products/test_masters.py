@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccdfx.io import read
-from ccdfx.night.products.masters import _normalised
+from ccdfx.night.products.masters import normalised
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -122,7 +122,7 @@ def test_the_flat_flags_pixels_below_the_response_of_the_recipe_and_no_others(ca
 def test_a_flat_is_divided_by_its_level_and_its_variance_by_the_square() -> None:
     level = np.full((4, 5), 200.0)
     level[1, 2] = 30.0
-    flat = _normalised(Image(level, variance=np.full((4, 5), 800.0)), 0.2)
+    flat = normalised(Image(level, variance=np.full((4, 5), 800.0)), 0.2)
     assert flat.array[0, 0] == 1.0 and flat.array[1, 2] == pytest.approx(0.15)
     assert flat.variance == pytest.approx(np.full((4, 5), 0.02))
     assert np.argwhere(flat.mask == Flag.BAD_PIXEL).tolist() == [[1, 2]]

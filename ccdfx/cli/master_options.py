@@ -1,0 +1,51 @@
+"""The options of commands that reduce a night: masters of other nights, and frames without any calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from ccdfx.cli.options import options
+
+_OPTIONS = {
+    "masters": click.option(
+        "--masters",
+        multiple=True,
+        metavar="[KIND=]FILE|DIR",
+        help="Masters of another night, for what this one has none of; repeatable. KIND: bias, dark, flat and others.",
+    ),
+    "uncalibrated": click.option(
+        "--uncalibrated",
+        is_flag=True,
+        help="Align and combine science frames as they are where no calibration fits.",
+    ),
+}
+
+
+def with_masters(command: Callable) -> Callable:
+    """Add the options to a command."""
+    return options(*_OPTIONS, known=_OPTIONS)(command)
+
+
+def choices_with_masters(choices: Any, given: Mapping[str, Any]) -> Any:
+    """Return the choices of a recipe with the options that are given; masters of the command line go first.
+
+    >>> from ccdfx.night.settings.choices import NightRecipe
+    >>> choices_with_masters(NightRecipe(), {"masters": (), "uncalibrated": True}).science.uncalibrated
+    True
+    """
+    from ccdfx.night.settings.master_files import absolute_text, said_of
+
+    for text in given["masters"]:
+        if not said_of(text)[1].exists():
+            raise click.UsageError(f"--masters {text}: is not a file and not a directory")
+    files = tuple(map(absolute_text, given["masters"]))
+    masters, science = choices.masters, choices.science
+    return replace(
+        choices,
+        masters=replace(masters, files=(*files, *masters.files)),
+        science=replace(science, uncalibrated=science.uncalibrated or given["uncalibrated"]),
+    )
