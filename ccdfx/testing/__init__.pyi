@@ -12,10 +12,10 @@ from ccdfx.testing.conformance import check_scaling as check_scaling
 from ccdfx.testing.conformance import check_step as check_step
 from ccdfx.testing.conformance import laws_of as laws_of
 from ccdfx.testing.equality import assert_same_image as assert_same_image
-from ccdfx.testing.header_strategies import headers as headers
 from ccdfx.testing.laws import ConformanceError as ConformanceError
 from ccdfx.testing.laws import Trial as Trial
 from ccdfx.testing.strategies import fits_files as fits_files
+from ccdfx.testing.strategies import headers as headers
 from ccdfx.testing.strategies import images as images
 from ccdfx.testing.strategies import masks as masks
 from ccdfx.testing.strategies import ranges as ranges
