@@ -20,7 +20,7 @@ _HOMES = {
     "laws": ("ConformanceError", "Trial"),
     "conformance": (
         "Case", "Conformance", "check_command", "check_engine", "check_format", "check_instrument",
-        "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
+        "check_maker", "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
     ),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

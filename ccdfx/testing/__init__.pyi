@@ -5,6 +5,7 @@ from ccdfx.testing.conformance import check_command as check_command
 from ccdfx.testing.conformance import check_engine as check_engine
 from ccdfx.testing.conformance import check_format as check_format
 from ccdfx.testing.conformance import check_instrument as check_instrument
+from ccdfx.testing.conformance import check_maker as check_maker
 from ccdfx.testing.conformance import check_noise_model as check_noise_model
 from ccdfx.testing.conformance import check_plugin as check_plugin
 from ccdfx.testing.conformance import check_rejection as check_rejection
@@ -32,6 +33,7 @@ __all__ = [
     "check_engine",
     "check_format",
     "check_instrument",
+    "check_maker",
     "check_noise_model",
     "check_plugin",
     "check_rejection",
