@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ccdfx.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ccdfx import Command, Engine, Format, Instrument, NoiseModel, Rejection, Scaling, Step
+    from ccdfx import Command, Engine, Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
 
 
 @hookimpl
@@ -68,6 +68,13 @@ def ccdfx_instruments() -> list[Instrument]:
     from ccdfx.night.instruments.known import builtin_instruments
 
     return builtin_instruments()
+
+
+@hookimpl
+def ccdfx_makers() -> list[Maker]:
+    from ccdfx.night.products.makers import MAKERS
+
+    return list(MAKERS)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ import pluggy
 from ccdfx.records.checks import FUNCTION, TEXT, check_fields
 
 if TYPE_CHECKING:
-    from ccdfx import Engine, Format, Instrument, NoiseModel, Rejection, Scaling, Step
+    from ccdfx import Engine, Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
 
 PROJECT = "ccdfx"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -58,6 +58,11 @@ def ccdfx_steps() -> list[Step]:  # type: ignore[empty-body]
 @hookspec
 def ccdfx_instruments() -> list[Instrument]:  # type: ignore[empty-body]
     """Return instruments, which define how to read headers."""
+
+
+@hookspec
+def ccdfx_makers() -> list[Maker]:  # type: ignore[empty-body]
+    """Return makers of products of a night."""
 
 
 @hookspec

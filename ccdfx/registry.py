@@ -35,6 +35,7 @@ _KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rejection": ("ccdfx_rejections", "Rejection"),
         "step": ("ccdfx_steps", "Step"),
         "instrument": ("ccdfx_instruments", "Instrument"),
+        "maker": ("ccdfx_makers", "Maker"),
         "engine": ("ccdfx_engines", "Engine"),
         "command": ("ccdfx_commands", "Command"),
     }
@@ -71,7 +72,7 @@ def records(kind: str) -> Mapping[str, Any]:
 
     Parameters
     ----------
-    kind : {"format", "scaling", "noise_model", "rejection", "step", "instrument", "engine", "command"}
+    kind : {"format", "scaling", "noise_model", "rejection", "step", "instrument", "maker", "engine", "command"}
 
     Raises
     ------

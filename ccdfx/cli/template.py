@@ -14,7 +14,7 @@ from ccdfx.errors import ArgumentError, FileError, OutputExistsError
 _INSTALLED = "plugin_template"  # folder of the template in the installed package
 _SKIPPED = {"__pycache__", "build", "dist", ".pytest_cache", ".hypothesis"}
 # Objects of the template; the new package renames them, because two plugins must not share a name.
-_OBJECTS = ("pgm", "softroot", "digitisation", "drop_brightest", "flip", "brightest")
+_OBJECTS = ("pgm", "softroot", "digitisation", "drop_brightest", "flip", "sky_frame", "brightest")
 _REMEDY = "give letters, digits and dashes, such as ccdfx-mycamera"
 
 

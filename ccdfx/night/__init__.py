@@ -4,7 +4,8 @@ written.
 The public names here are the records that a `NightRecipe`, a `Plan`, a `Frame` and an `Instrument` consist of;
 each is imported when it is first used.
 
-May import records, estimators, noise, photometry, operations, pipelines, plots, io, engines and the registry.
+May import records, estimators, noise, photometry, operations, pipelines, plots, io, engines,
+plugin_calls and the registry.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ _HOMES = {
     ),
     "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
+    "camera_noise": ("CameraNoise",),
+    "graph.execute": ("Event",),
+    "graph.product": ("Product", "Settings"),
+    "graph.record": ("Record",),
     "calibrators": ("Use",),
     "graph.execute": ("Event",),
     "grouping.setup": ("Setup",),

@@ -184,6 +184,7 @@ def _warnings(
 ) -> Iterable[str]:
     """Iterate over all warnings of a night, from the headers to the combined frames."""
     yield from results.planned.warnings
+    yield from results.graph.notes
     yield from refusals(results.planned, results.cameras)
     for record in results.measured.values():
         yield from record.warnings

@@ -337,7 +337,7 @@ def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe, maste
         measured[file] = record_of(product, parts, make(product, parts, {}, target))
     cameras = _cameras(plan, recipe, measured)
     said = [text for record in measured.values() for text in record.warnings]
-    said = [*refusals(plan, cameras), *said]
+    said = [*product_graph(plan, recipe, {}).notes, *refusals(plan, cameras), *said]
     failed: dict[str, str] = {}
     for setup in _refused(cameras):
         reason = cameras[setup].refused or ""

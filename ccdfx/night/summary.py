@@ -102,7 +102,11 @@ def plain_values(value: Any) -> Any:
 
 
 def left_over(output: Path, files: Collection[str]) -> list[str]:
-    """List files in the folders of products that are not in `files`: products of earlier runs."""
-    folders = [output / name for name in ("masters", "calibrated", "combined")]
+    """List files in the folders of products that are not in `files`: products of earlier runs.
+
+    The folders are those of ccdfx and those of `files`.
+    """
+    names = {file.partition("/")[0] for file in files if "/" in file and file.endswith(".fits")}
+    folders = [output / name for name in sorted({"masters", "calibrated", "combined"} | names)]
     found = [path for folder in folders if folder.is_dir() for path in folder.glob("*.fits")]
     return sorted(name for path in found if (name := f"{path.parent.name}/{path.name}") not in files)

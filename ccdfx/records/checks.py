@@ -124,7 +124,7 @@ def tuple_of(words: str, test: Callable[[Any], bool]) -> Rule:
 
 
 def check_fields(record: Any, **rules: Rule) -> None:
-    """Raise ArgumentTypeError for the first field of a record that breaks its rule.
+    """Raise ArgumentTypeError for the first field of a record, named by its `name` or `file`, that breaks its rule.
 
     >>> from types import SimpleNamespace
     >>> check_fields(SimpleNamespace(name="mine", open=None), open=FUNCTION)
@@ -134,8 +134,9 @@ def check_fields(record: Any, **rules: Rule) -> None:
     for field, (words, test) in rules.items():
         value = getattr(record, field)
         if not test(value):
+            name = getattr(record, "name", getattr(record, "file", None))
             raise ArgumentTypeError(
-                f"{type(record).__name__} {record.name!r}",
+                type(record).__name__ if name is None else f"{type(record).__name__} {name!r}",
                 f"{field} must be {words}",
                 value=value,
                 remedy="see the page of plugins",

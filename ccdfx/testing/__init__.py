@@ -16,12 +16,11 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "equality": ("assert_same_image",),
-    "strategies": ("fits_files", "images", "masks", "ranges", "recipes", "stacks"),
-    "header_strategies": ("headers",),
+    "strategies": ("fits_files", "headers", "images", "masks", "ranges", "recipes", "stacks"),
     "laws": ("ConformanceError", "Trial"),
     "conformance": (
         "Case", "Conformance", "check_command", "check_engine", "check_format", "check_instrument",
-        "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
+        "check_maker", "check_noise_model", "check_plugin", "check_rejection", "check_scaling", "check_step", "laws_of",
     ),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

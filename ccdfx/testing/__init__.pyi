@@ -5,6 +5,7 @@ from ccdfx.testing.conformance import check_command as check_command
 from ccdfx.testing.conformance import check_engine as check_engine
 from ccdfx.testing.conformance import check_format as check_format
 from ccdfx.testing.conformance import check_instrument as check_instrument
+from ccdfx.testing.conformance import check_maker as check_maker
 from ccdfx.testing.conformance import check_noise_model as check_noise_model
 from ccdfx.testing.conformance import check_plugin as check_plugin
 from ccdfx.testing.conformance import check_rejection as check_rejection
@@ -12,10 +13,10 @@ from ccdfx.testing.conformance import check_scaling as check_scaling
 from ccdfx.testing.conformance import check_step as check_step
 from ccdfx.testing.conformance import laws_of as laws_of
 from ccdfx.testing.equality import assert_same_image as assert_same_image
-from ccdfx.testing.header_strategies import headers as headers
 from ccdfx.testing.laws import ConformanceError as ConformanceError
 from ccdfx.testing.laws import Trial as Trial
 from ccdfx.testing.strategies import fits_files as fits_files
+from ccdfx.testing.strategies import headers as headers
 from ccdfx.testing.strategies import images as images
 from ccdfx.testing.strategies import masks as masks
 from ccdfx.testing.strategies import ranges as ranges
@@ -32,6 +33,7 @@ __all__ = [
     "check_engine",
     "check_format",
     "check_instrument",
+    "check_maker",
     "check_noise_model",
     "check_plugin",
     "check_rejection",

@@ -17,7 +17,7 @@ from ccdfx.testing.laws import EXAMPLES, SECONDS, ConformanceError, Law, Trial, 
 
 _MODULES = {
     "format": "format_laws", "scaling": "scaling_laws", "noise_model": "noise_laws", "rejection": "rejection_laws",
-    "step": "step_laws", "instrument": "instrument_laws", "engine": "engine_laws", "command": "command_laws",
+    "step": "step_laws", "instrument": "instrument_laws", "maker": "maker_laws", "engine": "engine_laws", "command": "command_laws",
 }  # fmt: skip
 LOADS = "it loads"
 
@@ -31,7 +31,8 @@ class Conformance:
     plugin : str
         The name of its entry point, or of its package.
     options : mapping
-        Options by the name of a record: those that a step requires, ``files`` for a read-only format.
+        Options by the name of a record: those that a step requires, ``files`` for a read-only format, ``raw`` (a folder)
+        and ``instrument`` for a maker.
     without : mapping
         Laws that a record cannot obey, by its name; give the reason in a comment.
     examples : int
@@ -183,6 +184,18 @@ def check_instrument(
 ) -> None:
     """Check a `ccdfx.Instrument` against the laws of instruments, as `check_step` does."""
     _check("instrument", instrument, {}, _Terms(without, examples, seconds))
+
+
+def check_maker(
+    maker: Any, *, raw: Any = None, instrument: Any = None, without: Sequence[str] = (), examples: int = EXAMPLES,
+    seconds: float = SECONDS,
+) -> None:  # fmt: skip
+    """Check a `ccdfx.Maker` against the laws of makers, as `check_step` does.
+
+    It is tried on a small night that is simulated, or on the frames in the folder `raw`, read as those of the
+    `instrument`, if it is given.
+    """
+    _check("maker", maker, {"raw": raw, "instrument": instrument}, _Terms(without, examples, seconds))
 
 
 def check_engine(

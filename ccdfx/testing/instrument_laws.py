@@ -14,8 +14,8 @@ from ccdfx.night.instruments.instrument import KINDS, Instrument, match_instrume
 from ccdfx.night.instruments.known import known_instruments
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
-from ccdfx.testing.header_strategies import headers
 from ccdfx.testing.laws import Trial, it_can_be_pickled, require, require_speed
+from ccdfx.testing.strategies import headers
 
 
 def it_matches_a_header_that_meets_its_conditions_and_no_empty_one(

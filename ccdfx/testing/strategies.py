@@ -1,7 +1,8 @@
-"""Hypothesis strategies for images, masks, windows, stacks, recipes and FITS files."""
+"""Hypothesis strategies for images, headers, masks, windows, stacks, recipes and FITS files."""
 
 from __future__ import annotations
 
+import string
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +12,78 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from ccdfx.records.card import Card, Value
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
-from ccdfx.testing.header_strategies import headers
 
 DTYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 FLAGS = (0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 96)
 SHAPES = st.tuples(st.integers(1, 8), st.integers(1, 8))  # (ny, nx)
 SMALL_SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 4))
 _FURTHEST = 5000
+# Keywords of the file layout. EXTNAME is reserved as well: it groups the HDUs of one image.
+_LAYOUT = "SIMPLE XTENSION BITPIX EXTEND PCOUNT GCOUNT GROUPS BSCALE BZERO BLANK CHECKSUM DATASUM END CCDFXPLN CCDFXHDU"
+_RESERVED = {*_LAYOUT.split(), "CONTINUE", "HISTORY", "COMMENT", "EXTNAME"}
+_RESERVED_BEGINNINGS = ("NAXIS", "LTV", "LTM", "RANGESEC")
 Shape = tuple[int, int] | st.SearchStrategy[tuple[int, int]]
+
+
+def headers(*, max_cards: int = 8) -> st.SearchStrategy[Header]:
+    """Generate headers that a FITS file holds without loss.
+
+    They may have duplicates, HISTORY, long keywords and long text.
+
+    Parameters
+    ----------
+    max_cards : int
+        The maximum number of cards.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(headers(), lambda header: header.history).cards
+    (Card(keyword='HISTORY', value='', comment=''),)
+    """
+    return st.lists(_cards(), max_size=max_cards).map(Header)
+
+
+@st.composite
+def _cards(draw: st.DrawFn) -> Card:
+    """Generate cards without trailing blanks in strings, which FITS ignores, and with finite numbers."""
+    kind = draw(st.sampled_from(("number", "text", "text", "history", "hierarch")))
+    if kind == "history":
+        return Card(draw(st.sampled_from(("HISTORY", "COMMENT", ""))), draw(_printable(72)).rstrip(), "")
+    keyword = draw(_keywords())
+    if kind == "hierarch":
+        keyword = f"ESO {keyword} {draw(_letters())}"
+    value: Value = draw(_texts()) if kind == "text" else draw(_numbers())
+    return Card(keyword, value, draw(_printable(15)).strip())
+
+
+def _letters() -> st.SearchStrategy[str]:
+    return st.text(string.ascii_uppercase + string.digits + "-_", min_size=1, max_size=8)
+
+
+def _keywords() -> st.SearchStrategy[str]:
+    return _letters().filter(lambda word: word not in _RESERVED and not word.startswith(_RESERVED_BEGINNINGS))
+
+
+def _printable(maximum: int) -> st.SearchStrategy[str]:
+    return st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=maximum)
+
+
+def _texts() -> st.SearchStrategy[str]:
+    """Generate strings of all lengths; an ampersand at the end would require a CONTINUE card."""
+    return _printable(200).map(lambda text: text.rstrip(" &"))
+
+
+def _numbers() -> st.SearchStrategy[Value]:
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    whole = st.integers(-(10**19), 10**19)
+    parts = st.integers(-(10**6), 10**6)
+    pairs = st.builds(lambda re, im: complex(re / 1000, im / 1000), parts, parts)
+    return st.none() | st.booleans() | whole | finite | pairs
 
 
 @st.composite

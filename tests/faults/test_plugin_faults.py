@@ -41,7 +41,7 @@ class Mute(Exception):
 def fail(error):
     raise error
 """
-KINDS = ("format", "scaling", "noise_model", "rejection", "step", "instrument", "engine", "command")
+KINDS = ("format", "scaling", "noise_model", "rejection", "step", "instrument", "maker", "engine", "command")
 RECORDS = {
     "Format('odd', None, print, print)": "suffixes must be a tuple of text",
     "Format('odd', '.odd', print, print)": "suffixes must be a tuple of text",
@@ -60,11 +60,16 @@ RECORDS = {
     "NoiseModel('odd', {}, None, None)": "sample must be a function",
     "Rejection('odd', print, None, {})": "arrange must be a function",
     "Rejection('odd', print, print, [1])": "parameters must be a mapping",
+    "Maker(name='odd', plan=None, make=print)": "plan must be a function",
+    "Maker(name='odd', plan=print, make=3)": "make must be a function",
+    "Maker(name='../odd', plan=print, make=print)": "name must be small letters, digits and _",
+    "Maker(name='odd', plan=print, make=print, tables=('skies',))": "tables must be a tuple of tables of the recipe",
+    "Maker(name='odd', plan=print, make=print, planes=0)": "planes must be a whole number above 0",
     "Step('odd', 5)": "function must be a function",
     "Command('odd', None, print)": "help must be text",
     "Command('odd', 'Help.', 'load')": "load must be a function",
 }
-HOOKS = {"Format": "formats", "Instrument": "instruments", "Engine": "engines", "Scaling": "scalings", "Step": "steps",
+HOOKS = {"Format": "formats", "Instrument": "instruments", "Maker": "makers", "Engine": "engines", "Scaling": "scalings", "Step": "steps",
          "NoiseModel": "noise_models", "Rejection": "rejections", "Command": "commands"}  # fmt: skip
 Install = Callable[..., Path]
 

@@ -71,6 +71,7 @@ def test_it_is_found_with_names_of_its_own_and_works(tmp_path: Path) -> None:
         "format: mycam_pgm",
         "step: mycam_flip",
         "instrument: mycam-cam",
+        "maker: mycam_sky_frame",
         "command: mycam_brightest",
     ):
         assert line in listed

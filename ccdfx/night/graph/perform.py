@@ -49,7 +49,14 @@ def perform(task: Task) -> Record:
     """
     begun = time.monotonic()
     made = make(task.product, task.parts, task.records, task.output)
-    record = record_of(task.product, task.parts, made, **_write(task, made))
+    try:
+        sizes = _write(task, made)
+    except FileError:
+        raise
+    except CcdfxError as error:  # no format can hold the image, such as that of a plugin
+        made = replace(made, image=None, stars=None, lost=str(error))
+        sizes = _write(task, made)
+    record = record_of(task.product, task.parts, made, **sizes)
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
     write_record(task.output, record)
     return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -94,6 +94,8 @@ class Product:
 class Graph:
     """Products by file, in the order in which they were planned; each needs only products of the graph.
 
+    `notes` say what plugins planned and was refused.
+
     Examples
     --------
     >>> facts = {"maker": "master", "make": print, "plan": None, "settings": None}
@@ -107,11 +109,12 @@ class Graph:
     """
 
     products: Mapping[str, Product]
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, products: Any) -> Graph:
+    def of(cls, products: Any, notes: tuple[str, ...] = ()) -> Graph:
         """Make a graph of products."""
-        return cls({product.file: product for product in products})
+        return cls({product.file: product for product in products}, notes)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -132,7 +135,9 @@ class Graph:
             if file not in reached:
                 reached.add(file)
                 kept += self.products[file].needs
-        return Graph({file: product for file, product in self.products.items() if file in reached})
+        return replace(
+            self, products={file: self.products[file] for file in self.products if file in reached}
+        )
 
     def of_kind(self, *kinds: str) -> Iterator[Product]:
         """Iterate over the products of some kinds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import FACTS_FOLDER, Product
 from ccdfx.photometry.stars import FrameStars
+from ccdfx.records.checks import YES_OR_NO, Rule, check_fields, tuple_of
 from ccdfx.records.image import Image
 
 KEY = "CCDFXKEY"
@@ -27,18 +29,34 @@ class Made:
     ----------
     image : Image, optional
         None where the product is facts alone, or could not be made.
-    facts : mapping
+    facts : mapping, optional
         Plain values for night.json.
     stars : FrameStars, optional
+        Those of the image; kept beside its facts.
     warnings : tuple of str
+        For night.json and the report.
     failed : mapping
-        Raw frames that cannot be used, with the reason.
+        Raw frames (`Frame.file`) that cannot be used, with the reason.
     used : tuple of str
-        Raw frames that went into it.
+        Raw frames (`Frame.file`) that went into it.
     lost : str, optional
-        Reason why it could not be made.
+        Reason why it could not be made; it is not tried again until its inputs, options or versions change.
     untrusted : bool
         Whether it failed its check, so that what needs it is refused too.
+
+    Raises
+    ------
+    ArgumentTypeError
+        A field is of another type.
+
+    Examples
+    --------
+    >>> made = Made(image=Image([[1.0, 2.0]]), facts={"level": 1.5})
+    >>> made.image.shape, made.lost
+    ((1, 2), None)
+    >>> Made(facts=1.5)
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentTypeError: Made: facts must be a mapping or None (got 1.5); see the page of plugins
     """
 
     image: Image | None = None
@@ -49,6 +67,30 @@ class Made:
     used: tuple[str, ...] = ()
     lost: str | None = None
     untrusted: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            image=_optional("an Image", Image),
+            facts=_optional("a mapping", Mapping),
+            stars=_optional("FrameStars", FrameStars),
+            warnings=tuple_of("text", _is_text),
+            failed=(
+                "a mapping of texts",
+                lambda value: isinstance(value, Mapping) and all(map(_is_text, chain(*value.items()))),
+            ),
+            used=tuple_of("text", _is_text),
+            lost=_optional("text", str),
+            untrusted=YES_OR_NO,
+        )
+
+
+def _optional(words: str, kind: type) -> Rule:
+    return f"{words} or None", lambda value: value is None or isinstance(value, kind)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,15 @@
-"""The makers of a night: how each kind of product is planned and made; a new kind is one module and one entry."""
+"""The makers of a night: how each kind of product is planned and made; a new kind is one module and one entry.
+
+Those of plugins follow the built-in ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from ccdfx.night.graph.context import Context
+from ccdfx import registry
 from ccdfx.night.graph.product import Graph, Product, Settings
-from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
@@ -16,38 +17,14 @@ from ccdfx.night.products.calibrated import make_calibrated
 from ccdfx.night.products.camera import Camera, make_camera, plan_cameras, saturations
 from ccdfx.night.products.coadd import make_combined
 from ccdfx.night.products.effects import make_effects, plan_effects
+from ccdfx.night.products.further import plan_further
 from ccdfx.night.products.masters import make_master
-from ccdfx.night.products.planned import Planned
+from ccdfx.night.products.planned import Maker, Planned
 from ccdfx.night.products.taken import make_taken, plan_taken
 from ccdfx.night.saturation import with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 
 _PREPARING = ("read", "overscan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
-    """A maker of products of one kind.
-
-    Parameters
-    ----------
-    name : str
-    plan : callable
-        ``plan(night, recipe)`` returns the products (`Planned`) of a night.
-    make : callable
-        ``make(record, context)`` returns what was `Made` of the `record` of a planned product: pure, so that equal
-        inputs and options give equal bytes.
-    tables : tuple of str
-        The tables of the recipe that it depends on; the others have their defaults when it is called.
-    planes : int
-        Bytes of memory that it needs for a pixel of a frame.
-    """
-
-    name: str
-    plan: Callable[[Plan, NightRecipe], Iterable[Planned]]
-    make: Callable[[Any, Context], Made]
-    tables: tuple[str, ...]
-    planes: int = 32
 
 
 def _masters(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
@@ -136,46 +113,69 @@ MAKERS = (
 
 def camera_graph(plan: Plan, recipe: NightRecipe) -> Graph:
     """Plan the measurements that are made before the products are planned."""
-    return _graph((CAMERA,), plan, recipe, {})
+    return Graph.of(_products(CAMERA, CAMERA.plan(plan, recipe), recipe, {}))
 
 
-def product_graph(plan: Plan, recipe: NightRecipe, cameras: Mapping[Setup, Camera]) -> Graph:
-    """Plan all products of a night, with the saturation and noise that were measured."""
-    return _graph(MAKERS, with_saturations(plan, saturations(cameras)), recipe, cameras)
-
-
-def _graph(
-    makers: Iterable[Maker], plan: Plan, recipe: NightRecipe, cameras: Mapping[Setup, Camera]
+def product_graph(
+    plan: Plan,
+    recipe: NightRecipe,
+    cameras: Mapping[Setup, Camera],
+    *,
+    further: Iterable[Maker] | None = None,
 ) -> Graph:
+    """Plan all products of a night, with the saturation and noise that were measured.
+
+    `further` makers follow the built-in ones, by default those of the installed plugins. What they plan and cannot be
+    is left out, as the notes of the graph say.
+
+    Raises
+    ------
+    PluginError
+        Two plugins provide makers of one name, or a plugin implements a hook that does not exist.
+    """
+    night = with_saturations(plan, saturations(cameras))
+    own = [(maker, tuple(maker.plan(night, recipe))) for maker in MAKERS]
+    if further is None:
+        further = [maker for maker in registry.records("maker").values() if maker not in MAKERS]
+    others = plan_further(further, night, recipe, [item for _, planned in own for item in planned])
     found = []
+    for maker, items in (*own, *others.planned):
+        found += _products(maker, items, recipe, cameras)
+    return Graph.of(found, others.notes)
+
+
+def _products(
+    maker: Maker, planned: Iterable[Planned], recipe: NightRecipe, cameras: Mapping[Setup, Camera]
+) -> list[Product]:
+    """Return the products that a maker plans, with the settings that it is told."""
     contents = _contents(recipe)
-    for maker in makers:
-        named = {name: digest for name, digest in contents.items() if name.split(".")[0] in maker.tables}
-        chosen = recipe.only(maker.tables)
-        for item in maker.plan(plan, recipe):
-            camera = cameras.get(item.setup) if item.setup else None
-            settings = Settings(
-                recipe=chosen,
-                tables=maker.tables,
-                contents=named,
-                **({} if camera is None else {"noise": camera.noise}),
+    named = {name: digest for name, digest in contents.items() if name.split(".")[0] in maker.tables}
+    chosen = recipe.only(maker.tables)
+    found = []
+    for item in planned:
+        camera = cameras.get(item.setup) if item.setup else None
+        settings = Settings(
+            recipe=chosen,
+            tables=maker.tables,
+            contents=named,
+            **({} if camera is None else {"noise": camera.noise}),
+        )
+        rows, columns = item.setup.shape if item.setup else (0, 0)
+        found.append(
+            Product(
+                file=item.file,
+                kind=item.kind,
+                maker=maker.name,
+                make=maker.make,
+                plan=item.record,
+                settings=settings,
+                raw=item.raw,
+                needs=item.needs,
+                memory=maker.planes * rows * columns,
+                has_image=item.has_image,
             )
-            rows, columns = item.setup.shape if item.setup else (0, 0)
-            found.append(
-                Product(
-                    file=item.file,
-                    kind=item.kind,
-                    maker=maker.name,
-                    make=maker.make,
-                    plan=item.record,
-                    settings=settings,
-                    raw=item.raw,
-                    needs=item.needs,
-                    memory=maker.planes * rows * columns,
-                    has_image=item.has_image,
-                )
-            )
-    return Graph.of(found)
+        )
+    return found
 
 
 def _contents(recipe: NightRecipe) -> dict[str, str | None]:

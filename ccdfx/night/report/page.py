@@ -20,6 +20,8 @@ EXCESS = 1.15  # ratio of measured to expected noise above which a frame is mark
 _LEAVES = 3  # of one branch of the plan
 _KINDS = ("bias", "dark", "flat", "science")
 _LONGEST = 2000  # characters of one text
+_PLAIN = (str, int, float, type(None))  # what a column shows
+_MOST_COLUMNS = 8
 
 
 def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int = MAX_PICTURES) -> Path:
@@ -124,8 +126,29 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         {**one, **_pictures(output, str(one.get("file") or ""))} for one in _records(facts, "bad_pixels")
     ]
     context["ignored"] = _records(facts, "ignored")
+    context["further"] = [
+        _of_kind(str(kind), _records(facts["products"], kind), output, pictures)
+        for kind in (facts.get("products") or {})
+    ]
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
     return context
+
+
+def _of_kind(kind: str, products: list[dict[str, Any]], output: Path, pictures: int) -> dict[str, Any]:
+    """Return the section of products of a plugin: a column for each of their facts that is a number or a text."""
+    columns = [
+        name
+        for name in dict.fromkeys(name for one in products for name in one)
+        if name not in ("file", "kind") and all(isinstance(one.get(name), _PLAIN) for one in products)
+    ]
+    images = [one for one in products if str(one.get("file")).endswith(".fits")]
+    return {
+        "kind": kind,
+        "columns": columns[:_MOST_COLUMNS],
+        "products": products,
+        "images": images,
+        "cards": _cards(images, output, pictures),
+    }
 
 
 def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ccdfx import Command, hookimpl
 
 if TYPE_CHECKING:
-    from ccdfx import Format, Instrument, NoiseModel, Rejection, Scaling, Step
+    from ccdfx import Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
 
 
 @hookimpl
@@ -55,6 +55,13 @@ def ccdfx_instruments() -> list[Instrument]:
     from ccdfx import load_instrument
 
     return [load_instrument(Path(__file__).with_name("camera.toml"))]
+
+
+@hookimpl
+def ccdfx_makers() -> list[Maker]:
+    from ccdfx_template.sky_frame import SKY_FRAME
+
+    return [SKY_FRAME]
 
 
 def _brightest() -> Any:

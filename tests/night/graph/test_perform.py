@@ -116,3 +116,11 @@ def test_a_task_travels(toys):
     assert (
         perform(sent).key == perform(Task(product=one, parts=sent.parts, records={}, output=toys.output)).key
     )
+
+
+@pytest.mark.quick
+def test_an_image_that_cannot_be_written_loses_its_product(toys):
+    lines = task(toys, lambda plan, context: Made(image=PIXELS))
+    record = perform(replace(lines, product=replace(lines.product, file="calibrated/a.nosuch")))
+    assert record.lost and "nosuch" in record.lost and record.size is None
+    assert read_record(toys.output, "calibrated/a.nosuch") == record
