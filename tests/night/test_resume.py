@@ -286,8 +286,8 @@ def test_a_killed_run_is_continued(done, tmp_path, seed):
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9, 15, 22, 30])
-@pytest.mark.parametrize("spool", [True, False], ids=["spool", "memory"])
-def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, spool):
+@pytest.mark.parametrize("held", [True, False], ids=["memory", "rows"])
+def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, held):
     """After some files, no more can be written; then there is room again."""
     from ccdfx.io import atomic
 
@@ -302,8 +302,8 @@ def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, spool):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(atomic, "_sync", full)
-    if spool:
-        monkeypatch.setattr("ccdfx.night.products.spool.Spool.memory", 0)
+    if not held:
+        monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", 0)
     with pytest.raises(CcdfxError, match="No space left"):
         reduce_night(camera.folder, tmp_path / "out")
     monkeypatch.undo()
