@@ -22,7 +22,6 @@ _HOMES = {
     "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
     "camera_noise": ("CameraNoise",),
-    "graph.execute": ("Event",),
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),
     "calibrators": ("Use",),

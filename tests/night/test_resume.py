@@ -146,7 +146,7 @@ def test_a_late_flat_changes_what_it_should(copied):
         ({"cosmic_rays": {"sigma_limit": 9.0}}, CALIBRATED | COMBINED, "cosmic_rays"),
         (
             {"flat": {"average": "median"}},
-            {"masters/bias.fits", "masters/dark_2s.fits", "masters/dark_60s.fits", "masters/flat_V.fits",
+            {"masters/flat_V.fits",
              "masters/bad_pixels.fits"} | CALIBRATED | COMBINED,
             "flat",
         ),

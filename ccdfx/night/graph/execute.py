@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,6 +21,8 @@ from ccdfx.night.graph.state import why_make
 
 MEMORY = 700 << 20
 """Bytes that the products in the making take together by default; a budget, beside the program itself."""
+
+_TILE_PART = 4  # of the memory is for tiles in flight, a quarter
 
 CURRENT, MADE, LOST = "current", "made", "lost"
 
@@ -204,7 +206,8 @@ def _start(
             return
         waiting.pop(0)
         threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
-        future = workers.submit(_perform_with, threads, run.task(file))
+        tiles = budget * threads // (_TILE_PART * workers.count)
+        future = workers.submit(_perform_with, threads, tiles, run.task(file))
         running[future] = (file, time.monotonic())
 
 
@@ -218,14 +221,10 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
     return max(1, workers.count // min(beside, workers.count))
 
 
-def _perform_with(threads: int, task: Task) -> Record:
-    """Make a product with a number of threads of this process."""
-    with _inner(threads):
+def _perform_with(threads: int, memory: int, task: Task) -> Record:
+    """Make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
+    with engine("threads", threads=threads, memory=memory):
         return perform(task)
-
-
-def _inner(threads: int) -> AbstractContextManager[Any]:
-    return engine("threads", threads=threads) if threads else nullcontext()
 
 
 def _work(product: Product) -> int:

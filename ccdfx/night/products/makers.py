@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from ccdfx import registry
 from ccdfx.night.graph.product import Graph, Product, Settings
@@ -27,8 +28,10 @@ from ccdfx.night.settings.choices import NightRecipe
 _PREPARING = ("read", "overscan")
 
 
-def _masters(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+def _masters(kind: str, plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
     for item in plan.masters:
+        if item.kind != kind:
+            continue
         raw = tuple(use.frame for use in item.inputs)
         needs = tuple(dict.fromkeys(name for use in item.inputs for name in use.masters))
         yield Planned(file=item.file, kind=item.kind, record=item, setup=item.setup, raw=raw, needs=needs)
@@ -83,11 +86,14 @@ CAMERA = Maker(
 )
 MAKERS = (
     Maker(name="taken", plan=plan_taken, make=make_taken, tables=(*_PREPARING, "flat")),
-    Maker(
-        name="master",
-        plan=_masters,
-        make=make_master,
-        tables=(*_PREPARING, "bias", "dark", "flat", "masters"),
+    *(
+        Maker(
+            name=kind,
+            plan=partial(_masters, kind),
+            make=make_master,
+            tables=(*_PREPARING, kind, "masters"),
+        )
+        for kind in ("bias", "dark", "flat")
     ),
     Maker(
         name="bad_pixels",

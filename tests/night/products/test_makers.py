@@ -69,7 +69,7 @@ def test_a_night_is_a_graph():
         ({"bad_pixels": {"sigma_limit": 9.0}}, {"bad_pixels", "calibrated", "combined", "effects"}),
         ({"noise": {"tolerance": 0.5}}, set()),
     ],
-    ids=str,
+    ids=["nothing", "combine", "cosmic_rays", "bad_pixels", "noise"],
 )
 def test_a_key_depends_on_the_tables_of_its_maker_and_of_what_it_needs(recipe, kinds):
     two = graph(**recipe)
