@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ccdfx.night.scan import scan
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccdfx import read, reduce_night
 from ccdfx.errors import ArgumentError
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.overscan_light import (
     SectionLevels,
     light_in_overscan,
