@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 from ccdfx.errors import CcdfxError
 from ccdfx.night.far_levels import far_levels
+from ccdfx.night.frames.first_usable import first_usable
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.header_facts import Known, KnownByUnit
 from ccdfx.night.settings.choices import NoiseChoice
@@ -107,16 +109,16 @@ def camera_noise(
     frames : iterable of Frame
         All usable frames of the setup.
     load : callable
-        Returns a frame with its overscan subtracted and trimmed, or None when it cannot be used.
+        Returns a frame with its overscan subtracted and trimmed, or the `block_sample` of it, or None when it cannot
+        be used; called from several threads.
     warn : callable
         Called with a message when a value is not known, or a stated one is wrong.
     choice : NoiseChoice, optional
         By default that of a recipe that says nothing.
     """
     frames, choice = tuple(frames), choice or NoiseChoice()
-    stated = {name: next((value for f in frames if (value := getattr(f, name))), None) for name in UNITS}
-    missing = [name for name, number in stated.items() if number is None]
-    found = _measured(frames, load, enough=_ENOUGH_TO_CHECK if not missing else None)
+    stated = _stated(frames)
+    found = _measured(frames, load)
     gain = _decided("gain", stated["gain"], found.gain, choice)
     readnoise = _decided("readnoise", stated["readnoise"], found.read_noise(gain), choice)
     if gain.value is None:
@@ -205,20 +207,24 @@ class _Pairs:
         return value * gain.value, None if error is None else error * gain.value
 
 
-def _measured(
-    frames: tuple[Frame, ...], load: Callable[[Frame], Image | None], *, enough: int | None
-) -> _Pairs:
+def _stated(frames: tuple[Frame, ...]) -> dict[str, Known | None]:
+    """Return gain and read noise that headers or instrument files state."""
+    return {name: next((value for f in frames if (value := getattr(f, name))), None) for name in UNITS}
+
+
+def _measured(frames: tuple[Frame, ...], load: Callable[[Frame], Image | None]) -> _Pairs:
     """Measure gain and read noise from pairs of flats and biases, or the read noise alone from biases."""
     from ccdfx.noise import fit_noise
     from ccdfx.operations.calibration.calibrate import subtract_bias
     from ccdfx.operations.combining.average import median
     from ccdfx.operations.combining.combine import combine
 
-    biases = _loaded([frame for frame in frames if frame.kind == "bias"], enough or MOST_BIASES, load)
+    most_biases, most_flats = _most(frames)
+    biases = _loaded(_biases(frames), most_biases, load)
     biases = _without_far_levels(biases)
     if len(biases) < 2:
         return _Pairs()
-    flats = _loaded(_best_filter(frames), enough or MOST_FLATS, load)
+    flats = _loaded(_best_filter(frames), most_flats, load)
     if len(flats) < 2:
         return _read_noise(biases)
     try:
@@ -256,6 +262,24 @@ def _read_noise(biases: list[Image]) -> _Pairs:
     return _Pairs(None, (float(np.mean(found)), error), len(found))
 
 
+def frames_of_noise(frames: Iterable[Frame]) -> list[Frame]:
+    """Return the frames that `camera_noise` loads where all are usable."""
+    frames = tuple(frames)
+    kinds = zip((_biases(frames), _best_filter(frames)), _most(frames), strict=True)
+    return [frame for found, most in kinds for frame in found[: _wanted(found, most)]]
+
+
+def _most(frames: tuple[Frame, ...]) -> tuple[int, int]:
+    """Return how many biases and flats are loaded at most: some where they only check what is stated."""
+    if None in _stated(frames).values():
+        return MOST_BIASES, MOST_FLATS
+    return _ENOUGH_TO_CHECK, _ENOUGH_TO_CHECK
+
+
+def _biases(frames: tuple[Frame, ...]) -> list[Frame]:
+    return [frame for frame in frames if frame.kind == "bias"]
+
+
 def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
     """Return the flats of the filter that has the most flats."""
     flats = [frame for frame in frames if frame.kind == "flat"]
@@ -266,19 +290,23 @@ def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:
 
 
 def _loaded(frames: list[Frame], most: int, load: Callable[[Frame], Image | None]) -> list[Image]:
-    """Load the first usable frames, at least two if there are, and keep the blocks of each that are measured.
+    """Load the first usable frames, at least two if there are, and keep the blocks of each that are measured."""
+    return first_usable(frames, partial(_sampled, load), _wanted(frames, most))
 
-    The variance is not needed and dropped.
-    """
+
+def _wanted(frames: list[Frame], most: int) -> int:
+    """Return how many frames of a kind are measured: at least two, up to a number of pixels."""
+    pixels = [
+        math.prod(frame.shape if frame.data is None else frame.data.shape)
+        for frame in frames[:1]
+        if frame.shape
+    ]
+    return min(most, max(2, math.ceil(MOST_PIXELS / pixels[0]))) if pixels else most
+
+
+def _sampled(load: Callable[[Frame], Image | None], frame: Frame) -> Image | None:
+    """Load a frame and cut out the blocks that are measured, without the variance, which is not needed."""
     from ccdfx.noise.block_sample import block_sample
 
-    found: list[Image] = []
-    pixels = 0
-    for frame in frames:
-        if len(found) >= most or (len(found) >= 2 and pixels >= MOST_PIXELS):
-            break
-        image = load(frame)
-        if image is not None:
-            pixels += image.size
-            found.append(block_sample(image.replace(variance=None)))
-    return found
+    image = load(frame)
+    return None if image is None else block_sample(image.replace(variance=None))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.frames.frame import Frame
 from ccdfx.records.image import Image
@@ -75,7 +77,12 @@ def light_in_overscan(frames: Sequence[SectionLevels]) -> float | None:
     return share if share > LEAST_SHARE and correlation > _LEAST_CORRELATION else None
 
 
-def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image | None]) -> None:
+def refuse_lit_overscan(
+    frames: Iterable[Frame],
+    load: Callable[[Frame], Image | None],
+    *,
+    known: Mapping[str, SectionLevels | None] | None = None,
+) -> None:
     """Refuse the overscan of the frames of one setup where its level follows their light.
 
     Parameters
@@ -83,17 +90,23 @@ def refuse_lit_overscan(frames: Iterable[Frame], load: Callable[[Frame], Image |
     frames : iterable of Frame
         All usable frames of the setup, with one overscan section.
     load : callable
-        Returns a raw frame as it was read, or None where it cannot be read. The `telling_frames` alone are read.
+        Returns a raw frame as it was read, or None where it cannot be read; called from several threads. The
+        `telling_frames` alone are read.
+    known : mapping, optional
+        Levels of some frames, by file, from `levels_or_none`: these are not read again.
 
     Raises
     ------
     ArgumentError
         The overscan sees light; the levels are named.
     """
-    frames = list(frames)
+    frames, known = list(frames), known or {}
     chosen = telling_frames(frames)
     limits = [frame.saturation.value for frame in frames if frame.overscan and frame.saturation is not None]
-    levels = [_loaded_levels(frame, load) for frame in chosen]
+    unknown = [frame for frame in chosen if frame.file not in known]
+    measured = map_here(partial(_loaded_levels, load), unknown)
+    found = {**known, **{frame.file: one for frame, one in zip(unknown, measured, strict=True)}}
+    levels = [found[frame.file] for frame in chosen]
     refuse_lit_levels(chosen, levels, saturation=min(limits, default=math.inf))
 
 
@@ -153,10 +166,18 @@ def _spread(frames: Sequence[Frame]) -> list[Frame]:
     return [ordered[place] for place in sorted({0, last // 2, last})] if ordered else []
 
 
-def _loaded_levels(frame: Frame, load: Callable[[Frame], Image | None]) -> SectionLevels | None:
+def _loaded_levels(load: Callable[[Frame], Image | None], frame: Frame) -> SectionLevels | None:
     try:
         image = load(frame)
-        return None if image is None else section_levels(frame, image)
+    except CcdfxError:
+        return None
+    return None if image is None else levels_or_none(frame, image)
+
+
+def levels_or_none(frame: Frame, image: Image) -> SectionLevels | None:
+    """Measure the levels of a raw frame as `section_levels` does; None also where its sections do not fit it."""
+    try:
+        return section_levels(frame, image)
     except CcdfxError:
         return None
 

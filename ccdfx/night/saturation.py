@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ccdfx.estimators.saturation import Saturation, saturation_of, top_of
+from ccdfx.estimators.saturation import Saturation, Top, saturation_of, top_of
 from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.first_usable import first_usable
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
@@ -34,13 +37,13 @@ def find_saturations(
     ----------
     plan : Plan
     read : callable
-        Returns a raw frame as it is in the file, or None where it cannot be read.
+        Returns a raw frame as it is in the file, or None where it cannot be read; called from several threads.
     warn : callable
     """
     levels = {}
     for setup in plan.setups:
         frames = _brightest(plan, setup)
-        found = _found(frames, read)
+        found = _found(frames, setup.shape, read)
         stated = next((frame.saturation for frame in frames if frame.saturation is not None), None)
         level = _used(stated, found)
         if level is not None and found is not None and level != stated:
@@ -106,18 +109,25 @@ def _brightest(plan: Plan, setup: Setup) -> list[Frame]:
     return [frame for frames in kinds for frame in frames]
 
 
-def _found(frames: list[Frame], read: Callable[[Frame], Image | None]) -> Saturation | None:
+def _found(
+    frames: list[Frame], shape: tuple[int, int], read: Callable[[Frame], Image | None]
+) -> Saturation | None:
     """Find the saturation in raw frames, up to a number of pixels in total, and the bits that their headers state."""
-    tops, depths, left = [], set(), MOST_PIXELS
-    for frame in frames:
-        image = read(frame) if left > 0 else None
-        if image is None:
-            continue
-        left -= image.size
-        depths.add(next((bits for key in _DEPTHS if (bits := lenient_number(image.header, key))), None))
-        top = top_of(image)
-        if top is not None:
-            tops.append(top)
+    count = math.ceil(MOST_PIXELS / math.prod(shape))
+    measured = first_usable(frames, partial(_depth_and_top, read), count)
+    depths = {depth for depth, _ in measured}
     bits = depths.pop() if len(depths) == 1 else None
     usable = bits is not None and bits.is_integer() and 0 < bits <= 32
+    tops = [top for _, top in measured if top is not None]
     return saturation_of(tops, int(bits) if usable and bits is not None else None)
+
+
+def _depth_and_top(
+    read: Callable[[Frame], Image | None], frame: Frame
+) -> tuple[float | None, Top | None] | None:
+    """Return the bits of the converter that the header of a frame states, and its top value; None if it is unreadable."""
+    image = read(frame)
+    if image is None:
+        return None
+    depth = next((bits for key in _DEPTHS if (bits := lenient_number(image.header, key))), None)
+    return depth, top_of(image)

@@ -220,17 +220,24 @@ def _smoothed(values: np.ndarray) -> np.ndarray:
 
 def _slope(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Fit a polynomial of second order to the known values, twice: the second time without outliers."""
-    y, x = (
-        axis / max(length - 1, 1) - 0.5
-        for axis, length in zip(np.indices(values.shape), values.shape, strict=True)
-    )
-    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2]).reshape(6, -1)
+    y, x = (np.arange(length) / max(length - 1, 1) - 0.5 for length in values.shape)
+    powers = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0)]  # of y and x
     used = known
     fit = np.zeros(values.shape)
     for _ in range(2):
-        chosen = np.where(used.ravel(), terms, 0.0)
-        found = np.linalg.lstsq(chosen @ terms.T, chosen @ values.ravel(), rcond=None)[0]  # normal equations
-        fit = (found @ terms).reshape(values.shape)
+        # Sums of x^k y^l over the pixels that are used, of which the normal equations are made.
+        number, total = (
+            np.array([_sums(np.einsum("yx,x->y", plane, x**k), y) for k in range(5)])
+            for plane in (used.astype(np.float64), np.where(used, values, 0.0))
+        )
+        normal = [[number[k + m, j + n] for n, m in powers] for j, k in powers]
+        found = np.linalg.lstsq(np.array(normal), [total[k, j] for j, k in powers], rcond=None)[0]
+        a, b, c, d, e, f = found
+        fit = (a + b * x + e * x**2) + (c * y + f * y**2)[:, None] + d * y[:, None] * x
         error = np.abs(values - fit)
         used = known & (error <= 3 * 1.4826 * np.median(error[known]))
     return fit
+
+
+def _sums(rows: np.ndarray, y: np.ndarray) -> list[float]:
+    return [float(np.sum(rows * y**k)) for k in range(5)]

@@ -104,3 +104,22 @@ def test_maps_are_those_of_numpy_and_scipy():
     limit = 5 * 1.4826 * np.median(np.abs(detail[2:-2, 2:-2]))
     expected = np.clip(detail, -limit, limit)[2:-2, 2:-2]
     np.testing.assert_array_equal(structure_map(image)[2:-2, 2:-2], expected)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_slope_is_that_of_least_squares_without_outliers(missing):
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:40, :56]
+    smooth = 0.02 + 1e-3 * x - 2e-3 * y + 1e-5 * x * y + 2e-5 * x**2 - 3e-5 * y**2
+    values = smooth + rng.normal(0, 1e-3, x.shape)
+    known = rng.random(x.shape) >= missing
+    values[5, 5:9], values[~known] = 3.0, 1e3
+    found = _slope(values, known)
+    assert np.abs(found - smooth).max() < 5e-4
+    terms = np.stack([x**0, x, y, x * y, x**2, y**2], axis=-1).astype(float)
+    used, expected = known, values
+    for _ in range(2):
+        expected = terms @ np.linalg.lstsq(terms[used], values[used], rcond=None)[0]
+        error = np.abs(values - expected)
+        used = known & (error <= 3 * 1.4826 * np.median(error[known]))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ccdfx.records.image import Image
 
 SIZE = 300  # pixels
 _BINS = 100
+_PIXELS = 1 << 22  # that are counted at most; bars are drawn by the logarithm
 
 
 def write_preview(image: Image, path: Path, *, kind: str) -> None:
@@ -26,15 +28,20 @@ def write_preview(image: Image, path: Path, *, kind: str) -> None:
 def histogram_facts(image: Image) -> dict[str, Any]:
     """Count the good pixels of an image in 100 bins within 10 robust standard deviations of the median.
 
+    Of an image of more than 4 million pixels they are those of every second, third, ... row (`rows`).
+
     >>> import numpy as np
     >>> facts = histogram_facts(Image(np.arange(1000.0).reshape(20, 50)))
-    >>> sum(facts["counts"]), len(facts["counts"])
-    (1000, 100)
+    >>> sum(facts["counts"]), len(facts["counts"]), facts["rows"]
+    (1000, 100, 1)
     """
-    found = plots.histogram_counts(image, bins=_BINS)
+    step = math.ceil(image.size / _PIXELS)
+    mask = None if image.mask is None else image.mask[::step]
+    found = plots.histogram_counts(Image(image.array[::step], mask=mask), bins=_BINS)
     return {
         "low": float(found.edges[0]),
         "high": float(found.edges[-1]),
         "counts": [int(count) for count in found.counts],
+        "rows": step,
         "unit": image.unit,
     }

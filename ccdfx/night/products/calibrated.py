@@ -44,7 +44,12 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    raw = flagged(frame, recipe)
+    return prepared_of(raw_image(frame, recipe), frame, recipe)
+
+
+def prepared_of(raw: Image, frame: Frame, recipe: NightRecipe) -> Image:
+    """Prepare a raw frame that was read by `raw_image`; see `prepared`."""
+    raw = flagged_of(raw, frame)
     return preparation(frame, raw.shape, recipe)(raw)
 
 
@@ -58,7 +63,11 @@ def flagged(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    raw = raw_image(frame, recipe)
+    return flagged_of(raw_image(frame, recipe), frame)
+
+
+def flagged_of(raw: Image, frame: Frame) -> Image:
+    """Flag saturated and bad pixels of a raw frame that was read by `raw_image`; see `flagged`."""
     if raw.shape != frame.shape:
         rule = f"must have the shape {frame.shape} that its header says"
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")

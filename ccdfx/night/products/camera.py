@@ -6,17 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
-from ccdfx.night.camera_noise import CameraNoise, camera_noise
+from ccdfx.night.camera_noise import CameraNoise, camera_noise, frames_of_noise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
-from ccdfx.night.overscan_light import refuse_lit_overscan
+from ccdfx.night.overscan_light import SectionLevels, levels_or_none, refuse_lit_overscan, telling_frames
 from ccdfx.night.plan import Plan
-from ccdfx.night.products.calibrated import prepared, raw_image
+from ccdfx.night.products.calibrated import prepared_of, raw_image
 from ccdfx.night.products.planned import Planned
 from ccdfx.night.saturation import find_saturations, with_saturations
 from ccdfx.night.settings.choices import NightRecipe
@@ -64,40 +66,91 @@ def make_camera(plan: CameraPlan, context: Context) -> Made:
     """Measure the camera of a setup in its raw frames.
 
     The saturation is searched first. Where the overscan sees light, the frames are refused. Gain and read noise are
-    those of pairs of frames, compared with what headers and instrument files state.
+    those of pairs of frames, compared with what headers and instrument files state. What can be measured of a frame
+    is measured while it is in memory, and frames are read side by side.
     """
-
-    def read(frame: Frame) -> Image | None:
-        try:
-            return raw_image(frame, context.recipe)
-        except (CcdfxError, OSError) as error:
-            if is_lack(error):
-                raise
-            return None  # it is noted where it is used
-
-    def load(frame: Frame) -> Image | None:
-        try:
-            image = prepared(frame, context.recipe)
-        except (CcdfxError, OSError) as error:
-            if is_lack(error):
-                raise
-            return None
-        return image if image.good.mean() >= context.recipe.flat.good else None
+    reader = _Reader.of(plan, context.recipe)
 
     def warn(text: str) -> None:
         context.warn(f"{plan.label}: {text}")
 
-    levels = find_saturations(plan.night, read, context.warn)
+    levels = find_saturations(plan.night, reader.searched, context.warn)
     night = with_saturations(plan.night, levels)
     frames = night.frames_of(plan.setup)
     found = levels.get(plan.setup)
     level = None if found is None else {"value": found.value, "source": found.source}
     try:
-        refuse_lit_overscan(frames, read)
+        refuse_lit_overscan(frames, reader.compared, known=reader.levels)
     except ArgumentError as error:
         return Made(facts={"saturation": level, "noise": None, "refused": str(error)})
-    noise = camera_noise(frames, load, warn, context.recipe.noise)
+    noise = camera_noise(frames, reader.sample, warn, context.recipe.noise)
     return Made(facts={"saturation": level, "noise": noise.as_dict(), "refused": None})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """Reads raw frames, and keeps what is measured later of those that are read for something else.
+
+    `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
+    `levels` and `samples` what was measured of them so far, by file; None where a frame cannot be used.
+    """
+
+    recipe: NightRecipe
+    telling: frozenset[str]
+    noisy: frozenset[str]
+    levels: dict[str, SectionLevels | None] = field(default_factory=dict)
+    samples: dict[str, Image | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: CameraPlan, recipe: NightRecipe) -> _Reader:
+        """Begin to read the frames of a setup."""
+        frames = plan.night.frames_of(plan.setup)
+        telling, noisy = (
+            frozenset(frame.file for frame in some)
+            for some in (telling_frames(frames), frames_of_noise(frames))
+        )
+        return cls(recipe=recipe, telling=telling, noisy=noisy)
+
+    def searched(self, frame: Frame) -> Image | None:
+        """Read a frame in which the saturation is searched, and measure the levels that are compared later."""
+        image = self._read(frame)
+        if image is not None and frame.file in self.telling:
+            self.levels[frame.file] = levels_or_none(frame, image)
+        return image
+
+    def compared(self, frame: Frame) -> Image | None:
+        """Read a frame whose overscan is compared, and cut out what noise is measured in later."""
+        image = self._read(frame)
+        if image is not None and frame.file in self.noisy:
+            self.samples[frame.file] = self._sample(frame, image)
+        return image
+
+    def sample(self, frame: Frame) -> Image | None:
+        """Read and prepare a frame, and cut out what noise is measured in; None where few pixels are good."""
+        if frame.file in self.samples:
+            return self.samples[frame.file]
+        image = self._read(frame)
+        return None if image is None else self._sample(frame, image)
+
+    def _read(self, frame: Frame) -> Image | None:
+        try:
+            return raw_image(frame, self.recipe)
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
+            return None  # it is noted where it is used
+
+    def _sample(self, frame: Frame, raw: Image) -> Image | None:
+        from ccdfx.noise.block_sample import block_sample
+
+        try:
+            image = prepared_of(raw, frame, self.recipe)
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
+            return None
+        usable = np.count_nonzero(image.good) >= self.recipe.flat.good * image.size
+        return block_sample(image.replace(variance=None)) if usable else None
 
 
 def camera_of(record: Record) -> Camera:

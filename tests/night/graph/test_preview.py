@@ -39,3 +39,19 @@ def test_an_image_without_good_pixels_is_no_failure(tmp_path):
     for image in (Image(np.full((8, 8), np.nan)), Image(np.ones((8, 8)), mask=np.ones((8, 8), np.uint8))):
         assert sum(histogram_facts(image)["counts"]) == 0
         write_preview(image, tmp_path / "a.png", kind="bias")
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+def test_a_large_image_is_counted_in_some_of_its_rows(monkeypatch, flagged):
+    array = np.random.default_rng(4).normal(100, 5, (700, 300)).astype(np.float32)
+    mask = (np.random.default_rng(5).random(array.shape) < 0.3).astype(np.uint8) if flagged else None
+    image = Image(array, mask=mask, header={"BUNIT": "electron"})
+    whole = histogram_facts(image)
+    monkeypatch.setattr("ccdfx.night.graph.preview._PIXELS", 60_000)
+    some = histogram_facts(image)
+    assert (whole["rows"], some["rows"], some["unit"]) == (1, 4, "electron")
+    assert sum(some["counts"]) == np.count_nonzero(image.good[::4])
+    assert some["low"] == pytest.approx(whole["low"], abs=1.5)
+    assert some["high"] == pytest.approx(whole["high"], abs=1.5)
+    ratio = (np.array(some["counts"][35:65]) * 4 / np.array(whole["counts"][35:65])).mean()
+    assert ratio == pytest.approx(1.0, abs=0.06)
