@@ -28,6 +28,7 @@ from ccdfx.night.graph.record import Record, record_of
 from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
+from ccdfx.night.instruments.known import name_or_path_of
 from ccdfx.night.night_facts import MASTERS, Results, night_facts, refusals
 from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
@@ -213,14 +214,14 @@ def reduce_night(
         return _planned_only(night, chosen, choices, masters)
     made_folder(target)
     with one_writer(target, wait=False):
-        begin_facts(target / FACTS, night.directory)
+        begin_facts(target / FACTS, night.directory.absolute())
         if not live:
             (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
         listener = _Listener(progress, told)
         run = _Run(target, choices, kinds, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
-        facts = night_facts(results, night.directory, remove_superseded(target, results))
-        facts["options"] = plain_values({**choice, "instrument": _name_of(instrument)})
+        facts = night_facts(results, night.directory.absolute(), remove_superseded(target, results))
+        facts["options"] = plain_values({**choice, "instrument": name_or_path_of(instrument)})
         write_report(facts, target)
         write_facts(facts, target / FACTS, overwrite=True)
         listener.end()
@@ -399,10 +400,6 @@ def _kinds(only: str | None) -> frozenset[str] | None:
             "only", f"must be one of {', '.join(ONLY)}", value=only, remedy="leave it out to make all"
         )
     return ONLY[only]
-
-
-def _name_of(instrument: str | Path | Instrument | None) -> str | None:
-    return instrument.name if isinstance(instrument, Instrument) else instrument and str(instrument)
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import FileError
+from ccdfx.errors import FileError, printable
 from ccdfx.io.provenance import file_sha256
 from ccdfx.night.frames.find import FACTS
+from ccdfx.night.frames.scan import candidate_files
 from ccdfx.night.graph.verify import Finding, records_of, verify_night
 from ccdfx.night.run import reduce_night
 
@@ -54,7 +55,9 @@ def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tup
 
 
 def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Finding, ...]:
-    """Make all products of a night again, in a temporary folder beside the output, and compare their bytes.
+    """Make all products of a night again, in a temporary folder in the output, and compare their bytes.
+
+    Frames that have arrived since are left out.
 
     Parameters
     ----------
@@ -76,7 +79,11 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     target, facts = Path(output), facts_of(output)
     records = records_of(target)
     with temporary_folder(target) as folder:
-        reduce_night(raw or facts["directory"], folder, recipe=_recipe(facts), **facts["options"])
+        directory = Path(raw or facts["directory"]).absolute()
+        known = {frame["file"] for frame in facts["frames"]}
+        there = candidate_files(directory, target)
+        later = {path for path, name in there.items() if printable(name, 1000) not in known}
+        reduce_night(directory, folder, recipe=_recipe(facts), skip=later, **facts["options"])
         return tuple(
             Finding(file, record.kind, _difference(target / file, folder / file))
             for file, record in records.items()

@@ -61,9 +61,9 @@ class Camera:
         hdu.writeto(path)
         return path
 
-    def biases(self, count=5, **cards):
+    def biases(self, count=5, prefix="b", **cards):
         for i in range(count):
-            self.write(f"b{i}.fits", "zero", **cards)
+            self.write(f"{prefix}{i}.fits", "zero", **cards)
 
     def darks(self, count=4, exptime=60.0, prefix="k", **cards):
         for i in range(count):

@@ -10,7 +10,7 @@ from ccdfx.errors import CcdfxError, FileError
 from ccdfx.io.provenance import file_sha256
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import FACTS_FOLDER
-from ccdfx.night.graph.record import Record, read_record
+from ccdfx.night.graph.record import Record, facts_path, read_record
 from ccdfx.night.graph.state import key_of
 from ccdfx.night.words import listed
 
@@ -49,7 +49,8 @@ def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     """Check all products of a reduced night.
 
     The bytes of each are compared with the checksums and the key of its header, its key with what that is computed of,
-    its inputs with the frames and products that are there.
+    its inputs with the frames and products that are there. A file with a key that has no record, or one that cannot
+    be read, is among what is found.
 
     Parameters
     ----------
@@ -71,10 +72,19 @@ def verify_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     target = Path(output)
     records = records_of(target)
     digests: dict[str, str | None] = {}
-    return tuple(
+    found = [
         Finding(file, record.kind, "; ".join(_problems(record, records, target, raw, digests)) or None)
         for file, record in records.items()
-    )
+    ]
+    return (*found, *_without_record(target, records))
+
+
+def _without_record(output: Path, records: Mapping[str, Record]) -> Iterator[Finding]:
+    """Find the files with a key, in the folders of products, that no record speaks of."""
+    for path in sorted(output.glob("[!.]*/*.fits")):
+        file = path.relative_to(output).as_posix()
+        if file not in records and key_of(path) is not None:
+            yield Finding(file, path.parent.name, "its record in the folder of facts is missing or broken")
 
 
 def _problems(
@@ -88,6 +98,9 @@ def _problems(
         yield "its record was changed"
     if record.size is not None:
         yield from _problems_of_file(record, output)
+    stars = facts_path(output, record.file, ".npy")
+    if record.stars is not None and not (stars.is_file() and stars.stat().st_size == record.stars):
+        yield "the file of its stars is missing or cut"
     inputs = record.parts.get("inputs") or {}
     other = [file for file, key in inputs.items() if file not in records or records[file].key != key]
     if other:

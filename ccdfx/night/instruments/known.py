@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -34,6 +35,22 @@ def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
     except UnknownNameError as problem:
         remedy = "choose one of these, or give the path of a TOML file"
         raise UnknownNameError(problem.subject, problem.rule, value=text, remedy=remedy) from None
+
+
+def name_or_path_of(instrument: str | Path | Instrument | None) -> str | None:
+    """Return what `load_instrument` finds an instrument by, in any working directory.
+
+    It is its name if it is registered, else the path of its file; of one made in Python, which has none, its name.
+
+    >>> name_or_path_of("iraf"), name_or_path_of(None)
+    ('iraf', None)
+    """
+    if instrument is None:
+        return None
+    found = load_instrument(instrument)
+    is_known = registry.records("instrument").get(found.name) == found
+    has_file = not is_known and Path(found.source).is_file()
+    return os.path.abspath(found.source) if has_file else found.name
 
 
 def known_instruments() -> tuple[Instrument, ...]:
