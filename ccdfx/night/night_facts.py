@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ccdfx.night.products.effects import SEEN, warning_of
 from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.saturation import saturation_facts
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.night.summary import plain_values
 from ccdfx.night.words import listed, not_made
 
 MASTERS = ("bias", "dark", "flat")
@@ -45,14 +46,14 @@ class Results:
     """
 
     frames: tuple[Frame, ...]
-    not_chosen: Mapping[str, str]
-    chosen_by: tuple[str, ...]
     planned: Plan
     recipe: NightRecipe
     cameras: Mapping[Setup, Camera]
     measured: Mapping[str, Record]
     graph: Graph
     records: Mapping[str, Record]
+    not_chosen: Mapping[str, str] = field(default_factory=dict)
+    chosen_by: tuple[str, ...] = ()
 
     @property
     def refused(self) -> dict[Setup, str]:
@@ -122,7 +123,7 @@ def night_facts(results: Results, source: Path, left_over: Iterable[str]) -> dic
         "ccdfx": registry.version(),
         "directory": str(source),
         "instrument": ", ".join(instruments) or None,
-        "recipe": results.recipe.as_dict(),
+        "recipe": plain_values(results.recipe.as_dict()),
         "chosen_by": list(results.chosen_by),
         "plan": plan.tree(),
         "noise": [

@@ -23,6 +23,7 @@ MEMORY = 700 << 20
 """Bytes that the products in the making take together by default; a budget, beside the program itself."""
 
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
+_LEAST_TILES = 64 << 20
 
 CURRENT, MADE, LOST = "current", "made", "lost"
 
@@ -206,7 +207,7 @@ def _start(
             return
         waiting.pop(0)
         threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
-        tiles = budget * threads // (_TILE_PART * workers.count)
+        tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
         future = workers.submit(_perform_with, threads, tiles, run.task(file))
         running[future] = (file, time.monotonic())
 
