@@ -38,7 +38,7 @@ def shown(thing: object) -> str:
 
 @contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Send to stderr what this thread prints during the block; other threads print where they did.
+    """Show on stderr what this thread prints during the block; other threads print where they did.
 
     >>> with stdout_to_stderr():
     ...     print("not seen here")
