@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from typing import Any
 
 from ccdfx.errors import cause_of
@@ -21,7 +21,7 @@ def call_plugin(function: Callable[[], Any]) -> tuple[Any, str | None]:
     >>> call_plugin(lambda: 1 / 0)
     (None, 'ZeroDivisionError: division by zero')
     """
-    with _interrupts() as interrupts, redirect_stdout(sys.stderr):
+    with _interrupts() as interrupts, stdout_to_stderr():
         try:
             return function(), None
         except BaseException as error:
@@ -34,6 +34,51 @@ def shown(thing: object) -> str:
     """Return the first 80 characters of the `repr` of an object of a plugin, which may fail in any way."""
     text, problem = call_plugin(lambda: repr(thing)[:80])
     return f"a {type(thing).__name__}" if problem else text
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Show on stderr what this thread prints during the block; other threads print where they did.
+
+    >>> with stdout_to_stderr():
+    ...     print("not seen here")
+    """
+    _enter()
+    _here.depth = getattr(_here, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _here.depth -= 1
+        _leave()
+
+
+_here = threading.local()
+_lock = threading.Lock()
+_blocks: list[bool] = []
+
+
+class _Stdout:
+    """A stdout that is stderr for the threads inside of a block, while any thread is."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr if getattr(_here, "depth", 0) else self.stream, name)
+
+
+def _enter() -> None:
+    with _lock:
+        if not _blocks and sys.stdout is not None:
+            sys.stdout = _Stdout(sys.stdout)  # type: ignore[assignment]
+        _blocks.append(True)
+
+
+def _leave() -> None:
+    with _lock:
+        _blocks.pop()
+        if not _blocks and isinstance(sys.stdout, _Stdout):
+            sys.stdout = sys.stdout.stream
 
 
 @contextmanager

@@ -101,6 +101,7 @@ def _renamed(text: str, plugin: NewPlugin) -> str:
     text = re.sub(r"\[([^]]+)\]\(\.\./\.\./[^)]*\)", r"\g<1>", text)  # links into the repository of ccdfx
     text = text.replace("./plugins/template", ".").replace("plugins/template", ".")
     text = re.sub(r"^template = ", f"{plugin.entry_point} = ", text, flags=re.MULTILINE)
+    text = text.replace('Conformance("template"', f'Conformance("{plugin.entry_point}"')
     text = text.replace('["template"]', f'["{plugin.entry_point}"]').replace(
         '"template" in', f'"{plugin.entry_point}" in'
     )

@@ -252,3 +252,30 @@ def test_an_interrupt_of_the_user_ends_the_import_of_a_plugin(install: Install) 
         [sys.executable, "-B", "-c", before + script], capture_output=True, text=True, check=False
     )
     assert done.returncode != 0 and "KeyboardInterrupt" in done.stderr
+
+
+def test_what_one_thread_prints_goes_to_stderr_and_what_others_print_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from threading import Barrier, Thread
+
+    from ccdfx.plugin_calls import call_plugin
+
+    before, meet = sys.stdout, Barrier(3, timeout=20)
+
+    def inside() -> None:
+        for _ in range(50):
+            meet.wait()
+            call_plugin(lambda: print("plugin"))
+
+    threads = [Thread(target=inside) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        meet.wait()
+        print("result")
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is before
+    printed = capsys.readouterr()
+    assert printed.out == "result\n" * 50 and printed.err.count("plugin") == 100

@@ -17,7 +17,7 @@ from ccdfx.night.products.planned import Maker, Planned
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import plain_values
 from ccdfx.night.words import listed
-from ccdfx.plugin_calls import call_plugin, shown
+from ccdfx.plugin_calls import call_plugin, shown, stdout_to_stderr
 
 FOLDERS = ("masters", "calibrated", "combined")
 """Folders in which every maker may plan products; besides, it has one that is named as the maker."""
@@ -145,7 +145,8 @@ class GuardedMake:
 
     def __call__(self, record: Any, context: Context) -> Made:
         try:
-            return _completed(self.maker.make(record, context), context)
+            with stdout_to_stderr():
+                return _completed(self.maker.make(record, context), context)
         except CcdfxError:
             raise
         except BaseException as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ccdfx import Context, Made, Maker, NightRecipe, Plan, Planned, combine, median, open_source
 
+NAME = "sky_frame"  # of the maker, and so of the folder of its own
 CAMERA = "template-cam"
 FEWEST = 3  # frames: a median of two shows their stars
 
@@ -30,7 +31,7 @@ def plan_sky(night: Plan, recipe: NightRecipe) -> Iterator[Planned]:
             inputs = tuple(item.file for item in frames if item.use.frame.filter == band)
             if band and band.isalnum() and len(inputs) >= FEWEST:
                 yield Planned(
-                    file=f"sky_frame/sky_{band}_{setup.tag}.fits",
+                    file=f"{NAME}/sky_{band}_{setup.tag}.fits",
                     kind="sky",
                     record=SkyFrame(band, inputs),
                     setup=setup,
@@ -53,4 +54,4 @@ def make_sky(record: SkyFrame, context: Context) -> Made:
     return Made(image=sky.replace(header=header), facts={"frames": len(good), "spread": spread})
 
 
-SKY_FRAME = Maker(name="sky_frame", plan=plan_sky, make=make_sky)
+SKY_FRAME = Maker(name=NAME, plan=plan_sky, make=make_sky)

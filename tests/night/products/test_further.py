@@ -29,6 +29,7 @@ def make_mean(order: Order, context) -> Made:
         return FAULTS[order.fault][0](context)
     levels = [float(read(context.path(file)).array.mean()) for file in order.inputs]
     context.warn("the mean is robust against nothing")
+    print("of interest to nobody")
     image = Image(np.full((4, 5), np.mean(levels), np.float32), {"OBJECT": "mean"})
     return Made(image=image, facts={"level": np.float32(np.mean(levels)), "file": "elsewhere"})
 
@@ -215,12 +216,15 @@ def means(camera, out: Path, **options):
     )
 
 
-def test_products_of_a_plugin_are_made_kept_and_made_again(camera, out, provide) -> None:
+def test_products_of_a_plugin_are_made_kept_and_made_again(camera, out, provide, capsys) -> None:
     camera.night()
     provide(MEAN, Maker(name="broken", plan=explode, make=make_mean))
     dry = means(camera, out, dry_run=True)
     assert dry.made["mean/mean.fits"] == "missing" and not out.exists()
-    night = means(camera, out)
+    night = means(camera, out, told=lambda event: print(event.file))
+    printed = capsys.readouterr()
+    assert "mean/again.fits" in printed.out.splitlines() and "nobody" not in printed.out
+    assert printed.err.count("of interest to nobody") == 2
     assert night.status == 0
     for warnings in (dry.plan.warnings, night.facts["warnings"]):
         assert sum("../escape.fits" in text for text in warnings) == 1
