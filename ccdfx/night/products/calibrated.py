@@ -289,7 +289,7 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
 
 
 def _without_variance(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the variances of masters, which would be added up for nothing."""
+    """Remove the variances of masters, which would be added up for nothing."""
     return {
         name: replace(one, image=one.image.replace(variance=None)) if isinstance(one, Master) else one
         for name, one in options.items()

@@ -83,6 +83,7 @@ CAMERA = Maker(
     plan=plan_cameras,
     make=make_camera,
     tables=(*_PREPARING, "noise", "flat"),
+    planes=16,
 )
 MAKERS = (
     Maker(name="taken", plan=plan_taken, make=make_taken, tables=(*_PREPARING, "flat")),
@@ -92,6 +93,7 @@ MAKERS = (
             plan=partial(_masters, kind),
             make=make_master,
             tables=(*_PREPARING, kind, "masters"),
+            planes=56,
         )
         for kind in ("bias", "dark", "flat")
     ),
@@ -100,12 +102,14 @@ MAKERS = (
         plan=_bad_pixels,
         make=make_bad_pixels,
         tables=(*_PREPARING, "science", "bad_pixels"),
+        planes=52,
     ),
     Maker(
         name="calibrated",
         plan=_calibrated,
         make=make_calibrated,
         tables=(*_PREPARING, "science", "cosmic_rays"),
+        planes=20,
     ),
     Maker(
         name="combined",

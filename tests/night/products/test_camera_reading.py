@@ -39,6 +39,7 @@ def reads(monkeypatch):
     return found
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("stated", [True, False])
 def test_frames_that_serve_twice_are_read_once(camera, tmp_path, reads, monkeypatch, stated):
     unknown = {} if stated else {"GAIN": None, "RDNOISE": None}
