@@ -9,6 +9,7 @@ import click
 from ccdfx.cli.master_options import choices_with_masters, with_masters
 from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
 from ccdfx.cli.terminal import progress_bar, say, talks
+from ccdfx.errors import ArgumentError
 
 
 @click.command("watch")
@@ -58,13 +59,16 @@ def command(
     engine = engine_of(given["engine"], given["scheduler"])
     memory = given["memory"] and given["memory"] * 2**20
     status = 0
-    with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
-        for night in watch_night(
-            paths, output, idle=idle, instrument=camera, recipe=choices, memory=memory, progress=progress
-        ):
-            made = [file for file, reason in night.made.items() if reason is not None]
-            say(f"{len(night.frames)} frames, {len(made)} products made")
-            for file in made:
-                say(f"{file}: {night.made[file]}", verbose=True)
-            status = night.status
+    try:
+        with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
+            for night in watch_night(
+                paths, output, idle=idle, instrument=camera, recipe=choices, memory=memory, progress=progress
+            ):
+                made = [file for file, reason in night.made.items() if reason is not None]
+                say(f"{len(night.frames)} frames, {len(made)} products made")
+                for file in made:
+                    say(f"{file}: {night.made[file]}", verbose=True)
+                status = night.status
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
     ctx.exit(status)

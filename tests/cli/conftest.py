@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,3 +70,17 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("night")
     simulate_night(directory, shape=(128, 160), filters=("V",), counts=(4, 2, 3, 2))
     return directory
+
+
+@pytest.fixture(scope="session")
+def reduced(night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of that night, reduced once; tests only read it."""
+    output = tmp_path_factory.mktemp("reduced") / "out"
+    assert ccdfx.reduce_night(night, output).status == 0
+    return output
+
+
+@pytest.fixture
+def output(reduced: Path, tmp_path: Path) -> Path:
+    """A copy of that output, of the test's own."""
+    return Path(shutil.copytree(reduced, tmp_path / "out"))
