@@ -48,9 +48,13 @@ from ccdfx.night.frames.frame import Frame as Frame
 from ccdfx.night.frames.scan import scan as scan
 from ccdfx.night.frames.tables import group_frames as group_frames
 from ccdfx.night.frames.tables import tabulate_frames as tabulate_frames
+from ccdfx.night.graph.context import Context as Context
+from ccdfx.night.graph.record import Made as Made
 from ccdfx.night.instruments.instrument import Instrument as Instrument
 from ccdfx.night.instruments.known import load_instrument as load_instrument
 from ccdfx.night.plan import Plan as Plan
+from ccdfx.night.products.planned import Maker as Maker
+from ccdfx.night.products.planned import Planned as Planned
 from ccdfx.night.run import Night as Night
 from ccdfx.night.run import reduce_night as reduce_night
 from ccdfx.night.settings.choices import NightRecipe as NightRecipe
@@ -197,6 +201,7 @@ __all__ = [
     "CheckFailedError",
     "ChosenFrames",
     "Command",
+    "Context",
     "Defects",
     "Engine",
     "FileError",
@@ -212,6 +217,8 @@ __all__ = [
     "Image",
     "Instrument",
     "Level",
+    "Made",
+    "Maker",
     "Master",
     "MismatchError",
     "Night",
@@ -225,6 +232,7 @@ __all__ = [
     "PipelineError",
     "Placement",
     "Plan",
+    "Planned",
     "PluginError",
     "Position",
     "ProfileAllowance",

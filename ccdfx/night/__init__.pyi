@@ -1,6 +1,12 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
+from ccdfx.night.camera_noise import CameraNoise as CameraNoise
+from ccdfx.night.given.master import GivenMaster as GivenMaster
+from ccdfx.night.given.master import TakenPlan as TakenPlan
 from ccdfx.night.graph.execute import Event as Event
+from ccdfx.night.graph.product import Product as Product
+from ccdfx.night.graph.product import Settings as Settings
+from ccdfx.night.graph.record import Record as Record
 from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
@@ -32,6 +38,7 @@ from ccdfx.night.settings.choices import StackChoice as StackChoice
 __all__ = [
     "BadPixelChoice",
     "BadPixels",
+    "CameraNoise",
     "CameraSetting",
     "CombineChoice",
     "CombinePlan",
@@ -41,6 +48,7 @@ __all__ = [
     "Event",
     "Fixed",
     "FlatChoice",
+    "GivenMaster",
     "Inside",
     "Known",
     "MasterPlan",
@@ -49,14 +57,18 @@ __all__ = [
     "NoiseChoice",
     "Output",
     "OverscanChoice",
+    "Product",
     "ReadChoice",
+    "Record",
     "ScienceChoice",
     "SciencePlan",
     "SelectChoice",
+    "Settings",
     "Setup",
     "SetupChoice",
     "StackChoice",
     "Strip",
+    "TakenPlan",
     "Temperature",
     "Use",
 ]
