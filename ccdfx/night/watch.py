@@ -74,21 +74,22 @@ def watch_night(
         raise ArgumentError("dry_run", "is not possible for a watch", value=True, remedy="leave it out")
     target = Path(output).absolute()
     arrivals = Arrivals()
-    reduced: frozenset[tuple[Path, Stamp]] | None = None
+    reduced: frozenset[tuple[Path, Stamp]] = frozenset()
     is_complete = False
     last_arrival = time.monotonic()
     while True:
         ready, unfinished = arrivals.look([path.absolute() for path in given_paths(paths)], target)
-        ended = idle is not None and time.monotonic() - last_arrival >= idle
-        if ready != reduced or not is_complete or (ended and unfinished):
-            skip = () if ended else unfinished
-            only = "calibrated" if ready != reduced and not ended else None
-            if ready != reduced:
-                last_arrival = time.monotonic()
-            yield reduce_night(paths, output, skip=skip, only=only, live=True, **options)
-            reduced, is_complete = ready, only is None
-        elif ended:
+        if idle is not None and time.monotonic() - last_arrival >= idle:
+            if ready != reduced or unfinished or not is_complete:
+                yield reduce_night(paths, output, live=True, **options)  # with what is broken, to list it
             return
+        if ready != reduced:
+            last_arrival = time.monotonic()
+            yield reduce_night(paths, output, skip=unfinished, only="calibrated", live=True, **options)
+            reduced, is_complete = ready, False
+        elif ready and not is_complete:
+            yield reduce_night(paths, output, skip=unfinished, live=True, **options)
+            is_complete = True
         else:
             time.sleep(poll)
 
