@@ -15,8 +15,11 @@ __all__ = ["TABLE", "load", "main"]
 
 def main() -> None:
     """Run the command line and exit; the entry point of the `ccdfx` script and of `python -m ccdfx`."""
+    import os
     import sys
 
+    # Products are made side by side; threads of BLAS, for which its problems are too small here, would only wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from ccdfx.cli.signals import end_on_signals
 

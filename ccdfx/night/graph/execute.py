@@ -14,13 +14,14 @@ from typing import Any
 from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, cause_of
 from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.masters import kept_bytes
 from ccdfx.night.graph.perform import Task, perform
 from ccdfx.night.graph.product import Graph, Product
 from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
 
 MEMORY = 700 << 20
-"""Bytes that the products in the making take together by default; a budget, beside the program itself."""
+"""Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
 
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
 _LEAST_TILES = 64 << 20
@@ -201,7 +202,7 @@ def _start(
 ) -> None:
     """Start what may run now, in the order of the plan."""
     while waiting and len(running) < workers.count:
-        used = sum(run.graph.products[file].memory for file, _ in running.values())
+        used = sum(run.graph.products[file].memory for file, _ in running.values()) + kept_bytes()
         file = waiting[0]
         if running and workers.here and used + run.graph.products[file].memory > budget:
             return
@@ -218,7 +219,7 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
         return 1
     if alone:
         return workers.count
-    beside = max(1, budget // max(1, run.graph.products[file].memory))
+    beside = max(1, (budget - kept_bytes()) // max(1, run.graph.products[file].memory))
     return max(1, workers.count // min(beside, workers.count))
 
 

@@ -35,6 +35,12 @@ def load_master(path: Path, key: str) -> Master:
         return _kept[place]
 
 
+def kept_bytes() -> int:
+    """Return the bytes of all masters in memory."""
+    with _LOCK:
+        return sum(map(_size, _kept.values()))
+
+
 def forget_masters() -> None:
     """Remove all masters from memory."""
     with _LOCK:
