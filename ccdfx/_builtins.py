@@ -72,7 +72,7 @@ def ccdfx_instruments() -> list[Instrument]:
 
 @hookimpl
 def ccdfx_makers() -> list[Maker]:
-    from ccdfx.night.products.makers import MAKERS
+    from ccdfx.night.makers import MAKERS
 
     return list(MAKERS)
 

@@ -15,7 +15,7 @@ import pytest
 import ccdfx
 from ccdfx import ArgumentError, CcdfxWarning, FormatError, Image, registry
 from ccdfx.cli.options import looked_up
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.products.stacking import rejection_of
 from ccdfx.night.settings.reading import load_night_recipe
 

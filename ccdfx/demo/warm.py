@@ -158,7 +158,7 @@ def _frames(count: int, dtype: Any, *, variance: bool = False, flags: bool = Fal
 
 def _combine_raw_biases() -> None:
     """Combine raw biases as the noise of a camera without overscan is measured with, whose pixels may be saturated."""
-    from ccdfx.night.camera_noise import MOST_BIASES
+    from ccdfx.night.cameras.camera_noise import MOST_BIASES
     from ccdfx.operations.combining.average import median
     from ccdfx.operations.combining.combine import combine
 

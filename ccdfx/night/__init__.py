@@ -21,7 +21,7 @@ _HOMES = {
     ),
     "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
-    "camera_noise": ("CameraNoise",),
+    "cameras.camera_noise": ("CameraNoise",),
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),
     "calibrators": ("Use",),

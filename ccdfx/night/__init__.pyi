@@ -1,6 +1,6 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
-from ccdfx.night.camera_noise import CameraNoise as CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise as CameraNoise
 from ccdfx.night.given.master import GivenMaster as GivenMaster
 from ccdfx.night.given.master import TakenPlan as TakenPlan
 from ccdfx.night.graph.execute import Event as Event

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.night.calibrators import Use
+from ccdfx.night.cameras.saturation import saturation_facts
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import Record
@@ -17,7 +18,6 @@ from ccdfx.night.plan import Plan
 from ccdfx.night.products.camera import Camera, noise_warnings
 from ccdfx.night.products.effects import SEEN, warning_of
 from ccdfx.night.products.single_rays import unmasked_frames
-from ccdfx.night.saturation import saturation_facts
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import plain_values
 from ccdfx.night.words import listed, not_made

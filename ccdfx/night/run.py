@@ -8,36 +8,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ccdfx.engines import current_engine
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError
 from ccdfx.io.one_writer import one_writer
+from ccdfx.night.cameras.saturation import with_saturations
+from ccdfx.night.dry_run import run_dry
 from ccdfx.night.frames.choose import ChosenFrames, choose
 from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.scan import scan
 from ccdfx.night.given.find import find_given
-from ccdfx.night.given.master import GivenMasters
 from ccdfx.night.given.read import read_given
-from ccdfx.night.graph.context import Progress, made_folder, problem_of
-from ccdfx.night.graph.execute import Event, execute, plan_of_work, with_current
-from ccdfx.night.graph.notices import collect_warnings
-from ccdfx.night.graph.perform import make
-from ccdfx.night.graph.product import FACTS_FOLDER, Graph
-from ccdfx.night.graph.raw_keys import INDEX, raw_keys
-from ccdfx.night.graph.record import Record, record_of
+from ccdfx.night.graph.context import Progress, made_folder
+from ccdfx.night.graph.execute import Event, execute, with_current
+from ccdfx.night.graph.raw_keys import digests_of
 from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
-from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import name_or_path_of
-from ccdfx.night.night_facts import MASTERS, Results, night_facts, refusals
+from ccdfx.night.makers import camera_graph, cameras_of, product_graph, refused_setups
+from ccdfx.night.night_facts import MASTERS, Results, night_facts
 from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
-from ccdfx.night.products.calibrated import further_steps, prepared
-from ccdfx.night.products.camera import Camera, camera_of, saturations
-from ccdfx.night.products.makers import camera_graph, product_graph
+from ccdfx.night.products.calibrated import further_steps
+from ccdfx.night.products.camera import saturations
 from ccdfx.night.report.page import write_report
-from ccdfx.night.saturation import with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.night.summary import begin_facts, plain_values, write_facts
@@ -211,7 +205,9 @@ def reduce_night(
         status=NOTHING,
     )
     if dry_run:
-        return _planned_only(night, chosen, choices, masters)
+        dry = run_dry(plan, target, chosen, choices, masters)
+        status = _status(dry.plan, dry.failed) if dry.plan.files else NOTHING
+        return replace(night, plan=dry.plan, status=status, made=dry.made)
     made_folder(target)
     with one_writer(target, wait=False):
         begin_facts(target / FACTS, night.directory.absolute())
@@ -246,7 +242,7 @@ class _Run:
     def results(self, frames: tuple[Frame, ...], chosen: ChosenFrames, plan: Plan) -> Results:
         """Measure the cameras, and make the products with what was measured."""
         recipe, target = self.recipe, self.target
-        digests = _digests((*chosen.frames, *plan.given), target, keep=True)
+        digests = digests_of((*chosen.frames, *plan.given), target, keep=True)
         measured = execute(
             camera_graph(plan, recipe),
             target,
@@ -255,8 +251,8 @@ class _Run:
             again=self.again,
             told=self.listener.measured,
         )
-        cameras = _cameras(plan, recipe, measured)
-        graph = product_graph(plan.without(_refused(cameras)), recipe, cameras)
+        cameras = cameras_of(plan, recipe, measured)
+        graph = product_graph(plan.without(refused_setups(cameras)), recipe, cameras)
         kinds = self.kinds
         wanted = graph if kinds is None else graph.only(lambda product: product.kind in kinds)
         records = execute(
@@ -302,89 +298,6 @@ class _Listener:
         """Pass on that all is done."""
         if self.progress is not None:
             self.progress(REPORT, self.total or 1, self.total or 1)
-
-
-def _digests(frames: Iterable[Frame], target: Path, *, keep: bool) -> dict[str, str | None]:
-    """Return the SHA-256 of all frames by name, None of those that cannot be read."""
-    frames = tuple(frames)
-    paths = [frame.path for frame in frames if frame.problem is None]
-    if keep:
-        made_folder(target / FACTS_FOLDER)
-    found = raw_keys(paths, target / FACTS_FOLDER / INDEX, threads=current_engine().threads, keep=keep)
-    return {frame.file: found.get(frame.path) for frame in frames}
-
-
-def _cameras(plan: Plan, recipe: NightRecipe, measured: Mapping[str, Record]) -> dict[Setup, Camera]:
-    """Return what was measured of the camera of each setup."""
-    products = camera_graph(plan, recipe).products.values()
-    return {product.plan.setup: camera_of(measured[product.file]) for product in products}
-
-
-def _refused(cameras: Mapping[Setup, Camera]) -> list[Setup]:
-    """Return the setups of which nothing can be made."""
-    return [setup for setup, camera in cameras.items() if camera.refused is not None]
-
-
-def _planned_only(night: Night, chosen: ChosenFrames, recipe: NightRecipe, masters: GivenMasters) -> Night:
-    """Read all frames, and plan the night again without those that the run refuses for their raw pixels.
-
-    The reasons are those of the run. What calibrated frames tell, such as the good pixels of a master, is not foreseen.
-    """
-    plan, target = night.plan, night.output.absolute()
-    digests = _digests((*chosen.frames, *plan.given), target, keep=False)
-    measured: dict[str, Record] = {}
-    for file, product in camera_graph(plan, recipe).products.items():
-        parts = product.key_parts({}, digests)
-        measured[file] = record_of(product, parts, make(product, parts, {}, target))
-    cameras = _cameras(plan, recipe, measured)
-    said = [text for record in measured.values() for text in record.warnings]
-    said = [*product_graph(plan, recipe, {}).notes, *refusals(plan, cameras), *said]
-    failed: dict[str, str] = {}
-    for setup in _refused(cameras):
-        reason = cameras[setup].refused or ""
-        failed |= dict.fromkeys((frame.file for frame in plan.frames_of(setup)), reason)
-    found = with_saturations(plan, saturations(cameras))
-    with collect_warnings(said.append):
-        failed |= _unprepared(
-            [frame for setup in found.setups for frame in found.frames_of(setup)], failed, recipe
-        )
-    left = plan_night(
-        (replace(one, problem=failed.get(one.file, one.problem)) for one in chosen.frames),
-        recipe=recipe,
-        masters=masters,
-    )
-    dry = replace(left, warnings=tuple(dict.fromkeys((*chosen.notes, *left.warnings, *said))))
-    possible = {setup: camera for setup, camera in cameras.items() if setup in left.setups}
-    return replace(
-        night,
-        plan=dry,
-        status=_status(dry, failed) if dry.files else NOTHING,
-        made=_work(left, recipe, possible, target, digests),
-    )
-
-
-def _unprepared(frames: Iterable[Frame], failed: Collection[str], recipe: NightRecipe) -> dict[str, str]:
-    """Read and prepare frames but those that failed already, and return why others do."""
-    found = {}
-    for frame in frames:
-        if frame.file not in failed:
-            try:
-                prepared(frame, recipe)
-            except (CcdfxError, OSError) as error:
-                found[frame.file] = problem_of(frame, error)
-    return found
-
-
-def _work(
-    plan: Plan,
-    recipe: NightRecipe,
-    cameras: Mapping[Setup, Camera],
-    target: Path,
-    digests: Mapping[str, str | None],
-) -> dict[str, str | None]:
-    """Return why each product would be made, None if it is current."""
-    graph: Graph = product_graph(plan, recipe, cameras)
-    return {product.file: reason for product, reason in plan_of_work(graph, target, digests)}
 
 
 def _with_notes(plan: Plan, chosen: ChosenFrames) -> Plan:

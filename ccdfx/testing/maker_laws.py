@@ -14,9 +14,9 @@ from ccdfx.night.graph.execute import execute
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import Record
+from ccdfx.night.makers import MAKERS, camera_graph, product_graph
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.camera import camera_of
-from ccdfx.night.products.makers import MAKERS, camera_graph, product_graph
 from ccdfx.night.products.planned import Maker, Planned
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.choices import NightRecipe

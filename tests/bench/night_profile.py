@@ -20,7 +20,7 @@ import night_frames
 # (file, function) by stage; a file or function that does not exist any more gives a row of zero.
 STAGES: dict[str, tuple[tuple[str, str], ...]] = {
     "scan and plan": (("night/frames/scan.py", "scan"), ("night/plan.py", "plan_night")),
-    "saturation of the raw frames": (("night/saturation.py", "find_saturations"),),
+    "saturation of the raw frames": (("night/cameras/saturation.py", "find_saturations"),),
     "light in the overscan": (("night/run.py", "_without_lit_overscans"),),
     "noise of the camera": (("night/run.py", "_noise_of"),),
     "masters": (("night/products/masters.py", "build_master"),),

@@ -9,10 +9,10 @@ import pytest
 
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import Record
+from ccdfx.night.makers import product_graph
 from ccdfx.night.night_facts import Results, night_facts, refusals
 from ccdfx.night.plan import plan_night
 from ccdfx.night.products.camera import Camera
-from ccdfx.night.products.makers import product_graph
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import plain_values
 

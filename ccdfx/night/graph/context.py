@@ -10,7 +10,7 @@ from typing import Any
 
 from ccdfx.errors import FileError, printable
 from ccdfx.io.stamp import file_stamp
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.masters import load_master
 from ccdfx.night.graph.product import Product

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any
 
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.keys import digest, versions
 from ccdfx.night.settings.choices import NightRecipe

@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ccdfx.engines import current_engine
 from ccdfx.errors import FileError
 from ccdfx.io.provenance import file_sha256
 from ccdfx.io.stamp import Stamp, file_stamp
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.graph.context import made_folder
+from ccdfx.night.graph.product import FACTS_FOLDER
 
 INDEX = "raw_keys.json"
 
@@ -50,6 +54,17 @@ def raw_keys(paths: Iterable[Path], index: Path, *, threads: int = 1, keep: bool
     if keep and missing:
         _write({str(path): [*stamp, digest] for path, (stamp, digest) in found.items()}, index)
     return {path: found[path][1] for path in paths if path in found}
+
+
+def digests_of(frames: Iterable[Frame], output: Path, *, keep: bool) -> dict[str, str | None]:
+    """Return the SHA-256 of frames by name, None of those that cannot be read; with `keep` the index is written."""
+    frames = tuple(frames)
+    paths = [frame.path for frame in frames if frame.problem is None]
+    folder = output / FACTS_FOLDER
+    if keep:
+        made_folder(folder)
+    found = raw_keys(paths, folder / INDEX, threads=current_engine().threads, keep=keep)
+    return {frame.file: found.get(frame.path) for frame in frames}
 
 
 def _read(index: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
 from ccdfx.night.calibrators import Use
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.one_image import refuse_several
 from ccdfx.night.graph.context import Context

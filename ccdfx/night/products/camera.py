@@ -10,17 +10,22 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
-from ccdfx.night.camera_noise import CameraNoise, camera_noise, frames_of_noise
+from ccdfx.night.cameras.camera_noise import CameraNoise, camera_noise, frames_of_noise
+from ccdfx.night.cameras.overscan_light import (
+    SectionLevels,
+    levels_or_none,
+    refuse_lit_overscan,
+    telling_frames,
+)
+from ccdfx.night.cameras.saturation import find_saturations, with_saturations
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
-from ccdfx.night.overscan_light import SectionLevels, levels_or_none, refuse_lit_overscan, telling_frames
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import prepared_of, raw_image
 from ccdfx.night.products.planned import Planned
-from ccdfx.night.saturation import find_saturations, with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.image import Image
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.estimators.correlated_noise import correlation_factor
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import CombinePlan

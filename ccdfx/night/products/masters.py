@@ -11,8 +11,8 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
-from ccdfx.night.camera_noise import CameraNoise
-from ccdfx.night.far_levels import far_levels
+from ccdfx.night.cameras.camera_noise import CameraNoise
+from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made

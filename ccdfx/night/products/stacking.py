@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx import registry
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.settings.choices import CombineChoice, DarkChoice, FlatChoice, Rule, StackChoice
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit

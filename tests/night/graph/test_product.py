@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.settings.reading import load_night_recipe

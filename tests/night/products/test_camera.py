@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.record import Record, read_record
 from ccdfx.night.plan import plan_night
 from ccdfx.night.products.camera import Camera, camera_of, noise_warnings, saturations

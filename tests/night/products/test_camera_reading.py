@@ -8,12 +8,12 @@ from collections import Counter
 import pytest
 
 from ccdfx.engines import engine
-from ccdfx.night.camera_noise import camera_noise, frames_of_noise
+from ccdfx.night.cameras.camera_noise import camera_noise, frames_of_noise
 from ccdfx.night.frames.scan import scan
 from ccdfx.night.graph.perform import make
+from ccdfx.night.makers import camera_graph
 from ccdfx.night.plan import plan_night
 from ccdfx.night.products.calibrated import prepared, raw_image
-from ccdfx.night.products.makers import camera_graph
 from ccdfx.night.settings.choices import NightRecipe
 
 
@@ -47,7 +47,9 @@ def test_frames_that_serve_twice_are_read_once(camera, tmp_path, reads, monkeypa
     camera.flats(8, **unknown)
     for i in range(3):
         camera.science(f"s{i}.fits", **unknown)
-    monkeypatch.setattr("ccdfx.night.saturation.MOST_PIXELS", 3 * 96 * 128)  # those of the science frames
+    monkeypatch.setattr(
+        "ccdfx.night.cameras.saturation.MOST_PIXELS", 3 * 96 * 128
+    )  # those of the science frames
     found = made(camera, tmp_path)
     assert found.facts["refused"] is None and found.lost is None
     assert set(reads.values()) == {1}

@@ -11,8 +11,8 @@ import pytest
 
 from ccdfx import Image, Made, Maker, NightRecipe, Plan, Planned, read, reduce_night, registry
 from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.night.makers import MAKERS, product_graph
 from ccdfx.night.products.further import place_refusal, plan_further
-from ccdfx.night.products.makers import MAKERS, product_graph
 from ccdfx.night.verify import remade_night, verify_whole_night
 
 

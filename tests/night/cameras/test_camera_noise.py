@@ -6,7 +6,7 @@ import pytest
 
 from ccdfx.errors import FormatError
 from ccdfx.io import read
-from ccdfx.night.camera_noise import _decided
+from ccdfx.night.cameras.camera_noise import _decided
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.choices import NoiseChoice

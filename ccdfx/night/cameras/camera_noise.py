@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ccdfx.errors import CcdfxError
-from ccdfx.night.far_levels import far_levels
+from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.frames.first_usable import first_usable
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.header_facts import Known, KnownByUnit

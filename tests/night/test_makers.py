@@ -6,15 +6,15 @@ from collections import Counter
 
 import pytest
 
-from ccdfx.night.camera_noise import CameraNoise
+from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.instruments.header_facts import Known
+from ccdfx.night.makers import CAMERA, MAKERS, camera_graph, product_graph
 from ccdfx.night.plan import plan_night
 from ccdfx.night.products.camera import Camera
-from ccdfx.night.products.makers import CAMERA, MAKERS, camera_graph, product_graph
 from ccdfx.night.settings.reading import load_night_recipe
 
-from ..test_plan import biases, darks, flats, science
+from .test_plan import biases, darks, flats, science
 
 FRAMES = [*biases(), *darks(60), *darks(2), *flats("V"), *(science(f"s{i}.fits") for i in range(3))]
 

@@ -10,19 +10,20 @@ from dataclasses import replace
 from functools import partial
 
 from ccdfx import registry
+from ccdfx.night.cameras.saturation import with_saturations
 from ccdfx.night.graph.product import Graph, Product, Settings
+from ccdfx.night.graph.record import Record
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
 from ccdfx.night.products.calibrated import make_calibrated
-from ccdfx.night.products.camera import Camera, make_camera, plan_cameras, saturations
+from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, saturations
 from ccdfx.night.products.coadd import make_combined
 from ccdfx.night.products.effects import make_effects, plan_effects
 from ccdfx.night.products.further import plan_further
 from ccdfx.night.products.masters import make_master
 from ccdfx.night.products.planned import Maker, Planned
 from ccdfx.night.products.taken import make_taken, plan_taken
-from ccdfx.night.saturation import with_saturations
 from ccdfx.night.settings.choices import NightRecipe
 
 _PREPARING = ("read", "overscan")
@@ -124,6 +125,17 @@ MAKERS = (
 def camera_graph(plan: Plan, recipe: NightRecipe) -> Graph:
     """Plan the measurements that are made before the products are planned."""
     return Graph.of(_products(CAMERA, CAMERA.plan(plan, recipe), recipe, {}))
+
+
+def cameras_of(plan: Plan, recipe: NightRecipe, measured: Mapping[str, Record]) -> dict[Setup, Camera]:
+    """Return what was measured of the camera of each setup."""
+    products = camera_graph(plan, recipe).products.values()
+    return {product.plan.setup: camera_of(measured[product.file]) for product in products}
+
+
+def refused_setups(cameras: Mapping[Setup, Camera]) -> list[Setup]:
+    """Return the setups of which nothing can be made."""
+    return [setup for setup, camera in cameras.items() if camera.refused is not None]
 
 
 def product_graph(

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from ccdfx import read, reduce_night
 from ccdfx.errors import ArgumentError
-from ccdfx.night.frames.scan import scan
-from ccdfx.night.overscan_light import (
+from ccdfx.night.cameras.overscan_light import (
     SectionLevels,
     light_in_overscan,
     refuse_lit_levels,
@@ -20,6 +19,7 @@ from ccdfx.night.overscan_light import (
     section_levels,
     telling_frames,
 )
+from ccdfx.night.frames.scan import scan
 
 EFOSC = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "efosc"
 
