@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def reduce_night(
     kind: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
     only: str | None = None,
-    skip: Collection[Path] = (),
+    skip: Container[Path] = (),
     live: bool = False,
 ) -> Night:
     """Reduce raw frames to masters, calibrated and combined frames, and write a report.
@@ -139,7 +139,7 @@ def reduce_night(
         Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
     only : {"masters", "calibrated", "combined"}, optional
         Make only products of this kind, and what they need. Others that are there and current stay.
-    skip : collection of Path
+    skip : container of Path
         Files that are not looked at, such as those that are still being written.
     live : bool
         Keep the report of an earlier run until it is replaced.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.errors import ArgumentError
 from ccdfx.io.stamp import Stamp, file_stamp
 from ccdfx.night.frames.find import Paths, given_paths
 from ccdfx.night.frames.scan import candidate_files
@@ -43,7 +45,8 @@ def watch_night(
     poll : float
         Seconds between looks at the directories.
     idle : float, optional
-        Seconds without a new frame after which the watch ends; by default it never ends.
+        Seconds without a new or changed file after which the watch ends; what is not whole then is taken as it is, and
+        listed as broken. By default it never ends.
     **options
         As for `reduce_night`.
 
@@ -74,32 +77,43 @@ def watch_night(
         raise ArgumentError("dry_run", "is not possible for a watch", value=True, remedy="leave it out")
     target = Path(output).absolute()
     arrivals = Arrivals()
-    reduced: frozenset[tuple[Path, Stamp]] = frozenset()
+    reduced: frozenset[tuple[Path, Stamp]] | None = None
     is_complete = False
-    last_arrival = time.monotonic()
+    began = time.monotonic()
     while True:
         ready, unfinished = arrivals.look([path.absolute() for path in given_paths(paths)], target)
-        if idle is not None and time.monotonic() - last_arrival >= idle:
-            if ready != reduced or unfinished or not is_complete:
-                yield reduce_night(paths, output, live=True, **options)  # with what is broken, to list it
+        ended = idle is not None and time.monotonic() - max(began, arrivals.changed) >= idle
+        if ended:  # what is not whole now will not be
+            ready, unfinished = ready | unfinished, frozenset()
+        nothing_yet = not ready and bool(unfinished)
+        if (ready != reduced or not is_complete) and not nothing_yet:
+            only = "calibrated" if ready and ready != reduced and not ended else None
+            skip = _AllBut(frozenset(path for path, _ in ready))  # also what arrives from now on
+            yield reduce_night(paths, output, skip=skip, only=only, live=True, **options)
+            reduced, is_complete = ready, only is None
+        elif ended:
             return
-        if ready != reduced:
-            last_arrival = time.monotonic()
-            yield reduce_night(paths, output, skip=unfinished, only="calibrated", live=True, **options)
-            reduced, is_complete = ready, False
-        elif ready and not is_complete:
-            yield reduce_night(paths, output, skip=unfinished, live=True, **options)
-            is_complete = True
         else:
             time.sleep(poll)
 
 
+@dataclass(frozen=True, slots=True)
+class _AllBut:
+    """Holds all files but those that are taken."""
+
+    taken: frozenset[Path]
+
+    def __contains__(self, path: object) -> bool:
+        return path not in self.taken
+
+
 @dataclass(slots=True)
 class Arrivals:
-    """The files of a night as they arrive: the stamp of each, and since when it has it."""
+    """The files of a night as they arrive: the stamp of each and since when it has it, and when the last one changed."""
 
     since: dict[Path, tuple[Stamp, float]] = field(default_factory=dict)
     whole: set[tuple[Path, Stamp]] = field(default_factory=set)
+    changed: float = -math.inf
 
     def look(
         self,
@@ -107,36 +121,39 @@ class Arrivals:
         output: Path,
         *,
         now: Callable[[], float] = time.monotonic,
-    ) -> tuple[frozenset[tuple[Path, Stamp]], frozenset[Path]]:
-        """Return the files that are complete with their stamps, and those that are not yet."""
+    ) -> tuple[frozenset[tuple[Path, Stamp]], frozenset[tuple[Path, Stamp]]]:
+        """Return the files that are complete, and those that are not yet, with their stamps."""
         ready, unfinished = set(), set()
         for path in candidate_files(paths, output):
             try:
                 stamp = file_stamp(path)
             except OSError:
-                unfinished.add(path)
-                continue
+                stamp = ()  # a link to nothing, or a file that has just gone
             if (path, stamp) in self.whole:
                 ready.add((path, stamp))
                 continue
             before = self.since.get(path)
             if before is None or before[0] != stamp:
-                self.since[path] = before = (stamp, now())
+                self.changed = now()
+                self.since[path] = before = (stamp, self.changed)
             age = now() - before[1]
             if age >= PATIENCE or (age >= SETTLED and is_whole(path)):
                 self.whole.add((path, stamp))
                 ready.add((path, stamp))
             else:
-                unfinished.add(path)
+                unfinished.add((path, stamp))
         return frozenset(ready), frozenset(unfinished)
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a file has the length that its header claims."""
-    from ccdfx.io import read_header
+    """Return whether a file has the length that its headers claim, those of all its images."""
+    from ccdfx.io.reading import open_every_image
 
     try:
-        read_header(path)
-    except (CcdfxError, OSError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a reader warns of is said when the frame is read
+            for source in open_every_image(path):
+                source.close()
+    except Exception:  # the reader of a plugin may raise anything of half a file
         return False
     return True

@@ -327,3 +327,28 @@ def test_the_order_of_arrival_does_not_show(done, tmp_path_factory, data):
     told = {"night.json", "report.html"}  # they name the directory, and what is of an earlier run
     end, wanted = end_of(folder / "out", but=told), end_of(whole, but=told)
     require_same({name: end[name] for name in wanted}, wanted)
+
+
+def test_a_frame_that_changed_while_it_was_read_is_taken_by_the_next_run(done, tmp_path, monkeypatch):
+    """Its time alone changed, so that its products have the keys that they had when they were lost."""
+    from ccdfx.night.products import calibrated, masters
+
+    camera, _, whole = done
+    shutil.copytree(camera.folder, tmp_path / "raw")
+    for module, name in ((masters, "fV0.fits"), (calibrated, "s1.fits")):
+        times = iter([1])
+
+        def flagged(frame, recipe, plain=module.flagged, name=name, times=times):
+            """Give a frame another time as it is read the first time."""
+            image = plain(frame, recipe)
+            if frame.file == name and next(times, None):
+                os.utime(frame.path)
+            return image
+
+        monkeypatch.setattr(module, "flagged", flagged)
+    night = reduce_night(tmp_path / "raw", tmp_path / "out")
+    assert night.status == 1
+    assert "fV0.fits: changed while the night was reduced" in json.dumps(night.facts["lost"])
+    assert reduce_night(tmp_path / "raw", tmp_path / "out").status == 0
+    places = {"night.json", "report.html"}
+    require_same(end_of(tmp_path / "out", but=places), end_of(whole, but=places))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ def scan(
     instrument: str | Path | Instrument | None = None,
     exclude: str | Path | None = None,
     again: bool = False,
-    skip: Collection[Path] = (),
+    skip: Container[Path] = (),
 ) -> tuple[Frame, ...]:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
@@ -53,7 +53,7 @@ def scan(
     again : bool
         Take frames as raw that were reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
         CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
-    skip : collection of Path
+    skip : container of Path
         Files that are not looked at, such as those that are still being written.
 
     Raises

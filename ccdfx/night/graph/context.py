@@ -20,6 +20,8 @@ from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.history import Master
 
 _LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+CHANGED = "changed while the night was reduced"
+"""The rule of the error of a raw frame that did."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -126,9 +128,7 @@ class Context:
             except OSError:
                 changed = frame.file not in self.failed
             if changed:
-                raise FileError(
-                    frame.path, "changed while the night was reduced", remedy="reduce the night again"
-                )
+                raise FileError(frame.path, CHANGED, remedy="reduce the night again")
 
 
 def problem_of(frame: Frame, error: Exception) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError, FileError, cause_of
-from ccdfx.night.graph.context import Context, is_lack, made_folder
-from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.context import CHANGED, Context, is_lack, made_folder
+from ccdfx.night.graph.keys import digest, key_of_loss
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.record import (
@@ -58,6 +58,8 @@ def perform(task: Task) -> Record:
         sizes = _write(task, made)
     record = record_of(task.product, task.parts, made, **sizes)
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
+    if made.lost is not None and CHANGED in made.lost:
+        record = replace(record, key=key_of_loss(task.parts))
     write_record(task.output, record)
     return record
 

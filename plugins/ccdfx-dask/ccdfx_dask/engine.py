@@ -64,5 +64,5 @@ def _opened(options: Options) -> Iterator[Engine]:
         tiles = TileMap(cluster.client, cluster.slots, options)
         memory = cluster.slots * min(cluster.memory or SLOT_MEMORY, SLOT_MEMORY)
         # A task costs milliseconds, and opening a remote file is slow: use tiles as high as memory allows.
-        submit = cluster.client.get_executor(retries=options.retries).submit
+        submit = cluster.client.get_executor(retries=options.retries, pure=False).submit
         yield Engine("dask", tiles, cluster.slots, memory, tile=memory, submit=submit)
