@@ -20,7 +20,7 @@ def test_inputs_have_their_hashes_and_replace_older_ones(tmp_path: Path) -> None
     old = Header(
         {"IMCMB001": "old", "IMCMB002": "older", "IMSHA002": "0", "DATE": "2020-01-01", "OBJECT": "x"}
     )
-    made = with_provenance(old, "master bias", [("a.fits", path)])
+    made = with_provenance(old, "master bias", [("a.fits", file_sha256(path))])
     digest = hashlib.sha256(b"pixels").hexdigest()
     assert (made["IMCMB001"], made["IMSHA001"], made["PRODUCT"]) == ("a.fits", digest, "master bias")
     assert made["CREATOR"].startswith("ccdfx ") and made["OBJECT"] == "x"

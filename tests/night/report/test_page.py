@@ -409,28 +409,3 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(night, monkeypatch):
     with pytest.raises(FileError):
         monkeypatch.undo()
         write_report({}, output / "absent")
-
-
-@pytest.mark.quick
-def test_products_of_plugins_have_sections_of_their_own(tmp_path):
-    path = facts_path(tmp_path, "sky/V.fits", ".png")
-    path.parent.mkdir(parents=True)
-    write_preview(sky(900.0), path, kind="sky")
-    products = {
-        "sky": [
-            {"file": "sky/V.fits", "kind": "sky", "level": 901.5, "text": "<b>bold</b>", "parts": [1, 2]},
-            {"file": "sky/R.fits", "kind": "sky", "text": None},
-        ],
-        "<i>odd": [{"file": "odd/a.json", "kind": "<i>odd", "count": 12}],
-        "lost": [],
-    }
-    page = Page(write_report({"products": products}, tmp_path).read_text())
-    assert [attrs["id"] for attrs in page.tags("section") if "further" in attrs["id"]] == [
-        "further-1",
-        "further-2",
-        "further-3",
-    ]
-    assert "sky Products of a plugin File level text sky/V.fits 901.5 <b>bold</b> sky/R.fits – –" in page.text
-    assert "<i>odd Products of a plugin File count odd/a.json 12" in page.text
-    assert "None was made." in page.text and "parts" not in page.text
-    assert len(page.tags("img")) == 1 and page.text.count("No picture") == 1
