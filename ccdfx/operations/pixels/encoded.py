@@ -83,15 +83,30 @@ class EncodedFrames:
         residuals_at(self.codes[frame], self.unknown[frame], MEDIAN_BOX, _sorter(), y, x, found)
         return np.where(found == UNKNOWN, np.nan, (found - np.float64(0x8000)) / ENCODED_STEPS)
 
-    def without(self, y: np.ndarray, x: np.ndarray) -> EncodedFrames:
-        """Fill bad pixels in all frames, in place; return the frames in which they are not known."""
+    def without(self, y: np.ndarray, x: np.ndarray) -> tuple[EncodedFrames, np.ndarray, np.ndarray]:
+        """Fill bad pixels in all frames, in place.
+
+        Pixels near them that were bad before are filled again: they may have values of these pixels.
+
+        Returns
+        -------
+        EncodedFrames
+            In which the pixels are not known.
+        y, x : int arrays
+            Where any frame was filled.
+        """
         unknown = []
+        near_y, near_x = _places_near(y, x, self.shape, REACH)
+        changed = np.zeros(near_y.size, bool)
         for codes, bits in zip(self.codes, self.unknown, strict=True):
             bad = np.zeros(self.shape, bool) if not bits.size else _unpacked(bits, self.shape)
             bad[y, x] = True
-            fill_places(codes, bad, y, x, REACH)
+            here = bad[near_y, near_x]
+            changed |= here
+            fill_places(codes, bad, near_y[here], near_x[here], REACH)
             unknown.append(np.packbits(bad, axis=1))
-        return EncodedFrames(self.codes, unknown, self.shape, self.saturated)
+        left = EncodedFrames(self.codes, unknown, self.shape, self.saturated)
+        return left, near_y[changed], near_x[changed]
 
     def renew(self, values: np.ndarray, known: np.ndarray, y: np.ndarray, x: np.ndarray) -> None:
         """Compute the `medians` again, in place, whose boxes hold one of some places."""
@@ -181,6 +196,17 @@ def _median_rows(
 
 def _sorter() -> PassedKernel:
     return window_sorter(np.dtype(np.uint16), MEDIAN_BOX**2)
+
+
+def _places_near(
+    y: np.ndarray, x: np.ndarray, shape: tuple[int, int], reach: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places within `reach` rows and columns of any of some places, these too."""
+    near = np.zeros(shape, bool)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            near[np.clip(y + dy, 0, shape[0] - 1), np.clip(x + dx, 0, shape[1] - 1)] = True
+    return np.nonzero(near)
 
 
 def _unpacked(bits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -70,7 +70,7 @@ def deviant_in_most(
     if strong.size:
         del planes, candidates  # before others take as much memory
         y, x = np.divmod(strong, frames.shape[1])
-        frames = frames.without(y, x)
+        frames, y, x = frames.without(y, x)
         frames.renew(values, known, y, x)
         planes = _planes(values, known)
         candidates = _candidates(planes, limit)

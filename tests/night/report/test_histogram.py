@@ -25,7 +25,7 @@ def drawn(**facts):
 def heights(picture):
     """How high each bar is, in pixels, from the path of the bars."""
     path = picture.find(f"{SVG}path").get("d")
-    base = float(re.match(r"M0 ([\d.]+)", path)[1])
+    base = float(re.match(r"M[\d.]+ ([\d.]+)", path)[1])
     return [base - float(top) for top in re.findall(r"V([\d.]+)H", path)]
 
 
@@ -36,7 +36,18 @@ def test_bars_labels_and_unit():
     assert bars[0] == 0 < bars[1] < bars[2] < bars[3] <= 96
     assert bars[3] - bars[2] == pytest.approx(bars[2] - bars[1], abs=0.2), "the scale is logarithmic"
     texts = [one.text for one in picture.iter(f"{SVG}text")]
-    assert texts == ["0", "0.5", "1", "1.5", "2", "adu"]
+    assert texts == ["0.0", "0.5", "1.0", "1.5", "2.0", "1", "10", "100", "adu"]
+
+
+def test_labels_are_round_and_stand_where_their_values_are():
+    picture = drawn(low=-4.94, high=5.84, counts=[1, 25_000, 3, 40])
+    labels = {one.text: one for one in picture.iter(f"{SVG}text")}
+    assert list(labels) == ["0", "5", "1", "100", "10⁴", "adu"]
+    x = {text: float(labels[text].get("x")) for text in ("0", "5")}
+    assert x["0"] == pytest.approx(34 + 254 * 4.94 / 10.78, abs=0.1)
+    assert x["5"] == pytest.approx(34 + 254 * 9.94 / 10.78, abs=0.1)
+    ends = [float(labels[text].get("y")) for text in ("1", "100", "10⁴")]
+    assert ends[0] - ends[1] == pytest.approx(ends[1] - ends[2], abs=0.2), "the scale is logarithmic"
 
 
 @pytest.mark.quick
@@ -61,7 +72,7 @@ def test_any_counts_give_a_picture(low, width, counts, unit):
     bars = heights(picture)
     assert len(bars) == len(counts) and all(0 <= bar <= 96 for bar in bars)
     assert [bar > 0 for bar in bars] == [count > 0 for count in counts]
-    assert len(list(picture.iter(f"{SVG}text"))) == 5 + bool(unit)
+    assert len(list(picture.iter(f"{SVG}text"))) <= 5 + 5 + bool(unit)
 
 
 def test_a_unit_is_text():

@@ -44,13 +44,31 @@ def test_what_is_bad_is_unknown_and_filled():
     place = np.array([20]), np.array([20])
     values, known = sky.medians()
     assert values[20, 20] == 32767 and not known[30, 30]
-    sky = sky.without(*place)
-    sky.renew(values, known, *place)
+    sky, *changed = sky.without(*place)
+    sky.renew(values, known, *changed)
     again, known_again = sky.medians()
     np.testing.assert_array_equal(values, again)
     np.testing.assert_array_equal(known, known_again)
     assert not known[20, 20] and np.isnan(sky.residuals(1, *place)).all()
     assert abs(int(sky.codes[0][20, 20]) - int(np.median(sky.codes[0]))) < 200
+
+
+def test_what_was_bad_before_keeps_no_value_of_a_bad_pixel_beside_it():
+    """Frames with a flagged column beside one that is found later, against frames in which both are flagged."""
+    frames = np.random.default_rng(5).normal(0, 5, (3, 50, 50))
+    frames[:, :, 20] += 300
+    flagged, both = np.zeros((50, 50), np.uint8), np.zeros((50, 50), np.uint8)
+    flagged[:, 21] = both[:, 20:22] = 1
+    later = encoded(Image(frame, mask=flagged) for frame in frames)
+    values, known = later.medians()
+    y, x = np.nonzero(both != flagged)
+    later, *changed = later.without(y, x)
+    later.renew(values, known, *changed)
+    at_once, known_at_once = encoded(Image(frame, mask=both) for frame in frames).medians()
+    np.testing.assert_array_equal(known, known_at_once)
+    scale = np.std(at_once) / np.std(values)  # sigma was measured with the column, or without it
+    np.testing.assert_allclose(values * scale, at_once, atol=12)  # half steps of 128 a sigma
+    assert set(changed[1].tolist()) == {20, 21}
 
 
 def test_a_frame_without_scatter_is_not_known():
