@@ -327,3 +327,16 @@ def test_the_order_of_arrival_does_not_show(done, tmp_path_factory, data):
     told = {"night.json", "report.html"}  # they name the directory, and what is of an earlier run
     end, wanted = end_of(folder / "out", but=told), end_of(whole, but=told)
     require_same({name: end[name] for name in wanted}, wanted)
+
+
+@pytest.mark.parametrize("file", ["camera/iraf-128x96-1x1", "masters/bias", "effects"])
+def test_facts_that_were_edited_are_made_again(copied, file):
+    """The gain of the camera, for one, decides the bytes of all that follows."""
+    camera, out = copied
+    before = end_of(out)
+    path = out / f"facts/{file}.json"
+    text = path.read_text()
+    for name, value in (("facts", None), ("facts", {"gain": 99.0}), ("lost", "x"), ("warnings", 5)):
+        path.write_text(json.dumps({**json.loads(text), name: value}))
+        reduce_night(camera.folder, out)
+        require_same(end_of(out), before)
