@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ccdfx.night.given.master import PREFIX
-from ccdfx.night.graph.record import Record, facts_path
+from ccdfx.night.graph.record import PASSING, Record, facts_path
 from ccdfx.night.graph.verify import records_of
 from ccdfx.night.night_facts import Results
 from ccdfx.night.summary import left_over
@@ -36,7 +36,9 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
     current = {*results.graph.products, *results.measured}
     frames = {frame.file for frame in results.frames} - set(results.not_chosen)
     records = records_of(output)
-    for file in set(records) - current:
+    # What could not be made in this run alone may be why a product is none of it.
+    is_passing = any(record.parts.get(PASSING) for record in (results.measured | results.records).values())
+    for file in () if is_passing else set(records) - current:
         if not records[file].intact:
             continue  # it may not say truly of what the product was made
         raw = raw_of(file, records)

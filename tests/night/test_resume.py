@@ -340,3 +340,46 @@ def test_facts_that_were_edited_are_made_again(copied, file):
         path.write_text(json.dumps({**json.loads(text), name: value}))
         reduce_night(camera.folder, out)
         require_same(end_of(out), before)
+
+
+@pytest.mark.parametrize("file", ["b1.fits", "s1.fits"])
+@pytest.mark.parametrize("how", ["touched", "gone"])
+@pytest.mark.parametrize("after", ["camera/iraf-128x96-1x1.json", "masters/dark_60s.fits"])
+def test_a_frame_that_changed_or_went_for_a_moment_costs_no_more_than_a_run(copied, file, how, after):
+    """Its bytes are the same, so all keys would be; what was made meanwhile is made again."""
+    camera, out = copied
+    before, path = end_of(out), camera.folder / file
+    content = path.read_bytes()
+
+    def disturb(event):
+        if event.file == after:
+            path.touch() if how == "touched" else path.unlink(missing_ok=True)
+
+    path.touch()
+    shutil.rmtree(out)
+    reduce_night(camera.folder, out, told=disturb)
+    path.write_bytes(content)
+    night = reduce_night(camera.folder, out)
+    assert night.status == 0
+    require_same(end_of(out), before)
+
+
+def test_a_worker_that_died_costs_no_more_than_a_run(copied, monkeypatch):
+    """What was combined without its frame is combined again with it, though all keys would be the same."""
+    import ccdfx.night.graph.execute as module
+
+    camera, out = copied
+    before, plain = end_of(out), module.perform
+
+    def dies(task):
+        if task.product.file == "calibrated/s1.fits":
+            raise RuntimeError("worker died")
+        return plain(task)
+
+    shutil.rmtree(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "perform", dies)
+        night = reduce_night(camera.folder, out)
+    assert night.status == 1 and "worker died" in night.facts["lost"][0]["problem"]
+    assert "combined/field_V.fits" in made(reduce_night(camera.folder, out))
+    require_same(end_of(out), before)

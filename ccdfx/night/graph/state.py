@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import CcdfxError, OutputExistsError
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Product
-from ccdfx.night.graph.record import KEY, Record, facts_path, read_record
+from ccdfx.night.graph.record import KEY, PASSING, Record, facts_path, read_record
 from ccdfx.night.words import listed
 
 _GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
@@ -131,6 +131,8 @@ def _is_own(output: Path, file: str) -> bool:
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Describe in what the parts of two keys differ."""
+    if before.get(PASSING):
+        return "was not made as it should be"
     reasons = []
     if before.get("versions") != now["versions"] or before.get("maker") != now["maker"]:
         reasons.append("made by another version")
