@@ -380,6 +380,7 @@ def test_a_worker_that_died_costs_no_more_than_a_run(copied, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(module, "perform", dies)
         night = reduce_night(camera.folder, out)
-    assert night.status == 1 and "worker died" in night.facts["lost"][0]["problem"]
+    problems = {frame["file"]: frame["problem"] for frame in night.facts["frames"] if frame["problem"]}
+    assert night.status == 1 and problems == {"s1.fits": "RuntimeError: worker died"}
     assert "combined/field_V.fits" in made(reduce_night(camera.folder, out))
     require_same(end_of(out), before)
