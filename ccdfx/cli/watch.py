@@ -53,6 +53,7 @@ def command(
     """
     from ccdfx.cli.reduce import choices_of
     from ccdfx.night.watch import watch_night
+    from ccdfx.night.words import counted
 
     choices = choices_with_masters(choices_of(recipe, given["no_checksum"], given["again"]), given)
     camera = instrument_of(instrument)
@@ -65,7 +66,7 @@ def command(
                 paths, output, idle=idle, instrument=camera, recipe=choices, memory=memory, progress=progress
             ):
                 made = [file for file, reason in night.made.items() if reason is not None]
-                say(f"{len(night.frames)} frames, {len(made)} products made")
+                say(f"{counted(len(night.frames), 'frame')}, {counted(len(made), 'product')} made")
                 for file in made:
                     say(f"{file}: {night.made[file]}", verbose=True)
                 status = night.status

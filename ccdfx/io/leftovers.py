@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from ccdfx.errors import FileError
+
 _NAME = re.compile(r"\.ccdfx-(?P<host>[A-Za-z0-9._]+)-(?P<pid>[0-9]+)-[0-9a-f]{12}-")
 _NAME_MAX = 255  # bytes
 _HOST_MAX = 40
@@ -49,11 +51,21 @@ def owned(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a new hidden folder in `beside`, removed at the end of the block; earlier orphans go first."""
+    """Yield a new hidden folder in `beside`, removed at the end of the block; earlier orphans go first.
+
+    Raises
+    ------
+    FileError
+        It cannot be made.
+    """
     remove_orphans(beside)
     folder = Path(beside) / temporary_name("")
     with owned(folder):
-        folder.mkdir(0o700)
+        try:
+            folder.mkdir(0o700)
+        except OSError as error:
+            rule = f"cannot hold a temporary folder: {error.strerror}"
+            raise FileError(beside, rule, remedy="choose a folder that you may write to") from None
         yield folder
 
 

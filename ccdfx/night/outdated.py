@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ccdfx.night.given.master import PREFIX
-from ccdfx.night.graph.record import Record, facts_path
+from ccdfx.night.graph.record import PASSING, Record, facts_path
 from ccdfx.night.graph.verify import records_of
 from ccdfx.night.night_facts import Results
 from ccdfx.night.summary import left_over
@@ -19,7 +19,8 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
     """Remove products of earlier runs whose frames are all in this one, and list the others that are no products of it.
 
     The former were made of a part of these frames, or under another name, and their frames are in the products of this
-    run. What was made of frames that are gone cannot be made again, so it stays.
+    run. What was made of frames that are gone cannot be made again, so it stays; and so does what was made of frames that are
+    not chosen now, which only took time.
 
     Parameters
     ----------
@@ -33,9 +34,13 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
         Files in the folders of products that are left.
     """
     current = {*results.graph.products, *results.measured}
-    frames = {frame.file for frame in results.frames}
+    frames = {frame.file for frame in results.frames} - set(results.not_chosen)
     records = records_of(output)
-    for file in set(records) - current:
+    # What could not be made in this run alone may be why a product is none of it.
+    is_passing = any(record.parts.get(PASSING) for record in (results.measured | results.records).values())
+    for file in () if is_passing else set(records) - current:
+        if not records[file].intact:
+            continue  # it may not say truly of what the product was made
         raw = raw_of(file, records)
         own = {name for name in raw if not name.startswith(PREFIX)}
         if own <= frames if own else raw and _is_copy(records[file]):

@@ -178,7 +178,7 @@ def reduce_night(
         instrument=instrument,
         exclude=target,
         again=choices.read.again,
-        skip={*skip, *(file.path for file in files)},
+        skip=_Either(skip, frozenset(file.path for file in files)),
     )
     choice: dict[str, Any] = {
         "where": where,
@@ -226,6 +226,17 @@ def reduce_night(
     return replace(
         night, facts=facts, status=_status(plan, failed) if usable else NOTHING, made=listener.made
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Either:
+    """Holds what one or the other of two containers holds."""
+
+    one: Container[Path]
+    other: Container[Path]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.one or path in self.other
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     Raises
     ------
     FileError
-        The output holds no reduced night, or the raw frames are gone.
+        The output holds no reduced night or cannot be written to, or the raw frames are gone.
     """
     from ccdfx.io.leftovers import temporary_folder
 

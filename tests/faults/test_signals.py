@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import ccdfx
+from ccdfx.errors import FileError
 from ccdfx.io.leftovers import is_orphan, temporary_folder, temporary_name
 
 CCDFX = [sys.executable, "-m", "ccdfx"]
@@ -154,3 +155,12 @@ def test_what_a_living_process_or_another_host_writes_stays(tmp_path: Path) -> N
         assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "kept"])
     assert (tmp_path / "kept" / "file").exists()
+
+
+def test_a_place_that_holds_no_temporary_folder_is_named(tmp_path):
+    with (
+        pytest.raises(FileError, match="cannot hold a temporary folder: No such file") as caught,
+        temporary_folder(tmp_path / "missing"),
+    ):
+        pass
+    assert caught.value.remedy == "choose a folder that you may write to"

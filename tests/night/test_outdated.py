@@ -92,3 +92,21 @@ def test_files_of_others_in_the_folders_of_products_are_never_removed(camera, ou
     night = reduce_night(camera.folder, out)
     assert mine.is_file()
     assert any("masters/mine.fits is of an earlier run" in text for text in night.facts["warnings"])
+
+
+def test_products_of_frames_that_are_not_chosen_stay(camera, out):
+    """One filter after the other, with one output: what took hours is not thrown away for a condition."""
+    camera.biases(3)
+    for filter in "VR":
+        for number in range(2):
+            camera.science(f"{filter}{number}.fits", filter=filter, dx=number)
+    reduce_night(camera.folder, out, filter="V")
+    before = {name: (out / name).read_bytes() for name in names(out) if name.endswith(".fits")}
+    night = reduce_night(camera.folder, out, filter="R")
+    assert {name: (out / name).read_bytes() for name in before if "V" in name} == {
+        name: content for name, content in before.items() if "V" in name
+    }
+    assert "combined/field_R.fits" in names(out)
+    said = [text.split()[0] for text in night.facts["warnings"] if "earlier run" in text]
+    assert said == ["calibrated/V0.fits", "calibrated/V1.fits", "combined/field_V.fits"]
+    assert all(reason is None for reason in reduce_night(camera.folder, out, filter="R").made.values())

@@ -352,3 +352,60 @@ def test_a_frame_that_changed_while_it_was_read_is_taken_by_the_next_run(done, t
     assert reduce_night(tmp_path / "raw", tmp_path / "out").status == 0
     places = {"night.json", "report.html"}
     require_same(end_of(tmp_path / "out", but=places), end_of(whole, but=places))
+
+
+@pytest.mark.parametrize("file", ["camera/iraf-128x96-1x1", "masters/bias", "effects"])
+def test_facts_that_were_edited_are_made_again(copied, file):
+    """The gain of the camera, for one, decides the bytes of all that follows."""
+    camera, out = copied
+    before = end_of(out)
+    path = out / f"facts/{file}.json"
+    text = path.read_text()
+    for name, value in (("facts", None), ("facts", {"gain": 99.0}), ("lost", "x"), ("warnings", 5)):
+        path.write_text(json.dumps({**json.loads(text), name: value}))
+        reduce_night(camera.folder, out)
+        require_same(end_of(out), before)
+
+
+@pytest.mark.parametrize("file", ["b1.fits", "s1.fits"])
+@pytest.mark.parametrize("how", ["touched", "gone"])
+@pytest.mark.parametrize("after", ["camera/iraf-128x96-1x1.json", "masters/dark_60s.fits"])
+def test_a_frame_that_changed_or_went_for_a_moment_costs_no_more_than_a_run(copied, file, how, after):
+    """Its bytes are the same, so all keys would be; what was made meanwhile is made again."""
+    camera, out = copied
+    before, path = end_of(out), camera.folder / file
+    content = path.read_bytes()
+
+    def disturb(event):
+        if event.file == after:
+            path.touch() if how == "touched" else path.unlink(missing_ok=True)
+
+    path.touch()
+    shutil.rmtree(out)
+    reduce_night(camera.folder, out, told=disturb)
+    path.write_bytes(content)
+    night = reduce_night(camera.folder, out)
+    assert night.status == 0
+    require_same(end_of(out), before)
+
+
+def test_a_worker_that_died_costs_no_more_than_a_run(copied, monkeypatch):
+    """What was combined without its frame is combined again with it, though all keys would be the same."""
+    import ccdfx.night.graph.execute as module
+
+    camera, out = copied
+    before, plain = end_of(out), module.perform
+
+    def dies(task):
+        if task.product.file == "calibrated/s1.fits":
+            raise RuntimeError("worker died")
+        return plain(task)
+
+    shutil.rmtree(out)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "perform", dies)
+        night = reduce_night(camera.folder, out)
+    problems = {frame["file"]: frame["problem"] for frame in night.facts["frames"] if frame["problem"]}
+    assert night.status == 1 and problems == {"s1.fits": "RuntimeError: worker died"}
+    assert "combined/field_V.fits" in made(reduce_night(camera.folder, out))
+    require_same(end_of(out), before)

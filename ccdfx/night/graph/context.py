@@ -20,7 +20,6 @@ from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.history import Master
 
 _LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-CHANGED = "changed while the night was reduced"
 """The rule of the error of a raw frame that did."""
 Progress = Callable[[str, int, int], None]
 
@@ -39,6 +38,8 @@ class Context:
     output : Path
     failed : dict
         Raw frames that cannot be used, with the first reason.
+    seen_changed : set of str
+        Raw frames that were gone or others than those that were listed, whenever that was looked at.
     warnings : list of str
     """
 
@@ -47,6 +48,7 @@ class Context:
     parts: Mapping[str, Any]
     output: Path
     failed: dict[str, str] = field(default_factory=dict)
+    seen_changed: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -122,13 +124,23 @@ class Context:
         FileError
             The first such frame.
         """
+        changed = self.changed()
+        for frame in self.product.raw:
+            if frame.file in changed and (frame.file not in self.failed or frame.path.exists()):
+                raise FileError(
+                    frame.path, "changed while the night was reduced", remedy="reduce the night again"
+                )
+
+    def changed(self) -> set[str]:
+        """Return the raw frames that are gone or others than those that were listed, now or when it was asked before."""
         for frame in self.product.raw:
             try:
-                changed = frame.stamp is not None and file_stamp(frame.path) != frame.stamp
+                is_other = frame.stamp is not None and file_stamp(frame.path) != frame.stamp
             except OSError:
-                changed = frame.file not in self.failed
-            if changed:
-                raise FileError(frame.path, CHANGED, remedy="reduce the night again")
+                is_other = True
+            if is_other:
+                self.seen_changed.add(frame.file)
+        return self.seen_changed
 
 
 def problem_of(frame: Frame, error: Exception) -> str:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, cause_of
-from ccdfx.night.graph.keys import digest, key_of_loss
+from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.masters import kept_bytes
 from ccdfx.night.graph.perform import Task, perform
 from ccdfx.night.graph.product import Graph, Product
@@ -171,9 +171,7 @@ def _result(future: Future[Record], run: _Run, file: str) -> Record:
     except (CcdfxError, OSError, MemoryError):
         raise
     except Exception as error:
-        parts = run.parts[file]
-        record = record_of(run.graph.products[file], parts, Made(lost=cause_of(error)))
-        return replace(record, key=key_of_loss(parts))
+        return record_of(run.graph.products[file], run.parts[file], Made(lost=cause_of(error), passing=True))
 
 
 @dataclass(frozen=True, slots=True)

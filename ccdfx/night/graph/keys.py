@@ -47,17 +47,6 @@ def canonical_text(value: object) -> str:
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def key_of_loss(parts: Mapping[str, Any]) -> str:
-    """Return the key of a product that was lost by chance, as by the death of its process.
-
-    It is none that the product has when it is made, so the next run makes it, and again what was made without it.
-
-    >>> key_of_loss({"maker": "master"}) == digest({"maker": "master"})
-    False
-    """
-    return digest({"lost": parts})
-
-
 @cache
 def versions() -> Mapping[str, str]:
     """Return the versions of ccdfx and of its plugins, any of which may decide the bytes of a product."""

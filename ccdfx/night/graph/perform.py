@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError, FileError, cause_of
-from ccdfx.night.graph.context import CHANGED, Context, is_lack, made_folder
-from ccdfx.night.graph.keys import digest, key_of_loss
+from ccdfx.night.graph.context import Context, is_lack, made_folder
+from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.record import (
@@ -18,6 +18,7 @@ from ccdfx.night.graph.record import (
     Made,
     Record,
     facts_path,
+    made_of,
     record_of,
     write_record,
     write_stars,
@@ -58,8 +59,6 @@ def perform(task: Task) -> Record:
         sizes = _write(task, made)
     record = record_of(task.product, task.parts, made, **sizes)
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
-    if made.lost is not None and CHANGED in made.lost:
-        record = replace(record, key=key_of_loss(task.parts))
     write_record(task.output, record)
     return record
 
@@ -68,8 +67,8 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     """Call the maker of a product, and return what it made with what was noted; nothing is written.
 
     An error of the maker is the reason why the product is lost. A raw frame that changed while it was read loses the
-    product too. What the machine lacks says nothing of the product, so it is an error here, and the product is made by
-    the next run.
+    product too, until the next run. What the machine lacks says nothing of the product, so it is an error here, and the
+    product is made by the next run.
 
     Raises
     ------
@@ -80,13 +79,15 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     try:
         with collect_warnings(context.warn):
             made = product.make(product.plan, context)
-        context.require_unchanged()
+        context.require_unchanged()  # the frames that could still be read
     except Exception as error:  # the maker of a plugin may raise anything; one product must not stop a night
         if is_lack(error):
             rule = f"cannot be made for lack of room: {cause_of(error)}"
             raise FileError(output / product.file, rule, remedy=_MORE_ROOM) from error
         known = isinstance(error, CcdfxError | OSError | ArithmeticError)
         made = Made(lost=(str(error) if known else "") or cause_of(error))
+    if context.changed():
+        made = replace(made, passing=True)
     return replace(
         made,
         warnings=(*context.warnings, *made.warnings),
@@ -111,7 +112,7 @@ def _write(task: Task, made: Made) -> dict[str, Any]:
         return written
     path = output / product.file
     made_folder(path.parent)
-    header = made.image.header.set(KEY, digest(task.parts))
+    header = made.image.header.set(KEY, digest(made_of(task.parts, made)))
     write(made.image.replace(header=header), path, overwrite=True)
     write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
     return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -43,6 +44,9 @@ class Made:
         Reason why it could not be made; it is not tried again until its inputs, options or versions change.
     untrusted : bool
         Whether it failed its check, so that what needs it is refused too.
+    passing : bool
+        Whether what befell it says nothing of its inputs, such as a frame that changed meanwhile. It gets another key
+        than it should have, so that the next run makes it again, and all that was made with it.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class Made:
     used: tuple[str, ...] = ()
     lost: str | None = None
     untrusted: bool = False
+    passing: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -82,6 +87,7 @@ class Made:
             used=tuple_of("text", _is_text),
             lost=_optional("text", str),
             untrusted=YES_OR_NO,
+            passing=YES_OR_NO,
         )
 
 
@@ -98,7 +104,7 @@ class Record:
     """A product that was made, as the folder of facts says: its key, what that was computed of, and its facts.
 
     `size` is that of its file in bytes, None without a file; `stars` that of the file of its stars; `histogram` that of
-    its pixels, for pages.
+    its pixels, for pages. `intact` is false where another program changed the record.
     """
 
     file: str
@@ -115,13 +121,22 @@ class Record:
     untrusted: bool = False
     seconds: float | None = None
     histogram: Mapping[str, Any] | None = None
+    intact: bool = True
 
     def as_text(self) -> str:
-        """Write the record as JSON."""
-        return json.dumps(asdict(self), indent=1, allow_nan=False)
+        """Write the record as JSON, with the SHA-256 of its values."""
+        values = {name: value for name, value in asdict(self).items() if name in _FIELDS}
+        return json.dumps({**values, SUM: _sum(values)}, indent=1, allow_nan=False)
 
 
-_FIELDS = frozenset(one.name for one in fields(Record))
+SUM = "sha256"
+_FIELDS = frozenset(one.name for one in fields(Record) if one.name != "intact")
+
+
+def _sum(values: Mapping[str, Any]) -> str:
+    """Compute the SHA-256 of the values of a record, but for the seconds: these differ from run to run."""
+    summed = {name: value for name, value in values.items() if name in _FIELDS and name != "seconds"}
+    return hashlib.sha256(json.dumps(summed, sort_keys=True).encode()).hexdigest()
 
 
 def record_of(
@@ -136,6 +151,7 @@ def record_of(
     """Make the record of what a maker returned."""
     from ccdfx.night.summary import plain_values
 
+    parts = made_of(parts, made)
     return Record(
         file=product.file,
         kind=product.kind,
@@ -151,6 +167,14 @@ def record_of(
         untrusted=made.untrusted,
         histogram=histogram,
     )
+
+
+PASSING = "passing"
+
+
+def made_of(parts: Mapping[str, Any], made: Made) -> Mapping[str, Any]:
+    """Return what the key of a product that was made is computed of: other than it should be where that is passing."""
+    return {**parts, PASSING: True} if made.passing else parts
 
 
 def facts_path(output: Path, file: str, suffix: str = ".json") -> Path:
@@ -169,9 +193,34 @@ def read_record(output: Path, file: str) -> Record | None:
         if not isinstance(values, dict) or values.get("file") != file:
             return None
         record = Record(**{name: value for name, value in values.items() if name in _FIELDS})
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return replace(record, warnings=tuple(record.warnings), used=tuple(record.used))
+    if not _is_whole(record):
+        return None
+    return replace(
+        record,
+        warnings=tuple(record.warnings),
+        used=tuple(record.used),
+        intact=values.get(SUM) == _sum(values),
+    )
+
+
+def _is_whole(record: Record) -> bool:
+    """Return whether the values of a record are of their types, so that it can be looked at."""
+    return (
+        _is_text(record.kind)
+        and _is_text(record.key)
+        and isinstance(record.parts, Mapping)
+        and all(isinstance(record.parts.get(name) or {}, Mapping) for name in ("raw", "inputs"))
+        and isinstance(record.failed, Mapping)
+        and all(isinstance(part, Mapping | None) for part in (record.facts, record.histogram))
+        and all(isinstance(size, int | None) for size in (record.size, record.stars))
+        and all(
+            isinstance(texts, list) and all(map(_is_text, texts)) for texts in (record.warnings, record.used)
+        )
+        and isinstance(record.lost, str | None)
+        and isinstance(record.untrusted, bool)
+    )
 
 
 def write_record(output: Path, record: Record) -> None:

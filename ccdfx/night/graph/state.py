@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import CcdfxError, OutputExistsError
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import Product
-from ccdfx.night.graph.record import KEY, Record, facts_path, read_record
+from ccdfx.night.graph.record import KEY, PASSING, Record, facts_path, read_record
 from ccdfx.night.words import listed
 
 _GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
@@ -21,7 +21,8 @@ _HEAD = 1000  # characters of a page in which it stands
 def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
     """Return why a product must be made, such as "missing" or "input changed: a.fits"; None if it is current.
 
-    A product is current if its record has its key, its files the sizes of the record, and the header this key.
+    A product is current if its record is intact and has its key, its files the sizes of the record, and the header this
+    key.
     One that could not be made is not tried again with the same key.
 
     Parameters
@@ -35,6 +36,8 @@ def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, 
     """
     if record is None:
         return "missing"
+    if not record.intact:
+        return "its facts changed"
     if record.key != digest(parts):
         return _changed(record.parts, parts)
     if record.lost is not None:
@@ -128,6 +131,8 @@ def _is_own(output: Path, file: str) -> bool:
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Describe in what the parts of two keys differ."""
+    if before.get(PASSING):
+        return "was not made as it should be"
     reasons = []
     if before.get("versions") != now["versions"] or before.get("maker") != now["maker"]:
         reasons.append("made by another version")

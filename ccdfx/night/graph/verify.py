@@ -94,7 +94,7 @@ def _problems(
     raw: str | Path | None,
     digests: dict[str, str | None],
 ) -> Iterator[str]:
-    if digest(record.parts) != record.key:
+    if not record.intact or digest(record.parts) != record.key:
         yield "its record was changed"
     if record.size is not None:
         yield from _problems_of_file(record, output)

@@ -257,7 +257,7 @@ def _pictures(output: Path, file: str) -> dict[str, str]:
     except OSError as error:
         return {"missing": printable(error.strerror or error, _LONGEST)}
     shown = {"missing": "", "thumbnail": _uri("png", png)}
-    if record is not None and record.histogram is not None:
+    if record is not None and record.intact and record.histogram is not None:
         shown["histogram"] = _uri("svg+xml", draw_histogram(record.histogram).encode())
     return shown
 

@@ -122,3 +122,24 @@ def test_measured_stars_come_back(tmp_path, level):
     back = read_stars(tmp_path / "a.npy")
     assert back.sources.tobytes() == stars.sources.tobytes() and len(back.sources) == 3 * level
     assert all(same_bits(getattr(back, one.name), getattr(stars, one.name)) for one in fields(FrameStars)[4:])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", [one.name for one in fields(Record) if one.name != "intact"])
+@pytest.mark.parametrize("value", [None, [], "x", 5, 1.5, True, {"a": []}, [1]], ids=repr)
+def test_a_record_that_was_edited_is_none_or_says_so(tmp_path, name, value):
+    """What it says may still be looked at: each value has its type."""
+    one = product("calibrated/a.fits", raw=("a.fits",))
+    record = record_of(one, one.key_parts({}, {"a.fits": "7"}), Made(facts={"sky": 2.5}), size=2880)
+    path = facts_path(tmp_path, one.file)
+    path.parent.mkdir(parents=True)
+    write_record(tmp_path, record)
+    values = json.loads(path.read_text())
+    before = values[name]
+    path.write_text(json.dumps({**values, name: value}))
+    found = read_record(tmp_path, one.file)
+    if found is None or name == "seconds":
+        return
+    assert found.intact is (before == value and type(before) is type(value))
+    raw = found.parts.get("raw") or {}
+    assert all(isinstance(text, str) for text in (found.kind, found.key, *found.warnings, *found.used, *raw))
