@@ -61,6 +61,8 @@ WITHOUT = {
     "shift": ["sky positions stay"],
     # A file without the blanks at its end is read, with a warning: many programs write such.
     "fits": ["a file that was cut is refused"],
+    # It takes masters that are given, and the night of the trial has none.
+    "taken": ["what it plans can be"],
     # They drop by the number of frames, masked or not.
     "minmax": [MASKED_FRAME],
     "percentile_clip": [MASKED_FRAME],
