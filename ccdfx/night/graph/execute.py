@@ -20,7 +20,7 @@ from ccdfx.night.graph.product import Graph, Product
 from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
 
-MEMORY = 700 << 20
+MEMORY = 1500 << 20
 """Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
 
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
