@@ -70,7 +70,7 @@ class _Stdout:
 def _enter() -> None:
     with _lock:
         if not _blocks and sys.stdout is not None:
-            sys.stdout = _Stdout(sys.stdout)  # type: ignore[assignment]
+            sys.stdout = _Stdout(sys.stdout)
         _blocks.append(True)
 
 

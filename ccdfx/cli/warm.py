@@ -49,4 +49,4 @@ def _planned(directory: str) -> set[int]:
     from ccdfx.night.plan import plan_night
 
     plan = plan_night(scan(Path(directory)))
-    return {len(product.inputs) for product in (*plan.masters, *plan.combined)}
+    return {*(len(item.inputs) for item in plan.masters), *(len(item.inputs) for item in plan.combined)}

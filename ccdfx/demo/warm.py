@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ _SMALL = (128, 128)  # the smallest night there is
 _LARGER = (400, 400)  # has the stars that it takes to see that frames are turned, and medians by samples
 _TINY = (4, 128)  # more than the lanes of one block
 _REMEDY = "name a folder of yours in NUMBA_CACHE_DIR"
-_NOISE = {"gain": 1.5, "readnoise": 5.0}
+_GAIN, _READNOISE = 1.5, 5.0
+_NOISE = {"gain": _GAIN, "readnoise": _READNOISE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _steps(counts: list[int]) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "cosmic rays", _mask_cosmic_rays
     yield "rejection rules", _combine_by_every_rule
     for count in counts:
-        yield f"stacks of {count} frames", lambda count=count: _combine_as_a_night(count)
+        yield f"stacks of {count} frames", partial(_combine_as_a_night, count)
 
 
 def _reduce(*, shape: tuple[int, int] = _SMALL, unknown: bool = False, **night: Any) -> None:
@@ -210,7 +212,7 @@ def _combine_as_a_night(count: int) -> None:
         combine(frames, reject=None)
         combine(frames, reject=None, average=median())
     if count > 1:
-        stack(full, reject=ccd_clip(**_NOISE, pedestal=np.inf), zero=zero, passes=0)
-        stack(full, reject=ccd_clip(**_NOISE), scale=scale, weights=scale, passes=0)
+        stack(full, reject=ccd_clip(gain=_GAIN, readnoise=_READNOISE, pedestal=np.inf), zero=zero, passes=0)
+        stack(full, reject=ccd_clip(gain=_GAIN, readnoise=_READNOISE), scale=scale, weights=scale, passes=0)
         profile = profile_clip(**_NOISE, amplitude=0.1, gradient=0.1, level=1000.0)
         stack(full, reject=profile, scale=scale, zero=zero, weights=scale)

@@ -37,7 +37,8 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
     frames = {frame.file for frame in results.frames} - set(results.not_chosen)
     records = records_of(output)
     # What could not be made in this run alone may be why a product is none of it.
-    is_passing = any(record.parts.get(PASSING) for record in (results.measured | results.records).values())
+    made = (*results.measured.values(), *results.records.values())
+    is_passing = any(record.parts.get(PASSING) for record in made)
     for file in () if is_passing else set(records) - current:
         if not records[file].intact:
             continue  # it may not say truly of what the product was made

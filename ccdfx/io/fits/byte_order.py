@@ -31,13 +31,13 @@ def stored_bytes(values: np.ndarray, flipped: bool, buffer: np.ndarray, data: in
     if kernels is not None:
         words = _words(values)
         total = kernels.to_big_endian(words, size, _pattern(size, flipped), out.view(np.uint32))
-        return memoryview(out), folded(data + int(total))
+        return out.data, folded(data + int(total))
     unsigned = np.dtype(f"u{size}")
     bits = values.reshape(-1).view(unsigned)
     if flipped:
         bits = bits ^ unsigned.type(_SIGN << (8 * size - 8))
     out.view(unsigned.newbyteorder(">"))[...] = bits
-    return memoryview(out), ones_sum(out, data)
+    return out.data, ones_sum(out, data)
 
 
 def native_pixels(stored: np.ndarray, flipped: bool, out: np.ndarray, data: int) -> int | None:

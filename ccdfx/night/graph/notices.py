@@ -66,7 +66,7 @@ def _begin() -> None:
 
         warnings.showwarning = collect
         _plain.append(warnings.warn)
-        warnings.warn = partial(_warn, warnings.warn)  # type: ignore[assignment]
+        warnings.warn = partial(_warn, warnings.warn)
 
 
 def _warn(

@@ -118,7 +118,10 @@ class Maker:
     def __post_init__(self) -> None:
         check_fields(
             self,
-            name=("small letters, digits and _", lambda value: _is_text(value) and _WORD.fullmatch(value)),
+            name=(
+                "small letters, digits and _",
+                lambda value: _is_text(value) and bool(_WORD.fullmatch(value)),
+            ),
             plan=FUNCTION,
             make=FUNCTION,
             tables=tuple_of(f"tables of the recipe ({', '.join(_TABLES)})", lambda item: item in _TABLES),

@@ -155,7 +155,7 @@ def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
     """Flatten a table of tables to rows (name, value); empty values are not shown."""
     if isinstance(recipe, Mapping):
         return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
-    if recipe is None or recipe == "":
+    if recipe is None or recipe in ("", (), []):
         return []
     shown = f"{recipe:g}" if isinstance(recipe, float) and math.isfinite(recipe) else number(recipe)
     return [({"": "recipe", "source": "recipe"}.get(path, path), shown)]

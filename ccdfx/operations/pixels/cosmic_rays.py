@@ -202,7 +202,7 @@ class LaplacianPlane:
             array = _normalised(values, bad, gaps, level, scale, 0.0)
             spread = _normalised(variance, bad, gaps, 0.0, scale**2, typical / scale**2)
         found = bad == 0
-        bright = np.empty(0, np.int64) if image.mask is None else flagged_places(image.mask, _BRIGHT)
+        bright = np.empty(0, np.int64) if image.mask is None else flagged_places(image.mask, int(_BRIGHT))
         if bright.size:
             _exclude_bright_stars(found, array, bright[bad.reshape(-1)[bright] == 0])
         return cls(array, spread, found.view(np.uint8), level, scale)
@@ -317,7 +317,8 @@ def _normalised(
     out = np.empty(values.shape, np.float32)
     normalise(_flat(values), _flat(bad), level, scale, otherwise, out.reshape(-1))
     found = np.empty(gaps.size, np.float32)
-    where = np.column_stack(np.divmod(gaps, out.shape[1]))
+    rows, columns = np.divmod(gaps, values.shape[1])
+    where = np.column_stack([rows, columns])
     medians_near(out, bad.view(bool), where, np.float32(otherwise), found)
     out.reshape(-1)[gaps] = found
     return out

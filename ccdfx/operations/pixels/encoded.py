@@ -206,7 +206,8 @@ def _places_near(
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             near[np.clip(y + dy, 0, shape[0] - 1), np.clip(x + dx, 0, shape[1] - 1)] = True
-    return np.nonzero(near)
+    rows, columns = np.nonzero(near)
+    return rows, columns
 
 
 def _unpacked(bits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
