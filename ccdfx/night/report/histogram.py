@@ -34,7 +34,8 @@ def draw_histogram(facts: Mapping[str, Any]) -> str:
     step = inner / max(1, len(counts))
     heights = [0.0 if not count else max(0.02 * _BASE, _height(count, top)) for count in counts]
     path = f"M{_LEFT} {_BASE}" + "".join(
-        f"V{max(0.0, _BASE - height):.1f}H{_LEFT + (place + 1) * step:.1f}" for place, height in enumerate(heights)
+        f"V{max(0.0, _BASE - height):.1f}H{_LEFT + (place + 1) * step:.1f}"
+        for place, height in enumerate(heights)
     )
     low, high, unit = facts["low"], facts["high"], facts.get("unit")
     labels = []
