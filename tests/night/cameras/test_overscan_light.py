@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,8 +18,6 @@ from ccdfx.night.cameras.overscan_light import (
     telling_frames,
 )
 from ccdfx.night.frames.scan import scan
-
-EFOSC = Path(__file__).parents[2].parent / "shared" / "inputs" / "nights" / "efosc"
 
 
 def levels(light, share=0.0, zero=1000.0, drift=0.0, dark=None, scatter=4.0):
@@ -98,9 +94,8 @@ def test_a_night_that_is_right_is_not_refused(camera, out):
     assert reduce_night(camera.folder, out).status == 0
 
 
-@pytest.mark.skipif(not EFOSC.is_dir(), reason="the frames of EFOSC2 are not here (../shared/inputs)")
-def test_efosc_has_its_levels(tmp_path):
-    facts = reduce_night(EFOSC, tmp_path).facts
+def test_efosc_has_its_levels(shared, tmp_path):
+    facts = reduce_night(shared / "inputs/nights/efosc", tmp_path).facts
     (flat,) = (item for item in facts["masters"] if item["kind"] == "flat")
     assert flat["levels"] == pytest.approx([38100, 37300, 36800], rel=0.002)
     assert np.mean([item["sky"] for item in facts["calibrated"]]) == pytest.approx(385, abs=5)
