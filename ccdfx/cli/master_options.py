@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import options
+from ccdfx.cli.options import SHARED, named, options
 
 _OPTIONS = {
     "masters": click.option(
@@ -23,6 +23,27 @@ _OPTIONS = {
         help="Align and combine science frames as they are where no calibration fits.",
     ),
 }
+
+
+_NIGHT = {
+    "output": click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(file_okay=False),
+        callback=named,
+        help="Directory of the results.",
+    ),
+    "recipe": click.option(
+        "--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices."
+    ),
+}
+
+
+def of_a_night(command: Callable) -> Callable:
+    """Add to a command the paths of the raw frames, and the options of where and how a night is reduced."""
+    command = options("output", "instrument", "recipe", known={**SHARED, **_NIGHT})(command)
+    return click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))(command)
 
 
 def with_masters(command: Callable) -> Callable:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ccdfx.cli.choice_options import choice_of, choosing
-from ccdfx.cli.master_options import choices_with_masters, with_masters
-from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
+from ccdfx.cli.master_options import choices_with_masters, of_a_night, with_masters
+from ccdfx.cli.options import computing, engine_of, instrument_of, options
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -26,17 +26,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 
 
 @click.command("reduce")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False),
-    callback=named,
-    help="Directory of the results.",
-)
-@options("instrument")
-@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@of_a_night
 @click.option(
     "--bad-pixels",
     type=click.Path(exists=True, dir_okay=False),

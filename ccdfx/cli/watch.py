@@ -6,24 +6,14 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.master_options import choices_with_masters, with_masters
-from ccdfx.cli.options import computing, engine_of, instrument_of, named, options
+from ccdfx.cli.master_options import choices_with_masters, of_a_night, with_masters
+from ccdfx.cli.options import computing, engine_of, instrument_of, options
 from ccdfx.cli.terminal import progress_bar, say, talks
 from ccdfx.errors import ArgumentError
 
 
 @click.command("watch")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(file_okay=False),
-    callback=named,
-    help="Directory of the results.",
-)
-@options("instrument")
-@click.option("--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices.")
+@of_a_night
 @with_masters
 @options("no_checksum", "again")
 @click.option(

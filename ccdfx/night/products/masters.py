@@ -14,6 +14,7 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.given.describe import raw_cards
+from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import MasterPlan
@@ -277,6 +278,17 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, co
 
 
 def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) -> dict[str, Any]:
+    masters = sorted({name for use in plan.inputs for name in use.masters if context.is_made(name)})
+    return {
+        **master_facts(plan, image),
+        "inputs": inputs.names,
+        "levels": [plain(level) for level in inputs.levels],
+        "masters": masters,
+    }
+
+
+def master_facts(plan: MasterPlan | TakenPlan, image: Image) -> dict[str, Any]:
+    """Return what is told of any master: what it is for, and its level, scatter and flags."""
     from ccdfx.estimators import statistics
 
     numbers = statistics(image)
@@ -286,11 +298,8 @@ def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) ->
         "filter": plan.filter,
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
-        "inputs": inputs.names,
         "unit": image.unit,
         "level": plain(numbers.median),
         "rms": plain(numbers.mad_std),
-        "levels": [plain(level) for level in inputs.levels],
         "flags": flags_of(image),
-        "masters": sorted({name for use in plan.inputs for name in use.masters if context.is_made(name)}),
     }

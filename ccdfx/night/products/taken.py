@@ -18,10 +18,9 @@ from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import preparation, raw_image
-from ccdfx.night.products.masters import normalised
+from ccdfx.night.products.masters import master_facts, normalised
 from ccdfx.night.products.planned import Planned
 from ccdfx.night.settings.choices import NightRecipe
-from ccdfx.night.summary import flags_of, plain
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
@@ -95,23 +94,12 @@ def _header(header: Header, plan: TakenPlan) -> Header:
 
 
 def _facts(plan: TakenPlan, image: Image) -> dict[str, Any]:
-    from ccdfx.estimators import statistics
-
-    numbers = statistics(image)
     return {
-        "file": plan.file,
-        "kind": plan.kind,
-        "filter": plan.filter,
-        "exptime": plan.exptime,
-        "instrument": plan.setup.instrument,
+        **master_facts(plan, image),
         "inputs": [plan.master.name],
         "combined": plan.master.combined,
         "taken_from": os.path.abspath(plan.master.frame.path),
-        "unit": image.unit,
-        "level": plain(numbers.median),
-        "rms": plain(numbers.mad_std),
         "levels": [],
-        "flags": flags_of(image),
         "masters": [],
         "rejected": None,
         "cautions": [],
