@@ -67,6 +67,7 @@ SUBROOMS = {
         "resampling": set(),
         "rejection": set(),
         "calibration": {"pixels"},
+        "readouts": set(),
         "registration": {"resampling"},
         "combining": {"headers", "rejection", "resampling", "registration"},
     },
