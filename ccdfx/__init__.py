@@ -21,6 +21,7 @@ _HOMES = {
     "records.history": ("Master",),
     "records.range": ("Range",),
     "records.wcs": ("windowed",),
+    "io.limits": ("inflation_limit",),
     "io.reading": ("formats", "open_extensions", "open_frames", "open_source", "read", "read_header", "read_master"),
     "io.remarks": ("list_remarks",),
     "io.writing": ("update", "write"),

@@ -29,6 +29,7 @@ from ccdfx.estimators import sky_level as sky_level
 from ccdfx.estimators import statistics as statistics
 from ccdfx.hookspecs import Command as Command
 from ccdfx.hookspecs import hookimpl as hookimpl
+from ccdfx.io.limits import inflation_limit as inflation_limit
 from ccdfx.io.reading import formats as formats
 from ccdfx.io.reading import open_extensions as open_extensions
 from ccdfx.io.reading import open_frames as open_frames
@@ -292,6 +293,7 @@ __all__ = [
     "grid",
     "group_frames",
     "hookimpl",
+    "inflation_limit",
     "inverse_variance_mean",
     "keyword",
     "level",

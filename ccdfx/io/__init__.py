@@ -11,6 +11,7 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "atomic": ("atomic_path",),
+    "limits": ("inflation_limit",),
     "reading": (
         "formats",
         "open_extensions",

@@ -11,10 +11,10 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
 from typing import Any, Protocol
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError, FormatError
+from ccdfx.errors import ArgumentTypeError, FileError, FormatError
+from ccdfx.io.limits import INFLATION_REMEDY, inflation_limit
 from ccdfx.io.stamp import has_stamp, stamp_of
 
 IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
@@ -41,6 +41,11 @@ class MemoryContent:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return MemoryContent, (bytes(self._data), self.name)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self._data)
 
     def has(self, end: int) -> bool:
         return end <= len(self._data)
@@ -200,14 +205,7 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-LIMIT = "CCDFX_LIMIT"  # environment variable: bytes to which a file may inflate
-_INFLATED_MINIMUM = 256 << 20  # bytes to which any compressed file may inflate
-_INFLATED_RATIO = (
-    100  # above that: a multiple of the compressed size; frames of a camera compress two- to fivefold
-)
 _GZIP, _BZIP2 = b"\x1f\x8b\x08", b"BZh"
-INFLATION_REMEDY = f"if you trust it, give read a larger limit=, set {LIMIT} to a number of bytes, or unpack it with gunzip, bunzip2 or funpack"
-_limit: ContextVar[int | None] = ContextVar("limit", default=None)
 _STEP = 1 << 20
 _TRAILING = 1 << 20  # inflated bytes that may follow the last HDU
 
@@ -216,45 +214,6 @@ def is_compressed(head: bytes | memoryview) -> bool:
     """Return whether bytes begin like a gzip or bzip2 stream."""
     head = bytes(head[:3])
     return head in (_GZIP, _BZIP2)
-
-
-def inflation_limit(size: int) -> int:
-    """Return to how many bytes a file, or its tiles, of `size` compressed bytes may inflate.
-
-    It is that of `limited`, else of the environment variable CCDFX_LIMIT, else 256 MiB or 100 times the size, whichever is
-    more.
-
-    Raises
-    ------
-    ArgumentError
-        When CCDFX_LIMIT is no number of bytes.
-    """
-    given = _limit.get()
-    if given is not None:
-        return given
-    text = os.environ.get(LIMIT, "").strip()
-    if not text:
-        return max(_INFLATED_MINIMUM, _INFLATED_RATIO * size)
-    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 20:
-        raise ArgumentError(
-            LIMIT, "must be a number of bytes", value=text, remedy="set it to 4000000000, or unset it"
-        )
-    return int(text)
-
-
-@contextmanager
-def limited(limit: int | None) -> Iterator[None]:
-    """Set the limit of inflated bytes for the files that are opened in the block; None leaves it as it is."""
-    if limit is None:
-        yield
-        return
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ArgumentError("limit", "must be a number of bytes above 0", value=limit, remedy="leave it out")
-    token = _limit.set(limit)
-    try:
-        yield
-    finally:
-        _limit.reset(token)
 
 
 class InflatedContent:

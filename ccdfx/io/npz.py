@@ -19,6 +19,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FormatError
 from ccdfx.io.content import opened
 from ccdfx.io.fits.encode import fitted
+from ccdfx.io.limits import INFLATION_REMEDY, inflation_limit, limited
 from ccdfx.io.npz_members import (
     ArrayMember,
     archive_of,
@@ -69,6 +70,11 @@ class NpzSource:
     def dtype(self) -> np.dtype:
         """The type of a pixel."""
         return Image(np.zeros((1, 1), self._planes["array"].dtype)).dtype
+
+    @property
+    def inflated(self) -> int:
+        """Number of bytes to which its deflated arrays inflate."""
+        return sum(member.inflated for member in self._planes.values())
 
     @property
     def header(self) -> Header:
@@ -132,13 +138,21 @@ class NpzSource:
         return found
 
 
-def open_npz(file: Any, hdu: int | str | None = None) -> Any:
-    """Open an image as an `NpzSource`, or a list of all for hdu="all"; `hdu` counts images from 0."""
-    with opened(file) as content, archive_of(content) as archive:
+def open_npz(file: Any, hdu: int | str | None = None, *, limit: int | None = None) -> Any:
+    """Open an image as an `NpzSource`, or a list of all for hdu="all"; `hdu` counts images from 0.
+
+    What is opened may inflate to `limit` bytes together; by default that of `inflation_limit`.
+    """
+    with limited(limit), opened(file) as content, archive_of(content) as archive:
         count = _count(archive, content.name)
-        if hdu == "all":
-            return [_source(archive, content, i) for i in range(count)]
-        return _source(archive, content, _number(hdu, count, content.name))
+        numbers = range(count) if hdu == "all" else [_number(hdu, count, content.name)]
+        sources = [_source(archive, content, number) for number in numbers]
+        most = inflation_limit(content.size)
+    claimed = sum(source.inflated for source in sources)
+    if claimed > most:
+        rule = f"inflates to more than the {most} bytes that a file of its size may inflate to"
+        raise FormatError(content.name, rule, value=claimed, remedy=INFLATION_REMEDY)
+    return sources if hdu == "all" else sources[0]
 
 
 def write_npz(images: Sequence[Image], path: Path) -> None:

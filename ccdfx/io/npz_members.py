@@ -28,12 +28,16 @@ _FAULTS = (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedErro
 
 @dataclass(frozen=True, slots=True)
 class ArrayMember:
-    """An array in an archive; `offset` is that of its first pixel in the file, or None if rows cannot be read there."""
+    """An array in an archive; `offset` is that of its first pixel in the file, or None if rows cannot be read there.
+
+    `inflated` is the number of bytes to which it inflates; 0 for one that is stored as it is.
+    """
 
     name: str
     shape: tuple[int, int]
     dtype: np.dtype
     offset: int | None
+    inflated: int = 0
 
 
 @contextmanager
@@ -94,7 +98,8 @@ def array_member(archive: zipfile.ZipFile, content: Any, name: str) -> ArrayMemb
             content.name, f"its member {name} does not hold the array it claims", value=(shape, dtype.str)
         )
     if info.compress_type != zipfile.ZIP_STORED or fortran:
-        return ArrayMember(name, shape, dtype, None)
+        inflated = 0 if info.compress_type == zipfile.ZIP_STORED else info.file_size
+        return ArrayMember(name, shape, dtype, None, inflated)
     local = bytes(content.read_at(info.header_offset, _LOCAL_HEADER))
     lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
     return ArrayMember(name, shape, dtype, info.header_offset + _LOCAL_HEADER + lengths + start)

@@ -21,7 +21,8 @@ from ccdfx.errors import (
     MismatchError,
     cause_of,
 )
-from ccdfx.io.content import FileContent, content_of, held, limited
+from ccdfx.io.content import FileContent, content_of, held
+from ccdfx.io.limits import limited
 from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.history import Master
@@ -110,8 +111,9 @@ def read(
         written with; False for a file that a program has changed without updating them, if its pixels are known
         to be valid: then flags and variance are found by the names of their HDUs.
     limit : int, optional
-        To how many bytes a FITS file compressed by gzip or bzip2, or the tiles of an image, may inflate. Default: the
-        environment variable CCDFX_LIMIT, else 256 MiB or 100 times the compressed size, whichever is more.
+        To how many bytes a file compressed by gzip or bzip2, the tiles of an image, and deflated arrays of npz and HDF5
+        may inflate. Default: the environment variable CCDFX_LIMIT, else 256 MiB or 100 times the compressed size,
+        whichever is more.
 
     Returns
     -------
@@ -134,14 +136,12 @@ def read(
     array([[3, 4]])
     """
     found = find_format(path)
-    if limit is not None and found.name != "fits":
-        raise ArgumentError(
-            "limit", f"is no option of the format {found.name}", value=limit, remedy="leave it out"
-        )
     with _guarded(found, path), window_errors_about("section"), limited(limit):
         if found.read is not None:
-            return found.read(path, hdu, range=section, plane=plane, checksum=checksum)
-        sources = _open(found, path, hdu, plane, checksum)
+            options = {} if limit is None else {"limit": limit}
+            refuse_options(found, found.read, options)
+            return found.read(path, hdu, range=section, plane=plane, checksum=checksum, **options)
+        sources = _open(found, path, hdu, plane, checksum, limit)
         many = sources if hdu == "all" else [sources]
         images = []
         for source in many:
@@ -273,10 +273,18 @@ def _recognised(found: Format, first: bytes) -> bool:
         return False
 
 
-def _open(found: Format, file: Any, hdu: Any, plane: int | None = None, checksum: bool = True) -> Any:
+def _open(
+    found: Format,
+    file: Any,
+    hdu: Any,
+    plane: int | None = None,
+    checksum: bool = True,
+    limit: int | None = None,
+) -> Any:
     """Open a file with a format; options that the format does not have must keep their default."""
     options: dict[str, Any] = {} if plane is None else {"plane": plane}
     options |= {} if checksum else {"checksum": checksum}
+    options |= {} if limit is None else {"limit": limit}
     refuse_options(found, found.open, options)
     return found.open(file, hdu, **options)
 

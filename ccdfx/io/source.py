@@ -93,7 +93,8 @@ class Format:
     open : callable
         ``open(file, hdu)`` returns a `Source`. `file` is a path, bytes or a binary file object; `hdu` is None
         (the first image), a number from 0, a name, or "all", which gives a list of sources. A format that
-        selects planes of cubes also takes ``plane=``, one that verifies checksums ``checksum=``.
+        selects planes of cubes also takes ``plane=``, one that verifies checksums ``checksum=``, and one that limits
+        to how many bytes a compressed file may inflate ``limit=``, with `inflation_limit` as the default.
     write : callable, optional
         ``write(images, path)`` writes a sequence of images to a new file; the caller makes this atomic.
     description : str
@@ -101,7 +102,7 @@ class Format:
         ``read_header(path, hdu)`` returns the header alone, where that is faster than `open`.
     read : callable, optional
         ``read(file, hdu, range=..., plane=..., checksum=...)`` returns an `Image` (a list for "all") at once,
-        where that is better than `open` and `select`.
+        where that is better than `open` and `select`; it takes ``limit=`` where `open` does.
     update : callable, optional
         ``update(path, part, target, hdu=...)`` writes to the empty file `target` the file `path` with the
         window ``part.range`` of an image replaced by the Image `part`; the caller makes this atomic. It takes

@@ -14,6 +14,7 @@ from astropy.io import fits
 import ccdfx
 from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.io.fits.cards import header_bytes, parse_cards
+from ccdfx.io.source import Format
 from ccdfx.records.card import Card
 
 CARDS = 90_000
@@ -76,8 +77,10 @@ def test_the_limit_is_that_of_the_call_then_of_the_environment(
     for wrong in (0, -1, True, "5"):
         with pytest.raises(ArgumentError, match="limit: must be a number of bytes above 0"):
             ccdfx.read(path, limit=wrong)  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="is no option of the format npz"):
-        ccdfx.read(ccdfx.write(np.zeros((2, 2)), tmp_path / "a.npz"), limit=5)
+    plain = Format(name="plain", suffixes=(".fits.gz",), recognises=bool, open=lambda file, hdu: None)
+    monkeypatch.setattr("ccdfx.io.reading.formats", lambda: (plain,))
+    with pytest.raises(ArgumentError, match="is no option of the format plain"):
+        ccdfx.read(path, limit=5)
 
 
 def test_tiles_that_claim_too_much_are_refused(tmp_path: Path) -> None:
@@ -86,3 +89,8 @@ def test_tiles_that_claim_too_much_are_refused(tmp_path: Path) -> None:
     assert ccdfx.read(path, limit=240_000).array.max() == 0
     with pytest.raises(FormatError, match="HDU 1: claims more than the 239999 bytes that tiles of its size"):
         ccdfx.read(path, limit=239_999)
+    with fits.open(path, mode="append") as file:
+        file.append(fits.CompImageHDU(np.zeros((300, 400), np.int16), compression_type="RICE_1"))
+    assert len(ccdfx.read(path, hdu="all", limit=480_000)) == 2
+    with pytest.raises(FormatError, match="claims more than the 479999 bytes that all its tiles"):
+        ccdfx.read(path, hdu="all", limit=479_999)

@@ -161,6 +161,30 @@ def test_a_deflated_member_may_not_be_a_bomb(path: Path) -> None:
         read(path)
 
 
+def test_deflated_members_may_inflate_to_the_limit_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An npz of 60 kB that inflates to 24 MB: of the array, or of the two images together."""
+    image = Image(np.zeros((1000, 1500)))
+    path = write([image, image], tmp_path / "a.npz")
+    assert len(read(path, hdu="all", limit=1)) == 2, "nothing is deflated"
+    rebuilt(path, {}, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 60_000
+    assert read(path, limit=12_001_000).shape == image.shape
+    tracemalloc.start()
+    try:
+        for hdu, limit in ((0, 11_999_999), ("all", 23_999_999)):
+            with pytest.raises(FormatError, match=f"inflates to more than the {limit} bytes .* CCDFX_LIMIT"):
+                read(path, hdu=hdu, limit=limit)
+        monkeypatch.setenv("CCDFX_LIMIT", "5000000")
+        with pytest.raises(FormatError, match="more than the 5000000 bytes"):
+            open_source(path)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(read(path, hdu="all", limit=24_001_000)) == 2
+
+
 def test_every_cut_and_every_flipped_byte_is_refused_or_harmless(path: Path) -> None:
     whole = path.read_bytes()
     good = read(path)

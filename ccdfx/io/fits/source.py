@@ -12,7 +12,8 @@ from ccdfx.io.fits.checksum import verify
 from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
-from ccdfx.io.fits.tiles import image_header
+from ccdfx.io.fits.tiles import check_all_tiles, image_header
+from ccdfx.io.limits import limited
 from ccdfx.io.source import RawLayout
 from ccdfx.records.card import COMMENTARY
 from ccdfx.records.flags import Flag
@@ -162,17 +163,30 @@ def full_header(hdus: Sequence[Hdu], hdu: Hdu) -> Header:
     return Header._of(header.cards + added).remove("INHERIT") if added else header
 
 
-def open_fits(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
+def open_fits(
+    file: Any,
+    hdu: Any = None,
+    *,
+    plane: int | None = None,
+    checksum: bool = True,
+    limit: int | None = None,
+) -> Any:
     """Open an image as a `FitsSource`; hdu="all" gives a list of all images. See `ccdfx.io.open_source`."""
-    with opened(file) as content:
+    with limited(limit), opened(file) as content:
         return _sources(content, hdu, plane, checksum)
 
 
 def read_fits(
-    file: Any, hdu: Any = None, *, range: Any = None, plane: int | None = None, checksum: bool = True
+    file: Any,
+    hdu: Any = None,
+    *,
+    range: Any = None,
+    plane: int | None = None,
+    checksum: bool = True,
+    limit: int | None = None,
 ) -> Any:
     """Read one image, or a list of all, through one handle: two versions of a file are never mixed."""
-    with opened(file, keep=True) as content:
+    with limited(limit), opened(file, keep=True) as content:
         sources = _sources(content, hdu, plane, checksum)
         return [source.select(range) for source in sources] if hdu == "all" else sources.select(range)
 
@@ -185,6 +199,7 @@ def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> A
         groups = grouped(content, hdus, recorded=checksum)
         if not groups:
             chosen(content, hdus, None, recorded=checksum)  # raises: its message lists the HDUs
+        check_all_tiles(content, hdus)
         return [FitsSource(content, hdus, group, plane, checksum) for group in groups]
     return FitsSource(content, hdus, chosen(content, hdus, hdu, recorded=checksum), plane, checksum)
 

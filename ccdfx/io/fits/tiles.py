@@ -10,12 +10,13 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ccdfx.io.content import INFLATION_REMEDY, Content, inflation_limit
+from ccdfx.errors import FormatError
+from ccdfx.io.content import Content
 from ccdfx.io.fits import rice
 from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.fits.tile_streams import (
@@ -26,6 +27,7 @@ from ccdfx.io.fits.tile_streams import (
     tile_sizes,
     touched_rows,
 )
+from ccdfx.io.limits import INFLATION_REMEDY, inflation_limit
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
 
@@ -69,8 +71,7 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
         raise refusal(
             content, hdu.index, f"the table must have one row for each of the {wanted} tiles", value=rows
         )
-    claimed = math.prod(hdu.axes) * abs(hdu.bitpix) // 8
-    limit = inflation_limit(hdu.size)
+    claimed, limit = _claimed(hdu), inflation_limit(hdu.size)
     if claimed > limit:
         rule = f"claims more than the {limit} bytes that tiles of its size may inflate to"
         raise refusal(content, hdu.index, rule, value=f"{claimed} bytes", remedy=INFLATION_REMEDY)
@@ -78,6 +79,26 @@ def check_tiles(content: Content, hdu: Hdu) -> None:
     streams = TileTable(content, hdu).streams.get(COMPRESSED)
     if streams is not None:
         _check_streams(content, hdu, method, tile, streams[2])
+
+
+def check_all_tiles(content: Content, hdus: Sequence[Hdu]) -> None:
+    """Compare what all tiles of a file claim together with their compressed bytes.
+
+    Raises
+    ------
+    FormatError
+        Where they claim more than their bytes may inflate to.
+    """
+    tiled = [hdu for hdu in hdus if hdu.kind == "tiles"]
+    claimed, limit = sum(map(_claimed, tiled)), inflation_limit(sum(hdu.size for hdu in tiled))
+    if claimed > limit:
+        rule = f"claims more than the {limit} bytes that all its tiles may inflate to"
+        raise FormatError(content.name, rule, value=f"{claimed} bytes", remedy=INFLATION_REMEDY)
+
+
+def _claimed(hdu: Hdu) -> int:
+    """Return the bytes that the pixels of an HDU of tiles take when they are decompressed."""
+    return math.prod(hdu.axes) * abs(hdu.bitpix) // 8
 
 
 def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: slice) -> np.ndarray:

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from ccdfx import ArgumentError, Card, FormatError, Header
+from ccdfx_hdf5.allowance import Allowance
 from ccdfx_hdf5.packing import NAMES
 
 COLUMNS = ("keyword", "value", "comment")
@@ -34,8 +35,8 @@ def to_table(header: Header) -> np.ndarray:
     return np.array(rows, np.dtype(kinds))
 
 
-def from_table(dataset: h5py.Dataset, name: str) -> Header:
-    """Read a header from a table."""
+def from_table(dataset: h5py.Dataset, name: str, allowance: Allowance) -> Header:
+    """Read a header from a table, which must inflate to no more than is left of the allowance."""
     kind = dataset.dtype
     if kind.names != COLUMNS or any(kind[column].kind != "S" for column in COLUMNS) or dataset.ndim != 1:
         raise FormatError(
@@ -43,6 +44,7 @@ def from_table(dataset: h5py.Dataset, name: str) -> Header:
         )
     if kind.itemsize * dataset.size > MOST_BYTES:
         raise FormatError(name, f"its table of cards is longer than {MOST_BYTES} bytes", value=dataset.shape)
+    allowance.take(kind.itemsize * dataset.size, dataset.id.get_storage_size(), "its cards")
     return Header(
         [_card(*(text.decode("utf-8", "surrogatepass") for text in row)) for row in dataset[()].tolist()]
     )

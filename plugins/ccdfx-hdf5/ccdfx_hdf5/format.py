@@ -17,10 +17,17 @@ def recognises(first: bytes) -> bool:
     return any(first[at : at + 8] == SIGNATURE for at in (0, 512, 1024, 2048))
 
 
-def _open(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
+def _open(
+    file: Any,
+    hdu: Any = None,
+    *,
+    plane: int | None = None,
+    checksum: bool = True,
+    limit: int | None = None,
+) -> Any:
     from ccdfx_hdf5.reading import open_hdf5
 
-    return open_hdf5(file, hdu, plane=plane, checksum=checksum)
+    return open_hdf5(file, hdu, plane=plane, checksum=checksum, limit=limit)
 
 
 def _write(images: Sequence[Image], path: Path) -> None:

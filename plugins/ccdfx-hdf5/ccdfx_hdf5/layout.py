@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from ccdfx import FormatError
+from ccdfx_hdf5.allowance import Allowance
 from ccdfx_hdf5.content import Content
 from ccdfx_hdf5.filters import filters_of, require_filters
 from ccdfx_hdf5.links import is_outside
@@ -55,8 +56,11 @@ class Layout:
     chunks: Chunks | None = None
 
 
-def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
-    """Return the layout of a dataset of numbers with two axes or more; refuse any other."""
+def layout_of(dataset: h5py.Dataset, content: Content, allowance: Allowance) -> Layout:
+    """Return the layout of a dataset of numbers with two axes or more; refuse any other.
+
+    A plane of it, or one of its chunks where that is larger, must inflate to no more than is left of the allowance.
+    """
     name, path = content.name, str(dataset.name)
     label = f"its dataset {path[:200]!r}"
     outside = is_outside(dataset)
@@ -78,8 +82,10 @@ def layout_of(dataset: h5py.Dataset, content: Content) -> Layout:
     codes = filters_of(dataset)
     room = _SMALL if _KNOWN.issuperset(codes) else _LARGE
     for claimed in (shape, dataset.chunks or ()):
-        if math.prod(claimed) * dtype.itemsize > max(room, _MAX_RATIO * stored):
+        if math.prod(claimed) * dtype.itemsize > max(room, _MAX_RATIO * stored, allowance.limit):
             raise FormatError(name, f"{label} claims more pixels than its bytes can hold", value=claimed)
+    largest = max(math.prod(shape[-2:]), math.prod(dataset.chunks or ()))
+    allowance.take(largest * dtype.itemsize, stored, label)
     require_filters(dataset, name)
     if not dataset.id.get_type().equal(h5py.h5t.py_create(dtype)) or dataset.file.userblock_size:
         return Layout(path, shape, dtype)

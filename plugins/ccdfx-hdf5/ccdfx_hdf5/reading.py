@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from ccdfx import ArgumentError, ArgumentTypeError, FormatError, Header, Range
+from ccdfx_hdf5.allowance import Allowance
 from ccdfx_hdf5.cards import from_attributes, from_table
 from ccdfx_hdf5.content import Content, broken_image, content_of
 from ccdfx_hdf5.layout import Layout, layout_of
@@ -21,16 +22,27 @@ VERSION = 1
 _LISTED = 20
 
 
-def open_hdf5(file: Any, hdu: Any = None, *, plane: int | None = None, checksum: bool = True) -> Any:
-    """Open an image as an `Hdf5Source`, or with hdu="all" all images as a list. See `ccdfx.open_source`."""
+def open_hdf5(
+    file: Any,
+    hdu: Any = None,
+    *,
+    plane: int | None = None,
+    checksum: bool = True,
+    limit: int | None = None,
+) -> Any:
+    """Open an image as an `Hdf5Source`, or with hdu="all" all images as a list. See `ccdfx.open_source`.
+
+    What is opened may inflate to `limit` bytes together; by default that of `ccdfx.inflation_limit`.
+    """
     content = content_of(file)
+    allowance = Allowance(content, limit)
     with content.open() as opened:
         if hdu == "all":
             paths = image_paths(opened, content.name)
             if not paths:
                 raise FormatError(content.name, "holds no image")
-            return [_source(content, opened, path, plane, checksum) for path in paths]
-        return _source(content, opened, chosen(opened, content.name, hdu), plane, checksum)
+            return [_source(content, opened, path, plane, checksum, allowance) for path in paths]
+        return _source(content, opened, chosen(opened, content.name, hdu), plane, checksum, allowance)
 
 
 def list_images(path: Any) -> list[str]:
@@ -123,15 +135,17 @@ def _listed(paths: list[str]) -> str:
     return f"choose from {shown}{rest}" if paths else "it holds no image"
 
 
-def _source(content: Content, file: h5py.File, path: str, plane: Any, checksum: bool) -> Hdf5Source:
+def _source(
+    content: Content, file: h5py.File, path: str, plane: Any, checksum: bool, allowance: Allowance
+) -> Hdf5Source:
     item = resolved(file, path, content.name)
     if is_own(item):
         if plane not in (None, 0):
             raise ArgumentError(
                 "plane", "must be 0: an image of ccdfx is no cube", value=plane, remedy="leave it out"
             )
-        return _own(content, file, item, checksum)
-    array = layout_of(item, content)
+        return _own(content, file, item, checksum, allowance)
+    array = layout_of(item, content, allowance)
     lead = _lead(array, content.name, plane)
     with broken_image(content.name, path):
         header = from_attributes(item, content.name)
@@ -142,7 +156,9 @@ def _source(content: Content, file: h5py.File, path: str, plane: Any, checksum: 
     return Hdf5Source(content, parts, header, checksum=checksum)
 
 
-def _own(content: Content, file: h5py.File, group: h5py.Group, checksum: bool) -> Hdf5Source:
+def _own(
+    content: Content, file: h5py.File, group: h5py.Group, checksum: bool, allowance: Allowance
+) -> Hdf5Source:
     name, path = content.name, str(group.name)
     version = whole_numbers(group, "version")
     if version != (VERSION,):
@@ -157,7 +173,7 @@ def _own(content: Content, file: h5py.File, group: h5py.Group, checksum: bool) -
     for part in ("array", "mask", "variance"):
         dataset = resolved(file, f"{path}/{part}", name)
         if isinstance(dataset, h5py.Dataset):
-            layouts[part] = layout_of(dataset, content)
+            layouts[part] = layout_of(dataset, content, allowance)
             sums.append((layouts[part], sum_of(dataset)))
     if "array" not in layouts or any(found.shape != layouts["array"].shape for found in layouts.values()):
         raise FormatError(name, f"its image {path[:200]!r} must have an array, and all its parts that shape")
@@ -166,7 +182,7 @@ def _own(content: Content, file: h5py.File, group: h5py.Group, checksum: bool) -
         cards = ["cards"] if isinstance(table, h5py.Dataset) else []
         require_members(group, [*layouts, *cards], name)
     with broken_image(name, path):
-        header = from_table(table, name) if isinstance(table, h5py.Dataset) else Header()
+        header = from_table(table, name, allowance) if isinstance(table, h5py.Dataset) else Header()
         window = Range(*whole_numbers(group, "range"))
         if window.shape != layouts["array"].shape:
             raise FormatError(

@@ -114,6 +114,28 @@ def test_shapes_that_the_bytes_cannot_hold_are_refused(bad: Path) -> None:
     assert (ccdfx.read(bad, hdu="chunk").array == 0).all()
 
 
+def test_what_inflates_heeds_the_limit(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of 100 kB that inflates to 24 MB: a plane, an unwritten one, all images, a table of cards."""
+    zeros = np.zeros((1000, 1500))
+    with h5py.File(bad, "w") as file:
+        file.create_dataset("cube", data=np.stack([zeros, zeros]), chunks=(1, 100, 1500), compression="gzip")
+        file.create_dataset("unwritten", zeros.shape, "f8")
+        file.create_dataset("plain", data=np.ones((500, 500)))
+    assert ccdfx.read(bad, hdu="plain", limit=1).shape == (500, 500), "nothing inflates"
+    for hdu, plane in (("cube", 1), ("unwritten", None)):
+        assert ccdfx.read(bad, hdu=hdu, plane=plane, limit=12_000_000).array.max() == 0
+        refused(bad, "inflates to more than the 11999999 bytes", hdu=hdu, plane=plane, limit=11_999_999)
+    monkeypatch.setenv("CCDFX_LIMIT", "5000000")
+    refused(bad, "more than the 5000000 bytes .* CCDFX_LIMIT", hdu="unwritten")
+    with pytest.raises(ccdfx.FormatError, match="more than the 5000000 bytes"):
+        ccdfx.open_source(bad, hdu="unwritten")
+    image = ccdfx.Image(zeros, {f"KEY{i}": "x" * 60 for i in range(1500)})
+    ccdfx.write([image, image], bad.with_suffix(".gz.h5"), overwrite=True)
+    both = bad.with_suffix(".gz.h5")
+    refused(both, "more than the 24000000 bytes", hdu="all", limit=24_000_000)  # with the cards
+    assert len(ccdfx.read(both, hdu="all", limit=25_000_000)) == 2
+
+
 def test_a_chunk_that_claims_more_than_the_file_is_refused_unread(bad: Path) -> None:
     with h5py.File(bad, "w") as file:
         dataset = file.create_dataset("d", data=PIXELS, chunks=(20, 30), fletcher32=True)
