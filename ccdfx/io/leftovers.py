@@ -1,17 +1,20 @@
 """Temporary files and folders, named after the process that writes them, and removed when it is gone.
 
 A process that is killed cannot remove its temporary files. Their names say on which host and by which process they
-were written, so that a later process that writes into the same folder removes those whose process has ended.
+were written, so that a later process that writes into the same folder removes those whose process has ended. The files of
+locks have the same name for all processes: one that no process holds is removed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import re
 import secrets
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -24,8 +27,16 @@ _NAME_MAX = 255  # bytes
 _HOST_MAX = 40
 _FIRST_NAMESPACE = 0xEFFFFFFC  # of processes, on Linux outside of containers
 
+LOCK_NAME = ".ccdfx-writer"
+"""The end of the names of the files of locks."""
+
 _own: set[str] = set()
 _searched: set[str] = set()
+_own_locks: set[str] = set()
+_locks_of_threads: dict[
+    str, threading.Lock
+] = {}  # locks of the system belong to a process, not to its threads
+_guard = threading.Lock()
 
 
 def temporary_name(name: str) -> str:
@@ -47,6 +58,28 @@ def owned(path: Path) -> Iterator[Path]:
     finally:
         _remove(str(path))
         _own.discard(str(path))
+
+
+def lock_of_threads(lock: Path) -> threading.Lock:
+    """Return what a thread of this process holds while it opens the file of a lock.
+
+    Whoever closes such a file gives up the lock of the system that another thread has on it.
+    """
+    with _guard:
+        return _locks_of_threads.setdefault(str(lock), threading.Lock())
+
+
+@contextmanager
+def own_lock(lock: Path) -> Iterator[None]:
+    """Remove the file of a lock when a signal ends the process in the block, unless another process holds it.
+
+    The file may be made, waited for and removed in the block.
+    """
+    _own_locks.add(str(lock))
+    try:
+        yield
+    finally:
+        _own_locks.discard(str(lock))
 
 
 @contextmanager
@@ -72,15 +105,19 @@ def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
 def remove_orphans(folder: str | os.PathLike[str]) -> None:
     """Remove the temporary files in a folder whose processes have ended; the folder is searched once a process.
 
-    Those of another host, or of another container, are left: whether their process runs cannot be known here.
+    Those of another host, or of another container, are left: whether their process runs cannot be known here. Files of
+    locks go where no process, of any host, holds them.
     """
     place = os.fspath(folder)
     if place in _searched:
         return
     _searched.add(place)
     with suppress(OSError), os.scandir(place) as entries:
-        for name in [entry.name for entry in entries if is_orphan(entry.name)]:
-            _remove(os.path.join(place, name))
+        for name in [entry.name for entry in entries]:
+            if is_orphan(name):
+                _remove(os.path.join(place, name))
+            elif name.startswith(".") and name.endswith(LOCK_NAME):
+                _remove_idle(Path(os.path.realpath(place), name))
 
 
 def is_orphan(name: str) -> bool:
@@ -107,6 +144,8 @@ def remove_own() -> None:
     """Remove all temporary files of this process, which is about to end."""
     for path in list(_own):
         _remove(path)
+    for path in list(_own_locks):
+        _remove_unheld(path)
 
 
 @cache
@@ -127,5 +166,34 @@ def _remove(path: str) -> None:
             os.unlink(path)
 
 
+def _remove_idle(lock: Path) -> None:
+    """Remove the file of a lock that neither a thread of this process uses nor another process holds."""
+    inside = lock_of_threads(lock)
+    if inside.acquire(blocking=False):
+        try:
+            _remove_unheld(str(lock))
+        finally:
+            inside.release()
+
+
+def _remove_unheld(lock: str) -> None:
+    """Remove the file of a lock that no other process holds; one that waits for it finds that its name is gone."""
+    with suppress(OSError):
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.stat(lock).st_ino == os.fstat(handle).st_ino:
+                os.unlink(lock)
+        finally:
+            os.close(handle)
+
+
+def _forget() -> None:
+    """Forget the files of the parent, which are not those of the child."""
+    _own.clear()
+    _own_locks.clear()
+    _locks_of_threads.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_own.clear)  # the files of the parent are not those of the child
+    os.register_at_fork(after_in_child=_forget)

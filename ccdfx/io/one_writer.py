@@ -6,16 +6,15 @@ import errno
 import fcntl
 import os
 import socket
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ccdfx.errors import FileError
-from ccdfx.io.leftovers import owned
+from ccdfx.io.leftovers import LOCK_NAME, lock_of_threads, own_lock
 
-_HELD: dict[str, threading.Lock] = {}  # the locks of the system belong to a process, not to its threads
-_GUARD = threading.Lock()
+_TRIES, _PAUSE = 3, 0.02  # without waiting: a process that removes what others left holds a lock for a moment
 _UNABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -25,8 +24,8 @@ def one_writer(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[N
 
     A record lock of the system (`fcntl.lockf`) is held on a hidden file: ``.ccdfx-writer`` in a folder, a name that
     ends in ``.ccdfx-writer`` beside a file. It names process and host. The system releases the lock however the
-    process ends; the file is removed at the end of the block, and used again if a killed process left it. Where the file
-    system has no locks, writers in other processes are not kept out.
+    process ends; the file is removed at the end of the block, or, where a killed process left it, by the next process that
+    writes into its folder. Where the file system has no locks, writers in other processes are not kept out.
 
     Parameters
     ----------
@@ -51,25 +50,28 @@ def one_writer(path: str | os.PathLike[str], *, wait: bool = True) -> Iterator[N
     []
     """
     target = Path(os.path.realpath(path))
-    lock = target / ".ccdfx-writer" if target.is_dir() else target.with_name(f".{target.name}.ccdfx-writer")
-    with _GUARD:
-        inside = _HELD.setdefault(str(lock), threading.Lock())
+    lock = target / LOCK_NAME if target.is_dir() else target.with_name(f".{target.name}{LOCK_NAME}")
+    inside = lock_of_threads(lock)
     if not inside.acquire(blocking=wait):
         raise _busy(path, f"process {os.getpid()}")
     try:
-        handle = _locked(lock, path, wait)
-        try:
-            # Removed while it is held: a writer that waits for it finds that its name is gone.
-            with owned(lock):
+        with own_lock(lock):
+            handle = _locked(lock, path, wait)
+            try:
                 yield
-        finally:
-            os.close(handle)
+            finally:
+                with suppress(
+                    OSError
+                ):  # while it is held: a writer that waits for it finds that its name is gone
+                    os.unlink(lock)
+                os.close(handle)
     finally:
         inside.release()
 
 
 def _locked(lock: Path, path: object, wait: bool) -> int:
     """Open the file of a lock and take the lock; return the handle."""
+    tries = 0
     while True:
         try:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
@@ -81,6 +83,11 @@ def _locked(lock: Path, path: object, wait: bool) -> int:
             fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             if error.errno not in _UNABLE:
+                tries += 1
+                if not wait and tries < _TRIES:
+                    os.close(handle)
+                    time.sleep(_PAUSE)
+                    continue
                 holder = os.read(handle, 200).decode("ascii", "replace").strip()
                 os.close(handle)
                 raise _busy(path, holder) from None

@@ -15,7 +15,8 @@ import pytest
 
 import ccdfx
 from ccdfx.errors import FileError
-from ccdfx.io.leftovers import is_orphan, temporary_folder, temporary_name
+from ccdfx.io.leftovers import is_orphan, remove_orphans, temporary_folder, temporary_name
+from ccdfx.io.one_writer import one_writer
 
 CCDFX = [sys.executable, "-m", "ccdfx"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,9 +90,7 @@ def end_at(command: list[str], output: Path, number: signal.Signals, moment: flo
         assert running.returncode in (128 + number, -number), said
         lines = said.splitlines()
         assert running.returncode == -number or lines[-1:] == [f"ccdfx: ended by {number.name}"], said
-    # The file of the lock is used again by the next run; a signal right after its making leaves it.
-    hidden = [path for path in output.rglob(".ccdfx-*") if path.name != ".ccdfx-writer"]
-    assert not hidden
+    assert not list(output.rglob(".ccdfx-*"))
     for path in output.rglob("*.fits"):
         ccdfx.read(path)  # whole, with checksums that agree
 
@@ -137,6 +136,43 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> No
     assert done.returncode == -9 and len(left) == 2 and all(is_orphan(path.name) for path in left)
     ccdfx.write(np.zeros((2, 2)), tmp_path / "b.fits")
     assert [path.name for path in tmp_path.iterdir()] == ["b.fits"]
+
+
+SIGNALLED = """
+import fcntl, os, signal, sys
+from ccdfx.cli.signals import end_on_signals
+from ccdfx.io.one_writer import one_writer
+end_on_signals()
+take = fcntl.lockf
+def signalled(handle, kind):  # the file is made, and not yet locked
+    fcntl.lockf = take
+    os.kill(os.getpid(), int(sys.argv[2]))
+    take(handle, kind)
+fcntl.lockf = signalled
+with one_writer(sys.argv[1]):
+    sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_lock_whose_maker_is_killed_before_it_holds_it_is_removed(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """By its process, or where that cannot by the next that writes into the folder; a lock that is held stays."""
+    path = ccdfx.write(np.zeros((2, 2)), tmp_path / "a.fits")
+    command = [sys.executable, "-c", SIGNALLED, str(path), str(int(number))]
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert done.returncode == (143 if number == signal.SIGTERM else -number), done.stderr
+    left = [] if number == signal.SIGTERM else [".a.fits.ccdfx-writer"]
+    assert [found.name for found in tmp_path.iterdir() if found != path] == left
+    remove = "import sys; from ccdfx.io.leftovers import remove_orphans; remove_orphans(sys.argv[1])"
+    with one_writer(tmp_path):
+        subprocess.run([sys.executable, "-c", remove, str(tmp_path)], check=True)
+        assert sorted(found.name for found in tmp_path.iterdir()) == [".ccdfx-writer", "a.fits"]
+        remove_orphans(f"{tmp_path}/")  # this process, which would give up the lock by closing its file
+        subprocess.run([sys.executable, "-c", remove, str(tmp_path)], check=True)
+        assert (tmp_path / ".ccdfx-writer").exists(), "it is held"
+    assert [found.name for found in tmp_path.iterdir()] == ["a.fits"]
 
 
 def test_what_a_living_process_or_another_host_writes_stays(tmp_path: Path) -> None:
