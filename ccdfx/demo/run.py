@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ccdfx.demo.simulate import simulate_night
 from ccdfx.demo.star_checks import check_combined_stars, check_cosmic_rays, check_sky, check_stars
 from ccdfx.demo.truth import Truth
 from ccdfx.errors import CheckFailedError, OutputExistsError
+from ccdfx.io.text import read_json
 
 _CHECKS = (
     check_masters,
@@ -100,7 +100,7 @@ def run_demo(
     made_folder(raw)
     truth = simulate_night(raw, seed=seed, shape=shape)
     reduce_night(raw, reduced, progress=progress)
-    facts = json.loads((reduced / "night.json").read_text(encoding="utf-8"))
+    facts = read_json(reduced / "night.json")
     pictures = tuple(_draw(truth, facts, target))
     checks = check_night(truth, facts, reduced)
     result = DemoResult(raw, reduced, reduced / "report.html", pictures, checks)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ccdfx.demo.detector import MAXIMUM, Detector
 from ccdfx.errors import ArgumentError, FormatError
+from ccdfx.io.text import read_json
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ def read_truth(path: str | Path) -> Truth:
     Raises
     ------
     FormatError
-        The file is missing or is not a valid truth.json.
+        The file is missing, no regular file or larger than 256 MiB, or is not a valid truth.json.
     """
     try:
-        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        facts = read_json(path)
         detector = Detector(**{name: _tuples(value) for name, value in facts.pop("detector").items()})
         stars = tuple(
             Star(**{name: _tuples(value) for name, value in star.items()}) for star in facts.pop("stars")

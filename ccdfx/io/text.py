@@ -1,7 +1,8 @@
-"""Small text files of users: recipes, instruments, lists of offsets, within limits of size, depth and numbers."""
+"""Text files: recipes, instruments, lists of offsets, and metadata in JSON, within limits of size, depth and numbers."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -11,14 +12,15 @@ from ccdfx.errors import FormatError
 from ccdfx.io.content import FileContent
 
 LARGEST = 1 << 20  # bytes; the longest instrument file of ccdfx has a hundredth of this
+LARGEST_JSON = 256 << 20  # bytes; night.json of 10,000 frames has a tenth of this
 DEEPEST = 32  # tables and lists inside each other
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 # tomllib needs the square of the number of parts of a key: minutes for one of 64 kB.
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{DEEPEST}}}")
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """Read a text file of up to 1 MiB.
+def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
+    """Read a text file of up to `largest` bytes, 1 MiB by default.
 
     Raises
     ------
@@ -28,19 +30,37 @@ def read_text(path: str | os.PathLike[str]) -> str:
         It is larger, or not UTF-8.
     """
     content = FileContent(path)
-    if content.size > LARGEST:
-        raise FormatError(
-            content.name,
-            f"must be a text of at most {LARGEST} bytes",
-            value=content.size,
-            remedy="give another file",
-        )
+    with content.held():  # one version, also of a file that is replaced meanwhile
+        if content.size > largest:
+            raise FormatError(
+                content.name,
+                f"must be a text of at most {largest} bytes",
+                value=content.size,
+                remedy="give another file",
+            )
+        data = bytes(content.read_at(0, content.size))
     try:
-        return bytes(content.read_at(0, content.size)).decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(
             content.name, f"must be text in UTF-8: {error}", remedy="save it as UTF-8"
         ) from None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file of up to 256 MiB.
+
+    Raises
+    ------
+    FileError, FormatError
+        As `read_text`; or it is not JSON, or nests too deeply for Python.
+    """
+    try:
+        return json.loads(read_text(path, LARGEST_JSON))
+    except RecursionError:
+        raise FormatError(os.fsdecode(path), "nests too deeply", remedy="make the file again") from None
+    except json.JSONDecodeError as error:
+        raise FormatError(os.fsdecode(path), f"is not JSON: {error}", remedy="make the file again") from None
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from ccdfx.io.text import read_json
 from ccdfx.photometry.stars import FrameStars
 from ccdfx.records.flags import flag_counts
 from ccdfx.records.image import Image
@@ -71,7 +72,7 @@ def is_begun(path: Path) -> bool:
     if path.suffix != ".json":
         return False
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
     except (OSError, ValueError):
         return False
     return isinstance(facts, dict) and facts.get("complete") is False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import FileError, printable
 from ccdfx.io.provenance import file_sha256
+from ccdfx.io.text import read_json
 from ccdfx.night.frames.find import FACTS
 from ccdfx.night.frames.scan import candidate_files
 from ccdfx.night.graph.verify import Finding, records_of, verify_night
@@ -25,9 +25,9 @@ def facts_of(output: str | Path) -> dict[str, Any]:
     """
     path = Path(output) / FACTS
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(path, f"cannot be read: {error}", remedy="reduce the night again") from None
+        facts = read_json(path)
+    except FileError as error:
+        raise FileError(path, f"cannot be read: it {error.rule}", remedy="reduce the night again") from None
     if not isinstance(facts, dict) or not facts.get("complete"):
         raise FileError(path, "is of a run that did not end", remedy="run ccdfx reduce again; it goes on")
     return facts

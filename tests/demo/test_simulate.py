@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -68,6 +69,18 @@ def test_a_file_that_is_no_truth_is_refused(tmp_path, text):
         read_truth(tmp_path / "truth.json")
     with pytest.raises(FormatError, match=r"none\.json"):
         read_truth(tmp_path / "none.json")
+
+
+def test_a_truth_that_never_ends_or_nests_without_end_is_refused(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    (tmp_path / "long.json").write_text("[" + 1000 * " " + "]")
+    for name, words in (("pipe", "a named pipe"), ("deep", "nests too deeply"), ("long", "is no truth")):
+        with pytest.raises(FormatError, match=words):
+            read_truth(tmp_path / f"{name}.json")
+    monkeypatch.setattr("ccdfx.io.text.LARGEST_JSON", 1000)
+    with pytest.raises(FormatError, match="must be a text of at most 1000 bytes"):
+        read_truth(tmp_path / "long.json")
 
 
 def test_truth_is_asked_for_frames_by_name(night):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import FileError, printable
+from ccdfx.errors import FileError, OutputExistsError, printable
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
@@ -170,10 +170,13 @@ def made_folder(path: Path) -> Path:
     Raises
     ------
     FileError
-        The folder cannot be made.
+        The folder cannot be made; `OutputExistsError` where a file of that name is there.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        rule, remedy = "is a file where a folder must be made", "move it away, or give another output"
+        raise OutputExistsError(path, rule, remedy=remedy) from None
     except OSError as problem:
         rule = f"cannot be made: {problem.strerror}"
         raise FileError(path, rule, remedy="give an output that can be written") from None

@@ -12,6 +12,7 @@ from ccdfx.engines import current_engine
 from ccdfx.errors import FileError
 from ccdfx.io.provenance import file_sha256
 from ccdfx.io.stamp import Stamp, file_stamp
+from ccdfx.io.text import read_json
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import made_folder
 from ccdfx.night.graph.product import FACTS_FOLDER
@@ -69,7 +70,7 @@ def digests_of(frames: Iterable[Frame], output: Path, *, keep: bool) -> dict[str
 
 def _read(index: Path) -> dict[str, Any]:
     try:
-        known = json.loads(index.read_text(encoding="utf-8"))
+        known = read_json(index)
     except (OSError, ValueError):
         return {}
     good = isinstance(known, dict) and all(isinstance(one, list) and len(one) == 4 for one in known.values())

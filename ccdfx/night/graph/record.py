@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.io.text import read_json
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import FACTS_FOLDER, Product
 from ccdfx.photometry.stars import FrameStars
@@ -189,11 +190,11 @@ def facts_path(output: Path, file: str, suffix: str = ".json") -> Path:
 def read_record(output: Path, file: str) -> Record | None:
     """Read the record of a product; None where there is none, or it is not whole."""
     try:
-        values = json.loads(facts_path(output, file).read_text(encoding="utf-8"))
+        values = read_json(facts_path(output, file))
         if not isinstance(values, dict) or values.get("file") != file:
             return None
         record = Record(**{name: value for name, value in values.items() if name in _FIELDS})
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError):
         return None
     if not _is_whole(record):
         return None

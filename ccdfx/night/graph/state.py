@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError, OutputExistsError
+from ccdfx.io.content import FileContent
+from ccdfx.io.text import read_json
 from ccdfx.night.graph.keys import digest
-from ccdfx.night.graph.product import Product
+from ccdfx.night.graph.product import FACTS_FOLDER, Product
 from ccdfx.night.graph.record import KEY, PASSING, Record, facts_path, read_record
 from ccdfx.night.words import listed
 
 _GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
-_HEAD = 1000  # characters of a page in which it stands
+_HEAD = 1000  # bytes of a page in which it stands
 
 
 def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
@@ -70,25 +71,36 @@ def key_of(path: Path) -> str | None:
     return key if isinstance(key, str) else None
 
 
-def refuse_foreign(output: Path, files: Iterable[str]) -> None:
+def refuse_foreign(output: Path, files: Collection[str]) -> None:
     """Refuse to replace files that ccdfx did not make as products of this output.
 
     Parameters
     ----------
     output : Path
-    files : iterable of str
+    files : collection of str
         Files of products that are images; facts are in a folder of their own.
 
     Raises
     ------
     OutputExistsError
-        A file is there that has neither a record nor a key.
+        A file is there that has neither a record nor a key, or that is where a folder of products or of facts would be.
     """
+    for folder in _folders(output, files):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise _foreign(folder, "is where a folder of the night would be, and is none")
     paths = {file: output / file for file in files}
     foreign = [path for file, path in paths.items() if os.path.lexists(path) and not _is_own(output, file)]
     if foreign:
         more = f", and so were {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise _foreign(foreign[0], f"was not made by ccdfx for this night{more}")
+
+
+def _folders(output: Path, files: Iterable[str]) -> list[Path]:
+    """Return the folders of files of an output and of their facts, the outer ones first."""
+    places = {
+        Path(part, parent) for file in files for parent in Path(file).parents for part in ("", FACTS_FOLDER)
+    }
+    return sorted({output / FACTS_FOLDER, *(output / place for place in places)})
 
 
 def refuse_foreign_facts(facts: Path, report: Path) -> None:
@@ -111,7 +123,7 @@ def _foreign(path: Path, rule: str) -> OutputExistsError:
 
 def _is_night(path: Path) -> bool:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
     except (OSError, ValueError):
         return False
     return isinstance(facts, dict) and "directory" in facts and ("complete" in facts or "ccdfx" in facts)
@@ -119,9 +131,8 @@ def _is_night(path: Path) -> bool:
 
 def _is_report(path: Path) -> bool:
     try:
-        with open(path, encoding="utf-8") as page:
-            return _GENERATOR in page.read(_HEAD)
-    except (OSError, ValueError):
+        return _GENERATOR.encode() in bytes(FileContent(path).read_at(0, _HEAD))
+    except OSError:
         return False
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ccdfx.errors import FileError
+from ccdfx.errors import FileError, OutputExistsError
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.record import Record, facts_path, write_stars
@@ -90,3 +90,5 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileError, match="cannot be made"):
         made_folder(tmp_path / "file/a")
+    with pytest.raises(OutputExistsError, match="is a file where a folder must be made"):
+        made_folder(tmp_path / "file")

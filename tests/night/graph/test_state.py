@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,20 @@ def test_files_of_others_are_refused_and_own_ones_are_not(made):
         with pytest.raises(OutputExistsError, match=words):
             refuse_foreign(toys.output, names)
     assert key_of(toys.output / "text.fits") is key_of(toys.output / "absent.fits") is None
+
+
+def test_files_in_the_place_of_folders_are_refused(tmp_path):
+    (tmp_path / "masters").mkdir()
+    refuse_foreign(tmp_path, ["masters/bias.fits"])
+    for name in ("facts", "calibrated", "facts/masters"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        with pytest.raises(OutputExistsError, match=f"{name}: is where a folder of the night would be"):
+            refuse_foreign(tmp_path, ["masters/bias.fits", "calibrated/a.fits"])
+        (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "night.json")  # which nobody waits for
+    with pytest.raises(OutputExistsError, match=r"night\.json"):
+        refuse_foreign_facts(tmp_path / "night.json", tmp_path / "report.html")
 
 
 @pytest.mark.parametrize("text", ["mine", "{}", "[1]", '{"frames": []}', '{"complete": true}'])
