@@ -189,7 +189,7 @@ def _remove_unheld(lock: str) -> None:
 
 
 def _forget() -> None:
-    """Forget the files of the parent, which are not those of the child."""
+    """Remove the files of the parent from the lists: they are not those of the child."""
     _own.clear()
     _own_locks.clear()
     _locks_of_threads.clear()

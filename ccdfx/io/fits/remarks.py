@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import printable
-from ccdfx.io.content import Content
-from ccdfx.io.fits.cards import CARD
+from ccdfx.io.content import Content, opened
+from ccdfx.io.fits.cards import BLOCK, CARD
 from ccdfx.io.fits.hdus import Hdu
 from ccdfx.io.fits.tiles import image_header
 from ccdfx.records.card import COMMENTARY
@@ -21,6 +22,7 @@ _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d*)?
 _OLD = re.compile(r"(\d\d)/(\d\d)/(\d\d)\Z")  # before the year 2000
 _SKY = re.compile(r"(?:(?:CRVAL|CRPIX|CDELT|CROTA)\d|(?:CD|PC)\d_\d)[A-Z]?\Z")
 _SHOWN = 4  # keywords in one remark
+_MOST_BLOCKS = 1 << 12  # of a header, before it is refused when it is read
 _BEHIND = 1 << 20  # bytes behind the last HDU that are looked at
 
 
@@ -29,10 +31,29 @@ def fits_remarks(content: Content, hdus: Sequence[Hdu]) -> list[str]:
     found = []
     for hdu in hdus:
         header = image_header(hdu) if hdu.kind == "tiles" else hdu.header
-        remarks = [*_text_remarks(content, hdu), *header_remarks(header)]
+        remarks = [*text_remarks(content, hdu), *header_remarks(header)]
         found += [f"HDU {hdu.index}: {remark}" for remark in remarks]
+    return [*found, *behind_remarks(content, hdus)]
+
+
+def behind_remarks(content: Content, hdus: Sequence[Hdu]) -> list[str]:
+    """List the remark of bytes behind the last HDU, where there are others than zeros."""
     behind = bytes(content.read_at(hdus[-1].end, _BEHIND)).strip(b"\0")
-    return [*found, f"other bytes follow the last HDU, {hdus[-1].index}"] if behind else found
+    return [f"other bytes follow the last HDU, {hdus[-1].index}"] if behind else []
+
+
+def begin_remarks(file: Any) -> list[str]:
+    """List the remarks of the text of the first header of a file; nothing behind it is read."""
+    with opened(file) as content:
+        text, blocks = b"", 0
+        while blocks < _MOST_BLOCKS and not any(
+            text[at : at + CARD].rstrip() == b"END" for at in range(len(text) - BLOCK, len(text), CARD)
+        ):
+            more = bytes(content.read_at(blocks * BLOCK, BLOCK))
+            if not more:
+                break
+            text, blocks = text + more, blocks + 1
+    return list(_of_text(text))
 
 
 def header_remarks(header: Header) -> list[str]:
@@ -67,8 +88,13 @@ def _contradictions(header: Header) -> list[str]:
     return list(dict.fromkeys(card.keyword for card in values if card.value != header[card.keyword]))
 
 
-def _text_remarks(content: Content, hdu: Hdu) -> Iterator[str]:
-    text = np.frombuffer(content.read_at(hdu.header_at, hdu.data_at - hdu.header_at), np.uint8)
+def text_remarks(content: Content, hdu: Hdu) -> Iterator[str]:
+    """Yield the remarks of the text of a header: what is not ASCII, and control characters."""
+    yield from _of_text(content.read_at(hdu.header_at, hdu.data_at - hdu.header_at))
+
+
+def _of_text(header: bytes | memoryview) -> Iterator[str]:
+    text = np.frombuffer(header, np.uint8)
     for wrong, what in ((text > 126, "is not ASCII"), (text < 32, "has control characters")):
         if wrong.any():
             cards = sorted(set((np.flatnonzero(wrong) // CARD).tolist()))[: _SHOWN + 1]

@@ -12,6 +12,7 @@ from ccdfx.io.fits.checksum import verify
 from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
+from ccdfx.io.fits.remarks import behind_remarks, text_remarks
 from ccdfx.io.fits.tiles import check_all_tiles, image_header
 from ccdfx.io.limits import limited
 from ccdfx.io.source import RawLayout
@@ -191,10 +192,29 @@ def read_fits(
         return [source.select(range) for source in sources] if hdu == "all" else sources.select(range)
 
 
+def survey_fits(file: Any) -> tuple[list[Header], list[str]]:
+    """Return the headers of all images of a file, and the remarks of what its headers do not say, in one pass.
+
+    These are the text of its headers, of a compressed file that of the first one, and what follows the last HDU.
+    """
+    with opened(file) as content:
+        hdus = list(walk(content))
+        behind = behind_remarks(content, hdus)
+        texts = (
+            hdus[:1] if isinstance(content, InflatedContent) else hdus
+        )  # the others would be inflated again
+        remarks = [f"HDU {hdu.index}: {remark}" for hdu in texts for remark in text_remarks(content, hdu)]
+        return [source.header for source in _of_hdus(content, hdus, "all", None, True)], [*remarks, *behind]
+
+
 def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> Any:
     hdus = list(walk(content))
     if isinstance(content, InflatedContent):
         content.finish(hdus[-1].end)
+    return _of_hdus(content, hdus, hdu, plane, checksum)
+
+
+def _of_hdus(content: Content, hdus: list[Hdu], hdu: Any, plane: int | None, checksum: bool) -> Any:
     if hdu == "all":
         groups = grouped(content, hdus, recorded=checksum)
         if not groups:

@@ -58,7 +58,8 @@ class Frame:
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
-        What is strange in the header and read all the same; see `list_remarks`, which looks at the whole file.
+        What is strange in the header, its text, and behind the last image, and read all the same; see `list_remarks`,
+        which looks at the pixels, too.
     header : mapping
         The values of the header by keyword (case is ignored), without comments and HISTORY; not compared.
     stamp : tuple of int, or None

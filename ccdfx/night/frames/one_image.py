@@ -1,4 +1,7 @@
-"""Files of raw frames hold one image; those that hold several are refused, before and while they are read."""
+"""Files of raw frames hold one image; those that hold several are refused, before and while they are read.
+
+What is looked at for that tells what is strange in a file beside its header, too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxWarning, FormatError
+from ccdfx.io.content import is_compressed
+from ccdfx.io.fits.remarks import begin_remarks
 from ccdfx.night.words import listed
 from ccdfx.records.header import Header
 
@@ -16,31 +21,41 @@ _BLOCK, _CARDS = 2880, 36  # bytes of a FITS block, and cards in it
 _GZIP = b"\x1f\x8b\x08"
 
 
-def require_one_image(path: Path, header: Header) -> None:
-    """Refuse a file that holds several images; `header` is that of the first one, as it is in the file.
+def require_one_image(path: Path, header: Header) -> list[str]:
+    """Refuse a file that holds several images, and return the remarks of others beside its header.
 
-    The rest of the file is read only where its size leaves room for another image.
+    `header` is that of the first image, as it is in the file. The rest of the file is read only where its size leaves
+    room for another image, or for other bytes.
 
     Raises
     ------
     FormatError
         It holds several, which are named.
     """
-    if not _is_full(path, header):
-        refuse_several(path, _headers(path))
+    if _is_full(path, header):
+        return begin_remarks(path)
+    headers, remarks = _looked_through(path)
+    refuse_several(path, headers)
+    return remarks
 
 
-def require_one_of_name(path: Path, hdu: int | str) -> None:
-    """Refuse a file in which several images have the name `hdu`; a number, and a name with EXTVER, name one.
+def require_one_of_name(path: Path, hdu: int | str) -> list[str]:
+    """Refuse a file in which several images have the name `hdu`, and return the remarks beside its header.
+
+    A number, and a name with EXTVER, name one image; a compressed file is not inflated for its remarks then.
 
     Raises
     ------
     FormatError
         Several have it; all images are listed.
     """
-    if not isinstance(hdu, str) or "," in hdu:
-        return
-    names = [str(header.get("EXTNAME") or "") for header in _headers(path)]
+    is_one = not isinstance(hdu, str) or "," in hdu
+    if is_one and _is_compressed(path):
+        return []
+    headers, remarks = _looked_through(path)
+    if is_one:
+        return remarks
+    names = [str(header.get("EXTNAME") or "") for header in headers]
     count = sum(name.strip().upper() == hdu.strip().upper() for name in names)
     if count > 1:
         versions = f"{hdu.strip()},1"
@@ -51,15 +66,24 @@ def require_one_of_name(path: Path, hdu: int | str) -> None:
             remedy=f"reduce takes one image a file: name one by its number or as {versions!r} (key hdu of the "
             "instrument file)",
         )
+    return remarks
 
 
-def _headers(path: Path) -> list[Header]:
-    """Return the headers of all images; what a reader warns of is said when the file is read."""
-    from ccdfx.io.reading import open_every_image
+def _looked_through(path: Path) -> tuple[list[Header], list[str]]:
+    """Return the headers of all images, and the remarks; what a reader warns of is said when the file is read."""
+    from ccdfx.io.fits.source import survey_fits
+    from ccdfx.io.reading import find_format, open_every_image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)
-        return [source.header for source in open_every_image(path)]
+        if find_format(path).name == "fits":
+            return survey_fits(path)
+        return [source.header for source in open_every_image(path)], []
+
+
+def _is_compressed(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return is_compressed(file.read(3))
 
 
 def refuse_several(path: Path, headers: Sequence[Header]) -> None:

@@ -19,7 +19,6 @@ from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
-from ccdfx.records.header import Header
 from ccdfx.records.parameters import renamed_options
 
 _FIELDS = frozenset(item.name for item in fields(Frame))
@@ -131,22 +130,15 @@ def _facts(
     if given is None and named is not None and hdu is not None:
         header = read_header(path, hdu=hdu)
         facts = facts_of(header, (), given=named, again=again)
-    facts["remarks"] = tuple(header_remarks(header))
+    remarks = header_remarks(header)
     facts["header"] = HeaderValues(header)
-    is_read = "problem" not in facts and facts.get("kind") != "other"
-    return facts | _several(path, header, hdu) if is_read else facts
-
-
-def _several(path: Path, header: Header, hdu: int | str | None) -> dict[str, str]:
-    """Return the problem of a file that holds several images, or several of the name `hdu`."""
-    try:
-        if hdu is None:
-            require_one_image(path, header)
-        else:
-            require_one_of_name(path, hdu)
-    except CcdfxError as error:
-        return {"problem": _reason(error, path)}
-    return {}
+    if "problem" not in facts and facts.get("kind") != "other":
+        try:
+            remarks += require_one_image(path, header) if hdu is None else require_one_of_name(path, hdu)
+        except CcdfxError as error:
+            facts["problem"] = _reason(error, path)
+    facts["remarks"] = tuple(remarks)
+    return facts
 
 
 def _reason(error: CcdfxError, path: Path) -> str:

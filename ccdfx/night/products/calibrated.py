@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, MismatchError
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
@@ -83,14 +83,14 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
     FileError
         The file cannot be read.
     FormatError
-        It holds several images, and the instrument names none.
+        It holds several images, and the instrument names none, or no pixel has data.
     """
     from ccdfx.io import read
 
     checksum = recipe.read.checksum
     try:
         if frame.hdu is not None:
-            return read(frame.path, hdu=frame.hdu, checksum=checksum)
+            return _with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame)
         images = read(frame.path, hdu="all", checksum=checksum)
     except CcdfxError:
         raise
@@ -98,7 +98,14 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
         rule = f"cannot be read: {type(problem).__name__}: {problem}"
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
     refuse_several(frame.path, [image.header for image in images])
-    return images[0]
+    return _with_data(images[0], frame)
+
+
+def _with_data(image: Image, frame: Frame) -> Image:
+    """Return the image of a frame; refuse one without data, such as of NaN alone."""
+    if image.mask is not None and image.mask[0, 0] & Flag.NO_DATA and (image.mask & Flag.NO_DATA).all():
+        raise FormatError(frame.path, "has no pixel with data", remedy="leave it out, or copy it again")
+    return image
 
 
 def standard_header(header: Header, frame: Frame) -> Header:

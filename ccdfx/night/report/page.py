@@ -13,7 +13,7 @@ from ccdfx.errors import printable
 from ccdfx.io.atomic import atomic_path
 from ccdfx.night.graph.record import facts_path, read_record
 from ccdfx.night.report.histogram import draw_histogram
-from ccdfx.night.words import counted, fixed, flags, made, number, seconds_shown
+from ccdfx.night.words import counted, fixed, flags, listed, made, number, seconds_shown
 
 MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
 EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
@@ -103,6 +103,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         "status": _status(frames, products, facts),
         "kinds": _kinds(frames),
         "unused": [frame for frame in frames if _unused(frame)],
+        "remarks": _remarks(frames),
         "noise": _records(facts, "noise"),
         "warnings": [str(warning) for warning in facts.get("warnings") or ()],
         "plan": _branches(facts.get("plan")),
@@ -204,6 +205,16 @@ def _status(
 
 def _unused(frame: Mapping[str, Any]) -> bool:
     return not frame.get("used", True) or bool(frame.get("problem") or frame.get("left_out"))
+
+
+def _remarks(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the remarks of raw frames, one row each with the frames that have it."""
+    files: dict[str, list[str]] = {}
+    for frame in frames:
+        for text in str(frame.get("remarks") or "").split("; "):
+            if text:
+                files.setdefault(text, []).append(str(frame.get("file")))
+    return [{"text": text, "count": len(names), "files": listed(names)} for text, names in files.items()]
 
 
 def _kinds(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 
 import pytest
+from astropy.io import fits
 
 from ccdfx.errors import FileError
 from ccdfx.night.frames.scan import scan
@@ -288,3 +290,35 @@ def test_what_is_strange_in_a_header_is_a_fact_of_the_frame(camera):
     said = frames["a.fits"].as_dict()["remarks"]
     assert said == "DATE-END is no date: 2024-02-30; the WCS has values that are no numbers: CRVAL1"
     assert frames["a.fits"].problem is None
+
+
+def test_what_is_strange_beside_the_header_is_one_too(camera):
+    """Junk behind the image, of compressed files too, and text; the rest of a file is read only where it goes on."""
+    camera.science("raw.fits")
+    whole = (camera.folder / "raw.fits").read_bytes()
+    (camera.folder / "raw.fits").unlink()
+    for name in ("junk.fits", "junk.fits.gz", "text.fits", "padded.fits", "table.fits"):
+        raw = whole
+        if name.startswith("junk"):
+            raw += b"junk"
+        elif name == "text.fits":
+            raw = raw.replace(b"'small", b"'sm\xe4\0l", 1)
+        elif name == "padded.fits":
+            raw += bytes(100)
+        (camera.folder / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    with fits.open(camera.folder / "table.fits", mode="append") as file:
+        file.append(fits.BinTableHDU.from_columns([fits.Column("A", "E", array=[1.0])]))
+    with open(camera.folder / "table.fits", "ab") as file:
+        file.write(b"more")
+    frames = by_name(scan(camera.folder))
+    assert {name: frame.remarks for name, frame in frames.items()} == {
+        "junk.fits": ("other bytes follow the last HDU, 0",),
+        "junk.fits.gz": ("other bytes follow the last HDU, 0",),
+        "padded.fits": (),
+        "table.fits": ("other bytes follow the last HDU, 1",),
+        "text.fits": (
+            "text of its header is not ASCII: INSTRUME",
+            "text of its header has control characters: INSTRUME",
+        ),
+    }
+    assert all(frame.problem is None for frame in frames.values())

@@ -7,11 +7,14 @@ import re
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
-from ccdfx.errors import CcdfxError
+from ccdfx.errors import CcdfxError, FormatError
 from ccdfx.io import read
 from ccdfx.night.frames.scan import scan
+from ccdfx.night.products.calibrated import raw_image
 from ccdfx.night.run import reduce_night
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.pipelines.pipeline import pipeline, step
 from ccdfx.records.flags import Flag
 
@@ -213,3 +216,20 @@ def test_the_bias_in_science_frame_and_dark_counts_once(camera, out):
     truth = (camera.scene(0, 0) + 5.0) * camera.flat / 2.0
     pull = (image.array - truth) / np.sqrt(image.variance)
     assert np.std(pull[image.good & (truth < 5)]) == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("overscan", [True, False])
+def test_a_raw_frame_without_data_is_refused_by_that(camera, overscan):
+    """With an overscan the error was of its section, without one the frame was used."""
+    camera.science("a.fits", **({} if overscan else {"BIASSEC": None, "TRIMSEC": None}))
+    camera.science("b.fits")
+    with fits.open(camera.folder / "a.fits") as file:
+        header = file[0].header
+    for name, pixels in (("a.fits", np.nan), ("b.fits", 7.0)):
+        array = np.full((96, 128), np.nan, np.float32)
+        array[-1, -1] = pixels
+        fits.PrimaryHDU(array, header).writeto(camera.folder / name, overwrite=True)
+    empty, one = scan(camera.folder)
+    with pytest.raises(FormatError, match=r"a\.fits: has no pixel with data"):
+        raw_image(empty, NightRecipe())
+    assert raw_image(one, NightRecipe()).array[-1, -1] == 7.0

@@ -271,6 +271,16 @@ def test_unused_frames_and_why(night):
     assert "04.fits bias – no no science frame needs it" in text
 
 
+def test_remarks_are_one_line_each(night):
+    facts, output = night
+    assert "Remarks" not in page(facts, output).text
+    facts["frames"][3]["remarks"] = "other bytes follow the last HDU, 0; DATE is no date: <b>"
+    facts["frames"][4]["remarks"] = "other bytes follow the last HDU, 0"
+    text = page(facts, output).text
+    assert "Remarks (2)" in text
+    assert "other bytes follow the last HDU, 0 2 03.fits, 04.fits DATE is no date: <b> 1 03.fits" in text
+
+
 def test_header_text_stays_text(night):
     facts, output = night
     evil = '<script>alert("1")</script>\x1b[2J\u202e&amp;\'"><img src=x onerror=alert(1)>\ud800'
