@@ -13,7 +13,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.correlated_noise import correlation_factor, in_aperture
-from ccdfx.kernels.image.apertures import aperture_sums
+from ccdfx.kernels.image.apertures import aperture_sums, growth_sums
 from ccdfx.kernels.image.bad_pixels import typical
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag
@@ -123,6 +123,28 @@ def circle_sums(
     sums = np.zeros((len(places), 8))
     aperture_sums(planes.values, planes.variance, planes.flags, places, radius, *ring, planes.usual, sums)
     return sums
+
+
+def circles_and_rings(
+    planes: Planes, places: np.ndarray, radii: Sequence[float], ring: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum circles of several radii, in ascending order, at places (n, 2), and measure one ring around each.
+
+    Returns the sums (n, radii, 5) and the rings (n, 3): the columns of `aperture_sums`.
+    """
+    sums, rings = np.empty((len(places), len(radii), 5)), np.empty((len(places), 3))
+    growth_sums(
+        planes.values,
+        planes.variance,
+        planes.flags,
+        places,
+        np.array(radii, float),
+        *ring,
+        planes.usual,
+        sums,
+        rings,
+    )
+    return sums, rings
 
 
 def _table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ccdfx.photometry.aperture import Planes, circle_sums, planes_of
+from ccdfx.photometry.aperture import Planes, circles_and_rings, planes_of
 from ccdfx.photometry.clipped_mean import clipped_mean
 from ccdfx.photometry.detection import SIGMA
 from ccdfx.photometry.profile import APERTURES, RING, true_fwhm
@@ -136,10 +136,11 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
 def _fluxes(planes: Planes, places: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure fluxes and errors (n, 3) in three apertures above one ring, and which are flagged in the second."""
     fluxes, errors, flagged = [], [], np.zeros(len(places), bool)
-    sky = circle_sums(planes, places, width, (RING[0] * width, RING[1] * width))[:, 5:8]
-    level, scatter, number = sky.T
-    for reach in APERTURES:
-        sums = circle_sums(planes, places, reach * width)
+    circles, rings = circles_and_rings(
+        planes, places, [reach * width for reach in APERTURES], (RING[0] * width, RING[1] * width)
+    )
+    level, scatter, number = rings.T
+    for reach, sums in zip(APERTURES, circles.swapaxes(0, 1), strict=True):
         area = sums[:, 2]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             own = sums[:, 1] if planes.known else sums[:, 1] * scatter**2

@@ -20,26 +20,43 @@ def _corner(x, y, radius):
     x, y = min(abs(x), radius), min(abs(y), radius)
     if x * x + y * y <= radius * radius:
         return sign * x * y
-    start = math.sqrt(radius * radius - y * y)
-    area = y * start
-    area += 0.5 * (x * math.sqrt(radius * radius - x * x) - start * y)
-    area += 0.5 * radius * radius * (math.asin(x / radius) - math.asin(start / radius))
+    start, across = math.sqrt(radius * radius - y * y), math.sqrt(radius * radius - x * x)
+    # The angle of the arc between the two places, by one function of the products of their sines and cosines.
+    angle = math.atan2(x * y - start * across, across * y + x * start)
+    area = y * start + 0.5 * (x * across - start * y + radius * radius * angle)
     return sign * area
+
+
+@kernel
+def _edge(dx, dy, radius):
+    """Compute the area that a pixel at the edge of a circle shares with it."""
+    x0, x1, y0, y1 = abs(dx) - 0.5, abs(dx) + 0.5, abs(dy) - 0.5, abs(dy) + 0.5
+    square = radius * radius
+    if x0 < 0 or y0 < 0 or x0 * x0 + y0 * y0 >= square:
+        area = (
+            _corner(x1, y1, radius)
+            - _corner(x0, y1, radius)
+            - _corner(x1, y0, radius)
+            + _corner(x0, y0, radius)
+        )
+        return max(area, 0.0)
+    # In one quadrant the arc goes down from (a, up) to (b, down): what is left of it is full.
+    a = min(max(math.sqrt(max(square - y1 * y1, 0.0)), x0), x1)
+    b = min(math.sqrt(square - y0 * y0), x1)
+    up, down = math.sqrt(square - a * a), math.sqrt(max(square - b * b, 0.0))
+    angle = math.atan2(b * up - a * down, a * b + up * down)
+    return a - x0 + 0.5 * (b * down - a * up + square * angle) - y0 * (b - a)
 
 
 @kernel
 def overlap(dx, dy, radius):
     """Compute the area that a pixel centred at (dx, dy) shares with a circle about the origin."""
-    x0, x1, y0, y1 = dx - 0.5, dx + 0.5, dy - 0.5, dy + 0.5
-    far = max(abs(x0), abs(x1)) ** 2 + max(abs(y0), abs(y1)) ** 2
-    if far <= radius * radius:
+    x, y = abs(dx), abs(dy)
+    if (x + 0.5) ** 2 + (y + 0.5) ** 2 <= radius * radius:
         return 1.0
-    if max(abs(dx) - 0.5, 0.0) ** 2 + max(abs(dy) - 0.5, 0.0) ** 2 >= radius * radius:
+    if max(x - 0.5, 0.0) ** 2 + max(y - 0.5, 0.0) ** 2 >= radius * radius:
         return 0.0
-    area = (
-        _corner(x1, y1, radius) - _corner(x0, y1, radius) - _corner(x1, y0, radius) + _corner(x0, y0, radius)
-    )
-    return max(area, 0.0)
+    return _edge(dx, dy, radius)
 
 
 @kernel
@@ -93,6 +110,46 @@ def aperture_sums(array, variance, mask, positions, radius, inner, outer, usual,
         if outer > 0:
             level, scatter, count = ring_level(array, mask, x, y, inner, outer, values)
             out[k, 5], out[k, 6], out[k, 7] = level, scatter, count
+
+
+@kernel
+def _look_at(plane, x, y, reach):
+    """Return the sum of some pixels around a place, one of each cache line.
+
+    Cache lines that are read one after the other, and not only where they are needed, come at the same time.
+    """
+    ny, nx = plane.shape
+    line = 64 // plane.itemsize
+    x_lower, x_upper = max(math.floor(x - reach), 0), min(math.ceil(x + reach) + 1, nx)
+    total = 0.0
+    for j in range(max(math.floor(y - reach), 0), min(math.ceil(y + reach) + 1, ny)):
+        for i in range(x_lower, x_upper, line):
+            total += plane[j, i]
+        if x_upper > x_lower:
+            total += plane[j, x_upper - 1]
+    return total
+
+
+@kernel
+def growth_sums(array, variance, mask, positions, radii, inner, outer, usual, sums, rings):
+    """Measure several circles about every position (x, y), and one ring, while their pixels are in the cache.
+
+    Parameters are those of `aperture_sums`; `sums` is (n, radii, 5), as `aperture` returns them, and `rings` (n, 3)
+    holds background, scatter and number.
+    """
+    values = np.empty(int(math.pi * (outer + 1) ** 2) + 16, array.dtype)
+    reach = radii[-1] + 1
+    for k in range(positions.shape[0]):
+        x, y = positions[k, 0], positions[k, 1]
+        # Stored where it is written over, so that it is not left out.
+        rings[k, 0] = _look_at(array, x, y, outer)
+        rings[k, 1] = _look_at(mask, x, y, outer) if mask.shape[0] else 0.0
+        rings[k, 2] = _look_at(variance, x, y, reach) if variance.shape[0] else 0.0
+        rings[k, 0], rings[k, 1], rings[k, 2] = ring_level(array, mask, x, y, inner, outer, values)
+        for m in range(radii.size):
+            total, noise, area, masked, flags = aperture(array, variance, mask, x, y, radii[m], usual)
+            one = sums[k, m]
+            one[0], one[1], one[2], one[3], one[4] = total, noise, area, masked, flags
 
 
 @kernel

@@ -51,8 +51,8 @@ def _gather(values, bad, y, x, radius, box):
 
 
 @kernel
-def _median(box):
-    """Return the median of a few values, which are sorted in place."""
+def _order(box):
+    """Sort a few values in place."""
     for i in range(1, box.size):
         value = box[i]
         j = i
@@ -60,6 +60,12 @@ def _median(box):
             box[j] = box[j - 1]
             j -= 1
         box[j] = value
+
+
+@kernel
+def _median(box):
+    """Return the median of a few values, which are sorted in place."""
+    _order(box)
     middle = box.size // 2
     # Halves first: the sum of two large numbers may overflow.
     return box[middle] if box.size % 2 else box[middle - 1] / 2 + box[middle] / 2
@@ -277,26 +283,55 @@ def clean_spikes(array, noise, step, low, share, bad):
             for x in range(8 * group, min(8 * group + 8, nx)):
                 if high[x] == 0 or bad[y, x]:
                     continue
-                sigma = noise[y // step, x // step]
-                near = mean[x]
-                k = 0
-                for d in range(-2, 2):
-                    ring[k] = array[y - 2, x + d]
-                    ring[k + 1] = array[y + 2, x - d]
-                    ring[k + 2] = array[y + d + 1, x - 2]
-                    ring[k + 3] = array[y - d - 1, x + 2]
-                    k += 4
-                ring.sort()
-                level = 0.5 * (ring[7] + ring[8])
-                height = row[x] - level
-                part = (near - level) * (1 if height > 0 else -1)
-                if abs(height) > low * sigma and part < share * abs(height) - 0.5 * sigma:
+                if _is_spike(array, y, x, mean[x], noise[y // step, x // step], low, share, ring):
                     bad[y, x] = True
                     kept = counts[y % 3]
-                    places[y % 3, kept], means[y % 3, kept] = x, near
+                    places[y % 3, kept], means[y % 3, kept] = x, mean[x]
                     counts[y % 3] += 1
     for y in range(max(ny - 3, 2), ny):
         _replace(array, y, places, means, counts)
+
+
+@kernel
+def _is_spike(array, y, x, near, sigma, low, share, ring):
+    """Return whether a pixel is a spike, as `clean_spikes` says; `ring` (16,) is scratch."""
+    k = 0
+    for d in range(-2, 2):
+        ring[k] = array[y - 2, x + d]
+        ring[k + 1] = array[y + 2, x - d]
+        ring[k + 2] = array[y + d + 1, x - 2]
+        ring[k + 3] = array[y - d - 1, x + 2]
+        k += 4
+    value = array[y, x]
+    if not _may_be_sharp(ring, value, near, sigma, low, share):
+        return False
+    _order(ring)
+    level = 0.5 * (ring[7] + ring[8])
+    height = value - level
+    part = (near - level) * (1 if height > 0 else -1)
+    return abs(height) > low * sigma and part < share * abs(height) - 0.5 * sigma
+
+
+@kernel
+def _may_be_sharp(ring, value, near, sigma, low, share):
+    """Return whether the median of a ring may make a value a spike, without ordering the ring.
+
+    The value is a spike where the median lies between two limits below it, or between two above it: of 16 values 8 are then
+    above the lower limit, and 8 below the upper one.
+    """
+    middle, slack = (near - share * value) / (1 - share), 0.499 * sigma / (1 - share)
+    for lower_limit, upper_limit in (
+        (middle + slack, value - 0.999 * low * sigma),
+        (value + 0.999 * low * sigma, middle - slack),
+    ):
+        if lower_limit < upper_limit:
+            above, below = 0, 0
+            for k in range(ring.size):
+                above += ring[k] > lower_limit
+                below += ring[k] < upper_limit
+            if above >= 8 and below >= 8:
+                return True
+    return False
 
 
 @kernel

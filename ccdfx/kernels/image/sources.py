@@ -94,30 +94,38 @@ def ring_level(array, bad, x, y, inner, outer, values):
     jump = stride if stride >= _SPARSE else 1  # in a row; with fewer bad pixels it samples as evenly
     count, seen, until, first = 0, 0, 0, 0
     least, most = inner * inner, outer * outer
+    flagged = bad.shape[0] > 0
     for j in range(y_lower, y_upper):
         dy2 = (j - y) ** 2
         if dy2 > most:
             continue
         # Between the two sides of the ring nothing is looked at; at its edges the squares decide.
         far, near = math.sqrt(most - dy2), math.sqrt(max(least - dy2, 0.0))
-        i, end = max(math.ceil(x - far) - 1, x_lower) + first, min(math.floor(x + far) + 2, x_upper)
+        start, end = max(math.ceil(x - far) - 1, x_lower) + first, min(math.floor(x + far) + 2, x_upper)
         left, right = math.ceil(x - near) + 1, math.floor(x + near) - 1
-        while i < end:
-            if left < i < right:
-                i += (right - i + jump - 1) // jump * jump
-                if i >= end:
-                    break
-            r2 = (i - x) ** 2 + dy2
-            value = array[j, i]
-            if least < r2 <= most and np.isfinite(value) and not (bad.shape[0] and bad[j, i]):
-                if until <= 0 and count < values.size:
+        if left >= right - 1:
+            left, right = end, end
+        for side in range(2):
+            if side:
+                start = max(start, start + (right - start + jump - 1) // jump * jump)
+            stop = end if side else min(left + 1, end)
+            for i in range(start, stop, jump):
+                r2 = (i - x) ** 2 + dy2
+                value = array[j, i]
+                good = (least < r2) & (r2 <= most) & np.isfinite(value)
+                if flagged:
+                    good &= bad[j, i] == 0
+                # No branch: whether a pixel is taken is not to be predicted.
+                if count < values.size:
                     values[count] = value
-                    count += 1
-                    until = stride
-                until -= jump
-                seen += jump
-            i += jump
-        first = max(i - end, 0) % jump
+                    taken = good & (until <= 0)
+                    count += taken
+                    until = stride if taken else until
+                until -= jump * good
+                seen += jump * good
+            if stop > start:
+                start += (stop - start + jump - 1) // jump * jump
+        first = max(start - end, 0) % jump
     if count == 0:
         return 0.0, 0.0, 0
     distances = np.empty(count, values.dtype)
