@@ -20,6 +20,7 @@ _STRIP = 256  # columns of a strip
 _SPARE = 64  # pixels behind a row, because vectors are filled
 _BLOCK = 4  # vectors of a row whose sums stay in registers
 _NO_DATA = np.uint8(16)
+_PART = 128  # pixels of a row that are looked at together, since few of them are bad
 _REACH = 4  # pixels from which a bad pixel may take a value
 
 
@@ -120,6 +121,26 @@ def _has_bad(plane, values, flags, y, lower, upper):
 
 
 @kernel
+def _lacks(values, flags, y, lower, upper):
+    """Return whether any of the pixels in a row is flagged or has no finite value."""
+    if flags.size != 0 and _any_flag(flags[y][lower:upper]):
+        return True
+    return not _all_finite(values[y][lower:upper])
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _copy_finite(own, level, line):
+    """Copy pixels to `line`; return whether all of them, and the values, are finite. False too where their sum overflows."""
+    nothing = line.dtype.type(0)
+    total = nothing
+    for x in range(line.size):
+        value = own[x]
+        line[x] = value
+        total += value * nothing + level[x] * nothing
+    return total == 0
+
+
+@kernel
 def _load(plane, values, flags, y, left, nx, corner, usual, line):
     """Copy the pixels of a row from column `left` of the frame on to `line`, bad ones filled.
 
@@ -128,10 +149,17 @@ def _load(plane, values, flags, y, left, nx, corner, usual, line):
     first, last = min(max(left, 0), nx), max(min(left + line.size, nx), 0)
     bad, far = False, 0
     if first < last:
-        bad = _has_bad(plane, values, flags, y, first - corner, last - corner)
-        line[first - left : last - left] = plane[y][first - corner : last - corner]
+        start, stop = first - corner, last - corner
+        bad = not _copy_finite(plane[y][start:stop], values[y][start:stop], line[first - left : last - left])
+        if flags.size != 0:
+            bad |= _any_flag(flags[y][start:stop])
     if bad:
-        far += _fill(plane, values, flags, y, left, nx, corner, usual, line, first - left, last - left)
+        for start in range(first, last, _PART):
+            stop = min(start + _PART, last)
+            if _has_bad(plane, values, flags, y, start - corner, stop - corner):
+                far += _fill(
+                    plane, values, flags, y, left, nx, corner, usual, line, start - left, stop - left
+                )
     before, after = max(min(-left, line.size), 0), max(min(nx - left, line.size), 0)
     if before > 0:
         far += _fill(plane, values, flags, y, left, nx, corner, usual, line, 0, before)
@@ -246,8 +274,7 @@ def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_
             _weighted_sums(ring, (y + first_y) % slots * stride, stride, end, down, column, wide)
             _weighted_sums(column, 0, 1, stride, across, line, width)
             row = out[y - rows[2]][left - columns[2] : left - columns[2] + width]
-            row[:] = line[:width]
-            lost |= not _all_finite(line[:width])
+            lost |= not _copy_finite(line[:width], line[:width], row)
     return bad, far, lost
 
 
@@ -268,8 +295,10 @@ def spread_rows(plane, values, flags, corner, size, steps, place, out_flags, out
         return
     if out_flags.size:
         for y in range(rows[0], rows[1]):
-            if _has_bad(values, values, flags, y - corner[0], columns[0] - corner[1], columns[1] - corner[1]):
-                _spread(values, flags, y, columns[0], columns[1], corner, steps, place, out_flags)
+            for start in range(columns[0], columns[1], _PART):
+                stop = min(start + _PART, columns[1])
+                if _lacks(values, flags, y - corner[0], start - corner[1], stop - corner[1]):
+                    _spread(values, flags, y, start, stop, corner, steps, place, out_flags)
     if out.size:
         _spread_unknown(plane, values, flags, rows, columns, corner, steps, place, out)
 

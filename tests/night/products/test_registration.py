@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from ccdfx import Image, Transform, aperture_photometry, find_sources, similarity, write
 from ccdfx.io import read
-from ccdfx.night.products.registration import displacement_facts, register, unmoved
+from ccdfx.night.products.registration import FileView, displacement_facts, register, unmoved
 from ccdfx.night.run import reduce_night
+from ccdfx.operations.registration.view import View
 
 SHAPE = (200, 240)
 MIDDLE = np.array([119.5, 99.5])
@@ -92,3 +94,20 @@ def test_a_night_of_turned_frames_keeps_the_fluxes_of_its_stars(camera, out) -> 
     clean = table["flags"] == 0
     ratio = table["flux"][clean] * 2.0 / camera.fluxes[clean]
     assert clean.sum() >= 9 and np.average(ratio, weights=camera.fluxes[clean]) == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.quick
+def test_a_file_of_which_little_is_read_hides_the_same_stars(tmp_path) -> None:
+    rng = np.random.default_rng(42)
+    flags = (rng.random(SHAPE) < 0.5).astype("u1") * 4 * (rng.random(SHAPE) < 0.1) | (rng.random(SHAPE) < 0.4)
+    image = Image(rng.normal(0, 1, SHAPE).astype("f4"), mask=flags.astype("u1"))
+    image = image.replace(range=(100, 340, 50, 250))
+    write(image, tmp_path / "a.fits")
+    places = rng.uniform(-0.5, 0.5, (200, 2)) + rng.integers((0, 0), (240, 200), (200, 2))
+    places[:4] = (0.5, 1.5), (-0.4, 199.4), (239.4, 0.0), (239.5, 198.5)
+    with ExitStack() as stack:
+        view = FileView(tmp_path / "a.fits", None, stack)
+        found = [view.hidden(places, 3.2), view.hidden(places[:0], 3.2)]
+        assert "image" not in vars(view)
+    assert found[0].tolist() == View(image).hidden(places, 3.2).tolist() and found[1].size == 0
+    assert 0 < found[0].sum() < len(places)
