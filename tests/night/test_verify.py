@@ -93,7 +93,7 @@ def test_facts_of_a_night_that_did_not_end_are_refused(done, tmp_path):
 @pytest.mark.quick
 def test_the_night_is_found_from_any_working_directory(camera, tmp_path, monkeypatch):
     """Paths may have been given relative to the directory of the run; frames may have arrived since."""
-    instrument = (resources.files("ccdfx.night.instruments") / "iraf.toml").read_text()
+    instrument = (resources.files("ccdfx.night.instruments") / "descriptions" / "iraf.toml").read_text()
     (tmp_path / "mine.toml").write_text(instrument.replace('name = "iraf"', 'name = "mine"'))
     camera.biases(3)
     camera.science("s0.fits")

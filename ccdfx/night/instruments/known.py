@@ -60,7 +60,7 @@ def known_instruments() -> tuple[Instrument, ...]:
 
 @cache
 def _builtin() -> tuple[Instrument, ...]:
-    folder = resources.files("ccdfx.night.instruments")
+    folder = resources.files("ccdfx.night.instruments") / "descriptions"
     files = sorted(
         (item for item in folder.iterdir() if item.name.endswith(".toml")), key=lambda item: item.name
     )

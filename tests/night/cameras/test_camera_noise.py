@@ -99,7 +99,7 @@ def test_numbers_that_agree_or_that_an_instrument_file_gives_stay(camera, out, t
     wrong_night(camera, GAIN=2.1, RDNOISE=6.2)
     (noise,) = reduce_night(camera.folder, out).facts["noise"]
     assert (noise["source"], noise["gain"], noise["stated"]["gain"]) == ("header", 2.1, 2.1)
-    text = (resources.files("ccdfx.night.instruments") / "iraf.toml").read_text()
+    text = (resources.files("ccdfx.night.instruments") / "descriptions" / "iraf.toml").read_text()
     mine = tmp_path / "mine.toml"
     mine.write_text(text.replace('gain = ["EGAIN", "GAIN"]', "gain = 2.7"))
     facts = reduce_night(camera.folder, out, instrument=mine, overwrite=True).facts
