@@ -16,6 +16,7 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.one_image import refuse_several
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
+from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
@@ -76,7 +77,7 @@ def flagged_of(raw: Image, frame: Frame) -> Image:
 
 
 def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame as it is.
+    """Read a raw frame as it is, with the corrections of its header that the instrument file makes.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
     checksum = recipe.read.checksum
     try:
         if frame.hdu is not None:
-            return read(frame.path, hdu=frame.hdu, checksum=checksum)
+            return _corrected(read(frame.path, hdu=frame.hdu, checksum=checksum), frame)
         images = read(frame.path, hdu="all", checksum=checksum)
     except CcdfxError:
         raise
@@ -98,7 +99,13 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
         rule = f"cannot be read: {type(problem).__name__}: {problem}"
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
     refuse_several(frame.path, [image.header for image in images])
-    return images[0]
+    return _corrected(images[0], frame)
+
+
+def _corrected(image: Image, frame: Frame) -> Image:
+    if not frame.corrections:
+        return image
+    return image.replace(header=corrected(image.header, frame.corrections))
 
 
 def standard_header(header: Header, frame: Frame) -> Header:
