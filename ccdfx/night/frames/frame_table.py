@@ -227,7 +227,7 @@ def unused_rows(table: FrameTable, files: Mapping[Path, str]) -> tuple[Row, ...]
     return tuple(row for row in table.rows if row.line not in used)
 
 
-def require_table(table: str | Path | FrameTable | None, instrument_table: str | None) -> FrameTable | None:
+def require_table(table: str | Path | None, instrument_table: str | None) -> FrameTable | None:
     """Return the table that is given, else that of the instrument file, read; None where there is none.
 
     Raises
@@ -241,4 +241,4 @@ def require_table(table: str | Path | FrameTable | None, instrument_table: str |
             remedy="leave one out",
         )  # fmt: skip
     found = table if table is not None else instrument_table
-    return found if found is None or isinstance(found, FrameTable) else read_table(found)
+    return None if found is None else read_table(found)

@@ -39,7 +39,7 @@ def scan(
     exclude: str | Path | None = None,
     again: bool = False,
     skip: Container[Path] = (),
-    table: str | Path | FrameTable | None = None,
+    table: str | Path | None = None,
 ) -> tuple[Frame, ...]:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
