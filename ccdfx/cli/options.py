@@ -245,6 +245,11 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
     "again": click.option("--again", is_flag=True, help="Take frames as raw that were reduced before."),
+    "table": click.option(
+        "--table",
+        type=click.Path(exists=True, dir_okay=False),
+        help="CSV file that tells kind, filter, exposure... of frames, before their headers.",
+    ),
     "instrument": click.option(
         "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,7 +35,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @with_masters
 @choosing
-@options("no_checksum", "again")
+@options("table", "no_checksum", "again")
 @click.option(
     "--only",
     type=click.Choice(["masters", "calibrated", "combined"]),
@@ -75,7 +76,7 @@ def command(
     if as_json and given["log"]:
         raise click.UsageError("--json and --log both print on stdout; give one of them")
     engine = engine_of(given["engine"], given["scheduler"])
-    choices = choices_of(recipe, given["no_checksum"], given["again"])
+    choices = choices_of(recipe, given["no_checksum"], given["again"], given["table"])
     choices = choices_with_masters(choices, given)
     if given["bad_pixels"] is not None:
         choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
@@ -138,8 +139,8 @@ def work_lines(made: Mapping[str, str | None]) -> list[str]:
     return [*lines, f"current: {counted(current, 'product')}"] if current else lines
 
 
-def choices_of(recipe: str | None, no_checksum: bool, again: bool) -> Any:
-    """Load the night recipe and apply `no_checksum` and `again`; a wrong recipe is a usage error."""
+def choices_of(recipe: str | None, no_checksum: bool, again: bool, table: str | None) -> Any:
+    """Load the night recipe and apply `no_checksum`, `again` and `table`; a wrong recipe is a usage error."""
     from ccdfx.night.products.calibrated import further_steps
     from ccdfx.night.settings.reading import load_night_recipe
 
@@ -149,7 +150,12 @@ def choices_of(recipe: str | None, no_checksum: bool, again: bool) -> Any:
     except CcdfxError as error:
         raise click.UsageError(str(error)) from error
     read = choices.read
-    read = replace(read, checksum=read.checksum and not no_checksum, again=read.again or again)
+    read = replace(
+        read,
+        checksum=read.checksum and not no_checksum,
+        again=read.again or again,
+        table=read.table if table is None else os.path.abspath(table),
+    )
     return replace(choices, read=read)
 
 

@@ -26,7 +26,7 @@ def _names(_ctx: click.Context, parameter: click.Parameter, text: str | None) ->
 
 @click.command("scan")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@options("instrument", "again")
+@options("instrument", "table", "again")
 @choosing
 @click.option(
     "--columns",
@@ -47,6 +47,7 @@ def _names(_ctx: click.Context, parameter: click.Parameter, text: str | None) ->
 def command(
     paths: tuple[str, ...],
     instrument: str | None,
+    table: str | None,
     again: bool,
     columns: tuple[str, ...],
     group: tuple[str, ...],
@@ -70,7 +71,7 @@ def command(
         raise click.UsageError("--overwrite is for the file of --csv")
     if csv not in (None, "-"):
         refuse_place(csv, overwrite)
-    frames = ccdfx.scan(paths, instrument=instrument_of(instrument), again=again)
+    frames = ccdfx.scan(paths, instrument=instrument_of(instrument), again=again, table=table)
     try:
         chosen = ccdfx.choose(frames, **choice_of(given))
         shown = columns or COLUMNS

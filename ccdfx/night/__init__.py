@@ -29,6 +29,7 @@ _HOMES = {
     "grouping.setup": ("Setup",),
     "instruments.camera_settings": ("CameraSetting", "Temperature"),
     "instruments.conditions": ("Condition",),
+    "instruments.corrections": ("Correction",),
     "instruments.header_facts": ("Known",),
     "instruments.instrument": ("BadPixels",),
     "instruments.output": ("Output",),

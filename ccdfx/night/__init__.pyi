@@ -11,6 +11,7 @@ from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
 from ccdfx.night.instruments.conditions import Condition as Condition
+from ccdfx.night.instruments.corrections import Correction as Correction
 from ccdfx.night.instruments.header_facts import Known as Known
 from ccdfx.night.instruments.instrument import BadPixels as BadPixels
 from ccdfx.night.instruments.output import Output as Output
@@ -43,6 +44,7 @@ __all__ = [
     "CombineChoice",
     "CombinePlan",
     "Condition",
+    "Correction",
     "CosmicRayChoice",
     "DarkChoice",
     "Event",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
+from ccdfx.night.instruments.corrections import Correction
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.records.range import Range
 
@@ -55,6 +56,8 @@ class Frame:
         Unit of the pixel values.
     hdu : int, str or None
         The HDU of the image; None where the file has one image.
+    corrections : tuple of Correction
+        What the instrument file corrects in the header, before anything is looked at.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
@@ -94,6 +97,7 @@ class Frame:
     bad: tuple[Range, ...] = ()
     unit: str = "adu"
     hdu: int | str | None = None
+    corrections: tuple[Correction, ...] = ()
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)

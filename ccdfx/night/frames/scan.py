@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container
+import warnings
+from collections.abc import Container, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from ccdfx.errors import CcdfxError, cause_of, printable
+from ccdfx.errors import ArgumentError, CcdfxError, CcdfxWarning, cause_of, printable
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
+from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
+from ccdfx.night.words import listed
 from ccdfx.records.parameters import renamed_options
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _FIELDS = frozenset(item.name for item in fields(Frame))
 
 
@@ -32,6 +38,7 @@ def scan(
     exclude: str | Path | None = None,
     again: bool = False,
     skip: Container[Path] = (),
+    table: str | Path | None = None,
 ) -> tuple[Frame, ...]:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
@@ -54,13 +61,18 @@ def scan(
         CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
+    table : path, optional
+        CSV file that tells kind, filter, exposure time and other facts of frames, which go before their headers; by
+        default that which the instrument file names. A line of which there is no frame is a `CcdfxWarning`.
 
     Raises
     ------
     FileError
         Something given is not there, or a directory cannot be listed.
+    FormatError
+        The table is wrong.
     ArgumentError
-        No path is given.
+        No path is given, or two tables.
 
     Examples
     --------
@@ -79,9 +91,23 @@ def scan(
     given = None if instrument is None else load_instrument(instrument)
     instruments = () if given else known_instruments()
     files = candidate_files(paths, exclude)
+    told = require_table(table, given.table if given else None)
+    if told is not None:
+        _warn_of_unused(told, files)
     describe = partial(_described, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
-    return tuple(describe(path, file) for path, file in files.items() if path not in skip)
+    return tuple(
+        describe(path, file, told=_NOTHING if told is None else told.told(path, file))
+        for path, file in files.items()
+        if path not in skip
+    )
+
+
+def _warn_of_unused(table: FrameTable, files: Mapping[Path, str]) -> None:
+    unused = unused_rows(table, files)
+    if unused:
+        names = listed([f"{row.file} (line {row.line})" for row in unused])
+        warnings.warn(f"{table.source}: there is no frame {names}", CcdfxWarning, stacklevel=3)
 
 
 def candidate_files(paths: Paths, exclude: str | Path | None = None) -> dict[Path, str]:
@@ -102,13 +128,18 @@ def frame_of(
 
 
 def _described(
-    path: Path, file: str, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
+    path: Path,
+    file: str,
+    instruments: tuple[Instrument, ...],
+    given: Instrument | None,
+    again: bool,
+    told: Mapping[str, Any] = _NOTHING,
 ) -> Frame:
     facts: dict[str, Any]
     try:
         problem = _not_a_file(path)
         stamp = None if problem else file_stamp(path)  # before the header is read
-        facts = {"problem": problem} if problem else _facts(path, instruments, given, again)
+        facts = {"problem": problem} if problem else _facts(path, instruments, given, again, told)
         facts["stamp"] = stamp
     except CcdfxError as error:
         facts = {"problem": _reason(error, path)}
@@ -118,20 +149,30 @@ def _described(
 
 
 def _facts(
-    path: Path, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
+    path: Path,
+    instruments: tuple[Instrument, ...],
+    given: Instrument | None,
+    again: bool,
+    told: Mapping[str, Any],
 ) -> dict[str, Any]:
     from ccdfx.io import read_header
     from ccdfx.io.fits.remarks import header_remarks
 
     header = read_header(path, hdu=given.hdu if given else None)
-    facts = facts_of(header, instruments, given=given, again=again)
+    read = partial(facts_of, again=again, path=os.path.abspath(path).replace(os.sep, "/"), told=told)
+    facts = read(header, instruments, given=given)
     named = given or next((item for item in instruments if item.name == facts.get("instrument")), None)
     hdu = named.hdu if named else None
     if given is None and named is not None and hdu is not None:
         header = read_header(path, hdu=hdu)
-        facts = facts_of(header, (), given=named, again=again)
+        facts = read(header, (), given=named)
+    if given is None and named is not None and named.table is not None:
+        raise ArgumentError(
+            "instrument", "names a table of frames, and must be given", value=named.name,
+            remedy=f"name it: --instrument {named.name}",
+        )  # fmt: skip
     remarks = header_remarks(header)
-    facts["header"] = HeaderValues(header)
+    facts["header"] = HeaderValues(corrected(header, facts.get("corrections", ())))
     if "problem" not in facts and facts.get("kind") != "other":
         try:
             remarks += require_one_image(path, header) if hdu is None else require_one_of_name(path, hdu)

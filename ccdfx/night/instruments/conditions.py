@@ -10,6 +10,8 @@ A condition names a keyword and what its value must be:
 ``"! flat*"``             anything else; an absent keyword also meets the condition
 ``["a*", "b*"]``          any of them
 ========================  ==================================================================
+
+The name ``path`` in lower case is no keyword but the path of the file; see `ccdfx.night.instruments.paths`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from functools import lru_cache
 from typing import Any
 
 from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.paths import PATH, check_path_test, meets_path
 from ccdfx.records.card import as_keyword
 
 Test = bool | int | float | str | tuple[Any, ...]
@@ -50,6 +53,8 @@ class Condition:
 
     def holds(self, header: Mapping[str, Any]) -> bool:
         """Return whether the header meets the condition."""
+        if self.keyword == PATH:
+            return meets_path(header.get(PATH), self.test)
         return _meets(header.get(self.keyword), self.test)
 
     @property
@@ -77,7 +82,15 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
         raise ArgumentError(
             where, "must be a table of keyword = value", value=table, remedy='write KEYWORD = "text*"'
         )
-    return tuple(Condition(as_keyword(key), _test(value, f"{where}.{key}")) for key, value in table.items())
+    return tuple(_condition(key, value, f"{where}.{key}") for key, value in table.items())
+
+
+def _condition(key: str, value: Any, where: str) -> Condition:
+    test = _test(value, where)
+    if key != "path":
+        return Condition(as_keyword(key), test)
+    check_path_test(test, where)
+    return Condition(PATH, test)
 
 
 def _test(value: Any, where: str) -> Test:

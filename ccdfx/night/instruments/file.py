@@ -10,6 +10,7 @@ from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.io.text import parse_toml, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
+from ccdfx.night.instruments.corrections import correction_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
@@ -31,6 +32,8 @@ _KEYS = {
         "sections",
         "setup",
         "bad_pixels",
+        "header",
+        "table",
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
@@ -118,6 +121,8 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         setup=_setup(_table(table, "setup")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
+        corrections=tuple(correction_of(item) for item in _tables(table, "header")),
+        table=_beside(_text(table, "table"), source),
         source=source,
         **facts,
     )
@@ -165,6 +170,11 @@ def _flag(table: Mapping[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise ArgumentError(key, "must be true or false", value=value, remedy="write true or false")
     return value
+
+
+def _beside(file: str, source: str) -> str | None:
+    """Return the path of a file that is named relative to the instrument file."""
+    return str(Path(source).parent / file) if file else None
 
 
 def _hdu(value: Any) -> int | str | None:

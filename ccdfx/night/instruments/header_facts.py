@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.contradictions import refuse_contradictions
+from ccdfx.night.instruments.corrections import applying, corrected
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
+from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.records.compatibility import is_rate, unit_name
@@ -20,6 +23,15 @@ from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
+_OF_TABLE = Instrument(
+    name="table",
+    match=(),
+    rules=(),
+    description="Frames whose kind a table tells, and whose header no instrument describes",
+    exptime=("EXPTIME", "EXPOSURE"),
+    date=("DATE-OBS", "DATE-BEG"),
+    binning=("CCDSUM", ("XBINNING", "YBINNING")),
+)
 _MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
 
 
@@ -42,8 +54,12 @@ def facts_of(
     *,
     given: Instrument | None = None,
     again: bool = False,
+    path: str | None = None,
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
+
+    The corrections that an instrument file makes are among the fields, and made before anything else is read.
 
     Parameters
     ----------
@@ -55,18 +71,27 @@ def facts_of(
         The instrument named by the user; the header is then not used to identify it.
     again : bool
         Take frames as raw that were reduced before.
+    path : str, optional
+        Of the file, with forward slashes, for conditions on it.
+    told : mapping, optional
+        Fields that are known beside the header, such as kind, filter and exptime; they go before it.
     """
     facts: dict[str, Any] = {}
     try:
         facts["shape"] = shape_of(header)
+        header = header if path is None else with_path(header, path)
         instrument = given or match_instrument(header, instruments)
+        if instrument is None and "kind" in told:
+            instrument = _OF_TABLE
         if instrument is None:
             facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
             _refuse_master(header)
             raise _unknown(header)
         facts["instrument"] = instrument.name
-        for name, value in _described(header, instrument, facts["shape"], again):
+        facts["corrections"] = applying(instrument.corrections, header)
+        header = corrected(header, facts["corrections"])
+        for name, value in _described(header, instrument, facts["shape"], again, told):
             facts[name] = value
     except ArgumentError as problem:
         facts["problem"] = str(problem)
@@ -89,26 +114,33 @@ def shape_of(header: Header) -> tuple[int, int]:
 
 
 def _described(
-    header: Header, instrument: Instrument, shape: tuple[int, int], again: bool
+    header: Header, instrument: Instrument, shape: tuple[int, int], again: bool, told: Mapping[str, Any]
 ) -> Iterable[tuple[str, Any]]:
-    """Yield field by field, so that the fields read before a problem are kept."""
-    yield "object", _text(header, instrument.object)
-    yield "filter", filter_of(header, instrument.filter, instrument.no_filter)
-    yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
+    """Yield field by field, so that the fields read before a problem are kept; what is told goes before the header."""
+    told = {**({} if "kind" in told else told_by_rule(instrument.rules, header)), **told}
+
+    def known(name: str, find: Callable[[], Any]) -> tuple[str, Any]:
+        return name, told[name] if name in told else find()
+
+    yield known("object", lambda: _text(header, instrument.object))
+    yield known("filter", lambda: filter_of(header, instrument.filter, instrument.no_filter))
+    if "filter" not in told:
+        yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
     yield "colours", _colours(header)
-    yield "date", _text(header, instrument.date)
-    yield "binning", binning_of(header, instrument.binning)
-    kind = instrument.kind_of(header)
+    yield known("date", lambda: _text(header, instrument.date))
+    yield known("binning", lambda: binning_of(header, instrument.binning))
+    kind = told["kind"] if "kind" in told else instrument.kind_of(header)
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
-    yield "gain", _gain(header, instrument)
-    yield "doubts", _doubts(header, instrument)
-    yield "readnoise", _known(header, instrument.readnoise)
-    yield "saturation", _known(header, instrument.saturation)
+    yield known("gain", lambda: _gain(header, instrument))
+    if "gain" not in told:
+        yield "doubts", _doubts(header, instrument)
+    yield known("readnoise", lambda: _known(header, instrument.readnoise))
+    yield known("saturation", lambda: _known(header, instrument.saturation))
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
-    yield "exptime", _exptime(header, instrument.exptime, kind)
+    yield known("exptime", lambda: _exptime(header, instrument.exptime, kind))
     refuse_contradictions(header, instrument)
     before = {} if again else applied_steps(header)
     if before:
@@ -163,8 +195,8 @@ def _refuse_master(header: Header) -> None:
 def _unknown(header: Header) -> ArgumentError:
     """Make the error for a header that no instrument describes, with the cards that may say the kind."""
     remedy = (
-        "describe it in an instrument file (--instrument mine.toml; docs/instruments.md has one to begin with), "
-        "or write IMAGETYP (bias, dark, flat, object) into the header"
+        "'ccdfx instrument draft FRAMES -o mine.toml' writes an instrument file for --instrument mine.toml "
+        "(docs/instruments.md); or write IMAGETYP (bias, dark, flat, object) into the header"
     )
     return ArgumentError(
         "header", f"no instrument description matches this header{_kind_cards(header)}", remedy=remedy

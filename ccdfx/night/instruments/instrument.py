@@ -14,6 +14,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, CcdfxError, PluginError, cause_of
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition
+from ccdfx.night.instruments.corrections import Correction
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.sections import Section
@@ -81,6 +82,10 @@ class Instrument:
         The image to read from a file with several: number from 0, or EXTNAME.
     refuse : tuple of (conditions, reason)
         Frames that match but cannot be reduced, with the reason.
+    corrections : tuple of Correction
+        What is corrected in a header that matches, before anything else is looked at.
+    table : str or None
+        CSV file of what is told of frames beside their headers.
     """
 
     name: str
@@ -105,6 +110,8 @@ class Instrument:
     setup: tuple[tuple[str, Keywords], ...] = tuple(LOOKUPS.items())
     bad_pixels: tuple[BadPixels, ...] = ()
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    table: str | None = None
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +142,8 @@ class Instrument:
             overscan=sections,
             data=sections,
             bad_pixels=tuple_of("BadPixels", lambda item: isinstance(item, BadPixels)),
+            corrections=tuple_of("Correction", lambda item: isinstance(item, Correction)),
+            table=("a path or None", lambda item: item is None or isinstance(item, str)),
         )
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:

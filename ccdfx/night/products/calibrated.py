@@ -16,6 +16,7 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.one_image import refuse_several
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
+from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
@@ -76,7 +77,7 @@ def flagged_of(raw: Image, frame: Frame) -> Image:
 
 
 def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame as it is.
+    """Read a raw frame as it is, with the corrections of its header that the instrument file makes.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
     checksum = recipe.read.checksum
     try:
         if frame.hdu is not None:
-            return _with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame)
+            return _corrected(_with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame), frame)
         images = read(frame.path, hdu="all", checksum=checksum)
     except CcdfxError:
         raise
@@ -98,7 +99,7 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
         rule = f"cannot be read: {type(problem).__name__}: {problem}"
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
     refuse_several(frame.path, [image.header for image in images])
-    return _with_data(images[0], frame)
+    return _corrected(_with_data(images[0], frame), frame)
 
 
 def _with_data(image: Image, frame: Frame) -> Image:
@@ -106,6 +107,12 @@ def _with_data(image: Image, frame: Frame) -> Image:
     if image.mask is not None and image.mask[0, 0] & Flag.NO_DATA and (image.mask & Flag.NO_DATA).all():
         raise FormatError(frame.path, "has no pixel with data", remedy="leave it out, or copy it again")
     return image
+
+
+def _corrected(image: Image, frame: Frame) -> Image:
+    if not frame.corrections:
+        return image
+    return image.replace(header=corrected(image.header, frame.corrections))
 
 
 def standard_header(header: Header, frame: Frame) -> Header:

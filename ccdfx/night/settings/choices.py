@@ -15,11 +15,14 @@ Rule = str | Mapping[str, Any]
 class ReadChoice:
     """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong.
 
-    `again` takes frames as raw that a card says were reduced before, by this or another program.
+    `again` takes frames as raw that a card says were reduced before, by this or another program. `table` is a CSV file
+    that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none.
     """
 
     checksum: bool = True
     again: bool = False
+    table: str = ""
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("table",)  # what it tells is in the frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

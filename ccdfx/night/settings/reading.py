@@ -74,9 +74,9 @@ def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> Nig
     try:
         check_names("recipe", _TABLES, content)
         tables = {name: _choice(name, content[name]) for name in content}
-        for name, key in (("science", "steps"), ("bad_pixels", "file")):
+        for name, key in (("read", "table"), ("science", "steps"), ("bad_pixels", "file")):
             path = getattr(tables[name], key) if name in tables else None
-            if path is not None and folder is not None:
+            if path and folder is not None:
                 tables[name] = replace(tables[name], **{key: str(folder / path)})
         if "masters" in tables:
             tables["masters"] = _with_absolute_files(tables["masters"], folder)

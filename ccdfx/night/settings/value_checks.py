@@ -24,6 +24,11 @@ def _is_text(where: str, value: Any) -> None:
         raise ArgumentError(where, "must be text", value=value, remedy="put it in quotes")
 
 
+def _is_any_text(where: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ArgumentError(where, "must be text", value=value, remedy="put it in quotes")
+
+
 def _are_texts(where: str, value: Any) -> None:
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ArgumentError(where, "must be a list of texts", value=value, remedy='write ["one", "two"]')
@@ -90,6 +95,7 @@ def _is_rule(where: str, value: Any) -> None:
 _CHECKS = {
     "checksum": _is_bool,
     "again": _is_bool,
+    "table": _is_any_text,
     "use": _is_bool,
     "single": _is_bool,
     "align": _is_bool,
