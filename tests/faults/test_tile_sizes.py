@@ -15,7 +15,9 @@ import ccdfx
 from ccdfx.errors import FormatError
 from ccdfx.io.content import opened
 from ccdfx.io.fits.groups import chosen
+from ccdfx.io.fits.hcompress import goes_on
 from ccdfx.io.fits.hdus import walk
+from ccdfx.io.fits.rice import decoder, without_padding
 from ccdfx.io.fits.source import FitsSource
 from ccdfx.io.fits.tile_streams import TileTable, checked_streams, touched_rows
 from ccdfx.records.image import Image
@@ -24,27 +26,30 @@ SHAPE, TILE = (12, 14), (4, 5)
 METHODS = ["GZIP_1", "GZIP_2", "NOCOMPRESS", "RICE_1", "PLIO_1", "HCOMPRESS_1"]
 
 
-def tiled(method: str, dtype: str = "i2", **options: object) -> tuple[bytes, np.ndarray]:
+def tiled(
+    method: str, dtype: str = "i2", tile_shape: tuple[int, int] = TILE, **options: object
+) -> tuple[bytes, np.ndarray]:
     """A file of tiles, and its pixels."""
     rng = np.random.default_rng(3)
     array = rng.integers(0, 4, SHAPE) if method == "PLIO_1" else rng.normal(300, 40, SHAPE)
     array = array.astype(dtype)
     array[2:, 6:] = 0
     stream = io.BytesIO()
-    hdu = fits.CompImageHDU(array, compression_type=method, tile_shape=TILE, **options)
+    hdu = fits.CompImageHDU(array, compression_type=method, tile_shape=tile_shape, **options)
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
     return stream.getvalue(), array
 
 
 def with_streams(file: bytes, change) -> bytes:  # type: ignore[no-untyped-def]
-    """The file with every stream of its first column replaced by `change(stream)`, in a new heap."""
+    """The file with every stream of its first column replaced by `change(stream)`, behind the heap."""
     with opened(file) as content:
         hdu = list(walk(content))[1]
         table = TileTable(content, hdu)
         (place, item, streams) = table.streams["COMPRESSED_DATA"]
-        rows, heap = table.bytes.copy(), b""
+        rows = table.bytes.copy()
+        heap = file[hdu.data_at + rows.size : hdu.data_at + hdu.size]  # of the other columns
         for row, (length, offset) in enumerate(streams.tolist()):
-            stream = change(bytes(content.read_at(offset, length)))
+            stream = change(bytes(content.read_at(offset, length))) if length else b""
             rows[row, place] = np.array([len(stream) // item, len(heap)], ">u4").view(np.uint8)
             heap += stream
         head = file[hdu.header_at : hdu.data_at]
@@ -63,7 +68,8 @@ def test_a_window_reads_the_tiles_that_it_touches(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "quantize"), [("GZIP_1", 0), ("GZIP_1", 16), ("GZIP_2", 0), ("GZIP_2", 16), ("RICE_1", 16)]
+    ("method", "quantize"),
+    [("GZIP_1", 0), ("GZIP_1", 16), ("GZIP_2", 0), ("GZIP_2", 16), ("RICE_1", 16), ("HCOMPRESS_1", 16)],
 )
 def test_floats_are_read_as_astropy_reads_them(method: str, quantize: int) -> None:
     file, _ = tiled(method, "f4", quantize_level=quantize, quantize_method=1, dither_seed=7)
@@ -114,6 +120,48 @@ def test_streams_that_end_too_early_are_refused(method: str, less: int) -> None:
     step = less * 2 if method == "PLIO_1" else less
     with pytest.raises(FormatError, match="HDU 1: "):
         ccdfx.read(with_streams(file, lambda s: s[:-step]))
+
+
+TAILS = [
+    *(("RICE_1", {"dtype": dtype, "tile_shape": tile}) for dtype in ("u1", "i2", "i4") for tile in ((1, 14), (4, 5))),
+    ("RICE_1", {"dtype": "f4", "quantize_level": 16}),
+    *(("HCOMPRESS_1", {"hcomp_scale": scale, "hcomp_smooth": scale > 0}) for scale in (0, 3)),
+    ("HCOMPRESS_1", {"dtype": "f4", "quantize_level": 16}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "options"), TAILS)
+def test_other_bytes_than_zeros_behind_the_last_pixel_are_refused(method: str, options: dict) -> None:  # type: ignore[type-arg]
+    file, _ = tiled(method, **options)
+    pixels = ccdfx.read(file).array
+    for zeros in (1, 5):
+        padded = with_streams(file, lambda s, zeros=zeros: s + bytes(zeros))
+        assert np.array_equal(ccdfx.read(padded).array, pixels)
+        for junk in (b"\1", b"\x80\x55"):
+            with pytest.raises(FormatError, match=r"HDU 1: .*(goes on behind|unused bytes)"):
+                ccdfx.read(with_streams(padded, lambda s, junk=junk: s + junk + b"\0"))
+
+
+def test_streams_as_cfitsio_writes_them_end_with_their_last_pixel() -> None:
+    """300 tiles of both methods, whose bytes and pixels are of many kinds."""
+    rng = np.random.default_rng(5)
+    for number in range(300):
+        ny, nx = rng.integers(4, 30, 2).tolist()
+        kinds = [
+            np.zeros((ny, nx)),
+            rng.integers(-(1 << 15), 1 << 15, (ny, nx)),
+            rng.normal(300, 10, (ny, nx)),
+            np.where(rng.random((ny, nx)) < 0.05, 100, 0),
+            np.where(np.arange(ny)[:, None] < ny // 2, rng.normal(50, 3, (ny, nx)), 0),
+        ]
+        array = np.round(kinds[number % 5]).astype("i4")
+        rice_stream = decoder("compress_rice_1_c")(array.tobytes(), 32, 4)
+        assert without_padding(rice_stream, (32, 4), array.size) == rice_stream
+        assert without_padding(rice_stream + b"\0\0", (32, 4), array.size) == rice_stream
+        scale = int(rng.choice([0, 1, 2, 20]))
+        stream = decoder("compress_hcompress_1_c")(array.astype("i8").tobytes(), ny, nx, scale, 8)
+        assert not goes_on(stream, array.size) and not goes_on(stream + b"\0", array.size)
+        assert goes_on(stream + b"\1", array.size)
 
 
 def test_steps_of_plio_that_hold_more_pixels_are_refused() -> None:

@@ -21,15 +21,15 @@ _HOMES = ("astropy.io.fits.hdu.compressed._compression",)
 _KINDS = {1: "u1", 2: "i2", 4: "i4"}  # by BYTEPIX; single bytes have no sign, as in astropy
 _STORED = {8: "u1", 16: "i2", 32: "i4"}  # by BITPIX
 
-Decoder = Callable[[bytes, int, int, int], bytes]
+Decoder = Callable[..., bytes]
 
 
 @functools.cache
-def decoder() -> Decoder | None:
-    """Return ``decode(stream, blocksize, bytepix, pixels)`` of the astropy that is installed, or None."""
+def decoder(name: str = "decompress_rice_1_c") -> Decoder | None:
+    """Return a decoder of the astropy that is installed, or None: for RICE ``decode(stream, blocksize, bytepix, pixels)``."""
     for home in _HOMES:
         try:
-            found: Any = importlib.import_module(home).decompress_rice_1_c
+            found: Any = getattr(importlib.import_module(home), name)
         except (ImportError, AttributeError):
             continue
         return found
@@ -38,9 +38,13 @@ def decoder() -> Decoder | None:
 
 def settings_of(hdu: Hdu, tile: tuple[int, ...]) -> tuple[int, int] | None:
     """Return (BLOCKSIZE, BYTEPIX) of an image of integers whose tiles are whole rows, compressed by RICE; else None."""
-    if str(hdu.header["ZCMPTYPE"]).strip() not in ("RICE_1", "RICE_ONE") or hdu.bitpix not in _STORED:
-        return None
-    if tile[-1] < hdu.axes[-1] or set(tile[:-1]) - {1}:
+    of_rows = hdu.bitpix in _STORED and tile[-1] >= hdu.axes[-1] and not set(tile[:-1]) - {1}
+    return parameters_of(hdu) if of_rows else None
+
+
+def parameters_of(hdu: Hdu) -> tuple[int, int] | None:
+    """Return (BLOCKSIZE, BYTEPIX) of an image compressed by RICE; None for another, and where they are unusual."""
+    if str(hdu.header["ZCMPTYPE"]).strip() not in ("RICE_1", "RICE_ONE"):
         return None
     given = [
         (str(card.value).strip().upper(), hdu.header.get(f"ZVAL{card.keyword[5:]}"))
@@ -69,7 +73,11 @@ def decode_rows(
     found = np.empty((len(rows), width), _STORED[hdu.bitpix])
     for line, row, stream in zip(found, rows, streams, strict=True):
         try:
-            line[:] = np.frombuffer(decode(stream, *settings, width), kind, width)
+            try:
+                decoded = decode(stream, *settings, width)
+            except Exception:
+                decoded = decode(without_padding(stream, settings, width), *settings, width)
+            line[:] = np.frombuffer(decoded, kind, width)
         except Exception as error:  # as of `astropy.io.fits`, broken tiles can make it raise any exception
             raise refusal(
                 content,
@@ -77,3 +85,24 @@ def decode_rows(
                 f"the tile of row {row} cannot be decompressed: {type(error).__name__}: {error}",
             ) from error
     return found
+
+
+def without_padding(stream: bytes, settings: tuple[int, int], pixels: int) -> bytes:
+    """Take from the end of a stream the zeros that follow its last pixel, which the decoder refuses.
+
+    A stream that is followed by other bytes, or ends too early, is returned as it is.
+    """
+    decode = decoder()
+    assert decode is not None
+    short, long = len(stream.rstrip(b"\0")), len(stream)
+    while short <= long:
+        middle = (short + long) // 2
+        try:
+            decode(stream[:middle], *settings, pixels)
+            return stream[:middle]
+        except Exception as error:
+            if "unused" in str(error):
+                long = middle - 1
+            else:
+                short = middle + 1
+    return stream

@@ -94,11 +94,12 @@ class TileTable:
         streams: Mapping[str, Sequence[bytes]],
         padding: Sequence[bytes] | None = None,
     ) -> bytes:
-        """Return a FITS file of this image whose heap holds these streams alone, each followed by its padding."""
+        """Return a FITS file of this image whose heap holds these streams alone, those of compressed tiles followed by padding."""
         table, heap, size = self.bytes.copy(), [], 0
         for name, (place, item, _) in self.streams.items():
             pairs = []
-            for stream, more in zip(streams[name], padding or [b""] * len(rows), strict=True):
+            behind = padding if padding and name == COMPRESSED else [b""] * len(rows)
+            for stream, more in zip(streams[name], behind, strict=True):
                 padded = stream + more if stream else stream
                 pairs.append((len(padded) // item, size))
                 heap.append(padded)

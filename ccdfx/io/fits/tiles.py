@@ -17,7 +17,7 @@ import numpy as np
 
 from ccdfx.errors import FormatError
 from ccdfx.io.content import Content
-from ccdfx.io.fits import rice
+from ccdfx.io.fits import hcompress, rice
 from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.fits.tile_streams import (
     COMPRESSED,
@@ -118,11 +118,21 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
     sizes = tile_sizes(hdu.axes, tile)
     pixels = [sizes[row] for row in needed]
     streams = checked_streams(content, hdu, method, needed, pixels, found)
+    parameters = rice.parameters_of(hdu) if rice.decoder() else None
+    if parameters:
+        try:
+            return _section(content, hdu, table.part(content, hdu, needed, streams), window)
+        except FormatError:  # zeros may follow its streams
+            streams[COMPRESSED] = [
+                rice.without_padding(stream, parameters, count)
+                for stream, count in zip(streams[COMPRESSED], pixels, strict=True)
+            ]
     if method != "HCOMPRESS_1":
         return _section(content, hdu, table.part(content, hdu, needed, streams), window)
     # A stream that ends too early is decoded from what follows it, so it differs between two kinds of padding.
-    planes = [max(stream[22:25], default=0) for stream in streams[COMPRESSED]]
-    lengths = [count * (bits + 2) // 4 + 64 for bits, count in zip(planes, pixels, strict=True)]
+    lengths = [
+        hcompress.padding(stream, count) for stream, count in zip(streams[COMPRESSED], pixels, strict=True)
+    ]
     one, two = (
         _section(content, hdu, table.part(content, hdu, needed, streams, [byte * n for n in lengths]), window)
         for byte in (b"\0", b"\xff")
@@ -131,6 +141,9 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
         raise refusal(
             content, hdu.index, f"a tile of the rows {needed[0]} to {needed[-1]} ends before its last pixel"
         )
+    for row, stream, count in zip(needed, streams[COMPRESSED], pixels, strict=True):
+        if hcompress.goes_on(stream, count):
+            raise refusal(content, hdu.index, f"the tile of row {row} goes on behind its last pixel")
     return one
 
 
@@ -196,7 +209,6 @@ def _check_streams(
 
 
 _MAGIC = b"\xdd\x99"
-_HEAD = 25  # bytes of HCOMPRESS's magic, nx, ny, scale, sum and three numbers of bit planes
 _PLANES = 62  # bits of a coefficient at most
 HEAD_BYTES = 32
 
@@ -207,13 +219,13 @@ def stream_checker(method: str) -> Callable[[bytes, int, int], str | None] | Non
 
 
 def _hcompress(head: bytes, length: int, pixels: int) -> str | None:
-    if length < _HEAD or head[:2] != _MAGIC:
+    if length < hcompress.HEAD or head[:2] != _MAGIC:
         return "is no HCOMPRESS stream"
     nx, ny = (int.from_bytes(head[i : i + 4], "big", signed=True) for i in (2, 6))
     if nx < 1 or ny < 1 or nx * ny != pixels:
         return f"claims {nx} x {ny} pixels, and its tile has {pixels}"
-    if max(head[22:25]) > _PLANES:
-        return f"claims {max(head[22:25])} bit planes"
+    if max(head[22 : hcompress.HEAD]) > _PLANES:
+        return f"claims {max(head[22 : hcompress.HEAD])} bit planes"
     return None
 
 
