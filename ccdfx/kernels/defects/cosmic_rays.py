@@ -12,7 +12,7 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import PassedKernel, kernel
 from ccdfx.kernels.compile.llvm import upper
-from ccdfx.kernels.defects.medians import cut_reflected, window_medians, window_sorter, workspace
+from ccdfx.kernels.defects.medians import window_medians, window_sorter, workspace
 from ccdfx.kernels.stack.lanes import copy
 
 GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
@@ -173,14 +173,6 @@ def _grown(marked, significance, good, limit):
 
 
 @kernel
-def reflected_block(plane, y_lower, x_lower, shape, reach):
-    """Copy the part of a plane of this shape at (y_lower, x_lower), plus `reach` pixels on every side."""
-    block = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), plane.dtype)
-    cut_reflected(plane, y_lower - reach, x_lower - reach, block)
-    return block
-
-
-@kernel
 def _sharp(detail, raw, variances, significance, places, windows, limits):
     """Mark the places where the significance exceeds the limit times the fine structure over the noise.
 
@@ -204,25 +196,26 @@ def _sharp(detail, raw, variances, significance, places, windows, limits):
 
 
 @kernel
-def mark_everywhere(array, raw, curved, usable, windows, limits, y_lower, x_lower):
+def mark_everywhere(pixels, raw, curved, usable, windows, limits):
     """Mark the rays of a tile, and of GROWTH pixels around it, by medians at all pixels.
 
-    raw, curved : the variances and the Laplacians of the tile, with the margins of `find_rays`
+    pixels, raw, curved : values, variances and Laplacians of the tile, with the margins of `find_rays`
     usable : 1 where rays may be, of the shape of the result
     """
     square, noise, large, fine, coarse, find_noise, find_large, find_fine, _ = windows
     shape = (usable.shape[0] - 2 * GROWTH, usable.shape[1] - 2 * GROWTH)
-    variances = np.empty(curved.shape, array.dtype)
+    variances = np.empty(curved.shape, pixels.dtype)
     _medians(raw, noise, square, find_noise, variances)
-    significance = np.empty(usable.shape, array.dtype)
+    significance = np.empty(usable.shape, pixels.dtype)
     _significance(curved, variances, large, square, find_large, significance)
     places = _candidates(significance, usable, limits[0])
     if places.shape[0] == 0:
         return np.zeros(usable.shape, np.uint8)
     edge = GROWTH + coarse // 2
-    pixels = reflected_block(array, y_lower, x_lower, shape, edge + fine // 2)
-    detail = np.empty((shape[0] + 2 * edge, shape[1] + 2 * edge), array.dtype)
-    _medians(pixels, fine, square, find_fine, detail)
+    beyond = (pixels.shape[0] - shape[0]) // 2 - edge - fine // 2
+    near = pixels[beyond : pixels.shape[0] - beyond, beyond : pixels.shape[1] - beyond].copy()
+    detail = np.empty((shape[0] + 2 * edge, shape[1] + 2 * edge), pixels.dtype)
+    _medians(near, fine, square, find_fine, detail)
     marked = _sharp(detail, raw, variances, significance, places, windows, limits)
     marked = _grown(marked, significance, usable, limits[0])
     return _grown(marked, significance, usable, limits[1])

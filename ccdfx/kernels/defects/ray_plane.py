@@ -1,15 +1,43 @@
-"""The plane in which cosmic rays are searched for: bad pixels, level, and values in units of the noise."""
+"""The plane in which cosmic rays are searched for: bad pixels, level, and values in units of the noise.
+
+It is not stored: blocks of it are made of the values of the frame as they are needed.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
+from ccdfx.kernels.defects.medians import reflected
 
+BAD, RAY = np.uint8(1), np.uint8(2)
+"""States of a pixel: not to be looked at, and found to be of a ray."""
 _RUNS, _RUN = 1 << 12, 16  # the sample: runs of neighbours, which lie in a cache line or two
 _SAMPLE = _RUNS * _RUN
-_LANES = 256
-_HUGE = 1e15
+MOST = np.float32(1e15)
+"""Values of a plane are limited to this, so that they may be summed."""
+
+
+class Relative(NamedTuple):
+    """A plane relative to a level, in units of a scale, with other values at some places.
+
+    values : (ny, nx) float32
+    level, per : float32
+        The value in these units is ``(value - level) * per``, small enough to be summed.
+    columns, starts : int64
+        The columns of the replaced pixels, row by row; those of row y begin at ``starts[y]``, one more than there are rows.
+    replaced : float32
+        The values in the units of the plane that are taken there.
+    """
+
+    values: np.ndarray
+    level: np.float32
+    per: np.float32
+    columns: np.ndarray
+    starts: np.ndarray
+    replaced: np.ndarray
 
 
 @kernel
@@ -32,32 +60,6 @@ def find_bad(array, variance, mask, harmful, bad):
 
 
 @kernel
-def _collect(values, bad, low, high, out):
-    """Count the good values below `low`, and copy those from `low` to `high`; return both counts."""
-    inside = np.zeros(_LANES, np.uint8)
-    groups = inside.view(np.uint64)
-    below = found = 0
-    for start in range(0, values.size, _LANES):
-        block, hidden = values[start : start + _LANES], bad[start : start + _LANES]
-        size = block.size
-        for i in range(size):
-            value = block[i]
-            below += (value < low) & (hidden[i] == 0)
-        for i in range(size):
-            value = block[i]
-            inside[i] = np.uint8((value >= low) & (value <= high) & (hidden[i] == 0))
-        for i in range(size, _LANES):
-            inside[i] = 0
-        for group in range((size + 7) // 8):
-            if groups[group] != 0:
-                for i in range(8 * group, min(8 * group + 8, size)):
-                    if inside[i] != 0:
-                        out[found] = block[i]
-                        found += 1
-    return below, found
-
-
-@kernel
 def _sample(values, bad, out):
     """Copy good values of runs at pseudo-random places of equal sections; return how many."""
     section, found = values.size // _RUNS, 0
@@ -72,26 +74,16 @@ def _sample(values, bad, out):
     return found
 
 
-def median_of_good(values: np.ndarray, bad: np.ndarray, count: int) -> float | None:
-    """Compute the exact median of the `count` good values of many; None where the sample does not bracket it.
+def sampled_median(values: np.ndarray, bad: np.ndarray) -> float | None:
+    """Compute the median of the good ones of some ten thousand values of many; None where there are few.
 
     values : (n,) float, finite where `bad`, (n,) uint8, is 0
     """
-    if values.size <= 2 * _SAMPLE or count < values.size // 2:
+    if values.size <= 2 * _SAMPLE:
         return None
     sample = np.empty(_SAMPLE, values.dtype)
-    sample = np.sort(sample[: _sample(values, bad, sample)])
-    middle, margin = sample.size // 2, 3 * int(np.sqrt(sample.size))
-    if sample.size <= 2 * margin:
-        return None
-    low, high = sample[middle - margin], sample[middle + margin]
-    out = np.empty(values.size, values.dtype)  # memory pages that are not written cost nothing
-    below, found = _collect(values, bad, low, high, out)
-    first, second = (count - 1) // 2 - below, count // 2 - below
-    if first < 0 or second >= found:
-        return None
-    inner = np.sort(out[:found])
-    return float(inner[first]) if first == second else 0.5 * float(inner[first]) + 0.5 * float(inner[second])
+    sample = sample[: _sample(values, bad, sample)]
+    return 2 * float(np.median(sample / 2)) if 2 * sample.size > _SAMPLE else None
 
 
 @kernel
@@ -101,10 +93,63 @@ def normalise(values, bad, level, scale, otherwise, out):
     values : (n,) float, not finite only where `bad`, (n,) uint8, is not 0
     """
     kind = values.dtype.type
-    middle, per, most = kind(level), kind(scale), kind(_HUGE)
+    middle, per, most = kind(level), kind(scale), kind(MOST)
     rest = np.float32(otherwise)
     for i in range(out.size):
         value = (values[i] - middle) / per
         value = most if value > most else value
         value = -most if value < -most else value
         out[i] = np.float32(value) if bad[i] == 0 else rest
+
+
+@kernel
+def _relative(source, level, per, out):
+    """Store values of a row in the units of a plane; what is not a number becomes a large one."""
+    most = MOST
+    for x in range(out.size):
+        value = (source[x] - level) * per
+        value = value if value < most else most
+        out[x] = value if value > -most else -most
+
+
+@kernel
+def cut_relative(plane, y_lower, x_lower, out):
+    """Store the part of a `Relative` plane at (y_lower, x_lower), mirrored beyond the edges, as `cut_reflected` does."""
+    values, level, per, columns, starts, replaced = plane
+    ny, nx = values.shape
+    rows, width = out.shape
+    first = min(max(-x_lower, 0), width)
+    last = max(min(nx - x_lower, width), first)
+    for j in range(rows):
+        y, target = reflected(y_lower + j, ny), out[j]
+        _relative(values[y, x_lower + first : x_lower + last], level, per, target[first:last])
+        for k in range(starts[y], starts[y + 1]):
+            x = columns[k] - x_lower
+            if first <= x < last:
+                target[x] = replaced[k]
+        for x in range(first):
+            target[x] = target[reflected(x_lower + x, nx) - x_lower]
+        for x in range(last, width):
+            target[x] = target[reflected(x_lower + x, nx) - x_lower]
+
+
+@kernel
+def cut_usable(state, edge, y_lower, x_lower, out):
+    """Mark where rays may be in the part of a frame at (y_lower, x_lower): not at bad pixels, nor within `edge` of the edge."""
+    ny, nx = state.shape
+    rows, width = out.shape
+    first = min(max(edge - x_lower, 0), width)
+    last = max(min(nx - edge - x_lower, width), first)
+    for j in range(rows):
+        y, target = y_lower + j, out[j]
+        if y < edge or y >= ny - edge:
+            target[:] = 0
+            continue
+        row = state[y, x_lower + first : x_lower + last]
+        for x in range(first):
+            target[x] = 0
+        inner = target[first:last]
+        for x in range(row.size):
+            inner[x] = np.uint8((row[x] & BAD) == 0)
+        for x in range(last, width):
+            target[x] = 0

@@ -18,8 +18,8 @@ from ccdfx.kernels.defects.cosmic_rays import (
     laplacians,
     mark_everywhere,
     medians_at,
-    reflected_block,
 )
+from ccdfx.kernels.defects.ray_plane import RAY, cut_relative, cut_usable
 
 _ROWS, _RUN = 16, 64  # pixels that have one limit
 _ROUNDING = 1 - 1e-5
@@ -240,44 +240,54 @@ def _margin(windows):
 
 
 @kernel
-def find_rays(array, variance, good, windows, limits, few, y_lower, x_lower, out):
-    """Mark the cosmic rays of a tile with 1 in `out`, which is not cleared; return how many of them are new.
+def _block(plane, y_lower, x_lower, shape, reach):
+    """Cut the part of a `Relative` plane of this shape at (y_lower, x_lower), plus `reach` pixels on every side."""
+    block = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), np.float32)
+    cut_relative(plane, y_lower - reach, x_lower - reach, block)
+    return block
 
-    array, variance (float32) and good (uint8) are whole planes; the tile has the shape of `out` and begins at
-    (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are the limits of the significance of
-    a ray, of the significance of its neighbours, and of the contrast to the fine structure. If rays may be at
-    more than `few` places, medians are computed at all pixels, which is then faster.
+
+@kernel
+def find_rays(frame, noise, state, windows, limits, few, y_lower, x_lower, shape):
+    """Mark the cosmic rays of a tile as such in `state`; return how many of them are new.
+
+    `frame` and `noise` are the fields of `Relative` planes of values and variances, and `state` (uint8) tells which
+    pixels are bad; the tile of this shape begins at (y_lower, x_lower). `windows` are the fields of `Windows`; `limits` are
+    the limits of the significance of a ray, of the significance of its neighbours, and of the contrast to the fine
+    structure. If rays may be at more than `few` places, medians are computed at all pixels, which is then faster.
     """
     own, large = windows[1], windows[2]
-    shape, reach = out.shape, GROWTH + large // 2
-    curved = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), array.dtype)
-    pixels = reflected_block(array, y_lower, x_lower, shape, _margin(windows))
+    reach = GROWTH + large // 2
+    curved = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach), np.float32)
+    pixels = _block(frame, y_lower, x_lower, shape, _margin(windows))
     laplacians(pixels, curved)
-    raw = reflected_block(variance, y_lower, x_lower, shape, reach + own // 2)
-    usable = reflected_block(good, y_lower, x_lower, shape, GROWTH)
+    raw = _block(noise, y_lower, x_lower, shape, reach + own // 2)
+    usable = np.empty((shape[0] + 2 * GROWTH, shape[1] + 2 * GROWTH), np.uint8)
+    cut_usable(state, large // 2, y_lower - GROWTH, x_lower - GROWTH, usable)
     places = np.empty((few, 2), np.int64)
     count = _possible(curved, raw, own, large // 2, limits[0], usable, places)
     if count == 0:
         return 0
     if count > few:
-        marked = mark_everywhere(array, raw, curved, usable, windows, limits, y_lower, x_lower)
+        marked = mark_everywhere(pixels, raw, curved, usable, windows, limits)
     else:
         marked = _mark_there(pixels, raw, curved, usable, places[:count], windows, limits)
     new = 0
     for y in range(shape[0]):
+        row = state[y_lower + y, x_lower : x_lower + shape[1]]
         for x in range(shape[1]):
             there = marked[y + GROWTH, x + GROWTH]
-            new += there & (out[y, x] == 0)
-            out[y, x] |= there
+            new += there & ((row[x] & RAY) == 0)
+            row[x] |= RAY * there
     return new
 
 
 @kernel
-def find_rays_of_tiles(array, variance, good, windows, limits, few, tiles, size, rays):
-    """Mark the rays of tiles of one size, (n, 2) of y and x, in the plane `rays`; return how many are new."""
+def find_rays_of_tiles(frame, noise, state, windows, limits, few, tiles, size):
+    """Mark the rays of tiles of one size, (n, 2) of y and x, cut at the edges of the frame; return how many are new."""
     new = 0
     for k in range(tiles.shape[0]):
         y, x = tiles[k, 0], tiles[k, 1]
-        part = rays[y : y + size[0], x : x + size[1]]
-        new += find_rays(array, variance, good, windows, limits, few, y, x, part)
+        shape = (min(size[0], state.shape[0] - y), min(size[1], state.shape[1] - x))
+        new += find_rays(frame, noise, state, windows, limits, few, y, x, shape)
     return new

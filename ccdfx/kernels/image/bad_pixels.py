@@ -83,7 +83,8 @@ def medians_near(values, bad, places, otherwise, out):
         out[k] = _median(box[:found]) if found >= FEWEST else otherwise
 
 
-_WORD, _WORDS = 8, 64  # pixels that are looked at together, and how many of these
+_WORD, _WORDS = 8, 128  # pixels that are looked at together, and how many of these
+_USUAL = 1 << 16  # flagged pixels for which there is room at first
 
 
 def flagged_places(mask: np.ndarray, bits: int) -> np.ndarray:
@@ -100,9 +101,20 @@ def flagged_places(mask: np.ndarray, bits: int) -> np.ndarray:
     for array in (flags, words):
         array.flags.writeable = False
     pattern = np.uint64(int(bits) * 0x0101010101010101)
-    places = np.empty(_flagged(flags, words, pattern, np.empty(0, np.int64)), np.int64)
-    _flagged(flags, words, pattern, places)
-    return places
+    places = np.empty(min(flags.size, _USUAL), np.int64)
+    count = _flagged(flags, words, pattern, places)
+    if count > places.size:
+        places = np.empty(count, np.int64)
+        _flagged(flags, words, pattern, places)
+    return places[:count].copy()
+
+
+@kernel(fastmath=REORDERED_SUMS)
+def _union(words):
+    union = np.uint64(0)
+    for i in range(words.size):
+        union |= words[i]
+    return union
 
 
 @kernel
@@ -111,15 +123,14 @@ def _flagged(flags, words, pattern, out):
     count, bits = 0, np.uint8(pattern & np.uint64(255))
     for start in range(0, words.size, _WORDS):
         stop = min(start + _WORDS, words.size)
-        union = np.uint64(0)
-        for i in range(start, stop):
-            union |= words[i]
-        if union & pattern:
-            for place in range(_WORD * start, _WORD * stop):
-                if flags[place] & bits:
-                    if count < out.size:
-                        out[count] = place
-                    count += 1
+        if _union(words[start:stop]) & pattern:
+            for i in range(start, stop):
+                if words[i] & pattern:
+                    for place in range(_WORD * i, _WORD * i + _WORD):
+                        if flags[place] & bits:
+                            if count < out.size:
+                                out[count] = place
+                            count += 1
     for place in range(_WORD * words.size, flags.size):
         if flags[place] & bits:
             if count < out.size:
@@ -211,15 +222,15 @@ def spread_flags(mask, steps_y, steps_x, out):
 
 
 @kernel
-def clear_around(plane, places, steps_y, steps_x):
-    """Set ``plane[y + steps_y[k], x + steps_x[k]]`` to 0, inside the frame, for places given by flat indices."""
+def mark_around(plane, places, steps_y, steps_x, flag):
+    """Add a flag to ``plane[y + steps_y[k], x + steps_x[k]]``, inside the frame, for places given by flat indices."""
     ny, nx = plane.shape
     for place in places:
         y, x = place // nx, place % nx
         for k in range(steps_y.size):
             j, i = y + steps_y[k], x + steps_x[k]
             if 0 <= j < ny and 0 <= i < nx:
-                plane[j, i] = 0
+                plane[j, i] |= flag
 
 
 def typical(array: np.ndarray, good: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, UnknownNameError
 from ccdfx.estimators import median_of
-from ccdfx.kernels.defects.ray_plane import find_bad, median_of_good, normalise
+from ccdfx.kernels.defects.ray_plane import BAD, MOST, RAY, Relative, find_bad, normalise, sampled_median
 from ccdfx.kernels.defects.ray_search import find_rays_of_tiles
-from ccdfx.kernels.image.bad_pixels import LARGEST_RADIUS, clear_around, flagged_places, medians_near
+from ccdfx.kernels.image.bad_pixels import LARGEST_RADIUS, flagged_places, mark_around, medians_near
 from ccdfx.noise.header_gain import doubt_about_gain, gain_keyword
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.operations.pixels.places import medians_around, touching_groups
@@ -114,14 +115,14 @@ def mask_cosmic_rays(
     plane = LaplacianPlane.of(image, _variance(image, noise))
     rays = find(plane, search)
     mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
-    mask.reshape(-1)[flagged_places(rays, 1)] |= np.uint8(Flag.COSMIC_RAY)
+    mask.reshape(-1)[rays.places] |= np.uint8(Flag.COSMIC_RAY)
     if replace is None:
         return adopt(image.array, image.header, mask, image.range, image.variance)
     array, variance = image.array.astype(working_dtype(image.array)), image.variance
-    array[rays] = plane.values_at(rays)
+    array.reshape(-1)[rays.places] = plane.level + plane.scale * rays.values.astype(np.float64)
     if variance is not None:
         variance = variance.copy()
-        variance[rays] = plane.variances_at(rays)
+        variance.reshape(-1)[rays.places] = plane.scale**2 * rays.variances.astype(np.float64)
     return adopt(array, without_extremes(image.header), mask, image.range, variance)
 
 
@@ -154,9 +155,9 @@ def _header_gain(image: Image) -> float | None:
 
 
 TILE = (128, 512)  # rows, columns; both at least the margin of the search
-TILE_AGAIN = (32, 64)  # of the later passes, which only look at what has changed
-FEW = 64  # of so many pixels one may be a ray where rays are searched for one by one, which is then faster
-_BATCH_PIXELS = 1 << 19  # of the tiles that a thread searches at a time
+TILE_AGAIN = (16, 64)  # of the later passes, which only look at what has changed
+FEW = 16  # of so many pixels one may be a ray where rays are searched for one by one, which is then faster
+_BATCH_PIXELS = 1 << 20  # of the tiles that a thread searches at a time
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
 _CORE = np.float32(0.1)  # of its height: a saturated pixel whose surroundings exceed this is in a star
 _NO_MASK = np.zeros(0, np.uint8)
@@ -167,19 +168,44 @@ Tile = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LaplacianPlane:
-    """A frame without gaps, relative to its level and in units of its typical noise; rays found are removed.
+class Replaced:
+    """Pixels that have other values in a plane: their flat indices, in order, and their values (float32)."""
 
-    array, variance : float32
-    good : uint8
-        1 where rays may be found.
+    places: np.ndarray
+    values: np.ndarray
+    variances: np.ndarray
+
+    def with_others(self, other: Replaced) -> Replaced:
+        """Return these and others; none is in both."""
+        places = np.concatenate([self.places, other.places])
+        order = np.argsort(places, kind="stable")
+        values = np.concatenate([self.values, other.values])
+        variances = np.concatenate([self.variances, other.variances])
+        return Replaced(places[order], values[order], variances[order])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaplacianPlane:
+    """A frame without gaps, relative to its level and in units of its typical noise.
+
+    values, variances : float32
+    zero, per : float32
+        ``(values - zero) * per`` are the values of the plane, and ``variances * per_square`` its variances.
+    state : uint8
+        BAD where rays may not be found, and RAY where they are found.
+    gaps : Replaced
+        The bad pixels near good ones, filled from their neighbours.
     level, scale : float
-        A value of the image is ``level + scale * array``; scale is a power of two, so that scaling is exact.
+        A value of the image is ``level + scale * value``; scale is a power of two, so that scaling is exact.
     """
 
-    array: np.ndarray
-    variance: np.ndarray
-    good: np.ndarray
+    values: np.ndarray
+    variances: np.ndarray
+    zero: np.float32
+    per: np.float32
+    per_square: np.float32
+    state: np.ndarray
+    gaps: Replaced
     level: float
     scale: float
 
@@ -196,49 +222,82 @@ class LaplacianPlane:
         # The square of the scale, and its inverse, must be representable in both types.
         most = 60 if np.float32 in (image.dtype, variance.dtype) else 511
         scale = 2.0 ** max(min(round(0.5 * math.log2(typical)), most), -most) if typical > 0 else 1.0
-        bad = bad.reshape(image.shape)
-        gaps = np.empty(0, np.int64) if good == bad.size else flagged_places(_in_sight(bad.view(bool)), 1)
+        state = bad.reshape(image.shape)
+        gaps = np.empty(0, np.int64) if good == bad.size else flagged_places(_in_sight(state.view(bool)), 1)
         with np.errstate(over="ignore"):
-            array = _normalised(values, bad, gaps, level, scale, 0.0)
-            spread = _normalised(variance, bad, gaps, 0.0, scale**2, typical / scale**2)
-        found = bad == 0
-        bright = np.empty(0, np.int64) if image.mask is None else flagged_places(image.mask, int(_BRIGHT))
+            values, zero, per = _single(values, bad, level, scale)
+            variances, _, per_square = _single(variance, bad, 0.0, scale**2)
+        nothing = np.empty(0, np.float32)
+        plane = cls(
+            values,
+            variances,
+            zero,
+            per,
+            per_square,
+            state,
+            Replaced(gaps[:0], nothing, nothing),
+            level,
+            scale,
+        )
+        usual = np.float32(min(typical / scale**2, float(MOST)))
+        plane = dataclasses.replace(plane, gaps=plane.filled(gaps, usual))
+        bright = gaps[:0] if image.mask is None else flagged_places(image.mask, int(_BRIGHT))
         if bright.size:
-            _exclude_bright_stars(found, array, bright[bad.reshape(-1)[bright] == 0])
-        return cls(array, spread, found.view(np.uint8), level, scale)
+            _exclude_bright_stars(plane, bright[bad[bright] == 0])
+        return plane
 
-    def values_at(self, rays: np.ndarray) -> np.ndarray:
-        """Return the values of the image at the rays, after the rays are removed."""
-        return self.level + self.scale * self.array[rays].astype(np.float64)
+    def filled(self, places: np.ndarray, variance: np.float32) -> Replaced:
+        """Return places with the medians of the good pixels around them; those far from any have 0 and a variance."""
+        where = np.column_stack(np.divmod(places, self.state.shape[1]))
+        found = np.empty((2, len(places)), np.float32)
+        for k, (plane, otherwise) in enumerate(((self.values, np.nan), (self.variances, np.nan))):
+            medians_near(plane, self.state, where, np.float32(otherwise), found[k])
+        with np.errstate(over="ignore"):
+            values, variances = (
+                _limited((found[0] - self.zero) * self.per),
+                _limited(found[1] * self.per_square),
+            )
+        values[np.isnan(found[0])], variances[np.isnan(found[1])] = 0, variance
+        return Replaced(places, values, variances)
 
-    def variances_at(self, rays: np.ndarray) -> np.ndarray:
-        """Return the variances at the rays, after the rays are removed."""
-        return self.scale**2 * self.variance[rays].astype(np.float64)
+    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the values of the plane at places, gaps filled."""
+        places = y * self.state.shape[1] + x
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = _limited((self.values[y, x] - self.zero) * self.per)
+        if self.gaps.places.size:
+            order = np.minimum(np.searchsorted(self.gaps.places, places), self.gaps.places.size - 1)
+            there = self.gaps.places[order] == places
+            found[there] = self.gaps.values[order[there]]
+        return found
+
+    def relative(self, rays: Replaced) -> tuple[Relative, Relative]:
+        """Return the planes of values and variances with gaps and rays replaced, as kernels take them."""
+        replaced = self.gaps.with_others(rays)
+        ny, nx = self.state.shape
+        starts = np.searchsorted(replaced.places, np.arange(ny + 1) * nx)
+        columns = replaced.places % nx
+        return (
+            Relative(self.values, self.zero, self.per, columns, starts, replaced.values),
+            Relative(self.variances, np.float32(0), self.per_square, columns, starts, replaced.variances),
+        )
 
 
-def find(plane: LaplacianPlane, search: Search) -> np.ndarray:
-    """Find cosmic rays (bool array), and replace them in the plane by the median of their neighbours."""
-    rays = np.zeros(plane.array.shape, np.uint8)
-    hidden = plane.good == 0
-    inside = _without_edge(plane.good, search.windows.large // 2)
-    tiles, size = _tiles(rays.shape), TILE
+def find(plane: LaplacianPlane, search: Search) -> Replaced:
+    """Find cosmic rays, mark them in the plane, and return them with the medians of their neighbours."""
+    shape = plane.state.shape
+    tiles, size = _tiles(shape), TILE
+    rays = Replaced(plane.gaps.places[:0], plane.gaps.values[:0], plane.gaps.variances[:0])
     for _ in range(search.iterations):
-        work = partial(_search, plane, inside, search, size, rays)
+        planes = tuple(map(tuple, plane.relative(rays)))
+        work = partial(_search, planes, plane.state, search, size)
         batch = max(1, _BATCH_PIXELS // (size[0] * size[1]))
         if not sum(map_here(work, [tiles[i : i + batch] for i in range(0, len(tiles), batch)])):
             break
-        changed = _clean(plane, _affected(flagged_places(rays, 1), hidden), hidden)
+        rays, changed = _cleaned(plane, rays)
         size = min(TILE[0], TILE_AGAIN[0]), min(TILE[1], TILE_AGAIN[1])
-        tiles = _touched(changed, search.windows.margin, rays.shape, size)
-    return rays.view(bool)
-
-
-def _without_edge(good: np.ndarray, width: int) -> np.ndarray:
-    """Exclude the edge, where windows leave the frame and a deviant edge would be taken for a ray."""
-    inside = good.copy()
-    for edge in (inside[:width], inside[-width:], inside[:, :width], inside[:, -width:]):
-        edge[:] = 0
-    return inside
+        tiles = _touched(changed, search.windows.margin, shape, size)
+    return rays
 
 
 def _tiles(shape: tuple[int, ...]) -> list[Tile]:
@@ -246,44 +305,42 @@ def _tiles(shape: tuple[int, ...]) -> list[Tile]:
     return list(itertools.product(range(0, ny, TILE[0]), range(0, nx, TILE[1])))
 
 
-def _search(
-    plane: LaplacianPlane, inside: np.ndarray, search: Search, size: Tile, rays: np.ndarray, tiles: list[Tile]
-) -> int:
-    """Mark the rays of tiles of this size where `inside` is 1, and return how many were not marked before."""
+def _search(planes: tuple[Any, Any], state: np.ndarray, search: Search, size: Tile, tiles: list[Tile]) -> int:
+    """Mark the rays of tiles of this size in `state`, and return how many were not marked before."""
     places = np.array(tiles, np.int64).reshape(-1, 2)
     few = size[0] * size[1] // FEW
-    return find_rays_of_tiles(
-        plane.array, plane.variance, inside, tuple(search.windows), search.limits, few, places, size, rays
-    )
+    return find_rays_of_tiles(*planes, state, tuple(search.windows), search.limits, few, places, size)
 
 
-def _affected(places: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Return the rays that are new, and those so near to them that other pixels make their median."""
-    shape = hidden.shape
-    new = places[~hidden.reshape(-1)[places]]
+def _near_new(places: np.ndarray, new: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return which places are so near to the new ones, or are these, that other pixels make their median."""
     cells = np.zeros([length // LARGEST_RADIUS + 3 for length in shape], bool)
     y, x = np.divmod(new, shape[1])
     for dy, dx in itertools.product((0, 1, 2), repeat=2):
         cells[y // LARGEST_RADIUS + dy, x // LARGEST_RADIUS + dx] = True
     y, x = np.divmod(places, shape[1])
-    return places[cells[y // LARGEST_RADIUS + 1, x // LARGEST_RADIUS + 1]]
+    return cells[y // LARGEST_RADIUS + 1, x // LARGEST_RADIUS + 1]
 
 
-def _clean(plane: LaplacianPlane, places: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Replace rays by the median of the good pixels around them; return the places (y, x) that changed.
+def _cleaned(plane: LaplacianPlane, before: Replaced) -> tuple[Replaced, np.ndarray]:
+    """Return the rays that are marked with the medians of the good pixels around them, and the places (y, x) that changed.
 
-    Rays are given by their flat indices, and added to the `hidden` pixels.
+    `before` are those of the pass before, with what they were replaced by.
     """
-    hidden.reshape(-1)[places] = True
-    where = np.column_stack(np.divmod(places, hidden.shape[1]))
-    changed = np.zeros(len(places), bool)
-    for values, otherwise in ((plane.array, 0.0), (plane.variance, 1.0)):
-        found = np.empty(len(places), values.dtype)
-        medians_near(values, hidden, where, np.float32(otherwise), found)
-        flat = values.reshape(-1)
-        changed |= flat[places] != found
-        flat[places] = found
-    return where[changed]
+    places = flagged_places(plane.state, int(RAY))
+    known = np.zeros(places.size, bool)
+    known[np.searchsorted(places, before.places)] = True
+    rows, columns = np.divmod(places, plane.state.shape[1])
+    with np.errstate(over="ignore"):
+        values = _limited((plane.values[rows, columns] - plane.zero) * plane.per)
+        variances = _limited(plane.variances[rows, columns] * plane.per_square)
+    values[known], variances[known] = before.values, before.variances
+    affected = np.flatnonzero(_near_new(places, places[~known], plane.state.shape))
+    found = plane.filled(places[affected], np.float32(1))
+    differ = (values[affected] != found.values) | (variances[affected] != found.variances)
+    values[affected], variances[affected] = found.values, found.variances
+    changed = affected[differ]
+    return Replaced(places, values, variances), np.column_stack([rows[changed], columns[changed]])
 
 
 def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...], size: Tile) -> list[Tile]:
@@ -306,22 +363,25 @@ def _flat(plane: np.ndarray) -> np.ndarray:
 def _median(values: np.ndarray, bad: np.ndarray, good: int) -> float:
     if not good:
         return 0.0
-    found = median_of_good(values, bad, good)
+    found = sampled_median(values, bad)
     return float(median_of(values, bad == 0)) if found is None else found
 
 
-def _normalised(
-    values: np.ndarray, bad: np.ndarray, gaps: np.ndarray, level: float, scale: float, otherwise: float
-) -> np.ndarray:
-    """Convert values to float32 about a level, in units of a scale, and fill gaps (flat indices) from their neighbours."""
+def _single(
+    values: np.ndarray, bad: np.ndarray, level: float, scale: float
+) -> tuple[np.ndarray, np.float32, np.float32]:
+    """Return values as float32 with the level and the inverse of the scale that make them relative."""
+    if values.dtype == np.float32:
+        return _flat(values).reshape(values.shape), np.float32(level), np.float32(1 / scale)
     out = np.empty(values.shape, np.float32)
-    normalise(_flat(values), _flat(bad), level, scale, otherwise, out.reshape(-1))
-    found = np.empty(gaps.size, np.float32)
-    rows, columns = np.divmod(gaps, values.shape[1])
-    where = np.column_stack([rows, columns])
-    medians_near(out, bad.view(bool), where, np.float32(otherwise), found)
-    out.reshape(-1)[gaps] = found
-    return out
+    normalise(_flat(values), bad, level, scale, 0.0, out.reshape(-1))
+    out.flags.writeable = False
+    return out, np.float32(0), np.float32(1)
+
+
+def _limited(values: np.ndarray) -> np.ndarray:
+    """Limit values, in place, so that they may be summed, as kernels do."""
+    return np.clip(values, -MOST, MOST, out=values)
 
 
 def _in_sight(bad: np.ndarray) -> np.ndarray:
@@ -333,15 +393,15 @@ def _in_sight(bad: np.ndarray) -> np.ndarray:
     return bad & ~minimum_filter(bad, 2 * _SIGHT + 1)
 
 
-def _exclude_bright_stars(good: np.ndarray, array: np.ndarray, saturated: np.ndarray) -> None:
-    """Exclude the saturated pixels (flat indices) of stars, with bleeding columns and surroundings, from the good."""
+def _exclude_bright_stars(plane: LaplacianPlane, saturated: np.ndarray) -> None:
+    """Mark the saturated pixels (flat indices) of stars, with bleeding columns and surroundings, as bad."""
     if not saturated.size:
         return
-    rows, columns = np.divmod(saturated, array.shape[1])
-    around = medians_around(lambda y, x: array[y, x], array.shape, rows, columns, 5)
-    groups = touching_groups(saturated, array.shape[1])
+    rows, columns = np.divmod(saturated, plane.state.shape[1])
+    around = medians_around(plane.at, plane.state.shape, rows, columns, 5)
+    groups = touching_groups(saturated, plane.state.shape[1])
     stars = np.zeros(groups.max() + 1, bool)
-    stars[groups[around > _CORE * array[rows, columns]]] = True
+    stars[groups[around > _CORE * plane.at(rows, columns)]] = True
     y, x = np.mgrid[-_GLARE : _GLARE + 1, -_GLARE : _GLARE + 1]
     near = y**2 + x**2 <= _GLARE**2
-    clear_around(good.view(np.uint8), saturated[stars[groups]], y[near], x[near])
+    mark_around(plane.state, saturated[stars[groups]], y[near], x[near], BAD)

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from ccdfx import median_filter
-from ccdfx.kernels.image.bad_pixels import clear_around, flagged_places
+from ccdfx.kernels.image.bad_pixels import flagged_places, mark_around
 from ccdfx.operations.pixels.places import medians_around, touching_groups
 
 
@@ -43,14 +43,14 @@ def test_flagged_places_are_all_in_order(size, bits):
     assert mask.flags.writeable
 
 
-def test_clear_around_equals_its_twin():
+def test_mark_around_equals_its_twin():
     rng = np.random.default_rng(3)
-    plane, steps_y, steps_x = np.ones((20, 30), np.uint8), np.array([0, -2, 3]), np.array([1, 0, -4])
+    plane, steps_y, steps_x = np.full((20, 30), 2, np.uint8), np.array([0, -2, 3]), np.array([1, 0, -4])
     expected = plane.copy()
     places = rng.integers(0, plane.size, 25)
-    clear_around(plane, places, steps_y, steps_x)
+    mark_around(plane, places, steps_y, steps_x, np.uint8(1))
     for y, x in zip(*np.divmod(places, 30), strict=True):
         for dy, dx in zip(steps_y, steps_x, strict=True):
             if 0 <= y + dy < 20 and 0 <= x + dx < 30:
-                expected[y + dy, x + dx] = 0
+                expected[y + dy, x + dx] = 3
     assert np.array_equal(plane, expected)
