@@ -23,7 +23,8 @@ from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT, MISSING
 from ccdfx.kernels.stack.weighted_sums import read_variances
 
 P_LIMIT, P_AMPLITUDE, P_LEVEL, P_SCATTER, P_EXPECTED = range(2, 7)
-BLOCK = 254
+BLOCK = 126
+PART = 16  # values of which few need more than a comparison
 DOUBTFUL = 8
 UNSURE = KEPT + DOUBTFUL
 """Codes of values that are kept so far; what is above `UNSURE` is beyond the noise."""
@@ -213,27 +214,32 @@ def _shown_around(ring, j, center, y, x, first, sign, height, change, noise, sig
 
 
 @kernel
-def _stands_out(ring, j, y, i, ny, width, least):
+def _store_heights(ring, y, i, heights):
+    """Store how high the value of each frame is above the mean of two opposite neighbours [direction][frame]; NaN if unknown."""
+    for k in range(4):
+        dy, dx = (0, 1) if k == 0 else (1, k - 2)
+        above, middle, below = ring[(y + dy) % 3], ring[y % 3], ring[(y - dy) % 3]
+        for frame in range(ring.shape[1]):
+            x = np.float64(middle[frame, i])
+            sides = 0.5 * np.float64(above[frame, i + dx]) + 0.5 * np.float64(below[frame, i - dx])
+            heights[k, frame] = x - sides if (x < np.inf) & (sides < np.inf) else np.nan
+
+
+@kernel
+def _stands_out(heights, j, least):
     """Return whether a value is higher above two opposite neighbours than in the other frames, by more than `least`.
 
     A cosmic ray is, across its track. A value whose neighbours are missing may be one.
     """
-    if (y == 0) | (y == ny - 1) | (i == 0) | (i == width - 1):
-        return False
     for k in range(4):
-        dy, dx = (0, 1) if k == 0 else (1, k - 2)
-        above, middle, below = ring[(y + dy) % 3], ring[y % 3], ring[(y - dy) % 3]
-        total, number, own = 0.0, 0, np.inf
-        for frame in range(ring.shape[1]):
-            x = np.float64(middle[frame, i])
-            sides = 0.5 * np.float64(above[frame, i + dx]) + 0.5 * np.float64(below[frame, i - dx])
-            if (x < np.inf) & (sides < np.inf):
-                if frame == j:
-                    own = x - sides
-                else:
-                    total += x - sides
-                    number += 1
-        if (own == np.inf) | (own * number - total > least * number):
+        total, number = 0.0, 0
+        for frame in range(heights.shape[1]):
+            height = heights[k, frame]
+            if (frame != j) & (height == height):
+                total += height
+                number += 1
+        own = heights[k, j]
+        if (own != own) | (own * number - total > least * number):
             return True
     return False
 
@@ -268,6 +274,27 @@ def _allowances(numbers, center, change, spread, width, allowed):
         from_level, from_change = above * above - spread[i], step * step - expected * spread[i]
         of_level = amplitude * amplitude * from_level if from_level > 0 else 0.0
         allowed[i] = of_level + (per_limit * from_change if from_change > 0 else 0.0)
+
+
+@kernel
+def is_settled(codes):
+    """Return whether no code is `UNSURE` or above."""
+    bits = np.uint8(0)
+    for x in range(codes.size):
+        bits |= codes[x]
+    return bits < UNSURE
+
+
+@kernel
+def _is_quiet(values, variances, center, spread, allowed, least, width):
+    """Return whether all values of a block are there, within the noise, and where the allowance is below it."""
+    found = False
+    for i in range(width):
+        x, v = np.float64(values[i]), variances[i]
+        d, noise = x - center[i], v + spread[i]
+        known = (v > 0) & (v < np.inf)
+        found |= (x == np.inf) | (known & ((d * d > least * noise) | (allowed[i] > noise)))
+    return not found
 
 
 @kernel
@@ -308,7 +335,7 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
     ring, variances = np.empty((3, rows, lanes), kind), np.empty((rows, lanes))
     own = np.empty((rows if measured else 0, lanes), kind)
     sums, number, spread, allowed = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
-    found = np.empty(lanes, np.uint8)
+    found, heights, ready = np.empty(lanes, np.uint8), np.empty((lanes, 4, rows)), np.empty(lanes, np.bool_)
     for block in range(0, nx, BLOCK):
         first, end = max(block - 1, 0), min(block + BLOCK + 1, nx)  # with the neighbours at both sides
         inside, last, width = block - first, min(block + BLOCK, nx) - first, end - first
@@ -326,23 +353,44 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
                     if (above > 0) & (above * above > ABOVE * spread[i]):
                         raise_to_scatter(values, variances, np.float64(c[i]), i)
             _allowances(numbers, c, change[y, first:end], spread, width, allowed)
+            ready[:] = False
+            closest = min(numbers[P_LOW] * numbers[P_LOW], numbers[P_HIGH] * numbers[P_HIGH])
             for j in range(rows):
+                if _is_quiet(values[j], variances[j], c, spread, allowed, closest, width):
+                    codes[j, y, first + inside : first + last] = KEPT
+                    continue
                 doubt = _store_codes(values[j], variances[j], c, spread, allowed, numbers, width, found)
-                for i in range(inside, last):
-                    if doubt and found[i] > DOUBTFUL:
-                        found[i] -= DOUBTFUL
-                        d = np.float64(values[j, i]) - c[i]
-                        limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
-                        height, step = np.float64(c[i]) - numbers[P_LEVEL], np.float64(change[y, first + i])
-                        sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[i])
-                        sigma = np.sqrt(variances[j, i] + spread[i])
-                        shown = _shown_around(
-                            ring, j, center, y, first + i, first, sign, height, step, s, sigma
-                        )
-                        if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
-                            found[i] = KEPT if d < 0 else UNSURE
-                    if found[i] == UNSURE:
-                        noise_of_second = np.sqrt(SECOND * (variances[j, i] + spread[i]))
-                        least = numbers[P_HIGH] * noise_of_second + OF_HEIGHT * (c[i] - numbers[P_LEVEL])
-                        found[i] = UNSURE if _stands_out(ring, j, y, i, ny, width, least) else KEPT
-                    codes[j, y, first + i] = found[i]
+                codes[j, y, first + inside : first + last] = found[inside:last]
+                if is_settled(found[inside:last]):
+                    continue
+                for part in range(inside, last, PART):
+                    stop = min(part + PART, last)
+                    if is_settled(found[part:stop]):
+                        continue
+                    for i in range(part, stop):
+                        if doubt and found[i] > DOUBTFUL:
+                            found[i] -= DOUBTFUL
+                            d = np.float64(values[j, i]) - c[i]
+                            limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
+                            height, step = (
+                                np.float64(c[i]) - numbers[P_LEVEL],
+                                np.float64(change[y, first + i]),
+                            )
+                            sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[i])
+                            sigma = np.sqrt(variances[j, i] + spread[i])
+                            shown = _shown_around(
+                                ring, j, center, y, first + i, first, sign, height, step, s, sigma
+                            )
+                            if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
+                                found[i] = KEPT if d < 0 else UNSURE
+                        at_edge = (y == 0) | (y == ny - 1) | (i == 0) | (i == width - 1)
+                        if found[i] == UNSURE and at_edge:
+                            found[i] = KEPT
+                        elif found[i] == UNSURE:
+                            noise_of_second = np.sqrt(SECOND * (variances[j, i] + spread[i]))
+                            least = numbers[P_HIGH] * noise_of_second + OF_HEIGHT * (c[i] - numbers[P_LEVEL])
+                            if not ready[i]:
+                                _store_heights(ring, y, i, heights[i])
+                                ready[i] = True
+                            found[i] = UNSURE if _stands_out(heights[i], j, least) else KEPT
+                        codes[j, y, first + i] = found[i]

@@ -16,7 +16,15 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.rules.clipping import P_HIGH
-from ccdfx.kernels.rules.profile import OF_HEIGHT, P_LEVEL, P_SCATTER, UNSURE, raise_to_scatter, variances_at
+from ccdfx.kernels.rules.profile import (
+    OF_HEIGHT,
+    P_LEVEL,
+    P_SCATTER,
+    UNSURE,
+    is_settled,
+    raise_to_scatter,
+    variances_at,
+)
 from ccdfx.kernels.stack.gather import FACTOR_WEIGHT, gather
 from ccdfx.kernels.stack.ranked import DROPPED_HIGH, KEPT
 
@@ -200,6 +208,25 @@ def _predict(terms, values, level, noise, of_mean, limit, used, normal, fit):
 
 
 @kernel
+def _count_unsure(codes, number):
+    for x in range(codes.size):
+        number[x] += codes[x] == UNSURE
+
+
+@kernel
+def _count_missing(codes, number):
+    for x in range(codes.size):
+        number[x] += np.uint16(codes[x] != KEPT)
+
+
+@kernel
+def _settle_codes(codes):
+    for x in range(codes.size):
+        code = codes[x]
+        codes[x] = DROPPED_HIGH if code == UNLIKE else KEPT if code == UNSURE else code
+
+
+@kernel
 def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
     """Keep or drop the values [frame][row][column] of a tile whose code is `UNSURE`.
 
@@ -226,9 +253,13 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
     number = np.empty(nx, np.int64)
     for y in range(FIT_REACH, ny - FIT_REACH):
         number[:] = 0
+        settled = True
         for j in range(n):
-            for x in range(nx):
-                number[x] += codes[j, y, x] == UNSURE
+            if not is_settled(codes[j, y]):
+                settled = False
+                _count_unsure(codes[j, y], number)
+        if settled:
+            continue
         for x in range(FIT_REACH, nx - FIT_REACH):
             if number[x] == 0:
                 continue
@@ -264,9 +295,8 @@ def resolve_doubts(frames, factors, noise, numbers, center, measured, codes):
                         codes[j, y, x] = UNLIKE
     for j in range(n):
         for y in range(ny):
-            for x in range(nx):
-                code = codes[j, y, x]
-                codes[j, y, x] = DROPPED_HIGH if code == UNLIKE else KEPT if code == UNSURE else code
+            if not is_settled(codes[j, y]):
+                _settle_codes(codes[j, y])
 
 
 @kernel
@@ -290,12 +320,11 @@ def complete_means(frames, factors, noise, numbers, codes, first, measured, mean
     fit, used = np.empty(TERMS), np.empty(terms.shape[0], np.bool_)
     variances, own = np.empty((n, 1)), np.empty((n if measured else 0, 1), kind)
     level = numbers[P_LEVEL]
-    missing = np.empty(nx, np.int64)
+    missing = np.empty(nx, np.uint16)
     for y in range(max(first, FIT_REACH), min(first + mean_values.shape[0], ny - FIT_REACH)):
         missing[:] = 0
         for j in range(n):
-            for x in range(nx):
-                missing[x] += codes[j, y, x] != KEPT
+            _count_missing(codes[j, y], missing)
         for x in range(FIT_REACH, nx - FIT_REACH):
             here = mean_values[y - first : y - first + 1, x]
             if (missing[x] == 0) | (missing[x] == n) | (not here[0] > level):

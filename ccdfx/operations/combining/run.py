@@ -97,7 +97,7 @@ class _Work:
         codes = np.empty((len(job.frames) if job.follows else 0, window.pixels), np.uint8)
         call(tile.table, part, codes)
         if job.follows:
-            _fill_from_codes(job, codes.reshape(-1, *window.shape), part)
+            _fill_from_codes(job, codes.reshape(-1, *window.shape), 0, part)
         elif part.exposure.size:
             part.exposure[:] = part.count * job.exposures[0]
         _pass_flags(job, tile, 0, part.flags)
@@ -118,9 +118,7 @@ class _Work:
         self._average(tile, start, codes, part)
         if completes(job):
             complete_means(job, tile, around, start, part.value)
-        _fill_from_codes(job, codes, part)
-        if job.variance_factors is not None and part.variance.size:
-            part.variance[:] *= _variance_factors(job.variance_factors, own[:, rows], codes)
+        _fill_from_codes(job, around, start, part, own)
         _pass_flags(job, tile, start, part.flags)
 
     def _codes(self, tile: Tile, window: Window) -> np.ndarray:
@@ -189,59 +187,54 @@ def _add_shared(job: Job, maps: Maps) -> None:
         maps.variance[:] += variance_as(job.shared * (factor * number) ** 2, job.kind)
 
 
-def _fill_from_codes(job: Job, codes: np.ndarray, part: Maps) -> None:
-    """Fill the maps that follow from the rejection codes: counts, exposure times, rejected frames."""
-    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT
+def _fill_from_codes(
+    job: Job, codes: np.ndarray, start: int, part: Maps, own: np.ndarray | None = None
+) -> None:
+    """Fill the maps that follow from the rejection codes from row `start` on: counts, exposure times, rejected frames.
 
-    for counted, code in (
-        (part.count, KEPT),
-        (part.rejected_low, DROPPED_LOW),
-        (part.rejected_high, DROPPED_HIGH),
-    ):
-        if counted.size:
-            counted[:] = (codes == code).sum(axis=0, dtype=np.uint16)
-    if part.exposure.size:
-        part.exposure[:] = _exposure(job, codes == KEPT)
-    if part.rejects.size:
-        rejected = (codes == DROPPED_LOW) | (codes == DROPPED_HIGH)
-        # The first frame is bit 0 of plane 0.
-        part.rejects[:] = np.packbits(rejected, axis=0, bitorder="little")
-
-
-def _variance_factors(factors: np.ndarray, own: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Look up the factors (rows, nx) by what the rule rejected itself; what it rejects around that is missing."""
-    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT
-
-    rejected = ((own == DROPPED_LOW) | (own == DROPPED_HIGH)).sum(axis=0)
-    present = (codes == KEPT).sum(axis=0) + rejected
-    return factors[factors[0].astype(np.int64)[present], rejected]
-
-
-def _exposure(job: Job, kept: np.ndarray) -> np.ndarray:
-    """Sum the exposure times of the values kept (n, rows, nx) that have weight."""
+    Where the codes of the rule itself are given, the variance is multiplied by its factors.
+    """
     from ccdfx.kernels.stack.gather import FACTOR_WEIGHT
+    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW
+    from ccdfx.kernels.stack.summaries import summarise
 
-    times = np.where(job.factors[:, FACTOR_WEIGHT] > 0, job.exposures, 0.0)
-    total = np.zeros(kept.shape[1:])
-    for time, one in zip(times, kept, strict=True):
-        total += time * one
-    return total
+    factors, variance = job.variance_factors, part.variance
+    if own is None or factors is None or not variance.size:
+        factors, variance = np.ones((1, 1)), part.variance[:0]
+    times = np.zeros(len(codes))
+    if part.exposure.size:
+        times = np.where(job.factors[:, FACTOR_WEIGHT] > 0, job.exposures, 0.0)
+    summarise(
+        codes, codes if own is None else own, start, times, np.array(factors),
+        part.count, part.rejected_low, part.rejected_high, part.exposure, variance,
+    )  # fmt: skip
+    if part.rejects.size:
+        kept = codes[:, start : start + part.rejects.shape[1]]
+        # The first frame is bit 0 of plane 0.
+        part.rejects[:] = np.packbits(
+            (kept == DROPPED_LOW) | (kept == DROPPED_HIGH), axis=0, bitorder="little"
+        )
 
 
 def _pass_flags(job: Job, tile: Tile, start: int, flags: np.ndarray) -> None:
     """Add the flags that go from any frame to the result; of a defect, only those that make no value bad."""
+    from ccdfx.kernels.stack.summaries import join_flags
+
     passing, ignored = np.uint8(job.passing), np.uint8(job.passing & ~job.counted)
     for rows in tile.rows if passing else ():
         if rows.flags is not None:
             own = rows.flags[start : start + len(flags)]
-            flags |= own & np.where(own & _DEFECT, ignored, passing)
+            own.flags.writeable = False  # a view: the kernel is compiled for these
+            join_flags(own, passing, ignored, _DEFECT, flags)
 
 
 def _add_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> None:
     """Add the flags of all frames, from row `start` of the tile on, at the pixels of `where`."""
-    for rows in tile.rows:
-        if rows.flags is not None:
-            np.bitwise_or(flags, rows.flags[start : start + len(flags)], out=flags, where=where)
+    lines = np.flatnonzero(where.any(axis=1))
+    for line in lines.tolist():
+        for rows in tile.rows:
+            if rows.flags is not None:
+                np.bitwise_or(flags[line], rows.flags[start + line], out=flags[line], where=where[line])
 
 
 def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
