@@ -116,6 +116,13 @@ from ccdfx.operations.pixels.replace import clip_outliers as clip_outliers
 from ccdfx.operations.pixels.replace import clip_sigma as clip_sigma
 from ccdfx.operations.pixels.replace import clip_threshold as clip_threshold
 from ccdfx.operations.pixels.replace import replace as replace
+from ccdfx.operations.readouts.assembly import assemble as assemble
+from ccdfx.operations.readouts.balance import balance as balance
+from ccdfx.operations.readouts.crosstalk import subtract_crosstalk as subtract_crosstalk
+from ccdfx.operations.readouts.exposure import assemble_exposure as assemble_exposure
+from ccdfx.operations.readouts.linearity import Linearity as Linearity
+from ccdfx.operations.readouts.linearity import linearise as linearise
+from ccdfx.operations.readouts.readout import Readout as Readout
 from ccdfx.operations.registration.align import align as align
 from ccdfx.operations.registration.align import measure_transform as measure_transform
 from ccdfx.operations.registration.align import measure_transforms as measure_transforms
@@ -217,6 +224,7 @@ __all__ = [
     "Image",
     "Instrument",
     "Level",
+    "Linearity",
     "Made",
     "Maker",
     "Master",
@@ -238,6 +246,7 @@ __all__ = [
     "ProfileAllowance",
     "Range",
     "RawLayout",
+    "Readout",
     "Rejection",
     "Saturation",
     "Scaling",
@@ -255,7 +264,10 @@ __all__ = [
     "add_variance",
     "align",
     "aperture_photometry",
+    "assemble",
+    "assemble_exposure",
     "average_sigma_clip",
+    "balance",
     "calibrate",
     "ccd_clip",
     "ccd_noise",
@@ -296,6 +308,7 @@ __all__ = [
     "keyword",
     "level",
     "linear_fit_clip",
+    "linearise",
     "list_remarks",
     "load_instrument",
     "local_noise",
@@ -353,6 +366,7 @@ __all__ = [
     "std_of",
     "step",
     "subtract_bias",
+    "subtract_crosstalk",
     "subtract_dark",
     "subtract_level",
     "subtract_overscan",
