@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError, MismatchError
+from ccdfx.kernels.image.readouts import subtract_part
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.checks import real
-from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_images
 from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import variance_as, working_dtype
@@ -80,22 +80,47 @@ def without_crosstalk(read: Sequence[Image | None], parts: Sequence[float], numb
     if not sources:
         return victim
     kind = working_dtype(victim.array)
-    array = victim.array.astype(kind)
-    variance = None if victim.variance is None else variance_as(victim.variance, kind, copy=True)
-    unknown = np.zeros(victim.shape, bool)
+    array, mask = victim.array.astype(kind), _own_mask(victim)
+    variance = np.zeros(0, kind) if victim.variance is None else variance_as(victim.variance, kind, copy=True)
     for source, part in sources:
-        usable = np.isfinite(source.array)
-        array -= np.where(usable, source.array * kind.type(part), 0).astype(kind)
-        unknown |= ~usable
-        if source.mask is not None:
-            unknown |= (source.mask & np.uint8(Flag.SATURATED)) != 0
-        if variance is not None and source.variance is not None:
-            variance += (part * part) * variance_as(source.variance, kind)
-    mask = victim.mask
-    if unknown.any():
-        mask = np.zeros(victim.shape, np.uint8) if mask is None else mask.copy()
-        mask[unknown] |= np.uint8(Flag.NONLINEAR)
-    return adopt(array, without_extremes(victim.header), mask, victim.range, variance)
+        subtract_part(
+            array.reshape(-1),
+            mask.reshape(-1),
+            variance.reshape(-1),
+            _line(source.array.astype(kind, copy=False)),
+            _NO_MASK if source.mask is None else _line(source.mask),
+            _NOTHING[kind] if source.variance is None else _line(variance_as(source.variance, kind)),
+            kind.type(part),
+        )
+    flagged = victim.mask is not None or mask.any()
+    return adopt(
+        array,
+        without_extremes(victim.header),
+        mask if flagged else None,
+        victim.range,
+        None if victim.variance is None else variance,
+    )
+
+
+def _own_mask(image: Image) -> np.ndarray:
+    return np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
+
+
+def _line(plane: np.ndarray) -> np.ndarray:
+    """Flatten a plane and make it read-only, so that one compiled kernel serves all."""
+    line = np.ascontiguousarray(plane).reshape(-1)
+    line.flags.writeable = False
+    return line
+
+
+def _nothing(kind: type) -> np.ndarray:
+    none = np.zeros(0, kind)
+    none.flags.writeable = False
+    return none
+
+
+_NOTHING = {np.dtype(kind): _nothing(kind) for kind in (np.float32, np.float64)}
+_NO_MASK = _nothing(np.uint8)
 
 
 def crosstalk_matrix(matrix: Any, count: int) -> list[tuple[float, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from ccdfx.records.keywords import in_electrons, unit_of, without_levels
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike
 
+_BAND_PIXELS = 1 << 17
 _NO_PLANE = np.zeros((0, 0), np.uint8)
 _NO_PLANE.flags.writeable = False
 
@@ -197,12 +199,31 @@ class AssembledRows:
         mask = np.full(rows.shape, np.uint8(Flag.NO_DATA)) if gaps else np.empty(rows.shape, np.uint8)
         variance = np.full(rows.shape, np.inf, kind) if gaps else np.empty(rows.shape, kind)
         reader = _Reader(self)
-        for number, readout in enumerate(self.readouts):
-            lines = _lines_of(readout, rows)
-            if lines is not None:
-                self._place(reader, number, lines, rows.y_lower, (array, mask, variance))
+        for number, lines in self._bands(rows):
+            self._place(reader, number, lines, rows.y_lower, (array, mask, variance))
         done = adopt(array, self.header, mask, rows, variance)
         return done if window == rows else done.select(window)
+
+    def _bands(self, rows: Range) -> list[tuple[int, tuple[int, int]]]:
+        """Return the readouts, by number, of some rows of the detector, with the lines of the data section of each.
+
+        Where crosstalk or linearity is corrected, they are bands of lines that stay in the cache, of all readouts in turn.
+        """
+        found = [
+            (number, lines)
+            for number, one in enumerate(self.readouts)
+            if (lines := _lines_of(one, rows)) is not None
+        ]
+        if not any(corrects(self.readouts[number]) for number, _ in found):
+            return found
+        step = max(1, _BAND_PIXELS // max(self.readouts[number].data.shape[1] for number, _ in found))
+        lowest, highest = min(lines[0] for _, lines in found), max(lines[1] for _, lines in found)
+        return [
+            (number, (max(start, lower), min(start + step, upper)))
+            for start in builtins.range(lowest, highest, step)
+            for number, (lower, upper) in found
+            if start < upper and start + step > lower
+        ]
 
     def with_header(self, header: Header) -> AssembledRows:
         """Return the same source with another header of the result."""
@@ -215,7 +236,7 @@ class AssembledRows:
         readout, kind = self.readouts[number], out[0].dtype
         place, data, (lower, upper) = readout.place, readout.data, lines
         limit = math.nan if readout.saturation is None else readout.saturation
-        if reader.corrects(number):
+        if corrects(readout):
             image = reader.corrected(number, lower, upper)
             start, limit = 0, math.nan
             levels, errors = np.zeros((upper - lower, 1), kind), np.zeros((upper - lower, 1), kind)
@@ -258,6 +279,7 @@ class _Reader:
     def __init__(self, exposure: AssembledRows) -> None:
         self.exposure = exposure
         self._last: dict[int, Image] = {}
+        self._signals: dict[int, tuple[tuple[int, int], Image]] = {}
 
     def rows(self, number: int, lower: int, upper: int) -> Image:
         """Read rows of the stored image of a readout, of all its columns."""
@@ -268,11 +290,6 @@ class _Reader:
             known = stored_window(source, Range(0, source.shape[1], lower, upper))
             self._last[id(source)] = known
         return known
-
-    def corrects(self, number: int) -> bool:
-        """Return whether crosstalk or linearity of a readout is corrected."""
-        readout = self.exposure.readouts[number]
-        return any(readout.crosstalk) or readout.linearity is not None
 
     def corrected(self, number: int, lower: int, upper: int) -> Image:
         """Return lines of the data section of a readout in ADU above its level, its crosstalk and linearity corrected."""
@@ -299,6 +316,13 @@ class _Reader:
 
     def _signal(self, number: int, lower: int, upper: int) -> Image:
         """Return lines of the data section of a readout in ADU above its level, with flags and variance."""
+        found, known = self._signals.get(number, (None, None))
+        if known is None or found != (lower, upper):
+            known = self._measured(number, lower, upper)
+            self._signals[number] = (lower, upper), known
+        return known
+
+    def _measured(self, number: int, lower: int, upper: int) -> Image:
         readout, kind = self.exposure.readouts[number], self.exposure.dtype
         data = readout.data
         image = self.rows(number, data.y_lower + lower, data.y_lower + upper)
@@ -313,6 +337,11 @@ class _Reader:
         if image.variance is not None:
             variance += variance_as(image.variance[:, data.x_lower : data.x_upper], kind)
         return adopt(array, Header(), mask, None, variance)
+
+
+def corrects(readout: Readout) -> bool:
+    """Return whether crosstalk or linearity of a readout is corrected."""
+    return any(readout.crosstalk) or readout.linearity is not None
 
 
 def _turned_planes(image: Image, steps: tuple[int, int]) -> Image:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.kernels.image.readouts import straighten
 from ccdfx.records.checks import real
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
@@ -127,20 +128,23 @@ def linearised(image: Image, law: Linearity) -> Image:
     """Correct a signal for a nonlinearity that is described; see `linearise`."""
     kind = working_dtype(image.array)
     signal = image.array.astype(kind)
-    top = None if law.limit is None else kind.type(law.limit)
-    inside = signal if top is None else np.minimum(signal, top)
-    true, slope = law.curve(inside)
-    if top is not None:
-        true = true + slope * (signal - inside)
-    mask = image.mask
-    if top is not None and (beyond := signal > top).any():
-        mask = np.zeros(image.shape, np.uint8) if mask is None else mask.copy()
-        mask[beyond] |= np.uint8(Flag.NONLINEAR)
-    variance = image.variance
-    if variance is not None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            variance = variance_as(variance, kind) * (slope * slope).astype(kind)
-    return adopt(true.astype(kind), without_levels(image.header), mask, image.range, variance)
+    mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
+    variance = None if image.variance is None else variance_as(image.variance, kind, copy=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if law.polynomial:
+            limit = kind.type(np.inf if law.limit is None else law.limit)
+            spread = np.zeros(0, kind) if variance is None else variance.reshape(-1)
+            coefficients = np.array(law.polynomial, kind)
+            straighten(signal.reshape(-1), mask.reshape(-1), spread, coefficients, limit)
+        else:
+            true, slope = law.curve(np.minimum(signal, law.limit))
+            beyond = signal > law.limit
+            signal = np.where(beyond, true + slope * (signal - law.limit), true).astype(kind)
+            mask[beyond] |= np.uint8(Flag.NONLINEAR)
+            if variance is not None:
+                variance *= (slope * slope).astype(kind)
+    flagged = image.mask is not None or mask.any()
+    return adopt(signal, without_levels(image.header), mask if flagged else None, image.range, variance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Detector:
                     flip_x=bool(number % 2),
                     flip_y=bool(number // 2 % 2),
                     reversed_x=bool(number % 3 == 2),
+                    reversed_y=bool(number % 4 == 3),
                     gain=1.0 + 3.0 * number / max(count - 1, 1),
                     readnoise=self.noises * (0.5 + 0.5 * (number + 1) / count),
                     saturation=60000.0,
@@ -73,8 +74,8 @@ class Detector:
         for number, one in enumerate(self.readouts):
             signal = signals[number].copy()
             for part, other, readout in zip(one.crosstalk, signals, self.readouts, strict=False):
-                turn = (-1) ** (one.reversed_x + readout.reversed_x)
-                signal += part * other[:, ::turn]
+                down, left = one.reversed_y != readout.reversed_y, one.reversed_x != readout.reversed_x
+                signal += part * other[:: -1 if down else 1, :: -1 if left else 1]
             lines = np.arange(self.ny)[:, None]
             level = 800.0 + 150.0 * number + 8.0 * np.sin(lines / 5.0 + rng.uniform(0, 6)) + 0.3 * lines
             raw = np.broadcast_to(level, one.window.shape).copy()
