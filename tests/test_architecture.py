@@ -67,7 +67,7 @@ SUBROOMS = {
         "resampling": set(),
         "rejection": set(),
         "calibration": {"pixels"},
-        "readouts": set(),
+        "readouts": {"pixels", "calibration"},
         "registration": {"resampling"},
         "combining": {"headers", "rejection", "resampling", "registration"},
     },

@@ -56,7 +56,7 @@ class Use:
     @property
     def nothing(self) -> bool:
         """Whether neither a master nor an overscan is available for the frame, and it is not taken as it is."""
-        return not self.masters and self.frame.overscan is None and not self.as_is
+        return not self.masters and not self.frame.has_overscan and not self.as_is
 
     def describe(self) -> str:
         """Describe the frame and the calibration applied to it, for messages."""
@@ -68,7 +68,7 @@ class Use:
         names = {kind: getattr(self, kind).rpartition("/")[2] for kind in _APPLIED if getattr(self, kind)}
         if self.dark_scale is not None and self.dark:
             names["dark"] += f" x {self.dark_scale:.4g}"
-        less = ["overscan"] if frame.overscan is not None else []
+        less = ["overscan"] if frame.has_overscan else []
         less += [names[kind] for kind in ("bias", "dark") if kind in names]
         done = [f"subtract {', '.join(less)}"] if less else []
         done += [f"divide by {names['flat']}"] if "flat" in names else []
@@ -134,7 +134,7 @@ class Calibrators:
     def _with_bias_and_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
         bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
         holds_bias = any(one.holds_bias for one in self.darks if one.file == dark)
-        has_level = frame.overscan is not None or bias is not None or holds_bias
+        has_level = frame.has_overscan or bias is not None or holds_bias
         if not has_level and (self.biases or self.elsewhere.get("bias")):
             return Use(frame, missing=missing[:1], keeps_bias=True)
         return Use(frame, bias, dark, scale, None, (*missing, *_no_level(frame, bias)))
@@ -186,7 +186,7 @@ def _exptime(dark: Calibrator) -> float:
 
 def _no_level(frame: Frame, bias: str | None) -> tuple[str, ...]:
     """Return the warning for a frame whose level without light nothing tells: photons lie above it."""
-    return () if bias or frame.overscan is not None else (NO_LEVEL,)
+    return () if bias or frame.has_overscan else (NO_LEVEL,)
 
 
 def _of_temperature(masters: Sequence[Calibrator], frame: Frame, recipe: NightRecipe) -> list[Calibrator]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ccdfx.errors import CcdfxError
-from ccdfx.night.cameras.saturation import with_saturations
 from ccdfx.night.frames.choose import ChosenFrames
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.read import GivenMasters
@@ -21,7 +20,7 @@ from ccdfx.night.makers import camera_graph, cameras_of, product_graph, refused_
 from ccdfx.night.night_facts import refusals
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.calibrated import prepared
-from ccdfx.night.products.camera import saturations
+from ccdfx.night.products.camera import with_cameras
 from ccdfx.night.settings.choices import NightRecipe
 
 
@@ -54,7 +53,7 @@ def run_dry(
     for setup in refused_setups(cameras):
         reason = cameras[setup].refused or ""
         failed |= dict.fromkeys((frame.file for frame in plan.frames_of(setup)), reason)
-    found = with_saturations(plan, saturations(cameras))
+    found = with_cameras(plan, cameras)
     with collect_warnings(said.append):
         frames = [frame for setup in found.setups for frame in found.frames_of(setup)]
         failed |= _unprepared(frames, failed, recipe)

@@ -10,14 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from ccdfx import registry
-from ccdfx.night.cameras.saturation import with_saturations
 from ccdfx.night.graph.product import Graph, Product, Settings
 from ccdfx.night.graph.record import Record
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
 from ccdfx.night.products.calibrated import make_calibrated
-from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, saturations
+from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, with_cameras
 from ccdfx.night.products.coadd import make_combined
 from ccdfx.night.products.effects import make_effects, plan_effects
 from ccdfx.night.products.further import plan_further
@@ -155,7 +154,7 @@ def product_graph(
     PluginError
         Two plugins provide makers of one name, or a plugin implements a hook that does not exist.
     """
-    night = with_saturations(plan, saturations(cameras))
+    night = with_cameras(plan, cameras)
     own = [(maker, tuple(maker.plan(night, recipe))) for maker in MAKERS]
     if further is None:
         further = [maker for maker in registry.records("maker").values() if maker not in MAKERS]

@@ -132,6 +132,7 @@ def night_facts(results: Results, source: Path, left_over: Iterable[str]) -> dic
                 "setup": setup.label,
                 **camera.noise.as_dict(),
                 **saturation_facts(setup, plan),
+                **({"readouts": [one.as_dict() for one in camera.readouts]} if camera.readouts else {}),
             }
             for setup, camera in results.cameras.items()
             if camera.refused is None
@@ -248,7 +249,7 @@ def _without_masters(uses: Iterable[Use], records: Mapping[str, Record]) -> Iter
         if any(records[file].untrusted for file in lost):
             continue  # it is refused
         for file in lost:
-            no_level = file == use.bias and use.frame.overscan is None
+            no_level = file == use.bias and not use.frame.has_overscan
             without.setdefault((file, no_level), []).append(use.frame.file)
     for (file, no_level), frames in without.items():
         verb, noun = ("is", "it has") if len(frames) == 1 else ("are", "they have")

@@ -27,6 +27,7 @@ from ccdfx.night.grouping.mosaics import mosaic_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.plan_tree import tree_of
+from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.tree import drawn, node
 from ccdfx.night.words import listed
@@ -178,8 +179,7 @@ def plan_night(
     └── a.fits: is not an image
     """
     choices = recipe or NightRecipe()
-    frames = tuple(frame if choices.overscan.use else replace(frame, overscan=None) for frame in frames)
-    frames, apart = separate_bands(frames)
+    frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
     tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]

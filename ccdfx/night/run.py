@@ -10,7 +10,6 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError
 from ccdfx.io.one_writer import one_writer
-from ccdfx.night.cameras.saturation import with_saturations
 from ccdfx.night.dry_run import run_dry
 from ccdfx.night.frames.choose import ChosenFrames, choose
 from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
@@ -30,7 +29,7 @@ from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
 from ccdfx.night.products.calibrated import further_steps
-from ccdfx.night.products.camera import saturations
+from ccdfx.night.products.camera import with_cameras
 from ccdfx.night.report.page import write_report
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
@@ -274,7 +273,7 @@ class _Run:
             frames=frames,
             not_chosen=chosen.reasons,
             chosen_by=chosen.by,
-            planned=with_saturations(plan, saturations(cameras)),
+            planned=with_cameras(plan, cameras),
             recipe=recipe,
             cameras=cameras,
             measured=measured,

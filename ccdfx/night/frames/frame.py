@@ -11,6 +11,7 @@ from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.corrections import Correction
 from ccdfx.night.instruments.header_facts import Known
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.range import Range
 
 _ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
@@ -58,6 +59,8 @@ class Frame:
         The HDU of the image; None where the file has one image.
     corrections : tuple of Correction
         What the instrument file corrects in the header, before anything is looked at.
+    readouts : tuple of Readout
+        Of the detector, where it is read by several amplifiers; `bad` is then of the assembled image.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
@@ -98,11 +101,17 @@ class Frame:
     unit: str = "adu"
     hdu: int | str | None = None
     corrections: tuple[Correction, ...] = ()
+    readouts: tuple[Readout, ...] = ()
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
     stamp: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("path", "doubts", "remarks", "header", "stamp")
+
+    @property
+    def has_overscan(self) -> bool:
+        """Whether an overscan tells the level of all its pixels."""
+        return self.overscan is not None or (bool(self.readouts) and all(one.bias for one in self.readouts))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""

@@ -121,13 +121,15 @@ def _of_light(master: GivenMaster, setup: Setup, frames: Sequence[Frame]) -> Ite
     """Describe in what the level without light, unit and telescope contradict the frames of a setup."""
     kind = master.frame.kind
     if kind == "bias" or (kind == "dark" and master.holds_bias):
-        if setup.overscan is not None and not master.overscan and not keeps_overscan(master, setup):
+        if setup.has_overscan and not master.overscan and not keeps_overscan(master, setup):
             yield "level (its overscan was not subtracted, and that of the frames is)"
-        if setup.overscan is None and master.overscan:
+        if not setup.has_overscan and master.overscan:
             yield "level (its overscan was subtracted, and the frames have none)"
-    counted = any(isinstance(frame.gain, KnownByUnit) for frame in frames)
+    counted = any(isinstance(frame.gain, KnownByUnit) or frame.readouts for frame in frames)
     if kind != "flat" and master.electrons and not counted:
         yield "unit (electron, not adu: divide it by the gain)"
+    if kind != "flat" and setup.readouts and not master.electrons:
+        yield "unit (adu, not electron: these frames are assembled of readouts of different gains)"
     telescopes = {
         " ".join(str(frame.header["TELESCOP"]).split()).casefold()
         for frame in frames

@@ -9,6 +9,8 @@ from typing import ClassVar
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.instruments.camera_settings import CameraSetting
+from ccdfx.night.readouts.frames import geometry_of
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.range import Range
 
 
@@ -16,7 +18,7 @@ from ccdfx.records.range import Range
 class Setup:
     """A camera in one configuration; frames are calibrated only by frames of the same setup.
 
-    `settings` are those of the camera that its headers say. `shown` are the names of those that tell this setup
+    `settings` are those of the camera that its headers say, `readouts` those of its detector where it has several. `shown` are the names of those that tell this setup
     from others of the night; they are not compared.
     """
 
@@ -27,6 +29,7 @@ class Setup:
     overscan: Range | None
     data: Range
     settings: tuple[CameraSetting, ...] = ()
+    readouts: tuple[Readout, ...] = ()
     shown: tuple[str, ...] = field(default=(), compare=False)
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("shown",)
 
@@ -40,8 +43,16 @@ class Setup:
         if self.gain is not None:
             parts.append(f"gain {self.gain:g}")
         parts += [f"{one.name} {one.text}" for one in self.settings if one.name in self.shown]
-        parts.append(f"overscan {self.overscan.to_fits()}" if self.overscan else "no overscan")
+        if self.readouts:
+            parts.append(f"{len(self.readouts)} readouts")
+        if self.overscan or not self.has_overscan:
+            parts.append(f"overscan {self.overscan.to_fits()}" if self.overscan else "no overscan")
         return ", ".join(parts)
+
+    @property
+    def has_overscan(self) -> bool:
+        """Whether an overscan tells the level of all pixels."""
+        return self.overscan is not None or (bool(self.readouts) and all(one.bias for one in self.readouts))
 
     @property
     def tag(self) -> str:
@@ -58,7 +69,8 @@ def setup_of(frame: Frame) -> Setup:
     )  # programs write it to various digits
     data = frame.data or Range.whole(shape)
     binning = frame.binning or (1, 1)
-    return Setup(frame.instrument or "", shape, binning, gain, frame.overscan, data, frame.settings)
+    readouts = geometry_of(frame.readouts)
+    return Setup(frame.instrument or "", shape, binning, gain, frame.overscan, data, frame.settings, readouts)
 
 
 def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
@@ -94,6 +106,7 @@ def differences(one: Setup, two: Setup) -> tuple[str, ...]:
         ("binning", "{} x {}".format(*one.binning), "{} x {}".format(*two.binning)),
         ("overscan section", _section(one.overscan), _section(two.overscan)),
         ("exposed section", _section(one.data), _section(two.data)),
+        ("readouts", _readouts(one), _readouts(two)),
     ):
         if first != second:
             found.append(f"{name} ({second}, not {first})")
@@ -137,6 +150,15 @@ def _telling(setups: list[Setup]) -> tuple[str, ...]:
 
 def _place(group: tuple[int, object, object]) -> int:
     return group[0]
+
+
+def _readouts(setup: Setup) -> str:
+    """Describe the readouts of a setup by what is compared."""
+    parts = [
+        f"{one.name} {one.data.to_fits()} at {one.place.to_fits()}{'' if one.gain is None else f' gain {one.gain:g}'}"
+        for one in setup.readouts
+    ]
+    return ", ".join(parts) or "one"
 
 
 def _section(section: Range | None) -> str:

@@ -20,6 +20,7 @@ from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
+from ccdfx.night.readouts.reading import overscan_levels_of, read_assembled
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
@@ -45,7 +46,8 @@ def prepared(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    return prepared_of(raw_image(frame, recipe), frame, recipe)
+    raw = flagged(frame, recipe)
+    return preparation(frame, raw.shape, recipe)(raw)
 
 
 def prepared_of(raw: Image, frame: Frame, recipe: NightRecipe) -> Image:
@@ -55,7 +57,7 @@ def prepared_of(raw: Image, frame: Frame, recipe: NightRecipe) -> Image:
 
 
 def flagged(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame, and flag saturated and bad pixels.
+    """Read a raw frame, and flag saturated and bad pixels; of several readouts, it is assembled.
 
     Raises
     ------
@@ -64,7 +66,8 @@ def flagged(frame: Frame, recipe: NightRecipe) -> Image:
     MismatchError
         The size of the image disagrees with the header.
     """
-    return flagged_of(raw_image(frame, recipe), frame)
+    raw = read_assembled(frame, recipe) if frame.readouts else raw_image(frame, recipe)
+    return flagged_of(raw, frame)
 
 
 def flagged_of(raw: Image, frame: Frame) -> Image:
@@ -144,13 +147,7 @@ def _flagging(frame: Frame, shape: tuple[int, int]) -> list[Step]:
 
 def overscan_options(frame: Frame, recipe: NightRecipe) -> dict[str, Any]:
     """Return the options of `subtract_overscan` that say how levels are measured."""
-    from ccdfx.operations.calibration.overscan_fit import OverscanFit
-
-    choice = recipe.overscan
-    options: dict[str, Any] = {"overscan": frame.overscan, "statistic": choice.statistic}
-    if choice.fit is not None:
-        options["fit"] = OverscanFit(**choice.fit)
-    return options
+    return {"overscan": frame.overscan, **overscan_levels_of(recipe.overscan)}
 
 
 def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
@@ -296,7 +293,7 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
         options["statistic"] = None  # the master has the level 1: it was decided when it was made
     if context.recipe.read.again and options:
         options["again"] = True
-    already = isinstance(use.frame.gain, KnownByUnit)
+    already = isinstance(use.frame.gain, KnownByUnit) or bool(use.frame.readouts)
     if electrons and not already and not use.as_is and context.noise.gain is not None:
         options["gain"] = context.noise.gain
     return options
@@ -324,11 +321,13 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     """
     if noise.gain is None or noise.readnoise is None:
         return None
-    if use.frame.kind == "bias":
-        from ccdfx.noise import gaussian_noise
+    from ccdfx.noise import ccd_noise, gaussian_noise
 
-        return gaussian_noise(noise.readnoise / noise.gain)
-    return noise.model if zeroed or use.frame.overscan is not None else None
+    assembled = bool(use.frame.readouts)  # with the read noise of each readout in its variance
+    if use.frame.kind == "bias":
+        return gaussian_noise(0.0 if assembled else noise.readnoise / noise.gain)
+    model = ccd_noise(gain=1.0, readnoise=0.0) if assembled else noise.model
+    return model if zeroed or use.frame.has_overscan else None
 
 
 def make_calibrated(plan: SciencePlan, context: Context) -> Made:

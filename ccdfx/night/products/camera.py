@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
-from ccdfx.night.cameras.camera_noise import CameraNoise, camera_noise, frames_of_noise
+from ccdfx.night.cameras.camera_noise import HEADER, CameraNoise, camera_noise, frames_of_noise
 from ccdfx.night.cameras.overscan_light import (
     SectionLevels,
     levels_or_none,
     refuse_lit_overscan,
     telling_frames,
 )
+from ccdfx.night.cameras.readouts import assembled_noise, window_of_readout, with_frames
 from ccdfx.night.cameras.saturation import find_saturations, with_saturations
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context, is_lack
@@ -26,7 +28,9 @@ from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import prepared_of, raw_image
 from ccdfx.night.products.planned import Planned
+from ccdfx.night.readouts.frames import ReadoutValues, frame_of_readout, with_values
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.image import Image
 
 
@@ -43,12 +47,14 @@ class CameraPlan:
 class Camera:
     """What was measured of a camera in one setup.
 
-    `saturation` is the level that was found, None where that of the headers holds. `refused` is the reason why
-    nothing can be made of its frames.
+    `saturation` is the level that was found, None where that of the headers holds. `readouts` are the values of each
+    readout, where there are several: `noise` is then that of the assembled image, with a gain of 1 and the largest read
+    noise. `refused` is the reason why nothing can be made of its frames.
     """
 
     noise: CameraNoise = field(default_factory=CameraNoise)
     saturation: Known | None = None
+    readouts: tuple[ReadoutValues, ...] = ()
     refused: str | None = None
 
 
@@ -74,47 +80,125 @@ def make_camera(plan: CameraPlan, context: Context) -> Made:
     those of pairs of frames, compared with what headers and instrument files state. What can be measured of a frame
     is measured while it is in memory, and frames are read side by side.
     """
-    reader = _Reader.of(plan, context.recipe)
+    if plan.setup.readouts:
+        return _of_readouts(plan, context)
+    measured = _measured(plan, context)
+    return Made(
+        facts={
+            "saturation": None if measured.level is None else measured.level._asdict(),
+            "noise": None if measured.noise is None else measured.noise.as_dict(),
+            "refused": measured.refused,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What was found of a camera of one amplifier: a saturation, the noise, or why its overscan is refused."""
+
+    level: Known | None
+    noise: CameraNoise | None = None
+    refused: str | None = None
+
+
+def _measured(plan: CameraPlan, context: Context, readout: Readout | None = None) -> _Measured:
+    reader = _Reader.of(plan, context.recipe, readout)
 
     def warn(text: str) -> None:
         context.warn(f"{plan.label}: {text}")
 
-    levels = find_saturations(plan.night, reader.searched, context.warn)
+    def warn_of_level(text: str) -> None:
+        context.warn(text if readout is None else f"readout {readout.name}: {text}")
+
+    levels = find_saturations(plan.night, reader.searched, warn_of_level)
     night = with_saturations(plan.night, levels)
     frames = night.frames_of(plan.setup)
     found = levels.get(plan.setup)
-    level = None if found is None else {"value": found.value, "source": found.source}
     try:
         refuse_lit_overscan(frames, reader.compared, known=reader.levels)
     except ArgumentError as error:
-        return Made(facts={"saturation": level, "noise": None, "refused": str(error)})
-    noise = camera_noise(frames, reader.sample, warn, context.recipe.noise)
-    return Made(facts={"saturation": level, "noise": noise.as_dict(), "refused": None})
+        return _Measured(level=found, refused=str(error))
+    return _Measured(level=found, noise=camera_noise(frames, reader.sample, warn, context.recipe.noise))
+
+
+def _of_readouts(plan: CameraPlan, context: Context) -> Made:
+    """Measure each readout of a detector as a camera of one amplifier."""
+    frames = plan.night.frames_of(plan.setup)
+    values = []
+    for readout in frames[0].readouts:
+        part = replace(
+            plan,
+            night=with_frames(plan.night, partial(_one_readout, name=readout.name)),
+            label=f"{plan.label}, readout {readout.name}",
+        )
+        found = _measured(part, context, readout)
+        if found.refused is not None or found.noise is None:
+            refused = f"readout {readout.name}: {found.refused}"
+            return Made(facts={"saturation": None, "noise": None, "refused": refused, "readouts": []})
+        values.append(_values(readout, found.level, found.noise, _level(part, context, readout)))
+    noise = assembled_noise(values)
+    facts = {"saturation": None, "noise": noise.as_dict(), "refused": None}
+    return Made(facts=facts | {"readouts": [one.as_dict() for one in values]})
+
+
+def _one_readout(frame: Frame, setup: Setup, *, name: str) -> Frame:
+    """Return a frame as one of its readouts alone gives it; all frames of a setup have readouts of the same names."""
+    return frame_of_readout(frame, next(one for one in frame.readouts if one.name == name))
+
+
+def _values(readout: Readout, level: Known | None, noise: CameraNoise, bias: float | None) -> ReadoutValues:
+    stated = None if readout.saturation is None else Known(readout.saturation, HEADER)
+    used = level or stated
+    return ReadoutValues(
+        name=readout.name,
+        gain=noise.gain,
+        gain_source=noise.gain_source,
+        readnoise=noise.readnoise,
+        readnoise_source=noise.readnoise_source,
+        saturation=None if used is None else used.value,
+        saturation_source=None if used is None else used.source,
+        level=bias,
+    )
+
+
+def _level(plan: CameraPlan, context: Context, readout: Readout) -> float | None:
+    """Return the bias level of a readout in ADU: of the overscan of its first frame, or of its first bias frame."""
+    from ccdfx.estimators import median_of
+
+    reader = _Reader.of(plan, context.recipe, readout)
+    frames = plan.night.frames_of(plan.setup)
+    first = next((one for one in frames if one.overscan is not None or one.kind == "bias"), None)
+    image = None if first is None else reader.searched(first)
+    if first is None or image is None or first.data is None:
+        return None
+    part = (first.overscan or first.data).slices
+    return float(median_of(image.array[part], image.good[part]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     """Reads raw frames, and keeps what is measured later of those that are read for something else.
 
-    `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
+    With a `readout`, of frames of it alone, images are cut to what it read. `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
     `levels` and `samples` what was measured of them so far, by file; None where a frame cannot be used.
     """
 
     recipe: NightRecipe
     telling: frozenset[str]
     noisy: frozenset[str]
+    readout: Readout | None = None
     levels: dict[str, SectionLevels | None] = field(default_factory=dict)
     samples: dict[str, Image | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: CameraPlan, recipe: NightRecipe) -> _Reader:
+    def of(cls, plan: CameraPlan, recipe: NightRecipe, readout: Readout | None = None) -> _Reader:
         """Begin to read the frames of a setup."""
         frames = plan.night.frames_of(plan.setup)
         telling, noisy = (
             frozenset(frame.file for frame in some)
             for some in (telling_frames(frames), frames_of_noise(frames))
         )
-        return cls(recipe=recipe, telling=telling, noisy=noisy)
+        return cls(recipe=recipe, telling=telling, noisy=noisy, readout=readout)
 
     def searched(self, frame: Frame) -> Image | None:
         """Read a frame in which the saturation is searched, and measure the levels that are compared later."""
@@ -139,7 +223,8 @@ class _Reader:
 
     def _read(self, frame: Frame) -> Image | None:
         try:
-            return raw_image(frame, self.recipe)
+            image = raw_image(frame, self.recipe)
+            return image if self.readout is None else window_of_readout(image, self.readout)
         except (CcdfxError, OSError) as error:
             if is_lack(error):
                 raise
@@ -166,6 +251,7 @@ def camera_of(record: Record) -> Camera:
     return Camera(
         noise=CameraNoise() if noise is None else CameraNoise.of_dict(noise),
         saturation=None if level is None else Known(**level),
+        readouts=tuple(ReadoutValues(**values) for values in record.facts.get("readouts", ())),
         refused=record.facts["refused"],
     )
 
@@ -173,6 +259,20 @@ def camera_of(record: Record) -> Camera:
 def saturations(cameras: Mapping[Setup, Camera]) -> dict[Setup, Known]:
     """Return the saturation of each setup whose headers do not tell it."""
     return {setup: camera.saturation for setup, camera in cameras.items() if camera.saturation is not None}
+
+
+def with_cameras(plan: Plan, cameras: Mapping[Setup, Camera]) -> Plan:
+    """Return the plan with what was measured of the cameras in its frames: saturation, and the values of readouts."""
+    plan = with_saturations(plan, saturations(cameras))
+    measured = {setup: camera.readouts for setup, camera in cameras.items() if camera.readouts}
+    if not measured:
+        return plan
+
+    def renewed(frame: Frame, setup: Setup) -> Frame:
+        values = {one.name: one for one in measured.get(setup, ())}
+        return replace(frame, readouts=with_values(frame.readouts, values)) if values else frame
+
+    return with_frames(plan, renewed)
 
 
 def noise_warnings(setup: Setup, camera: Camera, plan: Plan, recipe: NightRecipe) -> list[str]:

@@ -104,7 +104,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     """Calibrate the inputs of a master, and leave out those that fail or whose level is far from most others."""
     response = context.recipe.flat.response
     scaled = plan.kind == "flat"
-    drifting = not scaled and not any(use.frame.overscan is not None for use in plan.inputs)
+    drifting = not scaled and not any(use.frame.has_overscan for use in plan.inputs)
     frames: list[Any] = []
     names: list[str] = []
     levels: list[float] = []

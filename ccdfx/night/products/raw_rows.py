@@ -8,6 +8,7 @@ from typing import Any
 from ccdfx.night.calibrators import Use
 from ccdfx.night.graph.context import Context
 from ccdfx.night.products.calibrated import calibration_options, lines_kept, overscan_options
+from ccdfx.night.readouts.reading import open_assembled
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -41,9 +42,11 @@ def rows_or_image(
         return image
     levels = None if frame.overscan is None else line_levels(raw, **overscan_options(frame, recipe))
     options = calibration_options(use, context)
-    source = stack.enter_context(
-        open_source(frame.path, hdu=frame.hdu) if frame.hdu is not None else open_source(frame.path)
-    )
+    if frame.readouts:
+        opened: Any = open_assembled(frame, recipe)
+    else:
+        opened = open_source(frame.path, hdu=frame.hdu) if frame.hdu is not None else open_source(frame.path)
+    source = stack.enter_context(opened)
     return CalibratedRows(
         source=source,
         data=frame.data or Range.whole(raw.shape),

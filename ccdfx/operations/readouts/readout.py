@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccdfx.errors import ArgumentError
-from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, real
+from ccdfx.operations.readouts.linearity import Linearity
+from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, real, tuple_of
 from ccdfx.records.range import Range
 
 
@@ -37,6 +38,13 @@ class Readout:
         e-.
     saturation : float or None
         ADU, before the bias level is subtracted.
+    linearity : Linearity or None
+        Of the signal above the bias level.
+    crosstalk : tuple of float
+        The part of the signal of each readout of the exposure, in their order, that is seen in this one; 0 for itself,
+        empty where there is none.
+    reversed_x, reversed_y : bool
+        Whether the stored columns (rows) run against the order in which they were read, for crosstalk.
 
     Raises
     ------
@@ -70,6 +78,10 @@ class Readout:
     gain: float | None = None
     readnoise: float | None = None
     saturation: float | None = None
+    linearity: Linearity | None = None
+    crosstalk: tuple[float, ...] = ()
+    reversed_x: bool = False
+    reversed_y: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -78,6 +90,10 @@ class Readout:
             detector=("text", lambda value: isinstance(value, str)),
             flip_x=YES_OR_NO,
             flip_y=YES_OR_NO,
+            reversed_x=YES_OR_NO,
+            reversed_y=YES_OR_NO,
+            linearity=("a Linearity or None", lambda value: value is None or isinstance(value, Linearity)),
+            crosstalk=tuple_of("numbers", lambda part: isinstance(part, int | float)),
         )
         for name, least in (("gain", None), ("readnoise", 0.0), ("saturation", None)):
             value = getattr(self, name)
