@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.range import Range
 
 _ENTRY_KEYS = ("kind", "object", "filter", "exptime", "instrument")
@@ -55,6 +56,10 @@ class Frame:
         Unit of the pixel values.
     hdu : int, str or None
         The HDU of the image; None where the file has one image.
+    readouts : tuple of Readout
+        The amplifiers through which the detector was read; empty for one image of one readout.
+    detector : str or None
+        Of the readouts, where the file has several detectors.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
@@ -93,6 +98,8 @@ class Frame:
     bad: tuple[Range, ...] = ()
     unit: str = "adu"
     hdu: int | str | None = None
+    readouts: tuple[Readout, ...] = ()
+    detector: str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
@@ -112,4 +119,16 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
+        if self.readouts:
+            entry |= {"detector": self.detector, "readouts": [_plain(readout) for readout in self.readouts]}
         return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
+
+
+def _plain(readout: Readout) -> dict[str, Any]:
+    """Return a readout as plain values for JSON, its sections as FITS text."""
+    entry: dict[str, Any] = {"name": readout.name, "hdu": readout.hdu}
+    entry |= {key: getattr(readout, key).to_fits() for key in ("window", "data", "place")}
+    entry |= {"bias": [section.to_fits() for section in readout.bias]}
+    return entry | {
+        key: getattr(readout, key) for key in ("flip_x", "flip_y", "gain", "readnoise", "saturation")
+    }

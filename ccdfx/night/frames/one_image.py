@@ -26,7 +26,7 @@ def require_one_image(path: Path, header: Header) -> None:
     FormatError
         It holds several, which are named.
     """
-    if not _is_full(path, header):
+    if not is_full(path, header):
         refuse_several(path, _headers(path))
 
 
@@ -75,7 +75,7 @@ def refuse_several(path: Path, headers: Sequence[Header]) -> None:
     )
 
 
-def _is_full(path: Path, header: Header) -> bool:
+def is_full(path: Path, header: Header) -> bool:
     """Return whether header and pixels of the first image take the whole file, as its size tells."""
     axes = [header.get(f"NAXIS{number}") for number in range(1, int(header.get("NAXIS") or 0) + 1)]
     bits: Any = header.get("BITPIX")

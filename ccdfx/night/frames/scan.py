@@ -10,15 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.errors import CcdfxError, cause_of, printable
+from ccdfx.errors import ArgumentError, CcdfxError, cause_of, printable
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.geometry import exposure_of
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
+from ccdfx.night.words import listed
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.header import Header
 from ccdfx.records.parameters import renamed_options
 
@@ -82,7 +85,7 @@ def scan(
     files = candidate_files(paths, exclude)
     describe = partial(_described, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
-    return tuple(describe(path, file) for path, file in files.items() if path not in skip)
+    return tuple(frame for path, file in files.items() if path not in skip for frame in describe(path, file))
 
 
 def candidate_files(paths: Paths, exclude: str | Path | None = None) -> dict[Path, str]:
@@ -98,31 +101,34 @@ def frame_of(
     given: Instrument | None = None,
     again: bool = False,
 ) -> Frame:
-    """Read the metadata of one file; any error is stored as its problem."""
-    return _described(path, path.relative_to(root).as_posix(), instruments, given, again)
+    """Read the metadata of one file, of its first detector; any error is stored as its problem."""
+    return _described(path, path.relative_to(root).as_posix(), instruments, given, again)[0]
 
 
 def _described(
     path: Path, file: str, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
-) -> Frame:
-    facts: dict[str, Any]
+) -> list[Frame]:
+    """Return the frames of a file: one for each of its detectors."""
+    found: list[dict[str, Any]]
     try:
         problem = _not_a_file(path)
         stamp = None if problem else file_stamp(path)  # before the header is read
-        facts = {"problem": problem} if problem else _facts(path, instruments, given, again)
-        facts["stamp"] = stamp
+        found = [{"problem": problem}] if problem else _facts(path, instruments, given, again)
+        found = [facts | {"stamp": stamp} for facts in found]
     except CcdfxError as error:
-        facts = {"problem": _reason(error, path)}
+        found = [{"problem": _reason(error, path)}]
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
-        facts = {"problem": f"cannot be read: {cause_of(error)}"}
-    return Frame(path=path, file=printable(file, 1000), **{key: facts[key] for key in _FIELDS & facts.keys()})
+        found = [{"problem": f"cannot be read: {cause_of(error)}"}]
+    name = printable(file, 1000)
+    return [
+        Frame(path=path, file=name, **{key: facts[key] for key in _FIELDS & facts.keys()}) for facts in found
+    ]
 
 
 def _facts(
     path: Path, instruments: tuple[Instrument, ...], given: Instrument | None, again: bool
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     from ccdfx.io import read_header
-    from ccdfx.io.fits.remarks import header_remarks
 
     header = read_header(path, hdu=given.hdu if given else None)
     facts = facts_of(header, instruments, given=given, again=again)
@@ -131,10 +137,55 @@ def _facts(
     if given is None and named is not None and hdu is not None:
         header = read_header(path, hdu=hdu)
         facts = facts_of(header, (), given=named, again=again)
-    facts["remarks"] = tuple(header_remarks(header))
-    facts["header"] = HeaderValues(header)
-    is_read = "problem" not in facts and facts.get("kind") != "other"
-    return facts | _several(path, header, hdu) if is_read else facts
+    kind = facts.get("kind")
+    if named is None or kind is None or kind == "other":
+        return [facts | _of_header(header)]
+    try:
+        exposure = exposure_of(path, header, named, hdu)
+    except CcdfxError as error:
+        return [{"problem": _reason(error, path)} | facts | _of_header(header)]
+    if not exposure:
+        several = {} if "problem" in facts else _several(path, header, hdu)
+        return [facts | _of_header(header) | several | _not_applied(named)]
+    mosaic = len(exposure) > 1
+    return [
+        facts_of(first, (), given=named, again=again, readouts=readouts)
+        | _of_header(first)
+        | {"readouts": readouts, "detector": readouts[0].detector if mosaic else None}
+        | _not_assembled(readouts)
+        for first, readouts in exposure
+    ]
+
+
+def _of_header(header: Header) -> dict[str, Any]:
+    from ccdfx.io.fits.remarks import header_remarks
+
+    return {"remarks": tuple(header_remarks(header)), "header": HeaderValues(header)}
+
+
+def _not_assembled(readouts: tuple[Readout, ...]) -> dict[str, str]:
+    """Return the problem of readouts, which the products of a night do not assemble."""
+    names = [readout.name for readout in readouts]
+    problem = ArgumentError(
+        "frame",
+        "must be read through one amplifier into one image, as reduce does not assemble readouts",
+        value=f"{len(names)}: {listed(names)}",
+        remedy="name one image with the key hdu of an instrument file",
+    )
+    return {"problem": str(problem)}
+
+
+def _not_applied(instrument: Instrument) -> dict[str, str]:
+    """Return the problem of frames whose instrument file has laws that the products of a night do not apply."""
+    if not instrument.linearity and instrument.crosstalk is None:
+        return {}
+    problem = ArgumentError(
+        "instrument",
+        "must have no linearity and no crosstalk, as reduce does not apply them",
+        value=instrument.name,
+        remedy="remove them from the instrument file",
+    )
+    return {"problem": str(problem)}
 
 
 def _several(path: Path, header: Header, hdu: int | str | None) -> dict[str, str]:

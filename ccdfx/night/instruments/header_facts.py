@@ -13,6 +13,7 @@ from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
@@ -42,6 +43,7 @@ def facts_of(
     *,
     given: Instrument | None = None,
     again: bool = False,
+    readouts: tuple[Readout, ...] = (),
 ) -> dict[str, Any]:
     """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
 
@@ -55,6 +57,8 @@ def facts_of(
         The instrument named by the user; the header is then not used to identify it.
     again : bool
         Take frames as raw that were reduced before.
+    readouts : tuple of Readout
+        Those of the frame, which have its sections.
     """
     facts: dict[str, Any] = {}
     try:
@@ -66,7 +70,7 @@ def facts_of(
             _refuse_master(header)
             raise _unknown(header)
         facts["instrument"] = instrument.name
-        for name, value in _described(header, instrument, facts["shape"], again):
+        for name, value in _described(header, instrument, facts["shape"], again, readouts):
             facts[name] = value
     except ArgumentError as problem:
         facts["problem"] = str(problem)
@@ -89,7 +93,11 @@ def shape_of(header: Header) -> tuple[int, int]:
 
 
 def _described(
-    header: Header, instrument: Instrument, shape: tuple[int, int], again: bool
+    header: Header,
+    instrument: Instrument,
+    shape: tuple[int, int],
+    again: bool,
+    readouts: tuple[Readout, ...],
 ) -> Iterable[tuple[str, Any]]:
     """Yield field by field, so that the fields read before a problem are kept."""
     yield "object", _text(header, instrument.object)
@@ -102,7 +110,7 @@ def _described(
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
-    yield "gain", _gain(header, instrument)
+    yield "gain", gain_of(header, instrument)
     yield "doubts", _doubts(header, instrument)
     yield "readnoise", _known(header, instrument.readnoise)
     yield "saturation", _known(header, instrument.saturation)
@@ -137,8 +145,9 @@ def _described(
         overscan, data = instrument.overscan, instrument.data
         if instrument.output is not None:
             overscan, data = (instrument.output.mirrored(part, header) for part in (overscan, data))
-        yield "overscan", find_section(overscan, header, shape)
-        yield "data", find_section(data, header, shape) or Range.whole(shape)
+        if not readouts:
+            yield "overscan", find_section(overscan, header, shape)
+            yield "data", find_section(data, header, shape) or Range.whole(shape)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
         refusal = instrument.refusal(header)
         if refusal:
@@ -211,7 +220,7 @@ def _known(header: Header, lookup: Lookup) -> Known | None:
     return None
 
 
-def _gain(header: Header, instrument: Instrument) -> Known | None:
+def gain_of(header: Header, instrument: Instrument) -> Known | None:
     """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
     unit = unit_of(header)
     if unit is not None and unit_name(unit) == "electron":
@@ -223,7 +232,7 @@ def _gain(header: Header, instrument: Instrument) -> Known | None:
 
 def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
     """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
-    if _gain(header, instrument) is not None:
+    if gain_of(header, instrument) is not None:
         return ()
     doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
     return tuple(doubt for doubt in doubts if doubt is not None)

@@ -16,6 +16,8 @@ from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
+from ccdfx.night.instruments.readouts.described import DescribedReadout
+from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
 from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
@@ -81,6 +83,12 @@ class Instrument:
         The image to read from a file with several: number from 0, or EXTNAME.
     refuse : tuple of (conditions, reason)
         Frames that match but cannot be reduced, with the reason.
+    readouts : tuple of DescribedReadout
+        Readouts (amplifiers) whose sections the headers do not have.
+    crosstalk : Crosstalk or None
+        Between readouts.
+    linearity : tuple of LinearityLaw
+        Of readouts.
     """
 
     name: str
@@ -105,6 +113,9 @@ class Instrument:
     setup: tuple[tuple[str, Keywords], ...] = tuple(LOOKUPS.items())
     bad_pixels: tuple[BadPixels, ...] = ()
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
+    readouts: tuple[DescribedReadout, ...] = ()
+    crosstalk: Crosstalk | None = None
+    linearity: tuple[LinearityLaw, ...] = ()
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +146,9 @@ class Instrument:
             overscan=sections,
             data=sections,
             bad_pixels=tuple_of("BadPixels", lambda item: isinstance(item, BadPixels)),
+            readouts=tuple_of("DescribedReadout", lambda item: isinstance(item, DescribedReadout)),
+            crosstalk=("a Crosstalk or None", lambda item: item is None or isinstance(item, Crosstalk)),
+            linearity=tuple_of("LinearityLaw", lambda item: isinstance(item, LinearityLaw)),
         )
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:

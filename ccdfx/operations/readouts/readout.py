@@ -37,6 +37,8 @@ class Readout:
         e-.
     saturation : float or None
         ADU, before the bias level is subtracted.
+    reversed_x, reversed_y : bool
+        Whether the stored columns (rows) run against the order in which they were read, for crosstalk.
 
     Raises
     ------
@@ -70,6 +72,8 @@ class Readout:
     gain: float | None = None
     readnoise: float | None = None
     saturation: float | None = None
+    reversed_x: bool = False
+    reversed_y: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -78,6 +82,8 @@ class Readout:
             detector=("text", lambda value: isinstance(value, str)),
             flip_x=YES_OR_NO,
             flip_y=YES_OR_NO,
+            reversed_x=YES_OR_NO,
+            reversed_y=YES_OR_NO,
         )
         for name, least in (("gain", None), ("readnoise", 0.0), ("saturation", None)):
             value = getattr(self, name)
