@@ -52,6 +52,7 @@ _HOMES = {
     "operations.pixels.flag": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
     "operations.pixels.median_filter": ("median_filter",),
     "operations.pixels.replace": ("clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold", "replace"),
+    "operations.readouts.readout": ("Readout",),
     "operations.resampling.lazy": ("Warped", "warped"),
     "operations.resampling.shift": ("shift",),
     "operations.resampling.transform": ("AlignmentError", "Transform", "similarity"),

@@ -116,6 +116,7 @@ from ccdfx.operations.pixels.replace import clip_outliers as clip_outliers
 from ccdfx.operations.pixels.replace import clip_sigma as clip_sigma
 from ccdfx.operations.pixels.replace import clip_threshold as clip_threshold
 from ccdfx.operations.pixels.replace import replace as replace
+from ccdfx.operations.readouts.readout import Readout as Readout
 from ccdfx.operations.registration.align import align as align
 from ccdfx.operations.registration.align import measure_transform as measure_transform
 from ccdfx.operations.registration.align import measure_transforms as measure_transforms
@@ -238,6 +239,7 @@ __all__ = [
     "ProfileAllowance",
     "Range",
     "RawLayout",
+    "Readout",
     "Rejection",
     "Saturation",
     "Scaling",

@@ -14,6 +14,9 @@ from ccdfx.night.instruments.conditions import Condition as Condition
 from ccdfx.night.instruments.header_facts import Known as Known
 from ccdfx.night.instruments.instrument import BadPixels as BadPixels
 from ccdfx.night.instruments.output import Output as Output
+from ccdfx.night.instruments.readouts.described import DescribedReadout as DescribedReadout
+from ccdfx.night.instruments.readouts.laws import Crosstalk as Crosstalk
+from ccdfx.night.instruments.readouts.laws import LinearityLaw as LinearityLaw
 from ccdfx.night.instruments.sections import Fixed as Fixed
 from ccdfx.night.instruments.sections import Inside as Inside
 from ccdfx.night.instruments.sections import Named as Named
@@ -44,13 +47,16 @@ __all__ = [
     "CombinePlan",
     "Condition",
     "CosmicRayChoice",
+    "Crosstalk",
     "DarkChoice",
+    "DescribedReadout",
     "Event",
     "Fixed",
     "FlatChoice",
     "GivenMaster",
     "Inside",
     "Known",
+    "LinearityLaw",
     "MasterPlan",
     "MastersChoice",
     "Named",
