@@ -50,7 +50,9 @@ def sites_of_extensions(images: Sequence[StoredImage]) -> list[Site]:
         found = [site for site in sites if site is not None]
         if len(found) == len(sites):
             named = [replace(site, name=name) for site, name in zip(found, names, strict=True)]
-            return _by_detector(named)
+            grouped = _by_detector(named)
+            _refuse_other_turns(grouped)
+            return grouped
         if found and card in ("CCDSEC", "DETSEC") and not _have_other(images, card):
             other = next(one.image for one, site in zip(stored, sites, strict=True) if site is None)
             raise other.refusal(
@@ -193,6 +195,24 @@ def _by_detector(sites: list[Site]) -> list[Site]:
         return sites
     by_origin = _origins(sites)
     return sites if by_origin is None else _named(sites, by_origin)
+
+
+def _refuse_other_turns(sites: Sequence[Site]) -> None:
+    """Refuse readouts of one detector that DETSEC turns in other ways against each other than CCDSEC does."""
+    first: dict[str, tuple[Site, tuple[bool, bool]]] = {}
+    for site in sites:
+        image = site.stored.image
+        section = image.section("DETSEC") if site.card == "CCDSEC" else None
+        if section is None:
+            continue
+        turns = differing(differing(section.reversals, site.stored.data.reversals), site.flips)
+        beside, its = first.setdefault(site.detector, (site, turns))
+        if turns != its:
+            rule = (
+                f"must be reversed against CCDSEC = {image.text('CCDSEC')} as that of {beside.name} is, "
+                f"{beside.stored.image.text('DETSEC')}"
+            )
+            raise image.refusal("DETSEC", rule, image.text("DETSEC"))
 
 
 def _named(sites: Sequence[Site], names: Sequence[str]) -> list[Site]:

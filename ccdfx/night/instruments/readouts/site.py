@@ -113,6 +113,8 @@ def stored_sections(image: StoredImage, cards: SectionCards) -> Stored:
             cards.data[0] + cards.suffix, "is missing, which says where the exposed pixels are"
         )
     data = given or trim or Directed(image.whole)
+    if bias is not None and bias.range == data.range:  # written where there is none
+        bias = None
     kept = data.range if trim is None else trim.range
     if not data.range.contains(kept):
         raise image.refusal(

@@ -58,6 +58,7 @@ OUTPUTS = {
         (lambda: four({"TRIMSEC": "[2:9,1:8]"}), ("extension im2, TRIMSEC", "inside DATASEC")),
         (lambda: four({"DATASEC": None}), ("extension im2, DATASEC", "is missing")),
         (lambda: four({"LTM1_1": 1.0, "CCDSEC": "[16:9,1:8]"}), ("extension im2, LTM1_1", "CCDSEC = [16:9,1:8]")),
+        (lambda: four({"DETSEC": "[16:9,1:8]"}, DETSEC="[1:8,1:8]"), ("im2, DETSEC", "CCDSEC = [9:16,1:8] as that of im1")),
         (lambda: four(binning=(2, 2)), ("extension im2, CCDSUM", "as im1 is, 1 x 1", "2 x 2")),
         (lambda: four(hdus=4), ("NEXTEND", "which are 3", "4")),
         (lambda: four(drop=(4,), NEXTEND=None), ("CCDSEC", "[9:16,9:16] of the assembled image")),
@@ -88,6 +89,7 @@ def test_what_is_no_set_of_readouts_is_left_alone():
     matrix = {"LTM1_1": 1.0, "LTM2_2": 1.0, "DETECTOR": "WFC"}
     assert find_readouts([StoredImage(header=Header(matrix), shape=SHAPE, hdu=n) for n in (1, 2)]) == ()
     assert one(DATASEC="[1:8,1:8]", BIASSEC="[9:10,1:8]", CCDSEC="[1:8,1:8]", DETSEC="[1:8,1:8]") == ()
+    assert four({"BIASSEC": GOOD["DATASEC"]})[1].bias == ()  # azcam writes so where there is no overscan
     assert len(four()) == 4 and len(one(**QUAD)) == 2 and len(one(**OUTPUTS)) == 2
 
 
