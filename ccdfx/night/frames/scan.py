@@ -102,7 +102,19 @@ def frame_of(
     again: bool = False,
 ) -> Frame:
     """Read the metadata of one file, of its first detector; any error is stored as its problem."""
-    return _described(path, path.relative_to(root).as_posix(), instruments, given, again)[0]
+    return frames_of(path, root=root, instruments=instruments, given=given, again=again)[0]
+
+
+def frames_of(
+    path: Path,
+    *,
+    root: Path,
+    instruments: tuple[Instrument, ...],
+    given: Instrument | None = None,
+    again: bool = False,
+) -> list[Frame]:
+    """Read the metadata of one file as a frame for each of its detectors; any error is stored as its problem."""
+    return _described(path, path.relative_to(root).as_posix(), instruments, given, again)
 
 
 def _described(

@@ -148,12 +148,19 @@ def _described(
         if not readouts:
             yield "overscan", find_section(overscan, header, shape)
             yield "data", find_section(data, header, shape) or Range.whole(shape)
-        yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
+        whole = shape if not readouts else _whole_of(readouts)
+        yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
         refusal = instrument.refusal(header)
         if refusal:
             raise ArgumentError(
                 "frame", f"cannot be reduced: {refusal}", remedy="leave it out of the directory"
             )
+
+
+def _whole_of(readouts: Iterable[Readout]) -> tuple[int, int]:
+    """Return (ny, nx) of the smallest image that holds the places of readouts."""
+    places = [readout.place for readout in readouts]
+    return max(place.y_upper for place in places), max(place.x_upper for place in places)
 
 
 def _refuse_master(header: Header) -> None:
