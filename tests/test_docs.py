@@ -160,7 +160,7 @@ def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
 
 
 def test_the_instrument_on_its_page_is_one(tmp_path: Path) -> None:
-    (text,) = blocks(ROOT / "docs" / "instruments.md", "toml")
+    text = "\n".join(blocks(ROOT / "docs" / "instruments.md", "toml"))
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
     camera = ccdfx.load_instrument(tmp_path / "mine.toml")
     assert camera.name == "mine" and camera.kind_of(ccdfx.Header({"IMAGETYP": "Light"})) == "science"

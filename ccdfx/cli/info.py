@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,8 +13,17 @@ from ccdfx.cli.options import hdu_of, options
 from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
 from ccdfx.errors import CcdfxError, FormatError
 
+if TYPE_CHECKING:
+    from ccdfx.night.frames.frame import Frame
+
 UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
-ELSEWHERE = ("file", "shape", "problem", "remarks")  # these header values are shown in other places
+ELSEWHERE = (
+    "file",
+    "shape",
+    "problem",
+    "remarks",
+    "readouts",
+)  # these header values are shown in other places
 
 
 @click.command("info")
@@ -63,7 +72,7 @@ def problems(facts: dict[str, Any]) -> list[str]:
 def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) -> dict[str, Any]:
     """Collect everything that is shown of one file, as plain values."""
     from ccdfx.io.reading import find_format
-    from ccdfx.night.frames.scan import frame_of
+    from ccdfx.night.frames.scan import frames_of
     from ccdfx.night.instruments.known import known_instruments
 
     kind = find_format(path).name
@@ -74,9 +83,15 @@ def of_file(path: Path, hdu: int | str | None, header: bool, *, checksum: bool) 
         contents = list(_of_fits(path, header, checksum))
     else:
         contents = list(_of_others(path, header))
-    frame = frame_of(path, root=path.parent, instruments=known_instruments())
-    says = frame.as_dict() | {"file": str(path)}
+    frames = frames_of(path, root=path.parent, instruments=known_instruments())
+    says = frames[0].as_dict() | {"file": str(path)}
+    if frames[0].readouts:  # of all detectors
+        says |= {"detector": None, "readouts": [part for frame in frames for part in _readouts(frame)]}
     return {"file": str(path), "format": kind, "contents": contents, "remarks": _remarks(path), "says": says}
+
+
+def _readouts(frame: Frame) -> list[dict[str, Any]]:
+    return [{"detector": frame.detector} | part for part in frame.as_dict()["readouts"]]
 
 
 def _remarks(path: Path) -> list[str]:
@@ -163,6 +178,8 @@ def lines(facts: dict[str, Any]) -> Iterator[str]:
     for name, value in says.items():
         if value is not None and name not in ELSEWHERE:
             yield f"  {name}: {_fact_text(name, value)}"
+    for part in says.get("readouts", ()):
+        yield f"  readout {escape(_readout_text(part))}"
     if says["problem"]:
         yield f"  for reduce: {escape(says['problem'])}"
 
@@ -185,6 +202,23 @@ def _fact_text(name: str, value: Any) -> str:
         return "x".join(map(str, value))
     text = f"{value:g}" if isinstance(value, float) else escape(value)
     return f"{text} {UNITS.get(name, '')}".rstrip()
+
+
+def _readout_text(part: dict[str, Any]) -> str:
+    """Format a readout: where its pixels are, and where they belong."""
+    flips = " and ".join(axis for axis in "xy" if part[f"flip_{axis}"])
+    words = [
+        f"{part['name']}:",
+        "" if part["hdu"] is None else f"HDU {part['hdu']}",
+        part["data"],
+        "at",
+        part["place"],
+    ]
+    words += [f"of {part['detector']}" if part["detector"] else "", f"flipped in {flips}" if flips else ""]
+    words += [f"overscan {' '.join(part['bias'])}" if part["bias"] else "no overscan"]
+    for name, unit in (("gain", "e-/ADU"), ("readnoise", "e-"), ("saturation", "ADU")):
+        words += [f"{name} {part[name]:g} {unit}"] if part[name] is not None else []
+    return " ".join(word for word in words if word)
 
 
 def card_text(keyword: str, value: object, comment: str) -> str:

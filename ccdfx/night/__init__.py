@@ -33,6 +33,8 @@ _HOMES = {
     "instruments.header_facts": ("Known",),
     "instruments.instrument": ("BadPixels",),
     "instruments.output": ("Output",),
+    "instruments.readouts.described": ("DescribedReadout",),
+    "instruments.readouts.laws": ("Crosstalk", "LinearityLaw"),
     "instruments.sections": ("Fixed", "Inside", "Named", "Strip"),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

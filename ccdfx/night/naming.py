@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]+")
 _LONGEST = 60
+_DETECTOR = re.compile(r"(.*?)(?:\[([^\[\]]+)\])?", re.DOTALL)
 _PACKED = re.compile(r"\.(gz|bz2|fz|xz|zst|Z)$", re.IGNORECASE)
 _FORMAT = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 
@@ -61,7 +62,8 @@ def unique(stems: Iterable[str]) -> list[str]:
 def stem_of(file: str) -> str:
     """Convert the path of a raw file, without the suffix of its format, to a part of a file name.
 
-    >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001")
-    ('V_d1036', 'frame.001')
+    >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001"), stem_of("d1036.fits[CCD2]")
+    ('V_d1036', 'frame.001', 'd1036_CCD2')
     """
-    return slug(_FORMAT.sub("", _PACKED.sub("", file)))
+    path, detector = _DETECTOR.fullmatch(file).groups()  # type: ignore[union-attr]  # it matches any text
+    return slug(_FORMAT.sub("", _PACKED.sub("", path)) + (f"_{detector}" if detector else ""))

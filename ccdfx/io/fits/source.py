@@ -240,3 +240,11 @@ def _is_wanted(found: Hdu, hdu: int | str | None) -> bool:
     if not found.is_image or 0 in found.axes or isinstance(hdu, bool):
         return False
     return hdu is None or hdu == found.index or (isinstance(hdu, str) and hdu.strip().upper() == found.name)
+
+
+def read_image_headers(file: Any) -> tuple[dict[int, Header], int]:
+    """Read the headers of all images as `read_fits_header` does, by the number of their HDU, and count all HDUs."""
+    with opened(file) as content:
+        hdus = list(walk(content))
+        groups = grouped(content, hdus)
+        return {group.image.index: full_header(hdus, group.image) for group in groups}, len(hdus)

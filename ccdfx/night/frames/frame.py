@@ -60,7 +60,10 @@ class Frame:
     corrections : tuple of Correction
         What the instrument file corrects in the header, before anything is looked at.
     readouts : tuple of Readout
-        Of the detector, where it is read by several amplifiers; `bad` is then of the assembled image.
+        The amplifiers through which the detector was read; empty for one image of one readout. `bad` is then of the
+        assembled image.
+    detector : str or None
+        Of the readouts, where the file has several detectors.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
@@ -102,6 +105,7 @@ class Frame:
     hdu: int | str | None = None
     corrections: tuple[Correction, ...] = ()
     readouts: tuple[Readout, ...] = ()
+    detector: str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
@@ -126,4 +130,16 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
+        if self.readouts:
+            entry |= {"detector": self.detector, "readouts": [_plain(readout) for readout in self.readouts]}
         return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
+
+
+def _plain(readout: Readout) -> dict[str, Any]:
+    """Return a readout as plain values for JSON, its sections as FITS text."""
+    entry: dict[str, Any] = {"name": readout.name, "hdu": readout.hdu}
+    entry |= {key: getattr(readout, key).to_fits() for key in ("window", "data", "place")}
+    entry |= {"bias": [section.to_fits() for section in readout.bias]}
+    return entry | {
+        key: getattr(readout, key) for key in ("flip_x", "flip_y", "gain", "readnoise", "saturation")
+    }

@@ -32,7 +32,7 @@ def require_one_image(path: Path, header: Header) -> list[str]:
     FormatError
         It holds several, which are named.
     """
-    if _is_full(path, header):
+    if is_full(path, header):
         return begin_remarks(path)
     headers, remarks = _looked_through(path)
     refuse_several(path, headers)
@@ -99,7 +99,7 @@ def refuse_several(path: Path, headers: Sequence[Header]) -> None:
     )
 
 
-def _is_full(path: Path, header: Header) -> bool:
+def is_full(path: Path, header: Header) -> bool:
     """Return whether header and pixels of the first image take the whole file, as its size tells."""
     axes = [header.get(f"NAXIS{number}") for number in range(1, int(header.get("NAXIS") or 0) + 1)]
     bits: Any = header.get("BITPIX")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
+from ccdfx.night.frames.geometry import exposure_of, single_readout
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.corrections import corrected
@@ -24,6 +25,7 @@ from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
 from ccdfx.night.words import listed
+from ccdfx.records.header import Header
 from ccdfx.records.parameters import renamed_options
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -97,9 +99,10 @@ def scan(
     describe = partial(_described, instruments=instruments, given=given, again=again)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
     return tuple(
-        describe(path, file, told=_NOTHING if told is None else told.told(path, file))
+        frame
         for path, file in files.items()
         if path not in skip
+        for frame in describe(path, file, told=_NOTHING if told is None else told.told(path, file))
     )
 
 
@@ -115,15 +118,15 @@ def candidate_files(paths: Paths, exclude: str | Path | None = None) -> dict[Pat
     return find_files(given_paths(paths), _image_suffixes(), None if exclude is None else resolved(exclude))
 
 
-def frame_of(
+def frames_of(
     path: Path,
     *,
     root: Path,
     instruments: tuple[Instrument, ...],
     given: Instrument | None = None,
     again: bool = False,
-) -> Frame:
-    """Read the metadata of one file; any error is stored as its problem."""
+) -> list[Frame]:
+    """Read the metadata of one file as a frame for each of its detectors; any error is stored as its problem."""
     return _described(path, path.relative_to(root).as_posix(), instruments, given, again)
 
 
@@ -134,18 +137,27 @@ def _described(
     given: Instrument | None,
     again: bool,
     told: Mapping[str, Any] = _NOTHING,
-) -> Frame:
-    facts: dict[str, Any]
+) -> list[Frame]:
+    """Return the frames of a file: one for each of its detectors."""
+    found: list[dict[str, Any]]
     try:
         problem = _not_a_file(path)
         stamp = None if problem else file_stamp(path)  # before the header is read
-        facts = {"problem": problem} if problem else _facts(path, instruments, given, again, told)
-        facts["stamp"] = stamp
+        found = [{"problem": problem}] if problem else _facts(path, instruments, given, again, told)
+        found = [facts | {"stamp": stamp} for facts in found]
     except CcdfxError as error:
-        facts = {"problem": _reason(error, path)}
+        found = [{"problem": _reason(error, path)}]
     except Exception as error:  # the reader of a plugin may raise anything; one file must not stop a night
-        facts = {"problem": f"cannot be read: {cause_of(error)}"}
-    return Frame(path=path, file=printable(file, 1000), **{key: facts[key] for key in _FIELDS & facts.keys()})
+        found = [{"problem": f"cannot be read: {cause_of(error)}"}]
+    name = printable(file, 1000)
+    return [
+        Frame(
+            path=path,
+            file=f"{name}[{detector}]" if (detector := facts.get("detector")) else name,
+            **{key: facts[key] for key in _FIELDS & facts.keys()},
+        )
+        for facts in found
+    ]
 
 
 def _facts(
@@ -154,9 +166,8 @@ def _facts(
     given: Instrument | None,
     again: bool,
     told: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     from ccdfx.io import read_header
-    from ccdfx.io.fits.remarks import header_remarks
 
     header = read_header(path, hdu=given.hdu if given else None)
     read = partial(facts_of, again=again, path=os.path.abspath(path).replace(os.sep, "/"), told=told)
@@ -171,15 +182,35 @@ def _facts(
             "instrument", "names a table of frames, and must be given", value=named.name,
             remedy=f"name it: --instrument {named.name}",
         )  # fmt: skip
-    remarks = header_remarks(header)
-    facts["header"] = HeaderValues(corrected(header, facts.get("corrections", ())))
-    if "problem" not in facts and facts.get("kind") != "other":
-        try:
-            remarks += require_one_image(path, header) if hdu is None else require_one_of_name(path, hdu)
-        except CcdfxError as error:
-            facts["problem"] = _reason(error, path)
-    facts["remarks"] = tuple(remarks)
-    return facts
+    kind = facts.get("kind")
+    if named is None or kind is None or kind == "other":
+        return [facts | _of_header(header, facts)]
+    try:
+        exposure = exposure_of(path, header, named, hdu)
+        remarks = [] if exposure else _require_one(path, header, hdu)
+        alone = () if exposure else single_readout(facts, named)
+    except CcdfxError as error:
+        return [{"problem": _reason(error, path)} | facts | _of_header(header, facts)]
+    if not exposure:
+        return [facts | _of_header(header, facts, remarks) | {"readouts": alone}]
+    found = []
+    for first, readouts in exposure:
+        facts = read(first, (), given=named, readouts=readouts)
+        detector = readouts[0].detector if len(exposure) > 1 else None
+        found.append(facts | _of_header(first, facts) | {"readouts": readouts, "detector": detector})
+    return found
+
+
+def _of_header(header: Header, facts: Mapping[str, Any], remarks: Iterable[str] = ()) -> dict[str, Any]:
+    from ccdfx.io.fits.remarks import header_remarks
+
+    values = HeaderValues(corrected(header, facts.get("corrections", ())))
+    return {"remarks": (*header_remarks(header), *remarks), "header": values}
+
+
+def _require_one(path: Path, header: Header, hdu: int | str | None) -> list[str]:
+    """Refuse a file that holds several images, or several of the name `hdu`; return the remarks beside its header."""
+    return require_one_image(path, header) if hdu is None else require_one_of_name(path, hdu)
 
 
 def _reason(error: CcdfxError, path: Path) -> str:

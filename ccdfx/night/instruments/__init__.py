@@ -1,4 +1,4 @@
 """Instruments: how the headers of a camera are read, and the descriptions of those that are known.
 
-May import records, noise and the registry.
+May import records, noise, the registry and the readouts of operations.
 """

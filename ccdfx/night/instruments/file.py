@@ -14,6 +14,16 @@ from ccdfx.night.instruments.corrections import correction_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
+from ccdfx.night.instruments.readouts.described import DescribedReadout
+from ccdfx.night.instruments.readouts.parse import (
+    CROSSTALK_KEYS,
+    LINEARITY_KEYS,
+    READOUT_KEYS,
+    crosstalk_of,
+    described_readout,
+    linearity_of,
+    require_names,
+)
 from ccdfx.night.instruments.sections import sections_of
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
@@ -34,6 +44,9 @@ _KEYS = {
         "bad_pixels",
         "header",
         "table",
+        "readout",
+        "crosstalk",
+        "linearity",
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
@@ -42,6 +55,9 @@ _KEYS = {
     "rules": {"kind", "when"},
     "refuse": {"when", "reason"},
     "bad_pixels": {"when", "columns", "rows", "sections"},
+    "readout": READOUT_KEYS,
+    "crosstalk": CROSSTALK_KEYS,
+    "linearity": LINEARITY_KEYS,
 }
 _TEXTS = {"exptime", "object", "date"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
@@ -123,6 +139,9 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         corrections=tuple(correction_of(item) for item in _tables(table, "header")),
         table=_beside(_text(table, "table"), source),
+        readouts=_readouts(_tables(table, "readout")),
+        crosstalk=crosstalk_of(_table(table, "crosstalk")),
+        linearity=tuple(linearity_of(item) for item in _tables(table, "linearity")),
         source=source,
         **facts,
     )
@@ -184,6 +203,22 @@ def _hdu(value: Any) -> int | str | None:
     raise ArgumentError(
         "hdu", "must be a number from 0 or a name", value=value, remedy='write hdu = 1 or hdu = "SCI"'
     )
+
+
+def _readouts(tables: list[Any]) -> tuple[DescribedReadout, ...]:
+    found = tuple(
+        described_readout(
+            table,
+            hdu=_hdu(table.get("hdu")),
+            numbers={
+                key: _lookup(table[key], f"readout.{key}", numbers=True) for key in _NUMBERS & set(table)
+            },
+            when=conditions_of(table["when"], "readout.when") if "when" in table else (),
+        )
+        for table in tables
+    )
+    require_names(found)
+    return found
 
 
 def _rule(table: Mapping[str, Any]) -> tuple[str, tuple[Condition, ...]]:

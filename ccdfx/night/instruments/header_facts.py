@@ -16,6 +16,7 @@ from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, matc
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
@@ -56,6 +57,7 @@ def facts_of(
     again: bool = False,
     path: str | None = None,
     told: Mapping[str, Any] = MappingProxyType({}),
+    readouts: tuple[Readout, ...] = (),
 ) -> dict[str, Any]:
     """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
 
@@ -75,6 +77,8 @@ def facts_of(
         Of the file, with forward slashes, for conditions on it.
     told : mapping, optional
         Fields that are known beside the header, such as kind, filter and exptime; they go before it.
+    readouts : tuple of Readout
+        Those of the frame, which have its sections.
     """
     facts: dict[str, Any] = {}
     try:
@@ -91,7 +95,7 @@ def facts_of(
         facts["instrument"] = instrument.name
         facts["corrections"] = applying(instrument.corrections, header)
         header = corrected(header, facts["corrections"])
-        for name, value in _described(header, instrument, facts["shape"], again, told):
+        for name, value in _described(header, instrument, facts["shape"], again, told, readouts):
             facts[name] = value
     except ArgumentError as problem:
         facts["problem"] = str(problem)
@@ -114,7 +118,12 @@ def shape_of(header: Header) -> tuple[int, int]:
 
 
 def _described(
-    header: Header, instrument: Instrument, shape: tuple[int, int], again: bool, told: Mapping[str, Any]
+    header: Header,
+    instrument: Instrument,
+    shape: tuple[int, int],
+    again: bool,
+    told: Mapping[str, Any],
+    readouts: tuple[Readout, ...],
 ) -> Iterable[tuple[str, Any]]:
     """Yield field by field, so that the fields read before a problem are kept; what is told goes before the header."""
     told = {**({} if "kind" in told else told_by_rule(instrument.rules, header)), **told}
@@ -133,7 +142,7 @@ def _described(
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
-    yield known("gain", lambda: _gain(header, instrument))
+    yield known("gain", lambda: gain_of(header, instrument))
     if "gain" not in told:
         yield "doubts", _doubts(header, instrument)
     yield known("readnoise", lambda: _known(header, instrument.readnoise))
@@ -169,14 +178,22 @@ def _described(
         overscan, data = instrument.overscan, instrument.data
         if instrument.output is not None:
             overscan, data = (instrument.output.mirrored(part, header) for part in (overscan, data))
-        yield "overscan", find_section(overscan, header, shape)
-        yield "data", find_section(data, header, shape) or Range.whole(shape)
-        yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, shape))
+        if not readouts:
+            yield "overscan", find_section(overscan, header, shape)
+            yield "data", find_section(data, header, shape) or Range.whole(shape)
+        whole = shape if not readouts else _whole_of(readouts)
+        yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
         refusal = instrument.refusal(header)
         if refusal:
             raise ArgumentError(
                 "frame", f"cannot be reduced: {refusal}", remedy="leave it out of the directory"
             )
+
+
+def _whole_of(readouts: Iterable[Readout]) -> tuple[int, int]:
+    """Return (ny, nx) of the smallest image that holds the places of readouts."""
+    places = [readout.place for readout in readouts]
+    return max(place.y_upper for place in places), max(place.x_upper for place in places)
 
 
 def _refuse_master(header: Header) -> None:
@@ -243,7 +260,7 @@ def _known(header: Header, lookup: Lookup) -> Known | None:
     return None
 
 
-def _gain(header: Header, instrument: Instrument) -> Known | None:
+def gain_of(header: Header, instrument: Instrument) -> Known | None:
     """Return the gain in e- per unit of the frame: 1 for frames in electrons."""
     unit = unit_of(header)
     if unit is not None and unit_name(unit) == "electron":
@@ -255,7 +272,7 @@ def _gain(header: Header, instrument: Instrument) -> Known | None:
 
 def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
     """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
-    if _gain(header, instrument) is not None:
+    if gain_of(header, instrument) is not None:
         return ()
     doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
     return tuple(doubt for doubt in doubts if doubt is not None)

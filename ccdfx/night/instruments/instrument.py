@@ -17,6 +17,8 @@ from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.corrections import Correction
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
+from ccdfx.night.instruments.readouts.described import DescribedReadout
+from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
 from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
@@ -86,6 +88,12 @@ class Instrument:
         What is corrected in a header that matches, before anything else is looked at.
     table : str or None
         CSV file of what is told of frames beside their headers.
+    readouts : tuple of DescribedReadout
+        Readouts (amplifiers) whose sections the headers do not have.
+    crosstalk : Crosstalk or None
+        Between readouts.
+    linearity : tuple of LinearityLaw
+        Of readouts.
     """
 
     name: str
@@ -112,6 +120,9 @@ class Instrument:
     refuse: tuple[tuple[tuple[Condition, ...], str], ...] = ()
     corrections: tuple[Correction, ...] = ()
     table: str | None = None
+    readouts: tuple[DescribedReadout, ...] = ()
+    crosstalk: Crosstalk | None = None
+    linearity: tuple[LinearityLaw, ...] = ()
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +155,9 @@ class Instrument:
             bad_pixels=tuple_of("BadPixels", lambda item: isinstance(item, BadPixels)),
             corrections=tuple_of("Correction", lambda item: isinstance(item, Correction)),
             table=("a path or None", lambda item: item is None or isinstance(item, str)),
+            readouts=tuple_of("DescribedReadout", lambda item: isinstance(item, DescribedReadout)),
+            crosstalk=("a Crosstalk or None", lambda item: item is None or isinstance(item, Crosstalk)),
+            linearity=tuple_of("LinearityLaw", lambda item: isinstance(item, LinearityLaw)),
         )
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:

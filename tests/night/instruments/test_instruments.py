@@ -204,10 +204,6 @@ def test_eso_kinds(changes, kind):
     assert facts(eso_header(**changes))["kind"] == kind
 
 
-def test_a_chip_with_several_outputs_is_refused_with_the_reason():
-    assert "several outputs" in facts(eso_header(**{"ESO DET OUTPUTS": 4}))["problem"]
-
-
 @pytest.mark.quick
 def test_a_camera_goes_before_a_convention_and_literals_before_patterns():
     header = Header({"INSTRUME": "My Camera", "SWCREATE": "MaxIm DL", "IMAGETYP": "LIGHT"})

@@ -1,0 +1,106 @@
+"""What readouts must not do is refused with extension, card and value."""
+
+from __future__ import annotations
+
+import pytest
+
+from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.readouts.find import find_readouts
+from ccdfx.night.instruments.readouts.numbers import Numbers
+from ccdfx.night.instruments.readouts.stored import StoredImage
+from ccdfx.records.header import Header
+
+SHAPE = (8, 10)
+GOOD = {"DATASEC": "[1:8,1:8]", "BIASSEC": "[9:10,1:8]", "CCDSUM": "1 1"}
+PLACES = ("[1:8,1:8]", "[9:16,1:8]", "[1:8,9:16]", "[9:16,9:16]")
+
+
+def four(changes=None, of=2, hdus=5, binning=(1, 1), drop=(), **more):
+    """Find the readouts of four extensions, one of which has other cards."""
+    images = []
+    for number, place in enumerate(PLACES, 1):
+        cards = GOOD | {"EXTNAME": f"im{number}", "CCDSEC": place, "NEXTEND": 4} | more
+        cards |= (changes or {}) if number == of else {}
+        cards = {key: value for key, value in cards.items() if value is not None}
+        if number not in drop:
+            own = binning if number == of else (1, 1)
+            images.append(StoredImage(header=Header(cards), shape=SHAPE, hdu=number, binning=own))
+    return find_readouts(images, hdus=hdus, numbers=Numbers(gain=("GAIN",)))
+
+
+def one(shape=(8, 20), **cards):
+    return find_readouts([StoredImage(header=Header(cards), shape=shape)])
+
+
+QUAD = {
+    "AMPLIST": "11 12", "DSEC11": "[1:8,1:8]", "BSEC11": "[9:10,1:8]", "CSEC11": "[1:8,1:8]", "DSEC12": "[13:20,1:8]",
+    "BSEC12": "[11:12,1:8]", "CSEC12": "[9:16,1:8]",
+}  # fmt: skip
+OUTPUTS = {
+    f"ESO DET OUT{number} {key}": value
+    for number, x in ((1, 1), (2, 16))
+    for key, value in {"X": x, "Y": 1, "NX": 8, "NY": 8, "OVSCX": 2}.items()
+} | {"ESO DET OUTPUTS": 2}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (lambda: four({"CCDSEC": "[8:15,1:8]"}), ("extension im2, CCDSEC", "[1:8,1:8] of readout im1", "[8:15,1:8]")),
+        (lambda: four({"CCDSEC": "[1:8,1:8]"}), ("extension im2, CCDSEC", "must not overlap", "im1")),
+        (lambda: four({"CCDSEC": "[9:17,1:8]"}), ("extension im2, CCDSEC", "size of DATASEC = [1:8,1:8] in x")),
+        (lambda: four({"CCDSEC": "[9:16,10:17]"}, of=4), ("extension im4, CCDSEC", "begin and end in y where", "im3")),
+        (lambda: four({"CCDSEC": "abc"}), ("extension im2, CCDSEC", "FITS section", "abc")),
+        (lambda: four({"CCDSEC": None}), ("extension im2, CCDSEC", "3 of 4 images")),
+        (lambda: four({"DATASEC": "[1:11,1:8]"}), ("extension im2, DATASEC", "inside the image [1:10,1:8]")),
+        (lambda: four({"BIASSEC": "[8:10,1:8]"}), ("extension im2, BIASSEC", "DATASEC = [1:8,1:8]", "[8:10,1:8]")),
+        (lambda: four({"TRIMSEC": "[2:9,1:8]"}), ("extension im2, TRIMSEC", "inside DATASEC")),
+        (lambda: four({"DATASEC": None}), ("extension im2, DATASEC", "is missing")),
+        (lambda: four({"LTM1_1": 1.0, "CCDSEC": "[16:9,1:8]"}), ("extension im2, LTM1_1", "CCDSEC = [16:9,1:8]")),
+        (lambda: four({"DETSEC": "[16:9,1:8]"}, DETSEC="[1:8,1:8]"), ("im2, DETSEC", "CCDSEC = [9:16,1:8] as that of im1")),
+        (lambda: four(binning=(2, 2)), ("extension im2, CCDSUM", "as im1 is, 1 x 1", "2 x 2")),
+        (lambda: four(hdus=4), ("NEXTEND", "which are 3", "4")),
+        (lambda: four(drop=(4,), NEXTEND=None), ("CCDSEC", "[9:16,9:16] of the assembled image")),
+        (lambda: four(GAIN="[1, 2, 3]"), ("extension im1, GAIN", "list of 4", "[1, 2, 3]")),
+        (lambda: one(**QUAD | {"CSEC12": None}), ("keyword CSEC12", "is missing")),
+        (lambda: one(**QUAD | {"DSEC12": "[12:19,1:8]"}), ("keyword BSEC12", "DSEC12 = [12:19,1:8]")),
+        (lambda: one(**QUAD | {"DSEC12": "[8:15,1:8]", "BSEC12": None}), ("keyword DSEC11", "data section", "12")),
+        (lambda: one(**QUAD | {"AMPLIST": "11 12 21"}), ("keyword DSEC21", "is missing")),
+        (lambda: one(**OUTPUTS | {"ESO DET OUTPUTS": 4}), ("ESO DET OUTPUTS", "which are 2", "4")),
+        (lambda: one(**OUTPUTS | {"ESO DET OUT2 OVSCX": 3}), ("ESO DET OUT1 NX", "fill the image of 20 x 8")),
+        (lambda: one(**OUTPUTS | {"ESO DET OUT2 X": None}), ("ESO DET OUT2 X", "at which side")),
+    ],
+)  # fmt: skip
+def test_extension_and_card_are_named(found, words):
+    with pytest.raises(ArgumentError) as problem:
+        found()
+    for word in words:
+        assert word in str(problem.value)
+
+
+@pytest.mark.quick
+def test_what_is_no_set_of_readouts_is_left_alone():
+    science = [
+        StoredImage(header=Header({"EXTNAME": name}), shape=SHAPE, hdu=number)
+        for number, name in enumerate("AB")
+    ]
+    assert find_readouts(science) == ()
+    matrix = {"LTM1_1": 1.0, "LTM2_2": 1.0, "DETECTOR": "WFC"}
+    assert find_readouts([StoredImage(header=Header(matrix), shape=SHAPE, hdu=n) for n in (1, 2)]) == ()
+    assert one(DATASEC="[1:8,1:8]", BIASSEC="[9:10,1:8]", CCDSEC="[1:8,1:8]", DETSEC="[1:8,1:8]") == ()
+    assert four({"BIASSEC": GOOD["DATASEC"]})[1].bias == ()  # azcam writes so where there is no overscan
+    assert len(four()) == 4 and len(one(**QUAD)) == 2 and len(one(**OUTPUTS)) == 2
+
+
+def test_chips_without_names_are_told_apart_by_where_they_lie_in_detsec():
+    images = []
+    for number, (ccd, detector) in enumerate(
+        (("[1:8,1:8]", "[1:8,1:8]"), ("[9:16,1:8]", "[9:16,1:8]"), ("[1:8,1:8]", "[32:25,8:1]"),
+         ("[9:16,1:8]", "[24:17,8:1]")), 1
+    ):  # fmt: skip
+        cards = GOOD | {"CCDSEC": ccd, "DETSEC": detector, "DETECTOR": "Mosaic"}
+        images.append(StoredImage(header=Header(cards), shape=SHAPE, hdu=number))
+    found = find_readouts(images)
+    assert [one.detector for one in found] == ["chip1", "chip1", "chip2", "chip2"]
+    assert [one.place.x_lower for one in found] == [0, 8, 0, 8] and not any(one.flip_x for one in found)
