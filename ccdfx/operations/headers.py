@@ -22,6 +22,7 @@ EXPOSURES = ("EXPTIME", "EXPOSURE")
 _TIMES = (*EXPOSURES, "DARKTIME", "XPOSURE", "ITIME")
 _GAINS, _NOISES = ("EGAIN", "GAIN"), ("RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _FIRST, _LAST, _MIDDLE = ("DATE-OBS", "DATE-BEG"), "DATE-END", "DATE-AVG"
+_TINY, _HUGE = 1e-100, 1e100  # numbers of headers beyond are of no frame: their squares overflow
 _SAME = 1e-3  # relative difference of exposures that counts as none
 _LARGEST = 20.0  # e-/ADU of one frame; a larger number is a setting of the camera
 _DAY_ZERO = datetime(1858, 11, 17)
@@ -92,9 +93,15 @@ def combined_header(headers: Sequence[Header], mixture: Mixture) -> Header:
     return _dated(header, headers, mixture)
 
 
+def _number(header: Header, keyword: str) -> float | None:
+    """Return the number of a card; None for one whose square a float cannot hold, which is that of no frame."""
+    value = lenient_number(header, keyword)
+    return value if value is None or value == 0 or _TINY <= abs(value) <= _HUGE else None
+
+
 def exposure_of(header: Header) -> float | None:
     """Return the exposure time in s, from EXPTIME or EXPOSURE; None if it is not known."""
-    found = (lenient_number(header, keyword) for keyword in EXPOSURES)
+    found = (_number(header, keyword) for keyword in EXPOSURES)
     return next((time for time in found if time is not None and time >= 0), None)
 
 
@@ -116,7 +123,7 @@ def _agreed(headers: Sequence[Header]) -> Header:
 def _exposed(header: Header, headers: Sequence[Header], mixture: Mixture) -> Header:
     """Set each exposure time to that of the level, and remove those that a frame does not say."""
     for keyword in _TIMES:
-        times = _all([lenient_number(one, keyword) for one in headers])
+        times = _all([_number(one, keyword) for one in headers])
         seconds = None if times is None else _level_time(times, mixture)
         if seconds is None:
             header = header.remove(keyword)
@@ -126,7 +133,7 @@ def _exposed(header: Header, headers: Sequence[Header], mixture: Mixture) -> Hea
     if times is not None and not any(keyword in header for keyword in EXPOSURES):
         seconds = _level_time(times, mixture)  # one frame says it by one keyword, another by the other
         header = header if seconds is None else header.set(EXPOSURES[0], seconds, "[s] exposure of the level")
-    totals = _all([lenient_number(one, "TOTALEXP") for one in headers])
+    totals = _all([_number(one, "TOTALEXP") for one in headers])
     return header.remove("TOTALEXP") if totals is None else header.set("TOTALEXP", math.fsum(totals))
 
 
@@ -157,7 +164,7 @@ def _with_noise(header: Header, headers: Sequence[Header], mixture: Mixture) -> 
         gain = 1 / (variance * math.fsum(part**2 * share / (scale * g) for part, share, scale, g in terms))
         header = header.set(keyword, gain)
     for keyword in (key for key in _NOISES if key in header):
-        noises = _all([lenient_number(one, keyword) for one in headers])
+        noises = _all([_number(one, keyword) for one in headers])
         if gain is None or own is None or variance is None or noises is None:
             header = header.remove(keyword)
             continue
@@ -196,8 +203,8 @@ def _level_shares(headers: Sequence[Header], mixture: Mixture) -> list[float]:
 
 def _gain_of(header: Header, keyword: str, electrons: bool) -> float | None:
     """Return the gain of a frame, 1 in electrons; None for what is no gain in e-/ADU."""
-    gain = lenient_number(header, keyword)
-    combined = lenient_number(header, "NCOMBINE") or 1.0
+    gain = _number(header, keyword)
+    combined = _number(header, "NCOMBINE") or 1.0
     if electrons and combined <= 1:
         return 1.0 if keyword in header else None
     return gain if gain is not None and 0 < gain <= _LARGEST * max(combined, 1.0) else None
@@ -208,9 +215,9 @@ def _dated(header: Header, headers: Sequence[Header], mixture: Mixture) -> Heade
     weights = _light_shares(_all([exposure_of(one) for one in headers]), mixture)
     header = header.remove(*_FIRST, _LAST, _MIDDLE, "MJD-AVG")
     for keyword, pick in (("MJD-OBS", min), ("MJD-BEG", min), ("MJD-END", max)):
-        days = _all([lenient_number(one, keyword) for one in headers])
+        days = _all([_number(one, keyword) for one in headers])
         header = header.remove(keyword) if days is None else header.set(keyword, pick(days))
-    masses = _all([lenient_number(one, "AIRMASS") for one in headers])
+    masses = _all([_number(one, "AIRMASS") for one in headers])
     if masses is None or weights is None:
         header = header.remove("AIRMASS")
     elif len(set(masses)) > 1:

@@ -15,9 +15,7 @@ import ccdfx
 from ccdfx.errors import FormatError
 from ccdfx.io.content import opened
 from ccdfx.io.fits.groups import chosen
-from ccdfx.io.fits.hcompress import goes_on
 from ccdfx.io.fits.hdus import walk
-from ccdfx.io.fits.rice import decoder, without_padding
 from ccdfx.io.fits.source import FitsSource
 from ccdfx.io.fits.tile_streams import TileTable, checked_streams, touched_rows
 from ccdfx.records.image import Image
@@ -140,28 +138,6 @@ def test_other_bytes_than_zeros_behind_the_last_pixel_are_refused(method: str, o
         for junk in (b"\1", b"\x80\x55"):
             with pytest.raises(FormatError, match=r"HDU 1: .*(goes on behind|unused bytes)"):
                 ccdfx.read(with_streams(padded, lambda s, junk=junk: s + junk + b"\0"))
-
-
-def test_streams_as_cfitsio_writes_them_end_with_their_last_pixel() -> None:
-    """300 tiles of both methods, whose bytes and pixels are of many kinds."""
-    rng = np.random.default_rng(5)
-    for number in range(300):
-        ny, nx = rng.integers(4, 30, 2).tolist()
-        kinds = [
-            np.zeros((ny, nx)),
-            rng.integers(-(1 << 15), 1 << 15, (ny, nx)),
-            rng.normal(300, 10, (ny, nx)),
-            np.where(rng.random((ny, nx)) < 0.05, 100, 0),
-            np.where(np.arange(ny)[:, None] < ny // 2, rng.normal(50, 3, (ny, nx)), 0),
-        ]
-        array = np.round(kinds[number % 5]).astype("i4")
-        rice_stream = decoder("compress_rice_1_c")(array.tobytes(), 32, 4)
-        assert without_padding(rice_stream, (32, 4), array.size) == rice_stream
-        assert without_padding(rice_stream + b"\0\0", (32, 4), array.size) == rice_stream
-        scale = int(rng.choice([0, 1, 2, 20]))
-        stream = decoder("compress_hcompress_1_c")(array.astype("i8").tobytes(), ny, nx, scale, 8)
-        assert not goes_on(stream, array.size) and not goes_on(stream + b"\0", array.size)
-        assert goes_on(stream + b"\1", array.size)
 
 
 def test_steps_of_plio_that_hold_more_pixels_are_refused() -> None:

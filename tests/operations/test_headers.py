@@ -117,6 +117,18 @@ def exposed(start: str, time: float, airmass: float, **cards) -> Header:
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("value", [1e300, 1.7e308, 1e-300, 5e-324, -1e300])
+def test_numbers_of_no_frame_are_as_those_that_it_does_not_say(value: float) -> None:
+    """Their squares overflowed, which ended combine."""
+    for keyword in ("EXPTIME", "GAIN", "RDNOISE", "TOTALEXP"):
+        cards = {"EXPTIME": 10.0, "GAIN": 2.0, "RDNOISE": 6.0, "TOTALEXP": 10.0}
+        for average in ("mean", "median", "total"):
+            headers = [Header(cards), Header({**cards, keyword: value}), Header(cards)]
+            made = combined_header(headers, Mixture(average, (1.0, 1.0, 1.0)))
+            numbers = [card.value for card in made.cards if isinstance(card.value, float)]
+            assert keyword not in made and np.isfinite(numbers).all()
+
+
 def test_times_are_those_of_all_frames() -> None:
     headers = [
         exposed("2026-01-02T00:10:00", 60.0, 1.2),

@@ -24,6 +24,9 @@ from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
+_COARSEST = 1000  # pixels that are binned to one, along an axis
+_LONGEST = 1e9  # seconds of an exposure
+_LEAST, _MOST = 1e-6, 1e9  # gains, read noises and saturations that a camera may have
 _OF_TABLE = Instrument(
     name="table",
     match=(),
@@ -245,7 +248,7 @@ def _colours(header: Header) -> str | None:
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:
-    """Return the first positive number; ignore a keyword with any other value (GAIN = 'high').
+    """Return the first number that a camera may have; ignore a keyword with any other value (GAIN = 'high').
 
     A GAIN that is a setting of the camera is not e-/ADU and is passed over.
     """
@@ -255,7 +258,7 @@ def _known(header: Header, lookup: Lookup) -> Known | None:
         if doubt_about_gain(header, item) is not None:
             continue
         value = lenient_number(header, item)
-        if value is not None and value > 0:
+        if value is not None and _LEAST <= value <= _MOST:
             return Known(value, "header")
     return None
 
@@ -271,11 +274,21 @@ def gain_of(header: Header, instrument: Instrument) -> Known | None:
 
 
 def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
-    """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
-    if gain_of(header, instrument) is not None:
-        return ()
-    doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
-    return tuple(doubt for doubt in doubts if doubt is not None)
+    """Return numbers that no camera has, and what else is said of the gain and not believed, where nothing else tells it."""
+    numbers = {
+        item: lenient_number(header, item)
+        for item in (*instrument.gain, *instrument.readnoise, *instrument.saturation)
+        if isinstance(item, str)
+    }
+    doubts = [
+        f"header keyword {item} is {value:g}, which no camera has"
+        for item, value in numbers.items()
+        if value is not None and value > 0 and not _LEAST <= value <= _MOST
+    ]
+    if gain_of(header, instrument) is None:
+        found = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
+        doubts += [doubt for doubt in found if doubt is not None]
+    return tuple(doubts)
 
 
 def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:
@@ -298,10 +311,10 @@ def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None
             remedy="correct the header",
         )
     seconds = header.number(keyword)
-    if seconds is None or seconds < 0:
+    if seconds is None or not 0 <= seconds <= _LONGEST:
         raise ArgumentError(
             f"header keyword {keyword}",
-            "must be seconds, 0 or more",
+            f"must be seconds, 0 or more and {_LONGEST:g} at most",
             value=value,
             remedy="correct the header",
         )
@@ -329,14 +342,14 @@ def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:
 def _factors(numbers: list[str], where: Binning) -> tuple[int, int]:
     try:
         x, y = (abs(round(float(number))) for number in numbers)
-        if x >= 1 and y >= 1:
+        if 1 <= x <= _COARSEST and 1 <= y <= _COARSEST:
             return x, y
     except (ValueError, OverflowError):
         pass
     name = where if isinstance(where, str) else " and ".join(where)
     raise ArgumentError(
         f"header keyword {name}",
-        "must be two binning factors",
+        f"must be two binning factors, each 1 to {_COARSEST}",
         value=" ".join(numbers),
         remedy="correct the header, or the binning in the instrument file",
     )

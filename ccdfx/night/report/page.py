@@ -6,6 +6,7 @@ import base64
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def visible(value: Any) -> Any:
     return value
 
 
+@cache  # compiling it takes longer than all else of a page
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader
 

@@ -276,9 +276,8 @@ def test_remarks_are_one_line_each(night):
     assert "Remarks" not in page(facts, output).text
     facts["frames"][3]["remarks"] = "other bytes follow the last HDU, 0; DATE is no date: <b>"
     facts["frames"][4]["remarks"] = "other bytes follow the last HDU, 0"
-    text = page(facts, output).text
-    assert "Remarks (2)" in text
-    assert "other bytes follow the last HDU, 0 2 03.fits, 04.fits DATE is no date: <b> 1 03.fits" in text
+    said = "other bytes follow the last HDU, 0 2 03.fits, 04.fits DATE is no date: <b> 1 03.fits"
+    assert said in page(facts, output).text
 
 
 def test_header_text_stays_text(night):
