@@ -26,7 +26,7 @@ ALLOWED = {
     "records": {"errors"},
     "kernels": {"errors"},
     "estimators": {"kernels"},
-    "photometry": {"kernels", "estimators"},
+    "photometry": {"kernels", "estimators", "engines"},
     "hookspecs": set(),
     "plugin_calls": set(),
     "registry": {"hookspecs", "plugin_calls"},

@@ -1,4 +1,4 @@
 """Sources in an image: where they are and how bright.
 
-May import kernels, estimators and records.
+May import kernels, estimators, engines and records.
 """

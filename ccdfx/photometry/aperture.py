@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.correlated_noise import correlation_factor, in_aperture
 from ccdfx.kernels.image.apertures import aperture_sums, growth_sums
 from ccdfx.kernels.image.bad_pixels import typical
+from ccdfx.photometry.plane import parts
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag
 from ccdfx.records.history import has_partial_variance
@@ -22,6 +24,7 @@ from ccdfx.records.image import Image, ImageLike, as_image
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
+_SOME = 128  # places that a thread looks at at a time
 PHOTOMETRY = np.dtype(
     [(name, np.float64) for name in ("x", "y", "flux", "variance", "background", "area", "masked_area")]
     + [("flags", np.uint8)]
@@ -133,17 +136,13 @@ def circles_and_rings(
     Returns the sums (n, radii, 5) and the rings (n, 3): the columns of `aperture_sums`.
     """
     sums, rings = np.empty((len(places), len(radii), 5)), np.empty((len(places), 3))
-    growth_sums(
-        planes.values,
-        planes.variance,
-        planes.flags,
-        places,
-        np.array(radii, float),
-        *ring,
-        planes.usual,
-        sums,
-        rings,
-    )
+
+    def of_some(some: tuple[int, int]) -> None:
+        part = slice(*some)
+        chosen = planes.values, planes.variance, planes.flags, places[part]
+        growth_sums(*chosen, np.array(radii, float), *ring, planes.usual, sums[part], rings[part])
+
+    list(map_here(of_some, parts(len(places), _SOME)))
     return sums, rings
 
 

@@ -1,8 +1,8 @@
 """Detection of sources of one size in noise: arrays in, arrays out.
 
-Single hot pixels are removed from a plane; it is binned until the sources are two to four pixels wide, and
-filtered with the difference of two Gaussians, which does not respond to a flat or sloping sky. The height of
-the result over the noise that such a filter leaves is the significance of a source.
+A `Plane` is filtered with the difference of two Gaussians, which does not respond to a flat or sloping sky, at the number
+of halvings at which the sources are two to four pixels wide. The height of the result over the noise that such a filter
+leaves is the significance of a source.
 """
 
 from __future__ import annotations
@@ -12,127 +12,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdfx.kernels.image.bad_pixels import clean_spikes, copy_good, fill_places, line_excess, typical
-from ccdfx.kernels.image.peaks import filter_rows, halve, peaks_above, peaks_near
+from ccdfx.engines import map_here
+from ccdfx.kernels.image.peaks import filter_rows, peaks_above, peaks_near, sampled_difference
 from ccdfx.kernels.image.resample import separable
-from ccdfx.kernels.image.sources import drop_twins, local_maxima, measure_sources, noise_mesh
-from ccdfx.records.image import Image
+from ccdfx.kernels.image.sources import drop_twins, local_maxima, measure_sources
+from ccdfx.photometry.plane import LARGEST as LARGEST
+from ccdfx.photometry.plane import STEP, Plane, parts
+from ccdfx.photometry.plane import prepared as prepared
+from ccdfx.photometry.plane import prepared_image as prepared_image
 
 SIGMA = 1 / 2.3548200450309493  # sigma of a Gaussian of unit FWHM
-STEP = 64
-LARGEST = 1e30
-"""Values beyond it are bad: it fits into float32, with sums of many."""
 _WIDER = 2.5
 _MOST = 1 << 16
-_LEVELS = 4
 _SAMPLES = 16
 _MOST_EXCESS = 3.0  # resampled noise stays below this, the wings of bright stars everywhere do not
 _ROWS_OF_SQUARES = 4  # in which the noise of the filtered plane is measured
 _NARROW_REACH = 2.7  # sigma
 _OF_HALVES = 11 / 12  # square pixels: what halving a plane, and the line between its pixels, add to the width
 _NEAR = 3  # pixels of the plane
-_COPIED = ("f4", "f8", "u2")  # dtypes that are copied as they are
 _NARROWEST = 1.15  # pixels: upper limit of the width measured for a track that is one pixel wide
-
-
-class Plane(NamedTuple):
-    """Pixels without spikes and gaps, the bad ones, the scatter of a pixel in blocks, and binned planes."""
-
-    array: np.ndarray
-    bad: np.ndarray
-    noise: np.ndarray
-    pyramid: tuple[np.ndarray, ...]
-
-
-def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
-    """Prepare an array for detection: fill bad pixels, replace spikes and count these as bad."""
-    return _prepared(array, (~good).view(np.uint8))
-
-
-def prepared_image(image: Image) -> Plane:
-    """Prepare an image for detection, with flagged pixels and values beyond float32 as bad ones."""
-    return _prepared(image.array, np.empty((0, 0), np.uint8) if image.mask is None else image.mask)
-
-
-def _prepared(array: np.ndarray, mask: np.ndarray) -> Plane:
-    filled, bad = np.empty(array.shape, np.float32), np.empty(array.shape, bool)
-    if array.dtype.str[1:] not in _COPIED or not array.dtype.isnative:
-        with np.errstate(over="ignore"):  # values beyond the largest float32 are bad
-            array = array.astype(np.float32)
-    known = copy_good(array, mask, LARGEST, filled, bad) == 0
-    places = np.empty(0, np.int64) if known else np.flatnonzero(bad)
-    if places.size:
-        fill_places(filled, bad, places, 4, typical(filled, ~bad))
-    noise = _noise(filled, bad)
-    lines = _lines(filled, noise, places)
-    if lines is not None:
-        lines &= ~bad
-        places = np.flatnonzero(bad | lines)
-        bad |= lines
-        fill_places(filled, bad, places, 4, typical(filled, ~bad))
-    clean_spikes(filled, noise, STEP, 5.0, 0.25, bad)
-    pyramid = [filled]
-    while len(pyramid) < _LEVELS and min(pyramid[-1].shape) >= 32:
-        pyramid.append(_halved(pyramid[-1]))
-    return Plane(filled, bad, noise, tuple(pyramid))
-
-
-def _noise(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    ny, nx = array.shape
-    mesh = np.empty((-(-ny // STEP), -(-nx // STEP)), np.float32)
-    noise_mesh(array, bad, STEP, mesh)
-    known = mesh[np.isfinite(mesh) & (mesh > 0)]
-    # Noiseless pixels still carry rounding errors.
-    floor = max(1e-6 * (float(array.max()) - float(array.min())), float(np.finfo(np.float32).tiny))
-    typical = float(np.median(known)) if known.size else floor
-    return np.maximum(np.where(np.isfinite(mesh), mesh, typical), max(floor, 0.1 * typical))
-
-
-def _lines(array: np.ndarray, noise: np.ndarray, bad: np.ndarray) -> np.ndarray | None:
-    """Mark columns or rows, single or in pairs, that stand out over 128 pixels as no stellar image does.
-
-    `bad` are the flat indices of the bad pixels. None without such lines.
-    """
-    ny, nx = array.shape
-    stretch = 2 * STEP
-    columns = np.empty((-(-ny // stretch), nx), np.float32)
-    rows = np.empty((ny, -(-nx // stretch)), np.float32)
-    line_excess(array, noise, STEP, columns, rows)
-    y, x = bad // nx, bad % nx
-    down = _outstanding(columns, _mostly(y, x, array.shape, stretch))
-    across = _outstanding(rows.T, _mostly(x, y, (nx, ny), stretch)).T
-    if not (down.any() or across.any()):
-        return None
-    return np.repeat(down, stretch, axis=0)[:ny] | np.repeat(across, stretch, axis=1)[:, :nx]
-
-
-def _mostly(along: np.ndarray, across: np.ndarray, shape: tuple[int, int], stretch: int) -> np.ndarray:
-    """Return which stretches along the first axis have more good pixels than bad ones, of which places are given."""
-    sizes = np.minimum(shape[0] - np.arange(0, shape[0], stretch), stretch)
-    counts = np.bincount(along // stretch * shape[1] + across, minlength=sizes.size * shape[1])
-    return 2 * counts.reshape(sizes.size, shape[1]) < sizes[:, None]
-
-
-def _outstanding(excess: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Mark known outliers along the last axis, single or in pairs, whose neighbours are much closer to 0."""
-    # Filled pixels have no scatter: where they are many, every column of stars would be an outlier.
-    if not known.any():
-        return known
-    scatter = 1.4826 * np.median(np.abs(excess[known])) + 1e-9
-    padded = np.pad(excess, [(0, 0), (2, 2)])
-    size = excess.shape[1]
-    before2, before, here, after, after2 = (padded[:, i : i + size] for i in range(5))
-    high = known & (np.abs(here) > 7 * scatter)
-    alone = np.abs(before + after) < 0.5 * np.abs(here)
-    first = (np.abs(before + after2) < 0.4 * np.abs(here)) & (np.abs(after) > 0.6 * np.abs(here))
-    second = (np.abs(after + before2) < 0.4 * np.abs(here)) & (np.abs(before) > 0.6 * np.abs(here))
-    return high & (alone | first | second)
-
-
-def _halved(array: np.ndarray) -> np.ndarray:
-    out = np.empty((array.shape[0] // 2, array.shape[1] // 2), array.dtype)
-    halve(array, out)
-    return out
+_STRIP = 256  # rows that a thread filters at a time
+_SOME = 128  # places that a thread looks at at a time
 
 
 def _gaussian(sigma: float, radius: int) -> np.ndarray:
@@ -219,14 +119,12 @@ def _sampled(array: np.ndarray, sigma: float, level: int) -> _Sample:
         return _Sample(_difference(array, sigma)[np.ix_(y, x)], y, x)
     some = (np.arange(_ROWS_OF_SQUARES) * 2 + 1) * squares // (2 * _ROWS_OF_SQUARES)
     y = y[(some[:, None] * _SAMPLES + np.arange(_SAMPLES)).reshape(-1)]
-    values = np.zeros((y.size, x.size), array.dtype)
-    row = np.empty((1, array.shape[1]), array.dtype)
-    for width, sign in ((sigma, 1), (_WIDER * sigma, -1)):
-        taps = _taps(width, array.dtype)
-        reach = max(1, math.ceil(3.5 * width))
-        for k, at in enumerate(y):
-            separable(array, taps, int(at) - reach, taps, -reach, row, 0, 1)
-            values[k] += sign * row[0, ::stride]
+    values = np.empty((y.size, x.size), array.dtype)
+    narrow, wide = (
+        _gaussian(width, max(1, math.ceil(3.5 * width))).astype(array.dtype)
+        for width in (sigma, _WIDER * sigma)
+    )
+    sampled_difference(array, narrow, wide, y, stride, values)
     return _Sample(values, y, x)
 
 
@@ -241,9 +139,18 @@ def _excess(sample: _Sample, noise: np.ndarray, level: int) -> float:
         ratio = np.clip(sample.values / noise[np.ix_(sample.y // block, sample.x // block)], -1e30, 1e30)
     ny, nx = (max(size // _SAMPLES, 1) for size in ratio.shape)
     my, mx = (min(size, _SAMPLES) for size in ratio.shape)
-    squares = ratio[: ny * my, : nx * mx].reshape(ny, my, nx, mx)
-    low, middle = np.quantile(squares, (0.1587, 0.5), axis=(1, 3))
+    squares = ratio[: ny * my, : nx * mx].reshape(ny, my, nx, mx).swapaxes(1, 2).reshape(ny * nx, my * mx)
+    ordered = np.sort(squares, axis=1)
+    low, middle = (_ranked(ordered, part) for part in (0.1587, 0.5))
     return min(float(np.quantile(middle - low, 0.25)), _MOST_EXCESS)
+
+
+def _ranked(ordered: np.ndarray, part: float) -> np.ndarray:
+    """Return the quantiles of rows that are in order, linear between ranks."""
+    place = part * (ordered.shape[1] - 1)
+    rank = min(int(place), max(ordered.shape[1] - 2, 0))
+    below, above = ordered[:, rank].astype(float), ordered[:, min(rank + 1, ordered.shape[1] - 1)]
+    return below + (place - rank) * (above - below)
 
 
 def detected(plane: Plane, fwhm: float, threshold: float, border: int) -> np.ndarray:
@@ -260,11 +167,25 @@ def detected(plane: Plane, fwhm: float, threshold: float, border: int) -> np.nda
         heights[:count] = filtered[found[:count, 0], found[:count, 1]]
     else:
         limits = np.float32(threshold) * one.noise
-        while (
-            count := peaks_above(array, one.half, one.taps, limits, block, border, found, heights)
-        ) > _MOST:
+        while (peaks := _peaks_above(array, one, limits, block, border)) is None:
             limits = 2 * limits
+        found, heights = peaks
+        count = len(found)
     return _significant(found[:count], heights[:count], one, threshold)
+
+
+def _peaks_above(
+    array: np.ndarray, one: Filter, limits: np.ndarray, block: int, border: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find the peaks (y, x) above limits, with their heights, in strips of rows; None where they are too many."""
+
+    def of_strip(rows: tuple[int, int]) -> tuple[int, np.ndarray, np.ndarray]:
+        found, heights = np.empty((_MOST, 2), np.int64), np.empty(_MOST)
+        count = peaks_above(array, one.half, one.taps, limits, block, border, *rows, found, heights)
+        return count, found[: min(count, _MOST)].copy(), heights[: min(count, _MOST)].copy()
+
+    counts, found, heights = zip(*map_here(of_strip, parts(array.shape[0], _STRIP)), strict=True)
+    return None if sum(counts) > _MOST else (np.concatenate(found), np.concatenate(heights))
 
 
 def detected_near(plane: Plane, fwhm: float, threshold: float, peaks: np.ndarray) -> np.ndarray:
@@ -274,7 +195,12 @@ def detected_near(plane: Plane, fwhm: float, threshold: float, peaks: np.ndarray
     places = np.rint((peaks[:, :2] + 0.5) / 2**one.level - 0.5).astype(np.int64)
     found, heights = np.empty((len(places), 2), np.int64), np.empty(len(places))
     taps, wide = (_gaussian(width, math.ceil(3.5 * width)) for width in (one.sigma, _WIDER * one.sigma))
-    peaks_near(array, taps, wide, places, _NEAR, found, heights)
+
+    def of_some(some: tuple[int, int]) -> None:
+        part = slice(*some)
+        peaks_near(array, taps, wide, places[part], _NEAR, found[part], heights[part])
+
+    list(map_here(of_some, parts(len(places), _SOME)))
     found, which = np.unique(found, axis=0, return_index=True)
     return _significant(found, heights[which], one, threshold)
 
@@ -314,7 +240,12 @@ def measured(plane: Plane, peaks: np.ndarray, fwhm: float) -> Shapes:
     # A narrower window contains too few pixels for a centroid.
     sigma = max(fwhm, 2.0) * SIGMA
     out = np.empty((len(peaks), 13))
-    measure_sources(plane.array, plane.bad, np.ascontiguousarray(peaks[:, :2]), sigma, out)
+    places = np.ascontiguousarray(peaks[:, :2])
+
+    def of_some(some: tuple[int, int]) -> None:
+        measure_sources(plane.array, plane.bad, places[slice(*some)], sigma, out[slice(*some)])
+
+    list(map_here(of_some, parts(len(places), _SOME)))
     strayed = np.hypot(out[:, 0] - peaks[:, 1], out[:, 1] - peaks[:, 0])
     ok = np.isfinite(out[:, 4]) & (strayed < 0.75 * fwhm + 1) & (out[:, 9] < 0.1 * fwhm)
     out, snr = out[ok], peaks[ok, 2]

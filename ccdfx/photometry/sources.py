@@ -16,6 +16,7 @@ from ccdfx.kernels.image.apertures import touches_flag
 from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.image.sources import ring_level, windowed
 from ccdfx.photometry import detection
+from ccdfx.photometry.plane import LARGEST, Plane, prepared_image
 from ccdfx.photometry.trails import Trail, on_trails, trails_among
 from ccdfx.photometry.width import estimated_fwhm
 from ccdfx.records.checks import real, whole
@@ -146,12 +147,12 @@ def find_sources(
     """
     image = as_image(image)
     threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
-    return sources_of(image, detection.prepared_image(image), threshold, fwhm, border)
+    return sources_of(image, prepared_image(image), threshold, fwhm, border)
 
 
 def sources_of(
     image: Image,
-    plane: detection.Plane,
+    plane: Plane,
     threshold: float = 5.0,
     fwhm: float | None = None,
     border: int | None = None,
@@ -164,7 +165,7 @@ def sources_of(
 
 
 def sources_in(
-    plane: detection.Plane, *, fwhm: float, threshold: float, border: int, trails: Sequence[Trail] = ()
+    plane: Plane, *, fwhm: float, threshold: float, border: int, trails: Sequence[Trail] = ()
 ) -> np.ndarray:
     """Find the sources of a prepared plane off the trails, those given and others; as `find_sources` does."""
     shapes = detection.measured(plane, detection.detected(plane, fwhm, threshold, border), fwhm)
@@ -185,7 +186,7 @@ def sources_in(
 def usable_at(image: Image, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return which pixels, given by their indices, are good and have values that fit into float32."""
     with np.errstate(invalid="ignore"):
-        usable = np.abs(image.array[y, x].astype(np.float64)) < detection.LARGEST
+        usable = np.abs(image.array[y, x].astype(np.float64)) < LARGEST
     return usable if image.mask is None else usable & (image.mask[y, x] == 0)
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdfx.photometry.detection import STEP, Plane, Shapes, significance
+from ccdfx.photometry.detection import Shapes, significance
+from ccdfx.photometry.plane import STEP, Plane
 
 _LEAST = 8
 _LONG = 0.8  # roundness below which a maximum has a direction

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ccdfx.photometry.detection import Plane, detected, detected_near, measured, point_like, without_twins
+from ccdfx.photometry.detection import detected, detected_near, measured, point_like, without_twins
+from ccdfx.photometry.plane import Plane
 from ccdfx.photometry.trails import Trail, on_trails, trails_among
 
 _FIRST = 100

@@ -114,7 +114,10 @@ def _relative(source, level, per, out):
 
 @kernel
 def cut_relative(plane, y_lower, x_lower, out):
-    """Store the part of a `Relative` plane at (y_lower, x_lower), mirrored beyond the edges, as `cut_reflected` does."""
+    """Store the part of a `Relative` plane at (y_lower, x_lower), mirrored beyond the edges, as `cut_reflected` does.
+
+    Of the columns at least as many lie in the frame as beyond either edge, or all of the frame.
+    """
     values, level, per, columns, starts, replaced = plane
     ny, nx = values.shape
     rows, width = out.shape

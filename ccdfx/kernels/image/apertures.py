@@ -8,7 +8,7 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.image.bad_pixels import REACH
-from ccdfx.kernels.image.sources import ring_level
+from ccdfx.kernels.image.sources import look_at, ring_level
 
 NO_DATA = 16
 
@@ -113,24 +113,6 @@ def aperture_sums(array, variance, mask, positions, radius, inner, outer, usual,
 
 
 @kernel
-def _look_at(plane, x, y, reach):
-    """Return the sum of some pixels around a place, one of each cache line.
-
-    Cache lines that are read one after the other, and not only where they are needed, come at the same time.
-    """
-    ny, nx = plane.shape
-    line = 64 // plane.itemsize
-    x_lower, x_upper = max(math.floor(x - reach), 0), min(math.ceil(x + reach) + 1, nx)
-    total = 0.0
-    for j in range(max(math.floor(y - reach), 0), min(math.ceil(y + reach) + 1, ny)):
-        for i in range(x_lower, x_upper, line):
-            total += plane[j, i]
-        if x_upper > x_lower:
-            total += plane[j, x_upper - 1]
-    return total
-
-
-@kernel
 def growth_sums(array, variance, mask, positions, radii, inner, outer, usual, sums, rings):
     """Measure several circles about every position (x, y), and one ring, while their pixels are in the cache.
 
@@ -142,9 +124,9 @@ def growth_sums(array, variance, mask, positions, radii, inner, outer, usual, su
     for k in range(positions.shape[0]):
         x, y = positions[k, 0], positions[k, 1]
         # Stored where it is written over, so that it is not left out.
-        rings[k, 0] = _look_at(array, x, y, outer)
-        rings[k, 1] = _look_at(mask, x, y, outer) if mask.shape[0] else 0.0
-        rings[k, 2] = _look_at(variance, x, y, reach) if variance.shape[0] else 0.0
+        rings[k, 0] = look_at(array, x, y, outer)
+        rings[k, 1] = look_at(mask, x, y, outer) if mask.shape[0] else 0.0
+        rings[k, 2] = look_at(variance, x, y, reach) if variance.shape[0] else 0.0
         rings[k, 0], rings[k, 1], rings[k, 2] = ring_level(array, mask, x, y, inner, outer, values)
         for m in range(radii.size):
             total, noise, area, masked, flags = aperture(array, variance, mask, x, y, radii[m], usual)

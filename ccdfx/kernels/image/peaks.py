@@ -112,8 +112,8 @@ def _mark_above(row, limit, out):
 
 
 @kernel
-def peaks_above(plane, half, taps, limits, block, border, found, heights):
-    """Find pixels of the filtered plane above their eight neighbours and the limit of their block.
+def peaks_above(plane, half, taps, limits, block, border, first, last, found, heights):
+    """Find pixels of rows `first` to `last` of the filtered plane above their eight neighbours and the limit of their block.
 
     `limits[y // block, x // block]` are those of blocks. Stores (y, x) in `found` and the values in `heights`, and
     returns the count, which may exceed their length. Of equal neighbours the first in row order is taken.
@@ -129,9 +129,10 @@ def peaks_above(plane, half, taps, limits, block, border, found, heights):
     count = 0
     if ny <= 2 * border or nx <= 2 * border:
         return count
-    for y in range(border - 1, ny - border + 1):
+    first, last = max(first, border), min(last, ny - border)
+    for y in range(first - 1, last + 1):
         filter_row(plane, half, taps, y, line, coarse, rows[y % 3])
-        if y < border + 1:
+        if y < first + 1:
             continue
         # The row in the middle is complete.
         above, row, below = rows[(y - 2) % 3], rows[(y - 1) % 3], rows[y % 3]
@@ -177,6 +178,32 @@ def _product(a, b):
 
 
 @kernel
+def sampled_difference(plane, narrow, wide, rows, stride, out):
+    """Compute every `stride`-th pixel of some rows of a plane filtered with one Gaussian less the same with another.
+
+    The taps of both, odd numbers of them, have the type of the plane; `out` is (rows, columns).
+    """
+    ny, nx = plane.shape
+    line = np.empty(nx, plane.dtype)
+    for k in range(rows.size):
+        out[k] = 0
+        for one, sign in ((narrow, 1.0), (wide, -1.0)):
+            reach = one.size // 2
+            line[:] = 0
+            for j in range(one.size):
+                _add(line, plane[mirrored(rows[k] + j - reach, ny)], one[j])
+            for column in range(out.shape[1]):
+                x = column * stride
+                total = 0.0
+                if reach <= x < nx - reach:
+                    total = _product(one, line[x - reach : x + reach + 1])
+                else:
+                    for i in range(one.size):
+                        total += one[i] * line[mirrored(x + i - reach, nx)]
+                out[k, column] += sign * total
+
+
+@kernel
 def peaks_near(plane, taps, wide, places, reach, found, heights):
     """Find the highest pixel, within `reach` of each place (y, x), of a plane less the same with a wide Gaussian.
 
@@ -189,10 +216,16 @@ def peaks_near(plane, taps, wide, places, reach, found, heights):
         y0, x0 = places[k, 0] - reach, places[k, 1] - reach
         best = -np.inf
         patch = np.zeros((side, side))
+        inside = x0 >= margin and x0 + side + margin <= nx
         for j in range(part.shape[0]):
             row = plane[mirrored(y0 + j - margin, ny)]
-            for i in range(part.shape[1]):
-                part[j, i] = row[mirrored(x0 + i - margin, nx)]
+            if inside:
+                near = row[x0 - margin : x0 + side + margin]
+                for i in range(part.shape[1]):
+                    part[j, i] = near[i]
+            else:
+                for i in range(part.shape[1]):
+                    part[j, i] = row[mirrored(x0 + i - margin, nx)]
         for one, sign in ((taps, 1.0), (wide, -1.0)):
             far = one.size // 2
             for j in range(side):

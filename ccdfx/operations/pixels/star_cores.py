@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ccdfx.estimators import median_of
-from ccdfx.kernels.image.bad_pixels import flagged_places
+from ccdfx.kernels.image.bad_pixels import flagged_places, middle, sample_stride
 from ccdfx.operations.pixels.places import medians_around, touching_groups
 from ccdfx.operations.pixels.sharpness import sharper
 from ccdfx.records.checks import real
@@ -56,7 +55,7 @@ def release_stars(image: ImageLike, *, fwhm: float) -> Image:
     places = flagged_places(image.mask, Flag.COSMIC_RAY)
     if not places.size:
         return image
-    level = float(median_of(image.array))
+    level = _level(image.array)
     groups = touching_groups(places, image.shape[1])
     top = _brightest(_heights(image.array, level, *np.divmod(places, image.shape[1])), groups)
     y, x = np.divmod(places[top], image.shape[1])
@@ -74,6 +73,16 @@ def release_stars(image: ImageLike, *, fwhm: float) -> Image:
     mask = image.mask.copy()
     mask.reshape(-1)[places[released]] &= ~np.uint8(Flag.COSMIC_RAY)
     return adopt(image.array, image.header, mask, image.range, image.variance)
+
+
+def _level(array: np.ndarray) -> float:
+    """Return the median of some twenty thousand pixels, of all of a small image, without those that are not finite."""
+    stride = sample_stride(array.size)
+    for some in (array[::stride, ::stride], array):
+        known = some[np.isfinite(some)]
+        if known.size:
+            break
+    return middle(known)
 
 
 def _brightest(height: np.ndarray, groups: np.ndarray) -> np.ndarray:

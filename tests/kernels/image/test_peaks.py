@@ -63,11 +63,14 @@ def test_streaming_finds_the_maxima_of_the_filtered_plane(field, border):
     height = filtered[expected[:, 0], expected[:, 1]]
     expected = expected[height > limits[expected[:, 0] // 64, expected[:, 1] // 64]]
     found, heights = np.empty((5000, 2), np.int64), np.empty(5000)
-    count = peaks_above(plane, wide, taps, limits, 64, border, found, heights)
+    options = plane, wide, taps, limits, 64, border
+    count = peaks_above(*options, 0, plane.shape[0], found, heights)
     assert found[:count].tolist() == expected.tolist()
     assert heights[:count] == pytest.approx(filtered[expected[:, 0], expected[:, 1]])
     few = np.empty((3, 2), np.int64), np.empty(3)
-    assert peaks_above(plane, wide, taps, limits, 64, border, *few) == count > 3
+    assert peaks_above(*options, 0, plane.shape[0], *few) == count > 3
+    upper = peaks_above(*options, 0, 100, *few), peaks_above(*options, 100, plane.shape[0], *few)
+    assert sum(upper) == count and min(upper) > 0
 
 
 def test_peaks_near_places_are_those_of_the_whole_filtered_plane(field):
