@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -50,7 +52,7 @@ class Event:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of an execution: records so far, what runs and with how much memory, what is ready."""
+    """The state of an execution: records so far, and the kind of the product that was started last."""
 
     graph: Graph
     output: Path
@@ -61,6 +63,7 @@ class _Run:
     reasons: dict[str, str] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     work_done: int = 0
+    started: str = ""
 
     def look(self, file: str) -> str | None:
         """Compute the key of a product whose inputs are there, and return why it must be made; None if current."""
@@ -207,10 +210,21 @@ def _start(
         if running and workers.here and used + run.graph.products[file].memory > budget:
             return
         waiting.pop(0)
+        if workers.here and run.graph.products[file].kind != run.started:
+            _return_memory()  # products of one kind use it again, others need arrays of other sizes
+            run.started = run.graph.products[file].kind
         threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
         tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
         future = workers.submit(_perform_with, threads, tiles, run.task(file))
         running[future] = (file, time.monotonic())
+
+
+def _return_memory() -> None:
+    """Give freed memory back to the system, where the C library is one that keeps it and can do so."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget: int) -> int:

@@ -92,12 +92,12 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
         context.warn(f"{plan.file}: {warning}")
     group = _Group(found, scales, [facts[name] for name in names], [stars[name] for name in names])
     result, checks = _stacked(group, plan, context)
-    require_trust(result.stack.image, result, len(names), choice)
+    require_trust(result.image, result, len(names), choice)
     context.warn_about(result.warnings)
     context.warn_about(_check_warnings(checks, choice.average))
     _warn_of_partial_errors(group, plan, context)
     exposures = [one["exptime"] for one in group.facts]
-    image = result.stack.image
+    image = result.image
     found_stars = measure_stars(image)
     measured = {**sky_facts(image), **star_facts(found_stars)}
     context.warn_about(_noise_warnings(measured["excess"], [one["excess"] for one in group.facts]))
@@ -318,7 +318,7 @@ def _stacked(
             shared=common_variance(uses, facts, steps, weights, scales.scales, context),
         )
     return result, check_fluxes(
-        apertures.measure(result.stack.image), frames=tables, weights=weights or [1.0] * len(tables)
+        apertures.measure(result.image), frames=tables, weights=weights or [1.0] * len(tables)
     )
 
 

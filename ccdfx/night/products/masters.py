@@ -72,6 +72,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
             shared=_shared(plan, inputs.names, context) if inputs.noisy else None,
             passes=0,  # a cosmic ray that saturates a pixel of one input says nothing about the master
         )
+    inputs = replace(inputs, frames=[])  # they take more memory than the master
     if len(inputs.names) == 1:
         context.warn(
             f"{plan.file} is made of one frame, {inputs.names[0]}: its noise and cosmic rays stay in it"
@@ -79,7 +80,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     context.warn_about(made.warnings)
     history = f"combine {plan.kind} {made.history}"
     history += f" scale=level response={recipe.flat.response:g}" if inputs.scale else ""
-    image = _finished(made.stack.image, plan, inputs.names, history, context)
+    image = _finished(made.image, plan, inputs.names, history, context)
     try:
         require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:

@@ -17,6 +17,7 @@ from ccdfx.night.settings.choices import CombineChoice, DarkChoice, FlatChoice, 
 from ccdfx.operations.combining.default_rule import TWO_SIDED, scatter_limit
 from ccdfx.operations.rejection.profile import AMPLITUDE, GRADIENT
 from ccdfx.records.header import Header
+from ccdfx.records.image import Image
 from ccdfx.records.wcs import without_sky
 
 Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
@@ -24,9 +25,10 @@ Choice = StackChoice | DarkChoice | FlatChoice | CombineChoice
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """The `Stack` of some frames, its HISTORY text, its rejection rule by name, and the warnings of that."""
+    """Combined frames, how many values were rejected, the HISTORY text, the rule by name, and its warnings."""
 
-    stack: Any
+    image: Image
+    rejected: int
     history: str
     rule: str
     warnings: tuple[str, ...]
@@ -93,7 +95,8 @@ def stacked(
     holds `amplitude`, `gradient` and `level` of `profile_clip`, for frames of stars.
     """
     from ccdfx.operations.combining.average import AVERAGES
-    from ccdfx.operations.combining.combine import stack
+    from ccdfx.operations.combining.combine import stack_of
+    from ccdfx.operations.combining.plan import Choices, plan_job
 
     average = AVERAGES[choice.average]()
     reject = rejection_of(
@@ -103,9 +106,11 @@ def stacked(
     history = f"average={choice.average} reject={rule_text(reject)}"
     found: list[str] = []
     with collect_warnings(found.append):
-        made = stack(frames, average=average, reject=reject, weights=weights, **levels)
+        # Without a map of exposure times, which no product holds.
+        made = stack_of(plan_job(frames, Choices(average, reject, weights, **levels)), follow=False)
     name = "none" if reject is None else reject.name
-    return Stacked(made, history, name, tuple(dict.fromkeys(found)))
+    rejected = sum(int(np.sum(counts, dtype=np.int64)) for counts in (made.rejected_low, made.rejected_high))
+    return Stacked(made.image, rejected, history, name, tuple(dict.fromkeys(found)))
 
 
 def product_header(
@@ -156,9 +161,7 @@ def without_kind(header: Header, kind: str) -> Header:
 
 def rejection_facts(made: Stacked) -> dict[str, Any]:
     """Return the number of values rejected in all frames together, and the warnings of the rule."""
-    maps = (made.stack.rejected_low, made.stack.rejected_high)
-    total = sum(int(np.sum(counts, dtype=np.int64)) for counts in maps if counts is not None)
-    return {"rejected": total, "cautions": list(made.warnings)}
+    return {"rejected": made.rejected, "cautions": list(made.warnings)}
 
 
 def rule_text(reject: Any) -> str:

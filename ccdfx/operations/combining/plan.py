@@ -264,7 +264,8 @@ def _shared(choices: Choices, shape: tuple[int, int], variances: int) -> np.ndar
         )
     if not (np.isfinite(found).all() and (found >= 0).all()):
         raise ArgumentError("shared", "must be finite and not negative", remedy="give variances")
-    return np.broadcast_to(found.astype(np.float64), shape)
+    # In the type in which it is given, which takes half of the memory; sums are made in float64.
+    return np.broadcast_to(found if found.dtype.kind == "f" else found.astype(np.float64), shape)
 
 
 def _placed(

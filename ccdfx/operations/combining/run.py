@@ -28,6 +28,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.planes import variance_as
 
 TILE_PIXELS = 2**18
+_FEW_ROWS = 128  # at a time, where arrays of float64 are needed on the way
 _TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
 
 
@@ -182,9 +183,12 @@ def _add_shared(job: Job, maps: Maps) -> None:
 
     assert job.shared is not None
     factor = float(np.average(1.0 / job.factors[:, FACTOR_SCALE], weights=job.factors[:, FACTOR_WEIGHT]))
-    number = maps.count if job.average.name == "total" else np.minimum(maps.count, 1)
-    with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
-        maps.variance[:] += variance_as(job.shared * (factor * number) ** 2, job.kind)
+    for lower in range(0, len(maps.variance), _FEW_ROWS):
+        rows = slice(lower, lower + _FEW_ROWS)
+        number = maps.count[rows] if job.average.name == "total" else np.minimum(maps.count[rows], 1)
+        with np.errstate(over="ignore"):  # what the working type cannot hold is infinite
+            shared = job.shared[rows].astype(np.float64) * (factor * number) ** 2
+            maps.variance[rows] += variance_as(shared, job.kind)
 
 
 def _fill_from_codes(

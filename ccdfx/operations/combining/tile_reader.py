@@ -139,7 +139,7 @@ def _less(rows: FrameRows, shared: np.ndarray) -> FrameRows:
     """Subtract a shared variance from that of the rows, but not below 0."""
     if rows.variance is None:
         return rows
-    own = np.maximum(rows.variance - shared, 0).astype(rows.variance.dtype)
+    own = np.maximum(rows.variance - shared.astype(np.float64), 0).astype(rows.variance.dtype)
     return dataclasses.replace(rows, variance=own)
 
 
