@@ -58,10 +58,21 @@ def unique(stems: Iterable[str]) -> list[str]:
     return names
 
 
-def stem_of(file: str) -> str:
-    """Convert the path of a raw file, without the suffix of its format, to a part of a file name.
+def stem_of(file: str, detector: str | None = None) -> str:
+    """Convert the path of a raw file, without the suffix of its format, to a part of a file name, with its detector.
 
-    >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001")
-    ('V_d1036', 'frame.001')
+    >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001"), stem_of("a.fits", "ccd 2")
+    ('V_d1036', 'frame.001', 'a_ccd_2')
     """
-    return slug(_FORMAT.sub("", _PACKED.sub("", file)))
+    stem = slug(_FORMAT.sub("", _PACKED.sub("", file)))
+    return f"{stem}_{slug(detector)}" if detector else stem
+
+
+def subject(name: str, filter: str | None, detector: str | None = None) -> str:
+    """Make the name of what frames of one object, filter and detector are combined to.
+
+    >>> subject("M 13", "V"), subject("M 13", None, "2")
+    ('M_13_V', 'M_13_nofilter_2')
+    """
+    stem = f"{slug(name)}_{slug(filter) if filter else 'nofilter'}"
+    return f"{stem}_{slug(detector)}" if detector else stem

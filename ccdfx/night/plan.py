@@ -201,7 +201,7 @@ def plan_night(
     good = [(setup, use) for setup, use in uses if not use.nothing]
     calibrated = [*(use for master in made for use in master.inputs), *(use for _, use in good)]
     taken = taken_for(calibrated, (part[3] for part in parts))
-    stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
+    stems = naming.unique(naming.stem_of(use.frame.file, use.frame.detector) for _, use in good)
     rays = choices.cosmic_rays
     exposures = Counter(_subject(setup, use.frame) for setup, use in good)
     science = tuple(
@@ -376,8 +376,7 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
     several = [(key, members) for key, members in groups.items() if len(members) > 1]
     names = [str(members[0].use.frame.object) for _, members in several]
     stems = naming.unique(
-        f"{naming.slug(name)}_{naming.slug(key[2]) if key[2] else 'nofilter'}"
-        for name, (key, _) in zip(names, several, strict=True)
+        naming.subject(name, key[2], key[0].detector) for name, (key, _) in zip(names, several, strict=True)
     )
     plans = tuple(
         CombinePlan(

@@ -57,7 +57,10 @@ class Frame:
     hdu : int, str or None
         The HDU of the image; None where the file has one image.
     readouts : tuple of Readout
-        Of the detector, where it is read by several amplifiers; `bad` is then of the assembled image.
+        The amplifiers through which the detector was read; empty for one image of one readout. `bad` is then of the
+        assembled image.
+    detector : str or None
+        Of the readouts, where the file has several detectors.
     doubts : tuple of str
         What the header says and is not believed, such as a gain that is a setting of the camera.
     remarks : tuple of str
@@ -97,6 +100,7 @@ class Frame:
     unit: str = "adu"
     hdu: int | str | None = None
     readouts: tuple[Readout, ...] = ()
+    detector: str | None = None
     doubts: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     header: Mapping[str, Any] = field(default=HeaderValues(), compare=False, repr=False)
