@@ -60,10 +60,20 @@ def unique(stems: Iterable[str]) -> list[str]:
 
 
 def stem_of(file: str) -> str:
-    """Convert the path of a raw file, without the suffix of its format, to a part of a file name.
+    """Convert the path of a raw file, without the suffix of its format, to a part of a file name, with its detector.
 
     >>> stem_of("V/d1036.fits.gz"), stem_of("frame.001"), stem_of("d1036.fits[CCD2]")
     ('V_d1036', 'frame.001', 'd1036_CCD2')
     """
     path, detector = _DETECTOR.fullmatch(file).groups()  # type: ignore[union-attr]  # it matches any text
     return slug(_FORMAT.sub("", _PACKED.sub("", path)) + (f"_{detector}" if detector else ""))
+
+
+def subject(name: str, filter: str | None, detector: str | None = None) -> str:
+    """Make the name of what frames of one object, filter and detector are combined to.
+
+    >>> subject("M 13", "V"), subject("M 13", None, "2")
+    ('M_13_V', 'M_13_nofilter_2')
+    """
+    stem = f"{slug(name)}_{slug(filter) if filter else 'nofilter'}"
+    return f"{stem}_{slug(detector)}" if detector else stem

@@ -376,8 +376,7 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
     several = [(key, members) for key, members in groups.items() if len(members) > 1]
     names = [str(members[0].use.frame.object) for _, members in several]
     stems = naming.unique(
-        f"{naming.slug(name)}_{naming.slug(key[2]) if key[2] else 'nofilter'}"
-        for name, (key, _) in zip(names, several, strict=True)
+        naming.subject(name, key[2], key[0].detector) for name, (key, _) in zip(names, several, strict=True)
     )
     plans = tuple(
         CombinePlan(

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.instruments.camera_settings import CameraSetting
+from ccdfx.night.naming import slug
 from ccdfx.night.readouts.frames import geometry_of
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.range import Range
@@ -18,7 +19,8 @@ from ccdfx.records.range import Range
 class Setup:
     """A camera in one configuration; frames are calibrated only by frames of the same setup.
 
-    `settings` are those of the camera that its headers say, `readouts` those of its detector where it has several. `shown` are the names of those that tell this setup
+    `settings` are those of the camera that its headers say, `readouts` those of its detector where it has several, and
+    `detector` is its name where a file holds several detectors. `shown` are the names of those that tell this setup
     from others of the night; they are not compared.
     """
 
@@ -30,6 +32,7 @@ class Setup:
     data: Range
     settings: tuple[CameraSetting, ...] = ()
     readouts: tuple[Readout, ...] = ()
+    detector: str | None = None
     shown: tuple[str, ...] = field(default=(), compare=False)
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("shown",)
 
@@ -37,7 +40,7 @@ class Setup:
     def label(self) -> str:
         """Description for messages: ``nickel, 1056 x 1024, binned 2 x 2``."""
         ny, nx = self.shape
-        parts = [self.instrument, f"{nx} x {ny}"]
+        parts = [self.instrument, *([f"detector {self.detector}"] if self.detector else []), f"{nx} x {ny}"]
         if self.binning != (1, 1):
             parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
         if self.gain is not None:
@@ -58,7 +61,8 @@ class Setup:
     def tag(self) -> str:
         """Short form for file names, not always unique."""
         ny, nx = self.shape
-        return f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
+        tag = f"{self.instrument.replace('_', '-')}-{nx}x{ny}-{self.binning[0]}x{self.binning[1]}"
+        return f"{tag}-{slug(self.detector)}" if self.detector else tag
 
 
 def setup_of(frame: Frame) -> Setup:
@@ -70,7 +74,17 @@ def setup_of(frame: Frame) -> Setup:
     data = frame.data or Range.whole(shape)
     binning = frame.binning or (1, 1)
     readouts = geometry_of(frame.readouts)
-    return Setup(frame.instrument or "", shape, binning, gain, frame.overscan, data, frame.settings, readouts)
+    return Setup(
+        frame.instrument or "",
+        shape,
+        binning,
+        gain,
+        frame.overscan,
+        data,
+        frame.settings,
+        readouts,
+        frame.detector,
+    )
 
 
 def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
@@ -106,6 +120,7 @@ def differences(one: Setup, two: Setup) -> tuple[str, ...]:
         ("binning", "{} x {}".format(*one.binning), "{} x {}".format(*two.binning)),
         ("overscan section", _section(one.overscan), _section(two.overscan)),
         ("exposed section", _section(one.data), _section(two.data)),
+        ("detector", one.detector or "one", two.detector or "one"),
         ("readouts", _readouts(one), _readouts(two)),
     ):
         if first != second:

@@ -20,7 +20,7 @@ from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
-from ccdfx.night.readouts.reading import overscan_levels_of, read_assembled
+from ccdfx.night.readouts.reading import balanced, overscan_levels_of, read_assembled
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
@@ -345,6 +345,8 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         if plan.cosmic_rays and image.variance is not None:
             found = without_rays(image, context.recipe.cosmic_rays.options)
             image = found.image
+        if context.recipe.science.balance and use.frame.readouts:
+            image = balanced(image, use.frame)
         further = further_steps(context.recipe)
         image = further(image)
         known = found is not None and not further.steps

@@ -36,6 +36,15 @@ def open_assembled(frame: Frame, recipe: NightRecipe) -> AssembledRows:
     return _opened(frame, recipe, open_source)
 
 
+def balanced(image: Image, frame: Frame) -> Image:
+    """Take out what steps at the borders of the readouts of a calibrated frame; see `balance`."""
+    from ccdfx.operations.readouts.balance import balance
+
+    done = balance(image, readouts=frame.readouts)
+    line = f"ccdfx {registry.version()} balance {history_text({'readouts': [one.name for one in frame.readouts]})}"
+    return done.replace(header=done.header.add_history(line))
+
+
 def overscan_levels_of(choice: OverscanChoice) -> dict[str, Any]:
     """Return the options of `subtract_overscan` that say how levels are measured."""
     from ccdfx.operations.calibration.overscan_fit import OverscanFit

@@ -100,10 +100,12 @@ class ScienceChoice:
     """Science frames: `electrons` multiplies by the gain, `steps` is a recipe applied after calibration.
 
     With `uncalibrated` frames that neither an overscan nor a bias, dark or flat fits are taken as they are, in ADU and
-    without variance; they are left out otherwise.
+    without variance; they are left out otherwise. Frames of several readouts are in electrons in any case, and `balance`
+    subtracts from each readout what steps at its borders, by the function of that name.
     """
 
     electrons: bool = False
+    balance: bool = False
     steps: str | None = None
     uncalibrated: bool = False
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("uncalibrated",)  # the plan of a frame says it

@@ -104,6 +104,7 @@ _CHECKS = {
     "weights": _is_one_of("noise", "equal"),
     **dict.fromkeys(FACTS, check_limit),
     "electrons": _is_bool,
+    "balance": _is_bool,
     "uncalibrated": _is_bool,
     "files": _are_texts,
     "steps": _is_text,

@@ -10,6 +10,7 @@ from simulated_readouts import Detector
 from ccdfx import Range
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import differences, setup_of
+from ccdfx.night.plan import plan_night
 from ccdfx.night.readouts.frames import (
     ReadoutValues,
     assembled_frame,
@@ -49,3 +50,25 @@ def test_what_is_measured_is_used_and_does_not_part_setups(tmp_path) -> None:
     other = replace(frame, readouts=(replace(frame.readouts[0], gain=9.0), *frame.readouts[1:]))
     (said,) = differences(setup_of(frame), setup_of(other))
     assert said.startswith("readouts (A0 [1:32,1:24] at [1:32,1:24] gain 9,")
+
+
+@pytest.mark.quick
+def test_the_detectors_of_a_file_have_products_of_their_own(tmp_path) -> None:
+    """They are never combined, and their names say which is which."""
+    frames = []
+    for file, kind in (("b1", "bias"), ("b2", "bias"), ("f", "flat"), ("s1", "science"), ("s2", "science")):
+        for detector in ("1", "2"):
+            readouts = tuple(replace(one, detector=detector) for one in Detector(2, 1).readouts)
+            facts = {"object": "M 13", "exptime": 9.0} if kind == "science" else {}
+            frames.append(
+                Frame(
+                    path=tmp_path / f"{file}.fits", file=f"{file}.fits", kind=kind, instrument="two", filter="V",
+                    readouts=readouts, detector=detector, **facts,
+                )
+            )  # fmt: skip
+    plan = plan_night(frames)
+    assert plan.setups[0].label == "two, detector 1, 64 x 24, 2 readouts"
+    assert {"calibrated/s1_1.fits", "calibrated/s2_1.fits", "combined/M_13_V_1.fits"} < set(plan.files)
+    masters = [item.file for item in plan.masters]
+    assert masters[:2] == ["masters/bias_two-64x24-1x1-1.fits", "masters/flat_V_two-64x24-1x1-1.fits"]
+    assert len(plan.combined) == 2 and all(item.setup.detector in ("1", "2") for item in plan.combined)

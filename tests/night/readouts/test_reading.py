@@ -12,7 +12,7 @@ import ccdfx
 from ccdfx import FormatError
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.readouts.frames import assembled_frame
-from ccdfx.night.readouts.reading import open_assembled, read_assembled
+from ccdfx.night.readouts.reading import balanced, open_assembled, read_assembled
 from ccdfx.night.settings.choices import NightRecipe
 
 SKY = 2500.0
@@ -51,6 +51,15 @@ def test_the_night_is_the_truth(four, reduced, read_as, tmp_path, monkeypatch) -
             and told["readnoise_source"] == "measured"
         )
         assert 780 < told["level"] < 1400
+    # The sky is even, so that a step is of its level: those that are added are taken out again.
+    whole = ccdfx.read(night.output / "calibrated/s0.fits")
+    stepped = whole.replace(
+        array=whole.array + np.where(np.arange(four.shape[1]) < 80, 0.0, 30.0).astype(np.float32)
+    )
+    frame = assembled_frame(Frame(path=four.folder, file="s0.fits", readouts=readouts))
+    done = balanced(stepped, frame)
+    assert done.header["RDOFF2"] - done.header["RDOFF1"] == pytest.approx(30.0, abs=3.0)
+    assert "balance (readouts=[A0,A1,A2,A3])" in str(done.header.history)
     # By rows, no frame in memory: the same bytes.
     monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", 0)
     ccdfx.reduce_night(four.folder, tmp_path / "rows", only="masters")
