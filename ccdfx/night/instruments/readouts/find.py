@@ -9,6 +9,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.amplifiers import sites_of_amplifiers
 from ccdfx.night.instruments.readouts.described import DescribedReadout, sites_of_described
 from ccdfx.night.instruments.readouts.eso import outputs_of, sites_of_outputs
+from ccdfx.night.instruments.readouts.lick import sites_of_two_amplifiers
 from ccdfx.night.instruments.readouts.mosaic import names_of, sites_of_extensions
 from ccdfx.night.instruments.readouts.numbers import Numbers
 from ccdfx.night.instruments.readouts.settle import settled
@@ -72,7 +73,8 @@ def find_readouts(
     if own:
         return settled(sites_of_described(images, own, numbers), numbers, whole=False)
     if len(images) == 1:
-        sites = sites_of_outputs(images[0]) or sites_of_amplifiers(images[0])
+        [image] = images
+        sites = sites_of_outputs(image) or sites_of_amplifiers(image) or sites_of_two_amplifiers(image)
         return settled(sites, _of_eso(images, numbers))
     sites = _inside_images(images)
     if sites:
