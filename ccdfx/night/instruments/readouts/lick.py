@@ -64,7 +64,7 @@ def sites_of_two_amplifiers(image: StoredImage) -> list[Site]:
 
 def _border(image: StoredImage, columns: int) -> int:
     """Return how many stored columns belong to the left amplifier, if all were read from the left edge on."""
-    sensor, first, step = (image.header.number(card) for card in ("DNAXIS1", "CRVAL1U", "CDELT1U"))
+    sensor, first, step = (image.number(card) for card in ("DNAXIS1", "CRVAL1U", "CDELT1U"))
     for card, value in (("DNAXIS1", sensor), ("CRVAL1U", first), ("CDELT1U", step)):
         if value is None or (card != "CRVAL1U" and not value):
             raise image.refusal(card, "is missing, which says where the border of two amplifiers lies", value)
