@@ -98,6 +98,7 @@ VALUES = (
         (lambda: one(**QUAD | {"DSEC12": "[12:19,1:8]"}), ("keyword BSEC12", "DSEC12 = [12:19,1:8]")),
         (lambda: one(**QUAD | {"DSEC12": "[8:15,1:8]", "BSEC12": None}), ("keyword DSEC11", "data section", "12")),
         (lambda: one(**QUAD | {"AMPLIST": "11 12 21"}), ("keyword DSEC21", "is missing")),
+        (lambda: one(NUMAMPS=2, AMPLIST="1,4,0,0"), ("keyword NUMAMPS", "must be 1, or each", "2")),
         (lambda: one(**OUTPUTS | {"ESO DET OUTPUTS": 4}), ("ESO DET OUTPUTS", "which are 2", "4")),
         (lambda: one(**OUTPUTS | {"ESO DET OUT2 OVSCX": 3}), ("ESO DET OUT1 NX", "fill the image of 20 x 8")),
         (lambda: one(**OUTPUTS | {"ESO DET OUT2 X": None}), ("ESO DET OUT2 X", "at which side")),
@@ -121,6 +122,7 @@ def test_what_is_no_set_of_readouts_is_left_alone():
     assert find_readouts([StoredImage(header=Header(matrix), shape=SHAPE, hdu=n) for n in (1, 2)]) == ()
     assert one(DATASEC="[1:8,1:8]", BIASSEC="[9:10,1:8]", CCDSEC="[1:8,1:8]", DETSEC="[1:8,1:8]") == ()
     assert four({"BIASSEC": GOOD["DATASEC"]})[1].bias == ()  # azcam writes so where there is no overscan
+    assert one(NUMAMPS=1) == one(NUMAMP="one") == ()
     assert len(four()) == 4 and len(one(**QUAD)) == 2 and len(one(**OUTPUTS)) == 2
 
 
