@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ccdfx.errors import ArgumentError, CcdfxWarning
-from ccdfx.night.frames.one_image import is_full
+from ccdfx.night.frames.one_image import is_full, refuse_several, require_one_of_name
 from ccdfx.night.instruments.header_facts import KnownByUnit, binning_of, gain_of, shape_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.readouts.find import find_readouts
@@ -34,20 +35,31 @@ def exposure_of(
     Returns
     -------
     list of (Header, tuple of Readout)
-        Empty where the file has one image of one readout, and where its headers do not tell what its images are.
+        Empty where the file has one image of one readout.
 
     Raises
     ------
     ArgumentError
         The headers of the file contradict each other; see `find_readouts`.
+    FormatError
+        The file has several images, and its headers do not tell that they are readouts; they are named.
     FileError
         The file cannot be read.
     """
-    images, hdus = _images(path, header, instrument, hdu)
+    if hdu is not None:
+        require_one_of_name(path, hdu)
+    headers: dict[int | str | None, Header] = {hdu: header}
+    hdus = None
+    if hdu is None and not is_full(path, header):
+        every, hdus = _headers(path)
+        headers = {**every} if len(every) > 1 else headers
+    images = _stored(headers, instrument)
     numbers = Numbers(instrument.gain, instrument.readnoise, instrument.saturation)
     if isinstance(gain_of(header, instrument), KnownByUnit):
         numbers = replace(numbers, gain=(1.0,))
     found = find_readouts(images, described=instrument.readouts, numbers=numbers, hdus=hdus)
+    if not found:
+        refuse_several(path, list(headers.values()))
     detectors = dict.fromkeys(readout.detector for readout in found)
     exposure = []
     for detector in detectors:
@@ -57,24 +69,22 @@ def exposure_of(
     return exposure
 
 
-def _images(
-    path: Path, header: Header, instrument: Instrument, hdu: int | str | None
-) -> tuple[list[StoredImage], int | None]:
-    """Return the images of a file, and how many HDUs it has where it is FITS; no images where one has not two axes."""
-    if hdu is not None or is_full(path, header):
-        return [_stored(header, instrument, hdu)], None
-    headers, hdus = _headers(path)
-    if len(headers) == 1:
-        return [_stored(header, instrument, None)], hdus
+def _stored(headers: Mapping[int | str | None, Header], instrument: Instrument) -> list[StoredImage]:
+    """Return the images of a file; none where it has several of which one has not two axes."""
     try:
-        return [_stored(one, instrument, number) for number, one in headers.items()], hdus
-    except ArgumentError:  # some image is no exposure: the file is refused with the list of all
-        return [], hdus
-
-
-def _stored(header: Header, instrument: Instrument, hdu: int | str | None) -> StoredImage:
-    binning = binning_of(header, (*instrument.binning, "CCDSUM"))
-    return StoredImage(header=header, shape=shape_of(header), hdu=hdu, binning=binning)
+        return [
+            StoredImage(
+                header=header,
+                shape=shape_of(header),
+                hdu=hdu,
+                binning=binning_of(header, (*instrument.binning, "CCDSUM")),
+            )
+            for hdu, header in headers.items()
+        ]
+    except ArgumentError:
+        if len(headers) == 1:
+            raise
+        return []
 
 
 def _headers(path: Path) -> tuple[dict[int, Header], int | None]:

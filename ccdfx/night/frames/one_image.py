@@ -1,4 +1,4 @@
-"""Files of raw frames hold one image; those that hold several are refused, before and while they are read."""
+"""Files of several images, of which one is named or that are refused, before and while they are read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,6 @@ from ccdfx.records.header import Header
 
 _BLOCK, _CARDS = 2880, 36  # bytes of a FITS block, and cards in it
 _GZIP = b"\x1f\x8b\x08"
-
-
-def require_one_image(path: Path, header: Header) -> None:
-    """Refuse a file that holds several images; `header` is that of the first one, as it is in the file.
-
-    The rest of the file is read only where its size leaves room for another image.
-
-    Raises
-    ------
-    FormatError
-        It holds several, which are named.
-    """
-    if not is_full(path, header):
-        refuse_several(path, _headers(path))
 
 
 def require_one_of_name(path: Path, hdu: int | str) -> None:
@@ -76,7 +62,10 @@ def refuse_several(path: Path, headers: Sequence[Header]) -> None:
 
 
 def is_full(path: Path, header: Header) -> bool:
-    """Return whether header and pixels of the first image take the whole file, as its size tells."""
+    """Return whether header and pixels of the first image take the whole file, as its size tells.
+
+    Such a file has one image, and need not be read further; `header` is that of the image, as it is in the file.
+    """
     axes = [header.get(f"NAXIS{number}") for number in range(1, int(header.get("NAXIS") or 0) + 1)]
     bits: Any = header.get("BITPIX")
     if "SIMPLE" not in header or not axes or not all(isinstance(value, int) for value in (*axes, bits)):

@@ -16,7 +16,6 @@ from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.geometry import exposure_of
 from ccdfx.night.frames.header_values import HeaderValues
-from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
@@ -157,8 +156,7 @@ def _facts(
     except CcdfxError as error:
         return [{"problem": _reason(error, path)} | facts | _of_header(header)]
     if not exposure:
-        several = {} if "problem" in facts else _several(path, header, hdu)
-        return [facts | _of_header(header) | several | _not_applied(named)]
+        return [_not_applied(named) | facts | _of_header(header)]
     mosaic = len(exposure) > 1
     return [
         facts_of(first, (), given=named, again=again, readouts=readouts)
@@ -198,18 +196,6 @@ def _not_applied(instrument: Instrument) -> dict[str, str]:
         remedy="remove them from the instrument file",
     )
     return {"problem": str(problem)}
-
-
-def _several(path: Path, header: Header, hdu: int | str | None) -> dict[str, str]:
-    """Return the problem of a file that holds several images, or several of the name `hdu`."""
-    try:
-        if hdu is None:
-            require_one_image(path, header)
-        else:
-            require_one_of_name(path, hdu)
-    except CcdfxError as error:
-        return {"problem": _reason(error, path)}
-    return {}
 
 
 def _reason(error: CcdfxError, path: Path) -> str:
