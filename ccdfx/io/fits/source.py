@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -192,8 +192,19 @@ def read_fits(
         return [source.select(range) for source in sources] if hdu == "all" else sources.select(range)
 
 
-def survey_fits(file: Any) -> tuple[list[Header], list[str]]:
-    """Return the headers of all images of a file, and the remarks of what its headers do not say, in one pass.
+class Survey(NamedTuple):
+    """What a file holds: the full headers of its images by the number of their HDU, how many HDUs it has, and remarks.
+
+    `hdus` is None where the format has none.
+    """
+
+    headers: dict[int, Header]
+    hdus: int | None
+    remarks: list[str]
+
+
+def survey_fits(file: Any) -> Survey:
+    """Look through a file in one pass: the headers of all images, and the remarks of what its headers do not say.
 
     These are the text of its headers, of a compressed file that of the first one, and what follows the last HDU.
     """
@@ -204,7 +215,12 @@ def survey_fits(file: Any) -> tuple[list[Header], list[str]]:
             hdus[:1] if isinstance(content, InflatedContent) else hdus
         )  # the others would be inflated again
         remarks = [f"HDU {hdu.index}: {remark}" for hdu in texts for remark in text_remarks(content, hdu)]
-        return [source.header for source in _of_hdus(content, hdus, "all", None, True)], [*remarks, *behind]
+        groups = grouped(content, hdus, recorded=True)
+        if not groups:
+            chosen(content, hdus, None, recorded=True)  # raises: its message lists the HDUs
+        check_all_tiles(content, hdus)
+        headers = {group.image.index: full_header(hdus, group.image) for group in groups}
+        return Survey(headers, len(hdus), [*remarks, *behind])
 
 
 def _sources(content: Content, hdu: Any, plane: int | None, checksum: bool) -> Any:
@@ -240,11 +256,3 @@ def _is_wanted(found: Hdu, hdu: int | str | None) -> bool:
     if not found.is_image or 0 in found.axes or isinstance(hdu, bool):
         return False
     return hdu is None or hdu == found.index or (isinstance(hdu, str) and hdu.strip().upper() == found.name)
-
-
-def read_image_headers(file: Any) -> tuple[dict[int, Header], int]:
-    """Read the headers of all images as `read_fits_header` does, by the number of their HDU, and count all HDUs."""
-    with opened(file) as content:
-        hdus = list(walk(content))
-        groups = grouped(content, hdus)
-        return {group.image.index: full_header(hdus, group.image) for group in groups}, len(hdus)

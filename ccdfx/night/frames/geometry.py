@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ccdfx.errors import ArgumentError, CcdfxWarning
-from ccdfx.night.frames.one_image import is_full
+from ccdfx.errors import ArgumentError
+from ccdfx.io.fits.remarks import begin_remarks
+from ccdfx.night.frames.one_image import is_full, refuse_several, require_one_of_name, survey_of
 from ccdfx.night.instruments.header_facts import KnownByUnit, binning_of, gain_of, shape_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.readouts.find import find_readouts
@@ -21,10 +21,18 @@ from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
 
-def exposure_of(
-    path: Path, header: Header, instrument: Instrument, hdu: int | str | None
-) -> list[tuple[Header, tuple[Readout, ...]]]:
-    """Return each detector of a raw file: the header of its first image, and its readouts.
+class Exposure(NamedTuple):
+    """The detectors of a raw file: the header of the first image of each, and its readouts; and remarks of the file.
+
+    There are no detectors where the file has one image of one readout.
+    """
+
+    detectors: list[tuple[Header, tuple[Readout, ...]]]
+    remarks: list[str]
+
+
+def exposure_of(path: Path, header: Header, instrument: Instrument, hdu: int | str | None) -> Exposure:
+    """Return what a raw file holds by the headers of all its images; the rest of a file of one image is not read.
 
     Parameters
     ----------
@@ -37,28 +45,40 @@ def exposure_of(
 
     Returns
     -------
-    list of (Header, tuple of Readout)
-        Empty where the file has one image of one readout, and where its headers do not tell what its images are.
+    Exposure
 
     Raises
     ------
     ArgumentError
         The headers of the file contradict each other; see `find_readouts`.
+    FormatError
+        The file has several images, and its headers do not tell that they are readouts; they are named.
     FileError
         The file cannot be read.
     """
-    images, hdus = _images(path, header, instrument, hdu)
+    headers: dict[int | str | None, Header] = {hdu: header}
+    hdus, remarks = None, []
+    if hdu is not None:
+        remarks = require_one_of_name(path, hdu)
+    elif is_full(path, header):
+        remarks = begin_remarks(path)
+    else:
+        every, hdus, remarks = survey_of(path)
+        headers = dict(every) if len(every) > 1 else headers
+    images = _stored(headers, instrument)
     numbers = Numbers(instrument.gain, instrument.readnoise, instrument.saturation)
     if isinstance(gain_of(header, instrument), KnownByUnit):
         numbers = replace(numbers, gain=(1.0,))
     found = find_readouts(images, described=instrument.readouts, numbers=numbers, hdus=hdus)
+    if not found:
+        refuse_several(path, list(headers.values()))
     detectors = dict.fromkeys(readout.detector for readout in found)
-    exposure = []
+    members_of = []
     for detector in detectors:
         members = with_laws([readout for readout in found if readout.detector == detector], instrument)
         first = next(image for image in images if image.hdu == members[0].hdu)
-        exposure.append((first.header, members))
-    return exposure
+        members_of.append((first.header, members))
+    return Exposure(members_of, remarks)
 
 
 def single_readout(facts: Mapping[str, Any], instrument: Instrument) -> tuple[Readout, ...]:
@@ -111,33 +131,19 @@ def with_laws(readouts: Sequence[Readout], instrument: Instrument) -> tuple[Read
     return tuple(found)
 
 
-def _images(
-    path: Path, header: Header, instrument: Instrument, hdu: int | str | None
-) -> tuple[list[StoredImage], int | None]:
-    """Return the images of a file, and how many HDUs it has where it is FITS; no images where one has not two axes."""
-    if hdu is not None or is_full(path, header):
-        return [_stored(header, instrument, hdu)], None
-    headers, hdus = _headers(path)
-    if len(headers) == 1:
-        return [_stored(header, instrument, None)], hdus
+def _stored(headers: Mapping[int | str | None, Header], instrument: Instrument) -> list[StoredImage]:
+    """Return the images of a file; none where it has several of which one has not two axes."""
     try:
-        return [_stored(one, instrument, number) for number, one in headers.items()], hdus
-    except ArgumentError:  # some image is no exposure: the file is refused with the list of all
-        return [], hdus
-
-
-def _stored(header: Header, instrument: Instrument, hdu: int | str | None) -> StoredImage:
-    binning = binning_of(header, (*instrument.binning, "CCDSUM"))
-    return StoredImage(header=header, shape=shape_of(header), hdu=hdu, binning=binning)
-
-
-def _headers(path: Path) -> tuple[dict[int, Header], int | None]:
-    """Return the headers of all images of a FITS file by the number of their HDU, and how many HDUs there are."""
-    from ccdfx.io.fits.source import read_image_headers
-    from ccdfx.io.reading import find_format, open_every_image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CcdfxWarning)  # they are said when the file is read
-        if find_format(path).name == "fits":
-            return read_image_headers(path)
-        return {number: source.header for number, source in enumerate(open_every_image(path))}, None
+        return [
+            StoredImage(
+                header=header,
+                shape=shape_of(header),
+                hdu=hdu,
+                binning=binning_of(header, (*instrument.binning, "CCDSUM")),
+            )
+            for hdu, header in headers.items()
+        ]
+    except ArgumentError:
+        if len(headers) == 1:
+            raise
+        return []

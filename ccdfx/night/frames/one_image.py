@@ -1,4 +1,4 @@
-"""Files of raw frames hold one image; those that hold several are refused, before and while they are read.
+"""Files of several images, of which one is named or that are refused, before and while they are read.
 
 What is looked at for that tells what is strange in a file beside its header, too.
 """
@@ -13,30 +13,12 @@ from typing import Any
 
 from ccdfx.errors import CcdfxWarning, FormatError
 from ccdfx.io.content import is_compressed
-from ccdfx.io.fits.remarks import begin_remarks
+from ccdfx.io.fits.source import Survey
 from ccdfx.night.words import listed
 from ccdfx.records.header import Header
 
 _BLOCK, _CARDS = 2880, 36  # bytes of a FITS block, and cards in it
 _GZIP = b"\x1f\x8b\x08"
-
-
-def require_one_image(path: Path, header: Header) -> list[str]:
-    """Refuse a file that holds several images, and return the remarks of others beside its header.
-
-    `header` is that of the first image, as it is in the file. The rest of the file is read only where its size leaves
-    room for another image, or for other bytes.
-
-    Raises
-    ------
-    FormatError
-        It holds several, which are named.
-    """
-    if is_full(path, header):
-        return begin_remarks(path)
-    headers, remarks = _looked_through(path)
-    refuse_several(path, headers)
-    return remarks
 
 
 def require_one_of_name(path: Path, hdu: int | str) -> list[str]:
@@ -49,13 +31,10 @@ def require_one_of_name(path: Path, hdu: int | str) -> list[str]:
     FormatError
         Several have it; all images are listed.
     """
-    is_one = not isinstance(hdu, str) or "," in hdu
-    if is_one and _is_compressed(path):
-        return []
-    headers, remarks = _looked_through(path)
-    if is_one:
-        return remarks
-    names = [str(header.get("EXTNAME") or "") for header in headers]
+    if not isinstance(hdu, str) or "," in hdu:
+        return [] if _is_compressed(path) else survey_of(path).remarks
+    survey = survey_of(path)
+    names = [str(header.get("EXTNAME") or "") for header in survey.headers.values()]
     count = sum(name.strip().upper() == hdu.strip().upper() for name in names)
     if count > 1:
         versions = f"{hdu.strip()},1"
@@ -66,11 +45,11 @@ def require_one_of_name(path: Path, hdu: int | str) -> list[str]:
             remedy=f"reduce takes one image a file: name one by its number or as {versions!r} (key hdu of the "
             "instrument file)",
         )
-    return remarks
+    return survey.remarks
 
 
-def _looked_through(path: Path) -> tuple[list[Header], list[str]]:
-    """Return the headers of all images, and the remarks; what a reader warns of is said when the file is read."""
+def survey_of(path: Path) -> Survey:
+    """Look through all images of a file; what a reader warns of is said when the file is read."""
     from ccdfx.io.fits.source import survey_fits
     from ccdfx.io.reading import find_format, open_every_image
 
@@ -78,7 +57,8 @@ def _looked_through(path: Path) -> tuple[list[Header], list[str]]:
         warnings.simplefilter("ignore", CcdfxWarning)
         if find_format(path).name == "fits":
             return survey_fits(path)
-        return [source.header for source in open_every_image(path)], []
+        headers = {number: source.header for number, source in enumerate(open_every_image(path))}
+        return Survey(headers, None, [])
 
 
 def _is_compressed(path: Path) -> bool:
@@ -100,7 +80,10 @@ def refuse_several(path: Path, headers: Sequence[Header]) -> None:
 
 
 def is_full(path: Path, header: Header) -> bool:
-    """Return whether header and pixels of the first image take the whole file, as its size tells."""
+    """Return whether header and pixels of the first image take the whole file, as its size tells.
+
+    Such a file has one image, and need not be read further; `header` is that of the image, as it is in the file.
+    """
     axes = [header.get(f"NAXIS{number}") for number in range(1, int(header.get("NAXIS") or 0) + 1)]
     bits: Any = header.get("BITPIX")
     if "SIMPLE" not in header or not axes or not all(isinstance(value, int) for value in (*axes, bits)):

@@ -19,7 +19,6 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
 from ccdfx.night.frames.geometry import exposure_of, single_readout
 from ccdfx.night.frames.header_values import HeaderValues
-from ccdfx.night.frames.one_image import require_one_image, require_one_of_name
 from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
@@ -187,17 +186,18 @@ def _facts(
         return [facts | _of_header(header, facts)]
     try:
         exposure = exposure_of(path, header, named, hdu)
-        remarks = [] if exposure else _require_one(path, header, hdu)
-        alone = () if exposure else single_readout(facts, named)
+        alone = () if exposure.detectors else single_readout(facts, named)
     except CcdfxError as error:
         return [{"problem": _reason(error, path)} | facts | _of_header(header, facts)]
-    if not exposure:
-        return [facts | _of_header(header, facts, remarks) | {"readouts": alone}]
+    if not exposure.detectors:
+        return [facts | _of_header(header, facts, exposure.remarks) | {"readouts": alone}]
     found = []
-    for first, readouts in exposure:
+    for first, readouts in exposure.detectors:
         facts = read(first, (), given=named, readouts=readouts)
-        detector = readouts[0].detector if len(exposure) > 1 else None
-        found.append(facts | _of_header(first, facts) | {"readouts": readouts, "detector": detector})
+        detector = readouts[0].detector if len(exposure.detectors) > 1 else None
+        found.append(
+            facts | _of_header(first, facts, exposure.remarks) | {"readouts": readouts, "detector": detector}
+        )
     return found
 
 
@@ -206,11 +206,6 @@ def _of_header(header: Header, facts: Mapping[str, Any], remarks: Iterable[str] 
 
     values = HeaderValues(corrected(header, facts.get("corrections", ())))
     return {"remarks": (*header_remarks(header), *remarks), "header": values}
-
-
-def _require_one(path: Path, header: Header, hdu: int | str | None) -> list[str]:
-    """Refuse a file that holds several images, or several of the name `hdu`; return the remarks beside its header."""
-    return require_one_image(path, header) if hdu is None else require_one_of_name(path, hdu)
 
 
 def _reason(error: CcdfxError, path: Path) -> str:

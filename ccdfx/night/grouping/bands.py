@@ -28,7 +28,7 @@ def separate_bands(frames: Iterable[Frame]) -> tuple[tuple[Frame, ...], tuple[st
     for frame in frames:
         if frame.kind in _LIT and frame.problem is None:
             kinds.setdefault((frame.instrument, frame.filter), []).append(frame)
-    renamed: dict[str, Frame] = {}
+    renamed: dict[tuple[str, str | None], Frame] = {}
     warnings = []
     for (_, name), members in kinds.items():
         groups = agreeing_groups(members, _cards_of)
@@ -39,14 +39,14 @@ def separate_bands(frames: Iterable[Frame]) -> tuple[tuple[Frame, ...], tuple[st
         for properties, together in groups:
             text = ", ".join(f"{card} = {properties[card]}" for card in cards if card in properties)
             band = f"{name} ({text})" if name and text else text or name
-            renamed |= {frame.file: replace(frame, filter=band) for frame in together}
+            renamed |= {(one.file, one.detector): replace(one, filter=band) for one in together}
             said.append(f"{text or 'no ' + ' or '.join(cards)}: {listed([frame.file for frame in together])}")
         what = f"frames of filter {name} differ" if name else "frames without a filter's name differ"
         warnings.append(
             f"{what} in {' and '.join(cards)} and are kept apart ({'; '.join(said)}); name the keywords of "
             "the filter in an instrument file (keywords.filter)"
         )
-    return tuple(renamed.get(frame.file, frame) for frame in frames), tuple(warnings)
+    return tuple(renamed.get((one.file, one.detector), one) for one in frames), tuple(warnings)
 
 
 def _cards_of(frame: Frame) -> dict[str, Hashable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,12 @@ def test_a_flat_in_v_is_never_combined_with_those_in_vr():
     flats = {m.filter: [use.frame.file for use in m.inputs] for m in plan.masters if m.kind == "flat"}
     assert flats["V"] == ["20190326.0100.fits.gz"] and len(flats["VR"]) == 3
     assert {item.use.flat for item in plan.science} == {"masters/flat_VR.fits"}
+
+
+def test_the_detectors_of_a_file_stay_what_they_are():
+    frames = [
+        replace(frame(file, filter="V", XFILT=card), detector=detector)
+        for file, card in (("a", "ND1"), ("b", "none"))
+        for detector in ("left", "right")
+    ]
+    assert [one.detector for one in separate_bands(frames)[0]] == ["left", "right", "left", "right"]

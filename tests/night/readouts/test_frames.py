@@ -62,7 +62,7 @@ def test_the_detectors_of_a_file_have_products_of_their_own(tmp_path) -> None:
             facts = {"object": "M 13", "exptime": 9.0} if kind == "science" else {}
             frames.append(
                 Frame(
-                    path=tmp_path / f"{file}.fits", file=f"{file}.fits", kind=kind, instrument="two", filter="V",
+                    path=tmp_path / f"{file}.fits", file=f"{file}.fits[{detector}]", kind=kind, instrument="two", filter="V",
                     readouts=readouts, detector=detector, **facts,
                 )
             )  # fmt: skip

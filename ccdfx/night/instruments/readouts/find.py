@@ -9,12 +9,16 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.amplifiers import sites_of_amplifiers
 from ccdfx.night.instruments.readouts.described import DescribedReadout, sites_of_described
 from ccdfx.night.instruments.readouts.eso import outputs_of, sites_of_outputs
+from ccdfx.night.instruments.readouts.lick import sites_of_two_amplifiers
 from ccdfx.night.instruments.readouts.mosaic import names_of, sites_of_extensions
 from ccdfx.night.instruments.readouts.numbers import Numbers
 from ccdfx.night.instruments.readouts.settle import settled
 from ccdfx.night.instruments.readouts.site import Site
 from ccdfx.night.instruments.readouts.stored import StoredImage
 from ccdfx.operations.readouts.readout import Readout
+from ccdfx.records.header import lenient_number
+
+_COUNTS = ("NUMAMP", "NUMAMPS", "NAMPS", "NAMP", "CCDNAMPS")
 
 
 def find_readouts(
@@ -72,7 +76,10 @@ def find_readouts(
     if own:
         return settled(sites_of_described(images, own, numbers), numbers, whole=False)
     if len(images) == 1:
-        sites = sites_of_outputs(images[0]) or sites_of_amplifiers(images[0])
+        [image] = images
+        sites = sites_of_outputs(image) or sites_of_amplifiers(image) or sites_of_two_amplifiers(image)
+        if not sites and image.hdu is None:
+            _refuse_unknown_sections(image)
         return settled(sites, _of_eso(images, numbers))
     sites = _inside_images(images)
     if sites:
@@ -104,6 +111,15 @@ def _of_eso(images: Sequence[StoredImage], numbers: Numbers) -> Numbers:
     if not any(outputs_of(image) for image in images):
         return numbers
     return replace(numbers, output="ESO DET OUT{} ")
+
+
+def _refuse_unknown_sections(image: StoredImage) -> None:
+    """Refuse one image of several amplifiers whose sections no card tells: it would be reduced as one readout."""
+    for card in _COUNTS:
+        count = lenient_number(image.header, card)
+        if count is not None and count > 1:
+            rule = "must be 1, or each amplifier must have its sections (AMPLIST and DSEC11, DATASECA, ESO DET OUT1 NX...)"
+            raise image.refusal(card, rule, count, "give the readouts in an instrument file ([[readout]])")
 
 
 def _refuse_lost_extensions(images: Sequence[StoredImage], hdus: int | None) -> None:

@@ -108,7 +108,7 @@ def _by_signs(stored: Stored, card: str, flips: tuple[bool, bool]) -> tuple[bool
     image, found = stored.image, []
     for axis, flip in enumerate(flips, 1):
         matrix = f"{'LTM' if card == 'CCDSEC' else 'DTM'}{axis}_{axis}"
-        value, image_value = image.header.number(matrix), image.header.number(f"LTM{axis}_{axis}")
+        value, image_value = image.number(matrix), image.number(f"LTM{axis}_{axis}")
         is_clear = card == "CCDSEC" or image_value is None or image_value >= 0
         if value and is_clear and (value < 0) != flip and (flip or card == "DETSEC"):
             says = "is reversed" if flip else "is not reversed"
@@ -119,7 +119,7 @@ def _by_signs(stored: Stored, card: str, flips: tuple[bool, bool]) -> tuple[bool
 
 def reading_order(stored: Stored, flips: tuple[bool, bool]) -> tuple[bool, bool]:
     """Return whether stored columns and rows run against the order of reading, by ATM1_1 and ATM2_2 or else by AMPSEC."""
-    signs = [stored.image.header.number(f"ATM{axis}_{axis}") or 0.0 for axis in (1, 2)]
+    signs = [stored.image.number(f"ATM{axis}_{axis}") or 0.0 for axis in (1, 2)]
     if all(signs) and not stored.suffix:  # from the CCD to the amplifier
         return differing((signs[0] < 0, signs[1] < 0), flips)
     section = stored.image.section("AMPSEC" + stored.suffix)
@@ -130,8 +130,8 @@ def _by_image(stored: Stored) -> Directed | None:
     """Return the section of the CCD by LTM and LTV: the stored pixel is LTM times that of the CCD plus LTV."""
     ends = []
     for axis in (1, 2):
-        scale = stored.image.header.number(f"LTM{axis}_{axis}")
-        offset = stored.image.header.number(f"LTV{axis}") or 0.0
+        scale = stored.image.number(f"LTM{axis}_{axis}")
+        offset = stored.image.number(f"LTV{axis}") or 0.0
         if not scale:
             return None
         low, high = stored.data.spans[axis - 1]
@@ -147,7 +147,7 @@ def _by_amplifier(image: StoredImage) -> Directed | None:
         return None
     ends = []
     for axis, (span, is_reversed) in enumerate(zip(section.spans, section.reversals, strict=True), 1):
-        scale, offset = (image.header.number(f"AT{card}") for card in (f"M{axis}_{axis}", f"V{axis}"))
+        scale, offset = (image.number(f"AT{card}") for card in (f"M{axis}_{axis}", f"V{axis}"))
         if not scale or offset is None:
             return None
         low, high = ((edge + 0.5 - offset) / scale + 0.5 for edge in span)

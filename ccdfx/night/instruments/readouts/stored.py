@@ -139,9 +139,16 @@ class StoredImage:
             raise self.refusal(card, rule, found.range.to_fits())
         return found
 
+    def number(self, card: str) -> float | None:
+        """Return the number of a card; None where there is none."""
+        try:
+            return self.header.number(card)
+        except ArgumentError as problem:
+            raise self.refusal(card, problem.rule, problem.value) from None
+
     def count(self, card: str) -> int | None:
         """Return a whole number of pixels or things, 0 or more; None where there is no card."""
-        value = self.header.number(card)
+        value = self.number(card)
         if value is None:
             return None
         if value < 0 or value != int(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.find import find_readouts
 from ccdfx.night.instruments.readouts.numbers import Numbers
 from ccdfx.night.instruments.readouts.stored import StoredImage
@@ -125,6 +126,37 @@ def test_lris_and_gmos():
     assert read((2112, 288), headers, (2, 2))["BI1"] == [
         ("BI1, left", "[1:256,1:2112]", ""), ("BI1, right", "[257:512,1:2112]", ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "places"),
+    [
+        (0, 1, ["[1:600,1:40]", "[601:1000,1:40]"]),
+        (1200, -1, ["[1:400,1:40]", "[401:1000,1:40]"]),
+        (200, 1, ["[1:400,1:40]", "[401:1000,1:40]"]),
+        (0, 0.5, ["[1:1000,1:40]"]),
+        (1300, 1, ["[1:1000,1:40]"]),
+    ],
+)
+def test_kast(first, step, places):
+    """Lick (E. Gates, mthamilton.ucolick.org, kast_obsHints): the overscans of both stand behind all columns."""
+    cards = {
+        "AMPSROW": 1,
+        "AMPSCOL": 2,
+        "COVER": 32,
+        "ROVER": 0,
+        "DNAXIS1": 1200,
+        "CRVAL1U": first,
+        "CDELT1U": step,
+    }
+    image = StoredImage(header=Header(cards), shape=(40, 1064))
+    found = find_readouts([image])
+    assert [one.data.to_fits() for one in found] == places
+    left = found[0].name == "left"
+    assert found[0].bias[0].to_fits() == ("[1001:1032,1:40]" if left else "[1033:1064,1:40]")
+    for card, value in (("AMPSROW", 2), ("ROVER", 5), ("CDELT1U", None)):
+        with pytest.raises(ArgumentError, match=card):
+            find_readouts([StoredImage(header=image.header.set(card, value), shape=(40, 1064))])
 
 
 def test_decam():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.find import find_readouts
@@ -41,6 +43,35 @@ OUTPUTS = {
     for number, x in ((1, 1), (2, 16))
     for key, value in {"X": x, "Y": 1, "NX": 8, "NY": 8, "OVSCX": 2}.items()
 } | {"ESO DET OUTPUTS": 2}
+FURTHER = (
+    "CCDSEC", "DETSEC", "AMPSEC", "TRIMSEC", "CCDNAME", "DETECTOR", "LTM1_1", "LTV1", "ATM1_1", "ATV1", "NEXTEND", "GAIN",
+    "DSEC1", "DATASECA", "AMPLIST", "ESO DET OUT1 NX",
+)  # fmt: skip
+VALUES = (
+    st.sampled_from(
+        (
+            None,
+            0,
+            -1,
+            1,
+            2,
+            4,
+            8,
+            1.5,
+            -0.5,
+            True,
+            "",
+            "x",
+            "11 12",
+            "[1, 2]",
+            "[0:0,0:0]",
+            "[1:0,1:8]",
+            "[-3:4,1:8]",
+        )
+    )
+    | st.tuples(*[st.integers(1, 21)] * 4).map("[{0[0]}:{0[1]},{0[2]}:{0[3]}]".format)
+    | st.floats(-1e9, 1e9)
+)
 
 
 @pytest.mark.quick
@@ -67,6 +98,7 @@ OUTPUTS = {
         (lambda: one(**QUAD | {"DSEC12": "[12:19,1:8]"}), ("keyword BSEC12", "DSEC12 = [12:19,1:8]")),
         (lambda: one(**QUAD | {"DSEC12": "[8:15,1:8]", "BSEC12": None}), ("keyword DSEC11", "data section", "12")),
         (lambda: one(**QUAD | {"AMPLIST": "11 12 21"}), ("keyword DSEC21", "is missing")),
+        (lambda: one(NUMAMPS=2, AMPLIST="1,4,0,0"), ("keyword NUMAMPS", "must be 1, or each", "2")),
         (lambda: one(**OUTPUTS | {"ESO DET OUTPUTS": 4}), ("ESO DET OUTPUTS", "which are 2", "4")),
         (lambda: one(**OUTPUTS | {"ESO DET OUT2 OVSCX": 3}), ("ESO DET OUT1 NX", "fill the image of 20 x 8")),
         (lambda: one(**OUTPUTS | {"ESO DET OUT2 X": None}), ("ESO DET OUT2 X", "at which side")),
@@ -90,6 +122,7 @@ def test_what_is_no_set_of_readouts_is_left_alone():
     assert find_readouts([StoredImage(header=Header(matrix), shape=SHAPE, hdu=n) for n in (1, 2)]) == ()
     assert one(DATASEC="[1:8,1:8]", BIASSEC="[9:10,1:8]", CCDSEC="[1:8,1:8]", DETSEC="[1:8,1:8]") == ()
     assert four({"BIASSEC": GOOD["DATASEC"]})[1].bias == ()  # azcam writes so where there is no overscan
+    assert one(NUMAMPS=1) == one(NUMAMP="one") == ()
     assert len(four()) == 4 and len(one(**QUAD)) == 2 and len(one(**OUTPUTS)) == 2
 
 
@@ -104,3 +137,27 @@ def test_chips_without_names_are_told_apart_by_where_they_lie_in_detsec():
     found = find_readouts(images)
     assert [one.detector for one in found] == ["chip1", "chip1", "chip2", "chip2"]
     assert [one.place.x_lower for one in found] == [0, 8, 0, 8] and not any(one.flip_x for one in found)
+
+
+@pytest.mark.quick
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(("four", "quad", "outputs")),
+    st.data(),
+)
+def test_any_header_is_read_or_refused_by_name(kind, data):
+    """Whatever a card says, readouts lie in the file and beside each other on the detector, or an error names them."""
+    known = {"four": GOOD | dict.fromkeys(FURTHER), "quad": QUAD, "outputs": OUTPUTS}[kind]
+    card = data.draw(st.sampled_from(sorted(known)))
+    changes = {card: data.draw(VALUES)}
+    try:
+        found = four(changes) if kind == "four" else one(**known | changes)
+    except ArgumentError as problem:
+        assert problem.remedy
+        return
+    for number, readout in enumerate(found):
+        for other in found[:number]:
+            if other.detector == readout.detector:
+                assert readout.place.intersection(other.place) is None
+            if other.hdu == readout.hdu:
+                assert readout.data.intersection(other.data) is None
