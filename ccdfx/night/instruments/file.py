@@ -10,6 +10,7 @@ from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.io.text import parse_toml, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
+from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
@@ -33,14 +34,14 @@ _KEYS = {
         "bad_pixels",
     },
     "setup": set(LOOKUPS),
-    "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
+    "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
     "detector": {"gain", "readnoise", "saturation", "unit"},
     "sections": {"overscan", "data", "output"},
     "rules": {"kind", "when"},
     "refuse": {"when", "reason"},
     "bad_pixels": {"when", "columns", "rows", "sections"},
 }
-_TEXTS = {"exptime", "object", "date"}
+_TEXTS = {"exptime", "object", "date", "time"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
 
 
@@ -116,6 +117,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         no_filter=_no_filter(keywords),
         binning=_binning(keywords.get("binning", [])),
         setup=_setup(_table(table, "setup")),
+        exptime_unit=_unit_of_time(keywords.get("exptime_unit", "s")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         source=source,
@@ -165,6 +167,17 @@ def _flag(table: Mapping[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise ArgumentError(key, "must be true or false", value=value, remedy="write true or false")
     return value
+
+
+def _unit_of_time(value: Any) -> str:
+    if value in UNITS:
+        return str(value)
+    raise ArgumentError(
+        "keywords.exptime_unit",
+        "must be a unit of time",
+        value=value,
+        remedy=f"write one of {', '.join(UNITS)}",
+    )
 
 
 def _hdu(value: Any) -> int | str | None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.contradictions import refuse_contradictions
+from ccdfx.night.instruments.dates import date_of
+from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
@@ -61,7 +63,7 @@ def facts_of(
         facts["shape"] = shape_of(header)
         instrument = given or match_instrument(header, instruments)
         if instrument is None:
-            facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
+            facts |= {"object": _text(header, ("OBJECT",)), "date": date_of(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
             _refuse_master(header)
             raise _unknown(header)
@@ -96,7 +98,7 @@ def _described(
     yield "filter", filter_of(header, instrument.filter, instrument.no_filter)
     yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
     yield "colours", _colours(header)
-    yield "date", _text(header, instrument.date)
+    yield "date", date_of(header, instrument.date, instrument.time)
     yield "binning", binning_of(header, instrument.binning)
     kind = instrument.kind_of(header)
     yield "kind", kind
@@ -108,7 +110,7 @@ def _described(
     yield "saturation", _known(header, instrument.saturation)
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
-    yield "exptime", _exptime(header, instrument.exptime, kind)
+    yield "exptime", exptime_of(header, instrument.exptime, kind, instrument.exptime_unit)
     refuse_contradictions(header, instrument)
     before = {} if again else applied_steps(header)
     if before:
@@ -225,38 +227,9 @@ def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
     """Return what the header says of the gain and is not believed, where nothing else tells the gain."""
     if _gain(header, instrument) is not None:
         return ()
-    doubts = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
+    keywords = dict.fromkeys((*(item for item in instrument.gain if isinstance(item, str)), "GAIN"))
+    doubts = (doubt_about_gain(header, keyword) for keyword in keywords)
     return tuple(doubt for doubt in doubts if doubt is not None)
-
-
-def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:
-    found = _first(header, keywords)
-    if found is None:
-        if kind in ("bias", "other", None):
-            return None
-        names = " or ".join(str(keyword) for keyword in keywords)
-        raise ArgumentError(
-            "exposure time",
-            f"the header has no {names}",
-            remedy="add it to the header, or name its keyword in an instrument file",
-        )
-    keyword, value = found
-    if isinstance(value, str) and "," in value:
-        raise ArgumentError(
-            f"header keyword {keyword}",
-            "must be a number with a decimal point",
-            value=value,
-            remedy="correct the header",
-        )
-    seconds = header.number(keyword)
-    if seconds is None or seconds < 0:
-        raise ArgumentError(
-            f"header keyword {keyword}",
-            "must be seconds, 0 or more",
-            value=value,
-            remedy="correct the header",
-        )
-    return seconds
 
 
 def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:

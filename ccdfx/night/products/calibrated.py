@@ -104,14 +104,20 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
 def standard_header(header: Header, frame: Frame) -> Header:
     """Copy the metadata of the frame to the usual header keywords, for other programs.
 
-    EXPTIME and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
-    they are absent, and BUNIT is set to the unit of the instrument file unless the header has a usual one.
+    EXPTIME (s) and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
+    they are absent, a DATE-OBS without a time of day gets that of the frame, and BUNIT is set to the unit of the
+    instrument file unless the header has a usual one.
     """
-    for keyword, value in (("EXPTIME", frame.exptime), ("FILTER", frame.filter)):
+    # The comment of the card may name another unit.
+    for keyword, value, comment in (
+        ("EXPTIME", frame.exptime, "[s] exposure time"),
+        ("FILTER", frame.filter, None),
+    ):
         if value is not None and header.get(keyword) != value:
-            header = header.set(keyword, value)
+            header = header.set(keyword, value, comment)
+    dated = ":" in str(header.get("DATE-OBS", "")) or ":" not in (frame.date or "")
     for keyword, text in (("OBJECT", frame.object), ("DATE-OBS", frame.date)):
-        if text is not None and keyword not in header:
+        if text is not None and (keyword not in header or (keyword == "DATE-OBS" and not dated)):
             header = header.set(keyword, text)
     unit = str(header.get("BUNIT") or "").strip().lower()
     return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")

@@ -77,9 +77,10 @@ def test_condition(test, value, holds):
 
 @pytest.mark.quick
 def test_shipped_instruments():
-    assert [item.name for item in builtin_instruments()] == [
-        "capture", "eso", "iraf", "nickel", "obstype", "sbig",
-    ]  # fmt: skip
+    names = [item.name for item in builtin_instruments()]
+    assert names == sorted(set(names)) and {"capture", "eso", "iraf", "nickel", "obstype", "sbig"} <= set(
+        names
+    )
     assert all(item.description for item in builtin_instruments())
     for item in builtin_instruments():
         assert pickle.loads(pickle.dumps(item)) == item
