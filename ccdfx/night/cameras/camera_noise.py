@@ -100,7 +100,8 @@ def camera_noise(
 ) -> CameraNoise:
     """Find gain and read noise of the frames of one setup, and compare what is stated with what is measured.
 
-    Pairs of flats and of biases measure both, pairs of biases the read noise alone. A number of a header or an
+    Pairs of flats and of biases measure both, pairs of biases the read noise alone. In a night without biases and
+    overscan the shortest darks take their place: the noise of their dark current counts as read noise. A number of a header or an
     instrument file that is off by more than `choice.tolerance` and three errors is said; see `NoiseChoice` for which
     of the two is used. The read noise is measured in ADU, and converted with the gain that is used.
 
@@ -277,7 +278,13 @@ def _most(frames: tuple[Frame, ...]) -> tuple[int, int]:
 
 
 def _biases(frames: tuple[Frame, ...]) -> list[Frame]:
-    return [frame for frame in frames if frame.kind == "bias"]
+    """Return the biases, or without any the shortest darks, where no overscan tells the level without light."""
+    biases = [frame for frame in frames if frame.kind == "bias"]
+    darks = [frame for frame in frames if frame.kind == "dark" and frame.overscan is None]
+    if biases or not darks:
+        return biases
+    shortest = min(frame.exptime or 0.0 for frame in darks)
+    return [frame for frame in darks if (frame.exptime or 0.0) <= shortest]
 
 
 def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:

@@ -25,7 +25,7 @@ from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, Step, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
-from ccdfx.records.history import Master, pixel_sha256
+from ccdfx.records.history import Master, pixel_sha256, with_step
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -225,6 +225,8 @@ def calibrated_of(
     if "noise" not in options:
         image = image.replace(variance=None)
     header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    if use.dark_is_level and "bias" in options:
+        header = with_step(header, "dark")
     return image.replace(header=header)
 
 
@@ -281,6 +283,9 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     """Return the options of `calibrate` for a frame, without its noise."""
     masters = {kind: context.master(getattr(use, kind)) for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if use.dark_is_level and "dark" in options:
+        # Photons are counted above what is subtracted as the bias, and this dark holds it.
+        options["bias"] = options.pop("dark")
     if "dark" in options:
         # The recipe's tolerance on exposure times was applied when the dark was chosen.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
@@ -311,8 +316,8 @@ def _calibrate(image: Image, options: Mapping[str, Any]) -> Image:
 def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     """Return the `NoiseModel` of a raw frame, or None where it cannot be predicted.
 
-    Photons are counted above the level without light, which the overscan or the bias tells; without either
-    (`zeroed` says whether the bias is subtracted) the level is not known. A bias frame has no photons.
+    Photons are counted above the level without light, which the overscan, the bias or a dark that holds the bias tells;
+    without any (`zeroed` says whether one of these two is subtracted) the level is not known. A bias frame has no photons.
     """
     if noise.gain is None or noise.readnoise is None:
         return None
