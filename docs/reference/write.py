@@ -126,6 +126,16 @@ published, and a wrong description would be worse than none.
 
 ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf`.
 
+## CMOS cameras
+
+- A gain in e-/ADU is EGAIN where it is there, and measured from pairs of flats otherwise; it is compared with EGAIN, so that frames
+  which a program binned to means (four times the EGAIN of a pixel) are not taken for sums (EGAIN itself).
+- Values of 12 or 14 bits in the upper ones of 16 are all multiples of 16 or 4: the level of saturation is found from them, from
+  BITDEPTH, or from values that pile up.
+- Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
+  either biases, or darks of its science frames and of its flats (dark flats).
+- Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
+
 ## What is read of a header
 
 - the kind, by the first rule of the file that holds, also of several keywords together;
