@@ -325,6 +325,8 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
         from ccdfx.noise import gaussian_noise
 
         return gaussian_noise(noise.readnoise / noise.gain)
+    if use.dark_is_level and zeroed:
+        return noise.model_above_dark(use.frame.exptime)
     return noise.model if zeroed or use.frame.overscan is not None else None
 
 

@@ -15,8 +15,8 @@ CARDS = {
 }  # fmt: skip
 
 
-def write_night(folder, *, gain, noise, bits, shift=1, biases=5, binned=None, **cards):
-    """Write darks, dark flats, flats and three frames of a field; `gain` is in e-/ADU before shift and binning, `noise` in e-.
+def write_night(folder, *, gain, noise, bits, shift=1, biases=5, dark=0.02, binned=None, **cards):
+    """Write darks, dark flats, flats and three frames of a field; `gain` is in e-/ADU before shift and binning, `noise` in e-, `dark` in e-/s.
 
     `binned` is None, or the function by which 2 x 2 pixels become one.
     """
@@ -41,7 +41,7 @@ def write_night(folder, *, gain, noise, bits, shift=1, biases=5, binned=None, **
         return flat * (150 + sum(spots))
 
     def write(name, imagetyp, electrons=0.0, exptime=0.0, **more):
-        light = rng.poisson(np.broadcast_to(electrons + 0.02 * exptime, flat.shape))
+        light = rng.poisson(np.broadcast_to(electrons + dark * exptime, flat.shape))
         raw = 50 + pattern + (light + rng.normal(0, noise, flat.shape)) / gain
         raw = np.clip(np.round(raw), 0, 2**bits - 1) * shift
         if binned is not None:
@@ -69,8 +69,8 @@ def write_night(folder, *, gain, noise, bits, shift=1, biases=5, binned=None, **
         ({"gain": 0.8, "noise": 2.5, "bits": 12, "shift": 16}, 0.8 / 16, 2.5, 65520.0),
         # 14 bits as multiples of 4, EGAIN in the header, no bias frames: dark flats and darks hold the level
         ({"gain": 1.2, "noise": 3.0, "bits": 14, "shift": 4, "biases": 0, "EGAIN": 0.3}, 0.3, 3.0, 65532.0),
-        # 12 bits as they are, the depth in the header, and no bias frames
-        ({"gain": 0.8, "noise": 2.5, "bits": 12, "biases": 0, "BITDEPTH": 12}, 0.8, 2.5, 4095.0),
+        # 12 bits as they are, the depth in the header, no bias frames, and a dark current of as much noise as the readout
+        ({"gain": 0.8, "noise": 2.5, "bits": 12, "biases": 0, "dark": 0.3, "BITDEPTH": 12}, 0.8, 2.6, 4095.0),
         # sums of 2 x 2 pixels keep e-/ADU; the noise is that of four readouts
         ({"gain": 0.8, "noise": 2.5, "bits": 12, "binned": np.sum, "EGAIN": 0.8}, 0.8, 5.0, None),
         # means have four times as many; the EGAIN of a single pixel is belied
@@ -86,6 +86,8 @@ def test_a_night_of_a_cmos_camera_has_the_noise_that_it_says(tmp_path, options, 
     assert camera["readnoise"] == pytest.approx(noise, rel=0.06)
     if saturation is not None:
         assert (camera["saturation"], camera["saturation_source"]) == (saturation, "raw frames")
+    if "dark" in options:
+        assert camera["dark_current"] == pytest.approx(options["dark"], rel=0.1)
     excess = [fact["excess"] for fact in night.facts["calibrated"]]
     assert len(excess) == 3 and 0.95 < np.mean(excess) < 1.05
     sky = np.median([fact["sky"] for fact in night.facts["calibrated"]])
