@@ -240,6 +240,8 @@ def test_two_equal_matches_are_an_error_that_names_both():
         (MINE + "[detector]\ngian = 1", "detector.gian: is not a key"),
         (MINE + "[keywords]\nexptime = 3", "keywords.exptime"),
         (MINE + "[keywords]\nbinning = { x = 1 }", "keywords.binning"),
+        (MINE + "[keywords]\nexptime_unit = 'days'", "keywords.exptime_unit: must be a unit of time"),
+        (MINE.replace("IMAGETYP =", "'IMAGETYP +' ="), "rules.when: must name keywords"),
         (MINE + "[sections]\noverscan = { side = 'up', size = 3 }", "sections.overscan.side"),
         (MINE + "[sections]\noverscan = { side = 'left' }", "sections.overscan.size"),
         (MINE + "[sections]\noverscan = { side = 'left', size = 3, skipp = 1 }", "skipp"),
