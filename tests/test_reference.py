@@ -35,6 +35,13 @@ def test_the_pages_are_up_to_date(pages: dict[str, str]) -> None:
         )
 
 
+def test_the_page_of_cameras_is_up_to_date(writer: ModuleType) -> None:
+    page = FOLDER.parent / "cameras.md"
+    assert page.read_text(encoding="utf-8") == writer.cameras(), (
+        "run docs/reference/write.py: cameras.md is old"
+    )
+
+
 def test_every_public_name_is_there(pages: dict[str, str]) -> None:
     text = "\n".join(pages.values())
     assert all(f"## {name}\n" in text for name in ccdfx.__all__)

@@ -29,8 +29,9 @@ class Use:
 
     `dark_scale` is the factor for a dark of another exposure time. `missing` are the texts of warnings, in
     which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames. `keeps_bias`
-    says that its level without light is not known, though there are bias frames: nothing is applied to it. `as_is` says
-    that nothing fits it and it is taken all the same.
+    says that its level without light is not known, though there are bias frames: nothing is applied to it. `dark_is_level`
+    says that the dark holds the bias, and tells that level where neither an overscan nor a bias does. `as_is` says that
+    nothing fits it and it is taken all the same.
     """
 
     frame: Frame
@@ -40,6 +41,7 @@ class Use:
     flat: str | None = None
     missing: tuple[str, ...] = ()
     keeps_bias: bool = False
+    dark_is_level: bool = False
     as_is: bool = False
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("missing",)
 
@@ -109,9 +111,9 @@ class Calibrators:
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def for_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
-        """Select the calibration of a dark: bias only."""
+        """Select the calibration of a dark: bias only. Without one its noise is that of the scatter of the darks."""
         bias, missing = self._bias(frame, recipe)
-        return Use(frame, bias=bias, missing=(*missing, *_no_level(frame, bias)))
+        return Use(frame, bias=bias, missing=missing)
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a flat: bias, and dark of its exposure time."""
@@ -127,7 +129,7 @@ class Calibrators:
         there = f" (there are flats of filter {filters})" if filters else self.elsewhere.get("flat", "")
         wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
         reason = f"no flat {wanted}{there}, so there is no division by a flat"
-        level = len(_no_level(frame, use.bias))  # it is said last
+        level = 1 if use.missing[-1:] == (NO_LEVEL,) else 0  # it is said last
         at = len(use.missing) - level
         return replace(use, missing=(*use.missing[:at], reason, *use.missing[at:]))
 
@@ -137,7 +139,9 @@ class Calibrators:
         has_level = frame.has_overscan or bias is not None or holds_bias
         if not has_level and (self.biases or self.elsewhere.get("bias")):
             return Use(frame, missing=missing[:1], keeps_bias=True)
-        return Use(frame, bias, dark, scale, None, (*missing, *_no_level(frame, bias)))
+        is_level = holds_bias and frame.overscan is None
+        reasons = missing if is_level else (*missing, *_no_level(frame, bias))
+        return Use(frame, bias, dark, scale, None, reasons, dark_is_level=is_level)
 
     def _bias(self, frame: Frame, recipe: NightRecipe) -> tuple[str | None, tuple[str, ...]]:
         """Return the bias of the temperature of a frame, and what is missing."""

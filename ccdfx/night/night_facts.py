@@ -249,7 +249,8 @@ def _without_masters(uses: Iterable[Use], records: Mapping[str, Record]) -> Iter
         if any(records[file].untrusted for file in lost):
             continue  # it is refused
         for file in lost:
-            no_level = file == use.bias and not use.frame.has_overscan
+            level = use.dark if use.dark_is_level else use.bias
+            no_level = file == level and not use.frame.has_overscan
             without.setdefault((file, no_level), []).append(use.frame.file)
     for (file, no_level), frames in without.items():
         verb, noun = ("is", "it has") if len(frames) == 1 else ("are", "they have")

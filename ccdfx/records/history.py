@@ -165,6 +165,10 @@ _LINES = (
     (re.compile(r"ccdfx \S+ subtract_dark\b"), "dark"),
     (re.compile(r"ccdfx \S+ divide_flat\b"), "flat"),
     (re.compile(r"ccdfx \S+ (trim|calibrate|combine)\b"), REDUCED),
+    (re.compile(r"Bias corrected with "), "bias"),  # AstroImageJ
+    (re.compile(r"Dark corrected with "), "dark"),
+    (re.compile(r"Flat corrected with "), "flat"),
+    (re.compile(r"(Median|Average) master (bias|dark|flat) created from "), REDUCED),
     (re.compile(r"Calibrated with .*\bbias\b"), "bias"),
     (re.compile(r"Calibrated with .*\bdark\b"), "dark"),
     (re.compile(r"Calibrated with .*\bflat\b"), "flat"),
@@ -183,8 +187,8 @@ def applied_steps(header: Header) -> dict[str, str]:
     Parameters
     ----------
     header : Header
-        Of this package (CALSTAT, BIASID), or of IRAF, ccdproc, MaxIm, Siril, PixInsight, ASTAP and the pipelines
-        of HST, LCO and ESO.
+        Of this package (CALSTAT, BIASID), or of IRAF, ccdproc, MaxIm, Siril, PixInsight, ASTAP, AstroImageJ and the
+        pipelines of HST, LCO and ESO.
 
     Returns
     -------

@@ -105,8 +105,9 @@ def _own_headers(draw: st.DrawFn, instrument: Instrument, *, free: bool = False)
         value = _meeting(item.test)
         if free:
             value = draw(st.sampled_from((value, 0, 1.5, True, "", "x", None)))
-        if value is not None and (free or item.keyword not in header):
-            header[item.keyword] = value
+        keyword = item.keywords[0]
+        if value is not None and (free or keyword not in header):
+            header[keyword] = value
     return Header(header)
 
 

@@ -105,7 +105,99 @@ def stub(home: Any) -> str:
     return "# Written by docs/reference/write.py from the table in __init__.py.\n" + "\n".join(lines) + "\n"
 
 
+CAMERAS = """# Cameras
+
+Written by docs/reference/write.py from the instrument files, which are in `ccdfx/night/instruments/descriptions`.
+
+The headers of these cameras and programs are read as they come; `ccdfx scan` shows which description matched, and what each
+frame is. For any other camera, [an instrument file](instruments.md) says it. A camera goes before a program, and that before a
+convention: a frame of N.I.N.A. is read as one whatever camera is attached.
+
+What a file does not say, because the fact was not found, is left out: a gain and a read noise are measured from pairs of frames
+then (and compared with the header where it has them), a saturation is found in the frames, and a kind that no rule tells is an
+error that names the frame. Readouts that are not in one image are read by the sections in their headers.
+
+"""
+_PROGRAMS = """
+PixInsight and AstroImageJ keep the header of the program that took a frame, so that raw frames which they saved are read as
+those of that program. What they calibrated or stacked, as what MaxIm DL, Siril, ASTAP, the ASIAIR and the Seestar did, is
+refused as reduced before (`--again` takes it as raw). FireCapture is not in the list: what its FITS headers hold is not
+published, and a wrong description would be worse than none.
+
+ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf`.
+
+## CMOS cameras
+
+- A gain in e-/ADU is EGAIN where it is there, and measured from pairs of flats otherwise; it is compared with EGAIN, so that frames
+  which a program binned to means (four times the EGAIN of a pixel) are not taken for sums (EGAIN itself).
+- Values of 12 or 14 bits in the upper ones of 16 are all multiples of 16 or 4: the level of saturation is found from them, from
+  BITDEPTH, or from values that pile up.
+- Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
+  either biases, or darks of its science frames and of its flats (dark flats).
+- Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
+
+## What is read of a header
+
+- the kind, by the first rule of the file that holds, also of several keywords together;
+- the exposure: seconds; "0,5", "300 s", "250 ms" and "5 min", and the unit in the comment of the card, are understood;
+- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), and the
+  night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
+- the filter, of all wheels through which the light goes; an empty slot is none;
+- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting is not believed, and that is said;
+- settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
+- sections: what is exposed, and the overscan.
+"""
+
+
+def cameras() -> str:
+    """The page of the cameras that are known, from their instrument files."""
+    from ccdfx.night.instruments.known import builtin_instruments
+
+    known = builtin_instruments()
+    groups = {
+        "Observatories": [one for one in known if not one.generic],
+        "Programs and conventions": [one for one in known if one.generic],
+    }
+    text = CAMERAS
+    for title, instruments in groups.items():
+        text += (
+            f"## {title}\n\n| name | for | recognised by | kind by | filter | gain, read noise | overscan |\n"
+        )
+        text += "|---|---|---|---|---|---|---|\n" + "".join(map(_camera_row, instruments)) + "\n"
+    text += _PROGRAMS.lstrip() + "\n## Where the facts are from\n\n"
+    folder = Path(ccdfx.__file__).parent / "night" / "instruments" / "descriptions"
+    for one in known:
+        lines = (folder / f"{one.name}.toml").read_text(encoding="utf-8").splitlines()
+        head = " ".join(line.removeprefix("# ") for line in lines[: _first_key(lines)])
+        text += f"- `{one.name}`: {head}\n" if head else ""
+    return text
+
+
+def _first_key(lines: list[str]) -> int:
+    return next(i for i, line in enumerate(lines) if not line.startswith("#"))
+
+
+def _camera_row(instrument: Any) -> str:
+    groups = [" and ".join(map(_condition, group)) for group in instrument.match]
+    kinds = dict.fromkeys(item.keyword for _, when in instrument.rules for item in when)
+    filters = (" + ".join(one) if isinstance(one, tuple) else one for one in instrument.filter)
+    numbers = [", ".join(map(str, one)) or "measured" for one in (instrument.gain, instrument.readnoise)]
+    cells = [
+        f"`{instrument.name}`", instrument.description, "; or ".join(groups), ", ".join(kinds), ", ".join(filters),
+        "; ".join(dict.fromkeys(numbers)), "yes" if instrument.overscan else "none",
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _condition(item: Any) -> str:
+    tests = item.test if isinstance(item.test, tuple) else (item.test,)
+    words = {True: "present", False: "absent"}
+    values = " or ".join(words[one] if isinstance(one, bool) else f"`{one}`" for one in tests)
+    return f"{item.keyword} {values}"
+
+
 if __name__ == "__main__":
+    (FOLDER.parent / "cameras.md").write_text(cameras(), encoding="utf-8")
     for name, text in written().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
     for path, text in stubs().items():

@@ -36,6 +36,8 @@ class CameraNoise:
 
     A source is ``"instrument file"``, ``"header"``, ``"measured"``, or None where the value is not known. What is both
     stated and measured is in `stated` and, with its error, in `measured`, by the names gain and readnoise.
+    `dark_current`, in e-/s, is measured only where darks of two exposures must tell the level without light: the dark
+    that is subtracted there holds the current of the exposure, whose noise is then part of that without light.
     """
 
     gain: float | None = None
@@ -44,6 +46,7 @@ class CameraNoise:
     readnoise: float | None = None
     readnoise_error: float | None = None
     readnoise_source: str | None = None
+    dark_current: float | None = None
     pairs: int = 0
     stated: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
@@ -57,6 +60,17 @@ class CameraNoise:
         from ccdfx.noise import ccd_noise
 
         return ccd_noise(self.gain, self.readnoise)
+
+    def model_above_dark(self, exptime: float | None) -> Any:
+        """Return the `NoiseModel` above the level of a dark of this exposure time in s, or None as `model`.
+
+        >>> CameraNoise(gain=2.0, readnoise=3.0, dark_current=0.4).model_above_dark(40.0).parameters["readnoise"]
+        5.0
+        """
+        if self.readnoise is None:
+            return None
+        electrons = max(0.0, self.dark_current or 0.0) * (exptime or 0.0)
+        return replace(self, readnoise=math.hypot(self.readnoise, math.sqrt(electrons))).model
 
     @property
     def source(self) -> str | None:
@@ -75,6 +89,7 @@ class CameraNoise:
             "source",
             "gain_source",
             "readnoise_source",
+            "dark_current",
             "pairs",
         )
         measured = {name: list(pair) for name, pair in self.measured.items()}
@@ -100,7 +115,8 @@ def camera_noise(
 ) -> CameraNoise:
     """Find gain and read noise of the frames of one setup, and compare what is stated with what is measured.
 
-    Pairs of flats and of biases measure both, pairs of biases the read noise alone. A number of a header or an
+    Pairs of flats and of biases measure both, pairs of biases the read noise alone. In a night without biases and
+    overscan the shortest darks take their place: the noise of their dark current counts as read noise. A number of a header or an
     instrument file that is off by more than `choice.tolerance` and three errors is said; see `NoiseChoice` for which
     of the two is used. The read noise is measured in ADU, and converted with the gain that is used.
 
@@ -139,6 +155,7 @@ def camera_noise(
         readnoise=readnoise.value,
         readnoise_error=readnoise.error,
         readnoise_source=readnoise.source,
+        dark_current=_dark_current(frames, load, gain.value),
         pairs=found.pairs if MEASURED in (gain.source, readnoise.source) else 0,
         stated={number.name: number.stated.value for number in compared if number.stated},
         measured={number.name: number.measured for number in compared if number.measured},
@@ -266,7 +283,9 @@ def frames_of_noise(frames: Iterable[Frame]) -> list[Frame]:
     """Return the frames that `camera_noise` loads where all are usable."""
     frames = tuple(frames)
     kinds = zip((_biases(frames), _best_filter(frames)), _most(frames), strict=True)
-    return [frame for found, most in kinds for frame in found[: _wanted(found, most)]]
+    darks = [] if any(frame.kind == "bias" for frame in frames) else _darks_of(frames, max)[:1]
+    wanted = [*(frame for found, most in kinds for frame in found[: _wanted(found, most)]), *darks]
+    return list({frame.path: frame for frame in wanted}.values())
 
 
 def _most(frames: tuple[Frame, ...]) -> tuple[int, int]:
@@ -277,7 +296,37 @@ def _most(frames: tuple[Frame, ...]) -> tuple[int, int]:
 
 
 def _biases(frames: tuple[Frame, ...]) -> list[Frame]:
-    return [frame for frame in frames if frame.kind == "bias"]
+    """Return the biases, or without any the shortest darks, where no overscan tells the level without light."""
+    biases = [frame for frame in frames if frame.kind == "bias"]
+    return biases or _darks_of(frames, min)
+
+
+def _darks_of(frames: tuple[Frame, ...], which: Callable[[list[float]], float]) -> list[Frame]:
+    """Return the darks of the shortest or longest exposure, without overscan."""
+    darks = [frame for frame in frames if frame.kind == "dark" and frame.overscan is None]
+    exposure = which([frame.exptime or 0.0 for frame in darks]) if darks else 0.0
+    return [frame for frame in darks if (frame.exptime or 0.0) == exposure]
+
+
+def _dark_current(
+    frames: tuple[Frame, ...], load: Callable[[Frame], Image | None], gain: float | None
+) -> float | None:
+    """Measure the dark current in e-/s, where darks must take the place of biases; None where that is not so.
+
+    It is that of most pixels: from the medians of a short and a long dark.
+    """
+    from ccdfx.estimators import median_of
+
+    if gain is None or any(frame.kind == "bias" for frame in frames):
+        return None
+    ends = [_darks_of(frames, which) for which in (min, max)]
+    if not all(ends) or ends[0][0].exptime == ends[1][0].exptime:
+        return None
+    images = [next(iter(_loaded(darks, 1, load)), None) for darks in ends]
+    if None in images:
+        return None
+    short, long = (float(median_of(one.array, one.good)) for one in images if one is not None)
+    return (long - short) * gain / ((ends[1][0].exptime or 0.0) - (ends[0][0].exptime or 0.0))
 
 
 def _best_filter(frames: tuple[Frame, ...]) -> list[Frame]:

@@ -56,7 +56,7 @@ def exposure_of(path: Path, header: Header, instrument: Instrument, hdu: int | s
     FileError
         The file cannot be read.
     """
-    headers: dict[int | str | None, Header] = {hdu: header}
+    headers: Mapping[Any, Header] = {hdu: header}  # by the HDU
     hdus, remarks = None, []
     if hdu is not None:
         remarks = require_one_of_name(path, hdu)
@@ -64,7 +64,7 @@ def exposure_of(path: Path, header: Header, instrument: Instrument, hdu: int | s
         remarks = begin_remarks(path)
     else:
         every, hdus, remarks = survey_of(path)
-        headers = dict(every) if len(every) > 1 else headers
+        headers = every if len(every) > 1 else headers
     images = _stored(headers, instrument)
     numbers = Numbers(instrument.gain, instrument.readnoise, instrument.saturation)
     if isinstance(gain_of(header, instrument), KnownByUnit):
@@ -131,7 +131,7 @@ def with_laws(readouts: Sequence[Readout], instrument: Instrument) -> tuple[Read
     return tuple(found)
 
 
-def _stored(headers: Mapping[int | str | None, Header], instrument: Instrument) -> list[StoredImage]:
+def _stored(headers: Mapping[Any, Header], instrument: Instrument) -> list[StoredImage]:
     """Return the images of a file; none where it has several of which one has not two axes."""
     try:
         return [

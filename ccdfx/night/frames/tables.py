@@ -24,9 +24,9 @@ def tabulate_frames(
     ----------
     frames : iterable of Frame
     columns : sequence of str
-        Facts (file, kind, object, filter, exptime in s, airmass, date, temperature, binning, size, width, height,
-        instrument, gain, readnoise, saturation, unit, hdu, colours, problem, doubts, remarks) and keywords of the
-        header. ``header.FILTER`` is the keyword where a fact has its name.
+        Facts (file, kind, object, filter, exptime in s, airmass, date, night, temperature, binning, size, width,
+        height, instrument, gain, readnoise, saturation, unit, hdu, colours, problem, doubts, remarks) and keywords of
+        the header. ``header.FILTER`` is the keyword where a fact has its name.
 
     Returns
     -------

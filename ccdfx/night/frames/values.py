@@ -8,6 +8,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.conditions import number_of
+from ccdfx.night.instruments.dates import night_of
 from ccdfx.records.card import as_keyword
 
 _AIRMASS = ("AIRMASS", "SECZ", "AMASS", "AIRMASS1", "AMSTART")
@@ -98,13 +99,14 @@ _FACTS: Mapping[str, Callable[[Frame], Any]] = {
     **{name: _number(name) for name in ("temperature", "gain", "readnoise", "saturation")},
     **{name: _joined(name) for name in ("doubts", "remarks")},
     "airmass": _airmass,
+    "night": lambda frame: night_of(frame.header, frame.date),
     "binning": lambda frame: frame.binning and f"{frame.binning[0]}x{frame.binning[1]}",
     "size": lambda frame: frame.shape and f"{frame.shape[1]}x{frame.shape[0]}",
     "width": lambda frame: frame.shape and frame.shape[1],
     "height": lambda frame: frame.shape and frame.shape[0],
 }
 FACT_NAMES = tuple(_FACTS)
-"""The facts: file, kind, object, filter, exptime (s), airmass, date, temperature, binning (2x1), size (width x height,
+"""The facts: file, kind, object, filter, exptime (s), airmass, date, night, temperature, binning (2x1), size (width x height,
 pixels) and others."""
 
 

@@ -12,6 +12,7 @@ A condition names a keyword and what its value must be:
 ========================  ==================================================================
 
 The name ``path`` in lower case is no keyword but the path of the file; see `ccdfx.night.instruments.paths`.
+Several keywords are joined by `` + ``: the test is of their values, one behind the other with spaces between them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from ccdfx.night.instruments.paths import PATH, check_path_test, meets_path
 from ccdfx.records.card import as_keyword
 
 Test = bool | int | float | str | tuple[Any, ...]
+JOINED = " + "
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,(?!\d{3}$)\d+")  # one before three digits may divide thousands
 _COMPARED = re.compile(r"^(<=|>=|<|>)\s*(.+)$")
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -40,12 +43,14 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A keyword and the test that its value must pass.
+    """A keyword, or several joined by `` + ``, and the test that the value must pass.
 
     >>> Condition("OBJECT", "*flat*").holds({"OBJECT": "Sky Flat V"})
     True
     >>> Condition("EXPTIME", "< 0.1").holds({"EXPTIME": 4.0})
     False
+    >>> Condition("OBJECT + NOTES", "*flat*").holds({"OBJECT": "M 13", "NOTES": "dome flat"})
+    True
     """
 
     keyword: str
@@ -55,7 +60,12 @@ class Condition:
         """Return whether the header meets the condition."""
         if self.keyword == PATH:
             return meets_path(header.get(PATH), self.test)
-        return _meets(header.get(self.keyword), self.test)
+        return _meets(_joined(header, self.keywords), self.test)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The keywords, one by one."""
+        return tuple(self.keyword.split(JOINED))
 
     @property
     def rank(self) -> int:
@@ -88,9 +98,29 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
 def _condition(key: str, value: Any, where: str) -> Condition:
     test = _test(value, where)
     if key != "path":
-        return Condition(as_keyword(key), test)
+        return Condition(_keywords(key, where), test)
     check_path_test(test, where)
     return Condition(PATH, test)
+
+
+def _keywords(text: str, where: str) -> str:
+    names = (
+        [as_keyword(name) for name in text.split("+")]
+        if JOINED.strip() in text.split()
+        else [as_keyword(text)]
+    )
+    if not all(names):
+        raise ArgumentError(
+            where, "must name keywords", value=text, remedy='write KEYWORD or "FIRST + SECOND"'
+        )
+    return JOINED.join(names)
+
+
+def _joined(header: Mapping[str, Any], keywords: tuple[str, ...]) -> Any:
+    if len(keywords) == 1:
+        return header.get(keywords[0])
+    texts = [" ".join(str(value).split()) for key in keywords if (value := header.get(key)) is not None]
+    return " ".join(filter(None, texts)) or None
 
 
 def _test(value: Any, where: str) -> Test:
@@ -140,11 +170,13 @@ def _meets(value: Any, test: Test) -> bool:
 def number_of(value: Any) -> float | None:
     """Return a number, also one that is written as text; None for anything else, a logical value too.
 
-    >>> number_of("2.5"), number_of("V"), number_of(True)
-    (2.5, None, None)
+    >>> number_of("2.5"), number_of("0,5"), number_of("V"), number_of(True)
+    (2.5, 0.5, None, None)
     """
     if isinstance(value, bool):
         return None
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        value = value.replace(",", ".")
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):  # an integer of FITS has any number of digits

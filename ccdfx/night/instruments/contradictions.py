@@ -44,7 +44,7 @@ def _used(instrument: Instrument) -> Iterator[str]:
         yield from _texts(getattr(instrument, name))
     for _, conditions in instrument.rules:
         for condition in conditions:
-            yield condition.keyword.upper()
+            yield from map(str.upper, condition.keywords)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ccdfx.io.text import parse_toml, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.corrections import correction_of
+from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
@@ -49,7 +50,7 @@ _KEYS = {
         "linearity",
     },
     "setup": set(LOOKUPS),
-    "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
+    "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
     "detector": {"gain", "readnoise", "saturation", "unit"},
     "sections": {"overscan", "data", "output"},
     "rules": {"kind", "when"},
@@ -59,7 +60,7 @@ _KEYS = {
     "crosstalk": CROSSTALK_KEYS,
     "linearity": LINEARITY_KEYS,
 }
-_TEXTS = {"exptime", "object", "date"}
+_TEXTS = {"exptime", "object", "date", "time"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
 
 
@@ -135,6 +136,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         no_filter=_no_filter(keywords),
         binning=_binning(keywords.get("binning", [])),
         setup=_setup(_table(table, "setup")),
+        exptime_unit=_unit_of_time(keywords.get("exptime_unit", "s")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         corrections=tuple(correction_of(item) for item in _tables(table, "header")),
@@ -194,6 +196,17 @@ def _flag(table: Mapping[str, Any], key: str) -> bool:
 def _beside(file: str, source: str) -> str | None:
     """Return the path of a file that is named relative to the instrument file."""
     return str(Path(source).parent / file) if file else None
+
+
+def _unit_of_time(value: Any) -> str:
+    if value in UNITS:
+        return str(value)
+    raise ArgumentError(
+        "keywords.exptime_unit",
+        "must be a unit of time",
+        value=value,
+        remedy=f"write one of {', '.join(UNITS)}",
+    )
 
 
 def _hdu(value: Any) -> int | str | None:

@@ -11,6 +11,8 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.contradictions import refuse_contradictions
 from ccdfx.night.instruments.corrections import applying, corrected
+from ccdfx.night.instruments.dates import date_of
+from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
@@ -25,7 +27,6 @@ from ccdfx.records.range import Range
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
 _COARSEST = 1000  # pixels that are binned to one, along an axis
-_LONGEST = 1e9  # seconds of an exposure
 _LEAST, _MOST = 1e-6, 1e9  # gains, read noises and saturations that a camera may have
 _OF_TABLE = Instrument(
     name="table",
@@ -91,7 +92,7 @@ def facts_of(
         if instrument is None and "kind" in told:
             instrument = _OF_TABLE
         if instrument is None:
-            facts |= {"object": _text(header, ("OBJECT",)), "date": _text(header, ("DATE-OBS", "DATE-BEG"))}
+            facts |= {"object": _text(header, ("OBJECT",)), "date": date_of(header, ("DATE-OBS", "DATE-BEG"))}
             facts["filter"] = _text(header, ("FILTER",))
             _refuse_master(header)
             raise _unknown(header)
@@ -139,7 +140,7 @@ def _described(
     if "filter" not in told:
         yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
     yield "colours", _colours(header)
-    yield known("date", lambda: _text(header, instrument.date))
+    yield known("date", lambda: date_of(header, instrument.date, instrument.time))
     yield known("binning", lambda: binning_of(header, instrument.binning))
     kind = told["kind"] if "kind" in told else instrument.kind_of(header)
     yield "kind", kind
@@ -152,7 +153,7 @@ def _described(
     yield known("saturation", lambda: _known(header, instrument.saturation))
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
-    yield known("exptime", lambda: _exptime(header, instrument.exptime, kind))
+    yield known("exptime", lambda: exptime_of(header, instrument.exptime, kind, instrument.exptime_unit))
     refuse_contradictions(header, instrument)
     before = {} if again else applied_steps(header)
     if before:
@@ -286,39 +287,10 @@ def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
         if value is not None and value > 0 and not _LEAST <= value <= _MOST
     ]
     if gain_of(header, instrument) is None:
-        found = (doubt_about_gain(header, item) for item in instrument.gain if isinstance(item, str))
+        keywords = dict.fromkeys((*(item for item in instrument.gain if isinstance(item, str)), "GAIN"))
+        found = (doubt_about_gain(header, keyword) for keyword in keywords)
         doubts += [doubt for doubt in found if doubt is not None]
     return tuple(doubts)
-
-
-def _exptime(header: Header, keywords: Lookup, kind: str | None) -> float | None:
-    found = _first(header, keywords)
-    if found is None:
-        if kind in ("bias", "other", None):
-            return None
-        names = " or ".join(str(keyword) for keyword in keywords)
-        raise ArgumentError(
-            "exposure time",
-            f"the header has no {names}",
-            remedy="add it to the header, or name its keyword in an instrument file",
-        )
-    keyword, value = found
-    if isinstance(value, str) and "," in value:
-        raise ArgumentError(
-            f"header keyword {keyword}",
-            "must be a number with a decimal point",
-            value=value,
-            remedy="correct the header",
-        )
-    seconds = header.number(keyword)
-    if seconds is None or not 0 <= seconds <= _LONGEST:
-        raise ArgumentError(
-            f"header keyword {keyword}",
-            f"must be seconds, 0 or more and {_LONGEST:g} at most",
-            value=value,
-            remedy="correct the header",
-        )
-    return seconds
 
 
 def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:

@@ -15,6 +15,8 @@ from ccdfx.errors import ArgumentError, CcdfxError, PluginError, cause_of
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.corrections import Correction
+from ccdfx.night.instruments.dates import TIMES
+from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.readouts.described import DescribedReadout
@@ -66,6 +68,10 @@ class Instrument:
         True for a convention of headers instead of a camera; any camera that also matches has priority.
     exptime, object, date : tuple
         Header keywords; the first one present is used.
+    exptime_unit : str
+        Unit of the exposure time where neither the value nor the comment of its card names one.
+    time : tuple
+        Header keywords of the time of day, where the date has none.
     filter : tuple
         The same; the keywords of several wheels are a tuple, and their filters are joined.
     no_filter : Condition or None
@@ -105,6 +111,8 @@ class Instrument:
     filter: FilterLookup = ("FILTER",)
     object: Lookup = ("OBJECT",)
     date: Lookup = ("DATE-OBS",)
+    exptime_unit: str = "s"
+    time: Lookup = TIMES
     no_filter: Condition | None = None
     binning: tuple[Binning, ...] = ()
     gain: Lookup = ()
@@ -143,6 +151,8 @@ class Instrument:
             ),
             object=lookup,
             date=lookup,
+            exptime_unit=(f"one of {', '.join(UNITS)}", lambda item: item in UNITS),
+            time=lookup,
             no_filter=("a Condition or None", lambda item: item is None or type(item) is Condition),
             binning=tuple_of("keywords, or pairs of them", lambda item: isinstance(item, str | tuple)),
             gain=lookup,

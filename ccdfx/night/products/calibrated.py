@@ -27,7 +27,7 @@ from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, Step, pipeline, step
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
-from ccdfx.records.history import Master, pixel_sha256
+from ccdfx.records.history import Master, pixel_sha256, with_step
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -121,14 +121,20 @@ def _corrected(image: Image, frame: Frame) -> Image:
 def standard_header(header: Header, frame: Frame) -> Header:
     """Copy the metadata of the frame to the usual header keywords, for other programs.
 
-    EXPTIME and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
-    they are absent, and BUNIT is set to the unit of the instrument file unless the header has a usual one.
+    EXPTIME (s) and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
+    they are absent, a DATE-OBS without a time of day gets that of the frame, and BUNIT is set to the unit of the
+    instrument file unless the header has a usual one.
     """
-    for keyword, value in (("EXPTIME", frame.exptime), ("FILTER", frame.filter)):
+    # The comment of the card may name another unit.
+    for keyword, value, comment in (
+        ("EXPTIME", frame.exptime, "[s] exposure time"),
+        ("FILTER", frame.filter, None),
+    ):
         if value is not None and header.get(keyword) != value:
-            header = header.set(keyword, value)
+            header = header.set(keyword, value, comment)
+    dated = ":" in str(header.get("DATE-OBS", "")) or ":" not in (frame.date or "")
     for keyword, text in (("OBJECT", frame.object), ("DATE-OBS", frame.date)):
-        if text is not None and keyword not in header:
+        if text is not None and (keyword not in header or (keyword == "DATE-OBS" and not dated)):
             header = header.set(keyword, text)
     unit = str(header.get("BUNIT") or "").strip().lower()
     return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")
@@ -230,6 +236,8 @@ def calibrated_of(
     if "noise" not in options:
         image = image.replace(variance=None)
     header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    if use.dark_is_level and "bias" in options:
+        header = with_step(header, "dark")
     return image.replace(header=header)
 
 
@@ -286,6 +294,9 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     """Return the options of `calibrate` for a frame, without its noise."""
     masters = {kind: context.master(getattr(use, kind)) for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if use.dark_is_level and "dark" in options:
+        # Photons are counted above what is subtracted as the bias, and this dark holds it.
+        options["bias"] = options.pop("dark")
     if "dark" in options:
         # The recipe's tolerance on exposure times was applied when the dark was chosen.
         options["dark_scale"] = 1.0 if use.dark_scale is None else use.dark_scale
@@ -316,18 +327,20 @@ def _calibrate(image: Image, options: Mapping[str, Any]) -> Image:
 def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     """Return the `NoiseModel` of a raw frame, or None where it cannot be predicted.
 
-    Photons are counted above the level without light, which the overscan or the bias tells; without either
-    (`zeroed` says whether the bias is subtracted) the level is not known. A bias frame has no photons.
+    Photons are counted above the level without light, which the overscan, the bias or a dark that holds the bias tells;
+    without any (`zeroed` says whether one of these two is subtracted) the level is not known. A bias frame has no photons.
     """
     if noise.gain is None or noise.readnoise is None:
         return None
-    from ccdfx.noise import ccd_noise, gaussian_noise
+    from ccdfx.noise import gaussian_noise
 
     assembled = bool(use.frame.readouts)  # with the read noise of each readout in its variance
     if use.frame.kind == "bias":
         return gaussian_noise(0.0 if assembled else noise.readnoise / noise.gain)
-    model = ccd_noise(gain=1.0, readnoise=0.0) if assembled else noise.model
-    return model if zeroed or use.frame.has_overscan else None
+    noise = replace(noise, gain=1.0, readnoise=0.0) if assembled else noise
+    if use.dark_is_level and zeroed:
+        return noise.model_above_dark(use.frame.exptime)
+    return noise.model if zeroed or use.frame.has_overscan else None
 
 
 def make_calibrated(plan: SciencePlan, context: Context) -> Made:

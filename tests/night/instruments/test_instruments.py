@@ -77,9 +77,10 @@ def test_condition(test, value, holds):
 
 @pytest.mark.quick
 def test_shipped_instruments():
-    assert [item.name for item in builtin_instruments()] == [
-        "capture", "eso", "iraf", "nickel", "obstype", "sbig",
-    ]  # fmt: skip
+    names = [item.name for item in builtin_instruments()]
+    assert names == sorted(set(names)) and {"capture", "eso", "iraf", "nickel", "obstype", "sbig"} <= set(
+        names
+    )
     assert all(item.description for item in builtin_instruments())
     for item in builtin_instruments():
         assert pickle.loads(pickle.dumps(item)) == item
@@ -235,6 +236,8 @@ def test_two_equal_matches_are_an_error_that_names_both():
         (MINE + "[detector]\ngian = 1", "detector.gian: is not a key"),
         (MINE + "[keywords]\nexptime = 3", "keywords.exptime"),
         (MINE + "[keywords]\nbinning = { x = 1 }", "keywords.binning"),
+        (MINE + "[keywords]\nexptime_unit = 'days'", "keywords.exptime_unit: must be a unit of time"),
+        (MINE.replace("IMAGETYP =", "'IMAGETYP +' ="), "rules.when: must name keywords"),
         (MINE + "[sections]\noverscan = { side = 'up', size = 3 }", "sections.overscan.side"),
         (MINE + "[sections]\noverscan = { side = 'left' }", "sections.overscan.size"),
         (MINE + "[sections]\noverscan = { side = 'left', size = 3, skipp = 1 }", "skipp"),

@@ -59,21 +59,32 @@ def test_every_product_has_the_noise_that_it_says(bare):
     assert not warned(night, "level without light")
 
 
-def test_without_bias_and_overscan_the_noise_is_not_guessed(camera, out):
+def test_without_bias_and_overscan_a_dark_of_the_exposure_tells_the_level(camera, out):
     camera.darks(**BARE)
     camera.darks(3, exptime=2.0, prefix="kf", **BARE)
     camera.flats(**BARE)
     for i in range(2):
         camera.science(f"s{i}.fits", dx=3.0 * i, **BARE)
     night = reduce_night(camera.folder, out, recipe={"dark": {"reject": "none"}})
-    (text,) = warned(night, "level without light")
-    assert "k0.fits" in text and "no variance" in text
-    assert read(out / "calibrated/s0.fits").variance is None
-    assert night.facts["calibrated"][0]["noise_predicted"] is None
+    assert not warned(night, "level without light")
     dark = read(out / "masters/dark_60s.fits")  # from the scatter of the frames
     assert np.mean(dark.variance) == pytest.approx((READ + 15 / 2) / 4, rel=0.05)
-    combined = read(out / "combined/field_V.fits")
-    assert np.median(combined.variance) == pytest.approx((READ + 215 / 2) / 2, rel=0.6)
+    calibrated = read(out / "calibrated/s0.fits")  # 400 e- of sky and 30 e- of dark current
+    assert np.median(calibrated.array) == pytest.approx(200.0, rel=0.03)
+    assert np.median(calibrated.variance) == pytest.approx(READ + 107.5 + np.mean(dark.variance), rel=0.03)
+    assert 0.95 < night.facts["calibrated"][0]["excess"] < 1.05
+
+
+def test_without_anything_that_tells_the_level_the_noise_is_not_guessed(camera, out):
+    camera.darks(**BARE)
+    camera.flats(**BARE)
+    for i in range(2):
+        camera.science(f"s{i}.fits", dx=3.0 * i, exptime=30.0, **BARE)
+    night = reduce_night(camera.folder, out, recipe={"dark": {"reject": "none"}})
+    (text,) = warned(night, "level without light")
+    assert "s0.fits" in text and "f" in text and "no variance" in text
+    assert read(out / "calibrated/s0.fits").variance is None
+    assert night.facts["calibrated"][0]["noise_predicted"] is None
 
 
 def test_with_an_unknown_gain_no_errors_of_masters_alone_are_written(camera, out):

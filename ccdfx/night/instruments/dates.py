@@ -1,0 +1,116 @@
+"""When a raw frame was begun: a date and, where that has no time of day, the card that has it; the night."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from ccdfx.night.instruments.conditions import number_of
+from ccdfx.records.card import as_keyword
+
+TIMES = ("TIME-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT-TIME", "UT", "UTC", "TIME-BEG")
+"""Cards of the time of day (UT) at which an exposure began."""
+
+NIGHTS = ("DAY-OBS", "DAYOBS", "DAY_OBS", "DTCALDAT", "OBSNIGHT")
+"""Cards of the date on which a night began."""
+
+_LOCAL = ("DATE-LOC", "LOCTIME")
+_LONGITUDES = ("SITELONG", "LONGITUD", "LONG-OBS", "SITE-LON", "GEOLON", "ESO TEL GEOLON", "OBSLONG")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d*)?))?")
+_ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")
+_FIRST_CCD = 70  # two digits of a year: those of FITS are of the twentieth century
+
+
+def date_of(header: Mapping[str, Any], dates: Iterable[Any], times: Iterable[Any] = TIMES) -> str | None:
+    """Return when a frame was begun, as ISO text where that can be told, or the text of the card; None without one.
+
+    A date without a time of day takes that of the first of `times` that holds one. Hours from 24 on, of a clock
+    that goes on after midnight, are of the next day. ``DD/MM/YY``, as in FITS before 2000, becomes an ISO date.
+
+    >>> date_of({"DATE-OBS": "2019-03-26", "UTCSTART": "01:04:25.00"}, ["DATE-OBS"])
+    '2019-03-26T01:04:25.00'
+    >>> date_of({"DATE-OBS": "28/03/93", "UT": "25:18:51"}, ["DATE-OBS"])
+    '1993-03-29T01:18:51'
+    """
+    text = _first(header, dates)
+    if text is None or ":" in text:
+        return text
+    day = _day(text)
+    clock = next((found for name in times if (found := _CLOCK.fullmatch(_text(header, str(name))))), None)
+    if day is None:
+        return text
+    if clock is None:
+        return day.isoformat()
+    hours, minutes, seconds = clock.groups()
+    days, hour = divmod(int(hours), 24)
+    return f"{day + timedelta(days)}T{hour:02d}:{minutes}:{seconds or '00'}"
+
+
+def night_of(header: Mapping[str, Any], begun: str | None) -> str | None:
+    """Return the date on which the night of a frame began, from noon to noon; None where it cannot be told.
+
+    It is that of a card that says so (`NIGHTS`), else by the local time (DATE-LOC), else by `begun`, in UT, and the
+    longitude of the site in degrees east. So all frames of a night have one, before and after midnight.
+
+    >>> night_of({"SITELONG": -70.7}, "2020-01-02T03:00:00"), night_of({"SITELONG": -70.7}, "2020-01-01T23:10:00")
+    ('2020-01-01', '2020-01-01')
+    >>> night_of({}, "2020-01-02T03:00:00") is None
+    True
+    """
+    stated = _first(header, NIGHTS)
+    day = _day(stated) if stated else None
+    if day is not None:
+        return day.isoformat()
+    local = next((time for name in _LOCAL if (time := _time(_text(header, name)))), None)
+    if local is None:
+        start, east = _time(begun or ""), _longitude(header)
+        if start is None or east is None:
+            return None
+        local = start + timedelta(hours=east / 15)
+    return (local - timedelta(hours=12)).date().isoformat()
+
+
+def _first(header: Mapping[str, Any], keywords: Iterable[Any]) -> str | None:
+    return next((text for name in keywords if (text := _text(header, str(name)))), None)
+
+
+def _text(header: Mapping[str, Any], keyword: str) -> str:
+    return " ".join(str(header.get(as_keyword(keyword), "")).split())
+
+
+def _day(text: str) -> date | None:
+    """Return a date without a time of day, None for any other text."""
+    iso, old = _ISO.fullmatch(text), _OLD.fullmatch(text)
+    try:
+        if iso:
+            return date(*map(int, iso.groups()))
+        if old and int(old[3]) >= _FIRST_CCD:
+            return date(1900 + int(old[3]), int(old[2]), int(old[1]))
+    except ValueError:
+        pass
+    return None
+
+
+def _time(text: str) -> datetime | None:
+    """Return a date with its time of day, None for any other text."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None) if ":" in text else None
+    except ValueError:
+        return None
+
+
+def _longitude(header: Mapping[str, Any]) -> float | None:
+    """Return the longitude of the site in degrees east, also from degrees, minutes and seconds."""
+    for name in _LONGITUDES:
+        text = _text(header, name)
+        degrees = number_of(text)
+        parts = re.fullmatch(r"([-+]?)(\d{1,3})[: ]+(\d{1,2})[: ]+(\d{1,2}(?:\.\d*)?)", text)
+        if degrees is None and parts:
+            degrees = int(parts[2]) + int(parts[3]) / 60 + float(parts[4]) / 3600
+            degrees = -degrees if parts[1] == "-" else degrees
+        if degrees is not None and 0 < abs(degrees) <= 360:  # 0 is that of programs that do not know it
+            return (degrees + 180) % 360 - 180
+    return None
