@@ -42,6 +42,7 @@ from ccdfx.io.source import RawLayout as RawLayout
 from ccdfx.io.source import Source as Source
 from ccdfx.io.writing import update as update
 from ccdfx.io.writing import write as write
+from ccdfx.night.drafting.draft import draft_instrument as draft_instrument
 from ccdfx.night.frames.choose import ChosenFrames as ChosenFrames
 from ccdfx.night.frames.choose import choose as choose
 from ccdfx.night.frames.frame import Frame as Frame
@@ -272,6 +273,7 @@ __all__ = [
     "cutouts",
     "default_rejection",
     "divide_flat",
+    "draft_instrument",
     "engine",
     "exposure",
     "find_bad_pixels",
