@@ -29,7 +29,8 @@ from ccdfx.night.frames.scan import candidate_files, scan
 from ccdfx.night.instruments.conditions import number_of
 from ccdfx.night.instruments.file import read_instrument
 from ccdfx.night.instruments.header_facts import shape_of
-from ccdfx.night.instruments.instrument import Instrument
+from ccdfx.night.instruments.instrument import Instrument, match_instrument
+from ccdfx.night.instruments.known import known_instruments
 from ccdfx.night.words import listed
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.records.compatibility import unit_name
@@ -37,6 +38,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.keywords import unit_of
 
 _LONG = 24  # characters of a name
+_SHOWN = 3  # files whose problem is told
 _COLOURS = ("BAYERPAT", "COLORTYP")
 
 
@@ -121,7 +123,12 @@ def draft_instrument(paths: Paths, *, name: str | None = None) -> Draft:
         found,
         sections=sections,
         saturation=_saturation(seen),
-        remarks=(*found.remarks, *_size_remarks(read, main, sections.data), *seen.problems, *broken),
+        remarks=(
+            *found.remarks,
+            *_size_remarks(read, main, sections.data),
+            *seen.problems[:_SHOWN],
+            *broken[:_SHOWN],
+        ),
         unknown=(*found.unknown, *_level_hints(seen, frames)),
     )
     frames = scan([one.path for one in read], instrument=_parsed(found))
@@ -195,7 +202,7 @@ def _findings(read: Sequence[_Read], guesses: dict[str, Guess], kinds: Kinds, na
     match, why = _match(headers, guesses.get("camera"), read)
     own = name or _slug(next((str(value) for values in match.values() for value in values[:1]), ""))
     units = {unit_name(unit) for header in headers if (unit := unit_of(header)) is not None}
-    remarks, unknown = _remarks(headers, guesses), []
+    remarks, unknown = [*_remarks(headers, guesses), *_known_already(headers)], _images(read[0].path)
     if len(units) > 1:
         unknown.append(f"the unit of the pixels: BUNIT says {', '.join(sorted(units))}")
     return Findings(
@@ -209,6 +216,33 @@ def _findings(read: Sequence[_Read], guesses: dict[str, Guess], kinds: Kinds, na
         remarks=tuple(remarks),
         unknown=tuple(unknown),
     )
+
+
+def _known_already(headers: Sequence[Header]) -> list[str]:
+    """Name the instruments that describe some of these headers already."""
+    names: Counter[str] = Counter()
+    for header in headers:
+        try:
+            one = match_instrument(header, known_instruments())
+        except CcdfxError:
+            continue
+        if one is not None:
+            names[one.name] += 1
+    return [f"the instrument {name} describes {count} of these headers" for name, count in names.items()]
+
+
+def _images(path: Path) -> list[str]:
+    """List what is not known of a file that holds several images, of which only the camera's user knows which is meant."""
+    from ccdfx.io.reading import open_every_image
+
+    try:
+        headers = [source.header for source in open_every_image(path)]
+    except CcdfxError:
+        return []
+    if len(headers) < 2:
+        return []
+    names = [str(header.get("EXTNAME") or f"image {number}") for number, header in enumerate(headers, 1)]
+    return [f"which image is meant: a file holds {len(names)} ({listed(names)}); hdu = NAME says it"]
 
 
 def _match(

@@ -66,19 +66,20 @@ class Edge:
 
 
 def profile_of(image: Image) -> LightProfile:
-    """Measure the profiles of a frame; flagged pixels are left out.
+    """Measure the profiles of a frame; flagged pixels and those that are no numbers count as its median.
 
     >>> profile_of(Image(np.arange(12.0).reshape(3, 4))).rows
     array([1.5, 5.5, 9.5])
     """
     array = image.array.astype(np.float64, copy=False)
-    if image.mask is not None:
-        array = np.where(image.mask != 0, np.nan, array)
+    good = image.good
+    if not good.all():
+        array = np.where(good, array, float(np.median(array[good])) if good.any() else 0.0)
     ny, nx = array.shape
     down, across = array[_sampled(ny), :], array[:, _sampled(nx)]
-    columns, rows = np.nanmedian(down, axis=0), np.nanmedian(across, axis=1)
+    columns, rows = np.median(down, axis=0), np.median(across, axis=1)
     scatters = _scatter(down, 0), _scatter(across, 1)
-    return LightProfile(np.nan_to_num(columns), np.nan_to_num(rows), scatters)
+    return LightProfile(columns, rows, scatters)
 
 
 def find_edges(dark: Sequence[LightProfile], lit: Sequence[LightProfile]) -> dict[str, Edge] | None:
@@ -179,4 +180,4 @@ def _scatter(array: np.ndarray, axis: int) -> np.ndarray:
     if array.shape[axis] < 3:
         return np.zeros(array.shape[1 - axis])
     steps = np.diff(array, axis=axis)
-    return np.asarray(np.nan_to_num(math.sqrt(math.pi) / 2.0 * np.nanmean(np.abs(steps), axis=axis)))
+    return np.asarray(math.sqrt(math.pi) / 2.0 * np.abs(steps).mean(axis=axis))

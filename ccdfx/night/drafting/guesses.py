@@ -84,7 +84,7 @@ ROLES: dict[str, Role] = {
         ("EXPTIME", "EXPOSURE", "ITIME", "EXP_TIME", "EXP-TIME", "INTTIME", "TEXP", "EXP"),
         r"EXP|INTTIM|INTEGT|\bDIT\b",
         r"expos|integration time|shutter time",
-        _number(0, 1e6),
+        lambda value: _number(0, 1e6)(value) or _text(r"^\s*\d+([.,]\d*)?\s*(m?s|sec\w*)?\s*$")(value),
         r"ID|NUM|NO\Z|STAR|END|TYP|MODE|COUNT|CNT|BEG|DATE|REQ|SEQ|MJD|(?<![A-Z])UT",
     ),
     "filter": Role(

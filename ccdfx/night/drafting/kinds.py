@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ccdfx.night.drafting.guesses import LIKELY, PERHAPS, SURE, keywords_of
 from ccdfx.night.instruments.conditions import number_of
@@ -124,6 +125,7 @@ def _place(file: str) -> str:
     return next((part for part in parts if kind_of_words(part)), "")
 
 
+@lru_cache(maxsize=1 << 14)
 def _word_of(text: str) -> tuple[str, str] | None:
     spaced = re.sub(r"[_\W]+|(?<=[a-z])(?=\d)", " ", text)
     for kind, words in _WORDS:
@@ -134,7 +136,10 @@ def _word_of(text: str) -> tuple[str, str] | None:
 
 
 def _holds_names(keyword: str, texts: Sequence[str]) -> bool:
-    return keyword == PLACE or len(set(texts)) > _MANY
+    """Return whether a keyword holds names of frames or objects, some of which speak of kinds, and not kinds."""
+    if keyword == PLACE or len(set(texts)) > _MANY:
+        return True
+    return _KIND_NAME.search(keyword) is None and any(text and kind_of_words(text) is None for text in texts)
 
 
 def _by_names(keyword: str, texts: Sequence[str], files: Sequence[str]) -> list[DraftRule]:

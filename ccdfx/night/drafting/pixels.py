@@ -116,4 +116,4 @@ def _brightest(lit: Sequence[LightProfile], dark: Sequence[LightProfile]) -> lis
     """Return the profiles with at least half of the light of the brightest: they tell most."""
     base = min(one.level for one in dark)
     highest = max(one.level for one in lit) - base
-    return [one for one in lit if one.level - base >= 0.5 * highest]
+    return [one for one in lit if one.level - base >= 0.5 * max(highest, 0.0)] or list(lit)

@@ -41,7 +41,6 @@ class Findings:
     saturation: tuple[float, str] | None = None
     stated: Mapping[str, float] = field(default_factory=dict)
     unit: str = "adu"
-    hdu: str | None = None
     remarks: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -65,8 +64,8 @@ def draft_text(found: Findings) -> str:
         _detector(found),
         _sections(found.sections),
         _setup(found.guesses.get("temperature")),
-        [f"# remark: {text}" for text in found.remarks],
-        [f"# not known: {text}" for text in unknown_of(found)],
+        [_plain(f"# remark: {text}") for text in found.remarks],
+        [_plain(f"# not known: {text}") for text in unknown_of(found)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -86,13 +85,12 @@ def unknown_of(found: Findings) -> tuple[str, ...]:
 
 
 def _head(found: Findings) -> list[str]:
-    lines = [
+    return [
         f"# Drafted by ccdfx from {found.frames} frames; look at each line that is not sure.",
         "# ccdfx instrument check FILE FRAMES says what each frame becomes.",
         f"name = {_quoted(found.name)}",
         f"description = {_quoted('draft of ' + found.name)}",
     ]
-    return lines + ([f"hdu = {found.hdu}"] if found.hdu else [])
 
 
 def _match(found: Findings) -> list[str]:
@@ -165,7 +163,7 @@ def _number(found: Findings, role: str, name: str, unit: str) -> list[str]:
     if measured is None:
         if guess is not None:
             return [_line(role, _value(guess.keywords[:1]), f"{unit}; {guess.describe()}; not measured")]
-        return [f"# {role}: {found.noise_why}; reduce measures it where a night has pairs"]
+        return [_plain(f"# {role}: {found.noise_why}; reduce measures it where a night has pairs")]
     within = "" if error is None else f" +- {error:.2g}"
     by = f"pairs of {found.noise_why} measure {measured:.4g}{within}"
     if error is None or error > TRUSTED * measured:
@@ -181,7 +179,7 @@ def _number(found: Findings, role: str, name: str, unit: str) -> list[str]:
 
 
 def _sections(sections: DraftSections) -> list[str]:
-    lines = [f"# {remark}" for remark in sections.remarks]
+    lines = [_plain(f"# {remark}") for remark in sections.remarks]
     named = [
         _line(name, value, why)
         for name, value, why in (

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import ccdfx
 from ccdfx.night.drafting.draft import draft_instrument
+from ccdfx.night.instruments.file import read_instrument
 from ccdfx.testing import check_instrument
+from ccdfx.testing.strategies import headers
 
 
 @pytest.mark.quick
@@ -96,3 +102,19 @@ def test_sections_and_gain_of_headers_are_compared_with_the_pixels(odd) -> None:
 def _written(folder: Path, draft) -> Path:
     (folder / "mine.toml").write_text(draft.text)
     return folder / "mine.toml"
+
+
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(headers(), min_size=1, max_size=3),
+    st.sampled_from(["a{}.fits", "flat/{}.fits", 'bi"as{}.fits', "fl{{at}}{}.fits", "da'rk{}\n.fits"]),
+)
+def test_any_headers_give_a_file_that_loads(several, pattern: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers that FITS cannot hold as they are
+        for number, header in enumerate(several):
+            path = Path(folder, pattern.format(number))
+            path.parent.mkdir(exist_ok=True)
+            ccdfx.write(ccdfx.Image(np.full((12, 10), 3 + 100 * number, np.uint16), header), path)
+        draft = draft_instrument(folder)
+    assert len(draft.frames) == len(several) and read_instrument(draft.text).rules
