@@ -129,7 +129,7 @@ def draft_instrument(paths: Paths, *, name: str | None = None) -> Draft:
             *seen.problems[:_SHOWN],
             *broken[:_SHOWN],
         ),
-        unknown=(*found.unknown, *_level_hints(seen, frames)),
+        unknown=(*found.unknown, *_level_hints(seen, frames), *_gap_texts(seen)),
     )
     frames = scan([one.path for one in read], instrument=_parsed(found))
     found = replace(found, remarks=(*found.remarks, *_disagreements(frames, meant)))
@@ -321,6 +321,13 @@ def _level_hints(seen: Seen, frames: Sequence[Frame]) -> list[str]:
         return []
     texts = [f"{file} {level:.0f}" for file, level in sorted(levels.items(), key=lambda pair: pair[1])]
     return [f"what these show, by their median levels in ADU: {listed(texts, 8)}"]
+
+
+def _gap_texts(seen: Seen) -> list[str]:
+    return [
+        f"how the readouts lie: {gap} inside of the frame do not follow the light, as between readouts side by side"
+        for gap in seen.gaps
+    ]
 
 
 def _disagreements(frames: Sequence[Frame], meant: Mapping[Path, str | None]) -> list[str]:

@@ -17,6 +17,7 @@ _LEAST_LIGHT = 20.0  # of the noise of a line
 _NOISES, _LEAST_OFF = 6.0, 0.5  # standard deviations and ADU by which a line is off the others
 _OFF = 3e-4  # of the light, by which it is
 _OUTSIDE, _RUN = 4, 3  # lines outside of an overscan that may be bright, where it has as many lines
+_GAP = 4  # lines of a strip inside of the frame
 _FURTHEST = 0.4  # of the frame: overscan does not take more
 
 
@@ -125,6 +126,30 @@ def find_edges(dark: Sequence[LightProfile], lit: Sequence[LightProfile]) -> dic
             if edge is not None:
                 found[name] = edge
     return found
+
+
+def find_gaps(dark: Sequence[LightProfile], lit: Sequence[LightProfile]) -> tuple[str, ...]:
+    """Find strips inside of the frame that do not follow the light, as between readouts side by side, in words.
+
+    Strips of fewer than 4 lines are taken as bad columns.
+
+    >>> bias, flat = np.full((64, 80), 300.0), np.full((64, 80), 9300.0)
+    >>> flat[:, 36:44] = 300.0
+    >>> find_gaps([profile_of(Image(bias))], [profile_of(Image(flat))])
+    ('columns 37 to 44',)
+    """
+    found = []
+    for axis in ("columns", "rows"):
+        light = np.mean([getattr(one, axis) for one in lit], axis=0)
+        light = light - np.mean([getattr(one, axis) for one in dark], axis=0)
+        is_dark = light < _EXPOSED * float(np.median(_middle(light)))
+        ends = np.flatnonzero(np.diff(np.concatenate([[False], is_dark, [False]]).astype(np.int8)))
+        for first, last in zip(ends[::2], ends[1::2], strict=True):
+            # Near a side they are an edge, or what lies outside of one.
+            inside = first > _FURTHEST / 2 * len(light) and last < len(light) * (1.0 - _FURTHEST / 2)
+            if inside and last - first >= _GAP:
+                found.append(f"{axis} {first + 1} to {last}")
+    return tuple(found)
 
 
 def _length_across(profile: LightProfile, axis: str) -> int:

@@ -57,7 +57,7 @@ def draft_sections(
     if edges is None:
         return _of_headers(shape, headers, overscan, data)
     remarks = [_edge_text(side, edges[side], shape) for side in SIDES if side in edges]
-    remarks += [] if edges else ["all lines follow the light: there is no overscan"]
+    remarks += [] if edges else ["the lines at all sides follow the light: there is no overscan there"]
     exposed = _exposed(edges, shape)
     bias_text, bias_why = _overscan(edges)
     keyword, section = _section(headers, overscan, shape)

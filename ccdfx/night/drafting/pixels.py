@@ -10,7 +10,7 @@ from typing import Any
 from ccdfx.errors import CcdfxError
 from ccdfx.estimators.saturation import Saturation, saturation_of, top_of
 from ccdfx.night.cameras.camera_noise import CameraNoise, camera_noise
-from ccdfx.night.drafting.edges import Edge, LightProfile, find_edges, profile_of
+from ccdfx.night.drafting.edges import Edge, LightProfile, find_edges, find_gaps, profile_of
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import groups_of
 from ccdfx.night.products.calibrated import prepared, raw_image
@@ -24,9 +24,12 @@ _LIT, _UNLIT = ("flat", "science"), ("bias", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What pixels show: edges by side (None: too little light to tell), saturation, levels in ADU by file, problems."""
+    """What pixels show: edges by side (None: too little light to tell), strips without light inside of the frame,
+    saturation, levels in ADU by file, problems.
+    """
 
     edges: dict[str, Edge] | None = None
+    gaps: tuple[str, ...] = ()
     saturation: Saturation | None = None
     levels: dict[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -57,10 +60,12 @@ def look_at(frames: Sequence[Frame]) -> Seen:
     if not dark and not any(one.kind for one in chosen) and len(profiles) > 1:
         ordered = sorted(profiles.values(), key=lambda one: one.level)
         dark, lit = ordered[:1], ordered[-1:]
-    edges = find_edges(dark, _brightest(lit, dark)) if dark and lit else None
+    lit = _brightest(lit, dark) if dark and lit else []
+    edges = find_edges(dark, lit) if dark and lit else None
+    gaps = find_gaps(dark, lit) if edges is not None else ()
     depth = bits.pop() if len(bits) == 1 else None
     saturation = saturation_of(tops, int(depth) if depth and 0 < depth <= 32 else None)
-    return Seen(edges, saturation, {file: one.level for file, one in profiles.items()}, tuple(problems))
+    return Seen(edges, gaps, saturation, {file: one.level for file, one in profiles.items()}, tuple(problems))
 
 
 def measure_noise(frames: Sequence[Frame]) -> tuple[CameraNoise | None, str]:
