@@ -219,7 +219,7 @@ def _findings(read: Sequence[_Read], guesses: dict[str, Guess], kinds: Kinds, na
 
 
 def _known_already(headers: Sequence[Header]) -> list[str]:
-    """Name the instruments that describe some of these headers already."""
+    """List the instruments that describe some of these headers already."""
     names: Counter[str] = Counter()
     for header in headers:
         try:

@@ -11,6 +11,7 @@ from ccdfx.night.drafting.geometry import DraftSections
 from ccdfx.night.drafting.guesses import Guess
 from ccdfx.night.drafting.kinds import PLACE, DraftRule, Kinds
 from ccdfx.night.instruments.camera_settings import TEMPERATURES
+from ccdfx.night.words import counted
 
 _COLUMN = 56  # where comments behind values begin
 _LOOKUPS = ("exptime", "filter", "object", "date")
@@ -86,7 +87,7 @@ def unknown_of(found: Findings) -> tuple[str, ...]:
 
 def _head(found: Findings) -> list[str]:
     return [
-        f"# Drafted by ccdfx from {found.frames} frames; look at each line that is not sure.",
+        f"# Drafted by ccdfx from {counted(found.frames, 'frame')}; look at each line that is not sure.",
         "# ccdfx instrument check FILE FRAMES says what each frame becomes.",
         f"name = {_quoted(found.name)}",
         f"description = {_quoted('draft of ' + found.name)}",
@@ -102,7 +103,7 @@ def _match(found: Findings) -> list[str]:
 
 def _rule(rule: DraftRule) -> list[str]:
     tests = ", ".join(f"{_key(name)} = {_value(values)}" for name, values in rule.when.items())
-    count = f"{len(rule.frames)} frame{'s' if len(rule.frames) != 1 else ''}"
+    count = counted(len(rule.frames), "frame")
     return [
         "[[rules]]",
         _line("kind", _quoted(rule.kind), f"{rule.sure}, {rule.why}: {count}"),
