@@ -95,6 +95,7 @@ _HOMES = {
     "night.graph.record": ("Made",),
     "night.instruments.instrument": ("Instrument",),
     "night.instruments.known": ("load_instrument",),
+    "night.drafting.draft": ("draft_instrument",),
     "night.run": ("Night", "reduce_night"),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

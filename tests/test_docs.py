@@ -116,7 +116,10 @@ def test_the_page_of_the_command_line_names_every_option(name: str) -> None:
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     section = text.split(f"## ccdfx {name}\n", 1)[1].split("\n## ", 1)[0]
     common = {"-v", "--verbose", "-q", "--quiet"}  # described once for all commands
-    options = [parameter.opts for parameter in load(name).params if isinstance(parameter, click.Option)]
+    command = load(name)
+    inside = list(command.commands.values()) if isinstance(command, click.Group) else []
+    parameters = [parameter for one in (command, *inside) for parameter in one.params]
+    options = [parameter.opts for parameter in parameters if isinstance(parameter, click.Option)]
     described = [names for names in options if not common & set(names)]
     assert described
     for names in described:

@@ -105,6 +105,8 @@ ALSO_RUN = {
     "plugins/test_faulty_engines.py::test_a_faulty_engine_is_caught": "testing/engine_laws",
     "plugins/test_faulty_formats.py::test_a_faulty_format_is_caught":
         "testing/format_laws testing/format_files",
+    "night/drafting/test_draft.py::test_a_draft_finds_what_is_true_and_reduces_the_frames":
+        "night/drafting/pixels",
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
     "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
     "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",

@@ -10,6 +10,8 @@ TABLE: dict[str, str] = {
     "verify": "Check the products of a reduced night: bytes, keys and inputs.",
     "history": "Print the tree of how a product came about.",
     "combine": "Combine frames into one, with rejection and alignment.",
+    "instrument": "Describe a camera: draft an instrument file from frames, check one.",
+    "header": "Print the cards of files, or correct them in copies.",
     "info": "Show what a file holds: images, shapes, header values.",
     "stats": "Print the statistics of images.",
     "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",

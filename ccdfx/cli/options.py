@@ -113,6 +113,18 @@ def instrument_of(text: str | None) -> Any:
         raise click.UsageError(str(error)) from error
 
 
+def _checked_table(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Return the path of a table of frames; a wrong table is a usage error."""
+    if text is not None:
+        from ccdfx.night.frames.frame_table import read_table
+
+        try:
+            read_table(text)
+        except CcdfxError as error:
+            raise click.BadParameter(str(error)) from error
+    return text
+
+
 def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     """Split `name:option=value,option=value`; values are numbers, true or false, or text.
 
@@ -248,6 +260,7 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
     "table": click.option(
         "--table",
         type=click.Path(exists=True, dir_okay=False),
+        callback=_checked_table,
         help="CSV file that tells kind, filter, exposure... of frames, before their headers.",
     ),
     "instrument": click.option(

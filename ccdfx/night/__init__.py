@@ -25,6 +25,7 @@ _HOMES = {
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),
     "calibrators": ("Use",),
+    "drafting.draft": ("Draft",),
     "graph.execute": ("Event",),
     "grouping.setup": ("Setup",),
     "instruments.camera_settings": ("CameraSetting", "Temperature"),

@@ -1,6 +1,7 @@
 # Written by docs/reference/write.py from the table in __init__.py.
 from ccdfx.night.calibrators import Use as Use
 from ccdfx.night.cameras.camera_noise import CameraNoise as CameraNoise
+from ccdfx.night.drafting.draft import Draft as Draft
 from ccdfx.night.given.master import GivenMaster as GivenMaster
 from ccdfx.night.given.master import TakenPlan as TakenPlan
 from ccdfx.night.graph.execute import Event as Event
@@ -47,6 +48,7 @@ __all__ = [
     "Correction",
     "CosmicRayChoice",
     "DarkChoice",
+    "Draft",
     "Event",
     "Fixed",
     "FlatChoice",

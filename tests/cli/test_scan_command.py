@@ -146,3 +146,19 @@ def test_a_night_of_one_frame_is_reduced_without_complaint(run, night: Path, few
     assert facts["chosen_by"] == [f"exclude {few['science'][0]}"] and len(facts["calibrated"]) == 1
     quiet = run("reduce", night, "-o", tmp_path / "out", "--exclude", few["science"][0], "-q", "--overwrite")
     assert quiet.stderr == ""
+
+
+@pytest.mark.quick
+def test_a_table_tells_what_frames_are(run, frames: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("file,kind,filter\nframe0.fits,flat,R\nframe*,science,\n")
+    result = run("scan", *frames, "--table", table, "--columns", "file,kind,filter,instrument")
+    assert result.exit_code == 0, result.output
+    assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
+        ["frame0.fits", "flat", "R", "table"],
+        ["frame1.fits", "science", "V", "table"],
+    ]
+    table.write_text("file,kind\nframe0.fits,flatt\n")
+    for command in (("scan", *frames), ("reduce", *frames, "-o", tmp_path / "out")):
+        wrong = run(*command, "--table", table)
+        assert wrong.exit_code == 2 and "line 2: kind must be one of" in wrong.stderr

@@ -19,7 +19,8 @@ _KEYS = ("when", "rename", "remove", "set")
 class Correction:
     """Cards that are renamed (old, new), then removed, then set (keyword, value), where all of `when` hold.
 
-    A card that is not there is not renamed, and a new name replaces cards that had it before.
+    A card that is not there is not renamed, a new name replaces cards that had it before, and of a keyword that is set
+    one card is left.
     """
 
     rename: tuple[tuple[str, str], ...] = ()
@@ -58,8 +59,20 @@ def corrected(header: Header, corrections: Iterable[Correction]) -> Header:
                 )
         header = header.remove(*one.remove)
         for keyword, value in one.set:
-            header = header.set(keyword, value)
+            header = _with_one(header.set(keyword, value), keyword)
     return header
+
+
+def _with_one(header: Header, keyword: str) -> Header:
+    """Return a header with the first card of a keyword alone: of several, none would say which is right.
+
+    >>> _with_one(Header([("A", 1), ("B", 2), ("A", 3)]), "A").all("A")
+    (1,)
+    """
+    places = [place for place, card in enumerate(header.cards) if card.keyword == keyword]
+    if len(places) < 2:
+        return header
+    return Header._of(tuple(card for place, card in enumerate(header.cards) if place not in places[1:]))
 
 
 def correction_of(table: Mapping[str, Any]) -> Correction:

@@ -217,7 +217,7 @@ def _unknown(header: Header) -> ArgumentError:
     """Make the error for a header that no instrument describes, with the cards that may say the kind."""
     remedy = (
         "'ccdfx instrument draft FRAMES -o mine.toml' writes an instrument file for --instrument mine.toml "
-        "(docs/instruments.md); or write IMAGETYP (bias, dark, flat, object) into the header"
+        "(docs/instruments.md); or write IMAGETYP (bias, dark, flat, object) into the headers of copies with 'ccdfx header'"
     )
     return ArgumentError(
         "header", f"no instrument description matches this header{_kind_cards(header)}", remedy=remedy
