@@ -248,6 +248,7 @@ def _wanted(entries: list[_Entry]) -> list[_Entry]:
     return [entry for entry in entries if entry.name in names]
 
 
+@cache  # each line of HISTORY has it, and to read it takes a millisecond
 def version() -> str:
     """Return the version of ccdfx that is installed."""
     from importlib.metadata import version as installed
