@@ -43,6 +43,7 @@ from ccdfx.io.source import RawLayout as RawLayout
 from ccdfx.io.source import Source as Source
 from ccdfx.io.writing import update as update
 from ccdfx.io.writing import write as write
+from ccdfx.night.drafting.draft import draft_instrument as draft_instrument
 from ccdfx.night.frames.choose import ChosenFrames as ChosenFrames
 from ccdfx.night.frames.choose import choose as choose
 from ccdfx.night.frames.frame import Frame as Frame
@@ -117,6 +118,13 @@ from ccdfx.operations.pixels.replace import clip_outliers as clip_outliers
 from ccdfx.operations.pixels.replace import clip_sigma as clip_sigma
 from ccdfx.operations.pixels.replace import clip_threshold as clip_threshold
 from ccdfx.operations.pixels.replace import replace as replace
+from ccdfx.operations.readouts.assembly import assemble as assemble
+from ccdfx.operations.readouts.balance import balance as balance
+from ccdfx.operations.readouts.crosstalk import subtract_crosstalk as subtract_crosstalk
+from ccdfx.operations.readouts.exposure import assemble_exposure as assemble_exposure
+from ccdfx.operations.readouts.linearity import Linearity as Linearity
+from ccdfx.operations.readouts.linearity import linearise as linearise
+from ccdfx.operations.readouts.readout import Readout as Readout
 from ccdfx.operations.registration.align import align as align
 from ccdfx.operations.registration.align import measure_transform as measure_transform
 from ccdfx.operations.registration.align import measure_transforms as measure_transforms
@@ -218,6 +226,7 @@ __all__ = [
     "Image",
     "Instrument",
     "Level",
+    "Linearity",
     "Made",
     "Maker",
     "Master",
@@ -239,6 +248,7 @@ __all__ = [
     "ProfileAllowance",
     "Range",
     "RawLayout",
+    "Readout",
     "Rejection",
     "Saturation",
     "Scaling",
@@ -256,7 +266,10 @@ __all__ = [
     "add_variance",
     "align",
     "aperture_photometry",
+    "assemble",
+    "assemble_exposure",
     "average_sigma_clip",
+    "balance",
     "calibrate",
     "ccd_clip",
     "ccd_noise",
@@ -273,6 +286,7 @@ __all__ = [
     "cutouts",
     "default_rejection",
     "divide_flat",
+    "draft_instrument",
     "engine",
     "exposure",
     "find_bad_pixels",
@@ -298,6 +312,7 @@ __all__ = [
     "keyword",
     "level",
     "linear_fit_clip",
+    "linearise",
     "list_remarks",
     "load_instrument",
     "local_noise",
@@ -355,6 +370,7 @@ __all__ = [
     "std_of",
     "step",
     "subtract_bias",
+    "subtract_crosstalk",
     "subtract_dark",
     "subtract_level",
     "subtract_overscan",

@@ -16,6 +16,9 @@ from ccdfx.night.instruments.corrections import Correction as Correction
 from ccdfx.night.instruments.header_facts import Known as Known
 from ccdfx.night.instruments.instrument import BadPixels as BadPixels
 from ccdfx.night.instruments.output import Output as Output
+from ccdfx.night.instruments.readouts.described import DescribedReadout as DescribedReadout
+from ccdfx.night.instruments.readouts.laws import Crosstalk as Crosstalk
+from ccdfx.night.instruments.readouts.laws import LinearityLaw as LinearityLaw
 from ccdfx.night.instruments.sections import Fixed as Fixed
 from ccdfx.night.instruments.sections import Inside as Inside
 from ccdfx.night.instruments.sections import Named as Named
@@ -47,7 +50,9 @@ __all__ = [
     "Condition",
     "Correction",
     "CosmicRayChoice",
+    "Crosstalk",
     "DarkChoice",
+    "DescribedReadout",
     "Draft",
     "Event",
     "Fixed",
@@ -55,6 +60,7 @@ __all__ = [
     "GivenMaster",
     "Inside",
     "Known",
+    "LinearityLaw",
     "MasterPlan",
     "MastersChoice",
     "Named",
