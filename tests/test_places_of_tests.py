@@ -37,7 +37,7 @@ ALSO_RUN = {
     "estimators/test_estimators.py::test_a_large_float_image_takes_the_sampled_way_to_the_same_numbers":
         "estimators/values",
     "faults/test_signals.py::test_a_signal_is_not_swallowed_where_python_swallows_exceptions": "cli/signals",
-    "faults/test_tile_sizes.py::test_one_handle_reads_one_version": "io/fits/tiles",
+    "faults/test_tile_sizes.py::test_one_handle_reads_one_version": "io/fits/compressed/tiles",
     "io/fits/test_fits.py::test_blank_pixels_are_flagged_and_integers_stay": "io/fits/pixels",
     "io/fits/test_fits.py::test_compression_is_recognised_by_content": "io/content io/fits/format",
     "io/fits/test_fits.py::test_layout_cards_of_the_user_are_rebuilt": "io/fits/write",

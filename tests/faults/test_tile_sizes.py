@@ -14,10 +14,10 @@ from astropy.io import fits
 import ccdfx
 from ccdfx.errors import FormatError
 from ccdfx.io.content import opened
+from ccdfx.io.fits.compressed.streams import TileTable, checked_streams, touched_rows
 from ccdfx.io.fits.groups import chosen
 from ccdfx.io.fits.hdus import walk
 from ccdfx.io.fits.source import FitsSource
-from ccdfx.io.fits.tile_streams import TileTable, checked_streams, touched_rows
 from ccdfx.records.image import Image
 
 SHAPE, TILE = (12, 14), (4, 5)

@@ -13,8 +13,8 @@ from ccdfx.errors import ArgumentError
 from ccdfx.io.content import Content, FileContent
 from ccdfx.io.fits.byte_order import native_pixels
 from ccdfx.io.fits.checksum import has_sums, ones_sum, sum_of_bytes, verify, verify_sum
+from ccdfx.io.fits.compressed.tiles import check_tiles, read_tiles
 from ccdfx.io.fits.hdus import Hdu, refusal
-from ccdfx.io.fits.tiles import check_tiles, read_tiles
 from ccdfx.io.source import RawLayout
 from ccdfx.records.flags import Flag
 

@@ -12,8 +12,8 @@ import numpy as np
 from ccdfx.errors import printable
 from ccdfx.io.content import Content, opened
 from ccdfx.io.fits.cards import BLOCK, CARD
+from ccdfx.io.fits.compressed.tiles import image_header
 from ccdfx.io.fits.hdus import Hdu
-from ccdfx.io.fits.tiles import image_header
 from ccdfx.records.card import COMMENTARY
 from ccdfx.records.header import Header
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from ccdfx.io.content import Content, InflatedContent, opened
 from ccdfx.io.fits.checksum import verify
+from ccdfx.io.fits.compressed.tiles import check_all_tiles, image_header
 from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
 from ccdfx.io.fits.remarks import behind_remarks, text_remarks
-from ccdfx.io.fits.tiles import check_all_tiles, image_header
 from ccdfx.io.limits import limited
 from ccdfx.io.source import RawLayout
 from ccdfx.records.card import COMMENTARY

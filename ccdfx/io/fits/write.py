@@ -15,13 +15,13 @@ from ccdfx.io.content import FileContent, opened
 from ccdfx.io.fits.byte_order import stored_bytes
 from ccdfx.io.fits.cards import BLOCK, header_bytes
 from ccdfx.io.fits.checksum import checksum_text, ones_sum, with_sums
+from ccdfx.io.fits.compressed.tiles import OF_TABLE
 from ccdfx.io.fits.encode import encode_pixels
 from ccdfx.io.fits.groups import MASK, UNCERTAINTY, VARIANCES, Group, bit_cards, chosen, flags_of, grouped
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, walk
 from ccdfx.io.fits.pixels import Pixels
 from ccdfx.io.fits.planes import count_card, planes_card, renew_records
 from ccdfx.io.fits.source import FitsSource
-from ccdfx.io.fits.tiles import OF_TABLE
 from ccdfx.records.card import Card
 from ccdfx.records.compatibility import require_inside, require_part
 from ccdfx.records.flags import Flag, flag_counts

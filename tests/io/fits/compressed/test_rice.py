@@ -10,7 +10,7 @@ import pytest
 import ccdfx
 from ccdfx.errors import FormatError
 from ccdfx.io.content import content_of
-from ccdfx.io.fits import rice, tiles
+from ccdfx.io.fits.compressed import rice, tiles
 from ccdfx.io.fits.hdus import walk
 
 fits = pytest.importorskip("astropy.io.fits")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccdfx.io.fits.rice import decoder
+from ccdfx.io.fits.compressed.rice import decoder
 
 HEAD = 25  # bytes of the magic, nx, ny, scale, sum and three numbers of bit planes
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.io.fits.hcompress import goes_on
-from ccdfx.io.fits.rice import decoder, without_padding
+from ccdfx.io.fits.compressed.hcompress import goes_on
+from ccdfx.io.fits.compressed.rice import decoder, without_padding
 
 
 @pytest.mark.quick

@@ -2,7 +2,7 @@
 
 Most compressed images are of this kind: each row is a tile. The decoder is called directly, since `astropy.io.fits` parses
 the header of the image and of its table for each reading, which takes longer than decoding a few rows. Where this
-astropy keeps its decoder elsewhere, or the image is of another kind, `ccdfx.io.fits.tiles` reads it by `astropy.io.fits`.
+astropy keeps its decoder elsewhere, or the image is of another kind, `ccdfx.io.fits.compressed.tiles` reads it by `astropy.io.fits`.
 """
 
 from __future__ import annotations

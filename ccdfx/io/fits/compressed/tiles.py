@@ -17,9 +17,8 @@ import numpy as np
 
 from ccdfx.errors import FormatError
 from ccdfx.io.content import Content
-from ccdfx.io.fits import hcompress, rice
-from ccdfx.io.fits.hdus import Hdu, refusal
-from ccdfx.io.fits.tile_streams import (
+from ccdfx.io.fits.compressed import hcompress, rice
+from ccdfx.io.fits.compressed.streams import (
     COMPRESSED,
     TileTable,
     checked_streams,
@@ -27,6 +26,7 @@ from ccdfx.io.fits.tile_streams import (
     tile_sizes,
     touched_rows,
 )
+from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.limits import INFLATION_REMEDY, inflation_limit
 from ccdfx.records.card import Card
 from ccdfx.records.header import Header
