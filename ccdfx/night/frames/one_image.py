@@ -16,6 +16,20 @@ _BLOCK, _CARDS = 2880, 36  # bytes of a FITS block, and cards in it
 _GZIP = b"\x1f\x8b\x08"
 
 
+def require_one_image(path: Path, header: Header) -> None:
+    """Refuse a file that holds several images; `header` is that of the first one, as it is in the file.
+
+    The rest of the file is read only where its size leaves room for another image.
+
+    Raises
+    ------
+    FormatError
+        It holds several, which are named.
+    """
+    if not is_full(path, header):
+        refuse_several(path, _headers(path))
+
+
 def require_one_of_name(path: Path, hdu: int | str) -> None:
     """Refuse a file in which several images have the name `hdu`; a number, and a name with EXTVER, name one.
 
