@@ -102,3 +102,32 @@ def test_laws_hold_for_the_readout_of_a_single_image(tmp_path):
     camera.write_text(rest + '[crosstalk]\nreadouts = ["A", "B"]\nmatrix = [[0, 1e-4], [1e-4, 0]]\n')
     (frame,) = scan(raw, instrument=load_instrument(camera))
     assert "must name the readouts of the exposure" in frame.problem
+
+
+def test_a_chip_of_eso_with_several_outputs_has_readouts_or_is_refused(tmp_path):
+    cards = {"EXPTIME": 60.0, "ESO DPR CATG": "SCIENCE", "ESO DPR TYPE": "OBJECT", "ESO DPR TECH": "IMAGE"}
+    for name, count in (("a.fits", 2), ("b.fits", 4)):
+        header = fits.Header(
+            [(f"HIERARCH {key}" if " " in key else key, value) for key, value in cards.items()]
+        )
+        header["HIERARCH ESO DET OUTPUTS"] = count
+        for number, at in ((1, 1), (2, 16)):
+            its = {
+                "X": at,
+                "Y": 1,
+                "NX": 8,
+                "NY": 6,
+                "PRSCX": 1,
+                "OVSCX": 2,
+                "CONAD": 1.0 + number,
+                "GAIN": 0.1,
+            }
+            for key, value in its.items():
+                header[f"HIERARCH ESO DET OUT{number} {key}"] = value
+        fits.PrimaryHDU(np.zeros((6, 22), np.uint16), header).writeto(tmp_path / name)
+    good, bad = scan(tmp_path)
+    assert [(one.gain, one.bias[0].to_fits()) for one in good.readouts] == [
+        (2.0, "[10:11,1:6]"),
+        (3.0, "[12:13,1:6]"),
+    ]
+    assert "ESO DET OUTPUTS: must be that of the outputs with NX, which are 2 (got 4" in bad.problem

@@ -22,7 +22,7 @@ def settled(sites: Sequence[Site], numbers: Numbers, *, whole: bool = True) -> t
     sites : sequence of Site
     numbers : Numbers
     whole : bool
-        Whether the readouts of a detector must leave no hole between them.
+        Whether the readouts of a detector must be rows and columns without a hole; chips of a mosaic may be shifted.
 
     Raises
     ------
@@ -146,25 +146,31 @@ def overlapping(places: Sequence[Range]) -> tuple[int, int] | None:
 
 
 def _refuse_what_does_not_fit(sites: Sequence[Site], places: Sequence[Range], whole: bool) -> None:
-    """Refuse readouts that overlap on the detector, that are no rows and columns, or that leave a hole."""
+    """Refuse readouts that overlap on the detector, and where it must be `whole` that are no rows and columns."""
     pair = overlapping(places)
     if pair is not None:
         one, other = (sites[number] for number in pair)
         rule = f"must not overlap {one.card} = {_text(one)} of readout {one.name}"
         raise other.stored.image.refusal(other.card, rule, _text(other))
+    _refuse_other_edges(sites, places, whole)
+    if whole:
+        _refuse_holes(sites, places)
+
+
+def _refuse_other_edges(sites: Sequence[Site], places: Sequence[Range], whole: bool) -> None:
+    """Refuse readouts beside each other of other heights or widths; chips of one size may be shifted."""
     spans = [[(one.x_lower, one.x_upper), (one.y_lower, one.y_upper)] for one in places]
     for axis in _AXES:
         for one, other in combinations(range(len(places)), 2):
             a, b = spans[one][axis], spans[other][axis]
-            if a != b and a[0] < b[1] and b[0] < a[1]:
+            is_other = a != b if whole else a[1] - a[0] != b[1] - b[0]
+            if is_other and a[0] < b[1] and b[0] < a[1]:
                 site, beside = sites[other], sites[one]
                 rule = (
                     f"must begin and end in {'xy'[axis]} where {beside.card} = {_text(beside)} of readout "
                     f"{beside.name} does, or lie beside it"
                 )
                 raise site.stored.image.refusal(site.card, rule, _text(site))
-    if whole:
-        _refuse_holes(sites, places)
 
 
 def _refuse_holes(sites: Sequence[Site], places: Sequence[Range]) -> None:

@@ -161,3 +161,21 @@ def test_any_header_is_read_or_refused_by_name(kind, data):
                 assert readout.place.intersection(other.place) is None
             if other.hdu == readout.hdu:
                 assert readout.data.intersection(other.data) is None
+
+
+def test_chips_in_detsec_may_be_shifted_but_not_of_other_sizes():
+    places = ["[1:8,1:8]", "[11:18,4:11]", "[1:8,20:27]"]
+    found = find_readouts([
+        StoredImage(header=Header(GOOD | {"DETSEC": place}), shape=SHAPE, hdu=number)
+        for number, place in enumerate(places, 1)
+    ])  # fmt: skip
+    assert [one.place.to_fits() for one in found] == places
+    small = GOOD | {"DETSEC": "[11:18,4:10]", "DATASEC": "[1:8,1:7]", "EXTNAME": "im2"}
+    images = [
+        StoredImage(header=Header(one), shape=SHAPE, hdu=n)
+        for n, one in enumerate((GOOD | {"DETSEC": places[0]}, small))
+    ]
+    with pytest.raises(
+        ArgumentError, match=r"extension im2, DETSEC: must begin and end in y where DETSEC = \[1:8,1:8\]"
+    ):
+        find_readouts(images)
