@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, MismatchError
 from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
@@ -189,9 +186,10 @@ def make_bad_pixels(plan: BadPixelsPlan, context: Context) -> Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sky:
-    """What is measured of a science frame before the search: its noise in ADU, and the FWHM of its stars, or NaN."""
+    """What is known of a science frame that is searched: its noise in ADU, and the FWHM of its stars, or NaN."""
 
     use: Use
+    range: Range
     noise: float
     fwhm: float
 
@@ -199,9 +197,10 @@ class _Sky:
 def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.ndarray | None, Range | None]:
     """Find bad pixels in the masters and science frames; return metadata, flags and window, None without anything to search.
 
-    Science frames are calibrated twice, for their noise and stars and for the search, so that none is kept.
+    Science frames are measured and encoded one after the other, so that none is kept.
     """
     from ccdfx.operations.pixels.bad_pixels import KINDS, find_bad_pixels
+    from ccdfx.operations.pixels.encoded import encoded
 
     choice = context.recipe.bad_pixels
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
@@ -214,15 +213,13 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
                 facts["inputs"].setdefault(name, []).append(file)
                 images.setdefault(name, []).append(master.image)
                 region = region or master.image.range
-    sky = _measured_sky(plan, context)
-    if sky:
+    sky: list[_Sky] = []
+    codes = encoded(_sky_frames(plan, context, sky))
+    if codes is not None:
         facts["inputs"]["frames"] = [one.use.frame.file for one in sky]
         facts["fwhm"] = min((one.fwhm for one in sky if one.fwhm > 0), default=None)
-        frames = (_sky_frame(one.use, context) for one in sky)
-        first = next(frames)
-        region = region or first.range
-        images["frames"] = itertools.chain([first], frames)
-        del first
+        region = region or sky[0].range
+        images["frames"] = codes
     if not images:
         return facts, None, None
     options: dict[str, Any] = (
@@ -242,30 +239,26 @@ def _frames_in(facts: Mapping[str, Any]) -> int:
     return int(facts.get("combined", len(facts["inputs"])))
 
 
-def _sky_frame(use: Use, context: Context) -> Image:
-    return calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
+def _sky_frames(plan: BadPixelsPlan, context: Context, sky: list[_Sky]) -> Iterator[Image]:
+    """Calibrate the science frames that are searched, and add what is known of each to `sky`.
 
-
-def _measured_sky(plan: BadPixelsPlan, context: Context) -> list[_Sky]:
-    """Measure the science frames that are searched, side by side; those that cannot be calibrated are left out."""
-    step = max(1, len(plan.uses) // _MEASURED)
-    starry = {use.frame.file for use in plan.uses[::step]}
-    found = map_here(partial(_measured, context, starry), plan.uses)
-    return [one for one in found if one is not None]
-
-
-def _measured(context: Context, starry: Collection[str], use: Use) -> _Sky | None:
-    """Measure the noise of one science frame, and of some the width of the stars; None where it cannot be calibrated."""
+    Those that cannot be calibrated are left out. The width of the stars is measured of some.
+    """
     from ccdfx.estimators import local_noise
 
-    try:
-        image = _sky_frame(use, context)
-    except (CcdfxError, OSError) as error:
-        if is_lack(error):
-            raise
-        return None  # the calibration of all frames will record it
-    noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
-    return _Sky(use=use, noise=noise, fwhm=_width(image) if use.frame.file in starry else math.nan)
+    step = max(1, len(plan.uses) // _MEASURED)
+    for place, use in enumerate(plan.uses):
+        try:
+            image = calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
+        except (CcdfxError, OSError) as error:
+            if is_lack(error):
+                raise
+            continue  # the calibration of all frames will record it
+        noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+        fwhm = math.nan if place % step else _width(image)
+        sky.append(_Sky(use=use, range=image.range, noise=noise, fwhm=fwhm))
+        yield image
+        del image  # before the next is calibrated
 
 
 def _width(image: Image) -> float:

@@ -14,6 +14,7 @@ from ccdfx.noise.predict import own_variance, require_noise_model
 from ccdfx.operations.calibration.masters import (
     ccd_equation,
     common_bias,
+    constant_variance,
     converting_gain,
     fitting_bias,
     fitting_flat,
@@ -327,6 +328,13 @@ class PlannedCalibration:
         plan, header = self.calibration, self.header
         if self.noise is None or plan.noise is not None:
             return calibrate_rows(image, plan, header)
+        constant = constant_variance(self.noise)
+        if constant is not None and plan.is_bare and image.variance is None and image.dtype.kind in "iu":
+            done = calibrate_rows(
+                image, plan, header
+            )  # its values are finite, and nothing changes the variance
+            variance = np.full(image.shape, constant, done.dtype)
+            return adopt(done.array, done.header, done.mask, done.range, variance)
         common = plan.common
         if common is not None and plan.bias is not None:  # it is subtracted before the dark is
             common = replace(common, variance=plan.bias.variance)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.estimators.values import values_of
-from ccdfx.noise import ccd_noise
+from ccdfx.noise import ccd_noise, gaussian_noise
 from ccdfx.operations.calibration.one_pass import CommonBias
 from ccdfx.records.card import plain_ascii
 from ccdfx.records.checks import real
@@ -97,6 +97,13 @@ def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
     if noise.parameters.keys() != set(names) or noise.variance is not ccd_noise(gain=1, readnoise=1).variance:
         return None
     return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]
+
+
+def constant_variance(noise: Any) -> float | None:
+    """Return the variance of a model by which all pixels have the same, that of `gaussian_noise`; None for any other."""
+    if noise.parameters.keys() != {"sigma"} or noise.variance is not gaussian_noise(1.0).variance:
+        return None
+    return float(noise.parameters["sigma"]) ** 2
 
 
 def dark_scale(image: Image, dark: Image, scale: Any) -> float:

@@ -63,6 +63,11 @@ class Calibration:
         """Bias, dark and flat."""
         return self.bias, self.dark, self.flat
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the values stay as they are: without masters and gain."""
+        return all(master is None for master in self.masters) and self.gain == 1.0
+
     def rows(self, lower: int, upper: int) -> Calibration:
         """Return the calibration of some rows of the image."""
 

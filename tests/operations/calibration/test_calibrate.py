@@ -285,3 +285,17 @@ def test_an_unknown_variance_stays_unknown_under_the_brightest_flat() -> None:
     flat = np.array([[1e20, 1e20, 1.8e19]], np.float32)
     variance = divide_flat(image, flat=flat, statistic=None).variance
     assert np.isposinf(variance[0, [0, 2]]).all() and 0 <= variance[0, 1] < 1e-37
+
+
+def test_noise_that_all_pixels_share_is_that_of_pixels_one_by_one():
+    rng = np.random.default_rng(7)
+    raw = rng.integers(900, 1100, (40, 50)).astype("u2")
+    mask = (rng.random((40, 50)) < 0.1).astype("u1")
+    same, other = (
+        calibrate(Image(kind, {"BUNIT": "adu"}, mask=mask), noise=gaussian_noise(3.3), saturation=1090.0)
+        for kind in (raw, raw.astype("f4"))
+    )
+    assert same.header == other.header and same.variance.dtype == np.float32
+    for one, two in ((same.array, other.array), (same.mask, other.mask), (same.variance, other.variance)):
+        assert one.tobytes() == two.tobytes()
+    assert 0 < np.count_nonzero(same.mask & 4) < same.size
