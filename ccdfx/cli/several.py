@@ -13,25 +13,19 @@ from ccdfx.records.image import Image
 
 
 def names_of_images(name: str) -> list[str]:
-    """Return the names of the images of a file (EXTNAME, or their number); one, empty, where it holds one.
+    """Return the names of the images of a file: EXTNAME, or their number from 1.
 
     Raises
     ------
     CcdfxError
         The file cannot be read.
     """
-    from ccdfx.errors import FormatError
-    from ccdfx.io.reading import open_every_image, read_header
-    from ccdfx.night.frames.one_image import require_one_image
+    from ccdfx.io.reading import open_every_image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)  # they are said when it is read
-        try:
-            require_one_image(Path(name), read_header(name))
-        except FormatError:
-            headers = [source.header for source in open_every_image(name)]
-            return [str(header.get("EXTNAME") or number) for number, header in enumerate(headers, 1)]
-    return [""]
+        headers = [source.header for source in open_every_image(name)]
+    return [str(header.get("EXTNAME") or number) for number, header in enumerate(headers, 1)]
 
 
 def tell_several(name: str, which: Mapping[str, Any], *, remedy: str = "--hdu takes another") -> None:
