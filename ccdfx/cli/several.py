@@ -9,6 +9,7 @@ from typing import Any
 
 from ccdfx.cli.terminal import say
 from ccdfx.errors import CcdfxError, CcdfxWarning, printable
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
 
@@ -25,7 +26,12 @@ def names_of_images(name: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)  # they are said when it is read
         headers = [source.header for source in open_every_image(name)]
-    return [str(header.get("EXTNAME") or number) for number, header in enumerate(headers, 1)]
+    return [name_of_image(header, number) for number, header in enumerate(headers, 1)]
+
+
+def name_of_image(header: Header, number: int) -> str:
+    """Return the name of the image of a header, EXTNAME, or its number from 1."""
+    return str(header.get("EXTNAME") or number)
 
 
 def tell_several(name: str, which: Mapping[str, Any], *, remedy: str = "--hdu takes another") -> None:

@@ -68,10 +68,11 @@ def command(
 def images_of(name: str, which: dict[str, Any]) -> list[tuple[str, Any]]:
     """Read the image of a file that `which` chooses, or all of a file of several; each with its name."""
     import ccdfx
-    from ccdfx.cli.several import names_of_images
+    from ccdfx.cli.several import name_of_image
 
-    names = names_of_images(name) if which["hdu"] is None else [""]
-    if len(names) == 1:
+    if which["hdu"] is not None:
         return [(name, ccdfx.read(name, **which))]
     images = ccdfx.read(name, **{**which, "hdu": "all"})
-    return [(f"{name}[{one}]", image) for one, image in zip(names, images, strict=True)]
+    if len(images) == 1:
+        return [(name, images[0])]
+    return [(f"{name}[{name_of_image(one.header, i)}]", one) for i, one in enumerate(images, 1)]
