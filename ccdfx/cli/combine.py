@@ -244,9 +244,12 @@ def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
     """Open the frames of each result: one list, or with ``--hdu all`` one list for each extension."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
+    from ccdfx.cli.several import tell_several
 
     hdu, planes, checksum = options["hdu"], options["planes"], not options["no_checksum"]
     if hdu != "all":
+        for path in paths[:1]:
+            tell_several(str(path), {"hdu": hdu}, remedy="--hdu all combines each")
         return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes, checksum=checksum)]
     if planes:
         raise click.UsageError("--planes takes one extension, not --hdu all")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import naming, which_image
+from ccdfx.cli.several import tell_several
 from ccdfx.errors import MismatchError
 
 
@@ -39,6 +40,8 @@ def prepared_frames(
     frames = []
     which = which_image(**image)
     for path in paths:
+        if not frames:
+            tell_several(path, which)
         with naming(path):
             frame = ccdfx.read(path, **which)
             if saturation is not None:

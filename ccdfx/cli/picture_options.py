@@ -11,6 +11,7 @@ import click
 
 from ccdfx import plots
 from ccdfx.cli.options import SHARED, default_of, looked_up, naming, options, refuse_place
+from ccdfx.cli.several import read_whole
 from ccdfx.errors import CcdfxError, FileError, printable
 from ccdfx.records.image import Image
 
@@ -86,11 +87,11 @@ picture_options = partial(options, known={**SHARED, **_PICTURES})
 
 
 def read_part(name: str, which: Mapping[str, Any], section: str | None = None) -> tuple[Image, Image]:
-    """Read the image of a file that `which` chooses; return it and its part in `section`."""
+    """Read the image of a file that `which` chooses; return it and its part in `section`. See `read_whole`."""
     import ccdfx
 
     with naming(name):
-        full = ccdfx.read(name, **which)
+        full = read_whole(name, which)
         return full, full if section is None else ccdfx.select(full, section=section)
 
 

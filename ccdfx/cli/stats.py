@@ -29,21 +29,34 @@ def command(
 ) -> None:
     """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
 
-    Masked and non-finite pixels are left out. A file that cannot be read is reported on stderr, the others
+    Masked and non-finite pixels are left out. Of a file of several images each has a line, unless --hdu names one. A file that cannot be read is reported on stderr, the others
     are printed, and the exit status is 1.
     """
+    import ccdfx
     from ccdfx.errors import CcdfxError
 
     which = which_image(**image)
     rows: list[dict] = []
     failed = False
+
+    def refuse(error: CcdfxError) -> None:
+        nonlocal failed
+        failed = True
+        say(f"ccdfx: error: {error}", always=True)
+
     for name in files:
         try:
             with naming(name):
-                rows.append({"file": name, **of_file(name, which, section)})
+                images = images_of(name, which)
         except CcdfxError as error:
-            failed = True
-            say(f"ccdfx: error: {error}", always=True)
+            refuse(error)
+            continue
+        for label, image in images:
+            try:
+                with naming(label):
+                    rows.append({"file": label, **asdict(ccdfx.statistics(image, section=section))})
+            except CcdfxError as error:
+                refuse(error)
     if as_json:
         print_json(rows)
     elif rows:
@@ -52,8 +65,14 @@ def command(
         ctx.exit(FAILED)
 
 
-def of_file(name: str, which: dict[str, Any], section: str | None) -> dict:
-    """Compute the statistics of one file, as plain values."""
+def images_of(name: str, which: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Read the image of a file that `which` chooses, or all of a file of several; each with its name."""
     import ccdfx
+    from ccdfx.cli.several import name_of_image
 
-    return asdict(ccdfx.statistics(ccdfx.read(name, **which), section=section))
+    if which["hdu"] is not None:
+        return [(name, ccdfx.read(name, **which))]
+    images = ccdfx.read(name, **{**which, "hdu": "all"})
+    if len(images) == 1:
+        return [(name, images[0])]
+    return [(f"{name}[{name_of_image(one.header, i)}]", one) for i, one in enumerate(images, 1)]

@@ -209,19 +209,26 @@ def test_header_text_cannot_steer_the_terminal(run, frames: list[Path]) -> None:
 def test_stats_table_and_json_agree(run, masked: Path) -> None:
     result = run("stats", masked)
     assert result.exit_code == 0
-    names, values = (line.split() for line in result.stdout.splitlines())
+    names, values, other = (line.split() for line in result.stdout.splitlines())  # a line for each image
+    assert (values[0], other[0]) == (f"{masked}[1]", f"{masked}[2]")
     table = dict(zip(names, values, strict=True))
     assert (
         table["count"] == "11" and table["masked"] == "1" and table["mean"] == "6" and table["median"] == "6"
     )
-    (facts,) = json.loads(run("stats", "--json", masked).stdout)
+    facts, _ = json.loads(run("stats", "--json", masked).stdout)
     assert facts["count"] == 11 and facts["minimum"] == 1 and facts["maximum"] == 11
     assert facts["std"] == pytest.approx(np.arange(1, 12).std())
 
 
 def test_stats_of_a_window_and_an_extension(run, masked: Path) -> None:
-    (facts,) = json.loads(run("stats", "--json", "--section", "[2:3,1:2]", masked).stdout)
+    (facts,) = json.loads(run("stats", "--json", "--section", "[2:3,1:2]", "--hdu", "0", masked).stdout)
     assert facts["count"] == 4 and facts["mean"] == pytest.approx((1 + 2 + 5 + 6) / 4)
+    some = run("stats", "--json", "--section", "[2:3,1:2]", masked)
+    assert (
+        some.exit_code == 1
+        and f"{masked}[2]: section" in some.stderr
+        and json.loads(some.stdout) == [facts | {"file": f"{masked}[1]"}]
+    )
     wrong = run("stats", "--section", "[0:9,1:2]", masked)
     assert wrong.exit_code == 2 and wrong.stdout == "" and "'--section'" in wrong.stderr
 

@@ -40,7 +40,8 @@ class Setup:
     def label(self) -> str:
         """Description for messages: ``nickel, 1056 x 1024, binned 2 x 2``."""
         ny, nx = self.shape
-        parts = [self.instrument, *([f"detector {self.detector}"] if self.detector else []), f"{nx} x {ny}"]
+        named = self.detector and "detector" not in self.shown
+        parts = [self.instrument, *([f"detector {self.detector}"] if named else []), f"{nx} x {ny}"]
         if self.binning != (1, 1):
             parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
         if self.gain is not None:

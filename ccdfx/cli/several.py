@@ -1,0 +1,80 @@
+"""Files of several images: read as one where they are readouts of a detector, and named where only one is read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccdfx.cli.terminal import say
+from ccdfx.errors import CcdfxError, CcdfxWarning, printable
+from ccdfx.records.header import Header
+from ccdfx.records.image import Image
+
+
+def names_of_images(name: str) -> list[str]:
+    """Return the names of the images of a file: EXTNAME, or their number from 1.
+
+    Raises
+    ------
+    CcdfxError
+        The file cannot be read.
+    """
+    from ccdfx.io.reading import open_every_image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CcdfxWarning)  # they are said when it is read
+        headers = [source.header for source in open_every_image(name)]
+    return [name_of_image(header, number) for number, header in enumerate(headers, 1)]
+
+
+def name_of_image(header: Header, number: int) -> str:
+    """Return the name of the image of a header, EXTNAME, or its number from 1."""
+    return str(header.get("EXTNAME") or number)
+
+
+def tell_several(name: str, which: Mapping[str, Any], *, remedy: str = "--hdu takes another") -> None:
+    """Print on stderr which image of a file is read, where it has several and none is named."""
+    if which.get("hdu") is not None:
+        return
+    try:
+        names = names_of_images(name)
+    except (CcdfxError, OSError):
+        return  # it is said when it is read
+    if len(names) > 1:
+        shown = ", ".join(map(printable, names[:8])) + (", ..." if len(names) > 8 else "")
+        say(f"ccdfx: {printable(name)}: the first of {len(names)} images ({shown}); {remedy}")
+
+
+def read_whole(name: str, which: Mapping[str, Any]) -> Image:
+    """Read the image of a file that `which` chooses; where none is named, the readouts of a detector as one image."""
+    import ccdfx
+
+    if which.get("hdu") is None and which.get("plane") is None:
+        found = _assembled(name)
+        if found is not None:
+            return found
+    tell_several(name, which)
+    return ccdfx.read(name, **which)
+
+
+def _assembled(name: str) -> Image | None:
+    """Return the readouts of a file as one image, their levels subtracted; None where it is not such a file."""
+    from ccdfx.night.frames.scan import scan
+    from ccdfx.night.readouts.frames import assembled_frame
+    from ccdfx.night.readouts.reading import read_assembled
+    from ccdfx.night.settings.choices import NightRecipe
+
+    try:
+        if not Path(name).is_file() or len(names_of_images(name)) < 2:
+            return None
+        frames = [assembled_frame(frame) for frame in scan(name) if frame.readouts]
+        if len(frames) != 1 or frames[0].problem is not None:
+            return None
+        image = read_assembled(frames[0], NightRecipe())
+    except (CcdfxError, OSError):
+        return None  # the reason is said when the first image is read
+    count = len(frames[0].readouts)
+    say(f"ccdfx: {printable(name)}: {count} readouts, assembled, in {image.unit}; --hdu takes one as it is")
+    return image
