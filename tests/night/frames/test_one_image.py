@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from ccdfx import FormatError, load_instrument, read_header, reduce_night, scan
-from ccdfx.night.frames.one_image import require_one_image
+from ccdfx import load_instrument, reduce_night, scan
 
 CARDS = {"IMAGETYP": "object", "EXPTIME": 30.0, "OBJECT": "x"}
 FILE = 'name = "m"\nhdu = "SCI"\nmatch = { EXPTIME = true }\nrules = [{ kind = "science", when = { EXPTIME = true } }]\n'
@@ -55,10 +54,3 @@ def test_a_name_of_several_images_is_refused_with_the_list(tmp_path):
     (raw / "a.fits").unlink()
     hdus(["OTHER", "SCI"]).writeto(raw / "a.fits")
     assert scan(raw, instrument=load_instrument(file))[0].problem is None
-
-
-def test_one_image_is_required_of_a_file_before_it_is_read(tmp_path):
-    path = tmp_path / "a.fits"
-    hdus(["IM1", "IM2"]).writeto(path)
-    with pytest.raises(FormatError, match="must hold one image"):
-        require_one_image(path, read_header(path))
