@@ -17,7 +17,8 @@ NIGHTS = ("DAY-OBS", "DAYOBS", "DAY_OBS", "DTCALDAT", "OBSNIGHT")
 """Cards of the date on which a night began."""
 
 _LOCAL = ("DATE-LOC", "LOCTIME")
-_LONGITUDES = ("SITELONG", "LONGITUD", "LONG-OBS", "SITE-LON", "GEOLON", "ESO TEL GEOLON", "OBSLONG")
+_EAST = ("SITELONG", "SITE-LON", "ESO TEL GEOLON")
+_EITHER = ("LONGITUD", "LONG-OBS", "GEOLON", "OBSLONG")  # a positive one is east for some, west for others
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d*)?))?")
 _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")
@@ -52,25 +53,26 @@ def date_of(header: Mapping[str, Any], dates: Iterable[Any], times: Iterable[Any
 def night_of(header: Mapping[str, Any], begun: str | None) -> str | None:
     """Return the date on which the night of a frame began, from noon to noon; None where it cannot be told.
 
-    It is that of a card that says so (`NIGHTS`), else by the local time (DATE-LOC), else by `begun`, in UT, and the
-    longitude of the site in degrees east. So all frames of a night have one, before and after midnight.
+    It is that of a card that says so (`NIGHTS`), else by the local time (DATE-LOC, or `begun` with a time zone), else by
+    `begun`, in UT, and the longitude of the site. So all frames of a night have one, before and after midnight. Where
+    a longitude may be east or west and the night depends on it, it is not told.
 
     >>> night_of({"SITELONG": -70.7}, "2020-01-02T03:00:00"), night_of({"SITELONG": -70.7}, "2020-01-01T23:10:00")
     ('2020-01-01', '2020-01-01')
-    >>> night_of({}, "2020-01-02T03:00:00") is None
-    True
+    >>> night_of({}, "2020-01-02T03:00:00") is None, night_of({"LONGITUD": 110.9}, "2020-01-02T05:00:00") is None
+    (True, True)
     """
     stated = _first(header, NIGHTS)
     day = _day(stated) if stated else None
     if day is not None:
         return day.isoformat()
-    local = next((time for name in _LOCAL if (time := _time(_text(header, name)))), None)
-    if local is None:
-        start, east = _time(begun or ""), _longitude(header)
-        if start is None or east is None:
-            return None
-        local = start + timedelta(hours=east / 15)
-    return (local - timedelta(hours=12)).date().isoformat()
+    start = _time(begun or "")
+    times = [time for name in _LOCAL if (time := _time(_text(header, name)))][:1]
+    if not times and start is not None:
+        with_zone = start.tzinfo is not None and start.utcoffset() != timedelta(0)
+        times = [start] if with_zone else [start + timedelta(hours=east / 15) for east in _longitudes(header)]
+    nights = {(time - timedelta(hours=12)).date() for time in times}
+    return nights.pop().isoformat() if len(nights) == 1 else None
 
 
 def _first(header: Mapping[str, Any], keywords: Iterable[Any]) -> str | None:
@@ -97,14 +99,14 @@ def _day(text: str) -> date | None:
 def _time(text: str) -> datetime | None:
     """Return a date with its time of day, None for any other text."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if ":" in text else None
+        return datetime.fromisoformat(text) if ":" in text else None
     except ValueError:
         return None
 
 
-def _longitude(header: Mapping[str, Any]) -> float | None:
-    """Return the longitude of the site in degrees east, also from degrees, minutes and seconds."""
-    for name in _LONGITUDES:
+def _longitudes(header: Mapping[str, Any]) -> list[float]:
+    """Return the longitudes in degrees east that the site may have, also from degrees, minutes and seconds."""
+    for name in (*_EAST, *_EITHER):
         text = _text(header, name)
         degrees = number_of(text)
         parts = re.fullmatch(r"([-+]?)(\d{1,3})[: ]+(\d{1,2})[: ]+(\d{1,2}(?:\.\d*)?)", text)
@@ -112,5 +114,6 @@ def _longitude(header: Mapping[str, Any]) -> float | None:
             degrees = int(parts[2]) + int(parts[3]) / 60 + float(parts[4]) / 3600
             degrees = -degrees if parts[1] == "-" else degrees
         if degrees is not None and 0 < abs(degrees) <= 360:  # 0 is that of programs that do not know it
-            return (degrees + 180) % 360 - 180
-    return None
+            east = (degrees + 180) % 360 - 180
+            return [east, -east] if name in _EITHER and degrees > 0 else [east]
+    return []

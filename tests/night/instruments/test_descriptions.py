@@ -69,7 +69,7 @@ HEADERS = [
     ("efosc", {**ESO, "INSTRUME": "EFOSC", "ESO DPR CATG": "CALIB", "ESO DPR TYPE": "DARK", "EXPTIME": 0.0}, {"kind": "bias"}),
     ("efosc", {**ESO, "INSTRUME": "EFOSC", "ESO DPR TECH": "SPECTRUM"}, {"kind": "other"}),
     ("eso", {**ESO, "INSTRUME": "EFOSC", "ESO DET WIN1 BINX": 1, "ESO DET WIN1 BINY": 1}, {"kind": "science"}),
-    ("fors", {**ESO, "INSTRUME": "FORS2", "ESO DPR TYPE": "FLAT,SKY", "ESO DET OUT1 X": 1, "ESO INS FILT1 NAME": "R_SPECIAL",
+    ("fors2", {**ESO, "INSTRUME": "FORS2", "ESO DPR TYPE": "FLAT,SKY", "ESO DET OUT1 X": 1, "ESO INS FILT1 NAME": "R_SPECIAL",
               "ESO INS FILT2 NAME": "free"},
      {"kind": "flat", "filter": "R_SPECIAL", "overscan": "[1:6,1:64]", "data": "[7:96,1:61]"}),
     ("gmos", {"INSTRUME": "GMOS-S", "OBSTYPE": "OBJECT", "OBJECT": "Twilight", "GRATING": "MIRROR", "EXPTIME": 5.0,
