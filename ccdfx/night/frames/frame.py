@@ -116,4 +116,5 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
+        entry["corrections"] = "; ".join(map(str, self.corrections)) or None
         return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
