@@ -140,8 +140,17 @@ def _edited(hdu: Hdu, header: bytes, edits: CardEdits) -> tuple[bytes, list[str]
         lines.pop()  # room that was kept for more cards
     for text in changes:
         lines.append(_line(Card("HISTORY", f"ccdfx header: {text}")))
-    joined = b"".join(line.raw for line in lines) + b"END".ljust(CARD)
+    joined = b"".join(line.raw for line in lines)
+    kept = b" " * max(0, _length_before_end(header) - len(joined))
+    joined += kept + b"END".ljust(CARD)
     return joined.ljust(-(-len(joined) // BLOCK) * BLOCK), changes
+
+
+def _length_before_end(header: bytes) -> int:
+    """Return the number of bytes of the cards before END, room that was kept for more included."""
+    return next(
+        at for at in range(0, len(header), CARD) if header[at : at + CARD][:8].rstrip(b" \0") == b"END"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +165,8 @@ class _Lines:
 
 def _cards_of(header: bytes) -> list[_Lines]:
     groups: list[bytes] = []
-    for at in range(0, len(header), CARD):
+    for at in range(0, _length_before_end(header), CARD):
         line = header[at : at + CARD]
-        if line[:8].rstrip(b" \0") == b"END":
-            break
         if line.startswith(b"CONTINUE") and groups:
             groups[-1] += line
         else:

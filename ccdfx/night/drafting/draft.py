@@ -38,6 +38,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.keywords import unit_of
 
 _LONG = 24  # characters of a name
+_BRIGHT = 0.25  # of the light of the brightest frame that a frame without light cannot have
 _SHOWN = 3  # files whose problem is told
 _COLOURS = ("BAYERPAT", "COLORTYP")
 
@@ -132,7 +133,8 @@ def draft_instrument(paths: Paths, *, name: str | None = None) -> Draft:
         unknown=(*found.unknown, *_level_hints(seen, frames), *_gap_texts(seen)),
     )
     frames = scan([one.path for one in read], instrument=_parsed(found))
-    found = replace(found, remarks=(*found.remarks, *_disagreements(frames, meant)))
+    strange = (*_disagreements(frames, meant), *_bright_biases(seen, frames), *_problems(frames))
+    found = replace(found, remarks=(*found.remarks, *strange))
     noise, why = measure_noise(frames)
     found = replace(found, noise=noise, noise_why=why, stated=_stated(headers, guesses))
     text = draft_text(found)
@@ -338,6 +340,34 @@ def _disagreements(frames: Sequence[Frame], meant: Mapping[Path, str | None]) ->
         if meant[frame.path] not in (None, frame.kind)
     ]
     return [f"the rules make something else of {listed(other)}"] if other else []
+
+
+def _bright_biases(seen: Seen, frames: Sequence[Frame]) -> list[str]:
+    """List frames that are called bias and hold light: their names or cards may be wrong."""
+    levels = {
+        kind: {
+            one.file: seen.levels[one.file] for one in frames if one.kind == kind and one.file in seen.levels
+        }
+        for kind in ("bias", "flat", "science")
+    }
+    lit = [*levels["flat"].values(), *levels["science"].values()]
+    if not levels["bias"] or not lit:
+        return []
+    base = min(levels["bias"].values())
+    limit = base + _BRIGHT * (max(lit) - base)
+    bright = [file for file, level in levels["bias"].items() if level > limit > base]
+    return [f"{listed(bright)} should be bias, and is as bright as frames with light"] if bright else []
+
+
+def _problems(frames: Sequence[Frame]) -> list[str]:
+    """List why frames cannot be used all the same, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for frame in frames:
+        if frame.problem is not None and frame.kind is not None:
+            reasons.setdefault(frame.problem, []).append(frame.file)
+    return [
+        f"cannot be used yet: {listed(files)}: {reason}" for reason, files in list(reasons.items())[:_SHOWN]
+    ]
 
 
 def _saturation(seen: Seen) -> tuple[float, str] | None:

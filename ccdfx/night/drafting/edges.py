@@ -160,10 +160,7 @@ def _edge(light: np.ndarray, level: float, noise: float, scatters: np.ndarray) -
     """Describe the lines before the first exposed one; None where there are none, or nothing is exposed."""
     width, most = max(6, len(light) // 40), int(_FURTHEST * len(light))
     inside = np.array([np.median(light[place + 1 : place + 1 + width]) for place in range(most)])
-    dark = light[:most] < _EXPOSED * np.maximum(inside, _EXPOSED * level)
-    if dark.all():
-        return None
-    start = _end_of_dark(dark)
+    start = _end_of_dark(light[:most], inside, max(_DARK * level, _NOISES * noise))
     if start == 0:
         return None
     lines = light[:start]
@@ -177,13 +174,18 @@ def _edge(light: np.ndarray, level: float, noise: float, scatters: np.ndarray) -
     return Edge(start, skip, edge, max(0.0, middle / level), bool(np.median(scatters[:start]) == 0.0))
 
 
-def _end_of_dark(dark: np.ndarray) -> int:
-    """Return the number of lines up to the last dark one of a run that begins at the side, or a little inside of it."""
-    begin = int(np.argmax(dark[: _OUTSIDE + 1]))
-    if not dark[begin]:
-        return 0
-    length = int(np.argmin(dark[begin:]))
-    return begin + length if begin == 0 or length >= _RUN else 0
+def _end_of_dark(light: np.ndarray, inside: np.ndarray, least: float) -> int:
+    """Return the number of lines up to the innermost step to the light, outside of which no line is exposed.
+
+    `inside` is the light just inside of each line, and what is not above `least` is none. Light that falls off towards a
+    side has no step, and a bad column inside has exposed lines outside of it.
+    """
+    for step in np.flatnonzero((light < _EXPOSED * inside) & (inside > least))[::-1]:
+        exposed = np.flatnonzero(light[: step + 1] >= _EXPOSED * inside[step])
+        begin = int(exposed[-1]) + 1 if exposed.size else 0
+        if begin == 0 or (begin <= _OUTSIDE and step + 1 - begin >= _RUN):
+            return int(step) + 1
+    return 0
 
 
 def _count(length: int) -> int:

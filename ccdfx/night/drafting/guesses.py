@@ -135,7 +135,7 @@ ROLES: dict[str, Role] = {
         r"AMB|OUT|DOME|TUBE|MIRR",
     ),
     "camera": Role(
-        ("INSTRUME", "CAMERA", "CAMNAME", "DETECTOR", "DETNAME", "LCAMMOD", "TELESCOP", "SWCREATE"),
+        ("INSTRUME", "CAMERA", "CAMNAME", "DETECTOR", "DETNAME", "LCAMMOD", "TELESCOP"),
         r"INSTR|CAM|DETECT",
         r"instrument|camera|detector",
         _text(),

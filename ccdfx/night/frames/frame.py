@@ -132,6 +132,7 @@ class Frame:
         }
         if self.readouts:
             entry |= {"detector": self.detector, "readouts": [_plain(readout) for readout in self.readouts]}
+        entry["corrections"] = "; ".join(map(str, self.corrections)) or None
         return entry | {"doubts": "; ".join(self.doubts) or None, "remarks": "; ".join(self.remarks) or None}
 
 

@@ -28,12 +28,19 @@ class Correction:
     set: tuple[tuple[str, Value], ...] = ()
     when: tuple[Condition, ...] = ()
 
+    def __str__(self) -> str:
+        renamed = [f"{old} renamed {new}" for old, new in self.rename]
+        removed = [f"{keyword} removed" for keyword in self.remove]
+        return "; ".join([*renamed, *removed, *(f"{keyword} = {value!r}" for keyword, value in self.set)])
+
 
 def applying(corrections: Iterable[Correction], header: Header) -> tuple[Correction, ...]:
     """Return those corrections whose conditions hold, without their conditions; each sees what those before it did.
 
     >>> applying([Correction(remove=("A",), when=(Condition("B", True),))], Header({"A": 1}))
     ()
+    >>> str(Correction(rename=(("EXP", "EXPTIME"),), set=(("FILTER", "V"),)))
+    "EXP renamed EXPTIME; FILTER = 'V'"
     """
     found = []
     for one in corrections:

@@ -53,6 +53,7 @@ def test_paths_tell_the_kind_and_what_their_named_parts_hold(tmp_path: Path) -> 
     # Corrected before the kind is looked at, and one correction after the other.
     assert [frames[f"{one}/b.fits"].object for one in ("old", "new")] == ["M 51", "NGC 5194"]
     assert frames["new/b.fits"].overscan is None and "BIASSEC" not in frames["new/b.fits"].header
+    assert str(frames["new/b.fits"].as_dict()["corrections"]).endswith("; TITLE = 'NGC 5194'")
     (alone,) = ccdfx.scan(tmp_path / "flats/V_2.5s/zero.fits", instrument=camera)  # wherever the scan begins
     assert (alone.kind, alone.filter) == ("flat", "V")
 
