@@ -11,7 +11,7 @@ from ccdfx.night.products.calibrated import calibration_options, lines_kept, ove
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
-MEMORY = 192 << 20
+MEMORY = 128 << 20
 """Bytes of calibrated inputs of one master that are kept in memory; beyond it they are calibrated twice."""
 
 
