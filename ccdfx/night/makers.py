@@ -93,7 +93,7 @@ MAKERS = (
             plan=partial(_masters, kind),
             make=make_master,
             tables=(*_PREPARING, kind, "masters"),
-            planes=56,
+            planes=44,
         )
         for kind in ("bias", "dark", "flat")
     ),
@@ -116,6 +116,7 @@ MAKERS = (
         plan=_combined,
         make=make_combined,
         tables=(*_PREPARING, "science", "select", "combine"),
+        planes=36,
     ),
     Maker(name="effects", plan=plan_effects, make=make_effects, tables=()),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,12 +15,13 @@ from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, cause_of
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.masters import kept_bytes
+from ccdfx.night.graph.memory import return_memory
 from ccdfx.night.graph.perform import Task, perform
 from ccdfx.night.graph.product import Graph, Product
 from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
 
-MEMORY = 1500 << 20
+MEMORY = 720 << 20
 """Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
 
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
@@ -211,20 +210,12 @@ def _start(
             return
         waiting.pop(0)
         if workers.here and run.graph.products[file].kind != run.started:
-            _return_memory()  # products of one kind use it again, others need arrays of other sizes
+            return_memory()
             run.started = run.graph.products[file].kind
         threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
         tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
         future = workers.submit(_perform_with, threads, tiles, run.task(file))
         running[future] = (file, time.monotonic())
-
-
-def _return_memory() -> None:
-    """Give freed memory back to the system, where the C library is one that keeps it and can do so."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget: int) -> int:

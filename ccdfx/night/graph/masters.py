@@ -6,11 +6,13 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from ccdfx.night.graph.memory import return_memory
 from ccdfx.records.history import Master
 
 MEMORY = 512 << 20
 """Bytes of masters that are kept; the one asked for last always is."""
 
+_MUCH = 256 << 20
 _kept: OrderedDict[tuple[str, str], Master] = OrderedDict()
 _LOCK = threading.Lock()
 
@@ -39,6 +41,16 @@ def kept_bytes() -> int:
     """Return the bytes of all masters in memory."""
     with _LOCK:
         return sum(map(_size, _kept.values()))
+
+
+def spare_masters() -> None:
+    """Remove the masters from memory where they take much of it, with all that was freed, before work without them.
+
+    Products that hold one keep it, and what needs one later reads it again.
+    """
+    if kept_bytes() > _MUCH:
+        forget_masters()
+    return_memory()
 
 
 def forget_masters() -> None:

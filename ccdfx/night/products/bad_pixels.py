@@ -16,6 +16,7 @@ from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context, is_lack
+from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import MasterPlan, Plan
@@ -206,15 +207,17 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
     region: Range | None = None
     images: dict[str, Any] = {}
+    sky: list[_Sky] = []
+    codes = encoded(_sky_frames(plan, context, sky))
     for name, files in plan.masters.items():
         for file in files:
             master = context.master(file)
             if master is not None and _frames_in(context.facts(file)) >= _FEWEST_INPUTS:
                 facts["inputs"].setdefault(name, []).append(file)
-                images.setdefault(name, []).append(master.image)
+                images.setdefault(name, []).append(master.image.replace(variance=None))
                 region = region or master.image.range
-    sky: list[_Sky] = []
-    codes = encoded(_sky_frames(plan, context, sky))
+            del master
+    spare_masters()  # with their variances, which are not searched
     if codes is not None:
         facts["inputs"]["frames"] = [one.use.frame.file for one in sky]
         facts["fwhm"] = min((one.fwhm for one in sky if one.fwhm > 0), default=None)

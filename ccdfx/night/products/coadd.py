@@ -13,6 +13,7 @@ import numpy as np
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
@@ -304,6 +305,8 @@ def _stacked(
     apertures = _apertures(group.found, group.stars)
     steps = [one.offset if one.is_shift else None for one in transforms]
     uses = [plan.uses[name] for name in group.names]
+    shared = common_variance(uses, facts, steps, weights, scales.scales, context)
+    spare_masters()
     with ExitStack() as stack:
         frames, tables = _moved(group, apertures, context, stack)
         result = stacking.stacked(
@@ -315,7 +318,7 @@ def _stacked(
             scale=scales.scales,
             zero=scales.zeros,
             weights=weights,
-            shared=common_variance(uses, facts, steps, weights, scales.scales, context),
+            shared=shared,
         )
     return result, check_fluxes(
         apertures.measure(result.image), frames=tables, weights=weights or [1.0] * len(tables)

@@ -120,6 +120,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
             room = (len(frames) + 1) * bytes_of(image) <= raw_rows.MEMORY
             frames.append(rows_or_image(use, raw, image, context, stack, room=room))
             image = sampled(image)
+            del found, raw  # before the next is calibrated
             names.append(use.frame.file)
             levels.append(lit_level(image, response) if scaled else _level(image))
             noisy &= image.variance is not None

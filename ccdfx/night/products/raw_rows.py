@@ -12,7 +12,7 @@ from ccdfx.night.readouts.reading import open_assembled
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
-MEMORY = 192 << 20
+MEMORY = 128 << 20
 """Bytes of calibrated inputs of one master that are kept in memory; beyond it they are calibrated twice."""
 
 

@@ -142,6 +142,7 @@ def encoded(frames: Iterable[Image]) -> EncodedFrames | None:
         here = None if frame.mask is None else (frame.mask & np.uint8(Flag.SATURATED)) != 0
         if here is not None and here.any():
             saturated = here if saturated is None else saturated | here
+        del frame, here  # before the next is made
     return EncodedFrames(codes, unknown, codes[0].shape, saturated) if codes else None
 
 
