@@ -67,6 +67,7 @@ SUBROOMS = {
         "resampling": set(),
         "rejection": set(),
         "calibration": {"pixels"},
+        "colour": set(),
         "readouts": set(),
         "registration": {"resampling"},
         "combining": {"headers", "rejection", "resampling", "registration"},

@@ -97,6 +97,7 @@ ALSO_RUN = {
     "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/image/apertures",
     "photometry/test_photometry.py::test_local_maxima_equal_their_twin": "kernels/image/sources",
     "photometry/test_photometry.py::test_masked_pixels_are_no_sources": "photometry/detection",
+    "operations/colour/test_debayer.py::test_the_sharp_method_is_that_of_the_paper": "kernels/image/debayer",
     "photometry/test_trails.py::test_stars_beside_a_trail_are_found_and_nothing_of_the_trail": "photometry/width",
     "plots/inspect/test_inspect.py::test_events_of_a_window_become_clicks_and_keys": "plots/inspect/window",
     "plots/test_image.py::test_a_window_is_drawn_at_its_place_in_the_parent_frame": "plots/axes",
