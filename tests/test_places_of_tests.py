@@ -106,6 +106,8 @@ ALSO_RUN = {
     "plugins/test_faulty_engines.py::test_a_faulty_engine_is_caught": "testing/engine_laws",
     "plugins/test_faulty_formats.py::test_a_faulty_format_is_caught":
         "testing/format_laws testing/format_files",
+    "night/products/by_colour/test_colour_nights.py::test_a_night_becomes_three_images_that_lie_on_each_other":
+        "night/grouping/combined night/products/by_colour/mosaics night/products/by_colour/planes",
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
     "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
     "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",

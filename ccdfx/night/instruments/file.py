@@ -14,6 +14,7 @@ from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
 from ccdfx.night.instruments.sections import sections_of
+from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
 
@@ -34,7 +35,7 @@ _KEYS = {
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "filter", "no_filter", "object", "date", "binning"},
-    "detector": {"gain", "readnoise", "saturation", "unit"},
+    "detector": {"gain", "readnoise", "saturation", "unit", "colours"},
     "sections": {"overscan", "data", "output"},
     "rules": {"kind", "when"},
     "refuse": {"when", "reason"},
@@ -117,10 +118,21 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         binning=_binning(keywords.get("binning", [])),
         setup=_setup(_table(table, "setup")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
+        colours=_colours(detector),
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         source=source,
         **facts,
     )
+
+
+def _colours(detector: Mapping[str, Any]) -> str | None:
+    text = _text(detector, "colours", "detector.colours")
+    if not text:
+        return None
+    try:
+        return ColourPattern(text).letters
+    except ArgumentError as error:
+        raise error.about("detector.colours") from None
 
 
 def _known(table: Mapping[str, Any], where: str) -> None:

@@ -20,11 +20,14 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import MasterPlan, Plan
+from ccdfx.night.products.by_colour.defects import bad_pixels_by_colour
 from ccdfx.night.products.calibrated import calibrated
 from ccdfx.night.products.single_rays import width_in_the_middle
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.operations.colour.planes import colour_plane
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
@@ -207,6 +210,7 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
     region: Range | None = None
     images: dict[str, Any] = {}
+    shape = plan.setup.data.shape
     for name, files in plan.masters.items():
         for file in files:
             master = context.master(file)
@@ -222,6 +226,7 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
         first = next(frames)
         region = region or first.range
         images["frames"] = itertools.chain([first], frames)
+        shape = first.shape
         del first
     if not images:
         return facts, None, None
@@ -229,7 +234,14 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
         choice.options if facts["fwhm"] is None else {**choice.options, "fwhm": facts["fwhm"]}
     )
     options |= {"gain": context.noise.gain, "noise": _least(one.noise for one in sky)}
-    defects = find_bad_pixels(**images, **options)
+    pattern = pattern_of(plan.setup)
+    if pattern is None:
+        defects = find_bad_pixels(**images, **options)
+    else:
+        images.pop("frames", None)
+        shape = next((master[0].shape for master in images.values()), shape)
+        options["frames"] = partial(_sky_frames, [one.use for one in sky], context)
+        defects = bad_pixels_by_colour(pattern, shape, masters=images, **options)
     for note in defects.notes:
         if not note.endswith("no majority"):
             context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
@@ -242,6 +254,10 @@ def _frames_in(facts: Mapping[str, Any]) -> int:
     return int(facts.get("combined", len(facts["inputs"])))
 
 
+def _sky_frames(uses: Iterable[Use], context: Context) -> Iterable[Image]:
+    return (_sky_frame(use, context) for use in uses)
+
+
 def _sky_frame(use: Use, context: Context) -> Image:
     return calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
 
@@ -250,12 +266,15 @@ def _measured_sky(plan: BadPixelsPlan, context: Context) -> list[_Sky]:
     """Measure the science frames that are searched, side by side; those that cannot be calibrated are left out."""
     step = max(1, len(plan.uses) // _MEASURED)
     starry = {use.frame.file for use in plan.uses[::step]}
-    found = map_here(partial(_measured, context, starry), plan.uses)
+    found = map_here(partial(_measured, context, starry, plan.setup), plan.uses)
     return [one for one in found if one is not None]
 
 
-def _measured(context: Context, starry: Collection[str], use: Use) -> _Sky | None:
-    """Measure the noise of one science frame, and of some the width of the stars; None where it cannot be calibrated."""
+def _measured(context: Context, starry: Collection[str], setup: Setup, use: Use) -> _Sky | None:
+    """Measure the noise of one science frame, and of some the width of the stars; None where it cannot be calibrated.
+
+    Of a mosaic of colours they are those of the first green pixels, the width in pixels of the mosaic.
+    """
     from ccdfx.estimators import local_noise
 
     try:
@@ -264,8 +283,12 @@ def _measured(context: Context, starry: Collection[str], use: Use) -> _Sky | Non
         if is_lack(error):
             raise
         return None  # the calibration of all frames will record it
+    pattern = pattern_of(setup)
+    if pattern is not None:
+        image = colour_plane(image, colour="G1", pattern=pattern)
     noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
-    return _Sky(use=use, noise=noise, fwhm=_width(image) if use.frame.file in starry else math.nan)
+    fwhm = _width(image) if use.frame.file in starry else math.nan
+    return _Sky(use=use, noise=noise, fwhm=fwhm if pattern is None else 2 * fwhm)
 
 
 def _width(image: Image) -> float:
