@@ -16,6 +16,8 @@ THEMES = {"faults", "oracles", "plugins", "properties"}
 """Folders of tests that belong to no room."""
 MOST_LINES = 420
 ALSO_RUN = {
+    "cli/test_colour_commands.py::test_mosaics_are_split": "cli/split_colours cli/colour_files",
+    "cli/test_colour_commands.py::test_mosaics_become_three_images": "cli/debayer",
     "cli/test_combine_command.py::test_it_combines_and_writes_where_everything_came_from": "cli/combine",
     "cli/test_drawing_commands.py::test_hist_writes_a_picture": "cli/hist",
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
