@@ -321,7 +321,7 @@ def _stacked(
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
-    noise = noise_of(colour, noise)
+    noise = noise_of(colour, noise, electrons=facts[0]["unit"] == "electron")
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
     level = facts[0]["sky"] if scales.zeros is not None else None
     weights = scales.weights if choice.average == "mean" else None

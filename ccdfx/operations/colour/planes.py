@@ -24,6 +24,7 @@ COLOUR, MOSAIC = "CFAPLANE", "CFAPATT"
 """Cards of a plane: its name, and the pattern of the mosaic that it is a part of."""
 _PITCHES = ("XPIXSZ", "YPIXSZ")
 _GAINS, _NOISES = ("EGAIN", "GAIN"), ("RDNOISE", "READNOIS", "READNOISE", "ENOISE")
+_PER_UNIT = "e-/unit"  # in the comment of a gain that a reduction has set
 _MIDDLE = 0.5  # of the 2 x 2 pixels of the pattern
 
 
@@ -89,7 +90,7 @@ def colour_plane(image: ImageLike, *, colour: str, pattern: ColourPattern | str 
     Image
         In the mean, a pixel has the flags of both green ones: where one is bad the mean would be that of another
         place. Its variance is a quarter of the sum of both, GAIN and EGAIN in e-/ADU are doubled, and the read
-        noise grows by the root of 2, so that they predict this variance. It has as many rows and columns as there
+        noise grows by the root of 2, so that they predict this variance (without such a gain the read noise falls by it). It has as many rows and columns as there
         are whole pairs.
 
     Raises
@@ -258,15 +259,21 @@ def colour_header(header: Header, pattern: ColourPattern, colour: str) -> Header
 
 
 def _averaged(header: Header, before: Header) -> Header:
-    """Set gain and read noise to those of the mean of two pixels."""
+    """Set gain and read noise to those of the mean of two pixels.
+
+    A gain that is a setting of the camera stays; the read noise is then that of the mean with the gain of a pixel.
+    """
+    factor = math.sqrt(0.5)
     for keyword in _GAINS:
         value = lenient_number(before, keyword)
-        if value is not None and value > 0 and doubt_about_gain(before, keyword) is None:
-            header = header.set(keyword, 2.0 * value)
+        if value is None or value <= 0:
+            continue
+        if doubt_about_gain(before, keyword) is None or _PER_UNIT in before.comment(keyword):
+            header, factor = header.set(keyword, 2.0 * value), math.sqrt(2.0)
     for keyword in _NOISES:
         value = lenient_number(before, keyword)
         if value is not None and value > 0:
-            header = header.set(keyword, math.sqrt(2.0) * value)
+            header = header.set(keyword, factor * value)
     return header
 
 

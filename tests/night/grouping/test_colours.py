@@ -60,6 +60,12 @@ def test_flats_of_another_pattern_are_of_another_setup(camera, out):
     plan = planned(camera, out)
     assert any("colours (GBRG, not RGGB)" in text for text in plan.warnings)
     assert not any(item.use.flat for item in plan.science)
+    ccdfx.reduce_night(camera.folder, out, only="masters")
+    for path in camera.folder.glob("f*"):
+        path.unlink()
+    plan = planned(camera, out.parent / "other", masters={"files": [str(out)]})
+    assert any("fit no frames" in text and "colours (GBRG, not RGGB)" in text for text in plan.warnings)
+    assert not any(item.kind == "flat" for item in plan.taken)
 
 
 def test_an_instrument_file_states_the_pattern(camera, out, tmp_path):

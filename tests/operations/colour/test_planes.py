@@ -57,8 +57,11 @@ def test_green_is_the_mean_of_two_pixels_with_their_noise():
     assert np.allclose(green.variance, (one.variance[:4] + two.variance) / 4)
     assert np.array_equal(green.mask, one.mask[:4] | two.mask)
     assert green.header["GAIN"] == 3.0 and green.header["RDNOISE"] == pytest.approx(4 * 2**0.5)
-    # A setting of the camera is no gain.
-    assert ccdfx.colour_plane(mosaic((8, 8), GAIN=120), colour="G").header["GAIN"] == 120
+    # A setting of the camera is no gain; one that a reduction has set is one.
+    setting = ccdfx.colour_plane(mosaic((8, 8), GAIN=120, RDNOISE=4.0), colour="G").header
+    assert setting["GAIN"] == 120 and setting["RDNOISE"] == pytest.approx(4 / 2**0.5)
+    reduced = mosaic((8, 8), GAIN=(1.0, "[e-/unit of the data] header"))
+    assert ccdfx.colour_plane(reduced, colour="G").header["GAIN"] == 2.0
 
 
 def test_planes_that_do_not_belong_together_are_refused():

@@ -47,7 +47,7 @@ def bad_pixels_by_colour(
     if fwhm is not None:
         options["fwhm"] = fwhm / 2
     kinds = np.zeros(shape, np.uint8)
-    notes: list[str] = []
+    notes: dict[str, list[str]] = {}
     for name in PLANES:
         x, y = pattern.place(name)
         planes: dict[str, Any] = {
@@ -56,5 +56,11 @@ def bad_pixels_by_colour(
         sky = (plane_of(image, x, y) for image in frames())
         found = find_bad_pixels(**planes, frames=sky, **options)
         kinds[y::2, x::2] = found.kinds
-        notes += [f"plane {name}: {note}" for note in found.notes]
-    return Defects(kinds, tuple(notes))
+        for note in found.notes:
+            notes.setdefault(note, []).append(name)
+    said = (f"{_planes(names)}: {note}" for note, names in notes.items())
+    return Defects(kinds, tuple(said))
+
+
+def _planes(names: Sequence[str]) -> str:
+    return "in each colour" if len(names) == len(PLANES) else f"in the pixels {', '.join(names)}"

@@ -41,6 +41,10 @@ def make_colour(plan: ColourPlan, context: Context) -> Made:
                 further(colour_plane(mosaic, colour=_OWN[plan.colour], pattern=plan.pattern))
             )
         header = image.header.set("FILTER", plan.filter)
+        if _is_mean(plan) and image.unit == "electron":
+            header = header.remove(
+                "GAIN", "RDNOISE"
+            )  # 2 for the mean, but combined frames in electrons are taken to have 1
         header = with_provenance(header, "calibrated frame", context.keys([plan.mosaic]), digest="IMKEY")
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
@@ -78,18 +82,24 @@ def steps_of(plan: ColourPlan | None, context: Context) -> Pipeline:
     return further if plan is None else pipeline(colour_step(plan), *further.steps)
 
 
+def _is_mean(plan: ColourPlan) -> bool:
+    return plan.method == SPLIT and plan.colour == GUIDE
+
+
 def is_interpolated(plan: ColourPlan | None) -> bool:
     """Return whether pixels of an image are interpolated between those of a mosaic."""
     return plan is not None and plan.method != SPLIT
 
 
-def noise_of(plan: ColourPlan | None, noise: CameraNoise) -> CameraNoise:
+def noise_of(plan: ColourPlan | None, noise: CameraNoise, *, electrons: bool) -> CameraNoise:
     """Return gain and read noise of the pixels of an image: those of the mean of two for the green pixels.
 
-    Interpolated pixels are at most as noisy as those that were measured, and keep their noise here.
+    Interpolated pixels are at most as noisy as those that were measured, and keep their noise here. A mean in electrons
+    is less noisy than any gain says that is allowed for electrons, 1; its photon noise is overestimated here.
     """
-    if plan is None or plan.method != SPLIT or plan.colour != GUIDE:
+    if plan is None or not _is_mean(plan):
         return noise
-    gain = None if noise.gain is None else 2 * noise.gain
-    readnoise = None if noise.readnoise is None else math.sqrt(2) * noise.readnoise
+    factor = 1.0 if electrons else 2.0
+    gain = None if noise.gain is None else factor * noise.gain
+    readnoise = None if noise.readnoise is None else factor * math.sqrt(0.5) * noise.readnoise
     return replace(noise, gain=gain, readnoise=readnoise)

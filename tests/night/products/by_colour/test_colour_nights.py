@@ -83,3 +83,40 @@ def assert_calibrated(camera, night, out, split):
     assert all(
         one["fwhm"] == pytest.approx(5.0, abs=0.3) for one in night.facts["calibrated"] if "skies" in one
     )
+
+
+def test_frames_that_do_not_fit_into_memory_give_the_same_flat(colour_camera, tmp_path, monkeypatch):
+    camera = colour_camera(tmp_path / "raw", "BGGR", shape=(66, 72), BAYERPAT="BGGR")
+    camera.night(())
+    for folder, memory in (("one", 1 << 30), ("two", 0)):
+        monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", memory)
+        ccdfx.reduce_night(camera.folder, tmp_path / folder)
+    one, two = (ccdfx.read(tmp_path / folder / "masters/flat_L.fits") for folder in ("one", "two"))
+    for name in ("array", "variance"):
+        assert np.array_equal(getattr(one, name), getattr(two, name))
+    assert one.header["NCOMBINE"] == 5 and one.header["BAYERPAT"] == "BGGR"
+
+
+def test_a_night_in_electrons_after_the_telescope_has_flipped(colour_camera, tmp_path):
+    camera = colour_camera(tmp_path / "raw", "RGGB", BAYERPAT="RGGB")
+    camera.night(STEPS[:2], flats=3)
+    there, camera.stars = camera.stars, np.array(camera.shape[::-1]) - 1 - camera.stars
+    for number in (2, 3):
+        light = (
+            camera.scene(*STEPS[number]) + camera.of_colours({"R": 300, "G": 600, "B": 400})
+        ) * camera.flat
+        camera.write(f"s{number}.fits", "light", light, 60.0, FILTER="L", OBJECT="field")
+        camera.steps[f"s{number}.fits"] = STEPS[number]
+    camera.stars = there
+    recipe = {"science": {"electrons": True}, "select": {"stars": {"least": 5}}}
+    night = ccdfx.reduce_night(camera.folder, tmp_path / "out", recipe=recipe)
+    assert night.status == 0
+    for facts, colour in zip(night.facts["combined"], "RGB", strict=True):
+        assert len(facts["inputs"]) == 4 and facts["unit"] == "electron"
+        turned = [abs(one["rotation"]) for one in facts["shifts"]]
+        assert sorted(turned) == pytest.approx([0, 0, 180, 180], abs=0.05)
+        image = ccdfx.read(tmp_path / "out" / facts["file"])
+        reference = facts["reference"].split("/")[1].split("_")[0] + ".fits"
+        assert reference in ("s0.fits", "s1.fits")
+        ratios, beside = fluxes(camera, image, colour, reference, 2)
+        assert np.median(ratios) == pytest.approx(2, abs=0.01) and abs(beside).max() < 0.03
