@@ -70,7 +70,7 @@ SUBROOMS = {
         "colour": set(),
         "readouts": set(),
         "registration": {"resampling"},
-        "combining": {"headers", "rejection", "resampling", "registration"},
+        "combining": {"colour", "headers", "rejection", "resampling", "registration"},
     },
 }
 """Of each room inside a room what it may import of the others."""

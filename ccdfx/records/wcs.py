@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
@@ -82,7 +83,22 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
 
 PATTERNS = ("BAYERPAT", "COLORTYP", "CFAIMAGE")
 """Cards that name a mosaic of colour filters."""
+_NO_MOSAIC = ("none", "no", "mono", "false", "f", "0")
 MOSAIC_OFFSETS = ("XBAYROFF", "YBAYROFF")
+
+
+def stated_pattern(header: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first card that names a mosaic of colours, as keyword and text; None where there is none.
+
+    >>> stated_pattern({"BAYERPAT": "RGGB"}), stated_pattern({"CFAIMAGE": "no"})
+    (('BAYERPAT', 'RGGB'), None)
+    """
+    for keyword in PATTERNS:
+        value = header.get(keyword)
+        text = "" if value is None else " ".join(str(value).split())
+        if text:
+            return None if text.casefold() in _NO_MOSAIC else (keyword, text)
+    return None
 
 
 def rows_from_top(header: Header) -> bool:

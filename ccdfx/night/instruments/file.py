@@ -11,7 +11,7 @@ from ccdfx.io.text import parse_toml, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
-from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
+from ccdfx.night.instruments.instrument import KINDS, NO_COLOURS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
 from ccdfx.night.instruments.sections import sections_of
 from ccdfx.operations.colour.pattern import ColourPattern
@@ -129,6 +129,8 @@ def _colours(detector: Mapping[str, Any]) -> str | None:
     text = _text(detector, "colours", "detector.colours")
     if not text:
         return None
+    if text.upper() == NO_COLOURS:
+        return NO_COLOURS
     try:
         return ColourPattern(text).letters
     except ArgumentError as error:

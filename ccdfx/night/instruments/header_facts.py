@@ -10,15 +10,16 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.contradictions import refuse_contradictions
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
-from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
+from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
-from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern, stated_pattern
+from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
 from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
 from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
+from ccdfx.records.wcs import stated_pattern
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
 _MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
@@ -196,7 +197,7 @@ def _colours(header: Header, shape: tuple[int, int], instrument: Instrument) -> 
     A pattern that is not known is returned as it is stated.
     """
     if instrument.colours is not None:
-        return instrument.colours
+        return None if instrument.colours == NO_COLOURS else instrument.colours
     stated = stated_pattern(header)
     if stated is None or stated[1].upper() not in ColourPattern.KNOWN:
         return None if stated is None else stated[1]

@@ -25,6 +25,8 @@ from ccdfx.records.range import Range
 KINDS = ("bias", "dark", "flat", "science", "other")
 Lookup = tuple[str | float, ...]
 Binning = str | tuple[str, str]
+NO_COLOURS = "NONE"
+"""The mosaic of an instrument without one, whatever its headers say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Instrument:
     gain, readnoise, saturation : tuple
         Header keywords or numbers; the first one present is used: e-/ADU, e-, ADU.
     colours : str or None
-        The mosaic of colour filters from the first pixel of the raw frame, such as RGGB; None: that of the header.
+        The mosaic of colour filters from the first pixel of the raw frame, such as RGGB, or NONE; None: that of the header.
     overscan, data : tuple of Section
         Sections of the raw frame.
     output : Output or None
@@ -135,7 +137,7 @@ class Instrument:
             readnoise=lookup,
             saturation=lookup,
             unit=TEXT,
-            colours=(f"one of {', '.join(ColourPattern.KNOWN)}, or None", _are_colours),
+            colours=(f"one of {', '.join(ColourPattern.KNOWN)}, {NO_COLOURS}, or None", _are_colours),
             hdu=("a number, a name or None", lambda item: item is None or isinstance(item, int | str)),
             overscan=sections,
             data=sections,
@@ -180,7 +182,7 @@ def _are_conditions(items: object) -> bool:
 
 
 def _are_colours(item: object) -> bool:
-    return item is None or item in ColourPattern.KNOWN
+    return item in (None, NO_COLOURS, *ColourPattern.KNOWN)
 
 
 def _is_rule(item: Any) -> bool:

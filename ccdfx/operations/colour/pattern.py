@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.header import Header, HeaderLike
 from ccdfx.records.planes import as_shape
-from ccdfx.records.wcs import MOSAIC_OFFSETS, PATTERNS, rows_from_top
+from ccdfx.records.wcs import MOSAIC_OFFSETS, PATTERNS, rows_from_top, stated_pattern
 
 PLANES = ("R", "G1", "G2", "B")
 """The planes of a mosaic: the first green pixels are those in the rows of the red ones."""
 _BAYER = ("RGGB", "BGGR", "GRBG", "GBRG")
-_NONE = ("none", "no", "mono", "false", "f", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +81,6 @@ class ColourPattern:
 
     def __str__(self) -> str:
         return self.letters
-
-
-def stated_pattern(header: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the first card that names a mosaic of colours, as keyword and text; None where there is none.
-
-    >>> stated_pattern({"BAYERPAT": "RGGB"}), stated_pattern({"CFAIMAGE": "no"})
-    (('BAYERPAT', 'RGGB'), None)
-    """
-    for keyword in PATTERNS:
-        value = header.get(keyword)
-        text = "" if value is None else " ".join(str(value).split())
-        if text:
-            return None if text.casefold() in _NONE else (keyword, text)
-    return None
 
 
 def colour_pattern(header: HeaderLike, *, shape: tuple[int, int]) -> ColourPattern | None:

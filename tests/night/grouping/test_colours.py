@@ -75,11 +75,15 @@ def test_an_instrument_file_states_the_pattern(camera, out, tmp_path):
     night = ccdfx.reduce_night(camera.folder, out, instrument=mine, dry_run=True)
     assert {item.pattern for item in night.plan.colours} == {"BGGR"}
     text = 'name = "a"\nmatch = { X = "1" }\nrules = [{ kind = "bias", when = { X = "1" } }]\n[detector]\ncolours = "{}"\n'
-    for colours, right in (("gbrg", True), ("XYZ", False)):
+    none = dataclasses.replace(iraf, name="none", colours="NONE")
+    camera.write("k.fits", "object", filter="V", exptime=9.0, object="a", BAYERPAT="RGGB")
+    frames = ccdfx.scan(camera.folder, instrument=none)
+    assert {frame.colours for frame in frames} == {None}
+    for colours, right in (("gbrg", "GBRG"), ("none", "NONE"), ("XYZ", None)):
         path = tmp_path / f"{colours}.toml"
         path.write_text(text.replace("{}", colours), encoding="utf-8")
         if right:
-            assert ccdfx.load_instrument(path).colours == "GBRG"
+            assert ccdfx.load_instrument(path).colours == right
         else:
             with pytest.raises(ccdfx.FormatError, match=r"detector\.colours"):
                 ccdfx.load_instrument(path)
