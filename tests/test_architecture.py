@@ -67,9 +67,10 @@ SUBROOMS = {
         "resampling": set(),
         "rejection": set(),
         "calibration": {"pixels"},
+        "colour": set(),
         "readouts": {"pixels", "calibration"},
         "registration": {"resampling"},
-        "combining": {"headers", "rejection", "resampling", "registration"},
+        "combining": {"colour", "headers", "rejection", "resampling", "registration"},
     },
 }
 """Of each room inside a room what it may import of the others."""

@@ -16,6 +16,8 @@ THEMES = {"faults", "oracles", "plugins", "properties"}
 """Folders of tests that belong to no room."""
 MOST_LINES = 420
 ALSO_RUN = {
+    "cli/test_colour_commands.py::test_mosaics_are_split": "cli/split_colours cli/colour_files",
+    "cli/test_colour_commands.py::test_mosaics_become_three_images": "cli/debayer",
     "cli/test_combine_command.py::test_it_combines_and_writes_where_everything_came_from": "cli/combine",
     "cli/test_drawing_commands.py::test_hist_writes_a_picture": "cli/hist",
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
@@ -97,6 +99,7 @@ ALSO_RUN = {
     "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/image/apertures",
     "photometry/test_photometry.py::test_local_maxima_equal_their_twin": "kernels/image/sources",
     "photometry/test_photometry.py::test_masked_pixels_are_no_sources": "photometry/detection",
+    "operations/colour/test_debayer.py::test_the_sharp_method_is_that_of_the_paper": "kernels/image/debayer",
     "photometry/test_trails.py::test_stars_beside_a_trail_are_found_and_nothing_of_the_trail": "photometry/width",
     "plots/inspect/test_inspect.py::test_events_of_a_window_become_clicks_and_keys": "plots/inspect/window",
     "plots/test_image.py::test_a_window_is_drawn_at_its_place_in_the_parent_frame": "plots/axes",
@@ -107,6 +110,8 @@ ALSO_RUN = {
         "testing/format_laws testing/format_files",
     "night/drafting/test_draft.py::test_a_draft_finds_what_is_true_and_reduces_the_frames":
         "night/drafting/pixels",
+    "night/products/by_colour/test_colour_nights.py::test_a_night_becomes_three_images_that_lie_on_each_other":
+        "night/grouping/combined night/products/by_colour/mosaics night/products/by_colour/planes",
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
     "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
     "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",

@@ -16,6 +16,8 @@ TABLE: dict[str, str] = {
     "stats": "Print the statistics of images.",
     "noise": "Measure gain, read noise and sensitivity noise from flats and biases.",
     "mask": "Map the bad pixels of a detector, from biases, darks, flats or frames.",
+    "split-colours": "Split mosaics of colours into the pixels of each colour.",
+    "debayer": "Make red, green and blue images of mosaics of colours.",
     "convert": "Write images in another format.",
     "show": "Draw an image, into a file or a window.",
     "hist": "Draw the histogram of an image, into a file or a window.",
@@ -31,4 +33,4 @@ def load(name: str):
     """Return the click command of the built-in `name` (a key of `TABLE`)."""
     from importlib import import_module
 
-    return import_module(f"ccdfx.cli.{name}").command
+    return import_module(f"ccdfx.cli.{name.replace('-', '_')}").command

@@ -16,17 +16,19 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings.choices": (
-        "BadPixelChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
+        "BadPixelChoice", "ColourChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
         "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "given.master": ("GivenMaster", "TakenPlan"),
-    "plan": ("CombinePlan", "MasterPlan", "SciencePlan"),
+    "plan": ("MasterPlan", "SciencePlan"),
     "cameras.camera_noise": ("CameraNoise",),
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),
     "calibrators": ("Use",),
     "drafting.draft": ("Draft",),
     "graph.execute": ("Event",),
+    "grouping.colours": ("ColourPlan",),
+    "grouping.combined": ("CombinePlan",),
     "grouping.setup": ("Setup",),
     "instruments.camera_settings": ("CameraSetting", "Temperature"),
     "instruments.conditions": ("Condition",),

@@ -12,9 +12,12 @@ from functools import partial
 from ccdfx import registry
 from ccdfx.night.graph.product import Graph, Product, Settings
 from ccdfx.night.graph.record import Record
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.plan import Plan
+from ccdfx.night.plan import Plan, SciencePlan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
+from ccdfx.night.products.by_colour.mosaics import make_mosaic
+from ccdfx.night.products.by_colour.planes import make_colour
 from ccdfx.night.products.calibrated import make_calibrated
 from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, with_cameras
 from ccdfx.night.products.coadd import make_combined
@@ -52,8 +55,16 @@ def _bad_pixels(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
 
 
 def _calibrated(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    yield from _science([item for item in plan.science if pattern_of(item.setup) is None], plan, recipe)
+
+
+def _mosaics(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    yield from _science([item for item in plan.science if pattern_of(item.setup) is not None], plan, recipe)
+
+
+def _science(items: Iterable[SciencePlan], plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
     maps = {item.setup: item.file for item in plan_bad_pixels(plan, recipe)}
-    for item in plan.science:
+    for item in items:
         file = maps.get(item.setup)
         needs = (*item.use.masters, *((file,) if file else ()))
         yield Planned(
@@ -66,16 +77,21 @@ def _calibrated(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
         )
 
 
-def _combined(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
-    for item in plan.combined:
-        masters = [name for use in item.uses.values() for name in use.masters]
+def _colours(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    for item in plan.colours:
         yield Planned(
             file=item.file,
-            kind="combined",
+            kind="calibrated",
             record=item,
             setup=item.setup,
-            needs=tuple(dict.fromkeys((*item.inputs, *masters))),
+            raw=(item.use.frame,),
+            needs=(item.mosaic,),
         )
+
+
+def _combined(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
+    for item in plan.combined:
+        yield Planned(file=item.file, kind="combined", record=item, setup=item.setup, needs=item.needs)
 
 
 CAMERA = Maker(
@@ -111,6 +127,14 @@ MAKERS = (
         tables=(*_PREPARING, "science", "cosmic_rays"),
         planes=20,
     ),
+    Maker(
+        name="mosaics",
+        plan=_mosaics,
+        make=make_mosaic,
+        tables=(*_PREPARING, "science", "cosmic_rays"),
+        planes=30,
+    ),
+    Maker(name="colours", plan=_colours, make=make_colour, tables=("science",), planes=24),
     Maker(
         name="combined",
         plan=_combined,

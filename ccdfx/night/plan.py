@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -23,7 +23,8 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.fitting import Candidates, fitting, given_warnings, taken_for
 from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
-from ccdfx.night.grouping.mosaics import mosaic_warnings
+from ccdfx.night.grouping.colours import ColourPlan, mosaic_warnings, pattern_of, plan_colours
+from ccdfx.night.grouping.combined import CombinePlan, plan_combined, subject_of
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.plan_tree import tree_of
@@ -50,7 +51,7 @@ class MasterPlan:
 class SciencePlan:
     """One calibrated frame; its cosmic rays are masked if the recipe says so for such a frame.
 
-    `bad_pixels` is the file of the map that is applied.
+    `bad_pixels` is the file of the map that is applied. `is_split` says that images of single colours are made of it.
     """
 
     setup: Setup
@@ -58,22 +59,16 @@ class SciencePlan:
     use: Use
     cosmic_rays: bool = False
     bad_pixels: str | None = None
+    is_split: bool = False
+
+    @property
+    def filter(self) -> str | None:
+        """The filter of the frame."""
+        return self.use.frame.filter
 
     def describe(self) -> str:
         """Describe the frame and its processing, for messages."""
         return f"{self.use.describe()}{'; mask cosmic rays' if self.cosmic_rays else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CombinePlan:
-    """One combined frame; `inputs` are files of calibrated frames, `uses` how each was calibrated."""
-
-    setup: Setup
-    file: str
-    object: str
-    filter: str | None
-    inputs: tuple[str, ...]
-    uses: Mapping[str, Use] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +77,8 @@ class Plan:
 
     Parameters
     ----------
-    taken, masters, science, combined : tuples
-        In the order of processing; `taken` are masters that were given.
+    taken, masters, science, colours, combined : tuples
+        In the order of processing; `taken` are masters that were given, `colours` images of the colours of mosaics.
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
@@ -93,14 +88,15 @@ class Plan:
     taken: tuple[TakenPlan, ...] = ()
     masters: tuple[MasterPlan, ...] = ()
     science: tuple[SciencePlan, ...] = ()
+    colours: tuple[ColourPlan, ...] = ()
     combined: tuple[CombinePlan, ...] = ()
     left_out: tuple[tuple[Frame, str], ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
-    def products(self) -> tuple[TakenPlan | MasterPlan | SciencePlan | CombinePlan, ...]:
+    def products(self) -> tuple[TakenPlan | MasterPlan | SciencePlan | ColourPlan | CombinePlan, ...]:
         """All products, in the order of processing."""
-        return (*self.taken, *self.masters, *self.science, *self.combined)
+        return (*self.taken, *self.masters, *self.science, *self.colours, *self.combined)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -122,7 +118,7 @@ class Plan:
         """Return the plan without the products of some setups."""
         kept = {
             name: tuple(item for item in getattr(self, name) if item.setup not in setups)
-            for name in ("taken", "masters", "science", "combined")
+            for name in ("taken", "masters", "science", "colours", "combined")
         }
         return replace(self, **kept)
 
@@ -203,28 +199,30 @@ def plan_night(
     taken = taken_for(calibrated, (part[3] for part in parts))
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     rays = choices.cosmic_rays
-    exposures = Counter(_subject(setup, use.frame) for setup, use in good)
+    exposures = Counter(subject_of(setup, use.frame, use.frame.filter) for setup, use in good)
     science = tuple(
         SciencePlan(
             setup=setup,
             file=f"calibrated/{stem}.fits",
             use=use,
             cosmic_rays=rays.use
-            and (rays.single or exposures[_subject(setup, use.frame)] < rays.fewer_than)
-            and not (use.frame.colours or use.as_is),
+            and (rays.single or exposures[subject_of(setup, use.frame, use.frame.filter)] < rays.fewer_than)
+            and not (use.as_is or _has_strange_colours(setup)),
+            is_split=choices.colour.products != "none" and pattern_of(setup) is not None,
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
     warnings = _warnings(calibrated)
-    movable = tuple(one for one in science if not (choices.combine.align and one.use.frame.colours))
-    combined, single = _combined(movable) if choices.combine.use else ((), ())
-    mosaics = mosaic_warnings(
-        chain.from_iterable(groups.values()), align=choices.combine.use and choices.combine.align
-    )
+    colours = plan_colours(science, stems, choices.colour)
+    align = choices.combine.use and choices.combine.align
+    whole = (one for one in science if not (one.is_split or (align and one.setup.colours)))
+    combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
+    mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices.colour, align=align)
     return Plan(
         taken=taken,
         masters=made,
         science=science,
+        colours=colours,
         combined=combined,
         left_out=tuple(left_out),
         warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
@@ -347,51 +345,14 @@ def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
     ]
 
 
+def _has_strange_colours(setup: Setup) -> bool:
+    return setup.colours is not None and pattern_of(setup) is None
+
+
 def _useless(frame: Frame) -> str | None:
     if frame.problem is not None:
         return frame.problem
     return "is neither a calibration nor a science frame" if frame.kind == "other" else None
-
-
-_Subject = tuple[Setup, str, str | None]
-
-
-def _subject(setup: Setup, frame: Frame) -> _Subject:
-    """Return the key of frames to be combined; a frame that cannot be combined has a key of its own."""
-    alone = not (frame.object and frame.exptime)
-    return setup, frame.file if alone else str(frame.object).casefold(), frame.filter
-
-
-def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
-    """Plan the combination of two or more frames of one object and filter; single frames are final.
-
-    A frame without exposure time cannot be scaled to the level of others, so it is not combined.
-    """
-    groups: dict[_Subject, list[SciencePlan]] = {}
-    nameless = [item.use.frame.file for item in science if not item.use.frame.object]
-    timeless = [item.use.frame.file for item in science if not item.use.frame.exptime]
-    for item in science:
-        if item.use.frame.object and item.use.frame.exptime:
-            groups.setdefault(_subject(item.setup, item.use.frame), []).append(item)
-    several = [(key, members) for key, members in groups.items() if len(members) > 1]
-    names = [str(members[0].use.frame.object) for _, members in several]
-    stems = naming.unique(
-        naming.subject(name, key[2], key[0].detector) for name, (key, _) in zip(names, several, strict=True)
-    )
-    plans = tuple(
-        CombinePlan(
-            setup=key[0],
-            file=f"combined/{stem}.fits",
-            object=name,
-            filter=key[2],
-            inputs=tuple(item.file for item in members),
-            uses={item.file: item.use for item in members},
-        )
-        for name, stem, (key, members) in zip(names, stems, several, strict=True)
-    )
-    single = [f"no name of an object, so not combined: {listed(nameless)}"] if len(nameless) > 1 else []
-    single += [f"an exposure time of 0, so not combined: {listed(timeless)}"] if timeless else []
-    return plans, tuple(single)
 
 
 def _warnings(uses: list[Use]) -> tuple[str, ...]:

@@ -31,6 +31,10 @@ def _under(plan: Any, setup: Setup) -> Iterator[dict[str, Any]]:
     if science:
         label = f"calibrated: {counted(len(science), 'science frame')}"
         yield node(label, *(node(f"{item.file}: {item.describe()}") for item in science))
+    colours = [item for item in plan.colours if item.setup == setup]
+    if colours:
+        label = f"colours: {counted(len(colours), 'image')} of mosaics"
+        yield node(label, *(node(f"{item.file}: {item.describe()}") for item in colours))
     for item in plan.combined:
         if item.setup == setup:
             what = f"{len(item.inputs)} frames of {item.object}, filter {item.filter or 'none'}"

@@ -18,7 +18,7 @@ from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.positions import FARTHEST, as_pairs
 from ccdfx.records.range import SECTIONS, Range, RangeLike, window_errors_about
-from ccdfx.records.wcs import celestial_frame, moved, states_physical, world_axes
+from ccdfx.records.wcs import celestial_frame, moved, moved_mosaic, states_physical, world_axes
 
 
 @renamed_options(range="section")
@@ -218,6 +218,7 @@ def _cutout(frame: Image, x: float, y: float, width: int, height: int) -> Image:
         window = window.moved(x_lower, y_lower)
     elif not states_physical(header):  # the window cannot say where it lies
         header = header.set("LTV1", float(-frame.range.x_lower)).set("LTV2", float(-frame.range.y_lower))
+    header = moved_mosaic(header, x0, y0, frame.shape[0] - y0 - height)
     return adopt(
         filled(frame.array, blank),
         moved(without_extremes(header), -x0, -y0).remove(*SECTIONS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Mapping
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
@@ -68,7 +69,9 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
     if old == new:
         return header
     sections = _on_detector(header, old, new)
-    header = moved(header, old.x_lower - new.x_lower, old.y_lower - new.y_lower)
+    x, y = new.x_lower - old.x_lower, new.y_lower - old.y_lower
+    header = moved(header, -x, -y)
+    header = moved_mosaic(header, x, y, old.y_upper - new.y_upper)
     origin = [lenient_number(header, keyword) for keyword in LTV]
     if origin == [-new.x_lower, -new.y_lower] and not states_physical(header.remove(*LTV)):
         header = header.remove(*LTV)  # the window says it
@@ -76,6 +79,56 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
     for keyword, text in sections.items():
         kept = kept.set(keyword, text)
     return kept
+
+
+PATTERNS = ("BAYERPAT", "COLORTYP", "CFAIMAGE")
+"""Cards that name a mosaic of colour filters."""
+_NO_MOSAIC = ("none", "no", "mono", "false", "f", "0")
+MOSAIC_OFFSETS = ("XBAYROFF", "YBAYROFF")
+
+
+def stated_pattern(header: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first card that names a mosaic of colours, as keyword and text; None where there is none.
+
+    >>> stated_pattern({"BAYERPAT": "RGGB"}), stated_pattern({"CFAIMAGE": "no"})
+    (('BAYERPAT', 'RGGB'), None)
+    """
+    for keyword in PATTERNS:
+        value = header.get(keyword)
+        text = "" if value is None else " ".join(str(value).split())
+        if text:
+            return None if text.casefold() in _NO_MOSAIC else (keyword, text)
+    return None
+
+
+def rows_from_top(header: Header) -> bool:
+    """Return whether the first row of the file is the top of the picture; not so with ROWORDER = BOTTOM-UP."""
+    return str(header.get("ROWORDER") or "").strip().upper() != "BOTTOM-UP"
+
+
+def moved_mosaic(header: Header, x: int, y: int, above: int) -> Header:
+    """Adjust the offsets of a mosaic of colours for a window, so that each pixel keeps its colour.
+
+    Parameters
+    ----------
+    header : Header
+    x, y : int
+        The first pixel of the window in the array.
+    above : int
+        Number of rows of the array behind the last one of the window.
+
+    Examples
+    --------
+    >>> moved_mosaic(Header({"BAYERPAT": "RGGB"}), 3, 2, 0)["XBAYROFF"]
+    1
+    """
+    if not any(keyword in header for keyword in PATTERNS):
+        return header
+    for keyword, step in zip(MOSAIC_OFFSETS, (x, y if rows_from_top(header) else above), strict=True):
+        value = lenient_number(header, keyword) if header.get(keyword) is not None else 0.0
+        if step % 2 and value is not None:
+            header = header.set(keyword, (int(value) + step) % 2)
+    return header
 
 
 def _on_detector(header: Header, old: Range, new: Range) -> dict[str, str]:

@@ -238,8 +238,8 @@ def test_wrong_directories(camera, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileError, match="not a directory"):
         reduce_night(camera.folder, tmp_path / "file")
-    with pytest.raises(FormatError, match="colour"):
-        reduce_night(camera.folder, tmp_path / "out", recipe={"colour": {}})
+    with pytest.raises(FormatError, match="color"):
+        reduce_night(camera.folder, tmp_path / "out", recipe={"color": {}})
 
 
 def test_an_object_cannot_leave_the_output(camera, out):

@@ -34,7 +34,7 @@ class Frame:
     filter_cards : tuple of (str, str)
         Other cards that may name a filter: keyword and text.
     colours : str or None
-        Pattern of a mosaic of colour filters (BAYERPAT), such as RGGB.
+        Pattern of a mosaic of colour filters from the first pixel of the raw frame, such as RGGB (see `colour_pattern`).
     exptime : float or None
         s.
     binning : (int, int) or None

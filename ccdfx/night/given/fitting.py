@@ -9,6 +9,7 @@ from ccdfx.night import naming
 from ccdfx.night.calibrators import Calibrator, Calibrators, Use
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.master import GivenMaster, GivenMasters, TakenPlan
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup, differences, setup_of
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.words import listed
@@ -104,6 +105,9 @@ def contradictions(master: GivenMaster, setup: Setup, frames: Iterable[Frame]) -
     elif frame.shape == setup.data.shape and master.window not in (None, setup.data):
         window = master.window.to_fits() if master.window else "none"
         found.append(f"exposed section ({window}, not {setup.data.to_fits()})")
+    expected = setup.colours if frame.shape == setup.shape else _trimmed_colours(setup)
+    if None not in (frame.colours, expected) and frame.colours != expected:
+        found.append(f"colours ({frame.colours}, not {expected})")
     own = setup_of(frame)
     settings = tuple(one for one in own.settings if one.name != _ON_DETECTOR)
     like = replace(
@@ -115,6 +119,11 @@ def contradictions(master: GivenMaster, setup: Setup, frames: Iterable[Frame]) -
     found += differences(setup, like)
     found += _of_light(master, setup, tuple(frames))
     return tuple(found)
+
+
+def _trimmed_colours(setup: Setup) -> str | None:
+    pattern = pattern_of(setup)
+    return setup.colours if pattern is None else pattern.letters
 
 
 def _of_light(master: GivenMaster, setup: Setup, frames: Sequence[Frame]) -> Iterable[str]:

@@ -29,7 +29,18 @@ _NEAR_BIAS = 0.2  # of the level of a bias: a dark below this fraction holds non
 _SAMPLE = 1 << 20  # pixels that tell a level
 _ONE = 0.1  # difference from 1 of a flat that was normalised
 _CAMERA = ("NAXIS1", "NAXIS2", "INSTRUME", "OFFSET", "GAIN", "XBINNING", "CCDSUM")
-_FIELDS = ("filter", "exptime", "binning", "shape", "date", "gain", "settings", "temperature", "object")
+_FIELDS = (
+    "filter",
+    "colours",
+    "exptime",
+    "binning",
+    "shape",
+    "date",
+    "gain",
+    "settings",
+    "temperature",
+    "object",
+)
 
 
 @dataclass(frozen=True, slots=True)

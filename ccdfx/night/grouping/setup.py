@@ -19,8 +19,9 @@ from ccdfx.records.range import Range
 class Setup:
     """A camera in one configuration; frames are calibrated only by frames of the same setup.
 
-    `settings` are those of the camera that its headers say, `readouts` those of its detector where it has several, and
-    `detector` is its name where a file holds several detectors. `shown` are the names of those that tell this setup
+    `settings` are those of the camera that its headers say, `readouts` those of its detector where it has several,
+    `detector` is its name where a file holds several detectors, and `colours` the pattern of a mosaic of colour filters
+    from the first pixel of the raw frames. `shown` are the names of those that tell this setup
     from others of the night; they are not compared.
     """
 
@@ -34,6 +35,7 @@ class Setup:
     readouts: tuple[Readout, ...] = ()
     detector: str | None = None
     shown: tuple[str, ...] = field(default=(), compare=False)
+    colours: str | None = None
     NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("shown",)
 
     @property
@@ -46,6 +48,8 @@ class Setup:
             parts.append(f"binned {self.binning[0]} x {self.binning[1]}")
         if self.gain is not None:
             parts.append(f"gain {self.gain:g}")
+        if self.colours is not None:
+            parts.append(f"colours {self.colours}")
         parts += [f"{one.name} {one.text}" for one in self.settings if one.name in self.shown]
         if self.readouts:
             parts.append(f"{len(self.readouts)} readouts")
@@ -74,7 +78,6 @@ def setup_of(frame: Frame) -> Setup:
     )  # programs write it to various digits
     data = frame.data or Range.whole(shape)
     binning = frame.binning or (1, 1)
-    readouts = geometry_of(frame.readouts)
     return Setup(
         frame.instrument or "",
         shape,
@@ -83,20 +86,23 @@ def setup_of(frame: Frame) -> Setup:
         frame.overscan,
         data,
         frame.settings,
-        readouts,
+        geometry_of(frame.readouts),
         frame.detector,
+        colours=frame.colours,
     )
 
 
 def groups_of(frames: Iterable[Frame]) -> dict[Setup, list[Frame]]:
     """Group frames by setup, in the order of the first frame of each.
 
-    A frame whose header lacks the gain or a setting joins the frames that differ in nothing else, unless these
+    A frame whose header lacks the gain, a setting or the pattern of colours joins the frames that differ in nothing else, unless these
     differ among themselves in what it lacks.
     """
     alike: dict[Setup, list[tuple[int, Frame]]] = {}
     for number, frame in enumerate(frames):
-        alike.setdefault(replace(setup_of(frame), gain=None, settings=()), []).append((number, frame))
+        alike.setdefault(replace(setup_of(frame), gain=None, settings=(), colours=None), []).append(
+            (number, frame)
+        )
     found = [
         (members[0][0], _joined(setup, [frame for _, frame in members]), [frame for _, frame in members])
         for setup, numbered in alike.items()
@@ -128,6 +134,8 @@ def differences(one: Setup, two: Setup) -> tuple[str, ...]:
             found.append(f"{name} ({second}, not {first})")
     if None not in (one.gain, two.gain) and one.gain != two.gain:
         found.append(f"gain ({two.gain:g} e-/ADU, not {one.gain:g})")
+    if None not in (one.colours, two.colours) and one.colours != two.colours:
+        found.append(f"colours ({two.colours}, not {one.colours})")
     others = {setting.name: setting for setting in two.settings}
     for setting in one.settings:
         other = others.get(setting.name, setting)
@@ -144,15 +152,17 @@ def nearest_difference(setup: Setup, others: Iterable[Setup]) -> str | None:
 
 def _properties(setup: Setup) -> dict[str, Hashable]:
     gain = {} if setup.gain is None else {"gain": setup.gain}
-    return {**gain, **{setting.name: setting.value for setting in setup.settings}}
+    colours = {} if setup.colours is None else {"colours": setup.colours}
+    return {**gain, **colours, **{setting.name: setting.value for setting in setup.settings}}
 
 
 def _joined(setup: Setup, members: list[Frame]) -> Setup:
-    """Return the setup with the gain and the settings that any of its frames has."""
+    """Return the setup with the gain, the settings and the pattern of colours that any of its frames has."""
     gains = [gain for frame in members if (gain := setup_of(frame).gain) is not None]
     settings = {setting.name: setting for frame in reversed(members) for setting in frame.settings}
     ordered = tuple(settings[name] for name in sorted(settings))
-    return replace(setup, gain=gains[0] if gains else None, settings=ordered)
+    colours = next((frame.colours for frame in members if frame.colours is not None), None)
+    return replace(setup, gain=gains[0] if gains else None, settings=ordered, colours=colours)
 
 
 def _telling(setups: list[Setup]) -> tuple[str, ...]:

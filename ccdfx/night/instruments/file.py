@@ -13,7 +13,7 @@ from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.corrections import correction_of
 from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
-from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
+from ccdfx.night.instruments.instrument import KINDS, NO_COLOURS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.parse import (
@@ -26,6 +26,7 @@ from ccdfx.night.instruments.readouts.parse import (
     require_names,
 )
 from ccdfx.night.instruments.sections import sections_of
+from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
 
@@ -51,7 +52,7 @@ _KEYS = {
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
-    "detector": {"gain", "readnoise", "saturation", "unit"},
+    "detector": {"gain", "readnoise", "saturation", "unit", "colours"},
     "sections": {"overscan", "data", "output"},
     "rules": {"kind", "when"},
     "refuse": {"when", "reason"},
@@ -138,6 +139,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         setup=_setup(_table(table, "setup")),
         exptime_unit=_unit_of_time(keywords.get("exptime_unit", "s")),
         unit=_text(detector, "unit", "detector.unit") or "adu",
+        colours=_colours(detector),
         bad_pixels=tuple(_bad(item) for item in _tables(table, "bad_pixels")),
         corrections=tuple(correction_of(item) for item in _tables(table, "header")),
         table=_beside(_text(table, "table"), source),
@@ -147,6 +149,18 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         source=source,
         **facts,
     )
+
+
+def _colours(detector: Mapping[str, Any]) -> str | None:
+    text = _text(detector, "colours", "detector.colours")
+    if not text:
+        return None
+    if text.upper() == NO_COLOURS:
+        return NO_COLOURS
+    try:
+        return ColourPattern(text).letters
+    except ArgumentError as error:
+        raise error.about("detector.colours") from None
 
 
 def _known(table: Mapping[str, Any], where: str) -> None:

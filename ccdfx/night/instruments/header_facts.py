@@ -14,16 +14,18 @@ from ccdfx.night.instruments.corrections import applying, corrected
 from ccdfx.night.instruments.dates import date_of
 from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
-from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
+from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.sections import find_section
 from ccdfx.noise.header_gain import doubt_about_gain
+from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
 from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
+from ccdfx.records.wcs import stated_pattern
 
 _KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
 _COARSEST = 1000  # pixels that are binned to one, along an axis
@@ -139,7 +141,7 @@ def _described(
     yield known("filter", lambda: filter_of(header, instrument.filter, instrument.no_filter))
     if "filter" not in told:
         yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
-    yield "colours", _colours(header)
+    yield "colours", _colours(header, shape, instrument)
     yield known("date", lambda: date_of(header, instrument.date, instrument.time))
     yield known("binning", lambda: binning_of(header, instrument.binning))
     kind = told["kind"] if "kind" in told else instrument.kind_of(header)
@@ -242,10 +244,17 @@ def _text(header: Header, keywords: Lookup) -> str | None:
     return None if found is None else " ".join(str(found[1]).split())
 
 
-def _colours(header: Header) -> str | None:
-    """Return the pattern of a mosaic of colour filters in front of the pixels, None where there is none."""
-    pattern = _text(header, ("BAYERPAT", "COLORTYP", "CFAIMAGE"))
-    return None if pattern is None or pattern.lower() in ("none", "no", "mono", "false", "f") else pattern
+def _colours(header: Header, shape: tuple[int, int], instrument: Instrument) -> str | None:
+    """Return the mosaic of colour filters from the first pixel of the frame, None where there is none.
+
+    A pattern that is not known is returned as it is stated.
+    """
+    if instrument.colours is not None:
+        return None if instrument.colours == NO_COLOURS else instrument.colours
+    stated = stated_pattern(header)
+    if stated is None or stated[1].upper() not in ColourPattern.KNOWN:
+        return None if stated is None else stated[1]
+    return str(colour_pattern(header, shape=shape))
 
 
 def _known(header: Header, lookup: Lookup) -> Known | None:

@@ -22,6 +22,7 @@ from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
+from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
@@ -29,6 +30,8 @@ from ccdfx.records.range import Range
 KINDS = ("bias", "dark", "flat", "science", "other")
 Lookup = tuple[str | float, ...]
 Binning = str | tuple[str, str]
+NO_COLOURS = "NONE"
+"""The mosaic of an instrument without one, whatever its headers say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Instrument:
         Values of the filter keywords that mean an empty filter slot.
     gain, readnoise, saturation : tuple
         Header keywords or numbers; the first one present is used: e-/ADU, e-, ADU.
+    colours : str or None
+        The mosaic of colour filters from the first pixel of the raw frame, such as RGGB, or NONE; None: that of the header.
     overscan, data : tuple of Section
         Sections of the raw frame.
     output : Output or None
@@ -119,6 +124,7 @@ class Instrument:
     readnoise: Lookup = ()
     saturation: Lookup = ()
     unit: str = "adu"
+    colours: str | None = None
     hdu: int | str | None = None
     overscan: tuple[Section, ...] = ()
     data: tuple[Section, ...] = ()
@@ -159,6 +165,7 @@ class Instrument:
             readnoise=lookup,
             saturation=lookup,
             unit=TEXT,
+            colours=(f"one of {', '.join(ColourPattern.KNOWN)}, {NO_COLOURS}, or None", _are_colours),
             hdu=("a number, a name or None", lambda item: item is None or isinstance(item, int | str)),
             overscan=sections,
             data=sections,
@@ -205,6 +212,10 @@ def _specificity(instrument: Instrument, header: Header) -> tuple[bool, int, int
 def _are_conditions(items: object) -> bool:
     # Of exactly this class: conditions are data, and those that run code could fail for every frame.
     return isinstance(items, tuple) and all(type(item) is Condition for item in items)
+
+
+def _are_colours(item: object) -> bool:
+    return item in (None, NO_COLOURS, *ColourPattern.KNOWN)
 
 
 def _is_rule(item: Any) -> bool:

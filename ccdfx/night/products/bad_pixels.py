@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,11 +19,14 @@ from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.plan import MasterPlan, Plan
+from ccdfx.night.products.by_colour.defects import bad_pixels_by_colour
 from ccdfx.night.products.calibrated import calibrated
 from ccdfx.night.products.single_rays import width_in_the_middle
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.operations.colour.planes import colour_plane
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
@@ -207,8 +211,11 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     facts: dict[str, Any] = {"counts": dict.fromkeys(KINDS, 0), "inputs": {}, "fwhm": None, "notes": []}
     region: Range | None = None
     images: dict[str, Any] = {}
+    pattern = pattern_of(plan.setup)
     sky: list[_Sky] = []
-    codes = encoded(_sky_frames(plan, context, sky))
+    codes = encoded(_sky_frames(plan, context, sky)) if pattern is None else None
+    if pattern is not None:
+        collections.deque(_sky_frames(plan, context, sky), maxlen=0)  # they are measured
     for name, files in plan.masters.items():
         for file in files:
             master = context.master(file)
@@ -218,18 +225,24 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
                 region = region or master.image.range
             del master
     spare_masters()  # with their variances, which are not searched
-    if codes is not None:
+    if sky:
         facts["inputs"]["frames"] = [one.use.frame.file for one in sky]
         facts["fwhm"] = min((one.fwhm for one in sky if one.fwhm > 0), default=None)
         region = region or sky[0].range
+    if codes is not None:
         images["frames"] = codes
-    if not images:
+    if not images and not sky:
         return facts, None, None
     options: dict[str, Any] = (
         choice.options if facts["fwhm"] is None else {**choice.options, "fwhm": facts["fwhm"]}
     )
     options |= {"gain": context.noise.gain, "noise": _least(one.noise for one in sky)}
-    defects = find_bad_pixels(**images, **options)
+    if pattern is None:
+        defects = find_bad_pixels(**images, **options)
+    else:
+        assert region is not None
+        options["frames"] = lambda: (_sky_frame(one.use, context) for one in sky)
+        defects = bad_pixels_by_colour(pattern, region.shape, masters=images, **{"fwhm": None, **options})
     for note in defects.notes:
         if not note.endswith("no majority"):
             context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
@@ -242,26 +255,32 @@ def _frames_in(facts: Mapping[str, Any]) -> int:
     return int(facts.get("combined", len(facts["inputs"])))
 
 
+def _sky_frame(use: Use, context: Context) -> Image:
+    return calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
+
+
 def _sky_frames(plan: BadPixelsPlan, context: Context, sky: list[_Sky]) -> Iterator[Image]:
     """Calibrate the science frames that are searched, and add what is known of each to `sky`.
 
-    Those that cannot be calibrated are left out. The width of the stars is measured of some.
+    Those that cannot be calibrated are left out. The width of the stars is measured of some. Of a mosaic of colours the
+    first green pixels are measured; the width is in pixels of the mosaic.
     """
     from ccdfx.estimators import local_noise
 
-    step = max(1, len(plan.uses) // _MEASURED)
+    step, pattern = max(1, len(plan.uses) // _MEASURED), pattern_of(plan.setup)
     for place, use in enumerate(plan.uses):
         try:
-            image = calibrated(use, context, electrons=context.recipe.science.electrons, variance=False)
+            image = _sky_frame(use, context)
         except (CcdfxError, OSError) as error:
             if is_lack(error):
                 raise
             continue  # the calibration of all frames will record it
-        noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
-        fwhm = math.nan if place % step else _width(image)
+        part = image if pattern is None else colour_plane(image, colour="G1", pattern=pattern)
+        noise = local_noise(part) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+        fwhm = (math.nan if place % step else _width(part)) * (1 if pattern is None else 2)
         sky.append(_Sky(use=use, range=image.range, noise=noise, fwhm=fwhm))
         yield image
-        del image  # before the next is calibrated
+        del image, part  # before the next is calibrated
 
 
 def _width(image: Image) -> float:

@@ -23,6 +23,7 @@ from ccdfx.night.cameras.saturation import find_saturations, with_saturations
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made, Record
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import Plan
@@ -30,6 +31,8 @@ from ccdfx.night.products.calibrated import prepared_of, raw_image
 from ccdfx.night.products.planned import Planned
 from ccdfx.night.readouts.frames import ReadoutValues, frame_of_readout, with_values
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.operations.colour.pattern import ColourPattern
+from ccdfx.operations.colour.planes import colour_plane
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.image import Image
 
@@ -179,11 +182,13 @@ def _level(plan: CameraPlan, context: Context, readout: Readout) -> float | None
 class _Reader:
     """Reads raw frames, and keeps what is measured later of those that are read for something else.
 
-    With a `readout`, of frames of it alone, images are cut to what it read. `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
+    With a `readout`, of frames of it alone, images are cut to what it read. `pattern` is that of a mosaic of colours, of
+    which the first green pixels are measured. `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
     `levels` and `samples` what was measured of them so far, by file; None where a frame cannot be used.
     """
 
     recipe: NightRecipe
+    pattern: ColourPattern | None
     telling: frozenset[str]
     noisy: frozenset[str]
     readout: Readout | None = None
@@ -198,7 +203,9 @@ class _Reader:
             frozenset(frame.file for frame in some)
             for some in (telling_frames(frames), frames_of_noise(frames))
         )
-        return cls(recipe=recipe, telling=telling, noisy=noisy, readout=readout)
+        return cls(
+            recipe=recipe, pattern=pattern_of(plan.setup), telling=telling, noisy=noisy, readout=readout
+        )
 
     def searched(self, frame: Frame) -> Image | None:
         """Read a frame in which the saturation is searched, and measure the levels that are compared later."""
@@ -239,6 +246,8 @@ class _Reader:
             if is_lack(error):
                 raise
             return None
+        if self.pattern is not None:  # the levels of colours differ, and noise is measured at one level
+            image = colour_plane(image, colour="G1", pattern=self.pattern)
         usable = np.count_nonzero(image.good) >= self.recipe.flat.good * image.size
         return block_sample(image.replace(variance=None)) if usable else None
 

@@ -15,8 +15,10 @@ from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
-from ccdfx.night.plan import CombinePlan
+from ccdfx.night.grouping.combined import CombinePlan
 from ccdfx.night.products import stacking
+from ccdfx.night.products.by_colour.placing import displaced, placed, renamed
+from ccdfx.night.products.by_colour.planes import is_interpolated, noise_of, steps_of
 from ccdfx.night.products.calibrated import facts_header, measured_header
 from ccdfx.night.products.common_errors import common_variance
 from ccdfx.night.products.flux_scale import (
@@ -59,13 +61,21 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     is above that predicted in the result alone.
     """
     choice = context.recipe.combine
-    files = [file for file in plan.inputs if context.is_made(file)]
+    files = [file for file in plan.inputs if context.is_made(file) and context.is_made(plan.guide(file))]
     facts = {file: context.facts(file) for file in files}
-    stars = {file: context.stars(file) for file in files}
-    left_out = limited(files, facts, context.recipe.select.limits)
-    files = deepest_first([file for file in files if file not in left_out], facts, stars)
-    tables = {file: stars[file].sources for file in files}
-    found = register(tables, context.output) if choice.align else unmoved(files)
+    steps = {file: plan.step(file) for file in files}
+    stars = {file: displaced(context.stars(file), steps[file]) for file in files}
+    # Colours of mosaics are chosen and registered by the green ones, so that all have the same frames and pixels.
+    guiding = {file: context.facts(plan.guide(file)) for file in files}
+    guides = {file: context.stars(plan.guide(file)) for file in files}
+    left_out = limited(files, guiding, context.recipe.select.limits)
+    files = deepest_first([file for file in files if file not in left_out], guiding, guides)
+    if choice.align:
+        by_guide = {plan.guide(file): file for file in files}
+        tables = {guide: guides[file].sources for guide, file in by_guide.items()}
+        found = renamed(register(tables, context.output), by_guide)
+    else:
+        found, steps = unmoved(files), dict.fromkeys(files, (0.0, 0.0))
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
     left_out |= found.left_out
     relative: dict[str, dict[str, Any]] = {}
@@ -91,7 +101,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     scales = scales.of(names)
     for warning in scales.warnings:
         context.warn(f"{plan.file}: {warning}")
-    group = _Group(found, scales, [facts[name] for name in names], [stars[name] for name in names])
+    moved = placed(found.transforms, steps)
+    group = _Group(found, moved, scales, [facts[name] for name in names], [stars[name] for name in names])
     result, checks = _stacked(group, plan, context)
     require_trust(result.image, result, len(names), choice)
     context.warn_about(result.warnings)
@@ -101,6 +112,10 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     image = result.image
     found_stars = measure_stars(image)
     measured = {**sky_facts(image), **star_facts(found_stars)}
+    if is_interpolated(
+        plan.colours.get(names[0])
+    ):  # neighbours share their noise, so that their differences do not tell it
+        measured |= {"noise_measured": None, "excess": None}
     context.warn_about(_noise_warnings(measured["excess"], [one["excess"] for one in group.facts]))
     return Made(
         image=image.replace(header=_header(image.header, group, result, measured, plan, context)),
@@ -123,7 +138,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             "exptime": exposures[0],
             "total_exptime": sum(exposures),
             "correlation": correlation_factor(image.header),
-            "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
+            "resampled": sum(not _is_exact(one) for one in moved.values()),
             **measured,
         },
         stars=found_stars,
@@ -132,9 +147,14 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The frames that are combined, the reference first: how they lie, how they are scaled, their facts and stars."""
+    """The frames that are combined, the reference first: how they lie, how they are scaled, their facts and stars.
+
+    `found` is how their guides lie, and `moved` how they are moved themselves: they lie beside their guides where these are
+    another colour. The places of the stars are those on the guides.
+    """
 
     found: Registration
+    moved: dict[str, Transform]
     scales: FluxScales
     facts: list[Mapping[str, Any]]
     stars: list[FrameStars]
@@ -275,12 +295,14 @@ class _Apertures:
         return table
 
 
-def _apertures(found: Registration, stars: list[FrameStars]) -> _Apertures:
+def _apertures(found: Registration, reference: FrameStars, stars: list[FrameStars]) -> _Apertures:
     """Place apertures on the stars of the reference that are matched in at least half of the other frames.
+
+    The reference is that by which the frames were registered, `stars` tell the width.
 
     Other sources may be blemishes of the detector, which stay behind where the stars move.
     """
-    places = stars[0].places
+    places = reference.places
     pairs = [one.pairs for one in found.transforms.values() if one.pairs]
     if pairs:
         seen = np.bincount([row for several in pairs for _, row in several], minlength=len(places))
@@ -295,17 +317,21 @@ def _stacked(
 ) -> tuple[stacking.Stacked, tuple[FluxGroup, ...]]:
     """Combine the registered frames, and compare the fluxes of stars in the result with those in the frames."""
     choice, scales, facts = context.recipe.combine, group.scales, group.facts
-    transforms = list(group.found.transforms.values())
+    transforms = list(group.moved.values())
+    colour = plan.colours.get(group.names[0])
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
+    noise = noise_of(colour, noise, electrons=facts[0]["unit"] == "electron")
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
     level = facts[0]["sky"] if scales.zeros is not None else None
     weights = scales.weights if choice.average == "mean" else None
-    apertures = _apertures(group.found, group.stars)
+    reference = context.stars(plan.guide(group.names[0]))
+    apertures = _apertures(group.found, reference, group.stars)
     steps = [one.offset if one.is_shift else None for one in transforms]
     uses = [plan.uses[name] for name in group.names]
-    shared = common_variance(uses, facts, steps, weights, scales.scales, context)
+    further = steps_of(colour, context)
+    shared = common_variance(uses, facts, steps, weights, scales.scales, context, further)
     spare_masters()
     with ExitStack() as stack:
         frames, tables = _moved(group, apertures, context, stack)
@@ -339,7 +365,7 @@ def _moved(
     shape: tuple[int, int] | None = None
     scales = group.scales
     zeros = scales.zeros or [0.0] * len(scales.scales)
-    transforms = group.found.transforms.items()
+    transforms = group.moved.items()
     for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
         path = context.path(file)
         image = read(path)

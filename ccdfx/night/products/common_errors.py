@@ -11,6 +11,7 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.graph.context import Context
 from ccdfx.night.products.calibrated import further_steps, variance_of_masters
 from ccdfx.operations.resampling.overlaps import overlaps
+from ccdfx.pipelines.pipeline import Pipeline
 
 # Below this share of the variance of the masters, what the frames have in common is not worth reading one.
 _LEAST_SHARE = 1e-3
@@ -23,6 +24,7 @@ def common_variance(
     weights: Sequence[float] | None,
     scales: Sequence[float] | None,
     context: Context,
+    further: Pipeline | None = None,
 ) -> np.ndarray | None:
     """Return what `stack` takes as `shared`: the part of the masters' variance that does not average down.
 
@@ -39,6 +41,8 @@ def common_variance(
         How far each frame is moved before it is combined; None where by no single step.
     weights, scales : sequence of float or None
         As given to `stack`.
+    further : Pipeline, optional
+        What is done with a calibrated frame before it is combined; by default the further steps of the recipe.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def common_variance(
     if max(of_bias, of_flat) < _LEAST_SHARE:
         return None
     electrons = facts[middle]["unit"] == "electron"
-    further = further_steps(context.recipe)
+    further = further_steps(context.recipe) if further is None else further
     whole = variance_of_masters(uses[middle], context, electrons=electrons, further=further)
     if whole is None:
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import raw_rows, stacking
+from ccdfx.night.products.by_colour.flats import colour_levels, normalised_by_colour, stacked_by_colour
 from ccdfx.night.products.calibrated import (
     calibrated_of,
     flagged,
@@ -30,6 +33,7 @@ from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.summary import flags_of, plain
+from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
@@ -46,7 +50,8 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
 
     Bias: inputs as they are, with read noise only. Dark: bias subtracted. Flat: bias and dark subtracted, each
     input divided by its own level before rejection, and the result divided once by that of its pixels that
-    see light (`response`), which are those that are not flagged; in the mean they are weighted by their
+    see light (`response`), which are those that are not flagged; of a mosaic of colours each colour is combined by itself,
+    with levels of its own; in the mean they are weighted by their
     levels, which is optimal for photon noise. Before rejection, biases and darks without overscan are brought
     to their mean level, which drifts from frame to frame and stays that of the master. Where the noise of an
     input cannot be predicted, the rule and the variance of the master are those of unknown noise: by the
@@ -60,18 +65,21 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
         inputs = _usable_inputs(plan, context, stack)
         if not inputs.frames:
             return _no_input(plan, context)
-        made = stacking.stacked(
-            inputs.frames,
-            choices[plan.kind],
-            context.noise if inputs.noisy else CameraNoise(),
+        stack_of = partial(
+            stacking.stacked,
+            choice=choices[plan.kind],
+            noise=context.noise if inputs.noisy else CameraNoise(),
             sensitivity=_FLAT_SENSITIVITY if inputs.scale else 0.0,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
-            scale=inputs.scale,
             zero=inputs.zero,
-            weights=inputs.scale,
-            shared=_shared(plan, inputs.names, context) if inputs.noisy else None,
             passes=0,  # a cosmic ray that saturates a pixel of one input says nothing about the master
         )
+        shared = _shared(plan, inputs.names, context) if inputs.noisy else None
+        pattern = _pattern(plan)
+        if pattern is None:
+            made = stack_of(inputs.frames, scale=inputs.scale, weights=inputs.scale, shared=shared)
+        else:
+            made = stacked_by_colour(inputs.frames, stack_of, pattern, inputs.colours, shared)
     inputs = replace(inputs, frames=[])  # they take more memory than the master
     if len(inputs.names) == 1:
         context.warn(
@@ -91,7 +99,10 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """The calibrated inputs of a master, with their names and levels, and how their levels are matched."""
+    """The calibrated inputs of a master, with their names and levels, and how their levels are matched.
+
+    `colours` are the levels of the colours of flats that are mosaics.
+    """
 
     frames: list[Any]
     names: list[str]
@@ -99,6 +110,7 @@ class _Inputs:
     scale: list[float] | None
     zero: list[float] | None
     noisy: bool
+    colours: list[dict[str, float]] = field(default_factory=list)
 
 
 def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inputs:
@@ -111,6 +123,8 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     levels: list[float] = []
     drifts: list[float] = []
     scatters: list[float] = []
+    colours: list[dict[str, float]] = []
+    pattern, level = _pattern(plan), partial(_lit_sample, response=response)
     noisy = True
     first: Image | None = None
     for use in plan.inputs:
@@ -119,6 +133,8 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
             raw, image = found
             room = (len(frames) + 1) * bytes_of(image) <= raw_rows.MEMORY
             frames.append(rows_or_image(use, raw, image, context, stack, room=room))
+            if pattern is not None:
+                colours.append(colour_levels(image, pattern, level))
             image = sampled(image)
             del found, raw  # before the next is calibrated
             names.append(use.frame.file)
@@ -133,7 +149,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
         for kept in (frames, names, levels, *([drifts] if drifting else [])):
             del kept[place]
     zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
-    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy)
+    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours)
 
 
 def _no_input(plan: MasterPlan, context: Context) -> Made:
@@ -154,15 +170,25 @@ def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image] 
         raw = flagged(use.frame, context.recipe)
         image = calibrated_of(raw, use, context)
         if plan.kind == "flat":
-            _check_flat(sampled(image), context.recipe.flat)
+            _check_flat(image, context.recipe.flat, _pattern(plan))
         return raw, image.replace(header=noise_header(image.header, context.noise, electrons=False))
     except (CcdfxError, OSError) as error:
         context.fail_frame(use.frame, error)
         return None
 
 
-def _check_flat(image: Image, choice: FlatChoice) -> None:
-    good = float(image.good.mean())
+def _pattern(plan: MasterPlan) -> ColourPattern | None:
+    """Return the pattern of flats that are mosaics of colours; biases and darks do not see the filters."""
+    return pattern_of(plan.setup) if plan.kind == "flat" else None
+
+
+def _lit_sample(image: Image, *, response: float) -> float:
+    return lit_level(sampled(image), response)
+
+
+def _check_flat(image: Image, choice: FlatChoice, pattern: ColourPattern | None) -> None:
+    """Refuse a flat with too few good pixels, or too faint; of a mosaic of colours each colour is to hold light."""
+    good = float(sampled(image).good.mean())
     if good < choice.good:
         raise ArgumentError(
             "flat",
@@ -170,9 +196,12 @@ def _check_flat(image: Image, choice: FlatChoice) -> None:
             value=f"{good:.0%}",
             remedy="look at the flat, or lower flat.good in the recipe",
         )
-    level = lit_level(image, choice.response)
+    measured = partial(_lit_sample, response=choice.response)
+    levels = {"": measured(image)} if pattern is None else colour_levels(image, pattern, measured)
+    colour, level = min(levels.items(), key=lambda item: item[1] if item[1] > 0 else -math.inf)
     if not (level >= choice.level and level > 0):
         rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
+        rule += f" in each colour, and has not in {colour}" if colour else ""
         raise ArgumentError(
             "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
         )
@@ -257,8 +286,13 @@ def lit_level(image: Image, response: float) -> float:
     return level
 
 
-def normalised(flat: Image, response: float) -> Image:
-    """Flag pixels with too small a response as BAD_PIXEL, and divide by the median of the others."""
+def normalised(flat: Image, response: float, pattern: ColourPattern | None = None) -> Image:
+    """Flag pixels with too small a response as BAD_PIXEL, and divide by the median of the others.
+
+    Of a mosaic of colours each colour is divided by its own.
+    """
+    if pattern is not None:
+        return normalised_by_colour(flat, pattern, partial(lit_level, response=response), response)
     level = lit_level(flat, response)
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[flat.array < response * level] |= np.uint8(Flag.BAD_PIXEL)
@@ -269,7 +303,7 @@ def normalised(flat: Image, response: float) -> Image:
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
-        image = normalised(image, context.recipe.flat.response)
+        image = normalised(image, context.recipe.flat.response, _pattern(plan))
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
     header = stacking.without_kind(image.header, plan.kind)

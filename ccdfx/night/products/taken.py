@@ -16,6 +16,7 @@ from ccdfx.night.given.fitting import keeps_overscan
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
+from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.calibrated import preparation, raw_image
 from ccdfx.night.products.masters import master_facts, normalised
@@ -44,7 +45,7 @@ def make_taken(plan: TakenPlan, context: Context) -> Made:
         raise MismatchError("master", rule, value=image.shape, remedy="correct its header, or leave it out")
     image = _in_adu(_on_setup(image, plan, context.recipe), plan)
     if plan.kind == "flat" and not plan.master.is_own:
-        image = normalised(image, context.recipe.flat.response)
+        image = normalised(image, context.recipe.flat.response, pattern_of(plan.setup))
     name = frame.path.name
     ((_, sha256),) = context.raw_digests([frame.file])
     header = _header(image.header, plan)

@@ -158,6 +158,19 @@ class BadPixelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColourChoice:
+    """What is made of frames that are mosaics of colours (BAYERPAT), after they are calibrated.
+
+    `products` "split" makes images of half the size of the red, the green (mean of two) and the blue pixels; "debayer"
+    interpolates images of the full size by `method`, as `debayer` does; "none" keeps the mosaics, which are
+    combined only where they need not be moved.
+    """
+
+    products: str = "split"
+    method: str = "malvar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelectChoice:
     """Limits beyond which a calibrated frame is left out of a combined one; none by default.
 
@@ -237,6 +250,7 @@ class NightRecipe:
     science: ScienceChoice = field(default_factory=ScienceChoice)
     bad_pixels: BadPixelChoice = field(default_factory=BadPixelChoice)
     cosmic_rays: CosmicRayChoice = field(default_factory=CosmicRayChoice)
+    colour: ColourChoice = field(default_factory=ColourChoice)
     select: SelectChoice = field(default_factory=SelectChoice)
     combine: CombineChoice = field(default_factory=CombineChoice)
     masters: MastersChoice = field(default_factory=MastersChoice)

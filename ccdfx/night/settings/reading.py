@@ -11,6 +11,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FormatError
 from ccdfx.io.text import read_toml
 from ccdfx.night.settings.choices import (
     BadPixelChoice,
+    ColourChoice,
     CombineChoice,
     CosmicRayChoice,
     DarkChoice,
@@ -40,6 +41,7 @@ _TABLES: dict[str, type] = {
     "science": ScienceChoice,
     "bad_pixels": BadPixelChoice,
     "cosmic_rays": CosmicRayChoice,
+    "colour": ColourChoice,
     "select": SelectChoice,
     "combine": CombineChoice,
     "masters": MastersChoice,

@@ -100,6 +100,8 @@ _CHECKS = {
     "single": _is_bool,
     "align": _is_bool,
     "scale": _is_bool,
+    "products": _is_one_of("split", "debayer", "none"),
+    "method": _is_one_of("bilinear", "malvar"),
     "combine.scale": _is_one_of("stars", "exposure"),
     "weights": _is_one_of("noise", "equal"),
     **dict.fromkeys(FACTS, check_limit),

@@ -2,5 +2,5 @@
 `placement`), what is planned (`frames`, `layout`, `plan`), what is done (`run`, `kernel_call`, `tile_reader`,
 `by_function`, `by_profile`).
 
-May import `headers`, `rejection`, `resampling` and `registration`.
+May import `colour`, `headers`, `rejection`, `resampling` and `registration`.
 """

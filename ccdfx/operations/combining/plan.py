@@ -11,6 +11,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, CcdfxWarning, PluginError, cause_of
 from ccdfx.estimators.correlated_noise import averaged, correlation_factor, set_correlation
+from ccdfx.operations.colour.mixing import require_one_mosaic, with_mosaic
 from ccdfx.operations.combining.average import Average, as_average, mean, require_variances
 from ccdfx.operations.combining.default_rule import by_profile, facts_of, is_automatic, rule_for
 from ccdfx.operations.combining.factors import (
@@ -157,6 +158,9 @@ def plan_job(frames: Any, choices: Choices, exposures: bool = False, follows: bo
     shape, window = found[0].shape, found[0].range
     if placement is not None:
         found, shape, header, window = _placed(found, placement, header)
+    mosaic = require_one_mosaic(found)
+    if placement is not None:
+        header = with_mosaic(header, mosaic, shape)
     factors = [correlation_factor(frame.header) for frame in found]
     by_variance = average.name == "inverse_variance_mean"
     header = set_correlation(header, averaged(factors, weights, by_variance=by_variance))

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ccdfx.estimators.correlated_noise import with_correlation
-from ccdfx.operations.resampling.move import NOTABLE, MovedPlanes, ReadWindow, Usual, mirrored_places, reached
+from ccdfx.operations.resampling.move import (
+    NOTABLE,
+    MovedPlanes,
+    ReadWindow,
+    Usual,
+    mirrored_places,
+    reached,
+    refuse_mosaic,
+)
 from ccdfx.operations.resampling.taps import POLE, Taps, cardinal, lanczos
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.records.flags import Flag, own_flags
@@ -44,7 +52,8 @@ class Affine:
         return 1 / abs(self.transform.determinant)
 
     def header(self, header: Header, range: Range) -> Header:
-        """Return the header of the result, of an image with this header and range."""
+        """Return the header of the result, of an image with this header and range; refuse to mix colours of a mosaic."""
+        refuse_mosaic(header)
         header = followed_levels(without_extremes(header), self.area)  # a uniform sky is multiplied by it
         header = transformed(with_physical(header, range), self.transform.matrix, self.transform.offset)
         squares = _tables(self.kernel, self.dtype)[1]

@@ -1,0 +1,85 @@
+"""Which calibrated frames are combined: those of one object and filter, of mosaics those of one colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ccdfx.night import naming
+from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.grouping.colours import Calibrated, ColourPlan
+from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.words import listed
+
+Subject = tuple[Setup, str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombinePlan:
+    """One combined frame; `inputs` are files of calibrated frames, `uses` how each was calibrated.
+
+    `colours` are the plans of inputs that are colours of mosaics, by file: these are registered by their guides.
+    """
+
+    setup: Setup
+    file: str
+    object: str
+    filter: str | None
+    inputs: tuple[str, ...]
+    uses: Mapping[str, Use] = field(default_factory=dict)
+    colours: Mapping[str, ColourPlan] = field(default_factory=dict)
+
+    def guide(self, file: str) -> str:
+        """Return the calibrated frame by whose stars an input is registered: itself, but of colours the green one."""
+        return self.colours[file].guide if file in self.colours else file
+
+    def step(self, file: str) -> tuple[float, float]:
+        """Return how far the pixels of an input are moved, (x, y), to lie on those of its guide."""
+        return self.colours[file].step if file in self.colours else (0.0, 0.0)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The products that it is made of, the masters that its errors depend on too."""
+        masters = [name for use in self.uses.values() for name in use.masters]
+        return tuple(dict.fromkeys((*self.inputs, *map(self.guide, self.inputs), *masters)))
+
+
+def subject_of(setup: Setup, frame: Frame, band: str | None) -> Subject:
+    """Return the key of frames to be combined; a frame that cannot be combined has a key of its own."""
+    alone = not (frame.object and frame.exptime)
+    return setup, frame.file if alone else str(frame.object).casefold(), band
+
+
+def plan_combined(science: Sequence[Calibrated]) -> tuple[tuple[CombinePlan, ...], tuple[str, ...]]:
+    """Plan the combination of two or more frames of one object and filter; single frames are final.
+
+    A frame without exposure time cannot be scaled to the level of others, so it is not combined. What cannot be combined
+    is told in the second result.
+    """
+    groups: dict[Subject, list[Calibrated]] = {}
+    nameless = dict.fromkeys(item.use.frame.file for item in science if not item.use.frame.object)
+    timeless = dict.fromkeys(item.use.frame.file for item in science if not item.use.frame.exptime)
+    for item in science:
+        if item.use.frame.object and item.use.frame.exptime:
+            groups.setdefault(subject_of(item.setup, item.use.frame, item.filter), []).append(item)
+    several = [(key, members) for key, members in groups.items() if len(members) > 1]
+    names = [str(members[0].use.frame.object) for _, members in several]
+    stems = naming.unique(
+        naming.subject(name, key[2], key[0].detector) for name, (key, _) in zip(names, several, strict=True)
+    )
+    plans = tuple(
+        CombinePlan(
+            setup=key[0],
+            file=f"combined/{stem}.fits",
+            object=name,
+            filter=key[2],
+            inputs=tuple(item.file for item in members),
+            uses={item.file: item.use for item in members},
+            colours={item.file: item for item in members if isinstance(item, ColourPlan)},
+        )
+        for name, stem, (key, members) in zip(names, stems, several, strict=True)
+    )
+    single = [f"no name of an object, so not combined: {listed([*nameless])}"] if len(nameless) > 1 else []
+    single += [f"an exposure time of 0, so not combined: {listed([*timeless])}"] if timeless else []
+    return plans, tuple(single)
