@@ -81,6 +81,14 @@ from ccdfx.operations.calibration.offset import offset as offset
 from ccdfx.operations.calibration.offset import subtract_level as subtract_level
 from ccdfx.operations.calibration.overscan import subtract_overscan as subtract_overscan
 from ccdfx.operations.calibration.overscan_fit import OverscanFit as OverscanFit
+from ccdfx.operations.colour.debayer import ColourImages as ColourImages
+from ccdfx.operations.colour.debayer import debayer as debayer
+from ccdfx.operations.colour.pattern import ColourPattern as ColourPattern
+from ccdfx.operations.colour.pattern import colour_pattern as colour_pattern
+from ccdfx.operations.colour.planes import ColourPlanes as ColourPlanes
+from ccdfx.operations.colour.planes import colour_plane as colour_plane
+from ccdfx.operations.colour.planes import merge_colours as merge_colours
+from ccdfx.operations.colour.planes import split_colours as split_colours
 from ccdfx.operations.combining.average import Average as Average
 from ccdfx.operations.combining.average import custom as custom
 from ccdfx.operations.combining.average import inverse_variance_mean as inverse_variance_mean
@@ -209,6 +217,9 @@ __all__ = [
     "CcdfxWarning",
     "CheckFailedError",
     "ChosenFrames",
+    "ColourImages",
+    "ColourPattern",
+    "ColourPlanes",
     "Command",
     "Context",
     "Defects",
@@ -280,10 +291,13 @@ __all__ = [
     "clip_outliers",
     "clip_sigma",
     "clip_threshold",
+    "colour_pattern",
+    "colour_plane",
     "combine",
     "cr_reject",
     "custom",
     "cutouts",
+    "debayer",
     "default_rejection",
     "divide_flat",
     "draft_instrument",
@@ -331,6 +345,7 @@ __all__ = [
     "measure_transforms",
     "median",
     "median_filter",
+    "merge_colours",
     "minimum",
     "minmax",
     "offset",
@@ -365,6 +380,7 @@ __all__ = [
     "similarity",
     "sky_level",
     "snr",
+    "split_colours",
     "stack",
     "statistics",
     "std_of",

@@ -58,6 +58,7 @@ SUBROOMS = {
         "stack": {"compile"},
         "rules": {"compile", "stack"},
         "image": {"compile"},
+        "sources": {"compile", "image"},
         "defects": {"compile", "stack", "image"},
     },
     "operations": {

@@ -8,6 +8,8 @@ from ccdfx.night.graph.execute import Event as Event
 from ccdfx.night.graph.product import Product as Product
 from ccdfx.night.graph.product import Settings as Settings
 from ccdfx.night.graph.record import Record as Record
+from ccdfx.night.grouping.colours import ColourPlan as ColourPlan
+from ccdfx.night.grouping.combined import CombinePlan as CombinePlan
 from ccdfx.night.grouping.setup import Setup as Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting as CameraSetting
 from ccdfx.night.instruments.camera_settings import Temperature as Temperature
@@ -23,10 +25,10 @@ from ccdfx.night.instruments.sections import Fixed as Fixed
 from ccdfx.night.instruments.sections import Inside as Inside
 from ccdfx.night.instruments.sections import Named as Named
 from ccdfx.night.instruments.sections import Strip as Strip
-from ccdfx.night.plan import CombinePlan as CombinePlan
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
 from ccdfx.night.settings.choices import BadPixelChoice as BadPixelChoice
+from ccdfx.night.settings.choices import ColourChoice as ColourChoice
 from ccdfx.night.settings.choices import CombineChoice as CombineChoice
 from ccdfx.night.settings.choices import CosmicRayChoice as CosmicRayChoice
 from ccdfx.night.settings.choices import DarkChoice as DarkChoice
@@ -45,6 +47,8 @@ __all__ = [
     "BadPixels",
     "CameraNoise",
     "CameraSetting",
+    "ColourChoice",
+    "ColourPlan",
     "CombineChoice",
     "CombinePlan",
     "Condition",

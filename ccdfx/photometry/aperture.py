@@ -14,8 +14,8 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.estimators.correlated_noise import correlation_factor, in_aperture
-from ccdfx.kernels.image.apertures import aperture_sums, growth_sums
 from ccdfx.kernels.image.bad_pixels import typical
+from ccdfx.kernels.sources.apertures import aperture_sums, growth_sums
 from ccdfx.photometry.plane import parts
 from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdfx.engines import map_here
-from ccdfx.kernels.image.peaks import filter_rows, peaks_above, peaks_near, sampled_difference
 from ccdfx.kernels.image.resample import separable
-from ccdfx.kernels.image.sources import drop_twins, local_maxima, measure_sources
+from ccdfx.kernels.sources.maxima import drop_twins, local_maxima, measure_sources
+from ccdfx.kernels.sources.peaks import filter_rows, peaks_above, peaks_near, sampled_difference
 from ccdfx.photometry.plane import LARGEST as LARGEST
 from ccdfx.photometry.plane import STEP, Plane, parts
 from ccdfx.photometry.plane import prepared as prepared

@@ -9,9 +9,9 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.kernels.image.bad_pixels import copy_good, fill_places, typical
-from ccdfx.kernels.image.peaks import halve
-from ccdfx.kernels.image.sources import noise_mesh
-from ccdfx.kernels.image.spikes import find_spikes, line_excess
+from ccdfx.kernels.sources.maxima import noise_mesh
+from ccdfx.kernels.sources.peaks import halve
+from ccdfx.kernels.sources.spikes import find_spikes, line_excess
 from ccdfx.records.image import Image
 
 STEP = 64

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.kernels.image.apertures import touches_flag
 from ccdfx.kernels.image.bad_pixels import filled
-from ccdfx.kernels.image.sources import ring_level, windowed
+from ccdfx.kernels.sources.apertures import touches_flag
+from ccdfx.kernels.sources.maxima import ring_level, windowed
 from ccdfx.photometry import detection
 from ccdfx.photometry.plane import LARGEST, Plane, prepared_image
 from ccdfx.photometry.trails import Trail, on_trails, trails_among

@@ -9,9 +9,9 @@ import pytest
 from astropy.table import Table
 
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Image, aperture_photometry, centroid, find_sources
-from ccdfx.kernels.image.apertures import aperture, overlap
 from ccdfx.kernels.image.bad_pixels import fill_bad
-from ccdfx.kernels.image.sources import local_maxima, ring_level, windowed
+from ccdfx.kernels.sources.apertures import aperture, overlap
+from ccdfx.kernels.sources.maxima import local_maxima, ring_level, windowed
 
 SHAPE = (300, 340)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdfx.kernels.image.resample import separable
-from ccdfx.kernels.image.sources import gradient_sums
+from ccdfx.kernels.sources.maxima import gradient_sums
 from ccdfx.operations.resampling.taps import taps
 from ccdfx.photometry.detection import SIGMA, prepared, smoothed
 from ccdfx.photometry.sources import sources_in

@@ -21,7 +21,7 @@ from ccdfx import (
     measure_shift,
     measure_shifts,
 )
-from ccdfx.kernels.image.sources import gradient_sums
+from ccdfx.kernels.sources.maxima import gradient_sums
 from ccdfx.operations.registration.shifts import Shift
 from ccdfx.operations.resampling.transform import AlignmentError
 

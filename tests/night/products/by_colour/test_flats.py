@@ -22,17 +22,18 @@ def test_each_plane_is_stacked_with_the_levels_of_its_colour(tmp_path):
     levels = [{"R": 1.0 + n, "G": 2.0, "B": 3.0 * n + 1} for n in range(4)]
 
     def stack(frames, *, scale, weights, shared):
-        return Stacked(ccdfx.stack(frames, scale=scale, weights=weights), "text", "none", ())
+        made = ccdfx.stack(frames, scale=scale, weights=weights)
+        return Stacked(made.image, int(made.rejected_low.sum()), "text", "none", ())
 
     made = stacked_by_colour(images, stack, PATTERN, levels, None)
     again = stacked_by_colour(sources, stack, PATTERN, levels, None)
-    assert np.array_equal(made.stack.value, again.stack.value) and made.stack.range == images[0].range
+    assert np.array_equal(made.image.array, again.image.array) and made.image.range == images[0].range
     for name in PLANES:
         x, y = PATTERN.place(name)
         scale = [one[name[0]] for one in levels]
         alone = ccdfx.stack([one.array[y::2, x::2] for one in images], scale=scale, weights=scale)
-        assert np.array_equal(made.stack.value[y::2, x::2], alone.value)
-        assert np.array_equal(made.stack.count[y::2, x::2], alone.count)
+        assert np.array_equal(made.image.array[y::2, x::2], alone.value)
+        assert np.array_equal(made.image.variance[y::2, x::2], alone.variance)
 
 
 def test_rows_of_a_plane_are_those_of_the_image(tmp_path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.kernels.image.apertures import aperture_sums, growth_sums
-from ccdfx.kernels.image.spikes import find_spikes
+from ccdfx.kernels.sources.apertures import aperture_sums, growth_sums
+from ccdfx.kernels.sources.spikes import find_spikes
 
 STEP, LOW, SHARE = 16, 5.0, 0.25
 

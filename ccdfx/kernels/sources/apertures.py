@@ -8,7 +8,7 @@ import numpy as np
 
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.image.bad_pixels import REACH
-from ccdfx.kernels.image.sources import look_at, ring_level
+from ccdfx.kernels.sources.maxima import look_at, ring_level
 
 NO_DATA = 16
 

@@ -1,4 +1,4 @@
-"""ccdfx.kernels.image.peaks: the filter that streams, against one that does not."""
+"""ccdfx.kernels.sources.peaks: the filter that streams, against one that does not."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
-from ccdfx.kernels.image.peaks import filter_rows, halve, peaks_above, peaks_near
-from ccdfx.kernels.image.sources import local_maxima
+from ccdfx.kernels.sources.maxima import local_maxima
+from ccdfx.kernels.sources.peaks import filter_rows, halve, peaks_above, peaks_near
 
 
 def gaussian(sigma: float, reach: int) -> np.ndarray:
