@@ -19,8 +19,8 @@ from ccdfx.night.graph.record import Record, record_of
 from ccdfx.night.makers import camera_graph, cameras_of, product_graph, refused_setups
 from ccdfx.night.night_facts import refusals
 from ccdfx.night.plan import Plan, plan_night
-from ccdfx.night.products.calibrated import prepared
 from ccdfx.night.products.camera import with_cameras
+from ccdfx.night.raw.preparation import prepared
 from ccdfx.night.settings.choices import NightRecipe
 
 

@@ -10,7 +10,7 @@ import pytest
 from ccdfx.estimators import local_noise, median_of
 from ccdfx.io import read
 from ccdfx.night.frames.scan import scan
-from ccdfx.night.products.calibrated import prepared
+from ccdfx.night.raw.preparation import prepared
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.operations.calibration.calibrate import divide_flat, subtract_bias

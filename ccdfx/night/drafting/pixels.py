@@ -13,7 +13,8 @@ from ccdfx.night.cameras.camera_noise import CameraNoise, camera_noise
 from ccdfx.night.drafting.edges import Edge, LightProfile, find_edges, find_gaps, profile_of
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import groups_of
-from ccdfx.night.products.calibrated import prepared, raw_image
+from ccdfx.night.raw.preparation import prepared
+from ccdfx.night.raw.reading import raw_image
 from ccdfx.night.settings.choices import NightRecipe, NoiseChoice
 from ccdfx.records.header import lenient_number
 from ccdfx.records.image import Image

@@ -9,200 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.errors import ArgumentError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
-from ccdfx.night.frames.one_image import refuse_several
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
-from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
-from ccdfx.night.readouts.reading import balanced, overscan_levels_of, read_assembled
+from ccdfx.night.raw.preparation import flagged, preparation, prepared
+from ccdfx.night.readouts.reading import balanced
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
-from ccdfx.pipelines.pipeline import Gather, Pipeline, Step, pipeline, step
-from ccdfx.records.flags import Flag
+from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
 from ccdfx.records.header import Header
-from ccdfx.records.history import Master, pixel_sha256, with_step
+from ccdfx.records.history import Master, with_step
 from ccdfx.records.image import Image
-from ccdfx.records.range import Range
-
-_UNITS = frozenset({"adu", "count", "counts", "dn", "electron", "electrons", "e-"})
-
-
-def prepared(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame, flag saturated and bad pixels, subtract the overscan and trim.
-
-    Every step adds a HISTORY line.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    MismatchError
-        The size of the image disagrees with the header.
-    """
-    raw = flagged(frame, recipe)
-    return preparation(frame, raw.shape, recipe)(raw)
-
-
-def prepared_of(raw: Image, frame: Frame, recipe: NightRecipe) -> Image:
-    """Prepare a raw frame that was read by `raw_image`; see `prepared`."""
-    raw = flagged_of(raw, frame)
-    return preparation(frame, raw.shape, recipe)(raw)
-
-
-def flagged(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame, and flag saturated and bad pixels; of several readouts, it is assembled.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    MismatchError
-        The size of the image disagrees with the header.
-    """
-    raw = read_assembled(frame, recipe) if frame.readouts else raw_image(frame, recipe)
-    return flagged_of(raw, frame)
-
-
-def flagged_of(raw: Image, frame: Frame) -> Image:
-    """Flag saturated and bad pixels of a raw frame that was read by `raw_image`; see `flagged`."""
-    if raw.shape != frame.shape:
-        rule = f"must have the shape {frame.shape} that its header says"
-        raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
-    raw = raw.replace(header=standard_header(raw.header, frame))
-    return pipeline(*_flagging(frame, raw.shape))(raw)
-
-
-def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame as it is, with the corrections of its header that the instrument file makes.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    FormatError
-        It holds several images, and the instrument names none, or no pixel has data.
-    """
-    from ccdfx.io import read
-
-    checksum = recipe.read.checksum
-    try:
-        if frame.hdu is not None:
-            return _corrected(_with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame), frame)
-        images = read(frame.path, hdu="all", checksum=checksum)
-    except CcdfxError:
-        raise
-    except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
-        rule = f"cannot be read: {type(problem).__name__}: {problem}"
-        raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
-    refuse_several(frame.path, [image.header for image in images])
-    return _corrected(_with_data(images[0], frame), frame)
-
-
-def _with_data(image: Image, frame: Frame) -> Image:
-    """Return the image of a frame; refuse one without data, such as of NaN alone."""
-    if image.mask is not None and image.mask[0, 0] & Flag.NO_DATA and (image.mask & Flag.NO_DATA).all():
-        raise FormatError(frame.path, "has no pixel with data", remedy="leave it out, or copy it again")
-    return image
-
-
-def _corrected(image: Image, frame: Frame) -> Image:
-    if not frame.corrections:
-        return image
-    return image.replace(header=corrected(image.header, frame.corrections))
-
-
-def standard_header(header: Header, frame: Frame) -> Header:
-    """Copy the metadata of the frame to the usual header keywords, for other programs.
-
-    EXPTIME (s) and FILTER are set to the values found by the instrument file, OBJECT and DATE-OBS are added where
-    they are absent, a DATE-OBS without a time of day gets that of the frame, and BUNIT is set to the unit of the
-    instrument file unless the header has a usual one.
-    """
-    # The comment of the card may name another unit.
-    for keyword, value, comment in (
-        ("EXPTIME", frame.exptime, "[s] exposure time"),
-        ("FILTER", frame.filter, None),
-    ):
-        if value is not None and header.get(keyword) != value:
-            header = header.set(keyword, value, comment)
-    dated = ":" in str(header.get("DATE-OBS", "")) or ":" not in (frame.date or "")
-    for keyword, text in (("OBJECT", frame.object), ("DATE-OBS", frame.date)):
-        if text is not None and (keyword not in header or (keyword == "DATE-OBS" and not dated)):
-            header = header.set(keyword, text)
-    unit = str(header.get("BUNIT") or "").strip().lower()
-    return header if unit in _UNITS else header.set("BUNIT", frame.unit, "unit of the pixel values")
-
-
-def _flagging(frame: Frame, shape: tuple[int, int]) -> list[Step]:
-    from ccdfx.operations.pixels.flag import mask_from, mask_saturated
-
-    steps = []
-    if frame.saturation is not None:
-        steps.append(step(mask_saturated, saturation=frame.saturation.value))
-    if frame.bad:
-        steps.append(step(mask_from, bad_pixels=bad_pixel_map(frame, shape)))
-    return steps
-
-
-def overscan_options(frame: Frame, recipe: NightRecipe) -> dict[str, Any]:
-    """Return the options of `subtract_overscan` that say how levels are measured."""
-    return {"overscan": frame.overscan, **overscan_levels_of(recipe.overscan)}
-
-
-def preparation(frame: Frame, shape: tuple[int, int], recipe: NightRecipe) -> Pipeline:
-    """Build the pipeline that prepares a raw frame that is flagged."""
-    from ccdfx.operations.calibration.overscan import subtract_overscan
-    from ccdfx.operations.window import trim
-
-    steps = []
-    if frame.overscan is not None:
-        lines = lines_kept(frame, shape)
-        options = overscan_options(frame, recipe)
-        if lines is not None:
-            steps.append(step(trim, section=lines))
-            options["overscan"] = frame.overscan.intersection(lines)
-        if recipe.read.again:
-            options["again"] = True
-        steps.append(step(subtract_overscan, **options))
-    if frame.data is not None and frame.data != Range.whole(shape):
-        steps.append(step(trim, section=frame.data))
-    return pipeline(*steps)
-
-
-def lines_kept(frame: Frame, shape: tuple[int, int]) -> Range | None:
-    """Return the lines of the data section, where the overscan covers these but not the whole frame; else None.
-
-    The others, which have no level of their own, are trimmed before the overscan is subtracted.
-    """
-    overscan, data = frame.overscan, frame.data
-    if overscan is None or data is None:
-        return None
-    (ny, nx), rows = shape, data.x_upper <= overscan.x_lower or overscan.x_upper <= data.x_lower
-    if rows:
-        complete = overscan.shape[0] == ny
-        lines = Range(0, nx, data.y_lower, data.y_upper)
-        covered = overscan.y_lower <= data.y_lower and data.y_upper <= overscan.y_upper
-    else:
-        complete = overscan.shape[1] == nx
-        lines = Range(data.x_lower, data.x_upper, 0, ny)
-        covered = overscan.x_lower <= data.x_lower and data.x_upper <= overscan.x_upper
-    return lines if covered and not complete else None
-
-
-def bad_pixel_map(frame: Frame, shape: tuple[int, int]) -> Master:
-    """Make a map of flags over the raw frame from the bad pixels that the instrument file names."""
-    flags = np.zeros(shape, np.uint8)
-    for window in frame.bad:
-        flags[window.slices] = np.uint8(Flag.BAD_PIXEL)
-    image = Image(flags)
-    return Master(image, f"bad pixels of {frame.instrument}", pixel_sha256(image))
 
 
 def calibrated(use: Use, context: Context, *, electrons: bool = False, variance: bool = True) -> Image:

@@ -27,8 +27,9 @@ from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.plan import Plan
-from ccdfx.night.products.calibrated import prepared_of, raw_image
 from ccdfx.night.products.planned import Planned
+from ccdfx.night.raw.preparation import prepared_of
+from ccdfx.night.raw.reading import raw_image
 from ccdfx.night.readouts.frames import ReadoutValues, frame_of_readout, with_values
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.operations.colour.pattern import ColourPattern

@@ -24,13 +24,13 @@ from ccdfx.night.products import raw_rows, stacking
 from ccdfx.night.products.by_colour.flats import colour_levels, normalised_by_colour, stacked_by_colour
 from ccdfx.night.products.calibrated import (
     calibrated_of,
-    flagged,
     noise_header,
     refuse_untrusted,
     variance_of_masters,
 )
 from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
+from ccdfx.night.raw.preparation import flagged
 from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.colour.pattern import ColourPattern

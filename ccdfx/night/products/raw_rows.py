@@ -7,7 +7,8 @@ from typing import Any
 
 from ccdfx.night.calibrators import Use
 from ccdfx.night.graph.context import Context
-from ccdfx.night.products.calibrated import calibration_options, lines_kept, overscan_options
+from ccdfx.night.products.calibrated import calibration_options
+from ccdfx.night.raw.preparation import lines_kept, overscan_options
 from ccdfx.night.readouts.reading import open_assembled
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range

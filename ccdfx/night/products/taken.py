@@ -18,9 +18,10 @@ from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import Plan
-from ccdfx.night.products.calibrated import preparation, raw_image
 from ccdfx.night.products.masters import master_facts, normalised
 from ccdfx.night.products.planned import Planned
+from ccdfx.night.raw.preparation import preparation
+from ccdfx.night.raw.reading import raw_image
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image

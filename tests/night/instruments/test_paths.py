@@ -60,7 +60,7 @@ def test_paths_tell_the_kind_and_what_their_named_parts_hold(tmp_path: Path) -> 
 
 @pytest.mark.quick
 def test_corrections_are_in_the_pixels_header_too(tmp_path: Path) -> None:
-    from ccdfx.night.products.calibrated import raw_image
+    from ccdfx.night.raw.reading import raw_image
     from ccdfx.night.settings.choices import NightRecipe
 
     write(tmp_path / "new/b.fits", NAME="M 51")

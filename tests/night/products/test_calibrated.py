@@ -12,7 +12,7 @@ from astropy.io import fits
 from ccdfx.errors import CcdfxError, FormatError
 from ccdfx.io import read
 from ccdfx.night.frames.scan import scan
-from ccdfx.night.products.calibrated import raw_image
+from ccdfx.night.raw.reading import raw_image
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.pipelines.pipeline import pipeline, step

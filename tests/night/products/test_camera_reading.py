@@ -13,7 +13,8 @@ from ccdfx.night.frames.scan import scan
 from ccdfx.night.graph.perform import make
 from ccdfx.night.makers import camera_graph
 from ccdfx.night.plan import plan_night
-from ccdfx.night.products.calibrated import prepared, raw_image
+from ccdfx.night.raw.preparation import prepared
+from ccdfx.night.raw.reading import raw_image
 from ccdfx.night.settings.choices import NightRecipe
 
 

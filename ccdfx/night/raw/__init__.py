@@ -1,0 +1,1 @@
+"""Raw frames of a night: read, and prepared for calibration."""
