@@ -235,3 +235,22 @@ def test_a_common_offset_is_fitted_beside_the_mean():
     plain, fitted = clipped_mean(ratios, errors), clipped_mean(ratios, errors, slopes=1 / flux, spread=50)
     assert abs(fitted.mean - 0.8) < 3 * fitted.error < 0.003
     assert plain.mean < 0.8 - 3 * fitted.error
+
+
+@pytest.mark.quick
+def test_threads_and_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = frame(stars_of(5, 60), 3.5, seed=6)
+    flagged = image.replace(mask=np.random.default_rng(7).random(SHAPE) < 0.002)
+    found = []
+    for threads, strip, some in ((1, 256, 128), (3, 128, 7)):
+        for module in ("plane", "detection"):
+            monkeypatch.setattr(f"ccdfx.photometry.{module}._STRIP", strip)
+        for module in ("aperture", "detection"):
+            monkeypatch.setattr(f"ccdfx.photometry.{module}._SOME", some)
+        with ccdfx.engine(threads=threads):
+            found.append(measure_stars(flagged))
+    one, other = found
+    assert len(one.sources) > 50
+    for name in ("sources", "flux", "error", "usable"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
+    assert (one.fwhm, one.core, one.growth) == (other.fwhm, other.core, other.growth)

@@ -284,3 +284,16 @@ def test_a_variance_of_any_size_serves(variance: float) -> None:
     """Without a warning, which would be an error here."""
     image = Image(np.full((9, 9), 6.7, np.float32), variance=np.full((9, 9), variance))
     assert mask_cosmic_rays(image).mask is not None
+
+
+@pytest.mark.quick
+def test_a_frame_is_searched_in_its_own_type_or_converted_with_the_same_rays(field: SimpleNamespace) -> None:
+    variance = ccdfx.variance_of(field.array, model=NOISE)
+    mask = np.random.default_rng(3).random(field.array.shape) < 0.01
+    single = Image(field.array, mask=mask, variance=variance)
+    double = Image(field.array.astype(float), mask=mask, variance=variance.astype(float))
+    found = [mask_cosmic_rays(one, replace="median") for one in (single, double)]
+    assert np.array_equal(found[0].mask, found[1].mask)
+    rays = (found[0].mask & RAY) != 0
+    assert found[0].array[rays] == pytest.approx(found[1].array[rays], rel=1e-6)
+    assert found[0].variance[rays] == pytest.approx(found[1].variance[rays], rel=1e-6)
