@@ -27,6 +27,7 @@ MEMORY = 720 << 20
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
 _LEAST_TILES = 64 << 20
 
+MASTER_KINDS = ("bias", "dark", "flat", "bad_pixels", "taken")
 CURRENT, MADE, LOST = "current", "made", "lost"
 
 
@@ -102,6 +103,17 @@ class _Run:
                 work=sum(map(_work, self.graph.products.values())),
             )
         )
+
+    def shared_bytes(self, files: Iterable[str]) -> int:
+        """Return the bytes of the masters in memory, or of those that these products share, if that is more.
+
+        The planes of a master take as much memory as its file.
+        """
+        needs = {need for file in files for need in self.graph.products[file].needs}
+        sizes = [
+            self.records[need].size or 0 for need in needs if self.graph.products[need].kind in MASTER_KINDS
+        ]
+        return max(sum(sizes), kept_bytes())
 
     def task(self, file: str) -> Task:
         """Return what is needed to make a product anywhere."""
@@ -204,8 +216,9 @@ def _start(
 ) -> None:
     """Start what may run now, in the order of the plan."""
     while waiting and len(running) < workers.count:
-        used = sum(run.graph.products[file].memory for file, _ in running.values()) + kept_bytes()
         file = waiting[0]
+        used = sum(run.graph.products[one].memory for one, _ in running.values())
+        used += run.shared_bytes([file, *(one for one, _ in running.values())])
         if running and workers.here and used + run.graph.products[file].memory > budget:
             return
         waiting.pop(0)
@@ -224,7 +237,7 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
         return 1
     if alone:
         return workers.count
-    beside = max(1, (budget - kept_bytes()) // max(1, run.graph.products[file].memory))
+    beside = max(1, (budget - run.shared_bytes([file])) // max(1, run.graph.products[file].memory))
     return max(1, workers.count // min(beside, workers.count))
 
 
