@@ -75,8 +75,14 @@ def unknown_of(found: Findings) -> tuple[str, ...]:
     """Return all that is not known, in words."""
     unknown = [*found.kinds.unknown, *found.unknown, *found.sections.unknown]
     for role, words in (
-        ("exptime", "the exposure time: no keyword seems to hold it"),
-        ("filter", "the filter: no keyword seems to hold it; frames of all filters would be one"),
+        (
+            "exptime",
+            "the exposure time: no keyword seems to hold it; a path with {exptime}, a table or [header] can tell",
+        ),
+        (
+            "filter",
+            "the filter: no keyword seems to hold it; frames of all filters would be one; a path or table can tell",
+        ),
         ("object", "the object: no keyword seems to hold it"),
         ("date", "the date: no keyword seems to hold it"),
     ):
