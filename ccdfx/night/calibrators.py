@@ -72,7 +72,8 @@ class Use:
             names["dark"] += f" x {self.dark_scale:.4g}"
         less = ["overscan"] if frame.has_overscan else []
         less += [names[kind] for kind in ("bias", "dark") if kind in names]
-        done = [f"subtract {', '.join(less)}"] if less else []
+        done = [f"assemble {len(frame.readouts)} readouts"] if len(frame.readouts) > 1 else []
+        done += [f"subtract {', '.join(less)}"] if less else []
         done += [f"divide by {names['flat']}"] if "flat" in names else []
         return "; ".join([what, *done]) if done else f"{what}; as it is"
 
