@@ -5,6 +5,7 @@ Two laws of steps at the end hold for some steps only.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccdfx import Image, Range, ccd_noise, registry, trim
+from ccdfx import Image, Range, ccd_noise, load_instrument, registry, trim
 from ccdfx.scalings import asinh, linear
 from ccdfx.testing import Conformance, assert_same_image, laws_of
 
@@ -24,6 +25,8 @@ MASTER = Image(
     variance=RNG.uniform(0, 0.1, SHAPE),
 )
 NOISE = ccd_noise(gain=1.5, readnoise=5.0)
+# The night of the trial as if there were filters of colours in front of its pixels.
+MOSAIC = {"instrument": dataclasses.replace(load_instrument("iraf"), colours="RGGB")}
 OPTIONS = {
     "select": {"section": (2, 8, 1, 6)},
     "trim": {"section": "[2:9,1:7]"},
@@ -45,6 +48,8 @@ OPTIONS = {
     "mask_cosmic_rays": {"sigma_limit": 2.0, "object_limit": 1.0, "replace": "median", "noise": NOISE},
     "median_filter": {"size": 3},
     "shift": {"dx": 0.3, "dy": -1.2},
+    "mosaics": MOSAIC,
+    "colours": MOSAIC,
     "scale": {"scaling": asinh(10.0)},
     "unscale": {"scaling": linear(2.0, 100.0)},
     # What they take from an image where it is not given.

@@ -39,6 +39,11 @@ class CombinePlan:
         return self.colours[file].step if file in self.colours else (0.0, 0.0)
 
     @property
+    def shown(self) -> dict[str, str]:
+        """What the facts tell of the colour of mosaics that is combined."""
+        return {"colour": next(iter(self.colours.values())).colour} if self.colours else {}
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The products that it is made of, the masters that its errors depend on too."""
         masters = [name for use in self.uses.values() for name in use.masters]

@@ -123,6 +123,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             "file": plan.file,
             "object": plan.object,
             "filter": plan.filter,
+            **plan.shown,
             "inputs": names,
             "reference": names[0],
             "shifts": [

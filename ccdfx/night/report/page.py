@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -13,6 +15,7 @@ from typing import Any
 from ccdfx.errors import printable
 from ccdfx.io.atomic import atomic_path
 from ccdfx.night.graph.record import facts_path, read_record
+from ccdfx.night.report.colour_pictures import colour_groups, merge_pictures
 from ccdfx.night.report.histogram import draw_histogram
 from ccdfx.night.words import counted, fixed, flags, listed, made, number, seconds_shown
 
@@ -133,6 +136,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         _of_kind(str(kind), _records(facts["products"], kind), output, pictures)
         for kind in (facts.get("products") or {})
     ]
+    context["coloured"] = _coloured(products["combined"], output)[: max(0, pictures)]
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
     return context
 
@@ -273,6 +277,29 @@ def _pictures(output: Path, file: str) -> dict[str, str]:
     if record is not None and record.intact and record.histogram is not None:
         shown["histogram"] = _uri("svg+xml", draw_histogram(record.histogram).encode())
     return shown
+
+
+def _coloured(products: list[dict[str, Any]], output: Path) -> list[dict[str, str]]:
+    """Return the pictures in colour of objects that were combined in three colours; those that cannot be made are left out."""
+    found = []
+    for words, files in colour_groups(products):
+        pictures = [_pictures_of(output, file) for file in files]
+        try:
+            merged = merge_pictures([one for one in pictures if one is not None])
+        except (IndexError, ValueError, struct.error, zlib.error):
+            merged = None
+        if merged is not None and None not in pictures:
+            found.append({"words": words, "files": ", ".join(files), "picture": _uri("png", merged)})
+    return found
+
+
+def _pictures_of(output: Path, file: str) -> bytes | None:
+    if not (output / file).resolve().is_relative_to(output.resolve()):
+        return None
+    try:
+        return facts_path(output, file, ".png").read_bytes()
+    except OSError:
+        return None
 
 
 def _uri(kind: str, picture: bytes) -> str:
