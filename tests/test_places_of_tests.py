@@ -112,6 +112,7 @@ ALSO_RUN = {
         "night/drafting/pixels",
     "night/products/by_colour/test_colour_nights.py::test_a_night_becomes_three_images_that_lie_on_each_other":
         "night/grouping/combined night/products/by_colour/mosaics night/products/by_colour/planes",
+    "night/raw/test_preparation.py::test_a_frame_is_flagged_levelled_and_trimmed": "night/raw/reading",
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
     "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
     "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",
