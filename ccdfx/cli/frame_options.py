@@ -37,7 +37,7 @@ def prepared_frames(
     """Read frames of one shape; flag saturated pixels, subtract the overscan and trim, on request."""
     import ccdfx
 
-    frames = []
+    frames: list[Any] = []
     which = which_image(**image)
     for path in paths:
         if not frames:

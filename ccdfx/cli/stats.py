@@ -51,10 +51,10 @@ def command(
         except CcdfxError as error:
             refuse(error)
             continue
-        for label, image in images:
+        for label, one in images:
             try:
                 with naming(label):
-                    rows.append({"file": label, **asdict(ccdfx.statistics(image, section=section))})
+                    rows.append({"file": label, **asdict(ccdfx.statistics(one, section=section))})
             except CcdfxError as error:
                 refuse(error)
     if as_json:

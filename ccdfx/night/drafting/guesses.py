@@ -216,16 +216,18 @@ def guess_binning(headers: Sequence[Header]) -> Guess | None:
         if set(keywords) <= set(fitting):
             return Guess(keywords, SURE, "the usual keyword", values_text(headers, keywords[0]))
     named = [key for key in fitting if "BIN" in key]
-    pairs = [
+    pairs: list[tuple[str, ...]] = [
         (key, key.replace(x, y))
         for key in named
         for x, y in (("X", "Y"), ("1", "2"), ("COL", "ROW"))
         if x in key
     ]
-    single = [(key,) for key in named if re.search(r"\A(CCD|DET|CHIP|PIX)?[_-]?BINN?(ING|FAC)?\Z", key)]
-    for keywords in ([pair for pair in pairs if pair[1] in named], single):
-        if keywords:
-            return Guess(keywords[0], LIKELY, "by its name", values_text(headers, keywords[0][0]))
+    single: list[tuple[str, ...]] = [
+        (key,) for key in named if re.search(r"\A(CCD|DET|CHIP|PIX)?[_-]?BINN?(ING|FAC)?\Z", key)
+    ]
+    for found in ([pair for pair in pairs if pair[1] in named], single):
+        if found:
+            return Guess(found[0], LIKELY, "by its name", values_text(headers, found[0][0]))
     return None
 
 

@@ -289,8 +289,8 @@ def find(plane: LaplacianPlane, search: Search) -> Replaced:
     tiles, size = _tiles(shape), TILE
     rays = Replaced(plane.gaps.places[:0], plane.gaps.values[:0], plane.gaps.variances[:0])
     for _ in range(search.iterations):
-        planes = tuple(map(tuple, plane.relative(rays)))
-        work = partial(_search, planes, plane.state, search, size)
+        values, variances = plane.relative(rays)
+        work = partial(_search, (tuple(values), tuple(variances)), plane.state, search, size)
         batch = max(1, _BATCH_PIXELS // (size[0] * size[1]))
         if not sum(map_here(work, [tiles[i : i + batch] for i in range(0, len(tiles), batch)])):
             break

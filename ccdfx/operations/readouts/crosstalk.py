@@ -114,7 +114,7 @@ def _line(plane: np.ndarray) -> np.ndarray:
 
 
 def _nothing(kind: type) -> np.ndarray:
-    none = np.zeros(0, kind)
+    none: np.ndarray = np.zeros(0, kind)
     none.flags.writeable = False
     return none
 

@@ -120,7 +120,7 @@ def linearise(
     >>> done.array, done.mask
     (array([[ 1001., 52400.]]), array([[0, 2]], dtype=uint8))
     """
-    law = Linearity(polynomial=tuple(polynomial), table=tuple(table), limit=limit)  # type: ignore[arg-type]
+    law = Linearity(polynomial=tuple(polynomial), table=tuple(table), limit=limit)
     return linearised(as_image(image), law)
 
 
@@ -137,6 +137,7 @@ def linearised(image: Image, law: Linearity) -> Image:
             coefficients = np.array(law.polynomial, kind)
             straighten(signal.reshape(-1), mask.reshape(-1), spread, coefficients, limit)
         else:
+            assert law.limit is not None  # of a table it is known
             true, slope = law.curve(np.minimum(signal, law.limit))
             beyond = signal > law.limit
             signal = np.where(beyond, true + slope * (signal - law.limit), true).astype(kind)
