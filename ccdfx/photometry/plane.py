@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -44,16 +48,61 @@ def parts(size: int, step: int) -> list[tuple[int, int]]:
 
 def prepared(array: np.ndarray, good: np.ndarray) -> Plane:
     """Prepare an array for detection: fill bad pixels, replace spikes and count these as bad."""
-    return _prepared(array, (~good).view(np.uint8))
+    return _prepared(array, (~good).view(np.uint8), _Room.of(array.shape))
 
 
 def prepared_image(image: Image) -> Plane:
     """Prepare an image for detection, with flagged pixels and values beyond float32 as bad ones."""
-    return _prepared(image.array, np.empty((0, 0), np.uint8) if image.mask is None else image.mask)
+    return _prepared(image.array, _flags(image), _Room.of(image.shape))
 
 
-def _prepared(array: np.ndarray, mask: np.ndarray) -> Plane:
-    filled, bad = np.empty(array.shape, np.float32), np.empty(array.shape, bool)
+@contextmanager
+def lent_plane(image: Image) -> Iterator[Plane]:
+    """Prepare an image as `prepared_image` does, in memory that a later image of the same shape gets again.
+
+    The plane must not be used after the block. The system makes new memory for every large array, which costs up to
+    twice the time of the work. What is kept is limited to `_MOST_KEPT`.
+    """
+    with _LOCK:
+        fitting = [k for k, room in enumerate(_spare) if room.filled.shape == image.shape]
+        room = _spare.pop(fitting[0]) if fitting else None
+    room = room or _Room.of(image.shape)
+    try:
+        yield _prepared(image.array, _flags(image), room)
+    finally:
+        with _LOCK:
+            _spare.insert(0, room)
+            while sum(one.nbytes for one in _spare) > _MOST_KEPT:
+                _spare.pop()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """Memory for the pixels of a plane, and for its marks of bad ones."""
+
+    filled: np.ndarray
+    bad: np.ndarray
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> _Room:
+        return cls(np.empty(shape, np.float32), np.empty(shape, bool))
+
+    @property
+    def nbytes(self) -> int:
+        return self.filled.nbytes + self.bad.nbytes
+
+
+_MOST_KEPT = 96 << 20  # bytes: a plane of 4096 x 4096
+_LOCK = threading.Lock()
+_spare: list[_Room] = []
+
+
+def _flags(image: Image) -> np.ndarray:
+    return np.empty((0, 0), np.uint8) if image.mask is None else image.mask
+
+
+def _prepared(array: np.ndarray, mask: np.ndarray, room: _Room) -> Plane:
+    filled, bad = room.filled, room.bad
     if array.dtype.str[1:] not in _COPIED or not array.dtype.isnative:
         with np.errstate(over="ignore"):  # values beyond the largest float32 are bad
             array = array.astype(np.float32)

@@ -16,7 +16,7 @@ from ccdfx.kernels.image.bad_pixels import filled
 from ccdfx.kernels.sources.apertures import touches_flag
 from ccdfx.kernels.sources.maxima import ring_level, windowed
 from ccdfx.photometry import detection
-from ccdfx.photometry.plane import LARGEST, Plane, prepared_image
+from ccdfx.photometry.plane import LARGEST, Plane, lent_plane
 from ccdfx.photometry.trails import Trail, on_trails, trails_among
 from ccdfx.photometry.width import estimated_fwhm
 from ccdfx.records.checks import real, whole
@@ -147,7 +147,8 @@ def find_sources(
     """
     image = as_image(image)
     threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
-    return sources_of(image, prepared_image(image), threshold, fwhm, border)
+    with lent_plane(image) as plane:
+        return sources_of(image, plane, threshold, fwhm, border)
 
 
 def sources_of(

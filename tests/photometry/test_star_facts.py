@@ -12,6 +12,7 @@ import ccdfx
 from ccdfx import Flag, Image, flux_ratio, measure_stars
 from ccdfx.photometry.clipped_mean import clipped_mean
 from ccdfx.photometry.depth import relative_depths
+from ccdfx.photometry.plane import lent_plane
 from ccdfx.photometry.profile import total_by_core, total_by_growth, true_fwhm
 
 SHAPE = (320, 340)
@@ -254,3 +255,17 @@ def test_threads_and_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("sources", "flux", "error", "usable"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
     assert (one.fwhm, one.core, one.growth) == (other.fwhm, other.core, other.growth)
+
+
+@pytest.mark.quick
+def test_memory_that_is_used_again_holds_nothing_of_the_image_before() -> None:
+    image = frame(stars_of(8), 3.5, seed=9)
+    flagged = image.replace(mask=np.random.default_rng(9).random(SHAPE) < 0.05)
+    alone = [ccdfx.find_sources(one).tobytes() for one in (image, flagged)]
+    with lent_plane(flagged) as plane:
+        plane.array[:], plane.bad[:] = np.nan, True
+        # What is lent is not lent to another, and comes back as it is.
+        assert [ccdfx.find_sources(one).tobytes() for one in (image, flagged)] == alone
+    with lent_plane(image) as again:
+        assert again.array is plane.array and np.isfinite(again.array).all()
+    assert [ccdfx.find_sources(one).tobytes() for one in (flagged, image)] == alone[::-1]
