@@ -127,7 +127,7 @@ def reduce_night(
         Only scan and plan, and read all frames, so that what cannot be prepared is refused as by the run; write
         nothing.
     memory : int, optional
-        Bytes that the products in the making take together; 1500 MiB by default. One that takes more is made alone.
+        Bytes that the products in the making take together; 720 MiB by default. One that takes more is made alone.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
