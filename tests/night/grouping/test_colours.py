@@ -60,7 +60,8 @@ def test_flats_of_another_pattern_are_of_another_setup(camera, out):
     plan = planned(camera, out)
     assert any("colours (GBRG, not RGGB)" in text for text in plan.warnings)
     assert not any(item.use.flat for item in plan.science)
-    ccdfx.reduce_night(camera.folder, out, only="masters")
+    night = ccdfx.reduce_night(camera.folder, out, only="masters")
+    assert any("as if there were no filters" in text for text in night.facts["warnings"])  # nor are there
     for path in camera.folder.glob("f*"):
         path.unlink()
     plan = planned(camera, out.parent / "other", masters={"files": [str(out)]})
