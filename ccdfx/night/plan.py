@@ -215,9 +215,9 @@ def plan_night(
     warnings = _warnings(calibrated)
     colours = plan_colours(science, stems, choices.colour)
     align = choices.combine.use and choices.combine.align
-    whole = (one for one in science if not (one.is_split or (align and one.setup.colours)))
+    whole = (one for one in science if not (one.setup.colours and (align or pattern_of(one.setup))))
     combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
-    mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices.colour, align=align)
+    mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices)
     return Plan(
         taken=taken,
         masters=made,

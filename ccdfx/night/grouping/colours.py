@@ -11,7 +11,7 @@ from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.setup import Setup
-from ccdfx.night.settings.choices import ColourChoice
+from ccdfx.night.settings.choices import ColourChoice, NightRecipe
 from ccdfx.night.words import listed
 from ccdfx.operations.colour.pattern import ColourPattern
 
@@ -136,18 +136,15 @@ def plan_colours(
     return tuple(found)
 
 
-def mosaic_warnings(frames: Iterable[Frame], choice: ColourChoice, *, align: bool) -> tuple[str, ...]:
-    """Return warnings about mosaics of colours that are not taken apart; none where all are.
-
-    `align` says that frames would be moved before they are combined, which mosaics are not.
-    """
+def mosaic_warnings(frames: Iterable[Frame], recipe: NightRecipe) -> tuple[str, ...]:
+    """Return warnings about mosaics of colours that are not taken apart; none where all are."""
     mosaics = [frame for frame in frames if frame.colours and frame.problem is None]
     strange = [frame for frame in mosaics if not is_known(str(frame.colours))]
     known = [frame for frame in mosaics if frame not in strange]
     combined = (
         "; they are not combined, because frames that are moved would mix the colours (combine.align = false in "
         "the recipe combines frames that need not be moved)"
-        if align
+        if recipe.combine.use and recipe.combine.align
         else ""
     )
     found = []
@@ -157,10 +154,11 @@ def mosaic_warnings(frames: Iterable[Frame], choice: ColourChoice, *, align: boo
             f"{', '.join(ColourPattern.KNOWN)}) and are treated as of one colour: flats have one level for all "
             f"colours, and no cosmic rays are masked in single frames{combined}: {_files(strange)}"
         )
-    if known and choice.products == "none" and align:
+    if known and recipe.colour.products == "none" and recipe.combine.use:
         found.append(
-            f"frames are mosaics of colours ({_patterns(known)}) and stay so, as colour.products of the recipe "
-            f"wants{combined}: {_files(known)}"
+            f"frames are mosaics of colours ({_patterns(known)}) and stay so, as colour.products of the recipe wants; "
+            "they are not combined, because each colour has a sky and a flux scale of its own, and moving them would "
+            f'mix the colours ("split" and "debayer" combine each colour): {_files(known)}'
         )
     return tuple(found)
 

@@ -21,7 +21,12 @@ from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import MasterPlan
 from ccdfx.night.products import raw_rows, stacking
-from ccdfx.night.products.by_colour.flats import colour_levels, normalised_by_colour, stacked_by_colour
+from ccdfx.night.products.by_colour.flats import (
+    colour_levels,
+    normalised_by_colour,
+    stacked_by_colour,
+    without_colours,
+)
 from ccdfx.night.products.calibrated import (
     calibrated_of,
     noise_header,
@@ -42,6 +47,10 @@ from ccdfx.records.image import Image
 _SAMPLE = 1 << 20  # pixels of which levels are measured
 _MOST_LEVELS = 20  # repetitions; two or three are usual
 _NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
+_NO_COLOURS = (
+    "the colours of its mosaics have one level within 1 %, as if there were no filters: of frames that are binned or of one "
+    'colour, colours = "none" in [detector] of an instrument file says so'
+)
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
 
@@ -80,6 +89,8 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
             made = stack_of(inputs.frames, scale=inputs.scale, weights=inputs.scale, shared=shared)
         else:
             made = stacked_by_colour(inputs.frames, stack_of, pattern, inputs.colours, shared)
+            if without_colours(inputs.colours):
+                context.warn_about([_NO_COLOURS])
     inputs = replace(inputs, frames=[])  # they take more memory than the master
     if len(inputs.names) == 1:
         context.warn(

@@ -163,7 +163,7 @@ class ColourChoice:
 
     `products` "split" makes images of half the size of the red, the green (mean of two) and the blue pixels; "debayer"
     interpolates images of the full size by `method`, as `debayer` does; "none" keeps the mosaics, which are
-    combined only where they need not be moved.
+    not combined.
     """
 
     products: str = "split"

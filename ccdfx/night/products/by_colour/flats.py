@@ -17,6 +17,7 @@ from ccdfx.records.range import Range, RangeLike
 
 COLOURS: Mapping[str, tuple[str, ...]] = {"R": ("R",), "G": ("G1", "G2"), "B": ("B",)}
 """The planes of each colour."""
+_ALIKE = 1.01  # ratio of levels; lamp, sky and pixels are hardly ever so white
 Level = Callable[[Image], float]
 
 
@@ -37,6 +38,15 @@ def pixels_of(image: Image, pattern: ColourPattern, colour: str) -> Image:
     array = joined(image.array)
     assert array is not None
     return Image(array, mask=joined(image.mask), variance=joined(image.variance))
+
+
+def without_colours(levels: Sequence[Mapping[str, float]]) -> bool:
+    """Return whether the colours of all flats have one level, as if there were no filters in front of the pixels.
+
+    >>> without_colours([{"R": 1000.0, "G": 1004.0, "B": 1002.0}]), without_colours([{"R": 800.0, "G": 1004.0, "B": 900.0}])
+    (True, False)
+    """
+    return bool(levels) and all(max(one.values()) < _ALIKE * min(one.values()) for one in levels)
 
 
 def stacked_by_colour(
