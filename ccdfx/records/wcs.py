@@ -101,6 +101,30 @@ def stated_pattern(header: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+def refuse_mosaic(header: Header, purpose: str) -> None:
+    """Refuse to use the pixels of a mosaic of colours together, as those of one colour.
+
+    `purpose` ends the sentence, such as "to be moved by parts of pixels".
+
+    Raises
+    ------
+    ArgumentError
+        The header names a mosaic.
+
+    >>> refuse_mosaic(Header({"BAYERPAT": "RGGB"}), "to be filtered")
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: image: must not be a mosaic of colours to be filtered: that would mix the colours (got 'BAYERPAT = RGGB'); take its colours apart first, with split_colours or debayer; if it is none, remove the card
+    """
+    stated = stated_pattern(header)
+    if stated is not None:
+        raise ArgumentError(
+            "image",
+            f"must not be a mosaic of colours {purpose}: that would mix the colours",
+            value=f"{stated[0]} = {stated[1]}",
+            remedy="take its colours apart first, with split_colours or debayer; if it is none, remove the card",
+        )
+
+
 def rows_from_top(header: Header) -> bool:
     """Return whether the first row of the file is the top of the picture; not so with ROWORDER = BOTTOM-UP."""
     return str(header.get("ROWORDER") or "").strip().upper() != "BOTTOM-UP"

@@ -27,6 +27,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
+from ccdfx.records.wcs import refuse_mosaic
 
 
 def mask_cosmic_rays(
@@ -89,7 +90,7 @@ def mask_cosmic_rays(
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When a limit is not positive, or the noise is not known.
+        When a limit is not positive, the noise is not known, or the header names a mosaic of colours (BAYERPAT).
     UnknownNameError
         Unknown `medians` or `replace`.
 
@@ -103,6 +104,7 @@ def mask_cosmic_rays(
     ([0, 0, 0, 8, 8, 8, 0, 0, 0], [100.0, 100.0, 100.0])
     """
     image = as_image(image)
+    refuse_mosaic(image.header, "to be searched for cosmic rays")
     search = Search(
         sigma_limit=sigma_limit,
         neighbour_fraction=neighbour_fraction,

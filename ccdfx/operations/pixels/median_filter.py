@@ -16,6 +16,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import working_dtype
+from ccdfx.records.wcs import refuse_mosaic
 
 TILE_ROWS = 128
 LARGEST = 15
@@ -45,7 +46,7 @@ def median_filter(image: ImageLike, *, size: int) -> Image:
     Raises
     ------
     ArgumentError, ArgumentTypeError
-        When `size` is not an odd number from 3 to 15.
+        When `size` is not an odd number from 3 to 15, or the header names a mosaic of colours (BAYERPAT).
 
     Examples
     --------
@@ -54,6 +55,7 @@ def median_filter(image: ImageLike, *, size: int) -> Image:
     [4.0, 5.0, 6.0]
     """
     image = as_image(image)
+    refuse_mosaic(image.header, "to be filtered")
     size = whole("size", size, least=3, remedy="give an odd number of pixels")
     if size % 2 == 0 or size > LARGEST:
         raise ArgumentError("size", f"must be odd and at most {LARGEST}", value=size, remedy="give such as 5")

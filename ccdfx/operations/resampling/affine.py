@@ -15,7 +15,6 @@ from ccdfx.operations.resampling.move import (
     Usual,
     mirrored_places,
     reached,
-    refuse_mosaic,
 )
 from ccdfx.operations.resampling.taps import POLE, Taps, cardinal, lanczos
 from ccdfx.operations.resampling.transform import Transform
@@ -23,7 +22,7 @@ from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.header import Header
 from ccdfx.records.keywords import followed_levels, without_extremes
 from ccdfx.records.range import Range
-from ccdfx.records.wcs import with_physical
+from ccdfx.records.wcs import refuse_mosaic, with_physical
 from ccdfx.records.wcs_affine import transformed
 
 _MARGIN = 6  # pixels around a position that its value may need, of the coefficients
@@ -53,7 +52,7 @@ class Affine:
 
     def header(self, header: Header, range: Range) -> Header:
         """Return the header of the result, of an image with this header and range; refuse to mix colours of a mosaic."""
-        refuse_mosaic(header)
+        refuse_mosaic(header, "to be moved by parts of pixels")
         header = followed_levels(without_extremes(header), self.area)  # a uniform sky is multiplied by it
         header = transformed(with_physical(header, range), self.transform.matrix, self.transform.offset)
         squares = _tables(self.kernel, self.dtype)[1]

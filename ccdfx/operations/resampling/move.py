@@ -8,7 +8,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
 from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import REACH, typical
 from ccdfx.operations.resampling.overlaps import factor_of
@@ -19,7 +18,7 @@ from ccdfx.records.image import Image
 from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import variance_as
 from ccdfx.records.range import Range
-from ccdfx.records.wcs import moved, moved_mosaic, stated_pattern, with_physical
+from ccdfx.records.wcs import moved, moved_mosaic, refuse_mosaic, with_physical
 
 NOTABLE = 0.05
 """A bad pixel flags every output pixel in which its weight is at least this, of a sum of weights of 1."""
@@ -96,7 +95,7 @@ class Move:
         """Return the header of the result, of an image with this header and range; refuse to mix colours of a mosaic."""
         if self.dx or self.dy:
             if not self.is_exact:
-                refuse_mosaic(header)
+                refuse_mosaic(header, "to be moved by parts of pixels")
             header = moved(with_physical(without_extremes(header), range), self.dx, self.dy)
             header = moved_mosaic(header, int(-self.dx), int(-self.dy), int(self.dy))
         return header if self.is_exact else with_correlation(header, factor_of(self.across, self.down))
@@ -272,24 +271,6 @@ class Resampling(Protocol):
     def apply(
         self, cut: ReadWindow, rows: tuple[int, int], columns: tuple[int, int], usual: Usual
     ) -> MovedPlanes: ...
-
-
-def refuse_mosaic(header: Header) -> None:
-    """Refuse to interpolate between the pixels of a mosaic of colours.
-
-    Raises
-    ------
-    ArgumentError
-        The header names a mosaic.
-    """
-    stated = stated_pattern(header)
-    if stated is not None:
-        raise ArgumentError(
-            "image",
-            "must not be a mosaic of colours to be moved by parts of pixels: that would mix the colours",
-            value=f"{stated[0]} = {stated[1]}",
-            remedy="take its colours apart first, with split_colours or debayer; if it is none, remove the card",
-        )
 
 
 def whole_image(move: Resampling, image: Image, usual: Usual) -> MovedPlanes:
