@@ -94,8 +94,9 @@ def deviant_columns(samples: np.ndarray) -> np.ndarray:
     if not (filled >= _FEWEST_LINES).all():
         return nothing
     with np.errstate(over="ignore", invalid="ignore"):
-        beside = part - np.nanmedian(part, axis=1, keepdims=True)
-        middles = np.nanmedian(beside, axis=0)
+        median = np.nanmedian if np.isnan(part).any() else np.median  # the second is five times as fast
+        beside = part - median(part, axis=1, keepdims=True)
+        middles = median(beside, axis=0)
         squares = np.sort((beside - middles) ** 2, axis=0)  # NaN last
         least = np.arange(len(squares))[:, None] < np.maximum(_LEAST * filled, 1)
         typical = np.median(np.mean(squares, axis=0, where=least) / _LEAST_SQUARES)
@@ -116,12 +117,13 @@ def _least_scatter(values: np.ndarray, whole: bool) -> float:
 def _measured(lines: _Lines, statistic: LevelStatistic) -> tuple[np.ndarray, np.ndarray]:
     """Compute the level of each line and its squared error."""
     ordered, counts = lines.ordered, lines.counts
+    present = np.isfinite(ordered)
     rounding = _ROUNDING if lines.whole else 0.0
     if callable(statistic):
         answers = (statistic(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
         remedy = "the function must return one finite number for the pixels of a line"
         levels = np.array([real("statistic", answer, remedy=remedy) for answer in answers])
-        return levels, _scatter(ordered, counts, levels) / counts
+        return levels, _scatter(ordered, present, counts, levels) / counts
     if not isinstance(statistic, str) or statistic not in LEVEL_STATISTICS:
         raise ArgumentError(
             "statistic",
@@ -130,19 +132,19 @@ def _measured(lines: _Lines, statistic: LevelStatistic) -> tuple[np.ndarray, np.
             remedy="give a function of a 1-D array for any other level",
         )
     if statistic == "mean":
-        levels = np.nansum(ordered, axis=1) / counts
-        return levels, _scatter(ordered, counts, levels) / counts
+        levels = _sum(ordered, present) / counts
+        return levels, _scatter(ordered, present, counts, levels) / counts
     if statistic in ("clipped_mean", "median"):
-        kept = np.where(_near(lines), ordered, np.nan)
-        number = np.isfinite(kept).sum(axis=1)
-        means = np.nansum(kept, axis=1) / number
-        scatter = _scatter(kept, number, means)
+        kept = _near(lines)
+        number = kept.sum(axis=1)
+        means = _sum(ordered, kept) / number
+        scatter = _scatter(ordered, kept, number, means)
         if statistic == "clipped_mean":
             return means, scatter / number
         return lines.medians, _median_errors(scatter, counts, rounding)
     extreme = ordered[:, 0] if statistic == "min" else ordered[np.arange(counts.size), counts - 1]
     share = np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
-    return extreme, _scatter(ordered, counts, extreme) * share + rounding
+    return extreme, _scatter(ordered, present, counts, extreme) * share + rounding
 
 
 def _median_errors(scatter: np.ndarray, counts: np.ndarray, rounding: float) -> np.ndarray:
@@ -180,27 +182,35 @@ def _near(lines: _Lines) -> np.ndarray:
     for _ in range(3):
         kept = present & (np.abs(distances) <= CLIP * max(math.sqrt(square), floor))
         kept |= present & (~kept.any(axis=1))[:, None]  # two values far apart: both
-        values = np.where(kept, ordered, np.nan)
         number = kept.sum(axis=1)
-        distances = ordered - (np.nansum(values, axis=1) / number)[:, None]
-        square = _typical(np.where(kept, distances, np.nan), number)
+        distances = ordered - (_sum(ordered, kept) / number)[:, None]
+        square = _typical(distances, kept, number)
     return kept
 
 
-def _typical(distances: np.ndarray, counts: np.ndarray) -> float:
+def _sum(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Add up the values of each line that are kept."""
+    return np.where(kept, values, 0.0).sum(axis=1)
+
+
+def _typical(distances: np.ndarray, kept: np.ndarray, counts: np.ndarray) -> float:
     """Compute the variance of the pixels of a typical line from their distances from its mean."""
     several = counts > 1
     if not several.any():
         return 0.0
-    return float(np.nansum(distances[several] ** 2) / (counts[several] - 1).sum())
+    squares = np.where(kept, distances, 0.0) ** 2
+    squares = squares if several.all() else squares[several]
+    return float(squares.sum() / (counts[several] - 1).sum())
 
 
-def _scatter(values: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
+def _scatter(values: np.ndarray, kept: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
-    distances = values - (np.nansum(values, axis=1) / counts)[:, None]
-    own = np.nansum(distances**2, axis=1) / np.maximum(counts - 1, 1)
-    if (counts > 1).any():
-        typical = _typical(distances, counts)
-    else:
-        typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
-    return np.where(counts >= FEWEST_FOR_SCATTER, own, typical)
+    distances = values - (_sum(values, kept) / counts)[:, None]
+    own = (np.where(kept, distances, 0.0) ** 2).sum(axis=1) / np.maximum(counts - 1, 1)
+    if (counts < FEWEST_FOR_SCATTER).any():
+        if (counts > 1).any():
+            typical = _typical(distances, kept, counts)
+        else:
+            typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
+        own = np.where(counts >= FEWEST_FOR_SCATTER, own, typical)
+    return own
