@@ -21,6 +21,8 @@ _HOMES = ("astropy.io.fits.hdu.compressed._compression",)
 _KINDS = {1: "u1", 2: "i2", 4: "i4"}  # by BYTEPIX; single bytes have no sign, as in astropy
 _STORED = {8: "u1", 16: "i2", 32: "i4"}  # by BITPIX
 
+_GUARD = b"\xff" * 256  # more than a block of 32 pixels takes
+
 Decoder = Callable[..., bytes]
 
 
@@ -74,9 +76,9 @@ def decode_rows(
     for line, row, stream in zip(found, rows, streams, strict=True):
         try:
             try:
-                decoded = decode(stream, *settings, width)
+                decoded = decode(_guarded(stream), *settings, width)
             except Exception:
-                decoded = decode(without_padding(stream, settings, width), *settings, width)
+                decoded = decode(_guarded(without_padding(stream, settings, width)), *settings, width)
             line[:] = np.frombuffer(decoded, kind, width)
         except Exception as error:  # as of `astropy.io.fits`, broken tiles can make it raise any exception
             raise refusal(
@@ -85,6 +87,14 @@ def decode_rows(
                 f"the tile of row {row} cannot be decompressed: {type(error).__name__}: {error}",
             ) from error
     return found
+
+
+def _guarded(stream: bytes) -> np.ndarray:
+    """Return a stream behind whose end the decoder finds bytes that are not zero.
+
+    It looks for the end of a run of zeros there too, and only then whether the stream has ended.
+    """
+    return np.frombuffer(stream + _GUARD, np.uint8)[: len(stream)]
 
 
 def without_padding(stream: bytes, settings: tuple[int, int], pixels: int) -> bytes:
@@ -98,7 +108,7 @@ def without_padding(stream: bytes, settings: tuple[int, int], pixels: int) -> by
     while short <= long:
         middle = (short + long) // 2
         try:
-            decode(stream[:middle], *settings, pixels)
+            decode(_guarded(stream[:middle]), *settings, pixels)
             return stream[:middle]
         except Exception as error:
             if "unused" in str(error):
