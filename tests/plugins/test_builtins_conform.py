@@ -35,6 +35,7 @@ OPTIONS = {
     "subtract_dark": {"dark": MASTER, "scale": 2.0},
     "divide_flat": {"flat": MASTER},
     "to_electrons": {"gain": 1.5},
+    "linearise": {"polynomial": (1.0, 1e-6), "limit": 50000.0},
     "add_variance": {"noise": NOISE},
     "calibrate": {"bias": MASTER, "flat": MASTER, "gain": 1.5, "noise": NOISE},
     "mask_saturated": {"saturation": 5000.0},

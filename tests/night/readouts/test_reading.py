@@ -11,6 +11,7 @@ from simulated_readouts import steps_at_borders
 import ccdfx
 from ccdfx import FormatError
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.products.calibrated import prepared
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.readouts.reading import balanced, open_assembled, read_assembled
 from ccdfx.night.settings.choices import NightRecipe
@@ -90,3 +91,20 @@ def test_rows_of_a_frame_are_those_of_the_whole_and_bad_readouts_are_named(four)
         read_assembled(lost, NightRecipe())
     twice = assembled_frame(replace(raw, readouts=(replace(first, place=others[0].place), *others)))
     assert "must not overlap" in str(twice.problem)
+
+
+@pytest.mark.quick
+def test_one_readout_is_prepared_as_a_frame_of_one_amplifier(tmp_path, make_camera) -> None:
+    """The way of several readouts gives the numbers of the ordinary one, in electrons and with the read noise."""
+    camera = make_camera(tmp_path)
+    camera.science("s.fits")
+    (frame,) = ccdfx.scan(tmp_path)
+    ordinary = prepared(frame, NightRecipe())
+    one = ccdfx.Readout(
+        name="1", window=ccdfx.Range.whole(frame.shape), data=frame.data, place=ordinary.range, bias=(frame.overscan,),
+        gain=frame.gain.value, readnoise=frame.readnoise.value,
+    )  # fmt: skip
+    done = prepared(assembled_frame(replace(frame, readouts=(one,))), NightRecipe())
+    assert one.gain == 2.0 and np.array_equal(done.array, 2.0 * ordinary.array)
+    np.testing.assert_allclose(done.variance, 4.0 * ordinary.variance + one.readnoise**2, rtol=1e-6)
+    assert done.header["CALSTAT"] == ordinary.header["CALSTAT"] and done.unit == "electron"
