@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,10 @@ from ccdfx.io.fits.remarks import begin_remarks
 from ccdfx.night.frames.one_image import is_full, refuse_several, require_one_of_name, survey_of
 from ccdfx.night.instruments.header_facts import KnownByUnit, binning_of, gain_of, shape_of
 from ccdfx.night.instruments.instrument import Instrument
+from ccdfx.night.instruments.readouts.applied import with_laws
 from ccdfx.night.instruments.readouts.find import find_readouts
 from ccdfx.night.instruments.readouts.numbers import Numbers
 from ccdfx.night.instruments.readouts.stored import StoredImage
-from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
@@ -75,60 +75,52 @@ def exposure_of(path: Path, header: Header, instrument: Instrument, hdu: int | s
     detectors = dict.fromkeys(readout.detector for readout in found)
     members_of = []
     for detector in detectors:
-        members = with_laws([readout for readout in found if readout.detector == detector], instrument)
+        members = tuple(readout for readout in found if readout.detector == detector)
         first = next(image for image in images if image.hdu == members[0].hdu)
         members_of.append((first.header, members))
     return Exposure(members_of, remarks)
 
 
-def single_readout(facts: Mapping[str, Any], instrument: Instrument) -> tuple[Readout, ...]:
-    """Return the readout of a file of one image, where the instrument has a law for it; else none.
+def with_laws_of(instrument: Instrument, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a frame with the laws of its instrument in its readouts; one image with a law is a readout.
 
-    `facts` are the fields of its frame; those of a frame that cannot be used have no sections.
-
-    Raises
-    ------
-    ArgumentError
-        The instrument file states crosstalk between readouts that the file does not have.
+    A law that cannot be applied is the problem of the frame.
     """
-    data, overscan = facts.get("data"), facts.get("overscan")
-    if instrument.crosstalk is not None:
-        instrument.crosstalk.row("image", ())
-    if not instrument.linearity or data is None:
-        return ()
+    facts = dict(facts)
+    if "problem" in facts:
+        return facts
+    try:
+        if (instrument.linearity or instrument.crosstalk) and not facts.get("readouts"):
+            facts |= _as_readout(facts)
+        readouts = facts.get("readouts", ())
+        if readouts and facts.get("colours") is not None:
+            raise ArgumentError(
+                "frame", "must not be a mosaic of colours of several readouts, or with a law of linearity",
+                value=str(facts["colours"]), remedy="split its colours first, or leave the law out",
+            )  # fmt: skip
+        found = with_laws(readouts, crosstalk=instrument.crosstalk, linearity=instrument.linearity)
+        return facts | {"readouts": found}
+    except ArgumentError as error:
+        return facts | {"problem": str(error)}
+
+
+def _as_readout(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the readout of a detector that has one, in one image, and its bad pixels in the exposed section."""
+    whole = Range.whole(facts["shape"])
+    data, overscan = facts.get("data") or whole, facts.get("overscan")
     numbers = {key: facts[key].value for key in ("gain", "readnoise", "saturation") if facts.get(key)}
     readout = Readout(
         name="image",
-        window=Range.whole(facts["shape"]),
+        window=whole,
         data=data,
         bias=() if overscan is None else (overscan,),
-        place=Range.whole(data.shape),
+        place=data.relative_to(data),
         hdu=facts.get("hdu"),
         **numbers,
     )
-    return with_laws([readout], instrument)
-
-
-def with_laws(readouts: Sequence[Readout], instrument: Instrument) -> tuple[Readout, ...]:
-    """Return the readouts of one detector with the linearity and crosstalk that an instrument file states.
-
-    Raises
-    ------
-    ArgumentError
-        The crosstalk does not name the readouts.
-    """
-    names = [readout.name for readout in readouts]
-    laws = {law.readout: law for law in instrument.linearity}
-    crosstalk = instrument.crosstalk if len(names) > 1 else None
-    found = []
-    for readout in readouts:
-        law = laws.get(readout.name, laws.get(""))
-        linearity = (
-            None if law is None else Linearity(polynomial=law.polynomial, table=law.table, limit=law.limit)
-        )
-        parts = () if crosstalk is None else crosstalk.row(readout.name, names)
-        found.append(replace(readout, linearity=linearity, crosstalk=parts))
-    return tuple(found)
+    cuts = (window.intersection(data) for window in facts.get("bad", ()))
+    bad = tuple(cut.moved(-data.x_lower, -data.y_lower) for cut in cuts if cut is not None)
+    return {"readouts": (readout,), "bad": bad}
 
 
 def _stored(headers: Mapping[Any, Header], instrument: Instrument) -> list[StoredImage]:

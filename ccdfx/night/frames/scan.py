@@ -17,7 +17,7 @@ from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
-from ccdfx.night.frames.geometry import exposure_of, single_readout
+from ccdfx.night.frames.geometry import exposure_of, with_laws_of
 from ccdfx.night.frames.header_values import HeaderValues
 from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import facts_of
@@ -186,18 +186,16 @@ def _facts(
         return [facts | _of_header(header, facts)]
     try:
         exposure = exposure_of(path, header, named, hdu)
-        alone = () if exposure.detectors else single_readout(facts, named)
     except CcdfxError as error:
         return [{"problem": _reason(error, path)} | facts | _of_header(header, facts)]
     if not exposure.detectors:
-        return [facts | _of_header(header, facts, exposure.remarks) | {"readouts": alone}]
+        return [with_laws_of(named, facts | _of_header(header, facts, exposure.remarks))]
     found = []
     for first, readouts in exposure.detectors:
         facts = read(first, (), given=named, readouts=readouts)
         detector = readouts[0].detector if len(exposure.detectors) > 1 else None
-        found.append(
-            facts | _of_header(first, facts, exposure.remarks) | {"readouts": readouts, "detector": detector}
-        )
+        facts |= _of_header(first, facts, exposure.remarks) | {"readouts": readouts, "detector": detector}
+        found.append(with_laws_of(named, facts))
     return found
 
 
