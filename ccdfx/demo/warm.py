@@ -18,12 +18,14 @@ from ccdfx.errors import FileError
 from ccdfx.records.checks import whole
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 MOST_FRAMES = 25
 """By default kernels are compiled for stacks of 2 to so many frames."""
 
 _SMALL = (128, 128)  # the smallest night there is
 _LARGER = (400, 400)  # has the stars that it takes to see that frames are turned, and medians by samples
+_LARGE = (1032, 1032)  # a million pixels
 _TINY = (4, 128)  # more than the lanes of one block
 _REMEDY = "name a folder of yours in NUMBA_CACHE_DIR"
 _GAIN, _READNOISE = 1.5, 5.0
@@ -125,6 +127,9 @@ def _steps(counts: list[int]) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "a night of single frames", lambda: _reduce(seed=4, counts=(1, 1, 1, 1), overscan=0)
     yield "raw biases", _combine_raw_biases
     yield "cosmic rays", _mask_cosmic_rays
+    yield "stars of a large frame", _measure_many_stars
+    yield "several amplifiers", _assemble_readouts
+    yield "mosaics of colours", _take_colours_apart
     yield "rejection rules", _combine_by_every_rule
     for count in counts:
         yield f"stacks of {count} frames", partial(_combine_as_a_night, count)
@@ -179,6 +184,55 @@ def _mask_cosmic_rays() -> None:
         mask = np.zeros(_SMALL, np.uint8)
         mask[50, 50 : 50 + bad] = 1
         mask_cosmic_rays(Image(pixels, Header(), mask=mask, variance=np.full(_SMALL, 400.0, np.float32)))
+
+
+def _measure_many_stars() -> None:
+    """Measure the stars of a frame so large that some peaks are looked for near those of another filter."""
+    from ccdfx.photometry.stars import measure_stars
+
+    rng = np.random.default_rng(1)
+    pixels = rng.normal(1000.0, 20.0, _LARGE).astype(np.float32)
+    y, x = np.mgrid[-8:9, -8:9]
+    for row, column in rng.integers(8, min(_LARGE) - 8, (200, 2)):
+        pixels[row - 8 : row + 9, column - 8 : column + 9] += 3000.0 * np.exp(-(x**2 + y**2) / 4.5)
+    measure_stars(Image(pixels, Header(), variance=np.full(_LARGE, 400.0, np.float32)))
+
+
+def _assemble_readouts() -> None:
+    """Assemble a detector of two amplifiers, with crosstalk between them and both kinds of linearity."""
+    from ccdfx.operations.readouts.exposure import assemble_exposure
+    from ccdfx.operations.readouts.linearity import Linearity
+    from ccdfx.operations.readouts.readout import Readout
+
+    for law in (None, Linearity(polynomial=(1.0, 1e-7)), Linearity(table=((0.0, 0.0), (9e4, 9.1e4)))):
+        readouts = [
+            Readout(
+                name=name,
+                window=Range(0, 72, 0, 64),
+                data=Range(0, 64, 0, 64),
+                bias=(Range(64, 72, 0, 64),),
+                place=Range(64 * number, 64 * number + 64, 0, 64),
+                flip_x=number == 1,
+                gain=_GAIN,
+                readnoise=_READNOISE,
+                saturation=60000.0,
+                linearity=law,
+                crosstalk=() if law is None else (1e-4 * number, 1e-4 * (1 - number)),
+            )
+            for number, name in enumerate("AB")
+        ]
+        pixels = np.random.default_rng(1).normal(1000.0, 20.0, (2, 64, 72)).astype(np.uint16)
+        assemble_exposure([Image(one, Header()) for one in pixels], readouts=readouts)
+
+
+def _take_colours_apart() -> None:
+    """Interpolate the colours of a mosaic in every way."""
+    from ccdfx.operations.colour.debayer import METHODS, debayer
+    from ccdfx.operations.colour.pattern import ColourPattern
+
+    for frame in (*_frames(1, np.uint16), *_frames(1, np.float32, variance=True, flags=True)):
+        for method in METHODS:
+            debayer(frame, method=method, pattern=ColourPattern("RGGB"))
 
 
 def _combine_by_every_rule() -> None:

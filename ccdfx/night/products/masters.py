@@ -211,7 +211,8 @@ def _check_flat(image: Image, choice: FlatChoice, pattern: ColourPattern | None)
     levels = {"": measured(image)} if pattern is None else colour_levels(image, pattern, measured)
     colour, level = min(levels.items(), key=lambda item: item[1] if item[1] > 0 else -math.inf)
     if not (level >= choice.level and level > 0):
-        rule = f"must have a level of at least {choice.level:g} ADU" if choice.level else "must hold light"
+        unit = "electrons" if image.unit == "electron" else "ADU"
+        rule = f"must have a level of at least {choice.level:g} {unit}" if choice.level else "must hold light"
         rule += f" in each colour, and has not in {colour}" if colour else ""
         raise ArgumentError(
             "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
