@@ -132,12 +132,13 @@ def _lacks(values, flags, y, lower, upper):
 def _copy_finite(own, level, line):
     """Copy pixels to `line`; return whether all of them, and the values, are finite. False too where their sum overflows."""
     nothing = line.dtype.type(0)
-    total = nothing
+    total, other = nothing, nothing  # of one sum, the compiler takes the common factor 0 out
     for x in range(line.size):
         value = own[x]
         line[x] = value
-        total += value * nothing + level[x] * nothing
-    return total == 0
+        total += value * nothing
+        other += level[x] * nothing
+    return total == 0 and other == 0
 
 
 @kernel
@@ -274,7 +275,8 @@ def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_
             _weighted_sums(ring, (y + first_y) % slots * stride, stride, end, down, column, wide)
             _weighted_sums(column, 0, 1, stride, across, line, width)
             row = out[y - rows[2]][left - columns[2] : left - columns[2] + width]
-            lost |= not _copy_finite(line[:width], line[:width], row)
+            row[:] = line[:width]
+            lost |= not _all_finite(line[:width])
     return bad, far, lost
 
 

@@ -92,14 +92,14 @@ def conditions_of(table: Any, where: str) -> tuple[Condition, ...]:
         raise ArgumentError(
             where, "must be a table of keyword = value", value=table, remedy='write KEYWORD = "text*"'
         )
-    return tuple(_condition(key, value, f"{where}.{key}") for key, value in table.items())
+    return tuple(_condition(key, value, where) for key, value in table.items())
 
 
 def _condition(key: str, value: Any, where: str) -> Condition:
-    test = _test(value, where)
+    test = _test(value, f"{where}.{key}")
     if key != "path":
         return Condition(_keywords(key, where), test)
-    check_path_test(test, where)
+    check_path_test(test, f"{where}.path")
     return Condition(PATH, test)
 
 
