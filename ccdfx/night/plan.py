@@ -10,9 +10,7 @@ from typing import Any
 
 from ccdfx.night import naming
 from ccdfx.night.calibrators import (
-    EXPOSURE,
     NO_BIAS,
-    TEMPERATURE,
     Calibrator,
     Calibrators,
     Use,
@@ -23,9 +21,11 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.fitting import Candidates, fitting, given_warnings, taken_for
 from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
+from ccdfx.night.grouping.combined import is_combined, spectra_warnings
 from ccdfx.night.grouping.mosaics import mosaic_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
+from ccdfx.night.missing import filled, missing_warnings
 from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
@@ -203,7 +203,11 @@ def plan_night(
     taken = taken_for(calibrated, (part[3] for part in parts))
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     rays = choices.cosmic_rays
-    exposures = Counter(_subject(setup, use.frame) for setup, use in good)
+    exposures = Counter(
+        _subject(setup, use.frame)
+        for setup, use in good
+        if is_combined(use.frame, choices) or not use.frame.dispersion
+    )
     science = tuple(
         SciencePlan(
             setup=setup,
@@ -211,13 +215,13 @@ def plan_night(
             use=use,
             cosmic_rays=rays.use
             and (rays.single or exposures[_subject(setup, use.frame)] < rays.fewer_than)
-            and not (use.frame.colours or use.as_is),
+            and not (use.frame.colours or use.as_is or use.frame.kind == "arc"),
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
-    warnings = _warnings(calibrated)
-    movable = tuple(one for one in science if not (choices.combine.align and one.use.frame.colours))
-    combined, single = _combined(movable) if choices.combine.use else ((), ())
+    warnings = missing_warnings(calibrated)
+    combined, single = _combined(tuple(one for one in science if is_combined(one.use.frame, choices)))
+    unmoved = spectra_warnings((use.frame for _, use in good), choices)
     mosaics = mosaic_warnings(
         chain.from_iterable(groups.values()), align=choices.combine.use and choices.combine.align
     )
@@ -227,7 +231,7 @@ def plan_night(
         science=science,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
+        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *unmoved, *single),
     )
 
 
@@ -245,7 +249,7 @@ def _plan_setup(
 ) -> _SetupPlan:
     """Plan the masters of one setup and the calibration of its science frames."""
     tag = given.tag
-    kinds = {kind: [frame for frame in groups[setup] if frame.kind == kind] for kind in _KINDS}
+    kinds = {kind: [frame for frame in groups[setup] if _role(frame) == kind] for kind in _KINDS}
     elsewhere = {kind: _elsewhere(setup, kind, groups) for kind in _KINDS if not kinds[kind]}
     biases = _plan_biases(setup, kinds["bias"], recipe, tag)
     known = given.join(Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere), "bias")
@@ -266,6 +270,11 @@ def _plan_setup(
     if recipe.science.uncalibrated:
         science = [use.uncalibrated if use.nothing else use for use in science]
     return masters, science, unused, known.given
+
+
+def _role(frame: Frame) -> str | None:
+    """Return the kind by which a frame is calibrated: an arc is as a science frame."""
+    return "science" if frame.kind == "arc" else frame.kind
 
 
 _Planned = list[tuple[Calibrator, MasterPlan]]
@@ -341,7 +350,7 @@ def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
     for use in uses:
         alike.setdefault(use.missing[0], []).append(use.frame)
     return [
-        (frame, f"has no overscan, and {_filled(reason, frames).removesuffix(NO_BIAS)}")
+        (frame, f"has no overscan, and {filled(reason, frames).removesuffix(NO_BIAS)}")
         for reason, frames in alike.items()
         for frame in frames
     ]
@@ -392,28 +401,3 @@ def _combined(science: tuple[SciencePlan, ...]) -> tuple[tuple[CombinePlan, ...]
     single = [f"no name of an object, so not combined: {listed(nameless)}"] if len(nameless) > 1 else []
     single += [f"an exposure time of 0, so not combined: {listed(timeless)}"] if timeless else []
     return plans, tuple(single)
-
-
-def _warnings(uses: list[Use]) -> tuple[str, ...]:
-    """Write one warning per doubt about a header and per missing calibration, with the files of the frames concerned."""
-    missing: dict[str, list[Frame]] = {}
-    for use in uses:
-        for doubt in use.frame.doubts:
-            missing.setdefault(f"{doubt}; it is not used", []).append(use.frame)
-        for reason in use.missing:
-            missing.setdefault(reason, []).append(use.frame)
-    return tuple(
-        f"{_filled(reason, frames)}: {listed([frame.file for frame in frames])}"
-        for reason, frames in missing.items()
-    )
-
-
-def _filled(reason: str, frames: list[Frame]) -> str:
-    """Return the reason with the exposure times and temperatures of the frames concerned."""
-    exposures = dict.fromkeys(f"{frame.exptime or 0.0:g} s" for frame in frames)
-    temperatures = dict.fromkeys(
-        f"{frame.temperature.keyword} = {frame.temperature.value:.3g}"
-        for frame in frames
-        if frame.temperature
-    )
-    return reason.replace(EXPOSURE, listed([*exposures])).replace(TEMPERATURE, listed([*temperatures]))

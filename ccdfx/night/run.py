@@ -331,7 +331,7 @@ def _status(plan: Plan, failed: Mapping[str, str]) -> int:
 
     Other frames that are left out, such as a focus run, are no failure.
     """
-    lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
+    lost = any(frame.problem is not None or frame.kind in ("science", "arc") for frame, _ in plan.left_out)
     return SOME_FAILED if failed or lost else ALL
 
 

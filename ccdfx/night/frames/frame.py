@@ -28,13 +28,16 @@ class Frame:
     file : str
         The path relative to the scanned directory, or to the common one of several, with forward slashes.
     kind : str or None
-        bias, dark, flat, science or other; None where it cannot be determined.
+        bias, dark, flat, science, arc or other; None where it cannot be determined.
     object, filter, date, instrument : str or None
         From the header; `instrument` is the name of the instrument that matched.
     filter_cards : tuple of (str, str)
         Other cards that may name a filter: keyword and text.
     colours : str or None
         Pattern of a mosaic of colour filters (BAYERPAT), such as RGGB.
+    dispersion : str or None
+        Of a spectrum: "rows" where the wavelength changes along the rows (in x), "columns" where it does along the columns,
+        "unknown" where nothing says it. Its filter names what disperses the light, and the slit. None for an image.
     exptime : float or None
         s.
     binning : (int, int) or None
@@ -87,6 +90,7 @@ class Frame:
     filter: str | None = None
     filter_cards: tuple[tuple[str, str], ...] = ()
     colours: str | None = None
+    dispersion: str | None = None
     exptime: float | None = None
     binning: tuple[int, int] | None = None
     shape: tuple[int, int] | None = None
@@ -122,6 +126,7 @@ class Frame:
         entry: dict[str, Any] = {"file": self.file}
         entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
         entry |= {"date": self.date, "problem": self.problem}
+        entry |= {"dispersion": self.dispersion} if self.dispersion else {}
         entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
         entry |= {
             key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")

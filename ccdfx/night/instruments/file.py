@@ -26,6 +26,8 @@ from ccdfx.night.instruments.readouts.parse import (
     require_names,
 )
 from ccdfx.night.instruments.sections import sections_of
+from ccdfx.night.instruments.spectra import KEYS as SPECTRUM_KEYS
+from ccdfx.night.instruments.spectra import spectrum_rule_of
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
 
@@ -48,6 +50,7 @@ _KEYS = {
         "readout",
         "crosstalk",
         "linearity",
+        "spectrum",
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
@@ -59,6 +62,7 @@ _KEYS = {
     "readout": READOUT_KEYS,
     "crosstalk": CROSSTALK_KEYS,
     "linearity": LINEARITY_KEYS,
+    "spectrum": SPECTRUM_KEYS,
 }
 _TEXTS = {"exptime", "object", "date", "time"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
@@ -144,6 +148,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         readouts=_readouts(_tables(table, "readout")),
         crosstalk=crosstalk_of(_table(table, "crosstalk")),
         linearity=tuple(linearity_of(item) for item in _tables(table, "linearity")),
+        spectrum=spectrum_rule_of(_table(table, "spectrum")) if "spectrum" in table else None,
         source=source,
         **facts,
     )

@@ -17,6 +17,7 @@ from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.sections import find_section
+from ccdfx.night.instruments.spectra import joined_filter, spectrum_of
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.compatibility import is_rate, unit_name
@@ -136,13 +137,19 @@ def _described(
         return name, told[name] if name in told else find()
 
     yield known("object", lambda: _text(header, instrument.object))
-    yield known("filter", lambda: filter_of(header, instrument.filter, instrument.no_filter))
+    kind = told["kind"] if "kind" in told else instrument.kind_of(header)
+    spectrum = spectrum_of(header, kind, instrument.spectrum)
+    elements = () if spectrum is None else spectrum.elements
+    yield known(
+        "filter",
+        lambda: joined_filter(filter_of(header, instrument.filter, instrument.no_filter), elements),
+    )
+    yield "dispersion", None if spectrum is None else spectrum.dispersion
     if "filter" not in told:
         yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
     yield "colours", _colours(header)
     yield known("date", lambda: date_of(header, instrument.date, instrument.time))
     yield known("binning", lambda: binning_of(header, instrument.binning))
-    kind = told["kind"] if "kind" in told else instrument.kind_of(header)
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu

@@ -22,11 +22,12 @@ from ccdfx.night.instruments.output import Output
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
+from ccdfx.night.instruments.spectra import SpectrumRule
 from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
-KINDS = ("bias", "dark", "flat", "science", "other")
+KINDS = ("bias", "dark", "flat", "science", "arc", "other")
 Lookup = tuple[str | float, ...]
 Binning = str | tuple[str, str]
 
@@ -100,6 +101,8 @@ class Instrument:
         Between readouts.
     linearity : tuple of LinearityLaw
         Of readouts.
+    spectrum : SpectrumRule or None
+        Which frames are spectra, and how they lie.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Instrument:
     readouts: tuple[DescribedReadout, ...] = ()
     crosstalk: Crosstalk | None = None
     linearity: tuple[LinearityLaw, ...] = ()
+    spectrum: SpectrumRule | None = None
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -168,6 +172,10 @@ class Instrument:
             readouts=tuple_of("DescribedReadout", lambda item: isinstance(item, DescribedReadout)),
             crosstalk=("a Crosstalk or None", lambda item: item is None or isinstance(item, Crosstalk)),
             linearity=tuple_of("LinearityLaw", lambda item: isinstance(item, LinearityLaw)),
+            spectrum=(
+                "a SpectrumRule or None",
+                lambda item: item is None or isinstance(item, SpectrumRule),
+            ),
         )
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
@@ -183,7 +191,7 @@ class Instrument:
         return max((not self.generic, rank.count(2), rank.count(1), rank.count(0)) for rank in ranks)
 
     def kind_of(self, header: Header) -> str | None:
-        """Return bias, dark, flat, science or other; None where no rule holds."""
+        """Return bias, dark, flat, science, arc or other; None where no rule holds."""
         return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
 
     def refusal(self, header: Header) -> str | None:

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, FormatError, MismatchError
+from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
-from ccdfx.night.frames.one_image import refuse_several
+from ccdfx.night.frames.raw_image import raw_image
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
-from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.readouts.reading import balanced, overscan_levels_of, read_assembled
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS, with_spectrum_flags
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, Step, pipeline, step
@@ -77,45 +77,6 @@ def flagged_of(raw: Image, frame: Frame) -> Image:
         raise MismatchError("image", rule, value=raw.shape, remedy="correct its header, or leave it out")
     raw = raw.replace(header=standard_header(raw.header, frame))
     return pipeline(*_flagging(frame, raw.shape))(raw)
-
-
-def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
-    """Read a raw frame as it is, with the corrections of its header that the instrument file makes.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read.
-    FormatError
-        It holds several images, and the instrument names none, or no pixel has data.
-    """
-    from ccdfx.io import read
-
-    checksum = recipe.read.checksum
-    try:
-        if frame.hdu is not None:
-            return _corrected(_with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame), frame)
-        images = read(frame.path, hdu="all", checksum=checksum)
-    except CcdfxError:
-        raise
-    except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
-        rule = f"cannot be read: {type(problem).__name__}: {problem}"
-        raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
-    refuse_several(frame.path, [image.header for image in images])
-    return _corrected(_with_data(images[0], frame), frame)
-
-
-def _with_data(image: Image, frame: Frame) -> Image:
-    """Return the image of a frame; refuse one without data, such as of NaN alone."""
-    if image.mask is not None and image.mask[0, 0] & Flag.NO_DATA and (image.mask & Flag.NO_DATA).all():
-        raise FormatError(frame.path, "has no pixel with data", remedy="leave it out, or copy it again")
-    return image
-
-
-def _corrected(image: Image, frame: Frame) -> Image:
-    if not frame.corrections:
-        return image
-    return image.replace(header=corrected(image.header, frame.corrections))
 
 
 def standard_header(header: Header, frame: Frame) -> Header:
@@ -355,7 +316,9 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         if bad_pixels is not None:
             image = step(mask_from, bad_pixels=bad_pixels)(image)
         found = None
-        if plan.cosmic_rays and image.variance is not None:
+        if use.frame.dispersion is not None:
+            image = with_spectrum_flags(image, plan, context)
+        elif plan.cosmic_rays and image.variance is not None:
             found = without_rays(image, context.recipe.cosmic_rays.options)
             image = found.image
         if context.recipe.science.balance and use.frame.readouts:
@@ -363,8 +326,12 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         further = further_steps(context.recipe)
         image = further(image)
         known = found is not None and not further.steps
-        stars = found.stars if found is not None and known else measure_stars(image)
+        if use.frame.dispersion is not None:
+            stars = NO_STARS
+        else:
+            stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
+        facts |= {} if use.frame.dispersion is None else NO_NUMBER
         header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
@@ -409,7 +376,9 @@ def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Head
 
 def facts_header(header: Header, facts: Mapping[str, Any]) -> Header:
     """Set NSTARS, FWHM, ELLIPTIC and SKYLEVEL to what was measured; what was not is left out."""
-    header = header.set("NSTARS", facts["stars"], "number of stars found")
+    header = header.remove("NSTARS")
+    if facts["stars"] is not None:
+        header = header.set("NSTARS", facts["stars"], "number of stars found")
     return measured_header(
         header,
         FWHM=(facts["fwhm"], "[pix] full width at half maximum of the stars"),
@@ -428,4 +397,5 @@ def measured_header(header: Header, **cards: tuple[float | None, str]) -> Header
 
 
 def _identity(frame: Frame) -> dict[str, Any]:
-    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime}
+    spectral = {} if frame.dispersion is None else {"kind": frame.kind, "dispersion": frame.dispersion}
+    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime, **spectral}

@@ -27,6 +27,7 @@ from ccdfx.night.products.flux_scale import (
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.trust import require_trust
+from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS
 from ccdfx.night.summary import plain, sky_facts, star_facts
 from ccdfx.operations.resampling.lazy import Warped, warped
 from ccdfx.operations.resampling.squares import squares
@@ -65,7 +66,10 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     files = deepest_first([file for file in files if file not in left_out], facts, stars)
     tables = {file: stars[file].sources for file in files}
     found = register(tables, context.output) if choice.align else unmoved(files)
+    spectra = any(use.frame.dispersion is not None for use in plan.uses.values())
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
+    if scales is not None and spectra:  # they have no stars, and no one level of the sky
+        scales = replace(scales, zeros=[0.0] * len(scales.names), by_stars=False)
     left_out |= found.left_out
     relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
@@ -98,8 +102,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     _warn_of_partial_errors(group, plan, context)
     exposures = [one["exptime"] for one in group.facts]
     image = result.image
-    found_stars = measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(found_stars)}
+    found_stars = NO_STARS if spectra else measure_stars(image)
+    measured = {**sky_facts(image), **star_facts(found_stars), **(NO_NUMBER if spectra else {})}
     context.warn_about(_noise_warnings(measured["excess"], [one["excess"] for one in group.facts]))
     return Made(
         image=image.replace(header=_header(image.header, group, result, measured, plan, context)),

@@ -29,6 +29,7 @@ from ccdfx.night.products.calibrated import (
 from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.settings.choices import FlatChoice
+from ccdfx.night.spectra.flat import normalised_spectrum
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline
@@ -80,7 +81,10 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     context.warn_about(made.warnings)
     history = f"combine {plan.kind} {made.history}"
     history += f" scale=level response={recipe.flat.response:g}" if inputs.scale else ""
-    image = _finished(made.image, plan, inputs.names, history, context)
+    try:
+        image = _finished(made.image, plan, inputs.names, history, context)
+    except ArgumentError as error:
+        return Made(lost=str(error))  # a flat of spectra whose light cannot be told from its response
     try:
         require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:
@@ -268,7 +272,13 @@ def normalised(flat: Image, response: float) -> Image:
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
-        image = normalised(image, context.recipe.flat.response)
+        spectrum = plan.inputs[0].frame.dispersion
+        choice = context.recipe.flat
+        image = (
+            normalised(image, choice.response)
+            if spectrum is None
+            else normalised_spectrum(image, spectrum, choice)
+        )
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
     header = stacking.without_kind(image.header, plan.kind)

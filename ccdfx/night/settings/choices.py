@@ -85,7 +85,8 @@ class DarkChoice:
 class FlatChoice:
     """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
 
-    Pixels of the normalised master below `response` are flagged as bad.
+    Pixels of the normalised master below `response` are flagged as bad. In flats of spectra what is smooth over `smooth`
+    pixels along the dispersion is the light of the lamp, and divided out first.
     """
 
     average: str = "mean"
@@ -93,6 +94,7 @@ class FlatChoice:
     level: float = 100.0
     good: float = 0.5
     response: float = 0.1
+    smooth: float = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,10 @@ def _is_level(where: str, value: Any) -> None:
     real(where, value, least=0, remedy="give ADU, such as 100")
 
 
+def _is_length(where: str, value: Any) -> None:
+    real(where, value, least=8, remedy="give pixels, such as 100")
+
+
 def _is_degrees(where: str, value: Any) -> None:
     real(where, value, least=0, remedy="give degrees, such as 2.0")
 
@@ -119,6 +123,7 @@ _CHECKS = {
     "good": _is_fraction,
     "rejected": _is_fraction,
     "response": _is_fraction,
+    "smooth": _is_length,
     "low": _is_fraction,
     "most": _is_fraction,
     "sensitivity": _is_fraction,

@@ -30,7 +30,7 @@ def test_kinds_and_facts(camera):
         "fV0.fits": "flat",
         "k0.fits": "dark",
         "s.fits": "science",
-        "x.fits": "other",
+        "x.fits": "arc",
     }
     frame = frames["s.fits"]
     assert (frame.object, frame.filter, frame.exptime, frame.instrument) == ("NGC 1", "V", 60.0, "iraf")

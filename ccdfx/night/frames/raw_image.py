@@ -1,0 +1,50 @@
+"""Reading of a raw frame as it is, with the corrections of its header."""
+
+from __future__ import annotations
+
+from ccdfx.errors import CcdfxError, FileError, FormatError
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.one_image import refuse_several
+from ccdfx.night.instruments.corrections import corrected
+from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+
+def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
+    """Read a raw frame as it is, with the corrections of its header that the instrument file makes.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    FormatError
+        It holds several images, and the instrument names none, or no pixel has data.
+    """
+    from ccdfx.io import read
+
+    checksum = recipe.read.checksum
+    try:
+        if frame.hdu is not None:
+            return _corrected(_with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame), frame)
+        images = read(frame.path, hdu="all", checksum=checksum)
+    except CcdfxError:
+        raise
+    except Exception as problem:  # the reader of a plugin may raise anything; one file must not stop a night
+        rule = f"cannot be read: {type(problem).__name__}: {problem}"
+        raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
+    refuse_several(frame.path, [image.header for image in images])
+    return _corrected(_with_data(images[0], frame), frame)
+
+
+def _with_data(image: Image, frame: Frame) -> Image:
+    """Return the image of a frame; refuse one without data, such as of NaN alone."""
+    if image.mask is not None and image.mask[0, 0] & Flag.NO_DATA and (image.mask & Flag.NO_DATA).all():
+        raise FormatError(frame.path, "has no pixel with data", remedy="leave it out, or copy it again")
+    return image
+
+
+def _corrected(image: Image, frame: Frame) -> Image:
+    if not frame.corrections:
+        return image
+    return image.replace(header=corrected(image.header, frame.corrections))
