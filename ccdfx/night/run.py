@@ -178,6 +178,7 @@ def reduce_night(
         exclude=target,
         again=choices.read.again,
         table=choices.read.table or None,
+        planes=choices.read.planes,
         skip=_Either(skip, frozenset(file.path for file in files)),
     )
     choice: dict[str, Any] = {

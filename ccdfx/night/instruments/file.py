@@ -15,6 +15,7 @@ from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
+from ccdfx.night.instruments.planes import planes_of
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.parse import (
     CROSSTALK_KEYS,
@@ -51,6 +52,7 @@ _KEYS = {
         "crosstalk",
         "linearity",
         "spectrum",
+        "planes",
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
@@ -149,6 +151,7 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         crosstalk=crosstalk_of(_table(table, "crosstalk")),
         linearity=tuple(linearity_of(item) for item in _tables(table, "linearity")),
         spectrum=spectrum_rule_of(_table(table, "spectrum")) if "spectrum" in table else None,
+        planes=planes_of("planes", table.get("planes", "")),
         source=source,
         **facts,
     )

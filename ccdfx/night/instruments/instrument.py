@@ -19,6 +19,7 @@ from ccdfx.night.instruments.dates import TIMES
 from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
+from ccdfx.night.instruments.planes import PlaneChoice, planes_of
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
@@ -101,6 +102,8 @@ class Instrument:
         Between readouts.
     linearity : tuple of LinearityLaw
         Of readouts.
+    planes : str or tuple of int
+        Which planes of cubes are frames: "mean" of all, "each", or these; "" where the user must say it.
     spectrum : SpectrumRule or None
         Which frames are spectra, and how they lie.
     """
@@ -135,11 +138,13 @@ class Instrument:
     crosstalk: Crosstalk | None = None
     linearity: tuple[LinearityLaw, ...] = ()
     spectrum: SpectrumRule | None = None
+    planes: PlaneChoice = ""
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         lookup = tuple_of("keywords and numbers", lambda item: isinstance(item, str | int | float))
         sections = tuple_of("Section", lambda item: isinstance(item, Section))
+        planes_of("planes", self.planes)
         check_fields(
             self,
             match=tuple_of("tuples of Condition", _are_conditions),

@@ -196,7 +196,9 @@ def calibrated_of(
     image = _calibrate(image, options)
     if "noise" not in options:
         image = image.replace(variance=None)
-    header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    header = noise_header(
+        image.header, context.noise, electrons=image.unit == "electron", averaged=use.frame.averaged
+    )
     if use.dark_is_level and "bias" in options:
         header = with_step(header, "dark")
     return image.replace(header=header)
@@ -293,6 +295,8 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     """
     if noise.gain is None or noise.readnoise is None:
         return None
+    noise = noise.of_mean(use.frame.averaged)
+    assert noise.gain is not None and noise.readnoise is not None
     from ccdfx.noise import gaussian_noise
 
     assembled = bool(use.frame.readouts)  # with the read noise of each readout in its variance
@@ -362,10 +366,14 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
     return found
 
 
-def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
-    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN."""
+def noise_header(header: Header, noise: CameraNoise, *, electrons: bool, averaged: int = 1) -> Header:
+    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN.
+
+    Those of a mean of planes, of which `averaged` is the number, are those of the mean.
+    """
+    noise = noise.of_mean(averaged)
     if noise.gain is not None:
-        gain = 1.0 if electrons else noise.gain
+        gain = float(averaged) if electrons else noise.gain
         header = header.remove("EGAIN").set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
         )

@@ -124,7 +124,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             **stacking.rejection_facts(result),
             "check": [_check_facts(one) for one in checks],
             "exptime": exposures[0],
-            "total_exptime": sum(exposures),
+            "total_exptime": _total_exposure(group, plan),
             "correlation": correlation_factor(image.header),
             "resampled": sum(not _is_exact(one) for one in found.transforms.values()),
             **measured,
@@ -165,7 +165,7 @@ def _header(
     values = {
         "OBJECT": plan.object,
         "EXPTIME": exposures[0],
-        "TOTALEXP": sum(exposures),
+        "TOTALEXP": _total_exposure(group, plan),
         "FLXREF": names[0],
         "FLXSCALE": 1.0,
         "FLXERR": plain(group.scales.common_error),
@@ -184,6 +184,12 @@ def _header(
             },
         )
     return facts_header(made, measured)
+
+
+def _total_exposure(group: _Group, plan: CombinePlan) -> float:
+    """Return the exposure times of all frames together, those of each plane of a mean of planes."""
+    counts = [plan.uses[name].frame.averaged for name in group.names]
+    return float(sum(one["exptime"] * count for one, count in zip(group.facts, counts, strict=True)))
 
 
 def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
@@ -300,6 +306,8 @@ def _stacked(
     choice, scales, facts = context.recipe.combine, group.scales, group.facts
     transforms = list(group.found.transforms.values())
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
+    counts = {plan.uses[name].frame.averaged for name in group.names}
+    noise = noise.of_mean(counts.pop()) if len(counts) == 1 else CameraNoise()
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)

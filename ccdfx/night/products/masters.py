@@ -64,7 +64,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
         made = stacking.stacked(
             inputs.frames,
             choices[plan.kind],
-            context.noise if inputs.noisy else CameraNoise(),
+            _noise_of(plan, inputs, context),
             sensitivity=_FLAT_SENSITIVITY if inputs.scale else 0.0,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
             scale=inputs.scale,
@@ -139,6 +139,12 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy)
 
 
+def _noise_of(plan: MasterPlan, inputs: _Inputs, context: Context) -> CameraNoise:
+    """Return the noise of one input, unknown where it is not predicted or not the same for all."""
+    counts = {use.frame.averaged for use in plan.inputs if use.frame.file in inputs.names}
+    return context.noise.of_mean(counts.pop()) if inputs.noisy and len(counts) == 1 else CameraNoise()
+
+
 def _no_input(plan: MasterPlan, context: Context) -> Made:
     """Return a master that is lost for lack of usable input; where an untrusted master is why, it is untrusted too."""
     count = len(plan.inputs)
@@ -158,7 +164,9 @@ def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image] 
         image = calibrated_of(raw, use, context)
         if plan.kind == "flat":
             _check_flat(sampled(image), context.recipe.flat)
-        return raw, image.replace(header=noise_header(image.header, context.noise, electrons=False))
+        return raw, image.replace(
+            header=noise_header(image.header, context.noise, electrons=False, averaged=use.frame.averaged)
+        )
     except (CcdfxError, OSError) as error:
         context.fail_frame(use.frame, error)
         return None

@@ -16,13 +16,15 @@ class ReadChoice:
     """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong.
 
     `again` takes frames as raw that a card says were reduced before, by this or another program. `table` is a CSV file
-    that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none.
+    that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none. `planes`
+    says which planes of cubes are frames: "mean", "each", or a list of numbers from 0; "" leaves it to the instrument file.
     """
 
     checksum: bool = True
     again: bool = False
     table: str = ""
-    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("table",)  # what it tells is in the frames
+    planes: str | tuple[int, ...] = ""
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("table", "planes")  # what they tell is in the frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
