@@ -11,7 +11,9 @@ from ccdfx.night.spectra.response import along
 from ccdfx.pipelines.pipeline import step
 from ccdfx.records.image import Image
 
-_WINDOW = 25  # pixels on either side: wider than the trace of a star, and than a line of the sky
+_WINDOW = 16  # pixels on either side: wider than the trace of a star, and than a line of the sky
+_LEAST = 6  # at the borders, where a window is not beyond its middle
+_STEP = 8  # pixels from one median to the next: lines and traces are bent, but not over so few
 
 
 def without_spectral_rays(image: Image, *, dispersion: str, options: Mapping[str, Any]) -> Image:
@@ -38,12 +40,24 @@ def without_spectral_rays(image: Image, *, dispersion: str, options: Mapping[str
 
 def smooth_light(image: Image, dispersion: str) -> np.ndarray:
     """Return the lines of the sky and the traces of a spectrum as the medians of neighbours, along slit and dispersion."""
-    from scipy.ndimage import median_filter
-
     good = image.good
     level = np.median(image.array[good]) if good.any() else 0
     values = along(np.where(good, image.array, image.dtype.type(level)), dispersion)
-    width = 2 * _WINDOW + 1
-    sky = median_filter(values, size=(width, 1), mode="nearest")
-    trace = median_filter(values - sky, size=(1, width), mode="nearest")
+    sky = _running_medians(values)
+    trace = _running_medians((values - sky).T).T
     return along(sky + trace, dispersion)
+
+
+def _running_medians(values: np.ndarray) -> np.ndarray:
+    """Return the medians of windows of the columns of a plane, at some rows, and between these interpolated."""
+    count = len(values)
+    centres = np.unique(np.append(np.arange(0, count, _STEP), count - 1))
+    reach = np.clip(np.minimum(centres, count - 1 - centres), _LEAST, _WINDOW)  # even at the borders
+    windows = zip(np.maximum(centres - reach, 0), centres + reach + 1, strict=True)
+    medians = np.array([np.median(values[lower:upper], axis=0) for lower, upper in windows])
+    rows = np.arange(count)
+    lower = np.clip(np.searchsorted(centres, rows, side="right") - 1, 0, max(len(centres) - 2, 0))
+    upper = np.minimum(lower + 1, len(centres) - 1)
+    part = (rows - centres[lower]) / np.maximum(centres[upper] - centres[lower], 1)
+    part = part.astype(medians.dtype)[:, None]
+    return medians[lower] * (1 - part) + medians[upper] * part
