@@ -248,6 +248,12 @@ def test_two_equal_matches_are_an_error_that_names_both():
         (MINE + "[[bad_pixels]]\ncolumns = [-1]", "bad_pixels.columns"),
         (MINE + "[[bad_pixels]]\ncolumns = 3", "bad_pixels.columns"),
         (MINE + "generic = 'yes'", "generic"),
+        (MINE + "planes = 'some'", "planes: must be"),
+        (
+            MINE + "[spectrum]\ndispersion = 2",
+            "spectrum.dispersion: must be rows, columns or a header keyword",
+        ),
+        (MINE + "[spectrum]\naxis = 2", "spectrum.axis: is not a key here"),
         (MINE.replace('"science"', '"light"'), "rules.kind"),
         (MINE.replace('"light*"', '"< many"'), "compare with a number"),
         (MINE.replace('{ IMAGETYP = "light*" }', "{}"), "rules.when"),

@@ -48,7 +48,7 @@ class Spectrograph:
         hdu.writeto(self.folder / name)
 
     def night(self):
-        """Biases, flats of the grism and of the sky without it, an arc, and two exposures of a star."""
+        """Biases, flats of the grism and of the sky without it, an arc, two exposures of a star and one of another."""
         for i in range(5):
             self.write(f"b{i}.fits", "zero", GRISM="Open", DISPAXIS=None)
             self.write(f"f{i}.fits", "flat", self.lamp * self.slit, 3.0)
@@ -57,6 +57,7 @@ class Spectrograph:
         self.write("arc.fits", "comp", self.arc, 5.0)
         for i in range(2):
             self.write(f"s{i}.fits", "object", self.light, 60.0, OBJECT="star")
+        self.write("t.fits", "object", self.light, 60.0, OBJECT="other")
 
 
 @pytest.fixture(scope="session")

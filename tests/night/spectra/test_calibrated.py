@@ -45,6 +45,7 @@ def test_spectra_are_the_truth_with_their_lines_and_traces(spectra):
         assert rays == 0 if name == "arc" else rays < 0.001 * image.size
     assert night.status == 0
     assert not night.facts["combined"]
+    assert not [one for one in night.facts["ignored"] if one["effect"] == "fringes"]
     assert any("combine.align = false" in text for text in night.plan.warnings)
 
 
