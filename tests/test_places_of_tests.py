@@ -114,6 +114,8 @@ ALSO_RUN = {
         "night/grouping/combined night/products/by_colour/mosaics night/products/by_colour/planes",
     "night/raw/test_preparation.py::test_a_frame_is_flagged_levelled_and_trimmed": "night/raw/reading",
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
+    "night/spectra/test_calibrated.py::test_spectra_are_the_truth_with_their_lines_and_traces":
+        "night/spectra/rays night/raw/reading",
     "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
     "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",
     "plugins/test_faulty_rejections.py::test_limits_that_still_reject_at_infinity_are_caught":

@@ -26,7 +26,7 @@ _CHOICE = {
         "--kind",
         multiple=True,
         metavar="KIND",
-        help="Only bias, dark, flat, science or other; repeatable: any.",
+        help="Only bias, dark, flat, science, arc or other; repeatable: any.",
     ),
     "exclude": click.option(
         "--exclude",

@@ -104,11 +104,17 @@ def draft(paths: tuple[str, ...], output: str | None, name: str | None, overwrit
 @command.command("check", short_help="Say what frames become with an instrument file.")
 @click.argument("instrument")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True), metavar="FRAMES...")
-@options("table", "again", "json")
+@options("table", "planes", "again", "json")
 @click.pass_context
 @talks
 def check(
-    ctx: click.Context, instrument: str, paths: tuple[str, ...], table: str | None, again: bool, as_json: bool
+    ctx: click.Context,
+    instrument: str,
+    paths: tuple[str, ...],
+    table: str | None,
+    planes: Any,
+    again: bool,
+    as_json: bool,
 ) -> None:
     """List what each of FRAMES becomes with an INSTRUMENT (file or name): kind, filter, exposure, sections, gain, problems.
 
@@ -119,7 +125,7 @@ def check(
     from ccdfx.night.drafting.check import COLUMNS, check_remarks, check_rows
 
     camera = instrument_of(instrument)
-    frames = ccdfx.scan(paths, instrument=camera, again=again, table=table)
+    frames = ccdfx.scan(paths, instrument=camera, again=again, table=table, planes=planes or "")
     remarks = check_remarks(frames, camera)
     broken = _broken_law(camera)
     if as_json:

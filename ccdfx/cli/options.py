@@ -125,6 +125,18 @@ def _checked_table(_ctx: click.Context, _parameter: click.Parameter, text: str |
     return text
 
 
+def _checked_planes(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Any:
+    """Return the choice of planes of cubes; a wrong one is a usage error."""
+    if text is None:
+        return None
+    from ccdfx.night.instruments.planes import planes_of_text
+
+    try:
+        return planes_of_text(text)
+    except CcdfxError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     """Split `name:option=value,option=value`; values are numbers, true or false, or text.
 
@@ -257,6 +269,12 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
     "again": click.option("--again", is_flag=True, help="Take frames as raw that were reduced before."),
+    "planes": click.option(
+        "--planes",
+        metavar="mean|each|N,N",
+        callback=_checked_planes,
+        help="Planes of cubes that are frames: the mean of all, each, or these, from 0.",
+    ),
     "table": click.option(
         "--table",
         type=click.Path(exists=True, dir_okay=False),

@@ -35,7 +35,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 )
 @with_masters
 @choosing
-@options("table", "no_checksum", "again")
+@options("table", "planes", "no_checksum", "again")
 @click.option(
     "--only",
     type=click.Choice(["masters", "calibrated", "combined"]),
@@ -76,7 +76,7 @@ def command(
     if as_json and given["log"]:
         raise click.UsageError("--json and --log both print on stdout; give one of them")
     engine = engine_of(given["engine"], given["scheduler"])
-    choices = choices_of(recipe, given["no_checksum"], given["again"], given["table"])
+    choices = choices_of(recipe, given)
     choices = choices_with_masters(choices, given)
     if given["bad_pixels"] is not None:
         choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
@@ -139,8 +139,8 @@ def work_lines(made: Mapping[str, str | None]) -> list[str]:
     return [*lines, f"current: {counted(current, 'product')}"] if current else lines
 
 
-def choices_of(recipe: str | None, no_checksum: bool, again: bool, table: str | None) -> Any:
-    """Load the night recipe and apply `no_checksum`, `again` and `table`; a wrong recipe is a usage error."""
+def choices_of(recipe: str | None, given: Mapping[str, Any]) -> Any:
+    """Load the night recipe and apply `no_checksum`, `again`, `table` and `planes`; a wrong recipe is a usage error."""
     from ccdfx.night.products.calibrated import further_steps
     from ccdfx.night.settings.reading import load_night_recipe
 
@@ -152,9 +152,10 @@ def choices_of(recipe: str | None, no_checksum: bool, again: bool, table: str | 
     read = choices.read
     read = replace(
         read,
-        checksum=read.checksum and not no_checksum,
-        again=read.again or again,
-        table=read.table if table is None else os.path.abspath(table),
+        checksum=read.checksum and not given["no_checksum"],
+        again=read.again or given["again"],
+        table=read.table if given["table"] is None else os.path.abspath(given["table"]),
+        planes=read.planes if given["planes"] is None else given["planes"],
     )
     return replace(choices, read=read)
 

@@ -26,7 +26,7 @@ def _names(_ctx: click.Context, parameter: click.Parameter, text: str | None) ->
 
 @click.command("scan")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@options("instrument", "table", "again")
+@options("instrument", "table", "planes", "again")
 @choosing
 @click.option(
     "--columns",
@@ -48,6 +48,7 @@ def command(
     paths: tuple[str, ...],
     instrument: str | None,
     table: str | None,
+    planes: Any,
     again: bool,
     columns: tuple[str, ...],
     group: tuple[str, ...],
@@ -71,7 +72,9 @@ def command(
         raise click.UsageError("--overwrite is for the file of --csv")
     if csv not in (None, "-"):
         refuse_place(csv, overwrite)
-    frames = ccdfx.scan(paths, instrument=instrument_of(instrument), again=again, table=table)
+    frames = ccdfx.scan(
+        paths, instrument=instrument_of(instrument), again=again, table=table, planes=planes or ""
+    )
     try:
         chosen = ccdfx.choose(frames, **choice_of(given))
         shown = columns or COLUMNS

@@ -15,7 +15,7 @@ from ccdfx.errors import ArgumentError
 @click.command("watch")
 @of_a_night
 @with_masters
-@options("table", "no_checksum", "again")
+@options("table", "planes", "no_checksum", "again")
 @click.option(
     "--idle",
     type=click.FloatRange(min=0, min_open=True),
@@ -45,9 +45,7 @@ def command(
     from ccdfx.night.watch import watch_night
     from ccdfx.night.words import counted
 
-    choices = choices_with_masters(
-        choices_of(recipe, given["no_checksum"], given["again"], given["table"]), given
-    )
+    choices = choices_with_masters(choices_of(recipe, given), given)
     camera = instrument_of(instrument)
     engine = engine_of(given["engine"], given["scheduler"])
     memory = given["memory"] and given["memory"] * 2**20

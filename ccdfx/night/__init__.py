@@ -38,6 +38,7 @@ _HOMES = {
     "instruments.output": ("Output",),
     "instruments.readouts.described": ("DescribedReadout",),
     "instruments.readouts.laws": ("Crosstalk", "LinearityLaw"),
+    "instruments.spectra": ("SpectrumRule",),
     "instruments.sections": ("Fixed", "Inside", "Named", "Strip"),
 }  # fmt: skip
 _HOME = homes_of(_HOMES)

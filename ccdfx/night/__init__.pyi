@@ -25,6 +25,7 @@ from ccdfx.night.instruments.sections import Fixed as Fixed
 from ccdfx.night.instruments.sections import Inside as Inside
 from ccdfx.night.instruments.sections import Named as Named
 from ccdfx.night.instruments.sections import Strip as Strip
+from ccdfx.night.instruments.spectra import SpectrumRule as SpectrumRule
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
 from ccdfx.night.settings.choices import BadPixelChoice as BadPixelChoice
@@ -80,6 +81,7 @@ __all__ = [
     "Settings",
     "Setup",
     "SetupChoice",
+    "SpectrumRule",
     "StackChoice",
     "Strip",
     "TakenPlan",

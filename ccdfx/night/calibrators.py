@@ -64,8 +64,8 @@ class Use:
         """Describe the frame and the calibration applied to it, for messages."""
         frame = self.frame
         exposure = None if frame.exptime is None else f"{frame.exptime:g} s"
-        named = frame.object if frame.kind == "science" else None
-        band = frame.filter if frame.kind in ("flat", "science") else None
+        named = frame.object if frame.kind in ("science", "arc") else None
+        band = frame.filter if frame.kind in ("flat", "science", "arc") else None
         what = ", ".join(str(part) for part in (frame.file, named, band, exposure) if part is not None)
         names = {kind: getattr(self, kind).rpartition("/")[2] for kind in _APPLIED if getattr(self, kind)}
         if self.dark_scale is not None and self.dark:

@@ -10,9 +10,7 @@ from typing import Any
 
 from ccdfx.night import naming
 from ccdfx.night.calibrators import (
-    EXPOSURE,
     NO_BIAS,
-    TEMPERATURE,
     Calibrator,
     Calibrators,
     Use,
@@ -24,14 +22,20 @@ from ccdfx.night.given.fitting import Candidates, fitting, given_warnings, taken
 from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.grouping.colours import ColourPlan, mosaic_warnings, pattern_of, plan_colours
-from ccdfx.night.grouping.combined import CombinePlan, plan_combined, subject_of
+from ccdfx.night.grouping.combined import (
+    CombinePlan,
+    is_combined,
+    plan_combined,
+    spectra_warnings,
+    subject_of,
+)
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
+from ccdfx.night.missing import filled, missing_warnings
 from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.tree import drawn, node
-from ccdfx.night.words import listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +203,11 @@ def plan_night(
     taken = taken_for(calibrated, (part[3] for part in parts))
     stems = naming.unique(naming.stem_of(use.frame.file) for _, use in good)
     rays = choices.cosmic_rays
-    exposures = Counter(subject_of(setup, use.frame, use.frame.filter) for setup, use in good)
+    exposures = Counter(
+        subject_of(setup, use.frame, use.frame.filter)
+        for setup, use in good
+        if is_combined(use.frame, choices) or not use.frame.dispersion
+    )
     science = tuple(
         SciencePlan(
             setup=setup,
@@ -207,16 +215,18 @@ def plan_night(
             use=use,
             cosmic_rays=rays.use
             and (rays.single or exposures[subject_of(setup, use.frame, use.frame.filter)] < rays.fewer_than)
-            and not (use.as_is or _has_strange_colours(setup)),
+            and not (use.as_is or use.frame.kind == "arc" or _has_strange_colours(setup)),
             is_split=choices.colour.products != "none" and pattern_of(setup) is not None,
         )
         for (setup, use), stem in zip(good, stems, strict=True)
     )
-    warnings = _warnings(calibrated)
+    warnings = missing_warnings(calibrated)
     colours = plan_colours(science, stems, choices.colour)
     align = choices.combine.use and choices.combine.align
-    whole = (one for one in science if not (one.setup.colours and (align or pattern_of(one.setup))))
+    single_colour = (one for one in science if not (one.setup.colours and (align or pattern_of(one.setup))))
+    whole = (one for one in single_colour if is_combined(one.use.frame, choices))
     combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
+    unmoved = spectra_warnings((use.frame for _, use in good), choices)
     mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices)
     return Plan(
         taken=taken,
@@ -225,7 +235,7 @@ def plan_night(
         colours=colours,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
+        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *unmoved, *single),
     )
 
 
@@ -243,7 +253,7 @@ def _plan_setup(
 ) -> _SetupPlan:
     """Plan the masters of one setup and the calibration of its science frames."""
     tag = given.tag
-    kinds = {kind: [frame for frame in groups[setup] if frame.kind == kind] for kind in _KINDS}
+    kinds = {kind: [frame for frame in groups[setup] if _role(frame) == kind] for kind in _KINDS}
     elsewhere = {kind: _elsewhere(setup, kind, groups) for kind in _KINDS if not kinds[kind]}
     biases = _plan_biases(setup, kinds["bias"], recipe, tag)
     known = given.join(Calibrators(tuple(one for one, _ in biases), (), {}, elsewhere), "bias")
@@ -264,6 +274,11 @@ def _plan_setup(
     if recipe.science.uncalibrated:
         science = [use.uncalibrated if use.nothing else use for use in science]
     return masters, science, unused, known.given
+
+
+def _role(frame: Frame) -> str | None:
+    """Return the kind by which a frame is calibrated: an arc is as a science frame."""
+    return "science" if frame.kind == "arc" else frame.kind
 
 
 _Planned = list[tuple[Calibrator, MasterPlan]]
@@ -339,7 +354,7 @@ def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
     for use in uses:
         alike.setdefault(use.missing[0], []).append(use.frame)
     return [
-        (frame, f"has no overscan, and {_filled(reason, frames).removesuffix(NO_BIAS)}")
+        (frame, f"has no overscan, and {filled(reason, frames).removesuffix(NO_BIAS)}")
         for reason, frames in alike.items()
         for frame in frames
     ]
@@ -353,28 +368,3 @@ def _useless(frame: Frame) -> str | None:
     if frame.problem is not None:
         return frame.problem
     return "is neither a calibration nor a science frame" if frame.kind == "other" else None
-
-
-def _warnings(uses: list[Use]) -> tuple[str, ...]:
-    """Write one warning per doubt about a header and per missing calibration, with the files of the frames concerned."""
-    missing: dict[str, list[Frame]] = {}
-    for use in uses:
-        for doubt in use.frame.doubts:
-            missing.setdefault(f"{doubt}; it is not used", []).append(use.frame)
-        for reason in use.missing:
-            missing.setdefault(reason, []).append(use.frame)
-    return tuple(
-        f"{_filled(reason, frames)}: {listed([frame.file for frame in frames])}"
-        for reason, frames in missing.items()
-    )
-
-
-def _filled(reason: str, frames: list[Frame]) -> str:
-    """Return the reason with the exposure times and temperatures of the frames concerned."""
-    exposures = dict.fromkeys(f"{frame.exptime or 0.0:g} s" for frame in frames)
-    temperatures = dict.fromkeys(
-        f"{frame.temperature.keyword} = {frame.temperature.value:.3g}"
-        for frame in frames
-        if frame.temperature
-    )
-    return reason.replace(EXPOSURE, listed([*exposures])).replace(TEMPERATURE, listed([*temperatures]))

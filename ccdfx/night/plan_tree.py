@@ -29,7 +29,9 @@ def _under(plan: Any, setup: Setup) -> Iterator[dict[str, Any]]:
             yield node(f"{master.file}: {count}{_of(master)}", *uses)
     science = [item for item in plan.science if item.setup == setup]
     if science:
-        label = f"calibrated: {counted(len(science), 'science frame')}"
+        arcs = sum(item.use.frame.kind == "arc" for item in science)
+        counts = {"science frame": len(science) - arcs, "arc": arcs}
+        label = f"calibrated: {' and '.join(counted(count, what) for what, count in counts.items() if count)}"
         yield node(label, *(node(f"{item.file}: {item.describe()}") for item in science))
     colours = [item for item in plan.colours if item.setup == setup]
     if colours:

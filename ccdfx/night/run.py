@@ -178,6 +178,7 @@ def reduce_night(
         exclude=target,
         again=choices.read.again,
         table=choices.read.table or None,
+        planes=choices.read.planes,
         skip=_Either(skip, frozenset(file.path for file in files)),
     )
     choice: dict[str, Any] = {
@@ -331,7 +332,7 @@ def _status(plan: Plan, failed: Mapping[str, str]) -> int:
 
     Other frames that are left out, such as a focus run, are no failure.
     """
-    lost = any(frame.problem is not None or frame.kind == "science" for frame, _ in plan.left_out)
+    lost = any(frame.problem is not None or frame.kind in ("science", "arc") for frame, _ in plan.left_out)
     return SOME_FAILED if failed or lost else ALL
 
 

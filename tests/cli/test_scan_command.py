@@ -102,7 +102,7 @@ def test_a_table_replaces_nothing_unasked_and_never_a_frame(run, night: Path, tm
         (("--columns", "file,file"), "each once"),
         (("--columns", "file,"), "each once"),
         (("--group", "frames"), "not frames or total_exptime"),
-        (("--kind", "light"), "kind: must be one of bias, dark, flat, science, other"),
+        (("--kind", "light"), "kind: must be one of bias, dark, flat, science, arc, other"),
         (("--where", "exptime >"), "at character 10 must be a number or a date"),
         (("--where", ""), "where: must not be empty"),
         (("--filter", " "), "filter: must not be empty"),

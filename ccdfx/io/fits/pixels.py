@@ -57,6 +57,11 @@ class Pixels:
             verify(self.content, self.hdu)
             self._verified = True
 
+    def of_plane(self, plane: int) -> Pixels:
+        """Return another plane of the same cube, verified where this one is."""
+        self.verify()
+        return Pixels(self.content, self.hdu, plane, checksum=False)
+
     def raw(self) -> RawLayout | None:
         """Return the layout of the pixels in an uncompressed file on disk; None for other files."""
         if self.hdu.kind != "image" or not isinstance(self.content, FileContent):

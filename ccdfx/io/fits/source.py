@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -96,6 +97,15 @@ class FitsSource:
         mask = self._flags(rows, columns, nodata)
         variance, mask = self._variance(rows, columns, mask)
         return adopt(array, _NO_HEADER, mask, window, variance)
+
+    def of_plane(self, plane: int) -> FitsSource:
+        """Return the source of another plane of the same cube; checksums, which are of all planes, are not verified again."""
+        other = copy.copy(self)
+        other._pixels = self._pixels.of_plane(plane)
+        other._mask, other._uncertainty = (
+            None if one is None else one.of_plane(plane) for one in (self._mask, self._uncertainty)
+        )
+        return other
 
     def close(self) -> None:
         """Do nothing: no file stays open between two readings."""

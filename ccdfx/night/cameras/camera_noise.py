@@ -72,6 +72,20 @@ class CameraNoise:
         electrons = max(0.0, self.dark_current or 0.0) * (exptime or 0.0)
         return replace(self, readnoise=math.hypot(self.readnoise, math.sqrt(electrons))).model
 
+    def of_mean(self, count: int) -> CameraNoise:
+        """Return the noise of a mean of so many exposures: the gain is `count` times as large, the read noise its root.
+
+        >>> mean = CameraNoise(gain=2.0, readnoise=3.0).of_mean(4)
+        >>> mean.gain, mean.readnoise
+        (8.0, 6.0)
+        """
+        if count == 1:
+            return self
+        factors: dict[str, float] = {"gain": count, "gain_error": count, "dark_current": count}
+        factors |= dict.fromkeys(("readnoise", "readnoise_error"), math.sqrt(count))
+        values = {name: getattr(self, name) for name in factors}
+        return replace(self, **{name: v * factors[name] for name, v in values.items() if v is not None})
+
     @property
     def source(self) -> str | None:
         """Source of both values, in words."""

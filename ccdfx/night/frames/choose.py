@@ -18,7 +18,7 @@ from ccdfx.night.instruments.conditions import pattern_of
 from ccdfx.night.words import counted, listed
 from ccdfx.records.checks import one_of
 
-KINDS = ("bias", "dark", "flat", "science", "other")
+KINDS = ("bias", "dark", "flat", "science", "arc", "other")
 _CALIBRATIONS = ("bias", "dark", "flat")
 
 
@@ -74,7 +74,7 @@ def choose(
     filter, object : str or sequence of str
         Names, case ignored, with the wildcards ``*`` and ``?``.
     kind : str or sequence of str
-        bias, dark, flat, science, other.
+        bias, dark, flat, science, arc, other.
     exclude : str or sequence of str
         Patterns of files to leave out, with the wildcards of a shell: of the whole name, or of one folder or file in it.
 

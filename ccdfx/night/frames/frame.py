@@ -28,13 +28,16 @@ class Frame:
     file : str
         The path relative to the scanned directory, or to the common one of several, with forward slashes.
     kind : str or None
-        bias, dark, flat, science or other; None where it cannot be determined.
+        bias, dark, flat, science, arc or other; None where it cannot be determined.
     object, filter, date, instrument : str or None
         From the header; `instrument` is the name of the instrument that matched.
     filter_cards : tuple of (str, str)
         Other cards that may name a filter: keyword and text.
     colours : str or None
         Pattern of a mosaic of colour filters from the first pixel of the raw frame, such as RGGB (see `colour_pattern`).
+    dispersion : str or None
+        Of a spectrum: "rows" where the wavelength changes along the rows (in x), "columns" where it does along the columns,
+        "unknown" where nothing says it. Its filter names what disperses the light, and the slit. None for an image.
     exptime : float or None
         s.
     binning : (int, int) or None
@@ -55,6 +58,9 @@ class Frame:
         Bad sections of the raw frame according to the instrument file.
     unit : str
         Unit of the pixel values.
+    planes : (int, int) or None
+        Of a cube: its first plane, and the one behind its last; the frame is their mean, and the exposure time that of one
+        plane. None for an image of two axes.
     hdu : int, str or None
         The HDU of the image; None where the file has one image.
     corrections : tuple of Correction
@@ -87,6 +93,7 @@ class Frame:
     filter: str | None = None
     filter_cards: tuple[tuple[str, str], ...] = ()
     colours: str | None = None
+    dispersion: str | None = None
     exptime: float | None = None
     binning: tuple[int, int] | None = None
     shape: tuple[int, int] | None = None
@@ -102,6 +109,7 @@ class Frame:
     data: Range | None = None
     bad: tuple[Range, ...] = ()
     unit: str = "adu"
+    planes: tuple[int, int] | None = None
     hdu: int | str | None = None
     corrections: tuple[Correction, ...] = ()
     readouts: tuple[Readout, ...] = ()
@@ -117,11 +125,18 @@ class Frame:
         """Whether an overscan tells the level of all its pixels."""
         return self.overscan is not None or (bool(self.readouts) and all(one.bias for one in self.readouts))
 
+    @property
+    def averaged(self) -> int:
+        """The number of planes of which it is the mean; 1 for all other frames."""
+        return 1 if self.planes is None else self.planes[1] - self.planes[0]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the metadata as plain values for JSON."""
         entry: dict[str, Any] = {"file": self.file}
         entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
         entry |= {"date": self.date, "problem": self.problem}
+        entry |= {"dispersion": self.dispersion} if self.dispersion else {}
+        entry |= {"planes": list(self.planes)} if self.planes else {}
         entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
         entry |= {
             key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")

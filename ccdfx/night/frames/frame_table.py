@@ -105,7 +105,7 @@ def parse_table(text: str, source: str) -> FrameTable:
     --------
     >>> parse_table("file;kind\\na.fits;flatt", "t.csv")
     Traceback (most recent call last):
-    ccdfx.errors.FormatError: t.csv: line 2: kind must be one of bias, dark, flat, science, other (got 'flatt'); correct the table
+    ccdfx.errors.FormatError: t.csv: line 2: kind must be one of bias, dark, flat, science, arc, other (got 'flatt'); correct the table
     """
     lines = text.removeprefix("\ufeff").splitlines()
     written = [

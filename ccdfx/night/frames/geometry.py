@@ -129,7 +129,7 @@ def _stored(headers: Mapping[Any, Header], instrument: Instrument) -> list[Store
         return [
             StoredImage(
                 header=header,
-                shape=shape_of(header),
+                shape=shape_of(header, cubes=True),
                 hdu=hdu,
                 binning=binning_of(header, (*instrument.binning, "CCDSUM")),
             )

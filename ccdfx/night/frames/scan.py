@@ -19,10 +19,12 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
 from ccdfx.night.frames.geometry import exposure_of, with_laws_of
 from ccdfx.night.frames.header_values import HeaderValues
+from ccdfx.night.frames.planes import require_single_planes
 from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import known_instruments, load_instrument
+from ccdfx.night.instruments.planes import PlaneChoice, planes_of
 from ccdfx.night.words import listed
 from ccdfx.records.header import Header
 from ccdfx.records.parameters import renamed_options
@@ -40,6 +42,7 @@ def scan(
     again: bool = False,
     skip: Container[Path] = (),
     table: str | Path | None = None,
+    planes: PlaneChoice = "",
 ) -> tuple[Frame, ...]:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
@@ -65,6 +68,9 @@ def scan(
     table : path, optional
         CSV file that tells kind, filter, exposure time and other facts of frames, which go before their headers; by
         default that which the instrument file names. A line of which there is no frame is a `CcdfxWarning`.
+    planes : {"mean", "each"} or sequence of int, optional
+        Which planes of cubes are frames: the mean of all, each one, or those of these numbers, from 0; by default what the
+        instrument file says. A cube of which nothing says it has a `problem`. The exposure time is that of one plane.
 
     Raises
     ------
@@ -95,7 +101,8 @@ def scan(
     told = require_table(table, given.table if given else None)
     if told is not None:
         _warn_of_unused(told, files)
-    describe = partial(_described, instruments=instruments, given=given, again=again)
+    chosen = planes_of("planes", planes)
+    describe = partial(_described, instruments=instruments, given=given, again=again, planes=chosen)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
     return tuple(
         frame
@@ -136,13 +143,14 @@ def _described(
     given: Instrument | None,
     again: bool,
     told: Mapping[str, Any] = _NOTHING,
+    planes: PlaneChoice = "",
 ) -> list[Frame]:
-    """Return the frames of a file: one for each of its detectors."""
+    """Return the frames of a file: one for each of its detectors, and for each plane or mean of planes of a cube."""
     found: list[dict[str, Any]]
     try:
         problem = _not_a_file(path)
         stamp = None if problem else file_stamp(path)  # before the header is read
-        found = [{"problem": problem}] if problem else _facts(path, instruments, given, again, told)
+        found = [{"problem": problem}] if problem else _facts(path, instruments, given, again, told, planes)
         found = [facts | {"stamp": stamp} for facts in found]
     except CcdfxError as error:
         found = [{"problem": _reason(error, path)}]
@@ -152,11 +160,34 @@ def _described(
     return [
         Frame(
             path=path,
-            file=f"{name}[{detector}]" if (detector := facts.get("detector")) else name,
+            file=f"{name}[{part}]" if (part := _part_of(facts)) else name,
             **{key: facts[key] for key in _FIELDS & facts.keys()},
         )
         for facts in found
     ]
+
+
+def _part_of(facts: Mapping[str, Any]) -> str:
+    """Return what of a file a frame is: its detector, its plane, or both; "" for all of it."""
+    first, end = facts.get("planes") or (0, 0)
+    return ", ".join(filter(None, (facts.get("detector"), f"plane {first}" if end - first == 1 else None)))
+
+
+def _of_planes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frames of cubes in the place of each of these; all others as they are."""
+    frames = []
+    for facts in found:
+        windows = facts.pop("plane_windows", None)
+        if windows is None or facts.get("problem"):
+            frames.append(facts)
+            continue
+        try:
+            require_single_planes(windows, facts.get("readouts"))
+        except ArgumentError as error:
+            frames.append({**facts, "problem": str(error)})
+            continue
+        frames += [{**facts, "planes": window} for window in windows]
+    return frames
 
 
 def _facts(
@@ -165,11 +196,13 @@ def _facts(
     given: Instrument | None,
     again: bool,
     told: Mapping[str, Any],
+    planes: PlaneChoice,
 ) -> list[dict[str, Any]]:
     from ccdfx.io import read_header
 
     header = read_header(path, hdu=given.hdu if given else None)
-    read = partial(facts_of, again=again, path=os.path.abspath(path).replace(os.sep, "/"), told=told)
+    where = os.path.abspath(path).replace(os.sep, "/")
+    read = partial(facts_of, again=again, path=where, told=told, planes=planes)
     facts = read(header, instruments, given=given)
     named = given or next((item for item in instruments if item.name == facts.get("instrument")), None)
     hdu = named.hdu if named else None
@@ -189,14 +222,14 @@ def _facts(
     except CcdfxError as error:
         return [{"problem": _reason(error, path)} | facts | _of_header(header, facts)]
     if not exposure.detectors:
-        return [with_laws_of(named, facts | _of_header(header, facts, exposure.remarks))]
+        return _of_planes([with_laws_of(named, facts | _of_header(header, facts, exposure.remarks))])
     found = []
     for first, readouts in exposure.detectors:
         facts = read(first, (), given=named, readouts=readouts)
         detector = readouts[0].detector if len(exposure.detectors) > 1 else None
         facts |= _of_header(first, facts, exposure.remarks) | {"readouts": readouts, "detector": detector}
         found.append(with_laws_of(named, facts))
-    return found
+    return _of_planes(found)
 
 
 def _of_header(header: Header, facts: Mapping[str, Any], remarks: Iterable[str] = ()) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.agreement import agreeing_groups
 from ccdfx.night.words import listed
 
-_LIT = ("flat", "science")
+_LIT = ("flat", "science", "arc")
 
 
 def separate_bands(frames: Iterable[Frame]) -> tuple[tuple[Frame, ...], tuple[str, ...]]:

@@ -1,8 +1,8 @@
-"""Which calibrated frames are combined: those of one object and filter, of mosaics those of one colour."""
+"""Which calibrated frames are combined: those of one object and filter, of mosaics those of one colour; spectra are not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ccdfx.night import naming
@@ -10,6 +10,7 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.colours import Calibrated, ColourPlan
 from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import listed
 
 Subject = tuple[Setup, str, str | None]
@@ -88,3 +89,41 @@ def plan_combined(science: Sequence[Calibrated]) -> tuple[tuple[CombinePlan, ...
     single = [f"no name of an object, so not combined: {listed([*nameless])}"] if len(nameless) > 1 else []
     single += [f"an exposure time of 0, so not combined: {listed([*timeless])}"] if timeless else []
     return plans, tuple(single)
+
+
+def is_combined(frame: Frame, recipe: NightRecipe) -> bool:
+    """Return whether a frame is combined with others of its object and filter.
+
+    Spectra cannot be moved by stars: they are where the recipe says that frames lie on one another. Arcs are calibrated
+    alone.
+    """
+    if frame.kind == "arc" or not recipe.combine.use:
+        return False
+    return not (recipe.combine.align and frame.dispersion is not None)
+
+
+def spectra_warnings(frames: Iterable[Frame], recipe: NightRecipe) -> tuple[str, ...]:
+    """Describe the spectra of one object and filter are not combined, and what combines them.
+
+    >>> from pathlib import Path
+    >>> pair = [Frame(path=Path(n), file=n, kind="science", object="M 1", dispersion="rows") for n in ("a.fits", "b.fits")]
+    >>> spectra_warnings(pair, NightRecipe())[0]
+    'spectra are not moved by stars, and whether they lie on one another no header says, so they are not combined: M 1 (a.fits, b.fits); combine.align = false in the recipe combines them unmoved'
+    """
+    if not (recipe.combine.use and recipe.combine.align):
+        return ()
+    groups: dict[tuple[str, str | None], list[Frame]] = {}
+    for frame in frames:
+        if frame.kind == "science" and frame.dispersion is not None and frame.object:
+            groups.setdefault((frame.object, frame.filter), []).append(frame)
+    several = [
+        f"{name} ({listed([frame.file for frame in members])})"
+        for (name, _), members in groups.items()
+        if len(members) > 1
+    ]
+    if not several:
+        return ()
+    return (
+        "spectra are not moved by stars, and whether they lie on one another no header says, so they are not combined: "
+        f"{listed(several)}; combine.align = false in the recipe combines them unmoved",
+    )

@@ -15,6 +15,7 @@ from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup, join_wheels
 from ccdfx.night.instruments.instrument import KINDS, NO_COLOURS, BadPixels, Binning, Instrument, Lookup
 from ccdfx.night.instruments.output import output_of
+from ccdfx.night.instruments.planes import planes_of
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.parse import (
     CROSSTALK_KEYS,
@@ -26,6 +27,8 @@ from ccdfx.night.instruments.readouts.parse import (
     require_names,
 )
 from ccdfx.night.instruments.sections import sections_of
+from ccdfx.night.instruments.spectra import KEYS as SPECTRUM_KEYS
+from ccdfx.night.instruments.spectra import spectrum_rule_of
 from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.card import as_keyword
 from ccdfx.records.range import Range
@@ -49,6 +52,8 @@ _KEYS = {
         "readout",
         "crosstalk",
         "linearity",
+        "spectrum",
+        "planes",
     },
     "setup": set(LOOKUPS),
     "keywords": {"exptime", "exptime_unit", "filter", "no_filter", "object", "date", "time", "binning"},
@@ -60,6 +65,7 @@ _KEYS = {
     "readout": READOUT_KEYS,
     "crosstalk": CROSSTALK_KEYS,
     "linearity": LINEARITY_KEYS,
+    "spectrum": SPECTRUM_KEYS,
 }
 _TEXTS = {"exptime", "object", "date", "time"}
 _NUMBERS = {"gain", "readnoise", "saturation"}
@@ -146,6 +152,8 @@ def _instrument(table: Mapping[str, Any], source: str) -> Instrument:
         readouts=_readouts(_tables(table, "readout")),
         crosstalk=crosstalk_of(_table(table, "crosstalk")),
         linearity=tuple(linearity_of(item) for item in _tables(table, "linearity")),
+        spectrum=spectrum_rule_of(_table(table, "spectrum")) if "spectrum" in table else None,
+        planes=planes_of("planes", table.get("planes", "")),
         source=source,
         **facts,
     )

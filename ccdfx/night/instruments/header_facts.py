@@ -16,7 +16,9 @@ from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
+from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
 from ccdfx.night.instruments.sections import find_section
+from ccdfx.night.instruments.spectra import joined_filter, spectrum_of
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
 from ccdfx.operations.readouts.readout import Readout
@@ -64,6 +66,7 @@ def facts_of(
     path: str | None = None,
     told: Mapping[str, Any] = MappingProxyType({}),
     readouts: tuple[Readout, ...] = (),
+    planes: PlaneChoice = "",
 ) -> dict[str, Any]:
     """Read the fields of a `Frame` from a header; the reason for missing fields is stored in `problem`.
 
@@ -85,10 +88,13 @@ def facts_of(
         Fields that are known beside the header, such as kind, filter and exptime; they go before it.
     readouts : tuple of Readout
         Those of the frame, which have its sections.
+    planes : str or tuple of int
+        Which planes of a cube are frames; by default those that the instrument names. `plane_windows` of the result has, for each frame
+        of a cube, its first plane and the one behind its last.
     """
     facts: dict[str, Any] = {}
     try:
-        facts["shape"] = shape_of(header)
+        facts["shape"] = shape_of(header, cubes=True)
         header = header if path is None else with_path(header, path)
         instrument = given or match_instrument(header, instruments)
         if instrument is None and "kind" in told:
@@ -99,6 +105,9 @@ def facts_of(
             _refuse_master(header)
             raise _unknown(header)
         facts["instrument"] = instrument.name
+        count = plane_count(header)
+        if count > 1:
+            facts["plane_windows"] = windows_of(planes or instrument.planes, count)
         facts["corrections"] = applying(instrument.corrections, header)
         header = corrected(header, facts["corrections"])
         for name, value in _described(header, instrument, facts["shape"], again, told, readouts):
@@ -108,15 +117,19 @@ def facts_of(
     return facts
 
 
-def shape_of(header: Header) -> tuple[int, int]:
-    """Return (ny, nx) of the image that the header describes, uncompressed if it was tile-compressed."""
+def shape_of(header: Header, *, cubes: bool = False) -> tuple[int, int]:
+    """Return (ny, nx) of the image that the header describes, uncompressed if it was tile-compressed.
+
+    That of a cube is the shape of its planes, where `cubes` are allowed.
+    """
     prefix = "ZNAXIS" if "ZNAXIS" in header else "NAXIS"
     axes = header.number(prefix)
     sizes = [header.number(f"{prefix}{i + 1}") for i in range(int(axes or 0))] if (axes or 0) < 1000 else []
     while len(sizes) > 2 and sizes[-1] == 1:
         sizes.pop()
-    if len(sizes) != 2 or not all(size and size >= 1 and size == int(size) for size in sizes):
-        found = " x ".join("?" if size is None else f"{size:g}" for size in sizes) or "nothing"
+    planes, sizes = (sizes[2:], sizes[:2]) if cubes else ([], sizes)
+    if len(sizes) != 2 or not all(size and size >= 1 and size == int(size) for size in (*sizes, *planes)):
+        found = " x ".join("?" if size is None else f"{size:g}" for size in (*sizes, *planes)) or "nothing"
         raise ArgumentError(
             "image", "must have two axes", value=found, remedy="reduce takes one plane a file"
         )
@@ -138,13 +151,19 @@ def _described(
         return name, told[name] if name in told else find()
 
     yield known("object", lambda: _text(header, instrument.object))
-    yield known("filter", lambda: filter_of(header, instrument.filter, instrument.no_filter))
+    kind = told["kind"] if "kind" in told else instrument.kind_of(header)
+    spectrum = spectrum_of(header, kind, instrument.spectrum)
+    elements = () if spectrum is None else spectrum.elements
+    yield known(
+        "filter",
+        lambda: joined_filter(filter_of(header, instrument.filter, instrument.no_filter), elements),
+    )
+    yield "dispersion", None if spectrum is None else spectrum.dispersion
     if "filter" not in told:
         yield "filter_cards", other_filter_cards(header, instrument.filter, instrument.no_filter)
     yield "colours", _colours(header, shape, instrument)
     yield known("date", lambda: date_of(header, instrument.date, instrument.time))
     yield known("binning", lambda: binning_of(header, instrument.binning))
-    kind = told["kind"] if "kind" in told else instrument.kind_of(header)
     yield "kind", kind
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu

@@ -19,15 +19,17 @@ from ccdfx.night.instruments.dates import TIMES
 from ccdfx.night.instruments.exposures import UNITS
 from ccdfx.night.instruments.filters import FilterLookup
 from ccdfx.night.instruments.output import Output
+from ccdfx.night.instruments.planes import PlaneChoice, planes_of
 from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.sections import Section
+from ccdfx.night.instruments.spectra import SpectrumRule
 from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.checks import TEXT, YES_OR_NO, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
-KINDS = ("bias", "dark", "flat", "science", "other")
+KINDS = ("bias", "dark", "flat", "science", "arc", "other")
 Lookup = tuple[str | float, ...]
 Binning = str | tuple[str, str]
 NO_COLOURS = "NONE"
@@ -105,6 +107,10 @@ class Instrument:
         Between readouts.
     linearity : tuple of LinearityLaw
         Of readouts.
+    planes : str or tuple of int
+        Which planes of cubes are frames: "mean" of all, "each", or these; "" where the user must say it.
+    spectrum : SpectrumRule or None
+        Which frames are spectra, and how they lie.
     """
 
     name: str
@@ -137,11 +143,14 @@ class Instrument:
     readouts: tuple[DescribedReadout, ...] = ()
     crosstalk: Crosstalk | None = None
     linearity: tuple[LinearityLaw, ...] = ()
+    spectrum: SpectrumRule | None = None
+    planes: PlaneChoice = ""
     source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         lookup = tuple_of("keywords and numbers", lambda item: isinstance(item, str | int | float))
         sections = tuple_of("Section", lambda item: isinstance(item, Section))
+        planes_of("planes", self.planes)
         check_fields(
             self,
             match=tuple_of("tuples of Condition", _are_conditions),
@@ -175,6 +184,10 @@ class Instrument:
             readouts=tuple_of("DescribedReadout", lambda item: isinstance(item, DescribedReadout)),
             crosstalk=("a Crosstalk or None", lambda item: item is None or isinstance(item, Crosstalk)),
             linearity=tuple_of("LinearityLaw", lambda item: isinstance(item, LinearityLaw)),
+            spectrum=(
+                "a SpectrumRule or None",
+                lambda item: item is None or isinstance(item, SpectrumRule),
+            ),
         )
 
     def specificity(self, header: Header) -> tuple[bool, int, int, int] | None:
@@ -190,7 +203,7 @@ class Instrument:
         return max((not self.generic, rank.count(2), rank.count(1), rank.count(0)) for rank in ranks)
 
     def kind_of(self, header: Header) -> str | None:
-        """Return bias, dark, flat, science or other; None where no rule holds."""
+        """Return bias, dark, flat, science, arc or other; None where no rule holds."""
         return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
 
     def refusal(self, header: Header) -> str | None:

@@ -70,8 +70,10 @@ def plan_bad_pixels(plan: Plan, recipe: NightRecipe) -> tuple[BadPixelsPlan, ...
     ]
     planned = []
     for setup, tag in zip(setups, tags, strict=True):
-        science = [item.use for item in plan.science if item.setup == setup]
-        if science:
+        frames = [item.use for item in plan.science if item.setup == setup]
+        # Lines of the sky and traces stay on their pixels.
+        science = [use for use in frames if use.frame.dispersion is None]
+        if frames:
             kinds = {
                 name: tuple(
                     item.file

@@ -21,6 +21,7 @@ from ccdfx.night.products.single_rays import without_rays
 from ccdfx.night.raw.preparation import flagged, preparation, prepared
 from ccdfx.night.readouts.reading import balanced
 from ccdfx.night.settings.choices import NightRecipe
+from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS, with_spectrum_flags
 from ccdfx.night.summary import sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
@@ -59,7 +60,9 @@ def calibrated_of(
     image = _calibrate(image, options)
     if "noise" not in options:
         image = image.replace(variance=None)
-    header = noise_header(image.header, context.noise, electrons=image.unit == "electron")
+    header = noise_header(
+        image.header, context.noise, electrons=image.unit == "electron", averaged=use.frame.averaged
+    )
     if use.dark_is_level and "bias" in options:
         header = with_step(header, "dark")
     return image.replace(header=header)
@@ -156,6 +159,8 @@ def own_noise(use: Use, noise: CameraNoise, *, zeroed: bool) -> Any:
     """
     if noise.gain is None or noise.readnoise is None:
         return None
+    noise = noise.of_mean(use.frame.averaged)
+    assert noise.gain is not None and noise.readnoise is not None
     from ccdfx.noise import gaussian_noise
 
     assembled = bool(use.frame.readouts)  # with the read noise of each readout in its variance
@@ -179,7 +184,9 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         if bad_pixels is not None:
             image = step(mask_from, bad_pixels=bad_pixels)(image)
         found = None
-        if plan.cosmic_rays and image.variance is not None:
+        if use.frame.dispersion is not None:
+            image = with_spectrum_flags(image, plan, context)
+        elif plan.cosmic_rays and image.variance is not None:
             found = without_rays(image, context.recipe.cosmic_rays.options)
             image = found.image
         if context.recipe.science.balance and use.frame.readouts:
@@ -187,8 +194,12 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         further = further_steps(context.recipe)
         image = further(image)
         known = found is not None and not further.steps
-        stars = found.stars if found is not None and known else measure_stars(image)
+        if use.frame.dispersion is not None:
+            stars = NO_STARS
+        else:
+            stars = found.stars if found is not None and known else measure_stars(image)
         facts = {**sky_facts(image), **star_facts(stars)}
+        facts |= {} if use.frame.dispersion is None else NO_NUMBER
         header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))
         image = image.replace(header=facts_header(header, facts))
     except Exception as error:  # a step of a plugin may raise anything; one frame must not stop a night
@@ -219,10 +230,14 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
     return found
 
 
-def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Header:
-    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN."""
+def noise_header(header: Header, noise: CameraNoise, *, electrons: bool, averaged: int = 1) -> Header:
+    """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN.
+
+    Those of a mean of planes, of which `averaged` is the number, are those of the mean.
+    """
+    noise = noise.of_mean(averaged)
     if noise.gain is not None:
-        gain = 1.0 if electrons else noise.gain
+        gain = float(averaged) if electrons else noise.gain
         header = header.remove("EGAIN").set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
         )
@@ -233,7 +248,9 @@ def noise_header(header: Header, noise: CameraNoise, *, electrons: bool) -> Head
 
 def facts_header(header: Header, facts: Mapping[str, Any]) -> Header:
     """Set NSTARS, FWHM, ELLIPTIC and SKYLEVEL to what was measured; what was not is left out."""
-    header = header.set("NSTARS", facts["stars"], "number of stars found")
+    header = header.remove("NSTARS")
+    if facts["stars"] is not None:
+        header = header.set("NSTARS", facts["stars"], "number of stars found")
     return measured_header(
         header,
         FWHM=(facts["fwhm"], "[pix] full width at half maximum of the stars"),
@@ -252,4 +269,5 @@ def measured_header(header: Header, **cards: tuple[float | None, str]) -> Header
 
 
 def _identity(frame: Frame) -> dict[str, Any]:
-    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime}
+    spectral = {} if frame.dispersion is None else {"kind": frame.kind, "dispersion": frame.dispersion}
+    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime, **spectral}

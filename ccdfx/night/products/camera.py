@@ -21,6 +21,7 @@ from ccdfx.night.cameras.overscan_light import (
 from ccdfx.night.cameras.readouts import assembled_noise, window_of_readout, with_frames
 from ccdfx.night.cameras.saturation import find_saturations, with_saturations
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.planes import of_first_plane
 from ccdfx.night.graph.context import Context, is_lack
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.colours import pattern_of
@@ -231,7 +232,7 @@ class _Reader:
 
     def _read(self, frame: Frame) -> Image | None:
         try:
-            image = raw_image(frame, self.recipe)
+            image = raw_image(of_first_plane(frame), self.recipe)
             return image if self.readout is None else window_of_readout(image, self.readout)
         except (CcdfxError, OSError) as error:
             if is_lack(error):

@@ -30,6 +30,7 @@ from ccdfx.night.products.flux_scale import (
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.trust import require_trust
+from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS
 from ccdfx.night.summary import plain, sky_facts, star_facts
 from ccdfx.operations.resampling.lazy import Warped, warped
 from ccdfx.operations.resampling.squares import squares
@@ -63,6 +64,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     choice = context.recipe.combine
     files = [file for file in plan.inputs if context.is_made(file) and context.is_made(plan.guide(file))]
     facts = {file: context.facts(file) for file in files}
+    spectra = any(use.frame.dispersion is not None for use in plan.uses.values())
     steps = {file: plan.step(file) for file in files}
     stars = {file: displaced(context.stars(file), steps[file]) for file in files}
     # Colours of mosaics are chosen and registered by the green ones, so that all have the same frames and pixels.
@@ -77,6 +79,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     else:
         found, steps = unmoved(files), dict.fromkeys(files, (0.0, 0.0))
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
+    if scales is not None and spectra:  # they have no stars, and no one level of the sky
+        scales = replace(scales, zeros=[0.0] * len(scales.names), by_stars=False)
     left_out |= found.left_out
     relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
@@ -110,8 +114,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     _warn_of_partial_errors(group, plan, context)
     exposures = [one["exptime"] for one in group.facts]
     image = result.image
-    found_stars = measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(found_stars)}
+    found_stars = NO_STARS if spectra else measure_stars(image)
+    measured = {**sky_facts(image), **star_facts(found_stars), **(NO_NUMBER if spectra else {})}
     if is_interpolated(
         plan.colours.get(names[0])
     ):  # neighbours share their noise, so that their differences do not tell it
@@ -137,7 +141,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             **stacking.rejection_facts(result),
             "check": [_check_facts(one) for one in checks],
             "exptime": exposures[0],
-            "total_exptime": sum(exposures),
+            "total_exptime": _total_exposure(group, plan),
             "correlation": correlation_factor(image.header),
             "resampled": sum(not _is_exact(one) for one in moved.values()),
             **measured,
@@ -183,7 +187,7 @@ def _header(
     values = {
         "OBJECT": plan.object,
         "EXPTIME": exposures[0],
-        "TOTALEXP": sum(exposures),
+        "TOTALEXP": _total_exposure(group, plan),
         "FLXREF": names[0],
         "FLXSCALE": 1.0,
         "FLXERR": plain(group.scales.common_error),
@@ -202,6 +206,12 @@ def _header(
             },
         )
     return facts_header(made, measured)
+
+
+def _total_exposure(group: _Group, plan: CombinePlan) -> float:
+    """Return the exposure times of all frames together, those of each plane of a mean of planes."""
+    counts = [plan.uses[name].frame.averaged for name in group.names]
+    return float(sum(one["exptime"] * count for one, count in zip(group.facts, counts, strict=True)))
 
 
 def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
@@ -321,6 +331,8 @@ def _stacked(
     transforms = list(group.moved.values())
     colour = plan.colours.get(group.names[0])
     noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
+    counts = {plan.uses[name].frame.averaged for name in group.names}
+    noise = noise.of_mean(counts.pop()) if len(counts) == 1 else CameraNoise()
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
     noise = noise_of(colour, noise, electrons=facts[0]["unit"] == "electron")

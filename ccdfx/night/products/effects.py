@@ -113,7 +113,8 @@ def _fringes(
         if item.file in made
         for shift in made[item.file]["shifts"]
     }
-    facts = [made[item.file] for item in plan.science if item.setup == setup and item.file in made]
+    images = [item for item in plan.science if item.setup == setup and item.use.frame.dispersion is None]
+    facts = [made[item.file] for item in images if item.file in made]  # lines of spectra are all alike
     found = []
     for band in dict.fromkeys(fact["filter"] for fact in facts):
         chosen = [fact for fact in facts if fact["filter"] == band]

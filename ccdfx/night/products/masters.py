@@ -37,6 +37,7 @@ from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.raw.preparation import flagged
 from ccdfx.night.settings.choices import FlatChoice
+from ccdfx.night.spectra.flat import normalised_spectrum
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.operations.headers import EXPOSURES
@@ -77,7 +78,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
         stack_of = partial(
             stacking.stacked,
             choice=choices[plan.kind],
-            noise=context.noise if inputs.noisy else CameraNoise(),
+            noise=_noise_of(plan, inputs, context),
             sensitivity=_FLAT_SENSITIVITY if inputs.scale else 0.0,
             pedestal=math.inf if plan.kind == "bias" else 0.0,
             zero=inputs.zero,
@@ -99,7 +100,10 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     context.warn_about(made.warnings)
     history = f"combine {plan.kind} {made.history}"
     history += f" scale=level response={recipe.flat.response:g}" if inputs.scale else ""
-    image = _finished(made.image, plan, inputs.names, history, context)
+    try:
+        image = _finished(made.image, plan, inputs.names, history, context)
+    except ArgumentError as error:
+        return Made(lost=str(error))  # a flat of spectra whose light cannot be told from its response
     try:
         require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:
@@ -163,6 +167,12 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours)
 
 
+def _noise_of(plan: MasterPlan, inputs: _Inputs, context: Context) -> CameraNoise:
+    """Return the noise of one input, unknown where it is not predicted or not the same for all."""
+    counts = {use.frame.averaged for use in plan.inputs if use.frame.file in inputs.names}
+    return context.noise.of_mean(counts.pop()) if inputs.noisy and len(counts) == 1 else CameraNoise()
+
+
 def _no_input(plan: MasterPlan, context: Context) -> Made:
     """Return a master that is lost for lack of usable input; where an untrusted master is why, it is untrusted too."""
     count = len(plan.inputs)
@@ -182,7 +192,9 @@ def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image] 
         image = calibrated_of(raw, use, context)
         if plan.kind == "flat":
             _check_flat(image, context.recipe.flat, _pattern(plan))
-        return raw, image.replace(header=noise_header(image.header, context.noise, electrons=False))
+        return raw, image.replace(
+            header=noise_header(image.header, context.noise, electrons=False, averaged=use.frame.averaged)
+        )
     except (CcdfxError, OSError) as error:
         context.fail_frame(use.frame, error)
         return None
@@ -315,7 +327,13 @@ def normalised(flat: Image, response: float, pattern: ColourPattern | None = Non
 def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
-        image = normalised(image, context.recipe.flat.response, _pattern(plan))
+        spectrum = plan.inputs[0].frame.dispersion
+        choice = context.recipe.flat
+        image = (
+            normalised(image, choice.response, _pattern(plan))
+            if spectrum is None
+            else normalised_spectrum(image, spectrum, choice)
+        )
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
     header = stacking.without_kind(image.header, plan.kind)

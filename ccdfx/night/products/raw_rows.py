@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.planes import open_planes_of
 from ccdfx.night.graph.context import Context
 from ccdfx.night.products.calibrated import calibration_options
 from ccdfx.night.raw.preparation import lines_kept, overscan_options
@@ -43,8 +44,10 @@ def rows_or_image(
         return image
     levels = None if frame.overscan is None else line_levels(raw, **overscan_options(frame, recipe))
     options = calibration_options(use, context)
-    if frame.readouts:
-        opened: Any = open_assembled(frame, recipe)
+    if frame.planes is not None and not frame.readouts:
+        opened: Any = open_planes_of(frame)
+    elif frame.readouts:
+        opened = open_assembled(frame, recipe)
     else:
         opened = open_source(frame.path, hdu=frame.hdu) if frame.hdu is not None else open_source(frame.path)
     source = stack.enter_context(opened)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ccdfx import registry
 from ccdfx.errors import CcdfxError, FileError, FormatError
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.one_image import refuse_several
+from ccdfx.night.frames.planes import open_planes_of
 from ccdfx.night.instruments.corrections import corrected
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.records.flags import Flag
@@ -28,6 +30,9 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
 
     checksum = recipe.read.checksum
     try:
+        if frame.planes is not None:
+            with open_planes_of(frame, checksum=checksum) as source:
+                return _corrected(_with_data(with_planes(source.select(), frame), frame), frame)
         if frame.hdu is not None:
             return _corrected(_with_data(read(frame.path, hdu=frame.hdu, checksum=checksum), frame), frame)
         images = read(frame.path, hdu="all", checksum=checksum)
@@ -38,6 +43,23 @@ def raw_image(frame: Frame, recipe: NightRecipe) -> Image:
         raise FileError(frame.path, rule, remedy="report it to the author of the format") from problem
     refuse_several(frame.path, [image.header for image in images])
     return _corrected(_with_data(images[0], frame), frame)
+
+
+def with_planes(image: Image, frame: Frame) -> Image:
+    """Write into the header which planes of a cube an image is."""
+    assert frame.planes is not None
+    first, end = frame.planes
+    header = image.header.set("PLANE", first, "plane of the raw cube, from 0; the first of several")
+    if end - first > 1:
+        header = header.set("NPLANES", end - first, "planes of the raw cube, averaged")
+        if frame.exptime:
+            header = header.set(
+                "TOTALEXP", frame.exptime * (end - first), "[s] of all planes; EXPTIME is that of one"
+            )
+        header = header.add_history(
+            f"ccdfx {registry.version()} mean of planes {first} to {end - 1} of the raw cube"
+        )
+    return image.replace(header=header)
 
 
 def _with_data(image: Image, frame: Frame) -> Image:

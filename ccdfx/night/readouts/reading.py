@@ -74,7 +74,8 @@ def _opened(frame: Frame, recipe: NightRecipe, opener: Callable[..., Any]) -> As
 
 
 def _image(frame: Frame, hdu: int | str | None, recipe: NightRecipe, opener: Callable[..., Any]) -> Any:
-    options = {} if hdu is None else {"hdu": hdu}
+    options: dict[str, Any] = {} if hdu is None else {"hdu": hdu}
+    options |= {} if frame.planes is None else {"plane": frame.planes[0]}
     try:
         return opener(frame.path, checksum=recipe.read.checksum, **options)
     except ArgumentError as error:  # there is no such HDU

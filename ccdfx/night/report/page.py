@@ -22,7 +22,7 @@ from ccdfx.night.words import counted, fixed, flags, listed, made, number, secon
 MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
 EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
 _LEAVES = 3  # of one branch of the plan
-_KINDS = ("bias", "dark", "flat", "science")
+_KINDS = ("bias", "dark", "flat", "science", "arc")
 _LONGEST = 2000  # characters of one text
 _PLAIN = (str, int, float, type(None))  # what a column shows
 _MOST_COLUMNS = 8
@@ -231,7 +231,8 @@ def _kinds(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for frame in frames:
         # The object of a calibration frame means nothing: they are one group.
         key = tuple(
-            None if name == "object" and frame.get("kind") != "science" else frame.get(name) for name in names
+            None if name == "object" and frame.get("kind") not in ("science", "arc") else frame.get(name)
+            for name in names
         )
         total[key] += 1
         used[key] += bool(frame.get("used", True))

@@ -16,13 +16,15 @@ class ReadChoice:
     """How raw frames are read; `checksum` false accepts files whose DATASUM or CHECKSUM is wrong.
 
     `again` takes frames as raw that a card says were reduced before, by this or another program. `table` is a CSV file
-    that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none.
+    that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none. `planes`
+    says which planes of cubes are frames: "mean", "each", or a list of numbers from 0; "" leaves it to the instrument file.
     """
 
     checksum: bool = True
     again: bool = False
     table: str = ""
-    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("table",)  # what it tells is in the frames
+    planes: str | tuple[int, ...] = ""
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("table", "planes")  # what they tell is in the frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,8 @@ class DarkChoice:
 class FlatChoice:
     """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
 
-    Pixels of the normalised master below `response` are flagged as bad.
+    Pixels of the normalised master below `response` are flagged as bad. In flats of spectra what is smooth over `smooth`
+    pixels along the dispersion is the light of the lamp, and divided out first.
     """
 
     average: str = "mean"
@@ -93,6 +96,7 @@ class FlatChoice:
     level: float = 100.0
     good: float = 0.5
     response: float = 0.1
+    smooth: float = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.planes import planes_of
 from ccdfx.operations.calibration.line_levels import LEVEL_STATISTICS
 from ccdfx.operations.pixels.ray_search import MEDIANS
 from ccdfx.photometry.selection import FACTS, check_limit
@@ -43,6 +44,14 @@ def _is_fraction(where: str, value: Any) -> None:
 
 def _is_level(where: str, value: Any) -> None:
     real(where, value, least=0, remedy="give ADU, such as 100")
+
+
+def _are_planes(where: str, value: Any) -> None:
+    planes_of(where, value)
+
+
+def _is_length(where: str, value: Any) -> None:
+    real(where, value, least=8, remedy="give pixels, such as 100")
 
 
 def _is_degrees(where: str, value: Any) -> None:
@@ -96,6 +105,7 @@ _CHECKS = {
     "checksum": _is_bool,
     "again": _is_bool,
     "table": _is_any_text,
+    "planes": _are_planes,
     "use": _is_bool,
     "single": _is_bool,
     "align": _is_bool,
@@ -121,6 +131,7 @@ _CHECKS = {
     "good": _is_fraction,
     "rejected": _is_fraction,
     "response": _is_fraction,
+    "smooth": _is_length,
     "low": _is_fraction,
     "most": _is_fraction,
     "sensitivity": _is_fraction,

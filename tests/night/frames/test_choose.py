@@ -136,7 +136,7 @@ def test_nothing_asked_chooses_all():
 
 
 def test_wrong_words_are_refused():
-    with pytest.raises(ArgumentError, match="kind: must be one of bias, dark, flat, science, other"):
+    with pytest.raises(ArgumentError, match="kind: must be one of bias, dark, flat, science, arc, other"):
         choose(NIGHT, kind="light")
     with pytest.raises(ArgumentError, match="filter: must not be empty"):
         choose(NIGHT, filter=["V", " "])

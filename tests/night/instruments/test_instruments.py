@@ -142,7 +142,7 @@ def test_iraf_facts():
     ("imagetyp", "kind"),
     [
         ("zero", "bias"), ("BIAS", "bias"), ("dark", "dark"), ("Sky Flat", "flat"), ("domeflat", "flat"),
-        ("comp", "other"), ("focus", "other"), ("object", "science"), ("STANDARD", "science"),
+        ("comp", "arc"), ("Composite", "other"), ("focus", "other"), ("object", "science"), ("STANDARD", "science"),
     ],
 )  # fmt: skip
 def test_iraf_kinds(imagetyp, kind):
@@ -194,11 +194,13 @@ def test_eso_facts():
         ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "BIAS"}, "bias"),
         ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "DARK"}, "dark"),
         ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "FLAT,SKY"}, "flat"),
-        ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "FLAT,LAMP", "ESO DPR TECH": "SPECTRUM"}, "other"),
+        ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "FLAT,LAMP", "ESO DPR TECH": "SPECTRUM"}, "flat"),
         ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "STD"}, "science"),
         ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "WAVE,LAMP"}, "other"),
         ({"ESO DPR CATG": "ACQUISITION"}, "other"),
-        ({"ESO DPR TECH": "SPECTRUM"}, "other"),
+        ({"ESO DPR TECH": "SPECTRUM"}, "science"),
+        ({"ESO DPR TECH": "ECHELLE"}, "other"),
+        ({"ESO DPR CATG": "CALIB", "ESO DPR TYPE": "WAVE,LAMP", "ESO DPR TECH": "SPECTRUM"}, "arc"),
     ],
 )
 def test_eso_kinds(changes, kind):
@@ -246,6 +248,12 @@ def test_two_equal_matches_are_an_error_that_names_both():
         (MINE + "[[bad_pixels]]\ncolumns = [-1]", "bad_pixels.columns"),
         (MINE + "[[bad_pixels]]\ncolumns = 3", "bad_pixels.columns"),
         (MINE + "generic = 'yes'", "generic"),
+        (MINE + "planes = 'some'", "planes: must be"),
+        (
+            MINE + "[spectrum]\ndispersion = 2",
+            "spectrum.dispersion: must be rows, columns or a header keyword",
+        ),
+        (MINE + "[spectrum]\naxis = 2", "spectrum.axis: is not a key here"),
         (MINE.replace('"science"', '"light"'), "rules.kind"),
         (MINE.replace('"light*"', '"< many"'), "compare with a number"),
         (MINE.replace('{ IMAGETYP = "light*" }', "{}"), "rules.when"),

@@ -1,0 +1,204 @@
+"""Flats of spectra: the light of the lamp, smooth along the dispersion, is divided out of each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ccdfx.errors import ArgumentError
+from ccdfx.night.instruments.spectra import COLUMNS
+from ccdfx.records.flags import Flag
+from ccdfx.records.image import Image
+
+_DEGREE = 3
+_FEWEST_PIECES = 4
+_ROUNDS = 5
+_LIMIT = 4.0  # sigma beyond which a pixel is left out of the fit
+_FLOOR = 0.01  # of the greatest light of a line, below which a fainter pixel has no more weight
+_STIFFNESS = 1e-6  # of the curvature, relative to the data: it decides only where there are none
+_FINER = 5  # times as many knots as of a line has what all lines have in common
+_MOST_LINES = 512  # of which that is measured
+_IN_SLIT = 0.3  # of the level of the brightest lines
+_TINY = 1e-12  # of the diagonal, for lines without any good pixel
+_LINES = 256  # fitted at a time
+_LIT = 3.0  # sigma: with less light than that a pixel tells nothing
+_FAR, _MOST_FAR = 0.2, 0.1  # a fit that differs by so much in so large a part does not follow the light
+
+
+def without_response(flat: Image, *, dispersion: str, smooth: float, response: float) -> Image:
+    """Divide each line of a flat by a smooth function of the place along the dispersion.
+
+    The function is what all lines have in common, smooth over a fifth of `smooth`, times a cubic spline for each line,
+    fitted to its good pixels by least squares with weights of photon noise, without those that are far off. What remains is the response of the pixels, with a mean of 1 in each line:
+    neither the spectrum of the lamp nor the light along the slit stays in it.
+
+    Parameters
+    ----------
+    flat : Image (ny, nx)
+        A combined flat, without bias and dark.
+    dispersion : {"rows", "columns"}
+        Along which lines the light is spread.
+    smooth : float
+        Distance of the knots of the spline, in pixels: what is wider is light, what is narrower is response.
+    response : float
+        Pixels with less than this part of the light around them are flagged BAD_PIXEL; so are those that see too little
+        light to tell (3 sigma), which become 1.
+
+    Returns
+    -------
+    Image
+        Of the shape of the flat; its variance is divided by the square of the function.
+
+    Raises
+    ------
+    ArgumentError
+        The function does not follow the light of many pixels, as where the orders of an echelle cross the lines.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lamp = np.linspace(1000, 9000, 300) * np.ones((8, 1))
+    >>> lamp[3, 100] *= 0.9
+    >>> flat = without_response(Image(lamp), dispersion="rows", smooth=100, response=0.1)
+    >>> [round(float(flat.array[3, x]), 2) for x in (20, 100, 280)]
+    [1.0, 0.9, 1.0]
+    """
+    array, good = along(flat.array, dispersion), along(flat.good, dispersion)
+    light, scatter = np.empty(array.shape, np.float32), np.empty(array.shape[0], np.float32)
+    for lines, fitted, noise in _fitted(array, good, smooth):
+        light[lines], scatter[lines] = fitted, noise
+    if flat.variance is None:
+        sigma = along(scatter[:, None] * np.sqrt(np.maximum(light, 0)), dispersion)
+    else:
+        sigma = np.sqrt(np.where(np.isfinite(flat.variance), flat.variance, 0))
+    light = along(light, dispersion)
+    lit = np.isfinite(light) & (light > 0) & (light > _LIT * sigma)
+    safe = np.where(lit, light, np.float32(1))
+    ratio = np.where(lit, flat.array / safe, 1).astype(flat.dtype, copy=False)
+    _require_following(ratio, lit & flat.good & (_LIT * sigma < _FAR * safe), dispersion)
+    mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
+    mask[~lit | (ratio < response)] |= np.uint8(Flag.BAD_PIXEL)
+    variance = None if flat.variance is None else np.where(lit, flat.variance / safe**2, 0)
+    if variance is not None and flat.variance is not None:
+        variance = variance.astype(flat.variance.dtype, copy=False)
+    return flat.replace(array=ratio, mask=mask if mask.any() else None, variance=variance)
+
+
+def along(plane: np.ndarray, dispersion: str) -> np.ndarray:
+    """Turn a plane so that the dispersion runs along its rows, or back; the same values, not copied.
+
+    >>> along(np.zeros((2, 5)), "columns").shape
+    (5, 2)
+    """
+    return plane.T if dispersion == COLUMNS else plane
+
+
+def _fitted(
+    array: np.ndarray, good: np.ndarray, smooth: float
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Fit the lines of a plane, many at a time: yields which, the fitted values, and the scatter over sqrt(light)."""
+    basis, penalty = _basis(array.shape[1], smooth)
+    shape = _common_shape(array, good, smooth)
+    lit = array[good]
+    least = _FLOOR * float(np.percentile(lit, 95)) if lit.size else 0.0
+    if not least > 0:
+        raise ArgumentError(
+            "flat", "must hold light", value=least, remedy="look at the flat, or leave it out"
+        )
+    for start in range(0, len(array), _LINES):
+        lines = slice(start, start + _LINES)
+        values = np.asarray(array[lines], np.float64)
+        yield lines, *_fit(values, np.asarray(good[lines]), shape, (basis, penalty), least)
+
+
+def _basis(length: int, smooth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the B-splines (length, n) with knots at equal distances, and the square of second differences (n, n)."""
+    from scipy.interpolate import BSpline
+
+    pieces = min(max(round(length / smooth), _FEWEST_PIECES), max(length // 8, 1))
+    inner = np.linspace(0, length - 1, pieces + 1)
+    knots = np.concatenate([[inner[0]] * _DEGREE, inner, [inner[-1]] * _DEGREE])
+    basis = BSpline.design_matrix(np.arange(length, dtype=np.float64), knots, _DEGREE).toarray()
+    steps = np.diff(np.eye(basis.shape[1]), 2, axis=0)
+    return basis, steps.T @ steps
+
+
+def _common_shape(array: np.ndarray, good: np.ndarray, smooth: float) -> np.ndarray:
+    """Return the light along the lines that those in the slit have in common, positive, relative to their levels."""
+    sample = slice(None, None, max(1, len(array) // _MOST_LINES))
+    values = np.where(good[sample], array[sample].astype(np.float64), np.inf)
+    levels = _medians(values)
+    in_slit = levels > _IN_SLIT * np.percentile(levels, 95)
+    if not in_slit.any():
+        return np.ones(array.shape[1])
+    profile = _medians((values[in_slit] / levels[in_slit, None]).T)
+    basis, penalty = _basis(len(profile), smooth / _FINER)
+    weights = 1 / np.maximum(profile, _FLOOR * profile.max())
+    fitted = _solved(profile[None], np.where(profile > 0, weights, 0)[None], basis, penalty)[0]
+    return np.maximum(fitted, _FLOOR**2 * fitted.max())
+
+
+def _fit(
+    values: np.ndarray,
+    good: np.ndarray,
+    shape: np.ndarray,
+    splines: tuple[np.ndarray, np.ndarray],
+    least: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit splines times `shape` to lines (lines, length); NaN for a line with too few good pixels."""
+    basis, penalty = splines
+    values = np.where(good, values, 0)
+    used, weights = good, good / np.maximum(shape, _FLOOR * shape.max())
+    light, scatter = np.zeros_like(values), np.zeros(len(values))
+    for _ in range(_ROUNDS):
+        light = shape * _solved(values / shape, weights * shape**2, basis, penalty)
+        square = np.maximum(light, np.maximum(_FLOOR * light.max(axis=1, keepdims=True), least))
+        away = np.abs(values - light) / np.sqrt(square)
+        scatter = 1.4826 * _medians(np.where(good, away, np.inf))
+        used = good & (away <= _LIMIT * scatter[:, None])
+        weights = used / square
+    few = used.sum(axis=1) < 2 * basis.shape[1]
+    light[few], scatter[few] = np.nan, np.nan
+    return light, scatter
+
+
+def _solved(values: np.ndarray, weights: np.ndarray, basis: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+    """Solve the normal equations of all lines: products of splines differ from 0 only for neighbours."""
+    count = basis.shape[1]
+    matrices = np.zeros((len(values), count, count))
+    for k in range(min(_DEGREE, count - 1) + 1):
+        products = weights @ (basis[:, : count - k] * basis[:, k:])
+        rows = np.arange(count - k)
+        matrices[:, rows, rows + k] = products
+        matrices[:, rows + k, rows] = products
+    size = np.trace(matrices, axis1=1, axis2=2) / count
+    size[size <= 0] = 1.0
+    matrices += size[:, None, None] * (_STIFFNESS * penalty + _TINY * np.eye(count))
+    right = (weights * values) @ basis
+    found: np.ndarray = np.linalg.solve(matrices, right[:, :, None])[:, :, 0] @ basis.T
+    return found
+
+
+def _medians(away: np.ndarray) -> np.ndarray:
+    """Return the medians of rows without what is infinite; 0 for a row without anything."""
+    ordered = np.sort(away, axis=1)
+    counts = np.isfinite(ordered).sum(axis=1)
+    middle = np.maximum(counts - 1, 0) // 2
+    found = ordered[np.arange(len(away)), middle]
+    return np.where(counts > 0, found, 0.0)
+
+
+def _require_following(ratio: np.ndarray, told: np.ndarray, dispersion: str) -> None:
+    """Refuse a fit from which a large part of the pixels that have little noise is far away."""
+    count = int(np.count_nonzero(told))
+    far = np.count_nonzero(told & (np.abs(ratio - 1) > _FAR))
+    if count and far > _MOST_FAR * count:
+        raise ArgumentError(
+            "flat",
+            f"must be smooth along its {dispersion}, along which the light is spread, and so many pixels are off by "
+            f"{_FAR:.0%}",
+            value=f"{far / count:.0%}",
+            remedy="correct the dispersion ([spectrum] of an instrument file, DISPAXIS), or lower flat.smooth in the "
+            "recipe; the orders of an echelle, which cross the lines, need a program of their own",
+        )
