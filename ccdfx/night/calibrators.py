@@ -127,7 +127,13 @@ class Calibrators:
         these is subtracted: its dark current is of another time, but a flat that keeps the whole level is worse.
         """
         use = self._with_bias_and_dark(frame, recipe)
-        if use.keeps_bias or use.bias or use.dark_is_level or frame.overscan is not None or frame.has_overscan:
+        if (
+            use.keeps_bias
+            or use.bias
+            or use.dark_is_level
+            or frame.overscan is not None
+            or frame.has_overscan
+        ):
             return use
         darks = [dark for dark in _of_temperature(self.darks, frame, recipe) if dark.holds_bias]
         if not darks:
