@@ -25,6 +25,7 @@ from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
 from ccdfx.night.grouping.colours import ColourPlan, mosaic_warnings, pattern_of, plan_colours
 from ccdfx.night.grouping.combined import CombinePlan, plan_combined, subject_of
+from ccdfx.night.grouping.detectors import detector_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.plan_tree import tree_of
@@ -217,6 +218,7 @@ def plan_night(
     align = choices.combine.use and choices.combine.align
     whole = (one for one in science if not (one.is_split or (align and one.setup.colours)))
     combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
+    lost = detector_warnings(frames)
     mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices.colour, align=align)
     return Plan(
         taken=taken,
@@ -225,7 +227,7 @@ def plan_night(
         colours=colours,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
+        warnings=(*apart, *lost, *mosaics, *given_warnings(masters, groups, taken), *warnings, *single),
     )
 
 
