@@ -71,5 +71,5 @@ def test_the_detectors_of_a_file_have_products_of_their_own(tmp_path) -> None:
     assert {"calibrated/s1_1.fits", "calibrated/s2_1.fits", "combined/M_13_V_1.fits"} < set(plan.files)
     masters = [item.file for item in plan.masters]
     assert masters[:2] == ["masters/bias_two-64x24-1x1-1.fits", "masters/flat_V_two-64x24-1x1-1.fits"]
-    assert "s1.fits, M 13, V, 9 s; assemble 2 readouts; subtract overscan, bias_" in str(plan)
+    assert "s1.fits[1], M 13, V, 9 s; assemble 2 readouts; subtract overscan, bias_" in str(plan)
     assert len(plan.combined) == 2 and all(item.setup.detector in ("1", "2") for item in plan.combined)
