@@ -107,6 +107,8 @@ def check_fluxes(combined: Any, *, frames: Sequence[Any], weights: Sequence[floa
             value=[len(one) for one in tables],
             remedy="measure the same positions in all",
         )
+    if len(combined) < _LEAST:
+        return ()
     light = _Light.of(combined, tables, shares)
     noise = np.sqrt(combined["variance"])
     flags = np.array([combined["flags"], *(one["flags"] for one in tables)])
