@@ -14,7 +14,8 @@ from ccdfx.night.settings.choices import NightRecipe
 _APPLIED = ("bias", "dark", "flat")
 NO_LEVEL = (
     "neither an overscan nor a bias tells the level without light, above which photons are counted, so no "
-    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames"
+    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames; a flat divides that level "
+    "too, so that the light is left uneven: take biases, or darks of the same exposure"
 )
 
 UNCALIBRATED = (
