@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +14,58 @@ from ccdfx.records.image import Image
 
 
 def names_of_images(name: str) -> list[str]:
-    """Return the names of the images of a file: EXTNAME, or their number from 1.
+    """Return the names of the images of a file: EXTNAME, with EXTVER where several have it, or their number from 1.
 
     Raises
     ------
     CcdfxError
         The file cannot be read.
     """
+    return names_of_headers(_headers_of(name))
+
+
+def _headers_of(name: str) -> list[Header]:
     from ccdfx.io.reading import open_every_image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)  # they are said when it is read
-        headers = [source.header for source in open_every_image(name)]
-    return [name_of_image(header, number) for number, header in enumerate(headers, 1)]
+        return [source.header for source in open_every_image(name)]
 
 
-def name_of_image(header: Header, number: int) -> str:
-    """Return the name of the image of a header, EXTNAME, or its number from 1."""
-    return str(header.get("EXTNAME") or number)
+def names_of_headers(headers: Sequence[Header]) -> list[str]:
+    """Return the names of images by their headers: EXTNAME, with EXTVER where several have it, or their number from 1.
+
+    >>> names_of_headers([Header({"EXTNAME": "SCI", "EXTVER": 1}), Header({"EXTNAME": "SCI", "EXTVER": 2}), Header()])
+    ['SCI,1', 'SCI,2', '3']
+    """
+    names = [str(header.get("EXTNAME") or number) for number, header in enumerate(headers, 1)]
+    versions = [
+        f"{name},{header.get('EXTVER', 1)}" if names.count(name) > 1 else name
+        for name, header in zip(names, headers, strict=True)
+    ]
+    return [
+        str(number) if versions.count(name) > 1 else name for number, name in enumerate(versions, 1)
+    ]  # that of --hdu, as far as there is one
 
 
 def tell_several(name: str, which: Mapping[str, Any], *, remedy: str = "--hdu takes another") -> None:
-    """Print on stderr which image of a file is read, where it has several and none is named."""
-    if which.get("hdu") is not None:
+    """Print on stderr which image of a file is read, where several fit: none is named, or all have the name."""
+    hdu = which.get("hdu")
+    if hdu is not None and (not isinstance(hdu, str) or "," in hdu):
         return
     try:
-        names = names_of_images(name)
+        headers = _headers_of(name)
     except (CcdfxError, OSError):
         return  # it is said when it is read
+    names = [
+        one
+        for one, header in zip(names_of_headers(headers), headers, strict=True)
+        if hdu is None or str(header.get("EXTNAME") or "").strip().upper() == hdu.strip().upper()
+    ]
     if len(names) > 1:
         shown = ", ".join(map(printable, names[:8])) + (", ..." if len(names) > 8 else "")
-        say(f"ccdfx: {printable(name)}: the first of {len(names)} images ({shown}); {remedy}")
+        of_name = "" if hdu is None else f" of the name {printable(hdu)}"
+        say(f"ccdfx: {printable(name)}: the first of {len(names)} images{of_name} ({shown}); {remedy}")
 
 
 def read_whole(name: str, which: Mapping[str, Any]) -> Image:

@@ -68,11 +68,13 @@ def command(
 def images_of(name: str, which: dict[str, Any]) -> list[tuple[str, Any]]:
     """Read the image of a file that `which` chooses, or all of a file of several; each with its name."""
     import ccdfx
-    from ccdfx.cli.several import name_of_image
+    from ccdfx.cli.several import names_of_headers, tell_several
 
     if which["hdu"] is not None:
+        tell_several(name, which)
         return [(name, ccdfx.read(name, **which))]
     images = ccdfx.read(name, **{**which, "hdu": "all"})
     if len(images) == 1:
         return [(name, images[0])]
-    return [(f"{name}[{name_of_image(one.header, i)}]", one) for i, one in enumerate(images, 1)]
+    names = names_of_headers([one.header for one in images])
+    return [(f"{name}[{its}]", one) for its, one in zip(names, images, strict=True)]

@@ -14,7 +14,8 @@ from ccdfx.night.settings.choices import NightRecipe
 _APPLIED = ("bias", "dark", "flat")
 NO_LEVEL = (
     "neither an overscan nor a bias tells the level without light, above which photons are counted, so no "
-    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames"
+    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames; a flat divides that level "
+    "too, so that the light is left uneven: take biases, or darks of the same exposure"
 )
 
 UNCALIBRATED = (
@@ -81,6 +82,10 @@ class Use:
 EXPOSURE, TEMPERATURE = "{exposure}", "{temperature}"
 NO_DARK = "so the dark current is not subtracted"
 NO_BIAS = ", so the bias is not subtracted"
+OTHER_LEVEL = (
+    "no bias and no dark of {exposure} fits, so the dark of {other}, which holds the bias, is subtracted from flats with the "
+    "dark current of another exposure; take biases, or darks of the exposure of the flats"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,27 @@ class Calibrators:
         return Use(frame, bias=bias, missing=missing)
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
-        """Select the calibration of a flat: bias, and dark of its exposure time."""
-        return self._with_bias_and_dark(frame, recipe)
+        """Select the calibration of a flat: bias, and dark of its exposure time.
+
+        Where nothing tells its level without light but darks of other exposure times that hold the bias, the nearest of
+        these is subtracted: its dark current is of another time, but a flat that keeps the whole level is worse.
+        """
+        use = self._with_bias_and_dark(frame, recipe)
+        if (
+            use.keeps_bias
+            or use.bias
+            or use.dark_is_level
+            or frame.overscan is not None
+            or frame.has_overscan
+        ):
+            return use
+        darks = [dark for dark in _of_temperature(self.darks, frame, recipe) if dark.holds_bias]
+        if not darks:
+            return use
+        exptime = frame.exptime or 0.0
+        nearest = min(darks, key=lambda one: (one.is_given, abs(one.exptime - exptime)))
+        why = OTHER_LEVEL.format(exposure=EXPOSURE, other=f"{nearest.exptime:g} s")
+        return Use(frame, dark=nearest.file, missing=(why,), dark_is_level=True)
 
     def for_science(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a science frame: bias, dark of its exposure time, flat of its filter."""

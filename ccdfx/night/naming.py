@@ -69,6 +69,15 @@ def stem_of(file: str) -> str:
     return slug(_FORMAT.sub("", _PACKED.sub("", path)) + (f"_{detector}" if detector else ""))
 
 
+def raw_file_of(file: str) -> str:
+    """Return the path of the file of a raw frame, whose name may end in its detector.
+
+    >>> raw_file_of("V/d1036.fits.gz"), raw_file_of("d1036.fits[CCD2]")
+    ('V/d1036.fits.gz', 'd1036.fits')
+    """
+    return str(_DETECTOR.fullmatch(file)[1])  # type: ignore[index]  # it matches any text
+
+
 def subject(name: str, filter: str | None, detector: str | None = None) -> str:
     """Make the name of what frames of one object, filter and detector are combined to.
 

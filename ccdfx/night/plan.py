@@ -29,6 +29,7 @@ from ccdfx.night.grouping.combined import (
     spectra_warnings,
     subject_of,
 )
+from ccdfx.night.grouping.detectors import detector_warnings
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
@@ -226,6 +227,7 @@ def plan_night(
     single_colour = (one for one in science if not (one.setup.colours and (align or pattern_of(one.setup))))
     whole = (one for one in single_colour if is_combined(one.use.frame, choices))
     combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
+    lost = detector_warnings(frames)
     unmoved = spectra_warnings((use.frame for _, use in good), choices)
     mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices)
     return Plan(
@@ -235,7 +237,15 @@ def plan_night(
         colours=colours,
         combined=combined,
         left_out=tuple(left_out),
-        warnings=(*apart, *mosaics, *given_warnings(masters, groups, taken), *warnings, *unmoved, *single),
+        warnings=(
+            *apart,
+            *lost,
+            *mosaics,
+            *given_warnings(masters, groups, taken),
+            *warnings,
+            *unmoved,
+            *single,
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from ccdfx.io.text import read_json
 from ccdfx.night.frames.find import FACTS
 from ccdfx.night.frames.scan import candidate_files
 from ccdfx.night.graph.verify import Finding, records_of, verify_night
+from ccdfx.night.naming import raw_file_of
 from ccdfx.night.run import reduce_night
 
 
@@ -80,7 +81,8 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     records = records_of(target)
     with temporary_folder(target) as folder:
         directory = Path(raw or facts["directory"]).absolute()
-        known = {frame["file"] for frame in facts["frames"]}
+        named = {frame["file"] for frame in facts["frames"]}
+        known = named | {raw_file_of(name) for name in named}  # a file may hold frames of several detectors
         there = candidate_files(directory, target)
         later = {path for path, name in there.items() if printable(name, 1000) not in known}
         reduce_night(directory, folder, recipe=_recipe(facts), skip=later, **facts["options"])

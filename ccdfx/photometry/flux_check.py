@@ -107,7 +107,7 @@ def check_fluxes(combined: Any, *, frames: Sequence[Any], weights: Sequence[floa
             value=[len(one) for one in tables],
             remedy="measure the same positions in all",
         )
-    if not len(combined):
+    if len(combined) < _LEAST:
         return ()
     light = _Light.of(combined, tables, shares)
     noise = np.sqrt(combined["variance"])

@@ -133,7 +133,8 @@ ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf
 - Values of 12 or 14 bits in the upper ones of 16 are all multiples of 16 or 4: the level of saturation is found from them, from
   BITDEPTH, or from values that pile up.
 - Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
-  either biases, or darks of its science frames and of its flats (dark flats).
+  either biases, or darks of its science frames and of its flats (dark flats). Without dark flats the dark nearest in exposure is
+  subtracted from the flats, with a warning: its dark current is of another time, but a flat that keeps its level would be wrong.
 - Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
 
 ## What is read of a header

@@ -60,3 +60,17 @@ def test_readouts_are_read_as_one_image(four: Path, monkeypatch: pytest.MonkeyPa
     whole = read_whole(str(four), {"hdu": None, "plane": None, "checksum": True})
     assert whole.shape == (48, 64) and np.median(whole.array) == pytest.approx(500.0, abs=3.0)
     assert read_whole(str(four), {"hdu": "A1", "plane": None, "checksum": True}).shape == (24, 42)
+
+
+def test_images_of_one_name_are_told_apart(run, tmp_path: Path) -> None:
+    from astropy.io import fits
+
+    path = tmp_path / "sci.fits"
+    images = [fits.ImageHDU(np.full((4, 4), 7.0 * ver), name="SCI", ver=ver) for ver in (1, 2)]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
+    shown = run("stats", path, "--json")
+    assert [one["file"] for one in json.loads(shown.stdout)] == [f"{path}[SCI,1]", f"{path}[SCI,2]"]
+    first = run("stats", path, "--hdu", "sci", "--json")
+    assert json.loads(first.stdout)[0]["mean"] == 7.0
+    assert "the first of 2 images of the name sci (SCI,1, SCI,2); --hdu takes another" in first.stderr
+    assert not run("stats", path, "--hdu", "SCI,2", "--json").stderr

@@ -107,3 +107,25 @@ def test_the_night_is_found_from_any_working_directory(camera, tmp_path, monkeyp
     for found in (verify_whole_night(tmp_path / "out"), remade_night(tmp_path / "out")):
         assert {one.problem for one in found} == {None}
         assert "calibrated/s0.fits" in {one.file for one in found}
+
+
+def test_a_night_of_two_detectors_in_each_file_is_verified_and_made_again(tmp_path):
+    import numpy as np
+    from astropy.io import fits
+
+    rng = np.random.default_rng(1)
+    (tmp_path / "raw").mkdir()
+    for number in range(3):
+        hdus = fits.HDUList([fits.PrimaryHDU(header=fits.Header({"IMAGETYP": "zero", "EXPTIME": 0.0}))])
+        for name in ("A", "B"):
+            cards = {"DATASEC": "[1:32,1:24]", "BIASSEC": "[33:40,1:24]", "CCDSEC": "[1:32,1:24]"}
+            pixels = rng.normal(500, 3, (24, 40)).astype(np.uint16)
+            hdus.append(fits.ImageHDU(pixels, fits.Header({**cards, "CCDNAME": name, "GAIN": 2.0}), name))
+        hdus.writeto(tmp_path / f"raw/b{number}.fits")
+    night = reduce_night(tmp_path / "raw", tmp_path / "out")
+    assert {frame["file"] for frame in night.facts["frames"]} >= {"b0.fits[A]", "b0.fits[B]"}
+    found = (*verify_whole_night(tmp_path / "out"), *remade_night(tmp_path / "out"))
+    assert len(found) > 4 and [one.problem for one in found] == [None] * len(found)
+    (tmp_path / "raw/b1.fits").unlink()
+    gone = [one.problem for one in verify_whole_night(tmp_path / "out") if one.problem]
+    assert any("input gone: b1.fits[A]" in problem for problem in gone)

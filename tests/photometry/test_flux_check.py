@@ -124,6 +124,9 @@ def test_saturated_stars_are_left_out():
 def test_too_few_stars_are_not_compared_and_nonsense_is_refused():
     few = tables([frame(650, 3.0)])[0][:2]
     assert check_fluxes(few, frames=[few], weights=[1]) == ()
+    assert (
+        check_fluxes(few[:0], frames=[few[:0]], weights=[1]) == ()
+    )  # and nothing is divided by their number
     with pytest.raises(ArgumentError, match="frames: must be tables of the stars"):
         check_fluxes(few, frames=[few], weights=[1, 1])
 

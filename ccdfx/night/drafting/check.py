@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxError
+from ccdfx.night.calibrators import equal_exposures
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.paths import with_path
+from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import listed
 
 COLUMNS = (
@@ -53,10 +55,13 @@ def check_remarks(frames: Sequence[Frame], instrument: Instrument) -> list[str]:
     for kind in ("flat", "science"):
         if frames and not kinds[kind]:
             remarks.append(f"no frame is a {kind} frame")
-    if not kinds["bias"] and not any(frame.overscan for frame in frames):
-        remarks.append(
-            "no frame is a bias frame, and none has an overscan: nothing tells the level without light"
-        )
+    if not kinds["bias"] and not any(frame.has_overscan for frame in frames):
+        without = _without_dark(frames)
+        if without:
+            remarks.append(
+                "no frame is a bias frame, none has an overscan, and no dark has the exposure of "
+                f"{listed(without)}: nothing tells the level without light of these"
+            )
     used = [frame for frame in frames if frame.problem is None and frame.kind != "other"]
     for name, words in (("filter", "filter"), ("date", "date"), ("object", "object")):
         own = [one for one in used if one.kind == "science" or (name == "filter" and one.kind == "flat")]
@@ -69,6 +74,19 @@ def check_remarks(frames: Sequence[Frame], instrument: Instrument) -> list[str]:
             f"the frames have {len(shapes)} different sizes or sections, which are not used together"
         )
     return remarks
+
+
+def _without_dark(frames: Sequence[Frame]) -> list[str]:
+    """List the flats and science frames of whose exposure there is no dark, which would hold their bias."""
+    good = [frame for frame in frames if frame.problem is None]
+    darks = [frame.exptime or 0.0 for frame in good if frame.kind == "dark"]
+    tolerance = NightRecipe().dark.tolerance
+    return [
+        frame.file
+        for frame in good
+        if frame.kind in ("flat", "science")
+        and not any(equal_exposures(dark, frame.exptime or 0.0, tolerance) for dark in darks)
+    ]
 
 
 def _matches(frame: Frame, instrument: Instrument) -> bool:

@@ -145,6 +145,7 @@ class Frame:
             key: value.value if (value := getattr(self, key)) else None
             for key in ("gain", "readnoise", "saturation", "temperature")
         }
+        entry["colours"] = self.colours
         if self.readouts:
             entry |= {"detector": self.detector, "readouts": [_plain(readout) for readout in self.readouts]}
         entry["corrections"] = "; ".join(map(str, self.corrections)) or None

@@ -15,8 +15,10 @@ from typing import Any
 from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.io.text import read_text
 from ccdfx.night.instruments.conditions import pattern_of
+from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.instruments.instrument import KINDS
+from ccdfx.records.header import Header
 
 SOURCE = "table"
 _NOT_READ = ("size", "instrument", "problem")  # columns that `ccdfx scan --csv` writes too
@@ -170,7 +172,11 @@ def _kind(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    return _number(text.removesuffix("s").strip(), least=0.0)
+    """Read an exposure time as headers have them: with a decimal comma, or with a unit."""
+    try:
+        return float(exptime_of(Header({"EXPTIME": text}), ("EXPTIME",)))  # type: ignore[arg-type]  # it has a value
+    except ArgumentError:
+        raise ValueError from None
 
 
 def _number(text: str, least: float) -> float:

@@ -12,6 +12,7 @@ from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.product import FACTS_FOLDER
 from ccdfx.night.graph.record import Record, facts_path, read_record
 from ccdfx.night.graph.state import key_of
+from ccdfx.night.naming import raw_file_of
 from ccdfx.night.words import listed
 
 
@@ -110,7 +111,11 @@ def _problems(
         for name in names:
             if name not in digests:
                 taken_from = (record.facts or {}).get("taken_from")
-                digests[name] = file_sha256(Path(taken_from) if taken_from else Path(raw) / name)
+                path = Path(taken_from) if taken_from else Path(raw) / name
+                digest_of_file = file_sha256(path)
+                if digest_of_file is None and not taken_from:  # a file that holds frames of several detectors
+                    digest_of_file = file_sha256(Path(raw) / raw_file_of(name))
+                digests[name] = digest_of_file
         gone = [name for name in names if digests[name] is None]
         changed = [name for name in names if digests[name] is not None and digests[name] != names[name]]
         if gone:

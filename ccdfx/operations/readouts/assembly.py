@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,12 +26,14 @@ _OF_ONE = (
     "AMPID",
     "AMPLIST",
     "IMAGEID",
-    "CCDSUM",
+    "NAMPSYX",
+    "NEXTEND",
     "ATM1_1",
     "ATM2_2",
     "ATV1",
     "ATV2",
 )
+_SECTION_OF_ONE = re.compile(r"([ABCDT]SEC|(DATA|BIAS|TRIM|CCD|DET|AMP)SEC)[A-Z0-9]{1,4}")
 _SHAPE_REMEDY = "give the (ny, nx) of the detector, or correct the places"
 
 
@@ -152,7 +155,8 @@ def assembled_header(header: Header, readout: Readout, *, origin: tuple[int, int
     across = (-1, place.x_upper - 1 + x) if readout.flip_x else (1, place.x_lower - x)
     along = (-1, place.y_upper - 1 + y) if readout.flip_y else (1, place.y_lower - y)
     header = transformed(header, ((across[0], 0), (0, along[0])), (across[1], along[1]))
-    return header.remove(*_OF_ONE, "LTV1", "LTV2", "LTM1_1", "LTM1_2", "LTM2_1", "LTM2_2")
+    sections = [card.keyword for card in header.cards if _SECTION_OF_ONE.fullmatch(card.keyword)]
+    return header.remove(*_OF_ONE, *sections, "LTV1", "LTV2", "LTM1_1", "LTM1_2", "LTM2_1", "LTM2_2")
 
 
 def _each(images: Any, readouts: tuple[Readout, ...]) -> list[Image]:

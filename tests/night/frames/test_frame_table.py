@@ -44,7 +44,7 @@ def test_lines_go_before_headers_and_what_is_not_there_is_said(tmp_path: Path, c
     camera.write("a.fits", "object", exptime=60.0, filter="V", object="M 51")
     camera.write("b.fits", "object", exptime=60.0, filter="V", object="M 51")
     table = tmp_path / "list.csv"
-    table.write_text("file,kind,exptime,problem\na.fits,dark,30,x\nz.fits,bias,,\n")
+    table.write_text('file,kind,exptime,problem\na.fits,dark,"0,5 min",x\nz.fits,bias,,\n')
     with pytest.warns(ccdfx.CcdfxWarning, match=r"there is no frame z.fits \(line 3\)"):
         frames = ccdfx.scan(camera.folder, table=table)
     facts = [(frame.kind, frame.exptime, frame.filter, frame.object) for frame in frames]

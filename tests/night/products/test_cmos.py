@@ -98,3 +98,19 @@ def test_a_night_of_a_cmos_camera_has_the_noise_that_it_says(tmp_path, options, 
     assert image.header["ROWORDER"] == "TOP-DOWN"
     assert [one["file"] for one in night.facts["combined"]] == ["combined/field_V.fits"]
     assert not [text for text in night.facts["warnings"] if "level without light" in text]
+
+
+def test_flats_without_darks_of_their_exposure_lose_their_level_by_another_dark(tmp_path):
+    write_night(tmp_path / "raw", gain=0.8, noise=2.5, bits=14, shift=4, biases=0, EGAIN=0.2)
+    for path in (tmp_path / "raw").glob("d?.fits"):
+        path.unlink()
+    night = reduce_night(tmp_path / "raw", tmp_path / "out")
+    y, x = np.mgrid[:NY, :NX]
+    truth = 1 + 0.1 * np.cos((x - 60) / 60) * np.cos((y - 48) / 60)
+    flat = read(tmp_path / "out/masters/flat_V.fits")
+    slope = np.polyfit((truth / np.median(truth)).ravel(), flat.array.ravel(), 1)[0]
+    assert slope == pytest.approx(1, abs=0.002)  # 0.993 with the level in it
+    assert flat.header["CALSTAT"].startswith("BD")
+    (text,) = [text for text in night.facts["warnings"] if "dark current of another exposure" in text]
+    assert "no bias and no dark of 2 s fits, so the dark of 60 s" in text and "f0.fits" in text
+    assert not [text for text in night.facts["warnings"] if "level without light" in text]

@@ -82,7 +82,8 @@ def test_without_anything_that_tells_the_level_the_noise_is_not_guessed(camera, 
         camera.science(f"s{i}.fits", dx=3.0 * i, exptime=30.0, **BARE)
     night = reduce_night(camera.folder, out, recipe={"dark": {"reject": "none"}})
     (text,) = warned(night, "level without light")
-    assert "s0.fits" in text and "f" in text and "no variance" in text
+    assert "s0.fits" in text and "f0.fits" not in text and "no variance" in text
+    assert "light is left uneven: take biases, or darks of the same exposure" in text
     assert read(out / "calibrated/s0.fits").variance is None
     assert night.facts["calibrated"][0]["noise_predicted"] is None
 

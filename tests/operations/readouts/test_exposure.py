@@ -150,6 +150,21 @@ def test_the_position_on_the_sky_stays() -> None:
     )
 
 
+@pytest.mark.quick
+def test_a_detector_has_no_sections_of_its_readouts_and_keeps_its_binning() -> None:
+    first = Detector(2, 1).readouts[0]
+    cards = {
+        "CCDSUM": "2 2",
+        "NEXTEND": 2,
+        "DSEC11": "[1:4,1:4]",
+        "BIASSECA": "[5:6,1:4]",
+        "DETSECA": "[1:8,1:8]",
+    }
+    image = Image(np.zeros(first.window.shape), {**cards, "SECPIX": 0.4, "GAINA": 2.0})
+    kept = set(assemble([image], readouts=[first]).header)
+    assert kept == {"CCDSUM", "SECPIX", "GAINA"}
+
+
 def test_contradictions_are_refused() -> None:
     detector = Detector(2, 1)
     one, two = detector.readouts

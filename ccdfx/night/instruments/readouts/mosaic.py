@@ -194,7 +194,22 @@ def _by_detector(sites: list[Site]) -> list[Site]:
     if _fit(sites, [""] * len(sites)):
         return sites
     by_origin = _origins(sites)
-    return sites if by_origin is None else _named(sites, by_origin)
+    if by_origin is None:
+        return sites
+    parted = next((names for card in DETECTORS if _parts(names := _texts(sites, card), by_origin)), None)
+    return _named(
+        sites, parted or by_origin
+    )  # a name that DETSEC contradicts: that its readouts overlap is refused
+
+
+def _texts(sites: Sequence[Site], card: str) -> list[str]:
+    return [site.stored.image.text(card) for site in sites]
+
+
+def _parts(names: Sequence[str], by_origin: Sequence[str]) -> bool:
+    """Return whether names tell detectors apart, and readouts of one of these lie on two by DETSEC."""
+    of_name = {(name, origin) for name, origin in zip(names, by_origin, strict=True)}
+    return all(names) and len(set(names)) > 1 and len(of_name) > len(set(names))
 
 
 def _refuse_other_turns(sites: Sequence[Site]) -> None:
@@ -241,7 +256,10 @@ def _origins(sites: Sequence[Site]) -> list[str] | None:
         )
     numbers = {origin: f"chip{number}" for number, origin in enumerate(dict.fromkeys(found), 1)}
     names = [numbers[origin] for origin in found]
-    return names if _fit(sites, names) else None
+    are_alike = (
+        len({names.count(name) for name in names}) == 1
+    )  # or else one section is wrong, and is no other chip
+    return names if are_alike and _fit(sites, names) else None
 
 
 def _one_each(stored: Sequence[Stored], names: Sequence[str]) -> list[Site]:

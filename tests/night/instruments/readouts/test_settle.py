@@ -140,6 +140,24 @@ def test_chips_without_names_are_told_apart_by_where_they_lie_in_detsec():
 
 
 @pytest.mark.quick
+@pytest.mark.parametrize("named", [True, False])
+def test_a_wrong_ccdsec_is_no_chip_of_its_own(named):
+    """One of four readouts lies in CCDSEC where another one does: DETSEC beside it makes no second chip of it."""
+    images = []
+    for number in range(4):
+        low = 8 * number + 1
+        cards = GOOD | {"CCDSEC": f"[{low}:{low + 7},1:8]", "DETSEC": f"[{low}:{low + 7},1:8]"}
+        cards |= {"CCDSEC": "[5:12,1:8]"} if number == 1 else {}
+        cards |= {"CCDNAME": "BI5"} if named else {}
+        images.append(StoredImage(header=Header(cards), shape=SHAPE, hdu=number + 1))
+    if named:  # and another chip, so that the name tells two apart
+        other = {"CCDSEC": "[1:8,1:8]", "DETSEC": "[65:72,1:8]", "CCDNAME": "BI6"}
+        images.append(StoredImage(header=Header(GOOD | other), shape=SHAPE, hdu=5))
+    with pytest.raises(ArgumentError, match=r"CCDSEC.*must not overlap"):
+        find_readouts(images)
+
+
+@pytest.mark.quick
 @settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(("four", "quad", "outputs")),
