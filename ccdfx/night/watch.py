@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.io.stamp import Stamp, file_stamp
 from ccdfx.night.frames.find import Paths, given_paths
 from ccdfx.night.frames.scan import candidate_files
+from ccdfx.night.graph.halt import Halted, halting
 from ccdfx.night.run import Night, reduce_night
 from ccdfx.records.checks import real
 
@@ -21,6 +24,8 @@ SETTLED = 0.5
 """Seconds for which a file must not change to be taken as complete."""
 PATIENCE = 60.0
 """Seconds after which a file that is not whole is taken as it is: it is broken, and listed so."""
+DELAY = 120.0
+"""Seconds for which new frames may come before combined frames; then these are made to their end."""
 
 
 def watch_night(
@@ -35,7 +40,8 @@ def watch_night(
 
     A file counts as complete when it has not changed for half a second and its length is that which its header
     claims. With new frames, masters and calibrated frames are made first, so that the report shows a frame soon, and
-    combined frames when nothing more has arrived meanwhile. What was provisional is replaced. After the last frame the
+    combined frames when nothing more has arrived meanwhile: what is being combined when a frame comes is given up and
+    made again after it, unless that has gone on for two minutes. What was provisional is replaced. After the last frame the
     products are those of one `reduce_night`, to the last byte, in whichever order the frames came.
 
     Parameters
@@ -80,6 +86,7 @@ def watch_night(
     reduced: frozenset[tuple[Path, Stamp]] | None = None
     is_complete = False
     began = time.monotonic()
+    news = _News(arrivals, [path.absolute() for path in given_paths(paths)], target, poll)
     while True:
         ready, unfinished = arrivals.look([path.absolute() for path in given_paths(paths)], target)
         ended = idle is not None and time.monotonic() - max(began, arrivals.changed) >= idle
@@ -89,8 +96,17 @@ def watch_night(
         if (ready != reduced or not is_complete) and not nothing_yet:
             only = "calibrated" if ready and ready != reduced and not ended else None
             skip = _AllBut(frozenset(path for path, _ in ready))  # also what arrives from now on
-            yield reduce_night(paths, output, skip=skip, only=only, live=True, **options)
+            news.begin(ready | unfinished)
+            try:
+                with halting(news.have_come) if only is None else nullcontext():
+                    night = reduce_night(paths, output, skip=skip, only=only, live=True, **options)
+            except Halted:
+                news.halted()
+                continue
+            yield night
             reduced, is_complete = ready, only is None
+            if is_complete:
+                news.combined()
         elif ended:
             return
         else:
@@ -115,6 +131,34 @@ class Arrivals:
     whole: set[tuple[Path, Stamp]] = field(default_factory=set)
     changed: float = -math.inf
 
+    def _seen(self, path: Path, now: Callable[[], float]) -> tuple[Stamp, float]:
+        """Return the stamp of a file, and since when it has it."""
+        try:
+            stamp = file_stamp(path)
+        except OSError:
+            stamp = ()  # a link to nothing, or a file that has just gone
+        before = self.since.get(path)
+        if (path, stamp) not in self.whole and (before is None or before[0] != stamp):
+            self.changed = now()
+            self.since[path] = before = (stamp, self.changed)
+        return stamp, self.changed if before is None else before[1]
+
+    def settled(
+        self,
+        paths: list[Path],
+        output: Path,
+        known: Collection[tuple[Path, Stamp]],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> bool:
+        """Return whether a file that is none of the complete and the known ones has settled; no file is opened."""
+        found = False
+        for path in candidate_files(paths, output):
+            stamp, since = self._seen(path, now)
+            is_new = (path, stamp) not in self.whole and (path, stamp) not in known
+            found = found or (is_new and now() - since >= SETTLED)
+        return found
+
     def look(
         self,
         paths: list[Path],
@@ -125,24 +169,59 @@ class Arrivals:
         """Return the files that are complete, and those that are not yet, with their stamps."""
         ready, unfinished = set(), set()
         for path in candidate_files(paths, output):
-            try:
-                stamp = file_stamp(path)
-            except OSError:
-                stamp = ()  # a link to nothing, or a file that has just gone
+            stamp, since = self._seen(path, now)
             if (path, stamp) in self.whole:
                 ready.add((path, stamp))
                 continue
-            before = self.since.get(path)
-            if before is None or before[0] != stamp:
-                self.changed = now()
-                self.since[path] = before = (stamp, self.changed)
-            age = now() - before[1]
+            age = now() - since
             if age >= PATIENCE or (age >= SETTLED and is_whole(path)):
                 self.whole.add((path, stamp))
                 ready.add((path, stamp))
             else:
                 unfinished.add((path, stamp))
         return frozenset(ready), frozenset(unfinished)
+
+
+@dataclass(slots=True)
+class _News:
+    """Tells, from any thread, whether frames have come while combined frames are made that go before these.
+
+    `pause` are the seconds between two looks, `known` the files that were seen before.
+    """
+
+    arrivals: Arrivals
+    paths: list[Path]
+    output: Path
+    pause: float
+    known: Collection[tuple[Path, Stamp]] = ()
+    looked: float = -math.inf
+    waiting: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, known: Collection[tuple[Path, Stamp]]) -> None:
+        """Begin a reduction."""
+        self.known, self.looked = known, -math.inf
+
+    def halted(self) -> None:
+        """Keep since when combined frames wait."""
+        self.waiting = time.monotonic() if self.waiting is None else self.waiting
+
+    def combined(self) -> None:
+        """Take note that none wait any more."""
+        self.waiting = None
+
+    def have_come(self) -> bool:
+        """Return whether frames have come, and combined frames can still wait."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            now = time.monotonic()
+            if now - self.looked < self.pause or (self.waiting is not None and now - self.waiting > DELAY):
+                return False
+            self.looked = now
+            return self.arrivals.settled(self.paths, self.output, self.known)
+        finally:
+            self.lock.release()
 
 
 def is_whole(path: Path) -> bool:

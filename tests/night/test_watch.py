@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night import watch as module
+from ccdfx.night.products import coadd
 from ccdfx.night.run import reduce_night
 from ccdfx.night.watch import Arrivals, is_whole, watch_night
 
@@ -174,6 +175,46 @@ def test_a_frame_that_comes_while_the_directory_is_read_waits_until_it_is_whole(
     assert "s1.fits" not in seen[0] and "s1.fits" in seen[-1]
     assert all(frame.problem is None for night in nights for frame in night.frames)
     require_same(end_of(tmp_path / "out"), wanted)
+
+
+@pytest.mark.quick
+def test_a_frame_that_comes_while_others_are_combined_goes_first(batch, tmp_path, monkeypatch):
+    raw, wanted = batch
+    shutil.copytree(raw, tmp_path / "raw")
+    late = max(path for path in raw.iterdir() if "science" not in path.name and path.name[0] != "s")
+    (tmp_path / "raw" / late.name).unlink()
+    plain, asked = coadd.halted_source, []
+
+    def halted_source(source):
+        if not asked:
+            shutil.copy2(late, tmp_path / "raw" / late.name)
+            time.sleep(0.02)
+        asked.append(source)
+        return plain(source)
+
+    monkeypatch.setattr(coadd, "halted_source", halted_source)
+    monkeypatch.setattr(module, "SETTLED", 0.0)
+    nights = to_end(tmp_path / "raw", tmp_path / "out")
+    assert [late.name in {frame.file for frame in night.frames} for night in nights] == [False, True, True]
+    assert [bool(night.facts["combined"]) for night in nights] == [False, False, True]
+    require_same(end_of(tmp_path / "out"), wanted)
+
+
+@pytest.mark.quick
+def test_combined_frames_do_not_wait_for_ever(batch, tmp_path, monkeypatch):
+    raw, _ = batch
+    monkeypatch.setattr(module, "SETTLED", 0.0)
+    news = module._News(Arrivals(), [tmp_path], tmp_path / "out", 0.0)
+    news.begin(())
+    assert not news.have_come()
+    shutil.copy2(raw / "s0.fits", tmp_path)
+    assert news.have_come()
+    news.halted()
+    assert news.have_come()  # it is not looked at, so it is still new
+    monkeypatch.setattr(module, "DELAY", 0.0)
+    assert not news.have_come()
+    news.combined()
+    assert news.have_come()
 
 
 @pytest.mark.quick

@@ -42,8 +42,8 @@ def find_saturations(
     """
     levels = {}
     for setup in plan.setups:
-        frames = _brightest(plan, setup)
-        found = _found(frames, setup.shape, read)
+        frames = brightest(plan, setup)
+        found = _found(frames, searched_count(setup), read)
         stated = next((frame.saturation for frame in frames if frame.saturation is not None), None)
         level = _used(stated, found)
         if level is not None and found is not None and level != stated:
@@ -78,7 +78,7 @@ def with_saturations(plan: Plan, levels: Mapping[Setup, Known]) -> Plan:
 def saturation_facts(setup: Setup, plan: Plan) -> dict[str, Any]:
     """Return the saturation of a setup and its source, for night.json."""
     stated = next(
-        (frame.saturation for frame in _brightest(plan, setup) if frame.saturation is not None), None
+        (frame.saturation for frame in brightest(plan, setup) if frame.saturation is not None), None
     )
     return {
         "saturation": None if stated is None else stated.value,
@@ -96,7 +96,12 @@ def _used(stated: Known | None, found: Saturation | None) -> Known | None:
     return stated
 
 
-def _brightest(plan: Plan, setup: Setup) -> list[Frame]:
+def searched_count(setup: Setup) -> int:
+    """Return in how many frames of a setup the saturation is searched, where so many can be read."""
+    return math.ceil(MOST_PIXELS / math.prod(setup.shape))
+
+
+def brightest(plan: Plan, setup: Setup) -> list[Frame]:
     """Return science frames, flats, darks and biases, each with the longest exposures first."""
     science = [item.use.frame for item in plan.science if item.setup == setup]
     inputs = [(item.kind, use.frame) for item in plan.masters if item.setup == setup for use in item.inputs]
@@ -109,11 +114,8 @@ def _brightest(plan: Plan, setup: Setup) -> list[Frame]:
     return [frame for frames in kinds for frame in frames]
 
 
-def _found(
-    frames: list[Frame], shape: tuple[int, int], read: Callable[[Frame], Image | None]
-) -> Saturation | None:
+def _found(frames: list[Frame], count: int, read: Callable[[Frame], Image | None]) -> Saturation | None:
     """Find the saturation in raw frames, up to a number of pixels in total, and the bits that their headers state."""
-    count = math.ceil(MOST_PIXELS / math.prod(shape))
     measured = first_usable(frames, partial(_depth_and_top, read), count)
     depths = {depth for depth, _ in measured}
     bits = depths.pop() if len(depths) == 1 else None

@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, cause_of
+from ccdfx.night.graph.halt import halt_if_asked
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.masters import kept_bytes
 from ccdfx.night.graph.memory import return_memory
@@ -159,6 +162,7 @@ def execute(
         running: dict[Future[Any], tuple[str, float]] = {}
         try:
             while sorter.is_active():
+                halt_if_asked()
                 for file in sorter.get_ready():
                     if run.look(file) is None:
                         sorter.done(file)
@@ -204,7 +208,12 @@ def _workers() -> Any:
         yield _Workers(chosen.submit, chosen.threads, False)
         return
     with ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as pool:
-        yield _Workers(pool.submit, chosen.threads, True)
+        yield _Workers(partial(_submit_here, pool), chosen.threads, True)
+
+
+def _submit_here(pool: ThreadPoolExecutor, function: Callable[..., Any], *values: Any) -> Future[Any]:
+    """Compute in a thread that knows what the caller set, such as `halting`."""
+    return pool.submit(copy_context().run, function, *values)
 
 
 def _start(

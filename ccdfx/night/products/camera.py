@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night import naming
 from ccdfx.night.cameras.camera_noise import HEADER, CameraNoise, camera_noise, frames_of_noise
+from ccdfx.night.cameras.once import measured_once
 from ccdfx.night.cameras.overscan_light import (
     SectionLevels,
     levels_or_none,
@@ -20,9 +21,12 @@ from ccdfx.night.cameras.overscan_light import (
 )
 from ccdfx.night.cameras.readouts import assembled_noise, window_of_readout, with_frames
 from ccdfx.night.cameras.saturation import find_saturations, with_saturations
+from ccdfx.night.cameras.telling import stating_frames, telling_plan
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.planes import of_first_plane
 from ccdfx.night.graph.context import Context, is_lack
+from ccdfx.night.graph.keys import digest
+from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.record import Made, Record
 from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.grouping.setup import Setup
@@ -67,11 +71,11 @@ def plan_cameras(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
     """Plan the measurement of the camera of each setup."""
     tags = naming.unique(setup.tag for setup in plan.setups)
     for setup, tag in zip(plan.setups, tags, strict=True):
-        part = plan.without([other for other in plan.setups if other != setup])
+        part = telling_plan(plan, setup)
         yield Planned(
             file=f"camera/{tag}.json",
             kind="camera",
-            record=CameraPlan(setup=setup, night=part.bare, label=setup.label),
+            record=CameraPlan(setup=setup, night=part, label=setup.label),
             setup=setup,
             raw=part.frames_of(setup),
             has_image=False,
@@ -109,9 +113,6 @@ class _Measured:
 def _measured(plan: CameraPlan, context: Context, readout: Readout | None = None) -> _Measured:
     reader = _Reader.of(plan, context.recipe, readout)
 
-    def warn(text: str) -> None:
-        context.warn(f"{plan.label}: {text}")
-
     def warn_of_level(text: str) -> None:
         context.warn(text if readout is None else f"readout {readout.name}: {text}")
 
@@ -123,7 +124,40 @@ def _measured(plan: CameraPlan, context: Context, readout: Readout | None = None
         refuse_lit_overscan(frames, reader.compared, known=reader.levels)
     except ArgumentError as error:
         return _Measured(level=found, refused=str(error))
-    return _Measured(level=found, noise=camera_noise(frames, reader.sample, warn, context.recipe.noise))
+    return _Measured(level=found, noise=_noise(plan, frames, reader, context))
+
+
+def _noise(plan: CameraPlan, frames: tuple[Frame, ...], reader: _Reader, context: Context) -> CameraNoise:
+    """Measure gain and read noise in the calibration frames; the science frames only state them."""
+    used = [*(frame for frame in frames if frame.kind != "science"), *stating_frames(frames)]
+
+    def measure(note: Callable[[str], None]) -> CameraNoise:
+        def warn(text: str) -> None:
+            note(f"{plan.label}: {text}")
+
+        with collect_warnings(note):  # also what readers say
+            return camera_noise(used, reader.sample, warn, context.recipe.noise)
+
+    return measured_once(
+        _key_of_noise(plan, used, reader, context),
+        measure,
+        context.warn,
+        is_sound=lambda: not context.changed(),
+    )
+
+
+def _key_of_noise(plan: CameraPlan, frames: list[Frame], reader: _Reader, context: Context) -> str | None:
+    """Compute the key of all that decides the noise; None where the bytes of a frame are not known.
+
+    Frames of which samples are there already were read, and what that gave to note was noted, so these count too.
+    """
+    raw = context.raw_digests(frame.file for frame in frames)
+    if any(one is None for _, one in raw):
+        return None
+    options = {name: one for name, one in context.parts["options"].items() if name != "plan"}
+    told = {"setup": plan.setup, "label": plan.label, "readout": reader.readout, "frames": frames, "raw": raw}
+    told["sampled"] = sorted(reader.samples)
+    return digest({**told, "options": options, "versions": context.parts["versions"]})
 
 
 def _of_readouts(plan: CameraPlan, context: Context) -> Made:

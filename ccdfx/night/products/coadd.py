@@ -13,6 +13,7 @@ import numpy as np
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.halt import halt_if_asked, halted_source
 from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.combined import CombinePlan
@@ -380,12 +381,13 @@ def _moved(
     zeros = scales.zeros or [0.0] * len(scales.scales)
     transforms = group.moved.items()
     for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
+        halt_if_asked()
         path = context.path(file)
         image = read(path)
         source = stack.enter_context(open_source(path, checksum=False))  # it was verified just now
         shape = shape or image.shape
         if one.offset != (0.0, 0.0) or not one.is_shift:
-            frames.append(warped(source, transform=one, shape=shape))
+            frames.append(warped(halted_source(source), transform=one, shape=shape))
             tables.append(apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero))
         else:
             frames.append(source)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 
+from ccdfx.errors import CcdfxWarning
+from ccdfx.night.cameras import once, saturation
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.graph.record import Record, read_record
 from ccdfx.night.plan import plan_night
+from ccdfx.night.products import camera as module
 from ccdfx.night.products.camera import Camera, camera_of, noise_warnings, saturations
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.reading import load_night_recipe
@@ -80,3 +86,34 @@ def test_a_change_of_its_frames_that_changes_no_number_costs_nothing_else(camera
     camera.science("t.fits", filter="V", object="other")
     made = {file for file, why in reduce_night(camera.folder, out).made.items() if why is not None}
     assert not {"masters/bias.fits", "masters/flat_V.fits"} & made and "calibrated/t.fits" in made
+
+
+def test_frames_that_tell_nothing_more_of_it_cost_no_measurement(camera, out, tmp_path, monkeypatch):
+    """A later science frame leaves it as it is; one in which the saturation is searched leaves the noise as it is."""
+    measured, plain = [], module.camera_noise
+
+    def counted(*arguments):
+        measured.append(len(arguments[0]))
+        warnings.warn("a note of a reader", CcdfxWarning, stacklevel=2)
+        return plain(*arguments)
+
+    def states(**options):
+        events = []
+        reduce_night(camera.folder, out, told=events.append, **options)
+        return [event.state for event in events if event.kind == "camera"]
+
+    monkeypatch.setattr(module, "camera_noise", counted)
+    camera.biases(2)
+    camera.science("s.fits")
+    assert states() == ["made"]
+    camera.science("t.fits", dx=2.0)
+    assert states() == ["made"] and len(measured) == 1
+    monkeypatch.setattr(saturation, "MOST_PIXELS", 1)
+    assert states() == ["made"]
+    camera.science("u.fits", dx=3.0)
+    assert states() == ["current"] and len(measured) == 2  # of other samples, when fewer frames were searched
+    monkeypatch.setattr(once, "_known", OrderedDict())
+    reduce_night(camera.folder, tmp_path / "fresh")
+    one, two = read_record(out, PLACE), read_record(tmp_path / "fresh", PLACE)
+    assert len(measured) == 3 and "a note of a reader" in one.warnings
+    assert replace(one, seconds=None) == replace(two, seconds=None)
