@@ -39,6 +39,7 @@ _HOMES = {
     "photometry.flux_ratio": ("FluxRatio", "flux_ratio"),
     "photometry.sources": ("Position", "centroid", "find_sources"),
     "photometry.stars": ("FrameStars", "measure_stars"),
+    "operations.expression": ("evaluate",),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",

@@ -100,6 +100,7 @@ from ccdfx.operations.combining.levels import level as level
 from ccdfx.operations.combining.placement import Placement as Placement
 from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
+from ccdfx.operations.expression import evaluate as evaluate
 from ccdfx.operations.pixels.bad_pixels import Defects as Defects
 from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
@@ -288,6 +289,7 @@ __all__ = [
     "divide_flat",
     "draft_instrument",
     "engine",
+    "evaluate",
     "exposure",
     "find_bad_pixels",
     "find_deviant",

@@ -62,6 +62,7 @@ SUBROOMS = {
     },
     "operations": {
         "window": set(),
+        "expression": set(),
         "headers": set(),
         "pixels": set(),
         "resampling": set(),
