@@ -76,7 +76,7 @@ def panel_text(place: Place, state: State) -> str:
     sigma = "" if np.isnan(place.sigma) else f" ± {place.sigma:.3g}"
     flags = f"   {' '.join(place.flags)}" if place.flags else ""
     lines = [
-        f"x {place.x:.2f}   y {place.y:.2f}   value {place.value:.6g}{sigma} {picture.unit or ''}{flags}"
+        f"x {place.x:.2f}   y {place.y:.2f}   (FITS {place.x + 1:.2f}, {place.y + 1:.2f})   value {place.value:.6g}{sigma} {picture.unit or ''}{flags}"
     ]
     lines.append("no WCS" if place.sky is None else _sexagesimal(*place.sky, _is_equatorial(picture)))
     if place.centroid is None:
