@@ -41,7 +41,7 @@ class Header(Mapping[str, Value]):
 
     Setting, removing and adding return a new header. ``header["HISTORY"]`` joins the lines. An absent keyword
     raises an `UnknownNameError`, which is a KeyError. ``header[0]`` is the value of the first card, ``header["FILT*"]`` the
-    header of all that match. It prints as its cards.
+    header of all that match. It prints as its cards. For a WCS of astropy take `Image.wcs`, or ``WCS(header.to_astropy())``.
 
     Parameters
     ----------
