@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import computing, engine_of, options, refuse_output, which_image
+from ccdfx.cli.options import computing, engine_of, naming, options, refuse_output, which_image
 from ccdfx.cli.several import tell_several
 from ccdfx.cli.targets import targets_of
 from ccdfx.cli.terminal import escape, print_json, progress_bar, say, talks
@@ -66,7 +66,8 @@ def command(
     import ccdfx
     from ccdfx.pipelines.pipeline import Gather
 
-    pipe = ccdfx.read_recipe(recipe)
+    with naming(recipe):
+        pipe = ccdfx.read_recipe(recipe)
     gathers = any(isinstance(one, Gather) for one in pipe.steps)
     sources, folder = [Path(file) for file in files], Path(output)
     if folder.exists() and not folder.is_dir():

@@ -92,8 +92,10 @@ def command(
         tell_several(file, which)
     rows: list[dict[str, Any]] = []
     failed = False
+    inner = threads if len(files) == 1 else 1  # files side by side, or one by all threads
+    work = partial(_found, which=which, search=search, most=most, threads=inner)
     with computing(None, threads, None):
-        for found in current_engine().map(partial(_found, which=which, search=search, most=most), files):
+        for found in current_engine().map(work, files):
             if isinstance(found, ccdfx.CcdfxError):
                 failed = True
                 say(f"ccdfx: error: {found}", always=True)
@@ -110,12 +112,14 @@ def command(
         ctx.exit(FAILED)
 
 
-def _found(file: str, which: dict[str, Any], search: dict[str, Any], most: int | None) -> Any:
+def _found(
+    file: str, which: dict[str, Any], search: dict[str, Any], most: int | None, threads: int | None
+) -> Any:
     """Return the rows of a file, or the error that it gives."""
     import ccdfx
 
     try:
-        with naming(file):
+        with naming(file), computing(None, threads, None):
             image = ccdfx.read(file, **which)
             return _rows(file, image, ccdfx.find_sources(image, **search)[:most])
     except ccdfx.CcdfxError as error:
