@@ -154,11 +154,21 @@ def variance_of(array: np.ndarray, terms: Sequence[tuple[Any, Plane]]) -> np.nda
                 stacklevel=5,
             )
         return None
+    total: Any = None
     with np.errstate(all="ignore"):
-        total = sum(np.square(slopes[key]) * one.variance.astype(array.dtype) for key, one in images.items())
-        total = np.asarray(total, array.dtype)
-        total[~(np.isfinite(total) & np.isfinite(array))] = np.inf
-    return total
+        for key, one in images.items():
+            slope, variance = slopes[key], one.variance.astype(array.dtype, copy=False)
+            exact = isinstance(slope, float)  # a float of Python does not widen the array
+            term = (
+                variance
+                if exact and abs(slope) == 1
+                else (slope**2 if exact else np.square(slope)) * variance
+            )
+            total = term if total is None else total + term
+    unknown = ~(np.isfinite(total) & np.isfinite(array))
+    if unknown.any():
+        total = np.where(unknown, np.array(np.inf, array.dtype), total)
+    return np.asarray(total, array.dtype)
 
 
 def _dtype(operands: Sequence[Operand]) -> np.dtype:
