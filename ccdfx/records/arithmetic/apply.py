@@ -19,7 +19,7 @@ from ccdfx.records.arithmetic.rules import OPERATIONS, Plane
 from ccdfx.records.arithmetic.units import unit_of_power, unit_of_product, unit_of_ratio, unit_of_sum
 from ccdfx.records.compatibility import require_same_pixels
 from ccdfx.records.flags import Flag
-from ccdfx.records.header import Header, lenient_number
+from ccdfx.records.header import Header
 from ccdfx.records.keywords import followed_levels, without_levels
 from ccdfx.records.planes import working_dtype
 from ccdfx.records.range import Range
@@ -220,10 +220,8 @@ def _header(name: str, operands: Sequence[Operand], unit: str | None) -> Header:
         header = header if name in _ADDITIVE else header.remove(*_GAINS)
     else:
         header = followed_levels(header, factor, zero)
-        known = lenient_number(header, _BIAS_VARIANCE)
-        if known is not None:
-            header = header.set(_BIAS_VARIANCE, known * factor**2)
-        header = header if abs(factor) == 1 else header.remove(*_GAINS)
+        if factor != 1:  # values are other numbers of electrons, and the bias in them is a multiple of itself
+            header = header.remove(*_GAINS, _BIAS_VARIANCE)
     if any(image.header.get(_PARTIAL) is True for image in images) and _PARTIAL not in header:
         header = header.set(_PARTIAL, True, "UNCERT is without the noise of a frame")
     if unit == images[0].unit:
