@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import naming, options, refuse_output, which_image
+from ccdfx.cli.options import computing, naming, options, refuse_output, which_image
 from ccdfx.cli.several import tell_several
 from ccdfx.cli.terminal import escape, say, talks
 
@@ -16,9 +16,17 @@ from ccdfx.cli.terminal import escape, say, talks
 @click.argument("expression")
 @click.argument("images", nargs=-1, required=True, metavar="NAME=FILE...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The result.")
-@options("hdu", "plane", "no_checksum", "overwrite")
+@options("hdu", "plane", "no_checksum", "overwrite", "threads", "memory")
 @talks
-def command(expression: str, images: tuple[str, ...], output: str, overwrite: bool, **image: Any) -> None:
+def command(
+    expression: str,
+    images: tuple[str, ...],
+    output: str,
+    overwrite: bool,
+    threads: int | None,
+    memory: int | None,
+    **image: Any,
+) -> None:
     """Compute an expression of images, such as '(a - b) / flat' a=sky.fits b=bias.fits flat=flat.fits.
 
     An expression has names, numbers, + - * / ** and brackets, abs(x), sqrt(x), and mean(x) and median(x), the level of the
@@ -45,7 +53,8 @@ def command(expression: str, images: tuple[str, ...], output: str, overwrite: bo
         tell_several(file, which)
         with naming(file):
             given[name] = ccdfx.read(file, **which)
-    result = ccdfx.evaluate(expression, **given)
+    with computing(None, threads, memory):
+        result = ccdfx.evaluate(expression, **given)
     header = with_provenance(
         result.header, "arithmetic", [(Path(file).name, file_sha256(Path(file))) for file in files.values()]
     )

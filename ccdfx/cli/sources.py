@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import computing, naming, options, refuse_place, which_image
+from ccdfx.cli.options import computing, naming, options, refuse_place, section_of, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 UNITS = {"x": "pix", "y": "pix", "ra": "deg", "dec": "deg", "fwhm": "pix"}
@@ -54,7 +54,10 @@ _TITLES = (
     help="Leave out so much at the edges. Default: the width.",
 )
 @click.option("--most", type=click.IntRange(1), metavar="N", help="Only the N brightest of each image.")
-@options("section", "hdu", "plane", "no_checksum", "overwrite", "json", "threads")
+@click.option(
+    "--section", metavar="[X1:X2,Y1:Y2]", callback=section_of, help="Only these pixels: FITS text, from 1."
+)
+@options("hdu", "plane", "no_checksum", "overwrite", "json", "threads")
 @click.pass_context
 @talks
 def command(

@@ -8,6 +8,7 @@ import pytest
 import ccdfx
 from ccdfx import CcdfxWarning, Flag, Image
 from ccdfx.records.arithmetic.units import unit_of_product
+from ccdfx.testing import assert_same_image
 
 SIGNAL = np.array([[100, 200, 300], [400, 500, 60000]], np.uint16)
 
@@ -96,3 +97,36 @@ def test_slices_cut_out_windows() -> None:
     for wrong in ((0, 0), slice(None, None, 2), (slice(5, 9), slice(None)), SIGNAL > 3):
         with pytest.raises(ccdfx.CcdfxError, match="slices"):
             one[wrong]
+
+
+def test_an_expression_in_bands_is_that_of_the_whole() -> None:
+    rng = np.random.default_rng(1)
+    one, two = (
+        Image(
+            rng.normal(50, 9, (9, 7)),
+            {"BUNIT": "adu"},
+            mask=rng.random((9, 7)) < 0.1,
+            variance=np.ones((9, 7)),
+        )
+        for _ in "ab"
+    )
+    part = two.replace(
+        range=(10, 17, 20, 29)
+    )  # a window that the other, at the origin, is compared with by its shape
+    text = "(a - b) / (a * b) + mean(b - median(a)) / mean(b) / a"
+    whole = ccdfx.evaluate(text, a=one, b=part)
+    with ccdfx.engine(threads=2, memory=2000):
+        bands = ccdfx.evaluate(text, a=one, b=part)
+    assert_same_image(whole, bands)
+    assert bands.range == part.range and bands.unit == "adu-1"
+    by_hand = (one - part) / (one * part) + float(
+        ccdfx.statistics(two - ccdfx.statistics(one).median).mean
+    ) / (ccdfx.statistics(two).mean * one.replace(unit="adu"))
+    np.testing.assert_allclose(bands.array, by_hand.array, rtol=1e-12)
+    assert ccdfx.evaluate("a - b", a=one, b=one).variance.max() == 0  # one image by two names
+    with pytest.warns(CcdfxWarning, match="variance of the result is unknown"):
+        assert ccdfx.evaluate("a - b", a=one, b=two.replace(variance=None)).variance is None
+    with pytest.raises(ccdfx.MismatchError, match="shape"):
+        ccdfx.evaluate("a - b", a=one, b=two[1:])
+    with pytest.raises(ccdfx.UnknownNameError, match="q"):
+        ccdfx.evaluate("a - q", a=one)

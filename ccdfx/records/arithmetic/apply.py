@@ -147,12 +147,7 @@ def variance_of(array: np.ndarray, terms: Sequence[tuple[Any, Plane]]) -> np.nda
     known = [image.variance is not None for image in images.values()]
     if not all(known) or not known:
         if any(known):
-            warnings.warn(
-                "the variance of the result is unknown, as one of the images has none: add_variance gives it one, and"
-                " an array instead of the image is taken as exact",
-                CcdfxWarning,
-                stacklevel=5,
-            )
+            warn_of_unknown_variance(stacklevel=6)
         return None
     total: Any = None
     with np.errstate(all="ignore"):
@@ -169,6 +164,16 @@ def variance_of(array: np.ndarray, terms: Sequence[tuple[Any, Plane]]) -> np.nda
     if unknown.any():
         total = np.where(unknown, np.array(np.inf, array.dtype), total)
     return np.asarray(total, array.dtype)
+
+
+def warn_of_unknown_variance(stacklevel: int) -> None:
+    """Say that a result has no variance, as one of several images has none."""
+    warnings.warn(
+        "the variance of the result is unknown, as one of the images has none: add_variance gives it one, and an array"
+        " instead of the image is taken as exact",
+        CcdfxWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def _dtype(operands: Sequence[Operand]) -> np.dtype:
