@@ -167,7 +167,7 @@ def variance_of(array: np.ndarray, terms: Sequence[tuple[Any, Plane]]) -> np.nda
 
 
 def warn_of_unknown_variance(stacklevel: int) -> None:
-    """Say that a result has no variance, as one of several images has none."""
+    """Raise a CcdfxWarning: the result has no variance, as one of several images has none."""
     warnings.warn(
         "the variance of the result is unknown, as one of the images has none: add_variance gives it one, and an array"
         " instead of the image is taken as exact",
