@@ -59,8 +59,8 @@ class Image(Operators):
     Arrays are copied and made read-only. Make new images with `replace`, the operations and arithmetic: ``+ - * / **``
     with images, arrays and numbers, and `numpy.add` and so on, ``abs``, `numpy.sqrt`. There masks are OR-ed, units checked, and the
     variance is that of independent errors, to first order; it is known only where that of every image is, arrays
-    and numbers are exact. ``image[y1:y2, x1:x2]`` cuts out a window. Other functions of numpy see an array, in which
-    flagged pixels are NaN (`__array__`, with a CcdfxWarning).
+    and numbers are exact. ``image[y1:y2, x1:x2]`` cuts out a window. Comparisons are refused. Other functions of numpy see an array, in
+    which flagged pixels are NaN (`__array__`, with a CcdfxWarning).
 
     Parameters
     ----------

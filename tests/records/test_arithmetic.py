@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy import units
 
 import ccdfx
 from ccdfx import CcdfxWarning, Flag, Image
@@ -78,13 +79,25 @@ def test_what_has_no_value_is_flagged_and_what_is_unknown_is_said() -> None:
         lambda: one / 0,
         lambda: one + np.nan,
         lambda: one**one,
-        lambda: np.log10(one),
+        lambda: one.array < one,
         lambda: one[0],
     ):
         with pytest.raises(ccdfx.CcdfxError):
             wrong()
     with pytest.raises(TypeError):
         _ = one < 5
+    with pytest.raises(ccdfx.ArgumentError, match="astropy knows"):
+        _ = one.replace(unit="furlong of light") * one
+
+
+def test_other_functions_of_numpy_see_an_array_without_flagged_pixels() -> None:
+    one = frame()
+    assert np.sum(one) == SIGNAL.sum(dtype=float) and type(np.log10(one)) is np.ndarray
+    assert (one * units.s).unit == "adu s" and (3 * units.adu - one).array[0, 0] == -97
+    flagged = one.replace(mask=SIGNAL > 1000)
+    for function in (np.sum, np.max, np.log10, np.mean):
+        with pytest.warns(CcdfxWarning, match="flagged pixels are NaN"):
+            assert np.isnan(np.asarray(function(flagged))).any()
     with pytest.raises(TypeError):
         _ = one + "5"
 

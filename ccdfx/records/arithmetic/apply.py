@@ -63,6 +63,8 @@ def exact_operand(value: Any, shape: tuple[int, int]) -> Operand | None:
     >>> exact_operand(2, (1, 2)).values, exact_operand("2", (1, 2)) is None
     (2.0, True)
     """
+    if hasattr(value, "bases") and hasattr(value, "powers"):  # a unit of astropy
+        return Operand(1.0, str(value) or None)
     unit = str(getattr(value, "unit", "") or "") or None
     value = getattr(value, "value", value) if unit is not None or hasattr(value, "unit") else value
     if isinstance(value, str | bytes | dict | set) or value is None:

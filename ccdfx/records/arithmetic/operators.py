@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.records.arithmetic.rules import OPERATIONS
 from ccdfx.records.range import Range
@@ -12,6 +14,8 @@ from ccdfx.records.range import Range
 _SLICES = (
     "give slices of rows and columns without a step, image[10:20, 30:40]; image.array[y, x] has the pixels"
 )
+
+_COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"})
 
 
 class Operators:
@@ -63,14 +67,15 @@ class Operators:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         name = ufunc.__name__
-        if method != "__call__" or options or name not in OPERATIONS:
-            called = name if method == "__call__" else f"{name}.{method}"
+        if name in _COMPARISONS:
             raise ArgumentTypeError(
-                f"numpy.{called}",
-                f"takes an Image only for {', '.join(OPERATIONS)}, without other arguments",
-                remedy=f"numpy.{called} of image.array, which has no flags, or of image.to_masked_array()",
+                f"numpy.{name}", "does not compare images", remedy="compare image.array, beside image.good"
             )
-        return self._applied(name, *inputs)
+        if method == "__call__" and not options and name in OPERATIONS:
+            return self._applied(name, *inputs)
+        # All else sees arrays, as by `__array__`: flagged pixels are NaN, with a warning.
+        arrays = [np.asarray(one) if isinstance(one, Operators) else one for one in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
 
 
 def window_of_slices(index: Any, window: Range) -> Range:

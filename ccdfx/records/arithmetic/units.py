@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ccdfx.errors import MismatchError
+from ccdfx.errors import ArgumentError, MismatchError
 from ccdfx.records.compatibility import unit_name
 
 
@@ -28,7 +29,7 @@ def unit_of_product(one: str | None, two: str | None) -> str | None:
     >>> unit_of_product("adu", None), unit_of_product("adu", "adu"), unit_of_product("electron", "1 / s")
     ('adu', 'adu2', 'electron / s')
     """
-    return _text(_unit(one) * _unit(two)) if one and two else one or two
+    return _computed(lambda: _unit(one) * _unit(two), one, two) if one and two else one or two
 
 
 def unit_of_ratio(one: str | None, two: str | None) -> str | None:
@@ -39,7 +40,9 @@ def unit_of_ratio(one: str | None, two: str | None) -> str | None:
     """
     if one and two and unit_name(one) == unit_name(two):
         return None
-    return unit_of_power(two, -1) if not one else one if not two else _text(_unit(one) / _unit(two))
+    if not one or not two:
+        return one or unit_of_power(two, -1)
+    return _computed(lambda: _unit(one) / _unit(two), one, two)
 
 
 def unit_of_power(unit: str | None, power: float) -> str | None:
@@ -48,7 +51,17 @@ def unit_of_power(unit: str | None, power: float) -> str | None:
     >>> unit_of_power("adu", 2), unit_of_power("adu2", 0.5), unit_of_power("adu", 0)
     ('adu2', 'adu', None)
     """
-    return unit if not unit or power == 1 else _text(_unit(unit) ** power)
+    return unit if not unit or power == 1 else _computed(lambda: _unit(unit) ** power, unit)
+
+
+def _computed(compute: Callable[[], Any], *units: str | None) -> str | None:
+    try:
+        return _text(compute())
+    except (ValueError, TypeError):  # of a unit that astropy does not recognise
+        raise ArgumentError(
+            "unit", "must be one that astropy knows, to be multiplied", value=" and ".join(map(str, units)),
+            remedy="name another in BUNIT, or none, with replace(unit=...)",
+        ) from None  # fmt: skip
 
 
 def _unit(text: str | None) -> Any:
