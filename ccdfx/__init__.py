@@ -37,8 +37,10 @@ _HOMES = {
     "photometry.aperture": ("aperture_photometry",),
     "photometry.flux_check": ("FluxGroup", "check_fluxes"),
     "photometry.flux_ratio": ("FluxRatio", "flux_ratio"),
+    "photometry.source_table": ("SourceTable",),
     "photometry.sources": ("Position", "centroid", "find_sources"),
     "photometry.stars": ("FrameStars", "measure_stars"),
+    "operations.expression": ("evaluate",),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
         "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
@@ -89,6 +91,7 @@ _HOMES = {
     "pipelines.run": ("Outcome", "outcomes", "run"),
     "night.frames.choose": ("ChosenFrames", "choose"),
     "night.frames.frame": ("Frame",),
+    "night.frames.frame_list": ("Frames",),
     "night.frames.scan": ("scan",),
     "night.frames.tables": ("group_frames", "tabulate_frames"),
     "night.settings.choices": ("NightRecipe",),

@@ -47,6 +47,7 @@ from ccdfx.night.drafting.draft import draft_instrument as draft_instrument
 from ccdfx.night.frames.choose import ChosenFrames as ChosenFrames
 from ccdfx.night.frames.choose import choose as choose
 from ccdfx.night.frames.frame import Frame as Frame
+from ccdfx.night.frames.frame_list import Frames as Frames
 from ccdfx.night.frames.scan import scan as scan
 from ccdfx.night.frames.tables import group_frames as group_frames
 from ccdfx.night.frames.tables import tabulate_frames as tabulate_frames
@@ -108,6 +109,7 @@ from ccdfx.operations.combining.levels import level as level
 from ccdfx.operations.combining.placement import Placement as Placement
 from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
+from ccdfx.operations.expression import evaluate as evaluate
 from ccdfx.operations.pixels.bad_pixels import Defects as Defects
 from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
@@ -175,6 +177,7 @@ from ccdfx.photometry.flux_check import FluxGroup as FluxGroup
 from ccdfx.photometry.flux_check import check_fluxes as check_fluxes
 from ccdfx.photometry.flux_ratio import FluxRatio as FluxRatio
 from ccdfx.photometry.flux_ratio import flux_ratio as flux_ratio
+from ccdfx.photometry.source_table import SourceTable as SourceTable
 from ccdfx.photometry.sources import Position as Position
 from ccdfx.photometry.sources import centroid as centroid
 from ccdfx.photometry.sources import find_sources as find_sources
@@ -232,6 +235,7 @@ __all__ = [
     "FormatError",
     "Frame",
     "FrameStars",
+    "Frames",
     "Gather",
     "Header",
     "Image",
@@ -265,6 +269,7 @@ __all__ = [
     "Scaling",
     "Shift",
     "Source",
+    "SourceTable",
     "Stack",
     "StackFacts",
     "Statistics",
@@ -302,6 +307,7 @@ __all__ = [
     "divide_flat",
     "draft_instrument",
     "engine",
+    "evaluate",
     "exposure",
     "find_bad_pixels",
     "find_deviant",

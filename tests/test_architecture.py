@@ -63,6 +63,7 @@ SUBROOMS = {
     },
     "operations": {
         "window": set(),
+        "expression": set(),
         "headers": set(),
         "pixels": set(),
         "resampling": set(),

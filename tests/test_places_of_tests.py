@@ -18,6 +18,9 @@ MOST_LINES = 420
 ALSO_RUN = {
     "cli/test_colour_commands.py::test_mosaics_are_split": "cli/split_colours cli/colour_files",
     "cli/test_colour_commands.py::test_mosaics_become_three_images": "cli/debayer",
+    "cli/test_arithmetic_commands.py::test_arith_is_the_expression_of_the_images": "cli/arith",
+    "cli/test_arithmetic_commands.py::test_run_applies_a_recipe_to_each_file_and_names_what_fails": "cli/run",
+    "cli/test_arithmetic_commands.py::test_sources_are_counted_from_1_and_have_a_sky": "cli/sources",
     "cli/test_combine_command.py::test_it_combines_and_writes_where_everything_came_from": "cli/combine",
     "cli/test_drawing_commands.py::test_hist_writes_a_picture": "cli/hist",
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
@@ -128,8 +131,9 @@ ALSO_RUN = {
     "plugins/test_new_plugin.py::test_the_new_package_has_names_of_its_own": "cli/template",
     "plugins/test_pytest_plugin.py::test_a_module_that_names_a_plugin_gets_the_whole_suite":
         "testing/pytest_plugin",
-    "records/test_image.py::test_ccddata_both_ways": "records/ccddata",
-    "records/test_image.py::test_it_shows_itself": "records/display",
+    "records/test_arithmetic.py::test_numbers_flags_and_errors_of_the_four_operations": "records/arithmetic/rules",
+    "records/test_image.py::test_ccddata_both_ways": "records/exchange/ccddata",
+    "records/test_image.py::test_it_shows_itself": "records/views/image",
     "test_registry.py::test_every_kind_has_built_in_records_under_their_own_names": "_builtins hookspecs",
 }  # fmt: skip
 """The modules, besides that of the name of its file, of which a test is the quick one."""

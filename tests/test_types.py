@@ -104,7 +104,7 @@ frames = [image, image]
 ccdfx.combine(frames, rejct=ccdfx.sigma_clip())  # wrong: a keyword misspelt
 ccdfx.combine(frames, reject="sigma_clip")  # wrong: the name instead of the rule
 ccdfx.sigma_clip(low="3")  # wrong: text instead of a number
-image.data  # wrong: an Image has none
+image.pixels  # wrong: an Image has none
 image.mask.sum()  # wrong: there may be no mask
 ccdfx.read("a.fits", hdu="all").array  # wrong: a list of images
 ccdfx.statistics(ccdfx.read("a.fits", hdu="all"))  # wrong: a list of images

@@ -9,6 +9,7 @@ import click
 
 from ccdfx.cli.options import hdu_of, naming, options, refuse_output
 from ccdfx.cli.several import tell_several
+from ccdfx.cli.targets import targets_of
 from ccdfx.cli.terminal import say, talks
 
 
@@ -55,19 +56,7 @@ def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path
         if len(sources) > 1 or output.is_dir():
             raise click.UsageError("--to says the format of files in a directory, such as --to .npz")
         return [output]
-    ending = "." + suffix.removeprefix(".")
-    targets = [output / f"{_stem(source)}{ending}" for source in sources]
-    twice = {target.name for target in targets if targets.count(target) > 1}
-    if twice:
-        raise click.UsageError(f"two inputs would become {', '.join(sorted(twice))}; convert them one by one")
+    targets = targets_of(sources, output, suffix)
     if not output.is_dir():
         raise click.UsageError(f"{output} is not a directory; make it first")
     return targets
-
-
-def _stem(path: Path) -> str:
-    """Return the file name without its suffixes, also those of compression: image.fits.gz gives image."""
-    name = path.name
-    for ending in (".gz", ".bz2", ".fz"):
-        name = name.removesuffix(ending)
-    return Path(name).stem

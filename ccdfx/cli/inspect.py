@@ -49,7 +49,7 @@ def command(
 ) -> None:
     """Show images in a window; click for values, cuts and the width of stars; press h there for the keys.
 
-    When the window is closed, the clicked places and the masked regions are printed.
+    When the window is closed, the clicked places and the masked regions are printed; x and y count pixels from 1, as FITS does.
     """
     images = [read_part(name, which_image(**which))[0] for name in files]
     names = [label_of(name) for name in files]
@@ -65,9 +65,10 @@ def command(
 
 
 def row_of(place: plots.Place, files: tuple[str, ...]) -> dict[str, Any]:
-    """Convert one clicked place to plain values; an unknown value is None."""
-    sky, centre, profile = place.sky or (None, None), place.centroid or (None, None), place.profile
-    values = (files[place.image], place.x, place.y, place.value, _known(place.sigma), " ".join(place.flags), *sky,
+    """Convert one clicked place to plain values, pixels counted from 1; an unknown value is None."""
+    sky, profile = place.sky or (None, None), place.profile
+    centre = (None, None) if place.centroid is None else tuple(number + 1 for number in place.centroid)
+    values = (files[place.image], place.x + 1, place.y + 1, place.value, _known(place.sigma), " ".join(place.flags), *sky,
               *centre, _known(profile.fwhm), _known(profile.background))  # fmt: skip
     return dict(zip(TITLES, values, strict=True))
 

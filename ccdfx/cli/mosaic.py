@@ -15,7 +15,13 @@ from ccdfx.cli.terminal import talks
 @click.command("mosaic")
 @click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The picture (png, pdf, svg...).")
-@click.option("--at", multiple=True, callback=pairs, metavar="X,Y", help="A position in pixels, 0-based.")
+@click.option(
+    "--at",
+    multiple=True,
+    callback=pairs,
+    metavar="X,Y",
+    help="A position in pixels, counted from 1 as in FITS.",
+)
 @click.option(
     "--sky",
     multiple=True,
@@ -70,7 +76,7 @@ def _parts(files: tuple[str, ...], images: list[Any], choices: dict[str, Any]) -
 
     if choices["sky"]:
         return cut(sky=choices["sky"]), [f"{ra:.4f}, {dec:+.4f}" for ra, dec in choices["sky"]]
-    places = choices["at"]
+    places = [(x - 1, y - 1) for x, y in choices["at"]]  # the library counts from 0
     if choices["stars"]:
         found = ccdfx.find_sources(images[0])[: choices["stars"]]
         places = [(float(star["x"]), float(star["y"])) for star in found]
@@ -78,4 +84,4 @@ def _parts(files: tuple[str, ...], images: list[Any], choices: dict[str, Any]) -
             raise ArgumentError("--stars", f"found none in {files[0]}", remedy="give positions with --at")
     if not places:
         return images, []
-    return cut(positions=places), [f"{x:.0f}, {y:.0f}" for x, y in places]
+    return cut(positions=places), [f"{x + 1:.0f}, {y + 1:.0f}" for x, y in places]

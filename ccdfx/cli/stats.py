@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
 
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import naming, options, which_image
+from ccdfx.cli.options import computing, naming, options, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
+from ccdfx.errors import CcdfxError
 
 TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximum", "mad_std", "clipped_mean",
           "clipped_std")  # fmt: skip
@@ -17,7 +19,7 @@ TITLES = ("file", "count", "masked", "mean", "median", "std", "minimum", "maximu
 
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options("section", "hdu", "plane", "no_checksum", "json")
+@options("section", "hdu", "plane", "no_checksum", "json", "threads")
 @click.pass_context
 @talks
 def command(
@@ -25,6 +27,7 @@ def command(
     files: tuple[str, ...],
     section: str | None,
     as_json: bool,
+    threads: int | None,
     **image: Any,
 ) -> None:
     """Print the statistics of images: pixels used, mean, median, scatter, extremes (--json: all there are).
@@ -32,37 +35,45 @@ def command(
     Masked and non-finite pixels are left out. Of a file of several images each has a line, unless --hdu names one. A file that cannot be read is reported on stderr, the others
     are printed, and the exit status is 1.
     """
-    import ccdfx
-    from ccdfx.errors import CcdfxError
+    from ccdfx.engines import current_engine
 
-    which = which_image(**image)
     rows: list[dict] = []
     failed = False
-
-    def refuse(error: CcdfxError) -> None:
-        nonlocal failed
-        failed = True
-        say(f"ccdfx: error: {error}", always=True)
-
-    for name in files:
-        try:
-            with naming(name):
-                images = images_of(name, which)
-        except CcdfxError as error:
-            refuse(error)
-            continue
-        for label, one in images:
-            try:
-                with naming(label):
-                    rows.append({"file": label, **asdict(ccdfx.statistics(one, section=section))})
-            except CcdfxError as error:
-                refuse(error)
+    with computing(None, threads, None):
+        for found in current_engine().map(
+            partial(_measured, which=which_image(**image), section=section), files
+        ):
+            for one in found:
+                if isinstance(one, dict):
+                    rows.append(one)
+                else:
+                    failed = True
+                    say(f"ccdfx: error: {one}", always=True)
     if as_json:
         print_json(rows)
     elif rows:
         print_table([[row[name] for name in TITLES] for row in rows], TITLES)
     if failed:
         ctx.exit(FAILED)
+
+
+def _measured(name: str, which: dict[str, Any], section: str | None) -> list[dict[str, Any] | CcdfxError]:
+    """Return the statistics of each image of a file, or the error that it gives."""
+    import ccdfx
+
+    try:
+        with naming(name):
+            images = images_of(name, which)
+    except CcdfxError as error:
+        return [error]
+    found: list[dict[str, Any] | CcdfxError] = []
+    for label, image in images:
+        try:
+            with naming(label):
+                found.append({"file": label, **asdict(ccdfx.statistics(image, section=section))})
+        except CcdfxError as error:
+            found.append(error)
+    return found
 
 
 def images_of(name: str, which: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ccdfx.cli.options import computing, options
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 
@@ -13,10 +14,12 @@ from ccdfx.cli.terminal import print_json, print_table, say, talks
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--raw", type=click.Path(file_okay=False), help="Where the raw frames are now.")
 @click.option("--remake", is_flag=True, help="Make all products again elsewhere and compare their bytes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options("json", "threads")
 @click.pass_context
 @talks
-def command(ctx: click.Context, output: Path, raw: str | None, remake: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, output: Path, raw: str | None, remake: bool, as_json: bool, threads: int | None
+) -> None:
     """Check each product of a reduced night: its bytes, its key, its inputs.
 
     OUTPUT is that of `ccdfx reduce`. Raw frames are compared by their SHA-256.
@@ -25,7 +28,10 @@ def command(ctx: click.Context, output: Path, raw: str | None, remake: bool, as_
     """
     from ccdfx.night.verify import remade_night, verify_whole_night
 
-    verdicts = remade_night(output, raw) if remake else verify_whole_night(output, raw)
+    if threads is not None and not remake:
+        raise click.UsageError("--threads is for --remake; bytes are checked one file after the other")
+    with computing(None, threads, None):
+        verdicts = remade_night(output, raw) if remake else verify_whole_night(output, raw)
     wrong = [one for one in verdicts if one.problem is not None]
     if as_json:
         print_json([{"file": one.file, "kind": one.kind, "problem": one.problem} for one in verdicts])

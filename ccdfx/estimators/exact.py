@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ccdfx.records.image import ImageLike, as_image
 from ccdfx.records.parameters import renamed_options
 from ccdfx.records.planes import as_array
 from ccdfx.records.range import RangeLike, window_errors_about
+from ccdfx.records.views.table import astropy_table, table_html
 
 _MAD_TO_STD = 1.482602218505602  # 1 / the upper quartile of the normal distribution
 
@@ -50,6 +51,13 @@ class Statistics:
     clipped_mean: float
     clipped_median: float
     clipped_std: float
+
+    def to_table(self) -> Any:
+        """Convert to an `astropy.table.Table` of one row."""
+        return astropy_table({name: [value] for name, value in asdict(self).items()}, {})
+
+    def _repr_html_(self) -> str:
+        return table_html({name: [value] for name, value in asdict(self).items()})
 
 
 @dataclass(frozen=True, slots=True)

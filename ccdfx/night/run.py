@@ -14,6 +14,7 @@ from ccdfx.night.dry_run import run_dry
 from ccdfx.night.frames.choose import ChosenFrames, choose
 from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.frame_list import Frames
 from ccdfx.night.frames.scan import scan
 from ccdfx.night.given.find import find_given
 from ccdfx.night.given.read import read_given
@@ -67,7 +68,7 @@ class Night:
 
     directory: Path
     output: Path
-    frames: tuple[Frame, ...]
+    frames: Frames
     plan: Plan
     facts: Mapping[str, Any]
     status: int
@@ -199,7 +200,7 @@ def reduce_night(
     night = Night(
         directory=common_folder(given),
         output=Path(output),
-        frames=frames,
+        frames=Frames(frames),
         not_chosen=chosen.reasons,
         plan=plan,
         facts={},

@@ -17,6 +17,7 @@ from ccdfx.kernels.sources.apertures import touches_flag
 from ccdfx.kernels.sources.maxima import ring_level, windowed
 from ccdfx.photometry import detection
 from ccdfx.photometry.plane import LARGEST, Plane, lent_plane
+from ccdfx.photometry.source_table import SourceTable
 from ccdfx.photometry.trails import Trail, on_trails, trails_among
 from ccdfx.photometry.width import estimated_fwhm
 from ccdfx.records.checks import real, whole
@@ -96,7 +97,7 @@ def centroid(array: ImageLike, x: float, y: float, radius: float) -> Position:
 
 def find_sources(
     image: ImageLike, *, threshold: float = 5.0, fwhm: float | None = None, border: int | None = None
-) -> np.ndarray:
+) -> SourceTable:
     """Find the stars of an image, brightest first.
 
     Single hot pixels are replaced, and the image is filtered with the difference of two Gaussians matched to
@@ -117,8 +118,8 @@ def find_sources(
 
     Returns
     -------
-    numpy.ndarray, structured
-        `x`, `y` (windowed centroid), `peak` (central pixel above `background`), `flux` (of the Gaussian of
+    SourceTable
+        A structured `numpy.ndarray` that prints as a table; `to_table` makes one of astropy. Fields: `x`, `y` (windowed centroid), `peak` (central pixel above `background`), `flux` (of the Gaussian of
         `fwhm` that fits the pixels best), `fwhm` (from the second moments), `roundness` (minor over major
         axis of the windowed second moments, squared), `sharpness` (central pixel above its neighbours, over
         the amplitude of that Gaussian), `background`, `snr` (height over noise of the filtered image); in
@@ -148,7 +149,7 @@ def find_sources(
     image = as_image(image)
     threshold = real("threshold", threshold, above=0, remedy="give multiples of the noise")
     with lent_plane(image) as plane:
-        return sources_of(image, plane, threshold, fwhm, border)
+        return SourceTable.of(sources_of(image, plane, threshold, fwhm, border))
 
 
 def sources_of(

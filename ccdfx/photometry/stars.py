@@ -102,7 +102,7 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
     (5, 4.0, True)
     """
     image = as_image(image)
-    sources = find_sources(image, threshold=threshold)
+    sources = np.asarray(find_sources(image, threshold=threshold))
     count = len(sources)
     best = sources[np.argsort(-sources["snr"], kind="stable")[:_SHAPED]]
     significant = best[best["snr"] > _SIGNIFICANT]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentTypeError
 
 COMMENTARY = frozenset({"HISTORY", "COMMENT", ""})
+STRUCTURAL = re.compile(
+    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM|END"
+    r"|CCDFX(PLN|HDU))\Z"
+)
+"""Keywords that describe the layout of a file."""
 _LINE = 72  # characters of commentary on a card
 _CARD = "give tuples of a str, a value and a comment"
 Value = str | int | float | bool | complex | None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 from ccdfx.errors import MismatchError, WindowError
 from ccdfx.records.header import Header
-from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
 _UNITS = {
@@ -21,7 +20,22 @@ _UNITS = {
 }
 
 
-def require_match(image: Image, other: Image, name: str) -> None:
+class HasPixels(Protocol):
+    """An image, by the attributes that are compared."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def header(self) -> Header: ...
+    @property
+    def range(self) -> Range: ...
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def variance(self) -> Any: ...
+
+
+def require_match(image: HasPixels, other: HasPixels, name: str) -> None:
     """Raise `MismatchError` unless `other` has the shape, window, unit and binning of `image`.
 
     A window at the origin is not compared, nor is an absent unit or binning.
@@ -30,7 +44,7 @@ def require_match(image: Image, other: Image, name: str) -> None:
     require_same_unit(image, other, name)
 
 
-def require_same_pixels(image: Image, other: Image, name: str) -> None:
+def require_same_pixels(image: HasPixels, other: HasPixels, name: str) -> None:
     """Raise `MismatchError` unless `other` matches `image` in shape, window and binning."""
     if image.shape != other.shape:
         raise MismatchError(
@@ -50,13 +64,13 @@ def require_same_pixels(image: Image, other: Image, name: str) -> None:
     _require_same_binning(image, other, name)
 
 
-def require_alike(image: Image, other: Image, name: str) -> None:
+def require_alike(image: HasPixels, other: HasPixels, name: str) -> None:
     """Raise `MismatchError` unless `other` has the unit and binning of `image`; unknown ones match."""
     require_same_unit(image, other, name)
     _require_same_binning(image, other, name)
 
 
-def require_same_unit(image: Image, other: Image, name: str) -> None:
+def require_same_unit(image: HasPixels, other: HasPixels, name: str) -> None:
     """Raise `MismatchError` unless `other` is in the unit of `image`; an unknown unit matches."""
     if image.unit and other.unit and unit_name(image.unit) != unit_name(other.unit):
         raise MismatchError(
@@ -67,7 +81,7 @@ def require_same_unit(image: Image, other: Image, name: str) -> None:
         )
 
 
-def require_inside(window: Range, part: Image) -> None:
+def require_inside(window: Range, part: HasPixels) -> None:
     """Raise `WindowError` unless `part` lies inside a window."""
     if not window.contains(part.range):
         raise WindowError(
@@ -78,7 +92,7 @@ def require_inside(window: Range, part: Image) -> None:
         )
 
 
-def require_part(full: Image, part: Image) -> None:
+def require_part(full: HasPixels, part: HasPixels) -> None:
     """Raise an error unless `part` can replace its window in `full`.
 
     Raises
@@ -107,7 +121,7 @@ def binning(header: Header) -> tuple[int, int] | None:
     return _binning(*words) if len(words) == 2 else None
 
 
-def _require_same_binning(image: Image, other: Image, name: str) -> None:
+def _require_same_binning(image: HasPixels, other: HasPixels, name: str) -> None:
     one, two = binning(image.header), binning(other.header)
     if one and two and one != two:
         raise MismatchError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError, WindowError, printable
 from ccdfx.records.card import (
     COMMENTARY,
     Card,
@@ -20,6 +21,7 @@ from ccdfx.records.card import (
     same_cards,
 )
 
+_PATTERN = re.compile(r"[*?]")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
@@ -38,7 +40,8 @@ class Header(Mapping[str, Value]):
     """An ordered, immutable mapping of FITS cards; keywords are case-insensitive, duplicates are kept.
 
     Setting, removing and adding return a new header. ``header["HISTORY"]`` joins the lines. An absent keyword
-    raises an `UnknownNameError`, which is a KeyError.
+    raises an `UnknownNameError`, which is a KeyError. ``header[0]`` is the value of the first card, ``header["FILT*"]`` the
+    header of all that match. It prints as its cards. For a WCS of astropy take `Image.wcs`, or ``WCS(header.to_astropy())``.
 
     Parameters
     ----------
@@ -50,8 +53,12 @@ class Header(Mapping[str, Value]):
     >>> header = Header({"OBJECT": "M 13"}).set("EXPTIME", 5.0, "seconds").add_history("made by hand")
     >>> header["exptime"], header.comment("EXPTIME"), header.history
     (5.0, 'seconds', ('made by hand',))
-    >>> header.get("FILTER") is None
-    True
+    >>> header.get("FILTER") is None, header[1], list(header["*TIME"])
+    (True, 5.0, ['EXPTIME'])
+    >>> header
+    OBJECT  = 'M 13    '
+    EXPTIME =                  5.0 / seconds
+    HISTORY made by hand
     """
 
     __slots__ = ("_cards", "_index")
@@ -68,8 +75,13 @@ class Header(Mapping[str, Value]):
     def __reduce__(self) -> tuple[Any, ...]:
         return Header, (tuple(tuple(card) for card in self._cards),)
 
-    def __getitem__(self, keyword: str) -> Value:
-        card = self._first(keyword)
+    def __getitem__(self, keyword: str | int) -> Value:
+        """Return the value of a keyword or of the card of a number, or, of a pattern with * or ?, a header of all that match."""
+        if isinstance(keyword, int) and not isinstance(keyword, bool):
+            return self._card_at(keyword).value
+        if isinstance(keyword, str) and _PATTERN.search(keyword) and keyword not in self:
+            return self.matching(keyword)  # type: ignore[return-value]  # all else is a value
+        card = self._first(keyword)  # type: ignore[arg-type]  # anything else is refused there
         return "\n".join(self.all(card.keyword)) if card.keyword in COMMENTARY else card.value
 
     def get(self, keyword: str, default: Any = None) -> Any:
@@ -98,12 +110,24 @@ class Header(Mapping[str, Value]):
         return hash(tuple(card.keyword for card in self._cards))
 
     def __repr__(self) -> str:
-        return f"Header({len(self._cards)} cards)"
+        from ccdfx.records.views.header import cards_text
+
+        return cards_text(self._cards) or "Header of no cards"
+
+    def _repr_html_(self) -> str:
+        from ccdfx.records.views.header import cards_html
+
+        return cards_html(self._cards)
 
     @property
     def cards(self) -> tuple[Card, ...]:
         """All cards in order."""
         return self._cards
+
+    @property
+    def comments(self) -> Mapping[str, str]:
+        """The comments of the cards by keyword, of the first of each; as absent keywords raise an error."""
+        return Comments(self)
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -113,6 +137,24 @@ class Header(Mapping[str, Value]):
     def comment(self, keyword: str) -> str:
         """Return the comment of the first card of this keyword."""
         return self._first(keyword).comment
+
+    def _card_at(self, number: int) -> Card:
+        try:
+            return self._cards[number]
+        except IndexError:
+            raise WindowError(
+                "card", f"must be below {len(self._cards)}, the number of cards", value=number,
+                remedy="header.cards has them all",
+            ) from None  # fmt: skip
+
+    def matching(self, pattern: str) -> Header:
+        """Return a header of the cards whose keywords match a pattern with * and ?; ``header[pattern]`` is the same.
+
+        >>> list(Header({"FILTER1": "V", "FILTER2": "open"}).matching("filter*"))
+        ['FILTER1', 'FILTER2']
+        """
+        form = re.compile(fnmatch.translate(as_keyword(pattern)))
+        return Header._of(tuple(card for card in self._cards if form.match(card.keyword)))
 
     def _first(self, keyword: str) -> Card:
         if keyword not in self:
@@ -211,6 +253,27 @@ class Header(Mapping[str, Value]):
         object.__setattr__(header, "_cards", cards)
         object.__setattr__(header, "_index", _first_places(cards))
         return header
+
+
+class Comments(Mapping[str, str]):
+    """The comments of a header by keyword."""
+
+    __slots__ = ("_header",)
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+
+    def __getitem__(self, keyword: str) -> str:
+        return self._header.comment(keyword)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._header)
+
+    def __len__(self) -> int:
+        return len(self._header)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{keyword:<8}  {printable(comment)}" for keyword, comment in self.items())
 
 
 def lenient_number(header: Header, keyword: str) -> float | None:

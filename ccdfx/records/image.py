@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from ccdfx.errors import ArgumentTypeError, CcdfxError, MismatchError
+from ccdfx.errors import ArgumentTypeError, CcdfxError, CcdfxWarning, MismatchError
 from ccdfx.records import keywords
 from ccdfx.records import wcs as sky
+from ccdfx.records.arithmetic.apply import Operand, applied, exact_operand
+from ccdfx.records.arithmetic.operators import Operators, window_of_slices
+from ccdfx.records.exchange.objects import fields_of_object, joined_fields
 from ccdfx.records.flags import as_mask
 from ccdfx.records.header import Header, HeaderLike
 from ccdfx.records.keywords import text_of, with_keyword, without_extremes
-from ccdfx.records.planes import as_pixels, as_shape, as_variance
+from ccdfx.records.planes import as_pixels, as_shape, as_variance, working_dtype
 from ccdfx.records.range import Range, RangeLike, window_of
 
 if TYPE_CHECKING:
@@ -48,15 +53,21 @@ ImageLike = HasArray | HasImage | HasUncertainty | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Image:
+class Image(Operators):
     """An immutable image: pixels, header, flags, window and variance.
 
-    Arrays are copied and made read-only. Make new images with `replace` and the operations.
+    Arrays are copied and made read-only. Make new images with `replace`, the operations and arithmetic: ``+ - * / **``
+    with images, arrays and numbers, and `numpy.add` and so on, ``abs``, `numpy.sqrt`. There masks are OR-ed, units checked, and the
+    variance is that of independent errors, to first order; it is known only where that of every image is, arrays
+    and numbers are exact. ``image[y1:y2, x1:x2]`` cuts out a window. Comparisons are refused. Other functions of numpy see an array, in
+    which flagged pixels are NaN (`__array__`, with a CcdfxWarning).
 
     Parameters
     ----------
-    array : array_like, shape (ny, nx)
-        Pixels, indexed ``[y, x]``; converted to native byte order. Integers stay integers.
+    array : array_like, shape (ny, nx), or what `Image.of` accepts
+        Pixels, indexed ``[y, x]``; converted to native byte order. Integers stay integers. A masked array, CCDData,
+        NDData, Quantity, HDU or HDUList gives its header, mask, window, variance and unit too; arguments replace
+        these, but for the mask, which is OR-ed.
         ``Image((ny, nx))`` with a tuple of two whole numbers is an image of zeros (see `Image.filled`).
     header : Header, mapping or astropy Header, optional
     mask : array_like of bool or of `Flag` bits, shape (ny, nx), optional
@@ -75,6 +86,8 @@ class Image:
     ((2, 3), 'adu', False)
     >>> image.replace(band="V").band
     'V'
+    >>> ((image - 1.0) / 2)[0:1, 1:3].array
+    array([[0. , 0.5]])
     """
 
     array: np.ndarray
@@ -87,7 +100,7 @@ class Image:
 
         def __init__(
             self,
-            array: HasArray | Sequence[Sequence[float] | HasArray] | tuple[int, int],
+            array: ImageLike | Sequence[Sequence[float] | HasArray] | tuple[int, int],
             header: HeaderLike = None,
             mask: ArrayLike | None = None,
             range: RangeLike = None,
@@ -95,11 +108,13 @@ class Image:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        array = as_pixels(self.array)
+        found = _inherent_fields(self.array)
+        given = self if found is None else SimpleNamespace(**joined_fields(found, self))
+        array = as_pixels(given.array)
         shape = array.shape
-        header = self.header if isinstance(self.header, Header) else Header(self.header)
-        mask, window = as_mask(self.mask, shape), window_of(self.range, shape)
-        _fill(self, array, header, mask, window, as_variance(self.variance, array))
+        header = given.header if isinstance(given.header, Header) else Header(given.header)
+        mask, window = as_mask(given.mask, shape), window_of(given.range, shape)
+        _fill(self, array, header, mask, window, as_variance(given.variance, array))
 
     @classmethod
     def filled(cls, shape: tuple[int, int], value: float = 0.0, **fields: Any) -> Image:
@@ -108,7 +123,7 @@ class Image:
 
     @classmethod
     def of(cls, data: ImageLike | tuple[HeaderLike, ImageLike]) -> Image:
-        """Convert an Image, an array, a masked array, a CCDData or a pair (header, array) to an image.
+        """Convert an Image, an array, a masked array, CCDData, NDData, Quantity, HDU, HDUList or a pair (header, array).
 
         >>> Image.of(({"OBJECT": "x"}, [[1.0, 2.0]])).header["OBJECT"]
         'x'
@@ -122,6 +137,16 @@ class Image:
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.array.shape
+
+    @property
+    def data(self) -> np.ndarray:
+        """The pixels, as `array`; the name that astropy has for them."""
+        return self.array
+
+    @property
+    def ndim(self) -> int:
+        """2, the number of axes."""
+        return 2
 
     @property
     def size(self) -> int:
@@ -216,6 +241,9 @@ class Image:
             None if self.variance is None else self.variance[cut].copy(),
         )
 
+    def __getitem__(self, index: Any) -> Image:
+        return self.select(window_of_slices(index, self.range))
+
     def to_masked_array(self) -> np.ma.MaskedArray:
         """Convert to a `numpy.ma` array, masked where any flag is set."""
         mask = np.ma.nomask if self.mask is None else self.mask != 0
@@ -233,32 +261,66 @@ class Image:
 
         Flagged pixels are True in its mask; the flags are in its ``flags``, and the window in its header.
         """
-        from ccdfx.records.ccddata import to_ccddata
+        from ccdfx.records.exchange.ccddata import to_ccddata
 
         return to_ccddata(self)
 
     @classmethod
     def from_ccddata(cls, data: Any) -> Image:
         """Make an image from a `CCDData`; standard deviations and inverse variances become variances."""
-        from ccdfx.records.ccddata import ccddata_fields
+        from ccdfx.records.exchange.ccddata import ccddata_fields
 
         return cls(**ccddata_fields(data))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
-            raise ValueError("an array of another type needs a copy")
-        return np.array(self.array, dtype=dtype, copy=bool(copy) or None)
+        """Convert to an array: flagged pixels become NaN, with a CcdfxWarning; without flags it is the pixels.
+
+        Raises
+        ------
+        ArgumentTypeError
+            A type of integers, which has no NaN, is asked for an image with flags.
+        ValueError
+            ``copy=False``, and the array would be another.
+        """
+        flagged = self.mask is not None and bool(self.mask.any())
+        if copy is False and (flagged or (dtype is not None and np.dtype(dtype) != self.dtype)):
+            raise ValueError("an array of another type, or with NaN for flagged pixels, needs a copy")
+        if not flagged:
+            return np.array(self.array, dtype=dtype, copy=bool(copy) or None)
+        kind = working_dtype(self.array) if dtype is None else np.dtype(dtype)
+        if kind.kind not in "fc":
+            raise ArgumentTypeError(
+                "image",
+                f"has flagged pixels, which {kind} cannot hold",
+                remedy="take image.array and image.mask",
+            )
+        warnings.warn(
+            "an image becomes an array in which its flagged pixels are NaN; image.array has their values,"
+            " image.to_masked_array() the mask",
+            CcdfxWarning,
+            stacklevel=2,
+        )
+        array = self.array.astype(kind)
+        array[self.mask != 0] = np.nan
+        return array
+
+    def _applied(self, name: str, *operands: Any) -> Any:
+        found = [_operand(one, self.shape) for one in operands]
+        if any(one is None for one in found):
+            return NotImplemented
+        result = applied(name, cast(list[Operand], found))
+        return adopt(result.array, result.header, result.mask, result.range, result.variance)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Image, (self.array, self.header, self.mask, self.range, self.variance)
 
     def __repr__(self) -> str:
-        from ccdfx.records.display import text
+        from ccdfx.records.views.image import text
 
         return text(self)
 
     def _repr_html_(self) -> str:
-        from ccdfx.records.display import html
+        from ccdfx.records.views.image import html
 
         return html(self)
 
@@ -283,8 +345,8 @@ def adopt(
 def as_image(data: Any, name: str = "image") -> Image:
     """Convert the argument of a public function to an image.
 
-    `data` is an Image, a record that holds one (`Master`, `Stack`), a plain 2-D array, a masked array, a
-    CCDData or an astropy Quantity. Error messages name the argument `name`.
+    `data` is an Image, a record that holds one (`Master`, `Stack`), a plain 2-D array, a masked array, or an
+    astropy CCDData, NDData, Quantity, HDU or HDUList of one image. Error messages name the argument `name`.
     """
     if isinstance(data, Image):
         return data
@@ -292,13 +354,6 @@ def as_image(data: Any, name: str = "image") -> Image:
         return data.image
     _refuse_other_things(data, name)
     try:
-        if isinstance(data, np.ma.MaskedArray):
-            return Image.from_masked_array(data)
-        if hasattr(data, "uncertainty") and hasattr(data, "wcs"):
-            return Image.from_ccddata(data)
-        unit = getattr(data, "unit", None)
-        if unit is not None and hasattr(data, "value"):
-            return Image(data.value, Header({"BUNIT": str(unit)} if str(unit) else None))
         return Image(np.asarray(list(data)) if isinstance(data, tuple) else data)  # here a tuple is no shape
     except CcdfxError as error:
         raise error.about(name) from None
@@ -312,6 +367,28 @@ def as_images(frames: Any, name: str = "images") -> list[Image]:
             name, "must be several images", value=type(frames).__name__, remedy="give a list of them"
         )
     return [as_image(frame, f"{name}[{i}]") for i, frame in enumerate(frames)]
+
+
+def _inherent_fields(data: Any) -> dict[str, Any] | None:
+    """Return the fields of what holds more than pixels, an image among them; None for a plain array."""
+    image = data if isinstance(data, Image) else getattr(data, "image", None)
+    if isinstance(image, Image):
+        return {name: getattr(image, name) for name in Image.__slots__}
+    return fields_of_object(data)
+
+
+def _operand(data: Any, shape: tuple[int, int]) -> Operand | None:
+    """Convert an operand of arithmetic; None for what is none."""
+    holds = isinstance(data, Image) or isinstance(getattr(data, "image", None), Image)
+    holds = (
+        holds
+        or isinstance(data, np.ma.MaskedArray)
+        or (hasattr(data, "uncertainty") and hasattr(data, "wcs"))
+    )
+    if holds:
+        image = as_image(data, "the operand")
+        return Operand(image.array, image.unit, image)
+    return exact_operand(data, shape)
 
 
 def _refuse_other_things(data: Any, name: str) -> None:

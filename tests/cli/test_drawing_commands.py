@@ -104,7 +104,7 @@ def test_hist_writes_a_picture(run, image: Path, tmp_path: Path) -> None:
     "options",
     [
         (),
-        ("--at", "30,25", "--at", "0,0", "--size", 15, "--together", "--bar"),
+        ("--at", "30,25", "--at", "1,1", "--size", 15, "--together", "--bar"),
         ("--sky", "150.0,2.0"),
         ("--stars", 1, "--scaling", "log"),
     ],
@@ -211,7 +211,8 @@ def test_inspect_prints_what_was_clicked(run, image: Path, monkeypatch) -> None:
     assert "fwhm" in shown.stdout and "150" in shown.stdout and "[2:3,2:3]" in shown.stderr
     facts = json.loads(run("inspect", image, "--radius", 6, "--json").stdout)
     assert (
-        facts["places"][0]["centroid_x"] == pytest.approx(30, abs=0.05)
+        facts["places"][0]["centroid_x"] == pytest.approx(31, abs=0.05)  # counted from 1
+        and facts["places"][0]["x"] == 31
         and facts["places"][0]["sigma"] is None
     )
     assert facts["regions"] == [{"file": str(image), "range": "[2:3,2:3]"}]

@@ -47,6 +47,30 @@ def test_order_comments_and_duplicates_are_kept() -> None:
     ]
 
 
+def test_it_shows_its_cards_and_is_asked_as_that_of_astropy() -> None:
+    cards = [
+        ("FILTER1", "V", "<b>"),
+        ("FILTER2", 'it\'s "5"'),
+        ("EXPTIME", 5.5, "s"),
+        ("A", True),
+        ("N", None),
+        ("HISTORY", "h"),
+    ]
+    header = Header(cards)
+    shown = str(header).splitlines()
+    assert [
+        line.rstrip() for line in str(header.to_astropy().tostring("\n")).splitlines()[: len(shown)]
+    ] == shown
+    assert repr(header) == str(header) and "&lt;b&gt;" in header._repr_html_()
+    assert (
+        header[0] == "V" and header[-1] == "h" and header["FILTER?"] == header["filt*"] == Header(cards[:2])
+    )
+    assert header["Q*"] == Header() and header.comments["EXPTIME"] == "s" and len(header.comments) == 6
+    for wrong in (9, "Q", True):
+        with pytest.raises((IndexError, KeyError, TypeError)):
+            header[wrong]  # type: ignore[index]
+
+
 def test_numpy_scalars_become_python_values() -> None:
     header = Header({"A": np.float32(1.5), "B": np.int64(3), "C": np.bool_(True)})
     assert [type(value) for value in header.values()] == [float, int, bool]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ccdfx import ArgumentError, ArgumentTypeError, CcdfxError, Flag, Header, Image, MismatchError, Range
+from ccdfx import (
+    ArgumentError,
+    ArgumentTypeError,
+    CcdfxError,
+    CcdfxWarning,
+    Flag,
+    Header,
+    Image,
+    MismatchError,
+    Range,
+)
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.history import Master
 from ccdfx.records.image import adopt, as_image
@@ -245,10 +256,65 @@ def test_masked_array_both_ways() -> None:
 
 
 def test_it_is_an_array_where_numpy_wants_one() -> None:
-    image = full_image()
+    image = full_image().replace(mask=None)
     assert np.asarray(image) is not None and np.asarray(image, dtype=float).dtype == float
-    assert np.shares_memory(np.asarray(image), image.array)
+    assert np.shares_memory(np.asarray(image), image.array) and image.data is image.array and image.ndim == 2
     assert np.array(image).flags.writeable
+
+
+def test_an_array_of_it_has_nan_for_flagged_pixels_and_it_is_said() -> None:
+    image = Image(np.array([[7, 9]], np.uint16), mask=[[0, 4]])
+    with pytest.warns(CcdfxWarning, match="flagged pixels are NaN"):
+        array = np.asarray(image)
+    assert array[0, 0] == 7 and np.isnan(array[0, 1]) and array.dtype == np.float32
+    with pytest.warns(CcdfxWarning):
+        assert np.isnan(np.mean(image))
+    with pytest.raises(TypeError, match="has flagged pixels"):
+        np.asarray(image, dtype=int)
+
+
+def other_objects() -> list[Any]:
+    from astropy import units
+    from astropy.io import fits
+    from astropy.nddata import CCDData, NDData, StdDevUncertainty
+
+    pixels, bad = np.array([[1, 2], [3, 4]], np.int16), np.array([[True, False], [False, False]])
+    errors = StdDevUncertainty(np.full((2, 2), 2.0))
+    hdu = fits.ImageHDU(pixels, fits.Header([("OBJECT", "M 13"), ("BLANK", 1)]))
+    planes = CCDData(pixels, unit="adu", mask=bad, uncertainty=errors, meta={"OBJECT": "M 13"})
+    return [
+        np.ma.MaskedArray(pixels, mask=bad),
+        planes,
+        NDData(pixels, mask=bad, uncertainty=errors, unit="adu"),
+        pixels * units.electron,
+        units.Quantity(pixels, "adu"),
+        hdu,
+        fits.HDUList([fits.PrimaryHDU(), hdu]),
+        planes.to_hdu(),
+        Image(pixels, {"OBJECT": "M 13"}, mask=bad, variance=errors.array),
+    ]
+
+
+def test_a_constructor_keeps_what_objects_hold() -> None:
+    """`Image(x)` is `Image.of(x)`: mask, variance, unit and header of the objects of numpy and astropy."""
+    for number, thing in enumerate(other_objects()):
+        one, two = Image(thing), Image.of(thing)
+        assert_same_image(one, two)
+        assert one.mask is None or (one.mask != 0).tolist() == [[True, False], [False, False]], number
+        assert (one.mask is None) == (number in (3, 4)), number
+        assert one.variance is None or one.variance.tolist() == [[4.0, 4.0], [4.0, 4.0]] or number == 8
+        assert (one.variance is None) == (number in (0, 3, 4, 5, 6)), number
+        assert one.unit == {1: "adu", 2: "adu", 3: "electron", 4: "adu", 7: "adu"}.get(number), number
+        assert "BITPIX" not in one.header and (one.header.get("OBJECT") == "M 13") == (
+            number in (1, 5, 6, 7, 8)
+        )
+    masked = Image(other_objects()[0], {"OBJECT": "x"}, mask=[[0, 4], [0, 0]])
+    assert masked.mask is not None and masked.mask.tolist() == [[1, 4], [0, 0]]
+    from astropy.io import fits
+
+    for wrong in (fits.HDUList([fits.ImageHDU(np.ones((2, 2)))] * 2), fits.PrimaryHDU()):
+        with pytest.raises(CcdfxError):
+            Image(wrong)
 
 
 def test_it_shows_the_largest_floats() -> None:
@@ -268,7 +334,7 @@ def test_the_thumbnail_is_a_png_that_matplotlib_reads() -> None:
 
     from matplotlib import image as pictures
 
-    from ccdfx.records.display import thumbnail_png
+    from ccdfx.records.views.image import thumbnail_png
 
     array = np.zeros((400, 200))
     array[:200] = 1.0

@@ -16,6 +16,7 @@ from typing import Any
 from ccdfx.errors import CcdfxWarning, FormatError
 from ccdfx.io.content import Content
 from ccdfx.io.fits.cards import BLOCK, CARD, parse_cards
+from ccdfx.records.card import STRUCTURAL as STRUCTURAL
 from ccdfx.records.header import Header
 
 MAX_HEADER = 8 << 20  # bytes: 100,000 cards
@@ -211,12 +212,6 @@ def _data_size(
     lengths = axes[:-1] if kind == "groups" else axes
     pixels = math.prod(lengths) if lengths else 0
     return abs(bitpix) // 8 * groups * (extra + pixels)
-
-
-STRUCTURAL = re.compile(
-    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM|END"
-    r"|CCDFX(PLN|HDU))\Z"
-)
 
 
 def clean(header: Header) -> Header:

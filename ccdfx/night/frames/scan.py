@@ -16,6 +16,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, CcdfxWarning, cause_of, prin
 from ccdfx.io.stamp import file_stamp
 from ccdfx.night.frames.find import Paths, find_files, given_paths, resolved
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.frame_list import Frames
 from ccdfx.night.frames.frame_table import FrameTable, require_table, unused_rows
 from ccdfx.night.frames.geometry import exposure_of, with_laws_of
 from ccdfx.night.frames.header_values import HeaderValues
@@ -43,14 +44,14 @@ def scan(
     skip: Container[Path] = (),
     table: str | Path | None = None,
     planes: PlaneChoice = "",
-) -> tuple[Frame, ...]:
+) -> Frames:
     """Return the raw frames in files and directories and their subdirectories, by their headers, sorted by name.
 
     A frame is a file that is given, or one in a directory whose name ends like an image format (``.fits``,
     ``.fit.gz``...) or that starts like a FITS file. A frame that cannot be used is listed with its `problem` and does
     not stop the scan. Other files of directories, hidden ones, linked directories, and directories inside that contain
     a ``night.json`` (the results of an earlier run) are skipped. A file that is found twice, by links too, is one
-    frame.
+    frame. The tuple prints as a table, and its `to_table` makes one of astropy.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def scan(
     chosen = planes_of("planes", planes)
     describe = partial(_described, instruments=instruments, given=given, again=again, planes=chosen)
     # No threads: parsing holds the interpreter lock, and threads take 1.7 times as long.
-    return tuple(
+    return Frames(
         frame
         for path, file in files.items()
         if path not in skip

@@ -75,14 +75,14 @@ def panel_text(place: Place, state: State) -> str:
     picture = state.images[place.image]
     sigma = "" if np.isnan(place.sigma) else f" ± {place.sigma:.3g}"
     flags = f"   {' '.join(place.flags)}" if place.flags else ""
-    lines = [
-        f"x {place.x:.2f}   y {place.y:.2f}   value {place.value:.6g}{sigma} {picture.unit or ''}{flags}"
-    ]
+    where = f"x {place.x:.2f}   y {place.y:.2f}   (FITS {place.x + 1:.2f}, {place.y + 1:.2f})"
+    lines = [f"{where}   value {place.value:.6g}{sigma} {picture.unit or ''}{flags}"]
     lines.append("no WCS" if place.sky is None else _sexagesimal(*place.sky, _is_equatorial(picture)))
     if place.centroid is None:
         lines.append("no centroid")
     else:
-        lines.append(f"centroid {place.centroid[0]:.2f}, {place.centroid[1]:.2f}")
+        x, y = place.centroid
+        lines.append(f"centroid {x:.2f}, {y:.2f}   (FITS {x + 1:.2f}, {y + 1:.2f})")
     if not np.isnan(place.profile.fwhm):
         scale = (
             "" if picture.pixel_scale is None else f" = {place.profile.fwhm * picture.pixel_scale[0]:.2f}″"

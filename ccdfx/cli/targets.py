@@ -1,0 +1,34 @@
+"""Names of output files in a directory, after those of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+
+def targets_of(sources: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
+    """Return the output file of each source in a folder; two sources of one name are a usage error.
+
+    >>> targets_of([Path("raw/a.fits.gz")], Path("out"), "npz")
+    [PosixPath('out/a.npz')]
+    """
+    ending = "." + suffix.removeprefix(".")
+    targets = [folder / f"{without_suffixes(source)}{ending}" for source in sources]
+    twice = {target.name for target in targets if targets.count(target) > 1}
+    if twice:
+        raise click.UsageError(f"two inputs would become {', '.join(sorted(twice))}; convert them one by one")
+    return targets
+
+
+def without_suffixes(path: Path) -> str:
+    """Return the file name without its suffixes, also those of compression: image.fits.gz gives image.
+
+    >>> without_suffixes(Path("a/image.v2.fits.gz"))
+    'image.v2'
+    """
+    name = path.name
+    for ending in (".gz", ".bz2", ".fz"):
+        name = name.removesuffix(ending)
+    return Path(name).stem
