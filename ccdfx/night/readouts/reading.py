@@ -9,9 +9,14 @@ from ccdfx import registry
 from ccdfx.errors import ArgumentError, FormatError
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.settings.choices import NightRecipe, OverscanChoice
+from ccdfx.operations.readouts.bias_sections import stored_window
 from ccdfx.operations.readouts.exposure import AssembledRows, plan_assembly
+from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.history import history_text
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
+
+_ROWS = 4  # that are looked at
 
 
 def read_assembled(frame: Frame, recipe: NightRecipe) -> Image:
@@ -60,6 +65,8 @@ def _opened(frame: Frame, recipe: NightRecipe, opener: Callable[..., Any]) -> As
     for readout in frame.readouts:
         if readout.hdu not in found:
             found[readout.hdu] = _image(frame, readout.hdu, recipe, opener)
+    for readout in frame.readouts:
+        _require_noise(frame, readout, found[readout.hdu])
     options = overscan_levels_of(recipe.overscan)
     opened = plan_assembly(
         [found[one.hdu] for one in frame.readouts],
@@ -71,6 +78,22 @@ def _opened(frame: Frame, recipe: NightRecipe, opener: Callable[..., Any]) -> As
     said = {"readouts": [one.name for one in frame.readouts], **options}
     line = f"ccdfx {registry.version()} assemble_exposure {history_text(said)}"
     return opened.with_header(opened.header.add_history(line))
+
+
+def _require_noise(frame: Frame, readout: Readout, stored: Any) -> None:
+    """Refuse a readout whose middle rows are one value, exposed pixels and bias sections alike: it was not read."""
+    if not Range.whole(stored.shape).contains(readout.window):
+        return  # it is told where the readouts are assembled
+    left, right, low, high = readout.window
+    middle = (low + high) // 2
+    rows = stored_window(stored, Range(left, right, middle, min(middle + _ROWS, high))).array
+    if rows.size > 1 and (rows == rows[0, 0]).all():
+        raise FormatError(
+            frame.path,
+            f"must hold an image of readout {readout.name}, whose middle rows have one value",
+            value=rows[0, 0].item(),
+            remedy="leave the frame out: this amplifier gave nothing",
+        )
 
 
 def _image(frame: Frame, hdu: int | str | None, recipe: NightRecipe, opener: Callable[..., Any]) -> Any:

@@ -108,3 +108,15 @@ def test_one_readout_is_prepared_as_a_frame_of_one_amplifier(tmp_path, make_came
     assert one.gain == 2.0 and np.array_equal(done.array, 2.0 * ordinary.array)
     np.testing.assert_allclose(done.variance, 4.0 * ordinary.variance + one.readnoise**2, rtol=1e-6)
     assert done.header["CALSTAT"] == ordinary.header["CALSTAT"] and done.unit == "electron"
+
+
+def test_an_amplifier_that_gave_nothing_is_refused(four, tmp_path) -> None:
+    from astropy.io import fits
+
+    path = tmp_path / "dead.fits"
+    with fits.open(four.folder / "s0.fits") as hdus:
+        hdus[3].data[:] = 0
+        hdus.writeto(path)
+    frame = assembled_frame(Frame(path=path, file="dead.fits", readouts=four.detector.readouts))
+    with pytest.raises(FormatError, match="image of readout A2, whose middle rows have one value"):
+        open_assembled(frame, NightRecipe())
