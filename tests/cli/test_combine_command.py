@@ -382,4 +382,4 @@ def test_a_shared_variance_comes_from_a_file(run, tmp_path: Path) -> None:
     run("combine", *paths, "-o", tmp_path / "o.fits", "--shared", shared, "--reject", "none")
     image = ccdfx.read(tmp_path / "o.fits")
     assert image.variance == pytest.approx(np.full((4, 5), 20 / 4 + 10))
-    assert any(line.endswith("shar\\xe9d.fits") for line in image.header.history)
+    assert "shar\\xe9d.fits" in "".join(image.header.history)  # lines that are too long go on in the next
