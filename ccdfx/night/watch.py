@@ -17,6 +17,7 @@ from ccdfx.io.stamp import Stamp, file_stamp
 from ccdfx.night.frames.find import Paths, given_paths
 from ccdfx.night.frames.scan import candidate_files
 from ccdfx.night.graph.halt import Halted, halting
+from ccdfx.night.graph.masters import restore_masters
 from ccdfx.night.run import Night, reduce_night
 from ccdfx.records.checks import real
 
@@ -107,6 +108,7 @@ def watch_night(
             reduced, is_complete = ready, only is None
             if is_complete:
                 news.combined()
+                restore_masters()
         elif ended:
             return
         else:

@@ -4,7 +4,7 @@ python tests/bench/night.py generate DIR --frames 45 --size 4096   write raw fra
 python tests/bench/night.py compare DIR                            ccdfx, Siril and ccdproc in turn
 python tests/bench/night.py profile DIR                            the CPU time of ccdfx by stage and function
 python tests/bench/night.py scale --size 1024 --counts 45,300      how time and memory grow with the frames
-python tests/bench/night.py again DIR                              a second run, and a third with two frames more
+python tests/bench/night.py again DIR                              a second run, and others with a few frames more
 python tests/bench/night.py check DIR OUTPUT                       products of ccdfx against the truth
 
 Times of the CPU are those of the process with its children. `compare` exits with 1 when a program gives a wrong result.

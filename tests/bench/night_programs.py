@@ -293,11 +293,19 @@ def scale(sizes: int, counts: tuple[int, ...], threads: int) -> None:
 
 
 def again(directory: Path, truth: Truth, threads: int, extra: tuple[str, ...]) -> None:
-    """Print what a second run over the same output takes, and a third with two science frames more."""
+    """Print what a second run over the same output takes, a third with two science frames more, and one with a dark more.
+
+    The combined frame is made again of all frames; with another dark all is made again but the masters of bias and flat.
+    """
     frames, size = len(truth.frames), truth.shape[0]
-    longer = night_frames.plan(frames + 2, size, truth.seed)
+    longer = night_frames.plan(frames + 20, size, truth.seed)
     known = {frame.file for frame in truth.frames}
-    new = [number for number, frame in enumerate(longer.frames) if frame.file not in known]
+    new = {
+        kind: [
+            n for n, one in enumerate(longer.frames) if one.file not in known and one.file.startswith(kind)
+        ]
+        for kind in ("science", "dark")
+    }
     with tempfile.TemporaryDirectory() as where:
         raw, out = Path(where, "raw"), Path(where, "out")
         raw.mkdir()
@@ -306,8 +314,10 @@ def again(directory: Path, truth: Truth, threads: int, extra: tuple[str, ...]) -
         command = reduce_command(raw, out, threads, extra)
         whole = _row("first run", run(command), None)
         _row("again, nothing to do", run(command), whole)
-        night_frames.write_raw(longer, raw, new)
-        _row(f"again, {len(new)} frames more", run(command), whole)
+        night_frames.write_raw(longer, raw, new["science"][:2])
+        _row("again, 2 science more", run(command), whole)
+        night_frames.write_raw(longer, raw, new["dark"][:1])
+        _row("again, 1 dark more", run(command), whole)
 
 
 def _row(name: str, cost: Cost, whole: float | None) -> float:

@@ -6,7 +6,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from ccdfx.errors import CcdfxError
 from ccdfx.night.graph.memory import return_memory
+from ccdfx.night.graph.record import KEY
 from ccdfx.records.history import Master
 
 MEMORY = 512 << 20
@@ -14,6 +16,7 @@ MEMORY = 512 << 20
 
 _MUCH = 256 << 20
 _kept: OrderedDict[tuple[str, str], Master] = OrderedDict()
+_spared: list[tuple[str, str]] = []
 _LOCK = threading.Lock()
 
 
@@ -49,8 +52,29 @@ def spare_masters() -> None:
     Products that hold one keep it, and what needs one later reads it again.
     """
     if kept_bytes() > _MUCH:
+        with _LOCK:
+            _spared[:] = _kept
         forget_masters()
     return_memory()
+
+
+def restore_masters() -> None:
+    """Read the masters again that `spare_masters` removed, so that the next frame need not wait for them.
+
+    One that is gone, or was made anew, is left out.
+    """
+    from ccdfx.io import read_master
+
+    with _LOCK:
+        while _spared:
+            place = _spared.pop(0)
+            try:
+                master = read_master(Path(place[0]))
+            except (CcdfxError, OSError):
+                continue
+            full = sum(map(_size, _kept.values())) + _size(master) > MEMORY
+            if master.image.header.get(KEY) == place[1] and not full:
+                _kept.setdefault(place, master)
 
 
 def forget_masters() -> None:

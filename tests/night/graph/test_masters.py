@@ -11,6 +11,8 @@ from ccdfx.errors import FileError
 from ccdfx.io import write
 from ccdfx.night.graph import masters
 from ccdfx.night.graph.masters import forget_masters, load_master
+from ccdfx.night.graph.record import KEY
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 
 
@@ -64,3 +66,21 @@ def test_threads_that_want_one_share_it(tmp_path, reads):
 def test_one_that_is_gone_is_said(tmp_path):
     with pytest.raises(FileError, match="gone"):
         load_master(tmp_path / "gone.fits", "1")
+
+
+@pytest.mark.quick
+def test_those_that_were_spared_come_back_unless_they_were_made_anew(tmp_path, reads, monkeypatch):
+    monkeypatch.setattr(masters, "_MUCH", 1)
+    for name in ("bias", "dark", "flat"):
+        write(Image(np.full((8, 8), 1.0, np.float32), Header({KEY: name})), tmp_path / f"{name}.fits")
+        load_master(tmp_path / f"{name}.fits", name)
+    masters.spare_masters()
+    assert masters.kept_bytes() == 0
+    write(Image(np.zeros((8, 8), np.float32), Header({KEY: "new"})), tmp_path / "dark.fits", overwrite=True)
+    (tmp_path / "flat.fits").unlink()
+    masters.restore_masters()
+    assert masters.kept_bytes() == 8 * 8 * 4
+    count = len(reads)
+    assert load_master(tmp_path / "bias.fits", "bias").image.array[0, 0] == 1.0 and len(reads) == count
+    masters.restore_masters()
+    assert len(reads) == count
