@@ -266,7 +266,9 @@ def _measured(context: Context, starry: Collection[str], use: Use) -> _Sky | Non
         if is_lack(error):
             raise
         return None  # the calibration of all frames will record it
-    noise = local_noise(image) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+    noise = local_noise(image) / (
+        context.noise.of_mean(use.frame.averaged).gain or 1.0 if image.unit == "electron" else 1.0
+    )
     return _Sky(use=use, noise=noise, fwhm=_width(image) if use.frame.file in starry else math.nan)
 
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.cameras.camera_noise import CameraNoise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
+from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import CombinePlan
 from ccdfx.night.products import stacking
 from ccdfx.night.products.calibrated import facts_header, measured_header
@@ -188,8 +190,20 @@ def _header(
 
 def _total_exposure(group: _Group, plan: CombinePlan) -> float:
     """Return the exposure times of all frames together, those of each plane of a mean of planes."""
-    counts = [plan.uses[name].frame.averaged for name in group.names]
-    return float(sum(one["exptime"] * count for one, count in zip(group.facts, counts, strict=True)))
+    frames = [plan.uses[name].frame for name in group.names]
+    return float(sum((frame.exptime or 0.0) * frame.averaged for frame in frames))
+
+
+def _noise_of(frames: Sequence[Frame], unit: str, noise: CameraNoise) -> CameraNoise:
+    """Return the noise of one calibrated frame; unknown where means of planes differ in their number.
+
+    So it is where the planes were in electrons: their mean is not that of a gain of 1.
+    """
+    counts = {frame.averaged for frame in frames}
+    if len(counts) > 1 or (counts != {1} and isinstance(frames[0].gain, KnownByUnit)):
+        return CameraNoise()
+    noise = noise.of_mean(counts.pop())
+    return replace(noise, gain=1.0) if unit == "electron" else noise
 
 
 def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
@@ -305,9 +319,7 @@ def _stacked(
     """Combine the registered frames, and compare the fluxes of stars in the result with those in the frames."""
     choice, scales, facts = context.recipe.combine, group.scales, group.facts
     transforms = list(group.found.transforms.values())
-    noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
-    counts = {plan.uses[name].frame.averaged for name in group.names}
-    noise = noise.of_mean(counts.pop()) if len(counts) == 1 else CameraNoise()
+    noise = _noise_of([plan.uses[name].frame for name in group.names], facts[0]["unit"], context.noise)
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
     allowed = profile_allowance(scales, [one["fwhm"] for one in facts], transforms, choice.sensitivity)
