@@ -35,3 +35,15 @@ def test_the_axis_is_told_only_where_it_is_clear():
     assert axis_of_flat(Image(LAMP)) == "rows" and axis_of_flat(Image(LAMP.T)) == "columns"
     assert axis_of_flat(Image(LAMP * np.exp(Y / 40))) is None
     assert axis_of_flat(Image(np.full(LAMP.shape, 9.0))) is None
+
+
+def test_slits_have_lamps_of_their_own_and_lines_that_their_edges_cross_are_flagged():
+    rng = np.random.default_rng(1)
+    slit = np.digitize(Y + (X > 150), [3, 28, 32, 57])  # edges that step by one line
+    light = np.select([slit == 1, slit == 3], [LAMP, LAMP[:, ::-1]], 0.0) * 4
+    flat = without_response(Image(rng.poisson(light) * 1.0, variance=light + 1), **OPTIONS)
+    found = ((flat.array - 1) / np.sqrt(np.where(flat.good, flat.variance, 1)))[flat.good]
+    assert 0.95 < found.std() < 1.05
+    whole = [*range(4, 27), *range(33, 56)]
+    assert flat.good[whole].all() and not flat.good[[0, 1, 29, 30, 58, 59]].any()
+    assert not flat.good[[2, 27, 31, 56]].all(axis=1).any()
