@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, CcdfxWarning
 from ccdfx.night.instruments.spectra import COLUMNS
 from ccdfx.night.spectra.slits import shapes_of
 from ccdfx.records.flags import Flag
@@ -23,6 +24,8 @@ _TINY = 1e-12  # of the diagonal, for lines without any good pixel
 _LINES = 256  # fitted at a time
 _LIT = 3.0  # sigma: with less light than that a pixel tells nothing
 _ODD, _UNEVEN = 3.0, 0.03  # times the scatter of other lines, and part of its light, by which an edge is told
+_FEATURE, _FEWEST_PIXELS = 0.02, 3  # of the light, and pixels, by which a feature of all lines is told
+_MOST_SAMPLED, _FEWEST_SAMPLED = 256, 8  # lines in which it is searched
 _FAR, _MOST_FAR = 0.2, 0.1  # a fit that differs by so much in so large a part does not follow the light
 
 
@@ -48,7 +51,8 @@ def without_response(flat: Image, *, dispersion: str, smooth: float, response: f
     Returns
     -------
     Image
-        Of the shape of the flat; its variance is divided by the square of the function.
+        Of the shape of the flat; its variance is divided by the square of the function. What is narrower than the knots
+        and common to all lines stays in it, with a `CcdfxWarning` where it is 2 % or more.
 
     Raises
     ------
@@ -78,6 +82,7 @@ def without_response(flat: Image, *, dispersion: str, smooth: float, response: f
     safe = np.where(lit, light, np.float32(1))
     ratio = np.where(lit, flat.array / safe, 1).astype(flat.dtype, copy=False)
     _require_following(ratio, lit & flat.good & (_LIT * sigma < _FAR * safe), dispersion)
+    _warn_of_features(along(ratio, dispersion), along(lit & flat.good, dispersion))
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[~lit | (ratio < response)] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else np.where(lit, flat.variance / safe**2, 0)
@@ -199,6 +204,28 @@ def _follows(light: np.ndarray, scatter: np.ndarray) -> np.ndarray:
     seen = finite & (light.max(axis=1) > 0) & (scatter > 0)
     typical = float(np.median(scatter[seen])) if seen.any() else np.inf
     return ~((scatter > _ODD * typical) & (relative > _UNEVEN))
+
+
+def _warn_of_features(ratio: np.ndarray, told: np.ndarray) -> None:
+    """Warn of what all lines have in common after the division: light that is not smooth, or fringes along the slit."""
+    sample = slice(None, None, max(1, len(ratio) // _MOST_SAMPLED))
+    values = np.where(told[sample], ratio[sample], np.inf).T
+    counts = told[sample].sum(axis=0)
+    profile = _medians(values)
+    with np.errstate(invalid="ignore"):
+        scatter = 1.4826 * _medians(np.abs(values - profile[:, None]))
+    error = 1.25 * scatter / np.sqrt(np.maximum(counts, 1))
+    off = np.abs(profile - 1)
+    seen = (counts >= _FEWEST_SAMPLED) & (off > np.maximum(_FEATURE, _LIMIT * error))
+    if np.count_nonzero(seen) >= _FEWEST_PIXELS:
+        where = np.flatnonzero(seen)
+        warnings.warn(
+            f"what all lines have in common along the dispersion is not all smooth: up to {off[seen].max():.0%} stays in the "
+            f"flat, between pixels {where[0]} and {where[-1]}, of lines or edges of the lamp's light, or fringes; look at it, and "
+            "lower flat.smooth in the recipe if it is light",
+            CcdfxWarning,
+            stacklevel=2,
+        )
 
 
 def _require_following(ratio: np.ndarray, told: np.ndarray, dispersion: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, CcdfxWarning
 from ccdfx.night.spectra.axis import axis_of_flat
 from ccdfx.night.spectra.response import without_response
 from ccdfx.records.image import Image
@@ -47,3 +47,9 @@ def test_slits_have_lamps_of_their_own_and_lines_that_their_edges_cross_are_flag
     whole = [*range(4, 27), *range(33, 56)]
     assert flat.good[whole].all() and not flat.good[[0, 1, 29, 30, 58, 59]].any()
     assert not flat.good[[2, 27, 31, 56]].all(axis=1).any()
+
+
+def test_narrow_light_of_all_lines_is_said_to_stay():
+    lamp = LAMP * (1 + 0.3 * np.exp(-(((X - 150) / 3.0) ** 2)))
+    with pytest.warns(CcdfxWarning, match=r"not all smooth: up to \d+%.*flat.smooth"):
+        without_response(Image(lamp, variance=lamp), **OPTIONS)
