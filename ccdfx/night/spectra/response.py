@@ -207,7 +207,7 @@ def _follows(light: np.ndarray, scatter: np.ndarray) -> np.ndarray:
 
 
 def _warn_of_features(ratio: np.ndarray, told: np.ndarray) -> None:
-    """Warn of what all lines have in common after the division: light that is not smooth, or fringes along the slit."""
+    """Record what all lines have in common after the division, by a warning: light that is not smooth, or fringes along the slit."""
     sample = slice(None, None, max(1, len(ratio) // _MOST_SAMPLED))
     values = np.where(told[sample], ratio[sample], np.inf).T
     counts = told[sample].sum(axis=0)
