@@ -25,15 +25,15 @@ _SPECTRAL = re.compile(r"spectr|\bmos\b|\bmxu\b|echelle|\bifu\b|longslit", re.IG
 _DISPERSERS = (
     "ESO INS GRIS1 NAME", "ESO INS GRIS2 NAME", "ESO INS GRIS NAME", "ESO INS GRAT NAME", "ESO INS GRAT1 NAME",
     "ESO INS GRAT2 NAME", "GRISM", "GRISM1", "GRISM2", "GRISMNAM", "GRISNAME", "GRATING", "GRATNAME", "GRATENAM",
-    "GRATID", "ALGRNM", "ISIGRAT", "ACAMDISP", "DISPERSR", "DISPNAME",
+    "GRANAME", "GRM_ID", "GRATID", "ALGRNM", "ISIGRAT", "ACAMDISP", "DISPERSR", "DISPNAME",
 )  # fmt: skip
 _SLITS = (
     "ESO INS SLIT1 NAME", "ESO INS SLIT NAME", "ESO INS MOS NAME", "ESO INS SLIT1 WID", "ESO INS SLIT WID", "SLITNAME",
     "SLITMASK", "SLIT", "ALAPRTNM", "ACAMSLIT", "ISISLITW", "SLITWID", "SLITWIDT", "APERTURE",
 )  # fmt: skip
 _OUT_OF_BEAM = re.compile(
-    r"\b(clear|open|empty|free|none|mirror|out|air|hole|image|imaging|park\w*|undef\w*|unknown|off|no (grism|grating|disperser|slit))\b"
-    r"|\A(n/?a|no|false|f|-|\?|null)?\Z",
+    r"\b(clear|open|empty|free|none|mirror|out|air|hole|image|imaging|direct|blank|null|park\w*|undef\w*|unknown|off"
+    r"|no ?(grism|grating|disperser|slit|mask))\b|\A(n/?a|no|false|f|-|\?)?\Z",
     re.IGNORECASE,
 )
 
@@ -160,7 +160,7 @@ def _is_spectrum(header: Header, rule: SpectrumRule | None) -> bool:
     values = [str(value) for keyword in _DISPERSERS if (value := header.get(keyword)) is not None]
     if any(_named(header, keyword) is not None for keyword in _DISPERSERS):
         return True
-    said_out = any(text.strip() and _OUT_OF_BEAM.search(text) for text in values)
+    said_out = any(text.strip() and _is_out(text) for text in values)
     return not said_out and str(header.get("DISPAXIS", "")).strip() in ("1", "2")
 
 
@@ -195,7 +195,12 @@ def _named(header: Header, keyword: str) -> str | None:
     number = lenient_number(header, keyword)
     if number is not None:
         return None if keyword in _DISPERSERS else f"{keyword} {float(f'{number:.3g}'):g}"
-    return None if _OUT_OF_BEAM.search(text) else text
+    return None if _is_out(text) else text
+
+
+def _is_out(text: str) -> bool:
+    """Return whether a card says that nothing is in the beam."""
+    return _OUT_OF_BEAM.search(text.replace("_", " ")) is not None
 
 
 def _slit(header: Header, keyword: str) -> str | None:

@@ -278,7 +278,8 @@ def _sky_frames(plan: BadPixelsPlan, context: Context, sky: list[_Sky]) -> Itera
                 raise
             continue  # the calibration of all frames will record it
         part = image if pattern is None else colour_plane(image, colour="G1", pattern=pattern)
-        noise = local_noise(part) / (context.noise.gain or 1.0 if image.unit == "electron" else 1.0)
+        gain = context.noise.of_mean(use.frame.averaged).gain if image.unit == "electron" else None
+        noise = local_noise(part) / (gain or 1.0)
         fwhm = (math.nan if place % step else _width(part)) * (1 if pattern is None else 2)
         sky.append(_Sky(use=use, range=image.range, noise=noise, fwhm=fwhm))
         yield image

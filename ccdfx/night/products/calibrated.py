@@ -60,9 +60,12 @@ def calibrated_of(
     image = _calibrate(image, options)
     if "noise" not in options:
         image = image.replace(variance=None)
+    summed, count = "gain" in options, use.frame.averaged
     header = noise_header(
-        image.header, context.noise, electrons=image.unit == "electron", averaged=use.frame.averaged
+        image.header, context.noise, electrons=image.unit == "electron", averaged=count, summed=summed
     )
+    if summed and count > 1 and use.frame.exptime:
+        header = header.set("EXPTIME", count * use.frame.exptime, "[s] of all planes together")
     if use.dark_is_level and "bias" in options:
         header = with_step(header, "dark")
     return image.replace(header=header)
@@ -133,7 +136,7 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
         options["again"] = True
     already = isinstance(use.frame.gain, KnownByUnit) or bool(use.frame.readouts)
     if electrons and not already and not use.as_is and context.noise.gain is not None:
-        options["gain"] = context.noise.gain
+        options["gain"] = context.noise.of_mean(use.frame.averaged).gain  # electrons of all planes of a mean
     return options
 
 
@@ -207,7 +210,7 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
         return Made(lost=context.failed[use.frame.file])
     facts |= {"undersampled": found.stars.fwhm if found is not None and found.undersampled else None}
     made = [name for name in use.masters if context.is_made(name)]
-    identity = {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame)}
+    identity = {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame, image)}
     return Made(image=image, facts={**identity, **facts}, stars=stars, used=(use.frame.file,))
 
 
@@ -230,14 +233,17 @@ def further_steps(recipe: NightRecipe) -> Pipeline:
     return found
 
 
-def noise_header(header: Header, noise: CameraNoise, *, electrons: bool, averaged: int = 1) -> Header:
+def noise_header(
+    header: Header, noise: CameraNoise, *, electrons: bool, averaged: int = 1, summed: bool = False
+) -> Header:
     """Set GAIN and RDNOISE to the values that were used; some raw headers define them differently, or by EGAIN.
 
-    Those of a mean of planes, of which `averaged` is the number, are those of the mean.
+    Those of a mean of planes, of which `averaged` is the number, are those of the mean; where it was multiplied by their
+    gain it is `summed`: the electrons of all planes.
     """
     noise = noise.of_mean(averaged)
     if noise.gain is not None:
-        gain = float(averaged) if electrons else noise.gain
+        gain = (1.0 if summed else float(averaged)) if electrons else noise.gain
         header = header.remove("EGAIN").set(
             "GAIN", gain, f"[e-/unit of the data] {'' if electrons else noise.gain_source}".rstrip()
         )
@@ -268,6 +274,8 @@ def measured_header(header: Header, **cards: tuple[float | None, str]) -> Header
     return header
 
 
-def _identity(frame: Frame) -> dict[str, Any]:
+def _identity(frame: Frame, image: Image) -> dict[str, Any]:
+    summed = image.unit == "electron" and not isinstance(frame.gain, KnownByUnit)
+    exptime = frame.exptime and frame.exptime * (frame.averaged if summed else 1)
     spectral = {} if frame.dispersion is None else {"kind": frame.kind, "dispersion": frame.dispersion}
-    return {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime, **spectral}
+    return {"object": frame.object, "filter": frame.filter, "exptime": exptime, **spectral}

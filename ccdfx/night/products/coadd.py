@@ -12,11 +12,13 @@ import numpy as np
 
 from ccdfx.estimators.correlated_noise import correlation_factor
 from ccdfx.night.cameras.camera_noise import CameraNoise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.halt import halt_if_asked, halted_source
 from ccdfx.night.graph.masters import spare_masters
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.combined import CombinePlan
+from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.products import stacking
 from ccdfx.night.products.by_colour.placing import displaced, placed, renamed
 from ccdfx.night.products.by_colour.planes import is_interpolated, noise_of, steps_of
@@ -211,8 +213,20 @@ def _header(
 
 def _total_exposure(group: _Group, plan: CombinePlan) -> float:
     """Return the exposure times of all frames together, those of each plane of a mean of planes."""
-    counts = [plan.uses[name].frame.averaged for name in group.names]
-    return float(sum(one["exptime"] * count for one, count in zip(group.facts, counts, strict=True)))
+    frames = [plan.uses[name].frame for name in group.names]
+    return float(sum((frame.exptime or 0.0) * frame.averaged for frame in frames))
+
+
+def _noise_of(frames: Sequence[Frame], unit: str, noise: CameraNoise) -> CameraNoise:
+    """Return the noise of one calibrated frame; unknown where means of planes differ in their number.
+
+    So it is where the planes were in electrons: their mean is not that of a gain of 1.
+    """
+    counts = {frame.averaged for frame in frames}
+    if len(counts) > 1 or (counts != {1} and isinstance(frames[0].gain, KnownByUnit)):
+        return CameraNoise()
+    noise = noise.of_mean(counts.pop())
+    return replace(noise, gain=1.0) if unit == "electron" else noise
 
 
 def _warn_of_partial_errors(group: _Group, plan: CombinePlan, context: Context) -> None:
@@ -331,9 +345,7 @@ def _stacked(
     choice, scales, facts = context.recipe.combine, group.scales, group.facts
     transforms = list(group.moved.values())
     colour = plan.colours.get(group.names[0])
-    noise = replace(context.noise, gain=1.0) if facts[0]["unit"] == "electron" else context.noise
-    counts = {plan.uses[name].frame.averaged for name in group.names}
-    noise = noise.of_mean(counts.pop()) if len(counts) == 1 else CameraNoise()
+    noise = _noise_of([plan.uses[name].frame for name in group.names], facts[0]["unit"], context.noise)
     if any(one["noise_predicted"] is None for one in facts):
         noise = CameraNoise()  # the level without light is not known, so nor is the noise
     noise = noise_of(colour, noise, electrons=facts[0]["unit"] == "electron")

@@ -17,6 +17,7 @@ from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import MasterPlan
@@ -100,10 +101,13 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     context.warn_about(made.warnings)
     history = f"combine {plan.kind} {made.history}"
     history += f" scale=level response={recipe.flat.response:g}" if inputs.scale else ""
+    said: list[str] = []
     try:
-        image = _finished(made.image, plan, inputs.names, history, context)
+        with collect_warnings(said.append):
+            image = _finished(made.image, plan, inputs.names, history, context)
     except ArgumentError as error:
         return Made(lost=str(error))  # a flat of spectra whose light cannot be told from its response
+    context.warn_about(said)
     try:
         require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, CcdfxWarning
 from ccdfx.night.instruments.spectra import COLUMNS
+from ccdfx.night.spectra.slits import shapes_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
 
@@ -18,18 +20,19 @@ _LIMIT = 4.0  # sigma beyond which a pixel is left out of the fit
 _FLOOR = 0.01  # of the greatest light of a line, below which a fainter pixel has no more weight
 _STIFFNESS = 1e-6  # of the curvature, relative to the data: it decides only where there are none
 _FINER = 5  # times as many knots as of a line has what all lines have in common
-_MOST_LINES = 512  # of which that is measured
-_IN_SLIT = 0.3  # of the level of the brightest lines
 _TINY = 1e-12  # of the diagonal, for lines without any good pixel
 _LINES = 256  # fitted at a time
 _LIT = 3.0  # sigma: with less light than that a pixel tells nothing
+_ODD, _UNEVEN = 3.0, 0.03  # times the scatter of other lines, and part of its light, by which an edge is told
+_FEATURE, _FEWEST_PIXELS = 0.02, 3  # of the light, and pixels, by which a feature of all lines is told
+_MOST_SAMPLED, _FEWEST_SAMPLED = 256, 8  # lines in which it is searched
 _FAR, _MOST_FAR = 0.2, 0.1  # a fit that differs by so much in so large a part does not follow the light
 
 
 def without_response(flat: Image, *, dispersion: str, smooth: float, response: float) -> Image:
     """Divide each line of a flat by a smooth function of the place along the dispersion.
 
-    The function is what all lines have in common, smooth over a fifth of `smooth`, times a cubic spline for each line,
+    The function is what the lines of a slit have in common, smooth over a fifth of `smooth`, times a cubic spline for each line,
     fitted to its good pixels by least squares with weights of photon noise, without those that are far off. What remains is the response of the pixels, with a mean of 1 in each line:
     neither the spectrum of the lamp nor the light along the slit stays in it.
 
@@ -43,12 +46,13 @@ def without_response(flat: Image, *, dispersion: str, smooth: float, response: f
         Distance of the knots of the spline, in pixels: what is wider is light, what is narrower is response.
     response : float
         Pixels with less than this part of the light around them are flagged BAD_PIXEL; so are those that see too little
-        light to tell (3 sigma), which become 1.
+        light to tell (3 sigma), and lines along which the light is not smooth, as at the edge of a slit, which become 1.
 
     Returns
     -------
     Image
-        Of the shape of the flat; its variance is divided by the square of the function.
+        Of the shape of the flat; its variance is divided by the square of the function. What is narrower than the knots
+        and common to all lines stays in it, with a `CcdfxWarning` where it is 2 % or more.
 
     Raises
     ------
@@ -72,11 +76,13 @@ def without_response(flat: Image, *, dispersion: str, smooth: float, response: f
         sigma = along(scatter[:, None] * np.sqrt(np.maximum(light, 0)), dispersion)
     else:
         sigma = np.sqrt(np.where(np.isfinite(flat.variance), flat.variance, 0))
+    follows = along(np.broadcast_to(_follows(light, scatter)[:, None], light.shape), dispersion)
     light = along(light, dispersion)
-    lit = np.isfinite(light) & (light > 0) & (light > _LIT * sigma)
+    lit = follows & np.isfinite(light) & (light > 0) & (light > _LIT * sigma)
     safe = np.where(lit, light, np.float32(1))
     ratio = np.where(lit, flat.array / safe, 1).astype(flat.dtype, copy=False)
     _require_following(ratio, lit & flat.good & (_LIT * sigma < _FAR * safe), dispersion)
+    _warn_of_features(along(ratio, dispersion), along(lit & flat.good, dispersion))
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[~lit | (ratio < response)] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else np.where(lit, flat.variance / safe**2, 0)
@@ -99,7 +105,7 @@ def _fitted(
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Fit the lines of a plane, many at a time: yields which, the fitted values, and the scatter over sqrt(light)."""
     basis, penalty = _basis(array.shape[1], smooth)
-    shape = _common_shape(array, good, smooth)
+    shapes = _common_shapes(array, good, smooth)
     lit = array[good]
     least = _FLOOR * float(np.percentile(lit, 95)) if lit.size else 0.0
     if not least > 0:
@@ -109,6 +115,7 @@ def _fitted(
     for start in range(0, len(array), _LINES):
         lines = slice(start, start + _LINES)
         values = np.asarray(array[lines], np.float64)
+        shape = shapes[lines].astype(np.float64)
         yield lines, *_fit(values, np.asarray(good[lines]), shape, (basis, penalty), least)
 
 
@@ -124,19 +131,19 @@ def _basis(length: int, smooth: float) -> tuple[np.ndarray, np.ndarray]:
     return basis, steps.T @ steps
 
 
-def _common_shape(array: np.ndarray, good: np.ndarray, smooth: float) -> np.ndarray:
-    """Return the light along the lines that those in the slit have in common, positive, relative to their levels."""
-    sample = slice(None, None, max(1, len(array) // _MOST_LINES))
-    values = np.where(good[sample], array[sample].astype(np.float64), np.inf)
-    levels = _medians(values)
-    in_slit = levels > _IN_SLIT * np.percentile(levels, 95)
-    if not in_slit.any():
-        return np.ones(array.shape[1])
-    profile = _medians((values[in_slit] / levels[in_slit, None]).T)
-    basis, penalty = _basis(len(profile), smooth / _FINER)
-    weights = 1 / np.maximum(profile, _FLOOR * profile.max())
-    fitted = _solved(profile[None], np.where(profile > 0, weights, 0)[None], basis, penalty)[0]
-    return np.maximum(fitted, _FLOOR**2 * fitted.max())
+def _common_shapes(array: np.ndarray, good: np.ndarray, smooth: float) -> np.ndarray:
+    """Return the light along each line that it has in common with those of its slit, positive; 1 for other lines."""
+    basis, penalty = _basis(array.shape[1], smooth / _FINER)
+
+    def smoothed(profile: np.ndarray) -> np.ndarray:
+        weights = 1 / np.maximum(profile, _FLOOR * profile.max())
+        fitted = _solved(profile[None], np.where(profile > 0, weights, 0)[None], basis, penalty)[0]
+        return np.maximum(fitted, _FLOOR**2 * fitted.max())
+
+    shapes = np.ones(array.shape, np.float32)
+    for lines, shape in shapes_of(array, good, smoothed):
+        shapes[lines] = shape
+    return shapes
 
 
 def _fit(
@@ -146,10 +153,10 @@ def _fit(
     splines: tuple[np.ndarray, np.ndarray],
     least: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit splines times `shape` to lines (lines, length); NaN for a line with too few good pixels."""
+    """Fit splines times shapes to lines (lines, length); NaN for a line with too few good pixels."""
     basis, penalty = splines
     values = np.where(good, values, 0)
-    used, weights = good, good / np.maximum(shape, _FLOOR * shape.max())
+    used, weights = good, good / np.maximum(shape, _FLOOR * shape.max(axis=1, keepdims=True))
     light, scatter = np.zeros_like(values), np.zeros(len(values))
     for _ in range(_ROUNDS):
         light = shape * _solved(values / shape, weights * shape**2, basis, penalty)
@@ -187,6 +194,38 @@ def _medians(away: np.ndarray) -> np.ndarray:
     middle = np.maximum(counts - 1, 0) // 2
     found = ordered[np.arange(len(away)), middle]
     return np.where(counts > 0, found, 0.0)
+
+
+def _follows(light: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    """Return which lines scatter about their light no more than most do; one that the edge of a slit crosses scatters more."""
+    finite = np.isfinite(light).all(axis=1)
+    relative = np.full(len(light), np.inf)
+    relative[finite] = scatter[finite] / np.sqrt(np.maximum(np.median(light[finite], axis=1), 1e-30))
+    seen = finite & (light.max(axis=1) > 0) & (scatter > 0)
+    typical = float(np.median(scatter[seen])) if seen.any() else np.inf
+    return ~((scatter > _ODD * typical) & (relative > _UNEVEN))
+
+
+def _warn_of_features(ratio: np.ndarray, told: np.ndarray) -> None:
+    """Record what all lines have in common after the division, by a warning: light that is not smooth, or fringes along the slit."""
+    sample = slice(None, None, max(1, len(ratio) // _MOST_SAMPLED))
+    values = np.where(told[sample], ratio[sample], np.inf).T
+    counts = told[sample].sum(axis=0)
+    profile = _medians(values)
+    with np.errstate(invalid="ignore"):
+        scatter = 1.4826 * _medians(np.abs(values - profile[:, None]))
+    error = 1.25 * scatter / np.sqrt(np.maximum(counts, 1))
+    off = np.abs(profile - 1)
+    seen = (counts >= _FEWEST_SAMPLED) & (off > np.maximum(_FEATURE, _LIMIT * error))
+    if np.count_nonzero(seen) >= _FEWEST_PIXELS:
+        where = np.flatnonzero(seen)
+        warnings.warn(
+            f"what all lines have in common along the dispersion is not all smooth: up to {off[seen].max():.0%} stays in the "
+            f"flat, between pixels {where[0]} and {where[-1]}, of lines or edges of the lamp's light, or fringes; look at it, and "
+            "lower flat.smooth in the recipe if it is light",
+            CcdfxWarning,
+            stacklevel=2,
+        )
 
 
 def _require_following(ratio: np.ndarray, told: np.ndarray, dispersion: str) -> None:

@@ -50,6 +50,14 @@ def test_the_mean_of_planes_has_the_noise_of_a_mean(burst, out, monkeypatch):
     assert 0.93 < facts["excess"] < 1.07
     cards = [image.header[key] for key in ("GAIN", "RDNOISE", "EXPTIME", "TOTALEXP", "NPLANES")]
     assert cards == [20.0, pytest.approx(6 * 10**0.5), 2.0, 20.0, 10]
+    night = ccdfx.reduce_night(
+        burst.folder, out / "e", recipe={"read": {"planes": "mean"}, "science": {"electrons": True}}
+    )
+    whole = ccdfx.read(out / "e/calibrated/burst.fits")  # all electrons
+    assert np.allclose(whole.array, 20 * image.array, rtol=1e-5)
+    assert np.allclose(whole.variance, 400 * image.variance, rtol=1e-5)
+    cards = [whole.header[key] for key in ("BUNIT", "GAIN", "RDNOISE", "EXPTIME")]
+    assert cards == ["electron", 1.0, pytest.approx(6 * 10**0.5), 20.0]
     camera = night.facts["noise"][0]["measured"]  # of single planes
     assert camera["readnoise"][0] == pytest.approx(6.0, rel=0.1)
     bias = ccdfx.read(out / "masters/bias.fits")
