@@ -129,7 +129,8 @@ def _measured(plan: CameraPlan, context: Context, readout: Readout | None = None
 
 def _noise(plan: CameraPlan, frames: tuple[Frame, ...], reader: _Reader, context: Context) -> CameraNoise:
     """Measure gain and read noise in the calibration frames; the science frames only state them."""
-    used = [*(frame for frame in frames if frame.kind != "science"), *stating_frames(frames)]
+    stating = stating_frames(frames)
+    used = [frame for frame in frames if frame.kind != "science" or frame in stating]
 
     def measure(note: Callable[[str], None]) -> CameraNoise:
         def warn(text: str) -> None:

@@ -28,7 +28,11 @@ def mosaic(path, chips=("a", "b"), drop=0, primary=None):
             }
             cards["RDNOISE"] = 3.0 + number
             hdus.append(
-                fits.ImageHDU(np.full((6, 11), 500, np.uint16), fits.Header(cards), name=f"{chip}{number}")
+                fits.ImageHDU(
+                    500 + np.arange(66, dtype=np.uint16).reshape(6, 11) % 3,
+                    fits.Header(cards),
+                    name=f"{chip}{number}",
+                )
             )
     fits.HDUList(hdus[: len(hdus) - drop]).writeto(path)
 

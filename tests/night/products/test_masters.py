@@ -52,10 +52,8 @@ def test_flats_count_by_their_level(camera, out):
 def test_a_master_of_one_frame_is_said(camera, out):
     camera.biases(1)
     camera.science("s.fits")
-    assert any(
-        "masters/bias.fits is made of one frame, b0.fits" in text
-        for text in reduce_night(camera.folder, out).facts["warnings"]
-    )
+    warnings = reduce_night(camera.folder, out).facts["warnings"]
+    assert any("masters/bias.fits is made of one frame, b0.fits" in text for text in warnings), warnings
 
 
 def test_a_master_that_cannot_be_made_is_said(camera, out):
