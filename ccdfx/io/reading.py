@@ -142,9 +142,8 @@ def read(
             refuse_options(found, found.read, options)
             return found.read(path, hdu, range=section, plane=plane, checksum=checksum, **options)
         sources = _open(found, path, hdu, plane, checksum, limit)
-        many = sources if hdu == "all" else [sources]
         images = []
-        for source in many:
+        for source in _listed(sources):
             with source:
                 images.append(source.select(section))
         return images if hdu == "all" else images[0]
@@ -169,7 +168,12 @@ def open_every_image(path: Any, *, checksum: bool = True) -> list[Source]:
     """Open a source for every image of a file; only headers are read now."""
     found = find_format(path)
     with _guarded(found, path):
-        return list(_open(found, path, "all", checksum=checksum))
+        return _listed(_open(found, path, "all", checksum=checksum))
+
+
+def _listed(sources: Any) -> list[Source]:
+    """Return the sources of all images; a format of one image may give that alone."""
+    return list(sources) if isinstance(sources, list | tuple) else [sources]
 
 
 def read_header(path: FileLike, *, hdu: int | str | None = None) -> Header:

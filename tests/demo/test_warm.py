@@ -14,14 +14,21 @@ def test_every_number_of_frames_is_prepared_once(monkeypatch, tmp_path):
     nights, stacks, told = [], [], []
     monkeypatch.setattr(warm, "_reduce", lambda **night: nights.append(night["counts"]))
     monkeypatch.setattr(warm, "_combine_by_every_rule", lambda: None)
-    for name in ("_combine_raw_biases", "_mask_cosmic_rays"):
+    cases = (
+        "_combine_raw_biases",
+        "_mask_cosmic_rays",
+        "_measure_many_stars",
+        "_assemble_readouts",
+        "_take_colours_apart",
+    )
+    for name in cases:
         monkeypatch.setattr(warm, name, lambda: None)
     monkeypatch.setattr(warm, "_combine_as_a_night", stacks.append)
     made = warm.warm_kernels([9, 2, 9, 5], progress=lambda *step: told.append(step))
     assert stacks == [2, 5, 9]
     assert len(nights) == 4
     assert (made.folder, made.kernels, made.new) == (tmp_path / "cache", 0, 0)
-    assert told[0] == ("a night", 0, 10) and told[-1] == ("kernels", 10, 10)
+    assert told[0] == ("a night", 0, 13) and told[-1] == ("kernels", 13, 13)
 
 
 @pytest.mark.parametrize("count", [0, -1, 2.5])
