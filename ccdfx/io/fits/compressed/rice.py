@@ -69,24 +69,44 @@ def decode_rows(
     FormatError
         For a stream that the decoder refuses.
     """
-    decode, width = decoder(), hdu.axes[-1]
-    assert decode is not None
+    width = hdu.axes[-1]
     kind = _KINDS[settings[1]]
     found = np.empty((len(rows), width), _STORED[hdu.bitpix])
     for line, row, stream in zip(found, rows, streams, strict=True):
-        try:
-            try:
-                decoded = decode(_guarded(stream), *settings, width)
-            except Exception:
-                decoded = decode(_guarded(without_padding(stream, settings, width)), *settings, width)
-            line[:] = np.frombuffer(decoded, kind, width)
-        except Exception as error:  # as of `astropy.io.fits`, broken tiles can make it raise any exception
-            raise refusal(
-                content,
-                hdu.index,
-                f"the tile of row {row} cannot be decompressed: {type(error).__name__}: {error}",
-            ) from error
+        line[:] = np.frombuffer(_decoded(content, hdu, row, stream, settings, width)[0], kind, width)
     return found
+
+
+def checked(
+    content: Content, hdu: Hdu, row: int, stream: bytes, settings: tuple[int, int], pixels: int
+) -> bytes:
+    """Return a stream that decodes to so many pixels, without zeros that follow them; an empty one as it is.
+
+    `astropy.io.fits` decodes it again: behind the end of one that is broken it would read whatever is in memory.
+
+    Raises
+    ------
+    FormatError
+        The decoder refuses it.
+    """
+    return _decoded(content, hdu, row, stream, settings, pixels)[1] if stream else stream
+
+
+def _decoded(
+    content: Content, hdu: Hdu, row: int, stream: bytes, settings: tuple[int, int], pixels: int
+) -> tuple[bytes, bytes]:
+    """Decode a stream; return the pixels, and the stream without zeros that follow it."""
+    decode = decoder()
+    assert decode is not None
+    try:
+        try:
+            return decode(_guarded(stream), *settings, pixels), stream
+        except Exception:
+            stream = without_padding(stream, settings, pixels)
+            return decode(_guarded(stream), *settings, pixels), stream
+    except Exception as error:  # as of `astropy.io.fits`, broken tiles can make it raise any exception
+        rule = f"the tile of row {row} cannot be decompressed: {type(error).__name__}: {error}"
+        raise refusal(content, hdu.index, rule) from error
 
 
 def _guarded(stream: bytes) -> np.ndarray:

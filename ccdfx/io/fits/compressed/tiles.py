@@ -120,13 +120,10 @@ def read_tiles(content: Content, hdu: Hdu, plane: int, rows: slice, columns: sli
     streams = checked_streams(content, hdu, method, needed, pixels, found)
     parameters = rice.parameters_of(hdu) if rice.decoder() else None
     if parameters:
-        try:
-            return _section(content, hdu, table.part(content, hdu, needed, streams), window)
-        except FormatError:  # zeros may follow its streams
-            streams[COMPRESSED] = [
-                rice.without_padding(stream, parameters, count)
-                for stream, count in zip(streams[COMPRESSED], pixels, strict=True)
-            ]
+        streams[COMPRESSED] = [
+            rice.checked(content, hdu, row, stream, parameters, count)
+            for row, stream, count in zip(needed, streams[COMPRESSED], pixels, strict=True)
+        ]
     if method != "HCOMPRESS_1":
         return _section(content, hdu, table.part(content, hdu, needed, streams), window)
     # A stream that ends too early is decoded from what follows it, so it differs between two kinds of padding.
