@@ -132,8 +132,8 @@ from ccdfx.operations.readouts.assembly import assemble as assemble
 from ccdfx.operations.readouts.balance import balance as balance
 from ccdfx.operations.readouts.crosstalk import subtract_crosstalk as subtract_crosstalk
 from ccdfx.operations.readouts.exposure import assemble_exposure as assemble_exposure
+from ccdfx.operations.readouts.linearise import linearise as linearise
 from ccdfx.operations.readouts.linearity import Linearity as Linearity
-from ccdfx.operations.readouts.linearity import linearise as linearise
 from ccdfx.operations.readouts.readout import Readout as Readout
 from ccdfx.operations.registration.align import align as align
 from ccdfx.operations.registration.align import measure_transform as measure_transform

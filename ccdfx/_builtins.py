@@ -48,7 +48,7 @@ def ccdfx_steps() -> list[Step]:
     from ccdfx.operations import window
     from ccdfx.operations.calibration import calibrate, offset, overscan
     from ccdfx.operations.pixels import cosmic_rays, flag, median_filter, replace
-    from ccdfx.operations.readouts import linearity
+    from ccdfx.operations.readouts import linearise
     from ccdfx.operations.resampling import shift
     from ccdfx.pipelines.pipeline import Step
 
@@ -58,7 +58,7 @@ def ccdfx_steps() -> list[Step]:
         calibrate.add_variance, calibrate.calibrate,
         flag.mask_saturated, flag.mask_invalid, flag.mask_from, flag.replace_masked,
         replace.clip_invalid, replace.clip_threshold, replace.clip_outliers, replace.clip_sigma, replace.replace,
-        linearity.linearise, cosmic_rays.mask_cosmic_rays, median_filter.median_filter,
+        linearise.linearise, cosmic_rays.mask_cosmic_rays, median_filter.median_filter,
         shift.shift, scalings.scale, scalings.unscale,
     )  # fmt: skip
     return [Step(function.__name__, function) for function in functions]

@@ -11,7 +11,6 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, CcdfxWarning
 from ccdfx.night.frames.frame import Frame
-from ccdfx.operations.pixels.flag import mask_saturated
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range, RangeLike
@@ -106,6 +105,8 @@ class PlaneMean:
         return first.replace(array=(total / count).astype(self.dtype), mask=mask, variance=variance)
 
     def _images(self, window: RangeLike) -> Iterator[Image]:
+        from ccdfx.operations.pixels.flag import mask_saturated  # a scan needs no kernels
+
         for number, plane in enumerate(self._planes):
             source = self._first if number == 0 else self._of_plane(plane)
             image = source.select(window)

@@ -18,7 +18,7 @@ from ccdfx.operations.calibration.overscan_fit import OverscanFit
 from ccdfx.operations.readouts.assembly import assembled_header, assembled_shape, covers, oriented
 from ccdfx.operations.readouts.bias_sections import readout_levels, stored_window
 from ccdfx.operations.readouts.crosstalk import crosstalk_matrix, reading_steps, without_crosstalk
-from ccdfx.operations.readouts.linearity import linearised
+from ccdfx.operations.readouts.linearise import linearised
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header

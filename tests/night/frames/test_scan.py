@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from astropy.io import fits
@@ -328,3 +330,10 @@ def test_what_is_strange_beside_the_header_is_one_too(camera):
         ),
     }
     assert all(frame.problem is None for frame in frames.values())
+
+
+def test_a_scan_loads_no_compiler():
+    """Half of the time that a scan of one night takes would go by with that."""
+    script = "import sys, ccdfx.night.frames.scan; print({'numba', 'scipy'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -16,7 +16,8 @@ from ccdfx.operations.pixels.flag import mask_saturated
 from ccdfx.operations.readouts.assembly import assemble
 from ccdfx.operations.readouts.crosstalk import subtract_crosstalk
 from ccdfx.operations.readouts.exposure import assemble_exposure, plan_assembly
-from ccdfx.operations.readouts.linearity import Linearity, linearise
+from ccdfx.operations.readouts.linearise import linearise
+from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image

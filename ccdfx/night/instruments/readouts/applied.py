@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
-from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.operations.readouts.readout import Readout
 
 
@@ -27,7 +26,7 @@ def with_laws(
     >>> places = [Range(0, 4, 0, 4), Range(4, 8, 0, 4)]
     >>> two = [Readout(name=n, window=p, data=p, place=p) for n, p in zip("AB", places)]
     >>> law = Crosstalk(("A", "B"), ((0.0, 1e-4), (2e-4, 0.0)))
-    >>> [one.crosstalk for one in with_laws(two, crosstalk=law, linearity=[LinearityLaw(polynomial=(1.0, 1e-7))])]
+    >>> [one.crosstalk for one in with_laws(two, crosstalk=law, linearity=[])]
     [(0.0, 0.0001), (0.0002, 0.0)]
     """
     laws = {law.readout: law for law in linearity}
@@ -39,9 +38,7 @@ def with_laws(
             _require_own(crosstalk, one.name, names)
             one = replace(one, crosstalk=crosstalk.row(one.name, names))
         if law is not None:
-            one = replace(
-                one, linearity=Linearity(polynomial=law.polynomial, table=law.table, limit=law.limit)
-            )
+            one = replace(one, linearity=law.linearity)
         found.append(one)
     return tuple(found)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ccdfx.errors import ArgumentError
+from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.records.checks import real
 
 _REMEDY = "correct the instrument file"
@@ -73,50 +74,19 @@ class Crosstalk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearityLaw:
-    """State how the signal that a readout gives, in ADU above its bias level, depends on the true one.
+    """State how the signal that a readout gives depends on the true one.
 
     Parameters
     ----------
+    linearity : Linearity
     readout : str
         Its name; empty for all readouts that have no law of their own.
-    polynomial : tuple of float
-        Coefficients c1, c2, c3... of ``true = c1 x + c2 x**2 + c3 x**3 + ...``; c1 is above 0.
-    table : tuple of (float, float)
-        Two pairs or more (signal that is given, true signal), both rising, in place of a polynomial.
-    limit : float or None
-        The largest signal for which this holds.
-
-    Raises
-    ------
-    ArgumentError
-        Neither or both are given, or the true signal does not rise with the one that is given.
 
     Examples
     --------
-    >>> LinearityLaw(polynomial=(1.0, 1e-6), limit=60000.0).readout
+    >>> LinearityLaw(linearity=Linearity(polynomial=(1.0, 1e-6), limit=60000.0)).readout
     ''
     """
 
+    linearity: Linearity
     readout: str = ""
-    polynomial: tuple[float, ...] = ()
-    table: tuple[tuple[float, float], ...] = ()
-    limit: float | None = None
-
-    def __post_init__(self) -> None:
-        if bool(self.polynomial) == bool(self.table):
-            raise ArgumentError(
-                "linearity", "must have either a polynomial or a table", value=(self.polynomial, self.table),
-                remedy=_REMEDY,
-            )  # fmt: skip
-        numbers = (*self.polynomial, *(number for pair in self.table for number in pair))
-        for number in numbers:
-            real("linearity", number, remedy=_REMEDY)
-        if self.limit is not None:
-            real("linearity.limit", self.limit, above=0, remedy=_REMEDY)
-        pairs = zip(self.table, self.table[1:], strict=False)
-        rises = all(a[0] < b[0] and a[1] < b[1] for a, b in pairs) if self.table else self.polynomial[0] > 0
-        if not rises or len(self.table) == 1:
-            raise ArgumentError(
-                "linearity", "must give a true signal that rises with the one that is given",
-                value=self.polynomial or self.table, remedy=_REMEDY,
-            )  # fmt: skip

@@ -11,6 +11,7 @@ from ccdfx.night.instruments.readouts.described import DescribedReadout
 from ccdfx.night.instruments.readouts.laws import Crosstalk, LinearityLaw
 from ccdfx.night.instruments.readouts.numbers import Lookup
 from ccdfx.night.instruments.readouts.stored import Directed
+from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.records.card import as_keyword
 
 READOUT_KEYS = frozenset(
@@ -90,8 +91,8 @@ def crosstalk_of(table: Mapping[str, Any]) -> Crosstalk | None:
 def linearity_of(table: Mapping[str, Any]) -> LinearityLaw:
     """Convert a table [[linearity]].
 
-    >>> linearity_of({"table": [[0, 0], [1000, 1001]]}).table
-    ((0, 0), (1000, 1001))
+    >>> linearity_of({"table": [[0, 0], [1000, 1001]]}).linearity.limit
+    1000.0
     """
     polynomial = table.get("polynomial", [])
     if not isinstance(polynomial, list):
@@ -106,12 +107,14 @@ def linearity_of(table: Mapping[str, Any]) -> LinearityLaw:
         raise ArgumentError(
             "linearity.table", "must be pairs", value=table["table"], remedy="write [[0, 0], [9, 10]]"
         )
-    return LinearityLaw(
-        readout=_text(table, "readout", "linearity") if "readout" in table else "",
-        polynomial=tuple(polynomial),
-        table=tuple((row[0], row[1]) for row in rows),
-        limit=table.get("limit"),
-    )
+    readout = _text(table, "readout", "linearity") if "readout" in table else ""
+    pairs = tuple((row[0], row[1]) for row in rows)
+    try:
+        linearity = Linearity(polynomial=tuple(polynomial), table=pairs, limit=table.get("limit"))
+    except ArgumentError as error:
+        key = "" if error.subject == "linearity" else f".{error.subject}"
+        raise error.about(f"linearity{key}") from None
+    return LinearityLaw(linearity=linearity, readout=readout)
 
 
 def _rows(value: Any, where: str, example: str) -> tuple[tuple[Any, ...], ...]:

@@ -119,7 +119,7 @@ def test_what_does_not_fit_the_frame_names_the_readout(text, words):
             "crosstalk.readouts: must be the diff",
         ),
         ("[crosstalk]\nmatrix = [[0, 0], [0, 0]]", "crosstalk.readouts: must be the names"),
-        ("[linearity]\nlimit = 5", "linearity: must have either a polynomial or a table"),
+        ("[linearity]\nlimit = 5", "linearity: must be a polynomial or a table"),
         ("[linearity]\npolynomial = [-1.0]", "linearity: must give a true signal that rises"),
         ("[linearity]\ntable = [[0, 0], [10, 0]]", "linearity: must give a true signal that rises"),
         ("[linearity]\ntable = [[0, 0, 1]]", "linearity.table: must be pairs"),
