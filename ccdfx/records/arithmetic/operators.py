@@ -24,6 +24,7 @@ class Operators:
     __slots__ = ()
 
     def _applied(self, name: str, *operands: Any) -> Any:
+        """Apply an operation, by the name of its function in numpy; each class that has the operators defines it."""
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:
