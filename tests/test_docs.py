@@ -142,6 +142,22 @@ def test_notebooks_run_and_are_stored_without_outputs(
         exec(compile("".join(cell["source"]), str(path), "exec"), names)
 
 
+def test_the_page_of_frames_not_used_quotes_what_is_said() -> None:
+    """What the first column of its tables quotes is in the sources."""
+    text = (ROOT / "docs" / "not_used.md").read_text(encoding="utf-8")
+    quoted = [line.split(" |")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")]
+    quoted = [words for words in quoted if words != "what is said"]
+    said = {
+        node.value
+        for folder in ("night", "io", "operations/registration")
+        for path in sorted((ROOT / "ccdfx" / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert len(quoted) > 15
+    assert not [words for words in quoted if not any(words in one for one in said)]
+
+
 def product_keywords(folder: Path) -> set[str]:
     """The keywords of the products of a night, a digit or a number of three digits as n and nnn."""
     found: set[str] = set()
