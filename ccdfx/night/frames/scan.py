@@ -82,6 +82,10 @@ def scan(
     ArgumentError
         No path is given, or two tables.
 
+    See Also
+    --------
+    choose, tabulate_frames, reduce_night
+
     Examples
     --------
     >>> import tempfile
