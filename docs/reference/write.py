@@ -6,6 +6,7 @@ what this would write.
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,22 @@ def page_of(home: str) -> str:
     parts = home.split(".")
     rooms = [".".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
     return next(page for room in rooms for page, (_, homes) in PAGES.items() if room in homes)
+
+
+def related(function: Any) -> list[str]:
+    """Return the names in the section "See Also" of a docstring."""
+    lines = (inspect.getdoc(function) or "").splitlines()
+    if "See Also" not in lines:
+        return []
+    return [name.strip() for name in lines[lines.index("See Also") + 2].split(",")]
+
+
+def require_related() -> None:
+    """Refuse names in "See Also" that are not public or are the function itself."""
+    for name in ccdfx.__all__:
+        wrong = [one for one in related(getattr(ccdfx, name)) if one not in ccdfx.__all__ or one == name]
+        if wrong:
+            raise SystemExit(f"{name}: See Also names what is not public, or itself: {', '.join(wrong)}")
 
 
 def listed(names: list[str], package: str) -> str:
@@ -140,7 +157,7 @@ ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf
 - when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting is not believed, and that is said;
+- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """
@@ -194,6 +211,7 @@ def _condition(item: Any) -> str:
 
 
 if __name__ == "__main__":
+    require_related()
     (FOLDER.parent / "cameras.md").write_text(cameras(), encoding="utf-8")
     for name, text in written().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
