@@ -15,12 +15,17 @@ _BINS = 100
 _PIXELS = 1 << 22  # that are counted at most; bars are drawn by the logarithm
 
 
-def write_preview(image: Image, path: Path, *, kind: str) -> None:
-    """Write a PNG of a product, as large as the page shows it; a map of bad pixels is drawn as one."""
+def preview(image: Image, *, kind: str) -> bytes:
+    """Draw a product as a PNG, as large as the page shows it; a map of bad pixels is drawn as one."""
+    if kind == "bad_pixels":
+        return draw_bad_pixels(image, size=2 * SIZE)
+    return plots.thumbnail(image, size=SIZE)
+
+
+def write_preview(png: bytes, path: Path) -> None:
+    """Write what `preview` drew."""
     from ccdfx.io.atomic import atomic_path
 
-    is_map = kind == "bad_pixels"
-    png = draw_bad_pixels(image, size=2 * SIZE) if is_map else plots.thumbnail(image, size=SIZE)
     with atomic_path(path, True) as temporary:
         temporary.write_bytes(png)
 

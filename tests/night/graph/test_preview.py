@@ -7,17 +7,17 @@ import pytest
 
 from ccdfx import plots
 from ccdfx.night.graph.pixel_map import draw_bad_pixels
-from ccdfx.night.graph.preview import histogram_facts, write_preview
+from ccdfx.night.graph.preview import histogram_facts, preview, write_preview
 from ccdfx.records.image import Image
 
 
 @pytest.mark.quick
 def test_the_picture_is_that_of_the_kind(tmp_path):
     image = Image(np.random.default_rng(1).normal(100, 5, (40, 60)).astype(np.float32))
-    write_preview(image, tmp_path / "a.png", kind="calibrated")
+    write_preview(preview(image, kind="calibrated"), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == plots.thumbnail(image, size=300)
     bad = Image((np.random.default_rng(2).random((40, 60)) > 0.99).astype(np.uint8))
-    write_preview(bad, tmp_path / "a.png", kind="bad_pixels")
+    write_preview(preview(bad, kind="bad_pixels"), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == draw_bad_pixels(bad, size=600)
 
 
@@ -38,7 +38,7 @@ def test_bad_pixels_are_not_counted():
 def test_an_image_without_good_pixels_is_no_failure(tmp_path):
     for image in (Image(np.full((8, 8), np.nan)), Image(np.ones((8, 8)), mask=np.ones((8, 8), np.uint8))):
         assert sum(histogram_facts(image)["counts"]) == 0
-        write_preview(image, tmp_path / "a.png", kind="bias")
+        write_preview(preview(image, kind="bias"), tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("flagged", [True, False])

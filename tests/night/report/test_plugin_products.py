@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccdfx.night.graph.preview import write_preview
+from ccdfx.night.graph.preview import preview, write_preview
 from ccdfx.night.graph.record import facts_path
 from ccdfx.night.report.page import write_report
 
@@ -15,7 +15,7 @@ from .test_page import Page, sky
 def test_products_of_plugins_have_sections_of_their_own(tmp_path):
     path = facts_path(tmp_path, "sky/V.fits", ".png")
     path.parent.mkdir(parents=True)
-    write_preview(sky(900.0), path, kind="sky")
+    write_preview(preview(sky(900.0), kind="sky"), path)
     products = {
         "sky": [
             {"file": "sky/V.fits", "kind": "sky", "level": 901.5, "text": "<b>bold</b>", "parts": [1, 2]},
