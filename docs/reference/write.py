@@ -7,6 +7,7 @@ what this would write.
 from __future__ import annotations
 
 import inspect
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,56 @@ def written() -> dict[str, str]:
         pages[f"{package}.md"] = (
             f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{listed(found, f'ccdfx.{package}')}"
         )
+    pages["night_json.md"] = night_json()
+    lines.append("- [night.json](night_json.md): every key of the facts of a night, and their JSON schema")
     contents = "".join(f"{page.removesuffix('.md')}\n" for page in pages)
     text = "\n".join(lines)
     pages["index.md"] = (
         f"# Reference\n\n{OPENING}\n\n{text}\n\n{ACCEPTED}\n\n```{{toctree}}\n:hidden:\n\n{contents}```\n"
     )
     return pages
+
+
+NIGHT_JSON = """# night.json
+
+Written by docs/reference/write.py from the [JSON schema](../../ccdfx/night/night.schema.json) (draft 2020-12), which is part of the
+package: `ccdfx.night.night_schema()` returns it. Values that are not known are null. Files of products are relative to the output,
+raw frames to `directory`. While a run goes on, `complete` is false, and only `directory` is there beside it.
+
+"""
+
+
+def night_json() -> str:
+    """The page of the keys of night.json, from its schema."""
+    definitions = ccdfx.night.night_schema()["$defs"]
+    text = NIGHT_JSON
+    for name, one in definitions.items():
+        if "properties" in one and name != "begun":
+            text += f"## {name}\n\n" + (
+                f"{one['description'].capitalize()}.\n\n" if "description" in one else ""
+            )
+            text += "| key | type | what |\n|---|---|---|\n"
+            for key, part in one["properties"].items():
+                text += f"| `{key}`{'' if key in one['required'] else ' (not always)'} | {_kind(part)} | {part.get('description', '')} |\n"
+            text += "\n"
+    return text.rstrip() + "\n"
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """The type of a part of a schema in words."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return "numbers by name" if name == "flags" else f"[{name}](#{name})"
+    if "enum" in part or "const" in part:
+        return " or ".join(json.dumps(value) for value in part.get("enum", [part.get("const")]))
+    kinds = part.get("type", "any")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    words = [
+        f"array of {_kind(part['items'])}" if kind == "array" and "items" in part else kind for kind in kinds
+    ]
+    if "object" in kinds and "properties" in part:
+        words = [f"object with {', '.join(f'`{key}`' for key in part['properties'])}"]
+    return " or ".join(words)
 
 
 def stubs() -> dict[Path, str]:
