@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,39 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.stats import sigma_clip as astropy_sigma_clip
 
 from ccdfx_ccdproc.deviation import sigma_func
-from ccdfx_ccdproc.statistics import MAD_TO_SIGMA, Planes, clipping_rule, reject_extrema, word_for
+from ccdfx_ccdproc.statistics import Block, clip_for, combine_block, pieces, word_for
+
+
+def require_same(frames: Sequence[Any]) -> None:
+    """Require that frames are CCDData of one shape and unit."""
+    for frame in frames:
+        if not isinstance(frame, CCDData):
+            raise TypeError(f"frames must be CCDData, and one is a {type(frame).__name__}")
+        if frame.shape != frames[0].shape:
+            raise TypeError(f"frames have several shapes: {frames[0].shape} and {frame.shape}")
+        if frame.unit != frames[0].unit:
+            raise TypeError(f"frames have several units: {frames[0].unit} and {frame.unit}")
+
+
+def require_weights(weights: Any, shape: tuple[int, ...]) -> None:
+    """Require that weights are an array, of one for each frame or for each value of `shape`."""
+    if not isinstance(weights, np.ndarray):
+        raise TypeError("weights must be a numpy.ndarray")
+    if weights.shape not in (shape, shape[:1]):
+        raise ValueError(
+            f"weights have the shape {weights.shape}; give one for each of {shape[0]} frames, or {shape}"
+        )
+
+
+def factors_of(scaling: Any, frames: int) -> np.ndarray | None:
+    """Return the factors of the frames that a sequence of numbers gives."""
+    if scaling is None:
+        return None
+    if not hasattr(scaling, "__len__"):
+        raise TypeError(f"scaling {scaling!r} must be a function, or a number for each frame")
+    if len(scaling) != frames:
+        raise ValueError(f"scaling has {len(scaling)} numbers for {frames} frames")
+    return np.array(scaling, np.float64).reshape(-1)
 
 
 class Combiner:
@@ -47,13 +79,7 @@ class Combiner:
         frames = list(ccd_iter)
         if not frames:
             raise TypeError("ccd_iter has no frames")
-        for frame in frames:
-            if not isinstance(frame, CCDData):
-                raise TypeError(f"ccd_iter must have CCDData only, and has a {type(frame).__name__}")
-            if frame.shape != frames[0].shape:
-                raise TypeError(f"frames have several shapes: {frames[0].shape} and {frame.shape}")
-            if frame.unit != frames[0].unit:
-                raise TypeError(f"frames have several units: {frames[0].unit} and {frame.unit}")
+        require_same(frames)
         self.ccd_list = frames
         self.unit = frames[0].unit
         self._dtype = np.dtype(np.float64 if dtype is None else dtype).type
@@ -82,13 +108,7 @@ class Combiner:
     @weights.setter
     def weights(self, value: np.ndarray | None) -> None:
         if value is not None:
-            if not isinstance(value, np.ndarray):
-                raise TypeError("weights must be a numpy.ndarray")
-            if value.shape not in (self.data_arr.shape, (len(self.data_arr),)):
-                raise ValueError(
-                    f"weights have the shape {value.shape}; give one for each of {len(self.data_arr)} frames,"
-                    f" or {self.data_arr.shape}"
-                )
+            require_weights(value, self.data_arr.shape)
         self._weights = value
 
     @property
@@ -98,16 +118,10 @@ class Combiner:
 
     @scaling.setter
     def scaling(self, value: Callable[..., Any] | Sequence[float] | np.ndarray | None) -> None:
-        if value is None:
-            self._scaling = None
-            return
         if callable(value):
             value = [value(frame) for frame in self.data_arr]
-        elif not hasattr(value, "__len__"):
-            raise TypeError(f"scaling {value!r} must be a function, or a number for each frame")
-        if len(value) != len(self.data_arr):
-            raise ValueError(f"scaling has {len(value)} numbers for {len(self.data_arr)} frames")
-        self._scaling = np.array(value, np.float64).reshape(-1, *[1] * (self.data_arr.ndim - 1))
+        factors = factors_of(value, len(self.data_arr))
+        self._scaling = None if factors is None else factors.reshape(-1, *[1] * (self.data_arr.ndim - 1))
 
     def minmax_clipping(self, min_clip: float | None = None, max_clip: float | None = None) -> None:
         """Reject all values below `min_clip` or above `max_clip`."""
@@ -123,7 +137,10 @@ class Combiner:
 
         Values that are masked already are counted: where one of them is among the highest, one less is rejected.
         """
-        self._reject(reject_extrema(self._planes(scaled=False), int(nlow or 0), int(nhigh or 0)))
+        rejected = np.empty(self._flat().shape, bool)
+        for part, block in self._blocks(masked=False):
+            rejected[:, part] = block.extrema(int(nlow or 0), int(nhigh or 0))
+        self._reject(rejected)
 
     def sigma_clipping(
         self,
@@ -145,9 +162,12 @@ class Combiner:
         **kwd
             Further options of `astropy.stats.sigma_clip`.
         """
-        rule = None if kwd else clipping_rule(low_thresh, high_thresh, func, dev_func)
-        if rule is not None:
-            self._reject(self._planes(scaled=False).rejected(rule))
+        clip = None if kwd else clip_for(low_thresh, high_thresh, func, dev_func)
+        if clip is not None:
+            rejected = np.zeros(self._flat().shape, bool)
+            for part, block in self._blocks():
+                block.clip(clip, rejected[:, part])
+            self._reject(rejected)
             return
         limits = {
             "sigma_lower": np.inf if low_thresh is None else abs(low_thresh),
@@ -184,20 +204,16 @@ class Combiner:
         CCDData
             Masked where no value is left; there it is NaN. ``NCOMBINE`` is the number of frames.
         """
-        planes = self._planes(scale_to=scale_to)
         weights = self._weights
-        own = scale_func is not None and word_for(scale_func) != "mean"
-        if own and weights is not None:
+        own = None if scale_func is None or word_for(scale_func) == "mean" else scale_func
+        if own is not None and weights is not None:
             raise ValueError("scale_func cannot be weighted; leave weights or scale_func out")
-        if own:
-            value = scale_func(self._scaled(scale_to), axis=0)  # type: ignore[misc]
-        elif weights is None:
-            value = planes.moments()[0]
-        elif word_for(sum_func) == "sum":
-            value = planes.weighted(weights)
-        else:
+        value = None
+        if own is not None:
+            value = own(self._scaled(scale_to), axis=0)
+        elif weights is not None and word_for(sum_func) != "sum":
             value = self._weighted_by(sum_func, weights, scale_to)
-        return self._result(value, planes, uncertainty_func, scale_to, lambda count: 1 / np.sqrt(count))
+        return self._combined("average", uncertainty_func, scale_to, value)
 
     def median_combine(
         self,
@@ -210,14 +226,9 @@ class Combiner:
         Parameters are those of `average_combine`; `median_func` is called with the masked array and ``axis=0``.
         Weights are not used.
         """
-        planes = self._planes(scale_to=scale_to)
-        if median_func is None or word_for(median_func) == "median":
-            value = planes.median()[0]
-        else:
-            value = median_func(self._scaled(scale_to), axis=0)
-        return self._result(
-            value, planes, uncertainty_func, scale_to, lambda count: 1 / np.sqrt(count), value
-        )
+        known = median_func is None or word_for(median_func) == "median"
+        value = None if known else median_func(self._scaled(scale_to), axis=0)  # type: ignore[misc]
+        return self._combined("median", uncertainty_func, scale_to, value)
 
     def sum_combine(
         self,
@@ -229,37 +240,43 @@ class Combiner:
 
         The uncertainty is that of `uncertainty_func`, multiplied by the root of the number of values.
         """
-        planes = self._planes(scale_to=scale_to)
-        known = sum_func is None or word_for(sum_func) == "sum"
-        values = self._scaled(scale_to) if self._weights is not None or not known else None
-        if values is not None and self._weights is not None:
-            values = values * self._weights.reshape(
-                self._weights.shape + (1,) * (values.ndim - self._weights.ndim)
-            )
-        if known:
-            value = (
-                planes.total() if values is None else Planes(values.data, np.ma.getmaskarray(values)).total()
-            )
-        else:
-            value = sum_func(values, axis=0)  # type: ignore[misc]
-        return self._result(value, planes, uncertainty_func, scale_to, np.sqrt)
+        value = None
+        if sum_func is not None and word_for(sum_func) != "sum":
+            values = self._scaled(scale_to)
+            if self._weights is not None:
+                values = values * self._weights.reshape(
+                    self._weights.shape + (1,) * (values.ndim - self._weights.ndim)
+                )
+            value = sum_func(values, axis=0)
+        return self._combined("sum", uncertainty_func, scale_to, value)
 
     def _reject(self, rejected: np.ndarray) -> None:
-        self.data_arr.mask = np.ma.getmaskarray(self.data_arr) | rejected
+        self.data_arr.mask = np.ma.getmaskarray(self.data_arr) | rejected.reshape(self.data_arr.shape)
+
+    def _flat(self) -> np.ndarray:
+        """Return the values as (frames, pixels)."""
+        return self.data_arr.data.reshape(len(self.data_arr), -1)
+
+    def _blocks(
+        self, factors: np.ndarray | None = None, masked: bool = True
+    ) -> Iterator[tuple[slice, Block]]:
+        """Yield the values, without those that are masked, as blocks with their pixels."""
+        values = self._flat()
+        mask = np.ma.getmaskarray(self.data_arr).reshape(values.shape) if masked else None
+        block: Block | None = None
+        for part in pieces(len(values), values.shape[1], 1):
+            if block is None or block.pixels != part.stop - part.start:
+                block = Block(len(values), part.stop - part.start)
+            for i, row in enumerate(values):
+                block.fill(i, row[part], None if mask is None else mask[i, part])
+            block.multiply(factors)
+            yield part, block
 
     def _factors(self, scale_to: float | None) -> np.ndarray | None:
         """Return the factor of each frame, or None."""
         if scale_to is not None:
             return np.full(len(self.data_arr), float(scale_to))
         return None if self._scaling is None else self._scaling.reshape(-1)
-
-    def _planes(self, *, scaled: bool = True, scale_to: float | None = None) -> Planes:
-        factors = self._factors(scale_to) if scaled else None
-        if factors is not None and not np.all(np.isfinite(factors) & (factors > 0)):
-            # ccdfx divides by scales above 0; any other factor is applied to the values.
-            values = self._scaled(scale_to)
-            return Planes(values.data, np.ma.getmaskarray(values))
-        return Planes(self.data_arr.data, np.ma.getmaskarray(self.data_arr), factors)
 
     def _scaled(self, scale_to: float | None) -> np.ma.MaskedArray:
         factors = self._factors(scale_to)
@@ -278,34 +295,42 @@ class Combiner:
                 np.where(np.isnan(values), np.nan, each), axis=0
             )
 
-    def _result(
-        self,
-        value: Any,
-        planes: Planes,
-        uncertainty_func: Callable[..., Any],
-        scale_to: float | None,
-        of_count: Callable[[np.ndarray], Any],
-        median: Any = None,
-    ) -> CCDData:
-        """Return the combined frame with its mask and uncertainty."""
-        kept = ~np.ma.getmaskarray(self.data_arr)
-        count = np.count_nonzero(kept, axis=0)
+    def _combined(self, method: str, uncertainty_func: Any, scale_to: float | None, value: Any) -> CCDData:
+        """Return the combined frame with its mask and uncertainty; `value` if it is known already."""
+        flat = self._flat()
+        weights = self._weights
+        if weights is not None and weights.ndim > 1:
+            weights = weights.reshape(flat.shape)
         word = word_for(uncertainty_func)
-        if word == "std":
-            scatter = planes.moments()[1]
-        elif word in ("mad", "mad_std"):
-            centre = planes.median()[0] if median is None else np.ma.filled(median, np.nan)
-            scatter = planes.mad(np.asarray(centre, np.float64)) * (MAD_TO_SIGMA if word == "mad_std" else 1)
-        else:
+        word = word if word in ("std", "mad", "mad_std") else None
+        found, error, count = (np.empty(flat.shape[1]) for _ in range(3))
+        for part, block in self._blocks(self._factors(scale_to)):
+            each = None if weights is None else weights[:, None] if weights.ndim == 1 else weights[:, part]
+            found[part], error[part], count[part] = combine_block(block, method, word, each)
+        shape = self.data_arr.shape[1:]
+        number = count.reshape(shape)
+        if word is None:
             scatter = uncertainty_func(
                 np.ma.filled(self._scaled(scale_to).astype(np.float64), np.nan), axis=0
             )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.ma.filled(np.ma.asarray(scatter, dtype=np.float64), np.nan) * of_count(count)
-            data = np.asarray(np.ma.filled(value, np.nan if self.data_arr.dtype.kind == "f" else 0))
-            data = np.where(count == 0, 0, data) if np.issubdtype(self._dtype, np.integer) else data
-        floats = np.issubdtype(self._dtype, np.floating)
-        result = CCDData(data.astype(self._dtype), unit=self.unit, mask=count == 0)
-        result.uncertainty = StdDevUncertainty(error.astype(self._dtype) if floats else error)
-        result.meta["NCOMBINE"] = len(self.data_arr)
-        return result
+            with np.errstate(divide="ignore", invalid="ignore"):
+                root = np.sqrt(number) if method == "sum" else 1 / np.sqrt(number)
+                error = np.ma.filled(np.ma.asarray(scatter, dtype=np.float64), np.nan) * root
+        data = found if value is None else np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
+        return combined_frame(
+            data.reshape(shape), error.reshape(shape), number == 0, self._dtype, self.unit, len(flat)
+        )
+
+
+def combined_frame(
+    data: np.ndarray, error: np.ndarray, mask: np.ndarray, dtype: Any, unit: Any, frames: int
+) -> CCDData:
+    """Return the result of combining, of the type of the values; standard deviations of whole numbers are floats."""
+    if np.issubdtype(dtype, np.integer):
+        data = np.where(mask, 0, data)
+    else:
+        error = error.astype(dtype, copy=False)
+    result = CCDData(data.astype(dtype, copy=False), unit=unit, mask=mask)
+    result.uncertainty = StdDevUncertainty(error, copy=False)
+    result.meta["NCOMBINE"] = frames
+    return result

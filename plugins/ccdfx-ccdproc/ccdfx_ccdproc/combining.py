@@ -5,18 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.units import Unit
 
 import ccdfx
-from ccdfx_ccdproc.combiner import Combiner
+from ccdfx_ccdproc.combiner import Combiner, combined_frame, factors_of, require_same, require_weights
+from ccdfx_ccdproc.statistics import Block, Clip, clip_for, combine_block, pieces, word_for
 
 METHODS = {"average": "average_combine", "median": "median_combine", "sum": "sum_combine"}
 _COPIES = 6
-"""How often the values of the rows in work are in memory, with what is computed of them."""
+"""How often the values of the lines in work are in memory, with what is computed of them."""
+
+
+class _Choices(NamedTuple):
+    """What is rejected, and how the rest is combined."""
+
+    method: str
+    clip: Clip | None
+    limits: tuple[float, float] | None
+    extrema: tuple[int, int] | None
+    scatter: str
 
 
 class _Frame:
@@ -150,39 +161,90 @@ def combine(
     kind = np.dtype(np.float64 if dtype is None else dtype)
     each = len(frames) * (first.size // max(1, len(first.data))) * (kind.itemsize * _COPIES + 2)
     step = min(len(first.data), max(1, int(mem_limit // max(1, each))))
-    result: CCDData | None = None
+    function = combine_uncertainty_function or {"median": "mad_std"}.get(method, "std")
+    limits = (sigma_clip_low_thresh, sigma_clip_high_thresh)
+    clip = clip_for(*limits, sigma_clip_func, sigma_clip_dev_func) if sigma_clip else None
+    word = word_for(function)
+    result = CCDData(np.empty(first.shape, kind), unit=first.unit, mask=np.empty(first.shape, bool))
+    errors = np.empty(first.shape, kind if kind.kind == "f" else np.float64)
     for start in range(0, len(first.data), step):
         rows = slice(start, min(start + step, len(first.data)))
-        combiner = Combiner((frame.rows(first, rows.start, rows.stop) for frame in frames), dtype=dtype)
-        combiner.scaling = factors
-        if weights is not None:
-            combiner.weights = weights if weights.ndim == 1 else weights[:, rows]
-        if minmax_clip:
-            combiner.minmax_clipping(minmax_clip_min, minmax_clip_max)
-        if sigma_clip:
-            limits = (sigma_clip_low_thresh, sigma_clip_high_thresh)
-            combiner.sigma_clipping(*limits, func=sigma_clip_func, dev_func=sigma_clip_dev_func)
-        if clip_extrema:
-            combiner.clip_extrema(nlow, nhigh)
-        part = getattr(combiner, METHODS[method])(**options)
-        if step == len(first.data):
-            result = part
-            break
-        if result is None:
-            result = CCDData(
-                np.empty(first.shape, part.dtype), unit=part.unit, mask=np.empty(first.shape, bool)
+        read = [frame.rows(first, rows.start, rows.stop) for frame in frames]
+        some = weights if weights is None or weights.ndim == 1 else weights[:, rows]
+        if word in ("std", "mad", "mad_std") and (clip is not None or not sigma_clip):
+            between = (
+                -np.inf if minmax_clip_min is None else minmax_clip_min,
+                np.inf if minmax_clip_max is None else minmax_clip_max,
             )
-            result.uncertainty = StdDevUncertainty(
-                np.empty(first.shape, part.uncertainty.array.dtype), copy=False
-            )
-        result.data[rows], result.mask[rows] = part.data, part.mask
-        result.uncertainty.array[rows] = part.uncertainty.array
-    assert result is not None
+            ends = (int(nlow or 0), int(nhigh or 0)) if clip_extrema else None
+            choices = _Choices(method, clip, between if minmax_clip else None, ends, word)
+            part = _by_lines(read, choices, some, factors, kind.type)
+        else:
+            combiner = Combiner(read, dtype=kind)
+            combiner.scaling, combiner.weights = factors, some
+            if minmax_clip:
+                combiner.minmax_clipping(minmax_clip_min, minmax_clip_max)
+            if sigma_clip:
+                combiner.sigma_clipping(*limits, func=sigma_clip_func, dev_func=sigma_clip_dev_func)
+            if clip_extrema:
+                combiner.clip_extrema(nlow, nhigh)
+            part = getattr(combiner, METHODS[method])(**options)
+        result.data[rows], result.mask[rows], errors[rows] = part.data, part.mask, part.uncertainty.array
+    result.uncertainty = StdDevUncertainty(errors, copy=False)
     result.meta = deepcopy(first.meta)
     result.wcs = first.wcs
     if output_file is not None:
         result.write(output_file, overwrite=overwrite_output)
     return result
+
+
+def _by_lines(
+    frames: list[CCDData], choices: _Choices, weights: np.ndarray | None, scaling: Any, dtype: Any
+) -> CCDData:
+    """Combine frames by as many lines at a time as stay in the cache."""
+    first = frames[0]
+    require_same(frames)
+    if weights is not None:
+        require_weights(weights, (len(frames), *first.shape))
+    factors = factors_of(scaling, len(frames))
+    width = first.size // max(1, len(first.data))
+    found, error, count = (np.empty(first.shape) for _ in range(3))
+    block: Block | None = None
+    for lines in pieces(len(frames), len(first.data), width):
+        pixels = (lines.stop - lines.start) * width
+        if block is None or block.pixels != pixels:
+            block = Block(len(frames), pixels)
+        ends = None
+        if choices.extrema is not None:
+            for i, frame in enumerate(frames):
+                block.fill(i, _values(frame.data[lines], dtype), None)
+            ends = block.extrema(*choices.extrema)
+        for i, frame in enumerate(frames):
+            block.fill(
+                i, _values(frame.data[lines], dtype), None if frame.mask is None else frame.mask[lines]
+            )
+        if choices.limits is not None:
+            low, high = choices.limits
+            block.drop((block.values < low) | (block.values > high))
+        if choices.clip is not None:
+            block.clip(choices.clip)
+        if ends is not None:
+            block.drop(ends)
+        block.multiply(factors)
+        each = None if weights is None else weights[:, None] if weights.ndim == 1 else weights[:, lines]
+        each = None if each is None else each.reshape(len(frames), -1)
+        shape = found[lines].shape
+        parts = combine_block(block, choices.method, choices.scatter, each)
+        for whole, part in zip((found, error, count), parts, strict=True):
+            whole[lines] = part.reshape(shape)
+    return combined_frame(found, error, count == 0, dtype, first.unit, len(frames))
+
+
+def _values(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return values of the type in which they are combined, in the byte order of the machine."""
+    return np.ascontiguousarray(
+        array if dtype is np.float64 and array.dtype.isnative else array.astype(dtype)
+    )
 
 
 def _sources(images: Any) -> list[Any]:

@@ -1,14 +1,24 @@
-"""Statistics of many frames pixel by pixel, by the kernels of ccdfx; the functions of numpy that they stand for."""
+"""Statistics of many frames pixel by pixel, and the functions of numpy that they stand for."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-import ccdfx
+from ccdfx_ccdproc.lanes import (
+    distances,
+    fill,
+    medians,
+    moments,
+    multiply_rows,
+    network,
+    reject_beyond,
+    reject_ranks,
+    sort_frames,
+    weighted_sums,
+)
 
 MAD_TO_SIGMA = 1.482602218505602
 """The standard deviation of normal values over their median absolute deviation."""
@@ -27,6 +37,9 @@ _WORDS = {
     "median_absolute_deviation": "mad",
 }
 _HOMES = ("numpy", "bottleneck", "astropy", "ccdfx_ccdproc")
+_BLOCK = 1 << 18  # values in work at a time: 2 MiB, which stay in the cache
+_NOTHING = np.zeros(0, bool)
+_NO_RECORD = np.zeros((0, 0), bool)
 
 
 def word_for(function: Any) -> str | None:
@@ -46,131 +59,171 @@ def word_for(function: Any) -> str | None:
     )
 
 
-class Planes:
-    """Frames of any one shape as the images that ccdfx combines, each multiplied by its scale.
+class Clip(NamedTuple):
+    """A sigma clip of one pass: limits in deviations, infinite for none; words for centre and deviation."""
 
-    Parameters
-    ----------
-    values : array, shape (n, ...)
-    missing : bool array of the same shape
-        Values that are left out; so are those that are not finite.
-    scales : array, shape (n,), optional
-        Above 0.
-    """
-
-    def __init__(
-        self, values: np.ndarray, missing: np.ndarray, scales: Sequence[float] | None = None
-    ) -> None:
-        self.shape = values.shape[1:]
-        self.flat = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1)
-        self.missing = missing.reshape(self.flat.shape)
-        self.scales = None if scales is None else [1.0 / float(scale) for scale in scales]
-
-    def images(self) -> list[ccdfx.Image]:
-        """Return the frames as images, masked where values are missing."""
-        return [
-            ccdfx.Image(plane, mask=gone if gone.any() else None)
-            for plane, gone in zip(self.flat, self.missing, strict=True)
-        ]
-
-    def stack(self, **options: Any) -> ccdfx.Stack:
-        """Combine the frames with options of `ccdfx.stack`, their warnings left out."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ccdfx.CcdfxWarning)
-            return ccdfx.stack(self.images(), scale=self.scales, passes=0, **options)
-
-    def rejected(self, rule: ccdfx.Rejection) -> np.ndarray:
-        """Return where a rule rejects values, as bool of the shape (n, ...)."""
-        found = self.stack(reject=rule, follow=True)
-        return np.stack([found.rejected_in(i) for i in range(len(self.flat))]).reshape(-1, *self.shape)
-
-    def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return mean, standard deviation (divisor n) and number of the values; NaN where there is none."""
-        found = self.stack(reject=None, average=ccdfx.mean())
-        count = found.count.astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # The variance of ccdfx is that of the mean, from the deviations with the divisor n - 1.
-            std = (
-                np.sqrt(np.asarray(found.variance) * np.maximum(count - 1, 0))
-                if found.variance is not None
-                else 0 * count
-            )
-        std[count == 1] = 0
-        mean = np.array(found.value, np.float64)
-        mean[count == 0] = std[count == 0] = np.nan
-        return self.shaped(mean), self.shaped(std), self.shaped(count)
-
-    def median(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the median and the number of the values; NaN where there is none."""
-        found = self.stack(reject=None, average=ccdfx.median())
-        value = np.array(found.value, np.float64)
-        value[found.count == 0] = np.nan
-        return self.shaped(value), self.shaped(found.count.astype(np.float64))
-
-    def mad(self, median: np.ndarray) -> np.ndarray:
-        """Return the median absolute deviation from the median; NaN where there is no value."""
-        centre = median.reshape(self.flat.shape[1:])
-        far = np.empty(self.flat.shape, np.float64)
-        for i, plane in enumerate(self.flat):
-            np.multiply(plane, 1.0 if self.scales is None else 1.0 / self.scales[i], out=far[i])
-            far[i] -= centre
-            np.abs(far[i], out=far[i])
-        return Planes(far, self.missing).median()[0].reshape(self.shape)
-
-    def total(self) -> np.ndarray:
-        """Return the sum of the values; 0 where there is none."""
-        return self.shaped(np.array(self.stack(reject=None, average=ccdfx.total()).value, np.float64))
-
-    def weighted(self, weights: np.ndarray) -> np.ndarray:
-        """Return the mean weighted by a number for each frame, or for each value; NaN where all weights are 0."""
-        if weights.ndim == 1:
-            found = self.stack(reject=None, average=ccdfx.mean(), weights=[float(w) for w in weights])
-            there = np.any(~self.missing & (weights[:, None, None] != 0) & np.isfinite(self.flat), axis=0)
-            return self.shaped(np.where(there, found.value, np.nan))
-        sums = Planes(self.flat * weights.reshape(self.flat.shape), self.missing)
-        sums.scales = self.scales
-        known = self.missing | ~np.isfinite(self.flat)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.shaped(sums.total() / Planes(weights.reshape(self.flat.shape), known).total())
-
-    def shaped(self, plane: np.ndarray) -> np.ndarray:
-        """Return a map in the shape of the frames."""
-        return plane.reshape(self.shape)
+    low: float
+    high: float
+    centre: str
+    deviation: str
 
 
-def reject_extrema(planes: Planes, low: int, high: int) -> np.ndarray:
-    """Return where values are among the lowest or highest of all, also of those that are masked."""
-    everything = Planes(planes.flat, np.zeros_like(planes.missing))
-    if np.isfinite(planes.flat).all() and low + high < len(planes.flat):
-        return everything.rejected(ccdfx.minmax(low=low, high=high)).reshape(-1, *planes.shape)
-    order = np.argsort(planes.flat, axis=0, kind="stable")
-    found = np.zeros(planes.flat.shape, bool)
-    for ranks in (order[:low], order[len(order) - high :] if high else order[:0]):
-        np.put_along_axis(found, ranks, True, axis=0)
-    return found.reshape(-1, *planes.shape)
-
-
-def clipping_rule(
+def clip_for(
     low: float | None,
     high: float | None,
     centre: Callable[..., Any] | str,
     deviation: Callable[..., Any] | str,
-) -> ccdfx.Rejection | None:
-    """Return the rule of ccdfx that is one pass of a sigma clip; None if there is none.
+) -> Clip | None:
+    """Return the clip that limits and functions stand for; None where a function is not known."""
+    words = word_for(centre), word_for(deviation)
+    if words[0] not in ("mean", "median") or words[1] not in ("std", "mad_std", "mad"):
+        return None
+    return Clip(*(np.inf if limit is None else abs(float(limit)) for limit in (low, high)), *words)  # type: ignore[arg-type]
 
-    Limits below 1 are left to astropy, as they can reject one of two values.
+
+class Block:
+    """Some pixels of all frames: float64 (frames, pixels), a missing value is infinite."""
+
+    def __init__(self, frames: int, pixels: int) -> None:
+        self.values = np.empty((frames, pixels))
+        self._pairs = network(frames)
+        self._scratch = np.empty_like(self.values)
+        self._found: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._ordered = False
+
+    @property
+    def pixels(self) -> int:
+        """Return the number of pixels."""
+        return self.values.shape[1]
+
+    def fill(self, frame: int, values: np.ndarray, mask: np.ndarray | None) -> None:
+        """Store the values of a frame."""
+        fill(self.values, frame, values.reshape(-1), _NOTHING if mask is None else mask.reshape(-1))
+        self._forget()
+
+    def multiply(self, factors: np.ndarray | None) -> None:
+        """Multiply each frame by its factor."""
+        if factors is not None:
+            multiply_rows(self.values, factors)
+            self._forget()
+
+    def clip(self, clip: Clip, rejected: np.ndarray = _NO_RECORD) -> None:
+        """Make values beyond the limits of a clip missing, and record where."""
+        centre = self.mean() if clip.centre == "mean" else self.median()
+        deviation = self.scatter(clip.deviation)
+        with np.errstate(invalid="ignore"):
+            reject_beyond(self.values, centre, deviation, clip.low, clip.high, rejected)
+        self._forget()
+
+    def extrema(self, low: int, high: int) -> np.ndarray:
+        """Find the lowest and highest values of each pixel."""
+        rejected = np.zeros(self.values.shape, bool)
+        if low + high >= len(self.values):
+            rejected[:] = True
+            return rejected
+        ordered = self._in_order()
+        lowest, highest = ordered[max(0, low - 1)].copy(), ordered[-max(1, high)].copy()
+        reject_ranks(self.values, lowest, highest, low, high, rejected)
+        return rejected
+
+    def drop(self, rejected: np.ndarray) -> None:
+        """Make the values at these places missing."""
+        self.values[rejected] = np.inf
+        self._forget()
+
+    def count(self) -> np.ndarray:
+        """Return the number of values of each pixel."""
+        return self._moments()[0]
+
+    def mean(self) -> np.ndarray:
+        """Return the mean; NaN without values."""
+        return self._moments()[1]
+
+    def total(self) -> np.ndarray:
+        """Return the sum; 0 without values."""
+        return self.weighted(np.ones((len(self.values), 1)))[0]
+
+    def median(self) -> np.ndarray:
+        """Return the median; NaN without values."""
+        found = np.empty(self.pixels)
+        medians(self._in_order(), self.count(), found)
+        return found
+
+    def scatter(self, word: str) -> np.ndarray:
+        """Return the standard deviation with the divisor n ("std"), or the median absolute deviation ("mad", "mad_std")."""
+        if word == "std":
+            return self._moments()[2]
+        centre = self.median()
+        distances(self.values, centre, self._scratch)
+        self._ordered = False
+        sort_frames(self._scratch, self._pairs)
+        found = np.empty(self.pixels)
+        medians(self._scratch, self.count(), found)
+        return found * MAD_TO_SIGMA if word == "mad_std" else found
+
+    def weighted(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sum of weighted values, and that of their weights."""
+        sums, total = np.empty(self.pixels), np.empty(self.pixels)
+        weighted_sums(
+            self.values, np.ascontiguousarray(weights.reshape(len(weights), -1), np.float64), sums, total
+        )
+        return sums, total
+
+    def _forget(self) -> None:
+        self._found, self._ordered = None, False
+
+    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self._found is None:
+            self._found = (np.empty(self.pixels), np.empty(self.pixels), np.empty(self.pixels))
+            moments(self.values, *self._found)
+        return self._found
+
+    def _in_order(self) -> np.ndarray:
+        if not self._ordered:
+            self._scratch[:] = self.values
+            sort_frames(self._scratch, self._pairs)
+            self._ordered = True
+        return self._scratch
+
+
+def combine_block(
+    block: Block, method: str, scatter: str | None, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Combine the values of a block.
+
+    Parameters
+    ----------
+    block : Block
+    method : {"average", "median", "sum"}
+    scatter : str, optional
+        Of `Block.scatter`; the error is that over the root of the number of values, or times it for a sum.
+    weights : array, shape (frames, 1) or (frames, pixels), optional
+        Not for a median.
+
+    Returns
+    -------
+    value, error, count : arrays, shape (pixels,)
     """
-    about, of = word_for(centre), word_for(deviation)
-    limits: dict[str, Any] = {
-        "low": np.inf if low is None else abs(low),
-        "high": np.inf if high is None else abs(high),
-    }
-    if about not in ("mean", "median") or min(limits.values()) < 1:
-        return None
-    if of == "std":
-        return ccdfx.sample_clip(**limits, center=about, ddof=0, iterations=1)
-    if of == "mad":
-        limits = {side: limit / MAD_TO_SIGMA for side, limit in limits.items()}
-    if of not in ("mad", "mad_std"):
-        return None
-    return ccdfx.mad_clip(**limits, center=about, floor=np.finfo(float).tiny, iterations=1)
+    count = block.count()
+    error = np.full(block.pixels, np.nan) if scatter is None else block.scatter(scatter)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = error * np.sqrt(count) if method == "sum" else error / np.sqrt(count)
+        if method == "median":
+            return block.median(), error, count
+        if weights is not None:
+            sums, total = block.weighted(weights)
+            return (sums if method == "sum" else sums / total), error, count
+        return (block.total() if method == "sum" else block.mean()), error, count
+
+
+def pieces(frames: int, lines: int, width: int) -> Iterator[slice]:
+    """Yield the lines of frames that are combined at a time, so that all their values stay in the cache.
+
+    Examples
+    --------
+    >>> list(pieces(frames=100, lines=3, width=2000))
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+    """
+    step = max(1, _BLOCK // max(1, frames * width))
+    for start in range(0, lines, step):
+        yield slice(start, min(start + step, lines))
