@@ -15,7 +15,7 @@ _CHOICE = {
         "--where",
         multiple=True,
         metavar="CONDITION",
-        help="Only frames of which this is true, such as 'exptime > 10 and airmass < 2'; repeatable: all.",
+        help="Only frames for which this is true, such as 'exptime > 10 and airmass < 2'; repeatable: all.",
     ),
     "filter": click.option(
         "--filter",

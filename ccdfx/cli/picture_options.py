@@ -60,7 +60,7 @@ _PICTURES = {
         callback=_limits,
         shell_complete=words("zscale", "p99", "p99g", "s3", "n10"),
         metavar="LIMITS",
-        help="Such as p99, s3, n10, zscale or 10,250.",
+        help="Interval of values: p99, s3, n10, zscale or 10,250...",
     ),
     "scaling": click.option(
         "--scaling",
@@ -80,7 +80,7 @@ _PICTURES = {
         metavar="MAP",
         help="A colour map of matplotlib.",
     ),
-    "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
+    "invert": click.option("--invert", is_flag=True, help="Reverse the colour map."),
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
     "dpi": click.option(
         "--dpi",

@@ -45,7 +45,7 @@ class InputFile:
     required=True,
     metavar="DIRECTORY",
     shell_complete=files,
-    help="Where the results go; it is made.",
+    help="Directory of the results; it is created if absent.",
 )
 @click.option("--to", "suffix", default=".fits", show_default=True, metavar="SUFFIX", help="Their format.")
 @options("hdu", "plane", "no_checksum", "overwrite", "json", "threads", "memory", "engine", "scheduler")

@@ -21,6 +21,7 @@ _HOMES = {
     ),
     "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("MasterPlan", "SciencePlan"),
+    "summary": ("night_schema",),
     "cameras.camera_noise": ("CameraNoise",),
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),

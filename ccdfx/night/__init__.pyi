@@ -42,6 +42,7 @@ from ccdfx.night.settings.choices import ScienceChoice as ScienceChoice
 from ccdfx.night.settings.choices import SelectChoice as SelectChoice
 from ccdfx.night.settings.choices import SetupChoice as SetupChoice
 from ccdfx.night.settings.choices import StackChoice as StackChoice
+from ccdfx.night.summary import night_schema as night_schema
 
 __all__ = [
     "BadPixelChoice",
@@ -87,4 +88,5 @@ __all__ = [
     "TakenPlan",
     "Temperature",
     "Use",
+    "night_schema",
 ]

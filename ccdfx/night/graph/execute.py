@@ -27,6 +27,7 @@ from ccdfx.night.graph.state import why_make
 MEMORY = 720 << 20
 """Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
 
+_MOST_SYNCED = 4  # products that wait for the disk at once
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
 _LEAST_TILES = 64 << 20
 
@@ -137,6 +138,7 @@ def execute(
     """Make the products of a graph that are missing or stale, and return the records of all.
 
     As many products are made at once as the current engine has threads, each with one thread; one alone has them all.
+    While one that was made waits for the disk, the next is made; it counts as made when it is on the disk.
     The order does not show in the bytes. A product that cannot be made loses what depends on it, as its record says,
     and nothing else. Where the engine has `submit`, products are made by its workers, by path.
 
@@ -159,7 +161,7 @@ def execute(
     budget = MEMORY if memory is None else memory
     waiting: list[str] = []
     with _workers() as workers:
-        running: dict[Future[Any], tuple[str, float]] = {}
+        running: dict[Future[Any], _Running] = {}
         try:
             while sorter.is_active():
                 halt_if_asked()
@@ -171,15 +173,30 @@ def execute(
                 _start(run, workers, waiting, running, budget)
                 if not running:
                     continue
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    file, begun = running.pop(future)
-                    run.finish(file, _result(future, run, file), time.monotonic() - begun)
-                    sorter.done(file)
+                _wait_for_one(running)
+                for future in [one for one in running if one.done()]:
+                    one = running.pop(future)
+                    run.finish(one.file, _result(future, run, one.file), time.monotonic() - one.begun)
+                    sorter.done(one.file)
         finally:
             for future in running:
                 future.cancel()
     return {file: run.records[file] for file in graph.products}
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A product that is made: since when, and a future that is done when its image is no longer in memory."""
+
+    file: str
+    begun: float
+    released: Future[None]
+
+
+def _wait_for_one(running: Mapping[Future[Any], _Running]) -> None:
+    """Wait until a product is made, or one more waits for the disk alone."""
+    released = [one.released for one in running.values() if not one.released.done()]
+    wait([*running, *released], return_when=FIRST_COMPLETED)
 
 
 def _result(future: Future[Record], run: _Run, file: str) -> Record:
@@ -207,7 +224,7 @@ def _workers() -> Any:
     if chosen.submit is not None:
         yield _Workers(chosen.submit, chosen.threads, False)
         return
-    with ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as pool:
+    with ThreadPoolExecutor(chosen.threads + _MOST_SYNCED, thread_name_prefix="ccdfx-night") as pool:
         yield _Workers(partial(_submit_here, pool), chosen.threads, True)
 
 
@@ -220,24 +237,32 @@ def _start(
     run: _Run,
     workers: _Workers,
     waiting: list[str],
-    running: dict[Future[Any], tuple[str, float]],
+    running: dict[Future[Any], _Running],
     budget: int,
 ) -> None:
     """Start what may run now, in the order of the plan."""
-    while waiting and len(running) < workers.count:
+    while waiting and len(running) < workers.count + _MOST_SYNCED * workers.here:
         file = waiting[0]
-        used = sum(run.graph.products[one].memory for one, _ in running.values())
-        used += run.shared_bytes([file, *(one for one, _ in running.values())])
-        if running and workers.here and used + run.graph.products[file].memory > budget:
+        in_memory = [one.file for one in running.values() if not one.released.done()]
+        if len(in_memory) >= workers.count:
+            return
+        used = sum(run.graph.products[one].memory for one in in_memory)
+        used += run.shared_bytes([file, *in_memory])
+        if in_memory and workers.here and used + run.graph.products[file].memory > budget:
             return
         waiting.pop(0)
         if workers.here and run.graph.products[file].kind != run.started:
             return_memory()
             run.started = run.graph.products[file].kind
-        threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
+        threads = _threads_of(run, file, workers, alone=not in_memory and not waiting, budget=budget)
         tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
-        future = workers.submit(_perform_with, threads, tiles, run.task(file))
-        running[future] = (file, time.monotonic())
+        begun, released = time.monotonic(), Future[None]()
+        if workers.here:
+            future = workers.submit(_perform_here, threads, tiles, run.task(file), released)
+        else:
+            future = workers.submit(_perform_with, threads, tiles, run.task(file))
+            future.add_done_callback(partial(_release, released))
+        running[future] = _Running(file, begun, released)
 
 
 def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget: int) -> int:
@@ -250,10 +275,25 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
     return max(1, workers.count // min(beside, workers.count))
 
 
-def _perform_with(threads: int, memory: int, task: Task) -> Record:
+def _perform_with(
+    threads: int, memory: int, task: Task, released: Callable[[], object] = lambda: None
+) -> Record:
     """Make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
     with engine("threads", threads=threads, memory=memory):
-        return perform(task)
+        return perform(task, released)
+
+
+def _perform_here(threads: int, memory: int, task: Task, released: Future[None]) -> Record:
+    """Make a product in this process, and say when its image is no longer in memory."""
+    try:
+        return _perform_with(threads, memory, task, partial(_release, released))
+    finally:
+        _release(released)
+
+
+def _release(released: Future[None], *_: object) -> None:
+    if not released.done():
+        released.set_result(None)
 
 
 def _work(product: Product) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, FileError, cause_of
 from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.keys import digest
@@ -23,6 +25,7 @@ from ccdfx.night.graph.record import (
     write_record,
     write_stars,
 )
+from ccdfx.records.image import Image
 
 _MORE_ROOM = "give the disk or the program more room, and run it again: what was made stays"
 
@@ -37,11 +40,17 @@ class Task:
     output: Path
 
 
-def perform(task: Task) -> Record:
+def perform(task: Task, released: Callable[[], object] = lambda: None) -> Record:
     """Make a product, write it and its facts, and return its record.
 
     The earlier record is removed, then image and stars are written, and the record last, each whole or not at all: a
     record is never that of another image or of other stars, whenever the process ends.
+
+    Parameters
+    ----------
+    task : Task
+    released : callable, optional
+        Called when the image is no longer in memory, and what is left is waiting for the disk.
 
     Raises
     ------
@@ -50,13 +59,15 @@ def perform(task: Task) -> Record:
     """
     begun = time.monotonic()
     made = make(task.product, task.parts, task.records, task.output)
+    images = [] if made.image is None or made.lost is not None else [made.image]
+    made = replace(made, image=None)
     try:
-        sizes = _write(task, made)
+        sizes = _write(task, made, images, released)
     except FileError:
         raise
     except CcdfxError as error:  # no format can hold the image, such as that of a plugin
-        made = replace(made, image=None, stars=None, lost=str(error))
-        sizes = _write(task, made)
+        made = replace(made, stars=None, lost=str(error))
+        sizes = _write(task, made, [], released)
     record = record_of(task.product, task.parts, made, **sizes)
     record = replace(record, seconds=round(time.monotonic() - begun, 3))
     write_record(task.output, record)
@@ -95,24 +106,31 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     )
 
 
-def _write(task: Task, made: Made) -> dict[str, Any]:
-    """Write image, stars and preview of a product; return the sizes of its files, and its histogram."""
-    from ccdfx.io import write
-    from ccdfx.night.graph.preview import histogram_facts, write_preview
+def _write(task: Task, made: Made, images: list[Image], released: Callable[[], object]) -> dict[str, Any]:
+    """Write image, stars and preview of a product; return the sizes of its files, and its histogram.
+
+    The list of images, of one or none, is emptied when the image is written.
+    """
+    from ccdfx.io.writing import handed_over
+    from ccdfx.night.graph.preview import drawn_pictures, histogram_facts, write_pictures
 
     product, output = task.product, task.output
     record, stars = facts_path(output, product.file), facts_path(output, product.file, ".npy")
     made_folder(record.parent)
     record.unlink(missing_ok=True)
     written: dict[str, Any] = {}
+    if images:
+        path = made_folder((output / product.file).parent) / Path(product.file).name
+        header = images[0].header.set(KEY, digest(made_of(task.parts, made)))
+        images[:] = [images[0].replace(header=header)]
+        draw = partial(drawn_pictures, kind=product.kind, further=made.pictures)
+        written["histogram"], drawn = map_here(lambda one: one(images[0]), (histogram_facts, draw))
+        with handed_over(images, path, overwrite=True):
+            images.clear()
+            released()
+        write_pictures(drawn, output, product.file)
+        written["size"] = path.stat().st_size
     if made.stars is not None:
         write_stars(stars, made.stars)
         written["stars"] = stars.stat().st_size
-    if made.image is None or made.lost is not None:
-        return written
-    path = output / product.file
-    made_folder(path.parent)
-    header = made.image.header.set(KEY, digest(made_of(task.parts, made)))
-    write(made.image.replace(header=header), path, overwrite=True)
-    write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
-    return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}
+    return written
