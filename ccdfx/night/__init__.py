@@ -16,7 +16,8 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings.choices": (
-        "BadPixelChoice", "ColourChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
+        "BadPixelChoice", "BiasChoice", "ColourChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice",
+        "NoiseChoice",
         "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "given.master": ("GivenMaster", "TakenPlan"),

@@ -29,6 +29,7 @@ from ccdfx.night.instruments.spectra import SpectrumRule as SpectrumRule
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
 from ccdfx.night.settings.choices import BadPixelChoice as BadPixelChoice
+from ccdfx.night.settings.choices import BiasChoice as BiasChoice
 from ccdfx.night.settings.choices import ColourChoice as ColourChoice
 from ccdfx.night.settings.choices import CombineChoice as CombineChoice
 from ccdfx.night.settings.choices import CosmicRayChoice as CosmicRayChoice
@@ -47,6 +48,7 @@ from ccdfx.night.summary import night_schema as night_schema
 __all__ = [
     "BadPixelChoice",
     "BadPixels",
+    "BiasChoice",
     "CameraNoise",
     "CameraSetting",
     "ColourChoice",

@@ -182,7 +182,8 @@ those of that program. What they calibrated or stacked, as what MaxIm DL, Siril,
 refused as reduced before (`--again` takes it as raw). FireCapture is not in the list: what its FITS headers hold is not
 published, and a wrong description would be worse than none.
 
-ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf`.
+ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `obstype`, as are Magellan (EXPTYPE), Subaru (DATA-TYP),
+the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one amplifier or has sections for each.
 
 ## CMOS cameras
 
@@ -193,16 +194,18 @@ ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf
 - Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
   either biases, or darks of its science frames and of its flats (dark flats). Without dark flats the dark nearest in exposure is
   subtracted from the flats, with a warning: its dark current is of another time, but a flat that keeps its level would be wrong.
+  Where nothing tells the level, frames are left out; `level` of `[bias]` in the recipe states it.
 - Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
 
 ## What is read of a header
 
 - the kind, by the first rule of the file that holds, also of several keywords together;
 - the exposure: seconds; "0,5", "300 s", "250 ms" and "5 min", and the unit in the comment of the card, are understood;
-- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), and the
+- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), also
+  as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """

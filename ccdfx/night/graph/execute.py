@@ -19,7 +19,7 @@ from ccdfx.night.graph.halt import halt_if_asked
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.masters import kept_bytes
 from ccdfx.night.graph.memory import return_memory
-from ccdfx.night.graph.perform import Task, perform
+from ccdfx.night.graph.perform import Task, begin
 from ccdfx.night.graph.product import Graph, Product
 from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
@@ -211,9 +211,12 @@ def _result(future: Future[Record], run: _Run, file: str) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class _Workers:
-    """Where products are made: `submit` returns a future; how many at once, and whether in this process."""
+    """Where products are made: how many at once, and whether in this process.
 
-    submit: Callable[..., Future[Any]]
+    `submit` takes threads, bytes for tiles, a task, and a future that is done when the image is no longer in memory.
+    """
+
+    submit: Callable[[int, int, Task, Future[None]], Future[Record]]
     count: int
     here: bool
 
@@ -222,15 +225,54 @@ class _Workers:
 def _workers() -> Any:
     chosen = current_engine()
     if chosen.submit is not None:
-        yield _Workers(chosen.submit, chosen.threads, False)
+        yield _Workers(partial(_submit_there, chosen.submit), chosen.threads, False)
         return
-    with ThreadPoolExecutor(chosen.threads + _MOST_SYNCED, thread_name_prefix="ccdfx-night") as pool:
-        yield _Workers(partial(_submit_here, pool), chosen.threads, True)
+    # The threads that make products are always the same: each keeps memory that it frees for what it makes next.
+    with (
+        ThreadPoolExecutor(_MOST_SYNCED, thread_name_prefix="ccdfx-sync") as syncing,
+        ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as making,
+    ):
+        yield _Workers(partial(_submit_here, making, syncing), chosen.threads, True)
 
 
-def _submit_here(pool: ThreadPoolExecutor, function: Callable[..., Any], *values: Any) -> Future[Any]:
-    """Compute in a thread that knows what the caller set, such as `halting`."""
-    return pool.submit(copy_context().run, function, *values)
+def _submit_there(
+    submit: Callable[..., Future[Record]], threads: int, memory: int, task: Task, released: Future[None]
+) -> Future[Record]:
+    """Make a product by a worker of another process."""
+    future = submit(_perform_with, threads, memory, task)
+    future.add_done_callback(lambda _: released.set_result(None))
+    return future
+
+
+def _submit_here(
+    making: ThreadPoolExecutor,
+    syncing: ThreadPoolExecutor,
+    threads: int,
+    memory: int,
+    task: Task,
+    released: Future[None],
+) -> Future[Record]:
+    """Make a product in a thread that knows what the caller set, such as `halting`, and let another wait for the disk."""
+    found: Future[Record] = Future()
+    found.set_running_or_notify_cancel()
+
+    def finish(rest: Callable[[], Record]) -> None:
+        try:
+            found.set_result(rest())
+        except BaseException as error:
+            found.set_exception(error)
+
+    def hand_over(begun: Future[Callable[[], Record]]) -> None:
+        released.set_result(None)
+        error = begun.exception()
+        if error is None:
+            syncing.submit(finish, begun.result())
+        else:
+            found.set_exception(error)
+
+    begun = making.submit(copy_context().run, _begin_with, threads, memory, task)
+    begun.add_done_callback(hand_over)
+    return found
 
 
 def _start(
@@ -257,11 +299,7 @@ def _start(
         threads = _threads_of(run, file, workers, alone=not in_memory and not waiting, budget=budget)
         tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
         begun, released = time.monotonic(), Future[None]()
-        if workers.here:
-            future = workers.submit(_perform_here, threads, tiles, run.task(file), released)
-        else:
-            future = workers.submit(_perform_with, threads, tiles, run.task(file))
-            future.add_done_callback(partial(_release, released))
+        future = workers.submit(threads, tiles, run.task(file), released)
         running[future] = _Running(file, begun, released)
 
 
@@ -275,25 +313,15 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
     return max(1, workers.count // min(beside, workers.count))
 
 
-def _perform_with(
-    threads: int, memory: int, task: Task, released: Callable[[], object] = lambda: None
-) -> Record:
-    """Make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
+def _begin_with(threads: int, memory: int, task: Task) -> Callable[[], Record]:
+    """Begin to make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
     with engine("threads", threads=threads, memory=memory):
-        return perform(task, released)
+        return begin(task)
 
 
-def _perform_here(threads: int, memory: int, task: Task, released: Future[None]) -> Record:
-    """Make a product in this process, and say when its image is no longer in memory."""
-    try:
-        return _perform_with(threads, memory, task, partial(_release, released))
-    finally:
-        _release(released)
-
-
-def _release(released: Future[None], *_: object) -> None:
-    if not released.done():
-        released.set_result(None)
+def _perform_with(threads: int, memory: int, task: Task) -> Record:
+    """Make a product in the same way, to the end."""
+    return _begin_with(threads, memory, task)()
 
 
 def _work(product: Product) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,17 +41,27 @@ class Task:
     output: Path
 
 
-def perform(task: Task, released: Callable[[], object] = lambda: None) -> Record:
+def perform(task: Task) -> Record:
     """Make a product, write it and its facts, and return its record.
 
     The earlier record is removed, then image and stars are written, and the record last, each whole or not at all: a
     record is never that of another image or of other stars, whenever the process ends.
 
-    Parameters
-    ----------
-    task : Task
-    released : callable, optional
-        Called when the image is no longer in memory, and what is left is waiting for the disk.
+    Raises
+    ------
+    FileError
+        The product cannot be written.
+    """
+    return begin(task)()
+
+
+def begin(task: Task) -> Callable[[], Record]:
+    """Begin to `perform`: make the product, and give its image to the system; it is not in memory any more then.
+
+    Returns
+    -------
+    callable
+        Does the rest, which is waiting for the disk, and returns the record.
 
     Raises
     ------
@@ -61,17 +72,17 @@ def perform(task: Task, released: Callable[[], object] = lambda: None) -> Record
     made = make(task.product, task.parts, task.records, task.output)
     images = [] if made.image is None or made.lost is not None else [made.image]
     made = replace(made, image=None)
+    record = facts_path(task.output, task.product.file)
+    made_folder(record.parent)
+    record.unlink(missing_ok=True)
+    handed = None
     try:
-        sizes = _write(task, made, images, released)
+        handed = _hand_over(task, made, images) if images else None
     except FileError:
         raise
     except CcdfxError as error:  # no format can hold the image, such as that of a plugin
         made = replace(made, stars=None, lost=str(error))
-        sizes = _write(task, made, [], released)
-    record = record_of(task.product, task.parts, made, **sizes)
-    record = replace(record, seconds=round(time.monotonic() - begun, 3))
-    write_record(task.output, record)
-    return record
+    return partial(_finish, task, made, handed, begun)
 
 
 def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Record], output: Path) -> Made:
@@ -106,31 +117,54 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     )
 
 
-def _write(task: Task, made: Made, images: list[Image], released: Callable[[], object]) -> dict[str, Any]:
-    """Write image, stars and preview of a product; return the sizes of its files, and its histogram.
+@dataclass(frozen=True, slots=True)
+class _HandedOver:
+    """What is left of an image that the system has: what gives it its name, its histogram and pictures."""
 
-    The list of images, of one or none, is emptied when the image is written.
-    """
+    named: ExitStack
+    histogram: dict[str, Any]
+    pictures: dict[str, bytes | None]
+
+
+def _hand_over(task: Task, made: Made, images: list[Image]) -> _HandedOver:
+    """Give the only image of a list, which is emptied, to the system."""
     from ccdfx.io.writing import handed_over
-    from ccdfx.night.graph.preview import drawn_pictures, histogram_facts, write_pictures
+    from ccdfx.night.graph.preview import drawn_pictures, histogram_facts
 
-    product, output = task.product, task.output
-    record, stars = facts_path(output, product.file), facts_path(output, product.file, ".npy")
-    made_folder(record.parent)
-    record.unlink(missing_ok=True)
+    path = _path_of(task)
+    made_folder(path.parent)
+    image = images.pop()
+    image = image.replace(header=image.header.set(KEY, digest(made_of(task.parts, made))))
+    draw = partial(drawn_pictures, kind=task.product.kind, further=made.pictures)
+    histogram, pictures = map_here(partial(_applied, image), (histogram_facts, draw))
+    named = ExitStack()
+    named.enter_context(handed_over(image, path, overwrite=True))
+    return _HandedOver(named, histogram, pictures)
+
+
+def _applied(image: Image, function: Callable[[Image], Any]) -> Any:
+    return function(image)
+
+
+def _path_of(task: Task) -> Path:
+    return task.output / task.product.file
+
+
+def _finish(task: Task, made: Made, handed: _HandedOver | None, begun: float) -> Record:
+    """Write what belongs to an image, when that has its name, and the record last."""
+    from ccdfx.night.graph.preview import write_pictures
+
+    output, file = task.output, task.product.file
     written: dict[str, Any] = {}
-    if images:
-        path = made_folder((output / product.file).parent) / Path(product.file).name
-        header = images[0].header.set(KEY, digest(made_of(task.parts, made)))
-        images[:] = [images[0].replace(header=header)]
-        draw = partial(drawn_pictures, kind=product.kind, further=made.pictures)
-        written["histogram"], drawn = map_here(lambda one: one(images[0]), (histogram_facts, draw))
-        with handed_over(images, path, overwrite=True):
-            images.clear()
-            released()
-        write_pictures(drawn, output, product.file)
-        written["size"] = path.stat().st_size
+    if handed is not None:
+        handed.named.close()
+        write_pictures(handed.pictures, output, file)
+        written |= {"size": _path_of(task).stat().st_size, "histogram": handed.histogram}
     if made.stars is not None:
+        stars = facts_path(output, file, ".npy")
         write_stars(stars, made.stars)
         written["stars"] = stars.stat().st_size
-    return written
+    record = record_of(task.product, task.parts, made, **written)
+    record = replace(record, seconds=round(time.monotonic() - begun, 3))
+    write_record(output, record)
+    return record
