@@ -26,6 +26,7 @@ ALSO_RUN = {
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
     "cli/test_drawing_commands.py::test_mosaic_writes_a_picture": "cli/mosaic",
     "cli/test_drawing_commands.py::test_show_draws_what_its_options_say": "cli/show cli/picture_options",
+    "cli/test_group.py::test_help_is_that_of_the_command": "cli/help",
     "cli/test_group.py::test_help_lists_every_built_in_command": "cli/builtin",
     "cli/test_looking_commands.py::test_plugins_lists_the_built_in_one_first": "cli/plugins",
     "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",

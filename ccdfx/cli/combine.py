@@ -23,6 +23,7 @@ from ccdfx.cli.combine_options import (
     placement_of,
     shared_variance,
 )
+from ccdfx.cli.completion import files, names_of, words
 from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
@@ -35,24 +36,33 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 
 
 @click.command("combine")
-@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...")
+@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", shell_complete=files)
 @click.option(
-    "-o", "--output", required=True, metavar="FILE", help="Where the result goes; the suffix is the format."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=files,
+    help="Where the result goes; the suffix is the format.",
 )
 @click.option(
-    "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE",
+    "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE", shell_complete=files,
     help="TOML file with a table [combine] of these options; the command line overrides it.",
 )  # fmt: skip
 @click.option(
     "--average",
     metavar="NAME",
+    shell_complete=words(*AVERAGES),
     callback=average_of,
     default="mean",
     show_default=True,
     help=f"How the values kept are averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION of the masked stack.",
 )
 @click.option(
-    "--reject", metavar="RULE", help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none."
+    "--reject",
+    metavar="RULE",
+    shell_complete=names_of("rejection", "none"),
+    help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none.",
 )
 @click.option(
     "--weights",
@@ -111,13 +121,19 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
     help="Move frames by fractions of a pixel too.",
 )
 @click.option(
-    "--shared", metavar="FILE", help="Variance of the error that all frames share; it is not averaged down."
+    "--shared",
+    metavar="FILE",
+    shell_complete=files,
+    help="Variance of the error that all frames share; it is not averaged down.",
 )
 @shared_options("hdu_or_all")
 @click.option("--planes", is_flag=True, help="Take each plane of a cube as a frame.")
 @shared_options("no_checksum")
 @click.option(
-    "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
+    "--maps",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write counts, rejected values and exposure here, an extension each.",
 )
 @click.option(
     "--follow", is_flag=True, help="Add to --maps which frames were rejected at each pixel, one bit a frame."
@@ -164,7 +180,31 @@ def command(
     ccdfx.write([described(image, paths, lines) for image in images], output, overwrite=overwrite)
     if maps:
         ccdfx.write(map_images(made), maps, overwrite=overwrite)
+    for note in mixed(paths):
+        say(f"note: {note}")
     say(f"{counted(len(paths), 'frame')} combined into {output}")
+
+
+def mixed(paths: Sequence[Path]) -> list[str]:
+    """Return what differs among frames that are seldom combined: their kinds, and the filters of flats and science frames."""
+    import ccdfx
+    from ccdfx.night.words import listed
+
+    frames = ccdfx.scan(paths, again=True)
+    notes = []
+    for what, known in (
+        ("kinds", [(frame.kind, frame.file) for frame in frames]),
+        ("filters", [(frame.filter, frame.file) for frame in frames if frame.kind in ("flat", "science")]),
+    ):
+        names = {
+            name: [file for one, file in known if one == name]
+            for name, _ in known
+            if name not in (None, "other")
+        }
+        if len(names) > 1:
+            each = "; ".join(f"{name}: {listed(files)}" for name, files in names.items())
+            notes.append(f"frames of several {what} were combined: {each}")
+    return notes
 
 
 def described(image: Any, paths: Sequence[Path], lines: Sequence[str]) -> Any:

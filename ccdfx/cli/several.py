@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ccdfx.cli.terminal import say
+from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, CcdfxWarning, printable
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+
+T = TypeVar("T")
+_PIXEL_BYTES = 32  # of a pixel that is read, measured and searched for stars
 
 
 def names_of_images(name: str) -> list[str]:
@@ -25,11 +30,15 @@ def names_of_images(name: str) -> list[str]:
 
 
 def _headers_of(name: str) -> list[Header]:
+    return [source.header for source in _sources_of(name)]
+
+
+def _sources_of(name: str) -> list[Any]:
     from ccdfx.io.reading import open_every_image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CcdfxWarning)  # they are said when it is read
-        return [source.header for source in open_every_image(name)]
+        return list(open_every_image(name))
 
 
 def names_of_headers(headers: Sequence[Header]) -> list[str]:
@@ -99,3 +108,29 @@ def _assembled(name: str) -> Image | None:
     count = len(frames[0].readouts)
     say(f"ccdfx: {printable(name)}: {count} readouts, assembled, in {image.unit}; --hdu takes one as it is")
     return image
+
+
+def read_beside(work: Callable[[str], T], files: Sequence[str]) -> Iterator[T]:
+    """Compute with files side by side: as many as the engine has threads, and as its memory allows for their pixels.
+
+    Yields ``work(file)`` in the order of the files. One file alone has all threads of the engine.
+    """
+    chosen = current_engine()
+    largest = max(map(_pixels_of, files), default=0)
+    count = max(1, min(chosen.threads, len(files), chosen.memory // max(1, largest * _PIXEL_BYTES)))
+    inner = chosen.threads if len(files) == 1 else 1
+
+    def alone(file: str) -> T:
+        with engine(threads=inner):
+            return work(file)
+
+    with engine(threads=count) as beside:
+        yield from beside.map(alone, files)
+
+
+def _pixels_of(name: str) -> int:
+    """Return the number of pixels of the largest image of a file; 0 of one that cannot be read, which is said later."""
+    try:
+        return max((math.prod(source.shape) for source in _sources_of(name)), default=0)
+    except (CcdfxError, OSError):
+        return 0

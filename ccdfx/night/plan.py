@@ -36,7 +36,7 @@ from ccdfx.night.missing import filled, missing_warnings
 from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
-from ccdfx.night.tree import drawn, node
+from ccdfx.night.tree import drawn, node, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +142,14 @@ class Plan:
         return tree_of(self)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, most: int | None = None) -> str:
+        """Draw the plan as a tree, shortened to at most this number of lines; the warnings follow it."""
         nodes = self.tree()
         if self.warnings:
             nodes.append(node("warnings", *map(node, self.warnings)))
-        return drawn(nodes)
+        return drawn(nodes if most is None else shortened(nodes, most))
 
 
 def plan_night(

@@ -17,7 +17,7 @@ class ReadChoice:
 
     `again` takes frames as raw that a card says were reduced before, by this or another program. `table` is a CSV file
     that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none. `planes`
-    says which planes of cubes are frames: "mean", "each", or a list of numbers from 0; "" leaves it to the instrument file.
+    says which planes of cubes are frames: "mean", "each", or a list of numbers from 1; "" leaves it to the instrument file.
     """
 
     checksum: bool = True
@@ -122,7 +122,10 @@ class ScienceChoice:
     balance: bool = False
     steps: str | None = None
     uncalibrated: bool = False
-    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("uncalibrated",)  # the plan of a frame says it
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "steps",
+        "uncalibrated",
+    )  # the content of the one and the plan say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ class BadPixelChoice:
     low: float = 0.5
     most: float = 0.05
     frames: int = 16
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("file",)  # its content is
 
     @property
     def options(self) -> dict[str, Any]:
