@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import hdu_of, naming, options, refuse_output
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.targets import targets_of
 from ccdfx.cli.terminal import say, talks
 
@@ -37,7 +37,7 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        tell_several(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
+        require_one_image(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
         with naming(source):
             image = ccdfx.read(
                 source,

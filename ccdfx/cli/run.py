@@ -10,7 +10,7 @@ import click
 
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import computing, engine_of, naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.targets import targets_of
 from ccdfx.cli.terminal import escape, print_json, progress_bar, say, talks
 
@@ -78,7 +78,7 @@ def command(
     folder.mkdir(exist_ok=True)
     which = which_image(**image)
     for source in files:
-        tell_several(source, which)
+        require_one_image(source, which)
     frames = [InputFile(source, which) for source in files]
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()

@@ -82,7 +82,7 @@ def command(
     unit of the image, above the local background. A file that cannot be read is reported on stderr, and the exit status is 1.
     """
     import ccdfx
-    from ccdfx.cli.several import tell_several
+    from ccdfx.cli.several import require_one_image
     from ccdfx.engines import current_engine
 
     if output is not None:
@@ -92,7 +92,7 @@ def command(
     search = {"threshold": threshold, "fwhm": fwhm, "border": border}
     search = {name: value for name, value in search.items() if value is not None}
     for file in files:
-        tell_several(file, which)
+        require_one_image(file, which)
     rows: list[dict[str, Any]] = []
     failed = False
     inner = threads if len(files) == 1 else 1  # files side by side, or one by all threads
