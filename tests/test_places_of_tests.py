@@ -100,6 +100,8 @@ ALSO_RUN = {
     "operations/resampling/test_shift.py::test_fill_bad_equals_its_twin": "kernels/image/bad_pixels",
     "operations/resampling/test_shift.py::test_separable_equals_its_twin": "kernels/image/resample",
     "operations/resampling/test_shift.py::test_the_weights_sum_to_one": "operations/resampling/taps",
+    "operations/mosaicking/test_grid.py::test_sections_place_chips_with_their_flips_exactly":
+        "operations/mosaicking/ways",
     "operations/readouts/test_exposure.py::test_the_assembled_image_is_the_truth":
         "operations/readouts/corrections",
     "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/sources/apertures",
