@@ -20,7 +20,10 @@ from ccdfx.cli.terminal import print_data, talks
     help="Page of the trends over nights.",
 )
 @click.option(
-    "--pictures", type=click.IntRange(min=0), metavar="N", help="Most pictures of each kind of product."
+    "--pictures",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Largest number of pictures of each kind of product.",
 )
 @talks
 def command(nights: tuple[Path, ...], output: Path | None, pictures: int | None) -> None:
