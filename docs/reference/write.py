@@ -102,8 +102,8 @@ def written() -> dict[str, str]:
 
 NIGHT_JSON = """# night.json
 
-Written by docs/reference/write.py from the [JSON schema](../../ccdfx/night/night.schema.json) (draft 2020-12), which is part of the
-package: `ccdfx.night.night_schema()` returns it. Values that are not known are null. Files of products are relative to the output,
+Written by docs/reference/write.py from the JSON schema (draft 2020-12), which is part of the package: `ccdfx.night.night_schema()`
+returns it, and it is below. Values that are not known are null. Files of products are relative to the output,
 raw frames to `directory`. While a run goes on, `complete` is false, and only `directory` is there beside it.
 
 """
@@ -122,7 +122,9 @@ def night_json() -> str:
             for key, part in one["properties"].items():
                 text += f"| `{key}`{'' if key in one['required'] else ' (not always)'} | {_kind(part)} | {part.get('description', '')} |\n"
             text += "\n"
-    return text.rstrip() + "\n"
+    return (
+        text + "## schema\n\n```{literalinclude} ../../ccdfx/night/night.schema.json\n:language: json\n```\n"
+    )
 
 
 def _kind(part: dict[str, Any]) -> str:
