@@ -57,12 +57,30 @@ def write(
     'a.npz'
     """
     target = as_path(path)
+    with handed_over(images, target, overwrite=overwrite):
+        pass
+    return target
+
+
+@contextmanager
+def handed_over(
+    images: ImageLike | Iterable[ImageLike], path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Iterator[None]:
+    """Write as `write` does; the block runs when the system has all bytes, and they need not be in memory any more.
+
+    What is left then, until the file has its name, is waiting for the disk. The file does not appear where the block
+    raises.
+    """
+    target = as_path(path)
     found = format_to_write(target)
     frames = _images(images)
+    del images
     assert found.write is not None
-    with atomic_path(target, overwrite) as temporary, faults_of(found, target):
-        found.write(frames, temporary)
-    return target
+    with atomic_path(target, overwrite) as temporary:
+        with faults_of(found, target):
+            found.write(frames, temporary)
+        del frames
+        yield
 
 
 @contextmanager

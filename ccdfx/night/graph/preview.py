@@ -37,25 +37,28 @@ def picture_path(output: Path, file: str, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def write_pictures(
-    image: Image, output: Path, file: str, *, kind: str, further: Mapping[str, bytes] | None = None
-) -> None:
-    """Write the pictures of a product beside its record, and remove earlier ones.
+def drawn_pictures(
+    image: Image, *, kind: str, further: Mapping[str, bytes] | None = None
+) -> dict[str, bytes | None]:
+    """Draw the pictures of a product, by their ending.
 
-    A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones by their ending. A map of bad
-    pixels has one picture, in which each is seen.
+    A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones. A map of
+    bad pixels has one picture, in which each is seen.
     """
+    if kind == "bad_pixels":
+        return {SMALL_PICTURE: draw_bad_pixels(image, size=2 * SIZE)}
+    return {
+        SMALL_PICTURE: plots.thumbnail(image, size=SIZE),
+        LARGE_PICTURE: draw_large(image, size=LARGE),
+        FLAGS_PICTURE: draw_flags(image, size=LARGE),
+        **(further or {}),
+    }
+
+
+def write_pictures(drawn: Mapping[str, bytes | None], output: Path, file: str) -> None:
+    """Write the pictures of a product beside its record, and remove earlier ones."""
     from ccdfx.io.atomic import atomic_path
 
-    if kind == "bad_pixels":
-        drawn: dict[str, bytes | None] = {SMALL_PICTURE: draw_bad_pixels(image, size=2 * SIZE)}
-    else:
-        drawn = {
-            SMALL_PICTURE: plots.thumbnail(image, size=SIZE),
-            LARGE_PICTURE: draw_large(image, size=LARGE),
-            FLAGS_PICTURE: draw_flags(image, size=LARGE),
-            **(further or {}),
-        }
     for ending in PICTURES:
         path, content = picture_path(output, file, ending), drawn.get(ending)
         if content is None:
