@@ -98,7 +98,7 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
 def _write(task: Task, made: Made) -> dict[str, Any]:
     """Write image, stars and preview of a product; return the sizes of its files, and its histogram."""
     from ccdfx.io import write
-    from ccdfx.night.graph.preview import histogram_facts, write_preview
+    from ccdfx.night.graph.preview import histogram_facts, write_pictures
 
     product, output = task.product, task.output
     record, stars = facts_path(output, product.file), facts_path(output, product.file, ".npy")
@@ -114,5 +114,5 @@ def _write(task: Task, made: Made) -> dict[str, Any]:
     made_folder(path.parent)
     header = made.image.header.set(KEY, digest(made_of(task.parts, made)))
     write(made.image.replace(header=header), path, overwrite=True)
-    write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
+    write_pictures(made.image, output, product.file, kind=product.kind, further=made.pictures)
     return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}
