@@ -207,7 +207,7 @@ the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one
   as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting is not used, and a warning says so;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """
