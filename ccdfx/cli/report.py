@@ -12,7 +12,10 @@ from ccdfx.cli.terminal import print_data, talks
 @click.command("report")
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
-    "--pictures", type=click.IntRange(min=0), metavar="N", help="Most pictures of each kind of product."
+    "--pictures",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Largest number of pictures of each kind of product.",
 )
 @talks
 def command(output: Path, pictures: int | None) -> None:

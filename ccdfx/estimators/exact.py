@@ -95,6 +95,10 @@ def statistics(image: ImageLike, *, section: RangeLike = None) -> Statistics:
     ArgumentError
         The window does not lie in the image.
 
+    See Also
+    --------
+    sky_level, local_noise
+
     Notes
     -----
     The statistics of 16-bit integers come from their histogram and are exact. For floats a sample brackets

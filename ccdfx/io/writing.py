@@ -45,6 +45,10 @@ def write(
     FileError
         When it cannot be written; an existing file stays as it was.
 
+    See Also
+    --------
+    read, update
+
     Examples
     --------
     >>> import tempfile
@@ -179,6 +183,10 @@ def update(
         When units or binning differ, or only one of the two has a variance.
     FileError, FormatError
         When the file is compressed or damaged, or cannot be read or written.
+
+    See Also
+    --------
+    write, paste
 
     Notes
     -----

@@ -87,7 +87,7 @@ class Plan:
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
-        Calibrations that are missing, and what headers say and is not believed.
+        Calibrations that are missing, and what headers say and is not used.
     """
 
     taken: tuple[TakenPlan, ...] = ()

@@ -158,6 +158,10 @@ def reduce_night(
         The output is the directory of the raw frames, or a product would replace a raw frame; a condition of
         `where` cannot be parsed.
 
+    See Also
+    --------
+    scan, choose, NightRecipe
+
     Examples
     --------
     >>> import tempfile

@@ -53,6 +53,19 @@ def star_facts(stars: FrameStars) -> dict[str, Any]:
     }
 
 
+def scale_facts(image: Image) -> dict[str, Any]:
+    """Return what the header of an image says of its scales: arcsec per pixel (mean of both axes), and its zero point in mag.
+
+    >>> scale_facts(Image([[1.0]], header={"PIXSCALE": 0.5, "ZEROPT": 25.0}))
+    {'pixel_scale': 0.5, 'zero_point': 25.0}
+    """
+    scale = image.pixel_scale
+    return {
+        "pixel_scale": None if scale is None else plain(math.sqrt(scale[0] * scale[1])),
+        "zero_point": plain(image.zero_point),
+    }
+
+
 def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Path:
     """Write the metadata as JSON; a failure leaves no partial file."""
     from ccdfx.io.atomic import atomic_path

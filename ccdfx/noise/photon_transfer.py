@@ -120,6 +120,10 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     MismatchError
         Frames of different shape, window, unit or binning, or neither in ADU nor in electrons, whose gain is 1.
 
+    See Also
+    --------
+    ccd_noise, variance_of
+
     Notes
     -----
     Blocks of 32 x 32 pixels (at most 2048 per frame) are used. Flats are paired with their neighbour in

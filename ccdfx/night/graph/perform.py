@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, FileError, cause_of
 from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.keys import digest
@@ -119,31 +118,27 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
 
 @dataclass(frozen=True, slots=True)
 class _HandedOver:
-    """What is left of an image that the system has: what gives it its name, its histogram and a picture."""
+    """What is left of an image that the system has: what gives it its name, its histogram and pictures."""
 
     named: ExitStack
     histogram: dict[str, Any]
-    picture: bytes
+    pictures: dict[str, bytes | None]
 
 
 def _hand_over(task: Task, made: Made, images: list[Image]) -> _HandedOver:
     """Give the only image of a list, which is emptied, to the system."""
     from ccdfx.io.writing import handed_over
-    from ccdfx.night.graph.preview import histogram_facts, preview
+    from ccdfx.night.graph.preview import draw_pictures, histogram_facts
 
     path = _path_of(task)
     made_folder(path.parent)
     image = images.pop()
     image = image.replace(header=image.header.set(KEY, digest(made_of(task.parts, made))))
-    draw = partial(preview, kind=task.product.kind)
-    histogram, picture = map_here(partial(_applied, image), (histogram_facts, draw))
+    histogram = histogram_facts(image)
+    pictures = draw_pictures(image, kind=task.product.kind, further=made.pictures)
     named = ExitStack()
     named.enter_context(handed_over(image, path, overwrite=True))
-    return _HandedOver(named, histogram, picture)
-
-
-def _applied(image: Image, function: Callable[[Image], Any]) -> Any:
-    return function(image)
+    return _HandedOver(named, histogram, pictures)
 
 
 def _path_of(task: Task) -> Path:
@@ -152,13 +147,13 @@ def _path_of(task: Task) -> Path:
 
 def _finish(task: Task, made: Made, handed: _HandedOver | None, begun: float) -> Record:
     """Write what belongs to an image, when that has its name, and the record last."""
-    from ccdfx.night.graph.preview import write_preview
+    from ccdfx.night.graph.preview import write_pictures
 
     output, file = task.output, task.product.file
     written: dict[str, Any] = {}
     if handed is not None:
         handed.named.close()
-        write_preview(handed.picture, facts_path(output, file, ".png"))
+        write_pictures(handed.pictures, output, file)
         written |= {"size": _path_of(task).stat().st_size, "histogram": handed.histogram}
     if made.stars is not None:
         stars = facts_path(output, file, ".npy")

@@ -81,7 +81,7 @@ def facts_of(
     given : Instrument, optional
         The instrument named by the user; the header is then not used to identify it.
     again : bool
-        Take frames as raw that were reduced before.
+        Accept as raw what a card says was reduced before.
     path : str, optional
         Of the file, with forward slashes, for conditions on it.
     told : mapping, optional

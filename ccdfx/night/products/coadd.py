@@ -36,7 +36,7 @@ from ccdfx.night.products.flux_scale import (
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS
-from ccdfx.night.summary import plain, sky_facts, star_facts
+from ccdfx.night.summary import plain, scale_facts, sky_facts, star_facts
 from ccdfx.operations.resampling.lazy import Warped, warped
 from ccdfx.operations.resampling.squares import squares
 from ccdfx.operations.resampling.transform import Transform
@@ -120,7 +120,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     exposures = [one["exptime"] for one in group.facts]
     image = result.image
     found_stars = NO_STARS if spectra else measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(found_stars), **(NO_NUMBER if spectra else {})}
+    measured = {**sky_facts(image), **star_facts(found_stars), **scale_facts(image)}
+    measured |= NO_NUMBER if spectra else {}
     if is_interpolated(
         plan.colours.get(names[0])
     ):  # neighbours share their noise, so that their differences do not tell it

@@ -89,6 +89,10 @@ def profile_clip(
         When gain is given without readnoise or the reverse, or the gradient reaches further than 32 pixels; by
         `combine` as `ccd_clip` does.
 
+    See Also
+    --------
+    profile_terms, ccd_clip
+
     Examples
     --------
     >>> profile_clip(amplitude=0.3, gradient=0.8, low=float("inf")).parameters["gradient"]
@@ -196,6 +200,10 @@ def profile_terms(
     ArgumentError, ArgumentTypeError
         No FWHM, a FWHM or limit that is not above 0, a negative error, or a number of errors that is not that of the
         frames.
+
+    See Also
+    --------
+    profile_clip, measure_stars
 
     Examples
     --------

@@ -40,6 +40,10 @@ def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow:
     grow : float
         As in `sigma_clip`.
 
+    See Also
+    --------
+    mad_clip, sigma_clip
+
     Examples
     --------
     >>> winsorized_clip(high=2.5)
@@ -66,6 +70,10 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow:
         As in `sigma_clip`.
     grow : float
         As in `sigma_clip`.
+
+    See Also
+    --------
+    gesd, winsorized_clip
 
     Examples
     --------
@@ -94,6 +102,10 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, gr
         As in `sigma_clip`.
     grow : float
         As in `sigma_clip`.
+
+    See Also
+    --------
+    linear_fit_clip, mad_clip
 
     References
     ----------

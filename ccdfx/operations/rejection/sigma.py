@@ -59,6 +59,10 @@ def sigma_clip(
         does this when a scale differs by more than its `sigscale` from 1. It has no effect where all frames
         are scaled alike.
 
+    See Also
+    --------
+    mad_clip, sample_clip, winsorized_clip
+
     Examples
     --------
     >>> sigma_clip(low=4)
@@ -102,6 +106,10 @@ def mad_clip(
         values is an outlier.
     iterations : int, optional
         The largest number of iterations; None repeats until no value is dropped.
+
+    See Also
+    --------
+    ccd_clip, winsorized_clip, combine
 
     Examples
     --------
@@ -183,6 +191,10 @@ def sample_clip(
     iterations : int, optional
         The largest number of iterations; None repeats until no value is dropped.
 
+    See Also
+    --------
+    sigma_clip, mad_clip
+
     Examples
     --------
     >>> sample_clip(high=4, iterations=5).parameters["iterations"]
@@ -250,6 +262,10 @@ def average_sigma_clip(
         As in `sigma_clip`.
     scaled : bool
         As in `sigma_clip`: the level is (c + z_l) / s_l for values x' = x / s_l - z_l.
+
+    See Also
+    --------
+    ccd_clip, sigma_clip
 
     Examples
     --------

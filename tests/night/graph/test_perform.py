@@ -71,14 +71,14 @@ def test_what_the_machine_lacks_ends_the_run_and_is_no_reason(toys, error):
     assert read_record(toys.output, "calibrated/a.fits") is None
 
 
-@pytest.mark.parametrize("where", ["write_stars", "write_preview", "write_record", "write"])
+@pytest.mark.parametrize("where", ["write_stars", "write_pictures", "write_record", "write"])
 def test_a_write_that_fails_leaves_no_record_of_other_files(toys, monkeypatch, where):
     """Whatever is there of the earlier and of the new product, the next run makes it: no record says it is current."""
     stars = measure_stars(np.zeros((9, 9)))
     first = perform(task(toys, lambda plan, context: Made(image=PIXELS, stars=stars)))
     places = {
         "write_stars": "ccdfx.night.graph.perform.write_stars",
-        "write_preview": "ccdfx.night.graph.preview.write_preview",
+        "write_pictures": "ccdfx.night.graph.preview.write_pictures",
         "write_record": "ccdfx.night.graph.perform.write_record",
         "write": "ccdfx.io.writing.handed_over",
     }

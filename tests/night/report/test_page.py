@@ -13,7 +13,7 @@ import pytest
 
 from ccdfx import plots
 from ccdfx.errors import FileError
-from ccdfx.night.graph.preview import histogram_facts, preview, write_preview
+from ccdfx.night.graph.preview import draw_pictures, histogram_facts, write_pictures
 from ccdfx.night.graph.record import Record, facts_path, write_record
 from ccdfx.night.report import page as report_page
 from ccdfx.night.report.histogram import draw_histogram
@@ -65,7 +65,7 @@ def sky(level, seed=0):
 def keep_facts(image, output, file):
     """Write what the making of a product leaves for the page: its picture, and its record with the histogram."""
     facts_path(output, file).parent.mkdir(parents=True, exist_ok=True)
-    write_preview(preview(image, kind="calibrated"), facts_path(output, file, ".png"))
+    write_pictures(draw_pictures(image, kind="calibrated"), output, file)
     write_record(
         output,
         Record(file=file, kind="calibrated", key="0", parts={}, histogram=histogram_facts(image)),
