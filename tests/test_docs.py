@@ -251,11 +251,19 @@ def test_the_night_recipe_on_its_page_is_the_default_one() -> None:
     shown = tomllib.loads(text)
     assert load_night_recipe(shown) == NightRecipe(source="recipe")
     everything = {
-        table: {key for key, value in keys.items() if value is not None and table != "select"}
+        table: {key for key, value in keys.items() if value is not None}
         for table, keys in NightRecipe().as_dict().items()
         if isinstance(keys, dict)
     }
     assert {table: set(keys) for table, keys in shown.items()} == everything
+    unset = [
+        key
+        for keys in NightRecipe().as_dict().values()
+        if isinstance(keys, dict)
+        for key in keys
+        if keys[key] is None
+    ]
+    assert len(unset) > 3 and all(f"# {key} = " in text for key in unset), "what has no default is a comment"
     uncommented = "\n".join(
         line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# fit", "[over"))
     )

@@ -58,6 +58,10 @@ def mosaic_frames(
     MismatchError
         Units differ.
 
+    See Also
+    --------
+    combine, assemble_exposure
+
     Examples
     --------
     >>> from ccdfx import Image
