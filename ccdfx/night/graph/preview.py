@@ -109,8 +109,10 @@ def histogram_facts(image: Image) -> dict[str, Any]:
 def _pulls(image: Image, median: float) -> list[int]:
     assert image.variance is not None
     step = math.ceil(image.size / _PULLED)
-    array, variance, good = (part[::step] for part in (image.array, image.variance, image.good))
-    usable = good & (variance > 0) & np.isfinite(variance)
+    array, variance = image.array[::step], image.variance[::step]
+    usable = np.isfinite(array) & (variance > 0) & np.isfinite(variance)
+    if image.mask is not None:
+        usable &= image.mask[::step] == 0
     with np.errstate(over="ignore", invalid="ignore"):
         pulls = (array[usable] - np.float32(median)) / np.sqrt(variance[usable])
     counts, _ = np.histogram(pulls, bins=PULL_BINS, range=(-PULL_LIMIT, PULL_LIMIT))
