@@ -9,7 +9,7 @@ import click
 
 from ccdfx.cli.completion import files
 from ccdfx.cli.options import computing, naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.terminal import escape, say, talks
 
 
@@ -51,7 +51,7 @@ def command(
     refuse_output(output, overwrite, files.values())
     which, given = which_image(**image), {}
     for name, file in files.items():
-        tell_several(file, which)
+        require_one_image(file, which)
         with naming(file):
             given[name] = ccdfx.read(file, **which)
     with computing(None, threads, memory):

@@ -31,6 +31,7 @@ from ccdfx.errors import CcdfxError
 from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.combining.factors import WORDS
 from ccdfx.operations.combining.placement import EXTENTS, MEASURED, placed
+from ccdfx.operations.mosaicking.ways import WAYS as MOSAICS
 from ccdfx.operations.registration.ways import WAYS
 from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 
@@ -121,6 +122,11 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
     help="Move frames by fractions of a pixel too.",
 )
 @click.option(
+    "--mosaic", is_flag=True,
+    help="Take all detectors of each file as one frame, placed by their WCS, or else by DETSEC; the result is their union.",
+)  # fmt: skip
+@click.option("--mosaic-by", type=click.Choice(MOSAICS[1:]), help="The same, placed by this alone.")
+@click.option(
     "--shared",
     metavar="FILE",
     shell_complete=files,
@@ -150,6 +156,7 @@ def command(
     the inputs.
     """
     options["align"] = options.pop("align_by") or options["align"]
+    options = with_mosaic(options)
     paths = [Path(frame) for frame in frames]
     read = [*paths, *([options["shared"]] if options["shared"] else [])]
     for target in filter(None, (output, maps)):
@@ -205,6 +212,22 @@ def mixed(paths: Sequence[Path]) -> list[str]:
             each = "; ".join(f"{name}: {listed(files)}" for name, files in names.items())
             notes.append(f"frames of several {what} were combined: {each}")
     return notes
+
+
+def with_mosaic(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with how detectors are placed ("" for not at all) and moved; refuse those that exclude it."""
+    by = options.pop("mosaic_by") or ("auto" if options["mosaic"] else "")
+    if not by:
+        return {**options, "mosaic": "", "moving": {}}
+    wrong = {"--align": options["align"], "--offsets": options["offsets"], "--extent": options["extent"],
+             "--hdu": options["hdu"], "--planes": options["planes"]}  # fmt: skip
+    for option, value in wrong.items():
+        if value:
+            raise click.UsageError(
+                f"--mosaic and {option} exclude one another: it places all images by WCS or DETSEC"
+            )
+    kernel = options["kernel"]
+    return {**options, "mosaic": by, "kernel": None, "moving": {"kernel": kernel} if kernel else {}}
 
 
 def described(image: Any, paths: Sequence[Path], lines: Sequence[str]) -> Any:
@@ -284,12 +307,16 @@ def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
     """Open the frames of each result: one list, or with ``--hdu all`` one list for each extension."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
-    from ccdfx.cli.several import tell_several
+    from ccdfx.cli.several import open_detectors, require_one_image
 
     hdu, planes, checksum = options["hdu"], options["planes"], not options["no_checksum"]
+    if options["mosaic"]:
+        exposures = [open_detectors(str(path), checksum=checksum) for path in paths]
+        return [list(ccdfx.mosaic_frames(exposures, by=options["mosaic"], **options["moving"]))]
     if hdu != "all":
-        for path in paths[:1]:
-            tell_several(str(path), {"hdu": hdu}, remedy="--hdu all combines each")
+        for path in paths:
+            remedy = "--mosaic makes one image of all, --hdu all combines each, --hdu NAME takes one"
+            require_one_image(str(path), {"hdu": hdu}, remedy=remedy)
         return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes, checksum=checksum)]
     if planes:
         raise click.UsageError("--planes takes one extension, not --hdu all")
@@ -343,7 +370,7 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
         "reject": how["reject"],
         "shared": options["shared"],
     }
-    given |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}
+    given |= {name: options[name] or None for name in ("align", "mosaic", "hdu", "planes", "no_checksum")}
     lines = [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",
         *(f"combine {name}={value}" for name, value in given.items() if value is not None),

@@ -9,7 +9,7 @@ import click
 
 from ccdfx.cli.completion import files
 from ccdfx.cli.options import naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.targets import made_folder, targets_of
 from ccdfx.cli.terminal import say, talks
 
@@ -44,7 +44,7 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        tell_several(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
+        require_one_image(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
         with naming(source):
             image = ccdfx.read(source, **{**which, "hdu": hdu}, section=part["section"])
         ccdfx.write(image, target, overwrite=overwrite)

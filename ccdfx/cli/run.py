@@ -11,7 +11,7 @@ import click
 from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import computing, engine_of, naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.targets import made_folder, targets_of
 from ccdfx.cli.terminal import escape, print_json, progress_bar, say, talks
 
@@ -84,7 +84,7 @@ def command(
     made_folder(folder)
     which = which_image(**image)
     for source in files:
-        tell_several(source, which)
+        require_one_image(source, which)
     frames = [InputFile(source, which) for source in files]
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()

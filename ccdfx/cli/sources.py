@@ -88,7 +88,7 @@ def command(
     unit of the image, above the local background. A file that cannot be read is reported on stderr, and the exit status is 1.
     """
     import ccdfx
-    from ccdfx.cli.several import read_beside, tell_several
+    from ccdfx.cli.several import read_beside, require_one_image
 
     if output is not None:
         _format_of(output)
@@ -97,7 +97,7 @@ def command(
     search = {"threshold": threshold, "fwhm": fwhm, "border": border}
     search = {name: value for name, value in search.items() if value is not None}
     for file in files:
-        tell_several(file, which)
+        require_one_image(file, which)
     rows: list[dict[str, Any]] = []
     failed = False
     work = partial(_found, which=which, search=search, most=most)

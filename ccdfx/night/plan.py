@@ -29,7 +29,7 @@ from ccdfx.night.grouping.combined import (
     spectra_warnings,
     subject_of,
 )
-from ccdfx.night.grouping.detectors import detector_warnings
+from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
@@ -188,6 +188,9 @@ def plan_night(
     frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
+    refused = refused_readouts(groups)
+    left_out += [(frame, why) for setup, why in refused.items() for frame in groups[setup]]
+    groups = {setup: members for setup, members in groups.items() if setup not in refused}
     tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]
     parts = [
         _plan_setup(setup, groups, choices, fitting(masters, setup, groups[setup], tag))

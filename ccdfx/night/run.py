@@ -43,7 +43,7 @@ ALL, SOME_FAILED, NOTHING = 0, 1, 3
 ONLY = {
     "masters": frozenset({*MASTERS, "bad_pixels"}),
     "calibrated": frozenset({"calibrated"}),
-    "combined": frozenset({"combined"}),
+    "combined": frozenset({"combined", "mosaic"}),
 }
 """The kinds of products by the words of `only`."""
 

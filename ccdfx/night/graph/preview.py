@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ccdfx import plots
+from ccdfx.engines import map_here
 from ccdfx.night.graph.pixel_map import draw_bad_pixels
 from ccdfx.night.graph.product import FACTS_FOLDER
 from ccdfx.plots.large_picture import draw_flags, draw_large
@@ -37,22 +39,27 @@ def picture_path(output: Path, file: str, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def drawn_pictures(
+def draw_pictures(
     image: Image, *, kind: str, further: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes | None]:
-    """Draw the pictures of a product, by their ending.
+    """Draw the pictures of a product by their ending, side by side.
 
     A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones. A map of
     bad pixels has one picture, in which each is seen.
     """
     if kind == "bad_pixels":
         return {SMALL_PICTURE: draw_bad_pixels(image, size=2 * SIZE)}
-    return {
-        SMALL_PICTURE: plots.thumbnail(image, size=SIZE),
-        LARGE_PICTURE: draw_large(image, size=LARGE),
-        FLAGS_PICTURE: draw_flags(image, size=LARGE),
-        **(further or {}),
+    ways: dict[str, Callable[[], bytes | None]] = {
+        SMALL_PICTURE: partial(plots.thumbnail, image, size=SIZE),
+        LARGE_PICTURE: partial(draw_large, image, size=LARGE),
+        FLAGS_PICTURE: partial(draw_flags, image, size=LARGE),
     }
+    drawn = map_here(_called, list(ways.values()))
+    return {**dict(zip(ways, drawn, strict=True)), **(further or {})}
+
+
+def _called(draw: Callable[[], bytes | None]) -> bytes | None:
+    return draw()
 
 
 def write_pictures(drawn: Mapping[str, bytes | None], output: Path, file: str) -> None:

@@ -219,7 +219,8 @@ class CombineChoice:
     the profiles of stars; without stars it is as for masters. `sensitivity` is the fraction by which stars may
     differ besides without being rejected by "auto": one sigma in addition to the noise. A result with a smaller
     fraction of `good` pixels, or for which more than the fraction `rejected` of all values was rejected, is not
-    written: skies of other shapes cost more values than frames of a master may.
+    written: skies of other shapes cost more values than frames of a master may. With `mosaic` the images of all detectors
+    of an object and filter are also placed in one, `mosaic_by` "wcs", "detsec", or "auto": the WCS where all have one.
     """
 
     use: bool = True
@@ -231,6 +232,9 @@ class CombineChoice:
     sensitivity: float = 0.05
     good: float = 0.05
     rejected: float = 0.5
+    mosaic: bool = False
+    mosaic_by: str = "auto"
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("mosaic", "mosaic_by")  # the plan of a mosaic says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
