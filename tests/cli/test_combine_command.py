@@ -130,7 +130,7 @@ def test_frames_of_several_kinds_or_filters_are_told(run, tmp_path: Path) -> Non
     )
     assert "note: frames of several filters were combined: V: 0.fits; R: 1.fits" in result.stderr
     same = run("combine", paths[0], paths[0], "-o", tmp_path / "same.fits", "--reject", "none")
-    assert same.exit_code == 0 and "several" not in same.stderr
+    assert same.exit_code == 0 and "note:" not in same.stderr
 
 
 def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def clip_for(
     words = word_for(centre), word_for(deviation)
     if words[0] not in ("mean", "median") or words[1] not in ("std", "mad_std", "mad"):
         return None
-    return Clip(*(np.inf if limit is None else abs(float(limit)) for limit in (low, high)), *words)  # type: ignore[arg-type]
+    return Clip(*(np.inf if limit is None else abs(float(limit)) for limit in (low, high)), *words)  # type: ignore[arg-type, call-arg]
 
 
 class Block:
