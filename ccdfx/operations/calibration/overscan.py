@@ -78,6 +78,10 @@ def subtract_overscan(
         When a section is not inside the image, the axis is ambiguous, a line has no good overscan pixel and
         no fit interpolates it, or the fit has more terms than there are lines.
 
+    See Also
+    --------
+    fit_overscan, subtract_level, trim
+
     Examples
     --------
     >>> frame = np.array([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]])

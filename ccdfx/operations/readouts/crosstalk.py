@@ -48,6 +48,10 @@ def subtract_crosstalk(
     ArgumentError
         The matrix has another size, or numbers on its diagonal.
 
+    See Also
+    --------
+    assemble_exposure, linearise
+
     Examples
     --------
     >>> one, two = subtract_crosstalk([[[1000.0, 0.0]], [[1.0, 0.0]]], matrix=[[0, 0], [1e-3, 0]])

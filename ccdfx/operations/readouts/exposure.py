@@ -77,6 +77,10 @@ def assemble_exposure(
     MismatchError
         A section lies outside its image, or the overscan was subtracted before.
 
+    See Also
+    --------
+    assemble, subtract_crosstalk, linearise, balance
+
     Examples
     --------
     >>> one = Readout(

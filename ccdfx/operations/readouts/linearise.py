@@ -40,6 +40,10 @@ def linearise(
     ArgumentError
         Neither or both are given, or the true signal does not rise.
 
+    See Also
+    --------
+    assemble_exposure, subtract_crosstalk
+
     Examples
     --------
     >>> done = linearise([[1000.0, 50000.0]], polynomial=(1.0, 1e-6), limit=40000.0)

@@ -10,7 +10,8 @@ from simulated_readouts import NX, Detector, side_by_side
 
 from ccdfx import ArgumentError, MismatchError
 from ccdfx.noise import poisson_noise
-from ccdfx.operations.calibration.calibrate import add_variance, to_electrons
+from ccdfx.operations.calibration.calibrate import add_variance
+from ccdfx.operations.calibration.electrons import to_electrons
 from ccdfx.operations.calibration.overscan import subtract_overscan
 from ccdfx.operations.pixels.flag import mask_saturated
 from ccdfx.operations.readouts.assembly import assemble
