@@ -58,6 +58,10 @@ def mosaic_frames(
     MismatchError
         Units differ.
 
+    See Also
+    --------
+    combine, placed, warp, assemble_exposure
+
     Examples
     --------
     >>> from ccdfx import Image
