@@ -88,8 +88,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
     if scales is not None and spectra:  # they have no stars, and no one level of the sky
         scales = replace(scales, zeros=[0.0] * len(scales.names), by_stars=False)
-    alone = " (in this detector)" if exposures.detectors else ""
-    left_out |= {file: reason + alone for file, reason in found.left_out.items()}
+    left_out |= exposures.told_alone(found.left_out)
     relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
         names = list(found.transforms)

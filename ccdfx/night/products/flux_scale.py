@@ -132,6 +132,11 @@ class Exposures:
         """The other detectors."""
         return sorted({name for others in self.companions.values() for name in others})
 
+    def told_alone(self, left_out: Mapping[str, str]) -> dict[str, str]:
+        """Add to the reasons of frames that they hold for one detector alone, where there are several."""
+        alone = " (in this detector)" if self.detectors else ""
+        return {file: reason + alone for file, reason in left_out.items()}
+
     def has(self, file: str, detector: str) -> bool:
         """Return whether the exposure of a frame was made on another detector."""
         return self.companions.get(file, {}).get(detector) in self.facts

@@ -60,7 +60,7 @@ def mosaic_frames(
 
     See Also
     --------
-    combine, assemble_exposure
+    combine, placed, warp, assemble_exposure
 
     Examples
     --------
