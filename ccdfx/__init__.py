@@ -43,8 +43,9 @@ _HOMES = {
     "operations.expression": ("evaluate",),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
-        "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
+        "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark",
     ),
+    "operations.calibration.electrons": ("to_electrons",),
     "operations.calibration.offset": ("offset", "subtract_level"),
     "operations.calibration.overscan": ("subtract_overscan",),
     "operations.calibration.overscan_fit": ("OverscanFit",),
@@ -58,6 +59,7 @@ _HOMES = {
     "operations.pixels.flag": ("mask_from", "mask_invalid", "mask_saturated", "replace_masked"),
     "operations.pixels.median_filter": ("median_filter",),
     "operations.pixels.replace": ("clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold", "replace"),
+    "operations.mosaicking.grid": ("mosaic_frames",),
     "operations.readouts.assembly": ("assemble",),
     "operations.readouts.balance": ("balance",),
     "operations.readouts.crosstalk": ("subtract_crosstalk",),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import SHARED, named, options
 
 _OPTIONS = {
@@ -15,6 +16,7 @@ _OPTIONS = {
         "--masters",
         multiple=True,
         metavar="[KIND=]FILE|DIR",
+        shell_complete=files,
         help="Masters of another night, for what this one has none of; repeatable. KIND: bias, dark, flat and others.",
     ),
     "uncalibrated": click.option(
@@ -35,7 +37,9 @@ _NIGHT = {
         help="Directory of the results.",
     ),
     "recipe": click.option(
-        "--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices."
+        "--recipe",
+        type=click.Path(exists=True, dir_okay=False),
+        help="TOML file of options that differ from the defaults.",
     ),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import names_of, names_or_files, words
 from ccdfx.cli.terminal import say
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
 
@@ -72,9 +73,10 @@ def which_image(hdu: str | None, plane: int | None, no_checksum: bool) -> dict[s
     """Return the options of `read` that choose one image of a file, and whether its checksum is verified.
 
     >>> which_image("SCI", 3, False)
-    {'hdu': 'SCI', 'plane': 3, 'checksum': True}
+    {'hdu': 'SCI', 'plane': 2, 'checksum': True}
     """
-    return {"hdu": hdu_of(hdu), "plane": plane, "checksum": not no_checksum}
+    index = None if plane is None else plane - 1  # the library counts from 0
+    return {"hdu": hdu_of(hdu), "plane": index, "checksum": not no_checksum}
 
 
 @contextmanager
@@ -265,24 +267,28 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
     ),
     "plane": click.option(
-        "--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."
+        "--plane", type=click.IntRange(min=1), metavar="N", help="Which plane of a cube, counted from 1."
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
-    "again": click.option("--again", is_flag=True, help="Take frames as raw that were reduced before."),
+    "again": click.option("--again", is_flag=True, help="Accept as raw what a card says was reduced before."),
     "planes": click.option(
         "--planes",
         metavar="mean|each|N,N",
+        shell_complete=words("mean", "each"),
         callback=_checked_planes,
-        help="Planes of cubes that are frames: the mean of all, each, or these, from 0.",
+        help="Planes of cubes that are frames: the mean of all, each, or these, counted from 1.",
     ),
     "table": click.option(
         "--table",
         type=click.Path(exists=True, dir_okay=False),
         callback=_checked_table,
-        help="CSV file that tells kind, filter, exposure... of frames, before their headers.",
+        help="CSV file with kind, filter, exposure... of frames; it takes precedence over their headers.",
     ),
     "instrument": click.option(
-        "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
+        "--instrument",
+        metavar="NAME|FILE",
+        shell_complete=names_or_files("instrument"),
+        help="Read headers as this instrument does (default: the one that matches each header).",
     ),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
     "json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
@@ -290,13 +296,19 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all)."
     ),
     "memory": click.option(
-        "--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight."
+        "--memory",
+        type=click.IntRange(min=1),
+        metavar="MB",
+        help="Memory for the frames that are being processed.",
     ),
     "engine": click.option(
-        "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
+        "--engine",
+        metavar="ENGINE",
+        shell_complete=names_of("engine"),
+        help="Where to compute: NAME[:option=value,...] (default: threads).",
     ),
     "scheduler": click.option(
-        "--scheduler", metavar="ADDRESS", help="Where the scheduler of the engine listens."
+        "--scheduler", metavar="ADDRESS", help="Address of the scheduler of the engine."
     ),
 }
 """The options by name, each a decorator of a command."""

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import default_of, given, naming, which_image
 from ccdfx.cli.picture_options import check_output, picture_options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
@@ -15,17 +16,17 @@ from ccdfx.plots.scale_bar import UNITS
 
 
 @click.command("show")
-@click.argument("file", metavar="IMAGE")
+@click.argument("file", metavar="IMAGE", shell_complete=files)
 @picture_options("output", "limits", "scaling", "colours", "invert", "bar")
 @click.option(
     "--axes",
     type=click.Choice(AXES),
     default=default_of(plots.image, "axes"),
     show_default=True,
-    help="What they count.",
+    help="Count pixels, or show the sky.",
 )
 @click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
-@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Turn axes around.")
+@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Reverse axes.")
 @click.option("--scale-bar", type=click.Choice(UNITS), help="A bar of a round length in this unit.")
 @picture_options("title", "section", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
@@ -50,7 +51,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
     from ccdfx.plots.figures import add_axes, open_window, wait
     from ccdfx.plots.image import size_for
 
-    figure = open_window(size_for(part.shape, choices["bar"]))
+    figure = open_window(size_for(part.shape, choices["bar"]), title=title)
     figure.set_layout_engine("compressed")
     ax = add_axes(figure, 111, part.wcs if choices["axes"] == "sky" else None)
     draw(part, full, title=title, ax=ax, **choices)
@@ -81,7 +82,7 @@ def draw(
         full=full,
         scaling=scaling,
         colours=plots.Colours(colours, invert=invert, bar=bar),
-        axes=plots.SkyAxes(flip=flip or "", grid=grid) if sky else plots.PixelAxes(flip=flip or ""),
+        axes=plots.SkyAxes(flip=flip or "", grid=grid) if sky else plots.PixelAxes(flip=flip or "", first=1),
         scale_bar=plots.ScaleBar(unit=scale_bar) if scale_bar else False,
         title=title,
         ax=ax,

@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, cause_of
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.one_writer import one_writer
-from ccdfx.io.reading import by_suffix, find_format, formats, refuse_options
+from ccdfx.io.reading import PLUGINS, by_suffix, find_format, formats, refuse_options
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image, ImageLike, as_image
 
@@ -45,6 +45,10 @@ def write(
     FileError
         When it cannot be written; an existing file stays as it was.
 
+    See Also
+    --------
+    read, update
+
     Examples
     --------
     >>> import tempfile
@@ -53,12 +57,30 @@ def write(
     'a.npz'
     """
     target = as_path(path)
+    with handed_over(images, target, overwrite=overwrite):
+        pass
+    return target
+
+
+@contextmanager
+def handed_over(
+    images: ImageLike | Iterable[ImageLike], path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Iterator[None]:
+    """Write as `write` does; the block runs when the system has all bytes, and they need not be in memory any more.
+
+    What is left then, until the file has its name, is waiting for the disk. The file does not appear where the block
+    raises.
+    """
+    target = as_path(path)
     found = format_to_write(target)
     frames = _images(images)
+    del images
     assert found.write is not None
-    with atomic_path(target, overwrite) as temporary, faults_of(found, target):
-        found.write(frames, temporary)
-    return target
+    with atomic_path(target, overwrite) as temporary:
+        with faults_of(found, target):
+            found.write(frames, temporary)
+        del frames
+        yield
 
 
 @contextmanager
@@ -82,8 +104,9 @@ def format_to_write(path: str | os.PathLike[str]) -> Format:
     found = by_suffix(name, known)
     if found is None or found.write is None:
         writable = " ".join(suffix for item in known if item.write for suffix in item.suffixes)
+        plugin = PLUGINS.get(Path(name).suffix.lower())
         raise ArgumentError("path", "must have the suffix of a format that can be written", value=name,
-                            remedy=f"give one of {writable}")  # fmt: skip
+                            remedy=f"install {plugin}" if plugin else f"give one of {writable}")  # fmt: skip
     return found
 
 
@@ -161,6 +184,10 @@ def update(
         When units or binning differ, or only one of the two has a variance.
     FileError, FormatError
         When the file is compressed or damaged, or cannot be read or written.
+
+    See Also
+    --------
+    write, paste
 
     Notes
     -----

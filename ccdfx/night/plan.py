@@ -29,14 +29,14 @@ from ccdfx.night.grouping.combined import (
     spectra_warnings,
     subject_of,
 )
-from ccdfx.night.grouping.detectors import detector_warnings
+from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
 from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
-from ccdfx.night.tree import drawn, node
+from ccdfx.night.tree import drawn, node, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Plan:
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
-        Calibrations that are missing, and what headers say and is not believed.
+        Calibrations that are missing, and what headers say and is not used.
     """
 
     taken: tuple[TakenPlan, ...] = ()
@@ -142,10 +142,14 @@ class Plan:
         return tree_of(self)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, most: int | None = None) -> str:
+        """Draw the plan as a tree, shortened to at most this number of lines; the warnings follow it."""
         nodes = self.tree()
         if self.warnings:
             nodes.append(node("warnings", *map(node, self.warnings)))
-        return drawn(nodes)
+        return drawn(nodes if most is None else shortened(nodes, most))
 
 
 def plan_night(
@@ -161,7 +165,8 @@ def plan_night(
     and temperature, flats one for each filter. A frame is calibrated with bias and dark of its temperature, the
     dark of its exposure time and the flat of its filter; a missing one is a warning, and the others are
     applied. A dark of another exposure time is scaled only if the recipe allows it. A frame
-    without overscan for which none of the biases fits, and a science frame without any calibration, are left out; such
+    without overscan whose level without light nothing tells (no bias fits, no dark of its exposure, and no level in the
+    recipe), and a science frame without any calibration, are left out; such
     science frames are taken as they are if the recipe says so (science.uncalibrated).
 
     Parameters
@@ -183,6 +188,9 @@ def plan_night(
     frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
+    refused = refused_readouts(groups)
+    left_out += [(frame, why) for setup, why in refused.items() for frame in groups[setup]]
+    groups = {setup: members for setup, members in groups.items() if setup not in refused}
     tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]
     parts = [
         _plan_setup(setup, groups, choices, fitting(masters, setup, groups[setup], tag))
@@ -336,7 +344,9 @@ def _plan_darks(
             exptime=exptime,
             temperature=mean.value if mean else None,
         )
-        planned.append((Calibrator(file, exptime, mean, holds_bias=first.bias is None), master))
+        planned.append(
+            (Calibrator(file, exptime, mean, holds_bias=first.bias is None and first.level is None), master)
+        )
     return planned
 
 
@@ -359,7 +369,7 @@ def _nothing_fits(setup: Setup, groups: Mapping[Setup, list[Frame]]) -> str:
 
 
 def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
-    """Return the frames whose bias cannot be subtracted though there are biases, with one reason for many."""
+    """Return the frames whose level without light is not known, with one reason for many."""
     alike: dict[str, list[Frame]] = {}
     for use in uses:
         alike.setdefault(use.missing[0], []).append(use.frame)

@@ -20,17 +20,19 @@ from ccdfx.night.given.find import find_given
 from ccdfx.night.given.read import read_given
 from ccdfx.night.graph.context import Progress, made_folder
 from ccdfx.night.graph.execute import Event, execute, with_current
+from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.raw_keys import digests_of
 from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import name_or_path_of
-from ccdfx.night.makers import camera_graph, cameras_of, product_graph, refused_setups
+from ccdfx.night.makers import MAKERS, camera_graph, cameras_of, product_graph, refused_setups
 from ccdfx.night.night_facts import MASTERS, Results, night_facts
 from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
 from ccdfx.night.products.calibrated import further_steps
 from ccdfx.night.products.camera import with_cameras
+from ccdfx.night.report.night_csv import CSV
 from ccdfx.night.report.page import write_report
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
@@ -41,7 +43,7 @@ ALL, SOME_FAILED, NOTHING = 0, 1, 3
 ONLY = {
     "masters": frozenset({*MASTERS, "bad_pixels"}),
     "calibrated": frozenset({"calibrated"}),
-    "combined": frozenset({"combined"}),
+    "combined": frozenset({"combined", "mosaic"}),
 }
 """The kinds of products by the words of `only`."""
 
@@ -88,7 +90,7 @@ def reduce_night(
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
     told: Callable[[Event], object] | None = None,
-    where: str | Sequence[str] | None = None,
+    where: str | Sequence[str] = (),
     filter: str | Sequence[str] = (),
     object: str | Sequence[str] = (),
     kind: str | Sequence[str] = (),
@@ -117,7 +119,7 @@ def reduce_night(
     directory : path or iterable of paths
         The raw frames, as `scan` takes them; they are never modified.
     output : path
-        Directory for ``masters/ calibrated/ combined/ facts/ night.json report.html``; made if it does not exist.
+        Directory for ``masters/ calibrated/ combined/ facts/ night.json night.csv report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
         By default it is identified from each header.
     recipe : NightRecipe, mapping or path, optional
@@ -137,12 +139,12 @@ def reduce_night(
         Called with an `Event` for each product that is current, made or lost.
     where, filter, object, kind, exclude : optional
         Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
-    only : {"masters", "calibrated", "combined"}, optional
-        Make only products of this kind, and what they need. Others that are there and current stay.
+    only : {"masters", "calibrated", "combined"} or the name of a maker of a plugin, optional
+        Make only these products, and what they need. Others that are there and current stay.
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
     live : bool
-        Keep the report of an earlier run until it is replaced.
+        Keep the report and the table of an earlier run until they are replaced.
 
     Returns
     -------
@@ -158,6 +160,10 @@ def reduce_night(
         The output is the directory of the raw frames, or a product would replace a raw frame; a condition of
         `where` cannot be parsed.
 
+    See Also
+    --------
+    scan, choose, NightRecipe
+
     Examples
     --------
     >>> import tempfile
@@ -169,7 +175,7 @@ def reduce_night(
     given = given_paths(directory)
     choices = load_night_recipe(recipe)
     further_steps(choices)
-    kinds = _kinds(only)
+    wanted = _wanted(only)
     require_apart(given, Path(output))
     target = Path(output).absolute()  # other processes work in other directories
     files = find_given(choices.masters.files, target, given)
@@ -214,9 +220,10 @@ def reduce_night(
     with one_writer(target, wait=False):
         begin_facts(target / FACTS, night.directory.absolute())
         if not live:
-            (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
+            for name in (REPORT, CSV):  # of an earlier run: they would speak of other products
+                (target / name).unlink(missing_ok=True)
         listener = _Listener(progress, told)
-        run = _Run(target, choices, kinds, memory, overwrite, listener)
+        run = _Run(target, choices, wanted, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
         facts = night_facts(results, night.directory.absolute(), remove_superseded(target, results))
         facts["options"] = plain_values({**choice, "instrument": name_or_path_of(instrument)})
@@ -243,11 +250,11 @@ class _Either:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How the products of a night are made: where, which kinds, with how much memory, and who is told."""
+    """How the products of a night are made: where, which, with how much memory, and who is told."""
 
     target: Path
     recipe: NightRecipe
-    kinds: frozenset[str] | None
+    wanted: Callable[[Product], bool] | None
     memory: int | None
     again: bool
     listener: _Listener
@@ -266,8 +273,7 @@ class _Run:
         )
         cameras = cameras_of(plan, recipe, measured)
         graph = product_graph(plan.without(refused_setups(cameras)), recipe, cameras)
-        kinds = self.kinds
-        wanted = graph if kinds is None else graph.only(lambda product: product.kind in kinds)
+        wanted = graph if self.wanted is None else graph.only(self.wanted)
         records = execute(
             wanted, target, digests, memory=self.memory, again=self.again, told=self.listener.tell
         )
@@ -317,15 +323,20 @@ def _with_notes(plan: Plan, chosen: ChosenFrames) -> Plan:
     return replace(plan, warnings=tuple(dict.fromkeys((*chosen.notes, *plan.warnings))))
 
 
-def _kinds(only: str | None) -> frozenset[str] | None:
-    """Return the kinds of products that are made; None for all."""
+def _wanted(only: str | None) -> Callable[[Product], bool] | None:
+    """Return which products are made, by the words of `only`; None for all."""
     if only is None:
         return None
-    if only not in ONLY:
+    if only in ONLY:
+        return lambda product: product.kind in ONLY[only]
+    from ccdfx import registry
+
+    words = (*ONLY, *(name for name, maker in registry.records("maker").items() if maker not in MAKERS))
+    if only not in words:
         raise ArgumentError(
-            "only", f"must be one of {', '.join(ONLY)}", value=only, remedy="leave it out to make all"
+            "only", f"must be one of {', '.join(words)}", value=only, remedy="leave it out to make all"
         )
-    return ONLY[only]
+    return lambda product: product.maker == only
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:
@@ -341,10 +352,10 @@ def _check_outputs(frames: tuple[Frame, ...], files: Iterable[str], target: Path
     """Refuse products that are inputs, or in the place of files that ccdfx did not make, before anything is computed."""
     files = tuple(files)
     inputs = {os.path.realpath(frame.path) for frame in frames}
-    for path in (target / file for file in (*files, FACTS, REPORT)):
+    for path in (target / file for file in (*files, FACTS, REPORT, CSV)):
         if os.path.realpath(path) in inputs:
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
     refuse_foreign(target, files)
-    refuse_foreign_facts(target / FACTS, target / REPORT)
+    refuse_foreign_facts(target / FACTS, target / REPORT, target / CSV)

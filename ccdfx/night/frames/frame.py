@@ -71,7 +71,7 @@ class Frame:
     detector : str or None
         Of the readouts, where the file has several detectors.
     doubts : tuple of str
-        What the header says and is not believed, such as a gain that is a setting of the camera.
+        What the header says and is not used, such as a gain that is a setting of the camera.
     remarks : tuple of str
         What is strange in the header, its text, and behind the last image, and read all the same; see `list_remarks`,
         which looks at the pixels, too.
@@ -136,7 +136,9 @@ class Frame:
         entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
         entry |= {"date": self.date, "problem": self.problem}
         entry |= {"dispersion": self.dispersion} if self.dispersion else {}
-        entry |= {"planes": list(self.planes)} if self.planes else {}
+        entry |= (
+            {"planes": [self.planes[0] + 1, self.planes[1]]} if self.planes else {}
+        )  # first and last, from 1
         entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
         entry |= {
             key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")

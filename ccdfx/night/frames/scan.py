@@ -62,7 +62,7 @@ def scan(
     exclude : path, optional
         A directory to skip, such as the output.
     again : bool
-        Take frames as raw that were reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
+        Accept as raw what a card says was reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
         CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
@@ -70,7 +70,7 @@ def scan(
         CSV file that tells kind, filter, exposure time and other facts of frames, which go before their headers; by
         default that which the instrument file names. A line of which there is no frame is a `CcdfxWarning`.
     planes : {"mean", "each"} or sequence of int, optional
-        Which planes of cubes are frames: the mean of all, each one, or those of these numbers, from 0; by default what the
+        Which planes of cubes are frames: the mean of all, each one, or those of these numbers, from 1; by default what the
         instrument file says. A cube of which nothing says it has a `problem`. The exposure time is that of one plane.
 
     Raises
@@ -81,6 +81,10 @@ def scan(
         The table is wrong.
     ArgumentError
         No path is given, or two tables.
+
+    See Also
+    --------
+    choose, tabulate_frames, reduce_night
 
     Examples
     --------
@@ -171,7 +175,7 @@ def _described(
 def _part_of(facts: Mapping[str, Any]) -> str:
     """Return what of a file a frame is: its detector, its plane, or both; "" for all of it."""
     first, end = facts.get("planes") or (0, 0)
-    return ", ".join(filter(None, (facts.get("detector"), f"plane {first}" if end - first == 1 else None)))
+    return ", ".join(filter(None, (facts.get("detector"), f"plane {end}" if end - first == 1 else None)))
 
 
 def _of_planes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.estimators.correlated_noise import correlation_factor
+from ccdfx.io import open_source, read
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
@@ -25,16 +27,18 @@ from ccdfx.night.products.by_colour.planes import is_interpolated, noise_of, ste
 from ccdfx.night.products.calibrated import facts_header, measured_header
 from ccdfx.night.products.common_errors import common_variance
 from ccdfx.night.products.flux_scale import (
+    Exposures,
     FluxScales,
     deepest_first,
     limited,
+    limited_together,
     measured_scales,
     profile_allowance,
 )
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS
-from ccdfx.night.summary import plain, sky_facts, star_facts
+from ccdfx.night.summary import plain, scale_facts, sky_facts, star_facts
 from ccdfx.operations.resampling.lazy import Warped, warped
 from ccdfx.operations.resampling.squares import squares
 from ccdfx.operations.resampling.transform import Transform
@@ -71,10 +75,10 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     steps = {file: plan.step(file) for file in files}
     stars = {file: displaced(context.stars(file), steps[file]) for file in files}
     # Colours of mosaics are chosen and registered by the green ones, so that all have the same frames and pixels.
-    guiding = {file: context.facts(plan.guide(file)) for file in files}
     guides = {file: context.stars(plan.guide(file)) for file in files}
-    left_out = limited(files, guiding, context.recipe.select.limits)
-    files = deepest_first([file for file in files if file not in left_out], guiding, guides)
+    exposures = Exposures.of(plan, context, files, guides)
+    left_out = limited_together(files, exposures, context.recipe.select.limits)
+    files = deepest_first([file for file in files if file not in left_out], exposures)
     if choice.align:
         by_guide = {plan.guide(file): file for file in files}
         tables = {guide: guides[file].sources for guide, file in by_guide.items()}
@@ -84,7 +88,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
     if scales is not None and spectra:  # they have no stars, and no one level of the sky
         scales = replace(scales, zeros=[0.0] * len(scales.names), by_stars=False)
-    left_out |= found.left_out
+    alone = " (in this detector)" if exposures.detectors else ""
+    left_out |= {file: reason + alone for file, reason in found.left_out.items()}
     relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
         names = list(found.transforms)
@@ -105,6 +110,11 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
         context.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
         return Made(facts={"relative": relative})
     names = list(found.transforms)
+    if exposures.detectors and names[0] != files[0]:
+        context.warn(
+            f"{plan.file}: its pixels are those of {names[0]}, and in the other detectors those of {files[0]}, which most "
+            "of its frames do not match"
+        )
     scales = scales.of(names)
     for warning in scales.warnings:
         context.warn(f"{plan.file}: {warning}")
@@ -115,10 +125,10 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     context.warn_about(result.warnings)
     context.warn_about(_check_warnings(checks, choice.average))
     _warn_of_partial_errors(group, plan, context)
-    exposures = [one["exptime"] for one in group.facts]
     image = result.image
     found_stars = NO_STARS if spectra else measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(found_stars), **(NO_NUMBER if spectra else {})}
+    measured = {**sky_facts(image), **star_facts(found_stars), **scale_facts(image)}
+    measured |= NO_NUMBER if spectra else {}
     if is_interpolated(
         plan.colours.get(names[0])
     ):  # neighbours share their noise, so that their differences do not tell it
@@ -143,7 +153,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
             **stacking.rejection_facts(result),
             "check": [_check_facts(one) for one in checks],
-            "exptime": exposures[0],
+            "exptime": group.facts[0]["exptime"],
             "total_exptime": _total_exposure(group, plan),
             "correlation": correlation_factor(image.header),
             "resampled": sum(not _is_exact(one) for one in moved.values()),
@@ -380,28 +390,32 @@ def _stacked(
 def _moved(
     group: _Group, apertures: _Apertures, context: Context, stack: ExitStack
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Open the frames as sources on the pixels of the reference, and measure their stars there.
+    """Open the frames as sources on the pixels of the reference, and measure their stars there, side by side.
 
     They are moved as their rows are read: no frame stays in memory.
     """
-    from ccdfx.io import open_source, read
-
-    frames: list[Any] = []
-    tables: list[np.ndarray] = []
-    shape: tuple[int, int] | None = None
     scales = group.scales
     zeros = scales.zeros or [0.0] * len(scales.scales)
-    transforms = group.moved.items()
-    for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
+    paths, transforms = [context.path(file) for file in group.moved], list(group.moved.values())
+    sources = [stack.enter_context(open_source(path, checksum=False)) for path in paths]
+    shape = sources[0].shape
+
+    def measured(place: int) -> np.ndarray:
         halt_if_asked()
-        path = context.path(file)
-        image = read(path)
-        source = stack.enter_context(open_source(path, checksum=False))  # it was verified just now
-        shape = shape or image.shape
-        if one.offset != (0.0, 0.0) or not one.is_shift:
-            frames.append(warped(halted_source(source), transform=one, shape=shape))
-            tables.append(apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero))
-        else:
-            frames.append(source)
-            tables.append(apertures.measure(image, scale, zero))
+        image = read(paths[place])  # whole, which compares its checksums
+        one, scale, zero = transforms[place], scales.scales[place], zeros[place]
+        if _stays(one):
+            return apertures.measure(image, scale, zero)
+        return apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero)
+
+    tables = list(map_here(measured, range(len(transforms))))
+    frames = [
+        source if _stays(one) else warped(halted_source(source), transform=one, shape=shape)
+        for source, one in zip(sources, transforms, strict=True)
+    ]
     return frames, tables
+
+
+def _stays(found: Transform) -> bool:
+    """Return whether a frame lies on the pixels of the reference already."""
+    return found.is_shift and found.offset == (0.0, 0.0)

@@ -10,7 +10,8 @@ from simulated_readouts import NX, Detector, side_by_side
 
 from ccdfx import ArgumentError, MismatchError
 from ccdfx.noise import poisson_noise
-from ccdfx.operations.calibration.calibrate import add_variance, to_electrons
+from ccdfx.operations.calibration.calibrate import add_variance
+from ccdfx.operations.calibration.electrons import to_electrons
 from ccdfx.operations.calibration.overscan import subtract_overscan
 from ccdfx.operations.pixels.flag import mask_saturated
 from ccdfx.operations.readouts.assembly import assemble
@@ -68,12 +69,19 @@ def test_the_noise_is_that_of_the_variance(columns: int, rows: int) -> None:
         assert abs(part.mean()) < 5 / np.sqrt(part.size / 4) and abs(part.std() - 1.0) < 0.06
 
 
-@pytest.mark.parametrize("corrected", [False, True])
+LAWS = {
+    "none": None,
+    "polynomial": Linearity(polynomial=(1.0, 1e-6), limit=50000.0),
+    "table": Linearity(table=[(0.0, 0.0), (20000.0, 20400.0), (50000.0, 52500.0)]),
+}
+
+
+@pytest.mark.parametrize("kind", LAWS)
 def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
-    corrected: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    law, corrected = LAWS[kind], kind != "none"
     detector = Detector(2, 2, crosstalk=5e-4 if corrected else 0.0)
-    law = Linearity(polynomial=(1.0, 1e-6), limit=50000.0) if corrected else None
     readouts = tuple(replace(one, linearity=law) for one in detector.readouts)
     truth = light(detector, 4)
     truth[5, 7] = truth[30, 50] = 1e6  # saturated
@@ -83,7 +91,7 @@ def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
     whole = assemble_exposure(images, readouts=readouts)
     in_one = assemble_exposure(joined, readouts=beside)
     source = plan_assembly([joined] * 4, readouts=beside)
-    monkeypatch.setattr("ccdfx.operations.readouts.exposure._BAND_PIXELS", 5 * NX)  # many bands
+    monkeypatch.setattr("ccdfx.operations.readouts.corrections._BAND_PIXELS", 20 * NX)  # many bands
     part = source.select(Range(9, 50, 20, 31))
     banded = source.select()
     by_steps = [
@@ -94,7 +102,10 @@ def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
     ]
     if corrected:
         by_steps = subtract_crosstalk(by_steps, matrix=[one.crosstalk for one in readouts], readouts=readouts)
-        by_steps = [linearise(image, polynomial=law.polynomial, limit=law.limit) for image in by_steps]
+        by_steps = [
+            linearise(image, polynomial=law.polynomial, table=law.table, limit=law.limit)
+            for image in by_steps
+        ]
     steps = assemble(
         [to_electrons(one, gain=r.gain) for one, r in zip(by_steps, readouts, strict=True)], readouts=readouts
     )
@@ -160,6 +171,7 @@ def test_a_detector_has_no_sections_of_its_readouts_and_keeps_its_binning() -> N
         "DSEC11": "[1:4,1:4]",
         "BIASSECA": "[5:6,1:4]",
         "DETSECA": "[1:8,1:8]",
+        "ESO DET OUT1 PRSCX": 4,
     }
     image = Image(np.zeros(first.window.shape), {**cards, "SECPIX": 0.4, "GAINA": 2.0})
     kept = set(assemble([image], readouts=[first]).header)
@@ -189,3 +201,31 @@ def test_contradictions_are_refused() -> None:
                     bias=(Range(20, 30, 0, 24),))  # fmt: skip
     with pytest.raises(MismatchError, match="overscan"):
         assemble_exposure([done], readouts=[whole])
+
+
+def test_a_quad_frame_is_that_of_plain_arithmetic() -> None:
+    """What quadproc of IRAF does to a frame of four amplifiers: overscan of each line, trim, gain, side by side."""
+    rng = np.random.default_rng(11)
+    ny, nx, over = 16, 20, 6
+    raw = rng.integers(900, 4000, (2 * ny, 2 * (nx + over))).astype(np.uint16)
+    gains = {"11": 1.7, "12": 2.1, "21": 1.9, "22": 2.4}
+    readouts, expected = [], np.empty((2 * ny, 2 * nx))
+    for name, gain in gains.items():
+        row, column = int(name[0]) - 1, int(name[1]) - 1
+        rows = slice(row * ny, (row + 1) * ny)
+        # The overscans lie in the middle: those of the left amplifiers behind their data, those of the right ones before.
+        data = slice(0, nx) if column == 0 else slice(nx + 2 * over, 2 * nx + 2 * over)
+        bias = slice(nx, nx + over) if column == 0 else slice(nx + over, nx + 2 * over)
+        level = raw[rows, bias].astype(np.float64).mean(axis=1, keepdims=True)
+        expected[rows, column * nx : (column + 1) * nx] = gain * (raw[rows, data] - level)
+        whole = (min(data.start, bias.start), max(data.stop, bias.stop))
+        readouts.append(
+            Readout(
+                name=name, gain=gain, window=Range(*whole, rows.start, rows.stop),
+                data=Range(data.start, data.stop, rows.start, rows.stop),
+                bias=(Range(bias.start, bias.stop, rows.start, rows.stop),),
+                place=Range(column * nx, (column + 1) * nx, rows.start, rows.stop),
+            )
+        )  # fmt: skip
+    done = assemble_exposure(raw, readouts=readouts, statistic="mean")
+    np.testing.assert_allclose(done.array, expected, rtol=3e-7, atol=1e-3)
