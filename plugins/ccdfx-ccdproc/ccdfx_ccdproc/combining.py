@@ -76,7 +76,8 @@ class _Frame:
     def factor(self, scale: Callable[[Any], float]) -> float:
         """Return what a function gives for the values of the whole frame."""
         frame = self.whole()
-        return scale(frame.data if frame.mask is None else np.ma.array(frame.data, mask=frame.mask))
+        masked = frame.mask is not None and np.any(frame.mask)
+        return scale(np.ma.array(frame.data, mask=frame.mask) if masked else frame.data)
 
 
 def combine(

@@ -12,7 +12,10 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from astropy.utils.exceptions import AstropyUserWarning
 
+import ccdfx
+
 _JOINED = ("COMMENT", "HISTORY")
+_STANDARD = re.compile(r"[A-Z0-9_-]*$").match
 
 
 def header_values(path: str, hdu: Any = 0) -> dict[str, Any]:
@@ -47,11 +50,22 @@ def header_values(path: str, hdu: Any = 0) -> dict[str, Any]:
 
 
 def _cards(path: str, hdu: Any) -> list[tuple[str, Any]]:
-    """Return keywords and values of a header, in its order."""
-    header = fits.getheader(path, hdu)
+    """Return keywords and values of a header, in its order.
+
+    ccdfx reads it, an order of magnitude faster than astropy, which reads what ccdfx refuses, keywords that FITS does not allow,
+    of which it warns, and images in tables.
+    """
+    if isinstance(hdu, int | str):
+        try:
+            header = ccdfx.read_header(path, hdu=hdu)
+        except (ccdfx.CcdfxError, OSError):
+            header = None
+        sound = header is not None and all(len(key) > 8 or _STANDARD(key) for key in header)
+        if header is not None and sound and header.get("XTENSION", "IMAGE") == "IMAGE":
+            return [(card.keyword, card.value) for card in header.cards]
+    cards = fits.getheader(path, hdu).cards
     return [
-        (card.keyword, None if isinstance(card.value, fits.card.Undefined) else card.value)
-        for card in header.cards
+        (card.keyword, None if isinstance(card.value, fits.card.Undefined) else card.value) for card in cards
     ]
 
 

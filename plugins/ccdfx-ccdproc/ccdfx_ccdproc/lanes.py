@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+_STRIP = 512  # pixels whose values of some ten frames stay in the innermost cache
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -34,25 +35,31 @@ def multiply_rows(block, factors):
 
 
 @_compiled
-def moments(block, count, mean, std):
-    """Compute number, mean and standard deviation (divisor n) of the values of each pixel; NaN where there is none."""
+def count_values(block, count):
+    """Count the values of each pixel."""
     count[:] = 0
+    for k in range(block.shape[0]):
+        for i in range(count.size):
+            count[i] += 1.0 if block[k, i] < np.inf else 0.0
+
+
+@_compiled
+def moments(block, count, mean, std):
+    """Compute mean and standard deviation (divisor n) of the values of each pixel; NaN where there is none."""
     mean[:] = 0
     std[:] = 0
     for k in range(block.shape[0]):
-        for i in range(block.shape[1]):
+        for i in range(mean.size):
             value = block[k, i]
-            there = value < np.inf
-            count[i] += 1.0 if there else 0.0
-            mean[i] += value if there else 0.0
+            mean[i] += value if value < np.inf else 0.0
     for i in range(mean.size):
         mean[i] /= count[i]
     for k in range(block.shape[0]):
-        for i in range(block.shape[1]):
+        for i in range(mean.size):
             value = block[k, i]
             off = value - mean[i] if value < np.inf else 0.0
             std[i] += off * off
-    for i in range(std.size):
+    for i in range(mean.size):
         std[i] = np.sqrt(std[i] / count[i])
 
 
@@ -74,12 +81,14 @@ def weighted_sums(block, weights, sums, total):
 @_compiled
 def sort_frames(block, network):
     """Sort the values of each pixel by a network of comparators (pairs of rows); missing values come last."""
-    for k in range(network.shape[0]):
-        low, high = block[network[k, 0]], block[network[k, 1]]
-        for i in range(low.size):
-            a, b = low[i], high[i]
-            low[i] = a if a < b else b
-            high[i] = b if a < b else a
+    for start in range(0, block.shape[1], _STRIP):
+        stop = min(start + _STRIP, block.shape[1])
+        for k in range(network.shape[0]):
+            low, high = block[network[k, 0], start:stop], block[network[k, 1], start:stop]
+            for i in range(low.size):
+                a, b = low[i], high[i]
+                low[i] = a if a < b else b
+                high[i] = b if a < b else a
 
 
 @_compiled

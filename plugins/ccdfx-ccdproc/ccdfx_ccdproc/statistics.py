@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccdfx_ccdproc.lanes import (
+    count_values,
     distances,
     fill,
     medians,
@@ -37,7 +38,7 @@ _WORDS = {
     "median_absolute_deviation": "mad",
 }
 _HOMES = ("numpy", "bottleneck", "astropy", "ccdfx_ccdproc")
-_BLOCK = 1 << 18  # values in work at a time: 2 MiB, which stay in the cache
+_BLOCK = 1 << 17  # values in work at a time: 1 MiB, which stay in the cache
 _NOTHING = np.zeros(0, bool)
 _NO_RECORD = np.zeros((0, 0), bool)
 
@@ -78,7 +79,8 @@ def clip_for(
     words = word_for(centre), word_for(deviation)
     if words[0] not in ("mean", "median") or words[1] not in ("std", "mad_std", "mad"):
         return None
-    return Clip(*(np.inf if limit is None else abs(float(limit)) for limit in (low, high)), *words)  # type: ignore[arg-type, call-arg]
+    below, above = (np.inf if limit is None else abs(float(limit)) for limit in (low, high))
+    return Clip(below, above, words[0], words[1])
 
 
 class Block:
@@ -88,7 +90,8 @@ class Block:
         self.values = np.empty((frames, pixels))
         self._pairs = network(frames)
         self._scratch = np.empty_like(self.values)
-        self._found: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self._count: np.ndarray | None = None
+        self._found: tuple[np.ndarray, np.ndarray] | None = None
         self._ordered = False
 
     @property
@@ -98,7 +101,8 @@ class Block:
 
     def fill(self, frame: int, values: np.ndarray, mask: np.ndarray | None) -> None:
         """Store the values of a frame."""
-        fill(self.values, frame, values.reshape(-1), _NOTHING if mask is None else mask.reshape(-1))
+        gone = _NOTHING if mask is None or not mask.any() else mask.reshape(-1)
+        fill(self.values, frame, values.reshape(-1), gone)
         self._forget()
 
     def multiply(self, factors: np.ndarray | None) -> None:
@@ -133,11 +137,14 @@ class Block:
 
     def count(self) -> np.ndarray:
         """Return the number of values of each pixel."""
-        return self._moments()[0]
+        if self._count is None:
+            self._count = np.empty(self.pixels)
+            count_values(self.values, self._count)
+        return self._count
 
     def mean(self) -> np.ndarray:
         """Return the mean; NaN without values."""
-        return self._moments()[1]
+        return self._moments()[0]
 
     def total(self) -> np.ndarray:
         """Return the sum; 0 without values."""
@@ -152,7 +159,7 @@ class Block:
     def scatter(self, word: str) -> np.ndarray:
         """Return the standard deviation with the divisor n ("std"), or the median absolute deviation ("mad", "mad_std")."""
         if word == "std":
-            return self._moments()[2]
+            return self._moments()[1]
         centre = self.median()
         distances(self.values, centre, self._scratch)
         self._ordered = False
@@ -170,12 +177,12 @@ class Block:
         return sums, total
 
     def _forget(self) -> None:
-        self._found, self._ordered = None, False
+        self._count, self._found, self._ordered = None, None, False
 
-    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         if self._found is None:
-            self._found = (np.empty(self.pixels), np.empty(self.pixels), np.empty(self.pixels))
-            moments(self.values, *self._found)
+            self._found = np.empty(self.pixels), np.empty(self.pixels)
+            moments(self.values, self.count(), *self._found)
         return self._found
 
     def _in_order(self) -> np.ndarray:
