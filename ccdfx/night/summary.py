@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Pat
     with atomic_path(path, overwrite) as temporary:
         Path(temporary).write_text(json_text(facts) + "\n", encoding="utf-8")
     return path
+
+
+def night_schema() -> dict[str, Any]:
+    """Return the JSON schema of night.json (draft 2020-12), of a night that is reduced or has begun.
+
+    Examples
+    --------
+    >>> sorted(night_schema()["$defs"]["begun"]["properties"])
+    ['complete', 'directory']
+    """
+    text = resources.files("ccdfx.night").joinpath("night.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def begin_facts(path: Path, directory: Path) -> None:

@@ -165,7 +165,6 @@ def _written(numbers: tuple[float, ...]) -> str:
     return ",".join(repr(number).removesuffix(".0") for number in numbers)
 
 
-_ZSCALE_SAMPLE, _ZSCALE_CONTRAST = 2000, 0.25
 _SAMPLE = 50_000  # pixels for zscale and robust: enough for 1 % of a sigma, and fast on a 16k frame
 _HUGE = 1e290  # sums and differences of values up to this one stay finite
 _WIDE = 1e100  # sums of squares of values up to this one stay finite
@@ -286,29 +285,10 @@ def _percent(values: np.ndarray, low: float, high: float | None = None) -> Inter
 
 
 def _zscale(values: np.ndarray) -> Interval:
-    """Find the limits of IRAF's zscale: a line is fitted to the ordered values of a sample, without outliers.
+    from astropy.visualization.interval import ZScaleInterval
 
-    The numbers are those of `astropy.visualization.ZScaleInterval`, the import of which takes longer than a picture.
-    """
-    values = sample(values)
-    ordered = np.sort(values[:: max(1, values.size // _ZSCALE_SAMPLE)][:_ZSCALE_SAMPLE])
-    count = ordered.size
-    rank, fewest = np.arange(count), max(5, count // 2)
-    grow = np.ones(max(1, count // 100), bool)
-    bad, left, before, slope = np.zeros(count, bool), count, count + 1, 0.0
-    for _ in range(5):
-        if left >= before or left < fewest:
-            break
-        fit = np.polyfit(rank, ordered, deg=1, w=(~bad).astype(int))
-        away = ordered - np.polyval(fit, rank)
-        limit = 2.5 * away[~bad].std()
-        bad = np.convolve(bad | (away < -limit) | (away > limit), grow, mode="same")
-        before, left, slope = left, int(np.count_nonzero(~bad)), float(fit[0])
-    low, high = float(ordered[0]), float(ordered[-1])
-    if left < fewest:
-        return low, high
-    middle, centre, slope = float(np.median(ordered)), (count - 1) // 2, slope / _ZSCALE_CONTRAST
-    return max(low, middle - (centre - 1) * slope), min(high, middle + (count - centre) * slope)
+    low, high = ZScaleInterval(n_samples=2000, contrast=0.25).get_limits(sample(values))
+    return float(low), float(high)
 
 
 def _robust(values: np.ndarray) -> Interval:

@@ -7,6 +7,7 @@ what this would write.
 from __future__ import annotations
 
 import inspect
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,56 @@ def written() -> dict[str, str]:
         pages[f"{package}.md"] = (
             f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{listed(found, f'ccdfx.{package}')}"
         )
+    pages["night_json.md"] = night_json()
+    lines.append("- [night.json](night_json.md): every key of the facts of a night, and their JSON schema")
     contents = "".join(f"{page.removesuffix('.md')}\n" for page in pages)
     text = "\n".join(lines)
     pages["index.md"] = (
         f"# Reference\n\n{OPENING}\n\n{text}\n\n{ACCEPTED}\n\n```{{toctree}}\n:hidden:\n\n{contents}```\n"
     )
     return pages
+
+
+NIGHT_JSON = """# night.json
+
+Written by docs/reference/write.py from the [JSON schema](../../ccdfx/night/night.schema.json) (draft 2020-12), which is part of the
+package: `ccdfx.night.night_schema()` returns it. Values that are not known are null. Files of products are relative to the output,
+raw frames to `directory`. While a run goes on, `complete` is false, and only `directory` is there beside it.
+
+"""
+
+
+def night_json() -> str:
+    """The page of the keys of night.json, from its schema."""
+    definitions = ccdfx.night.night_schema()["$defs"]
+    text = NIGHT_JSON
+    for name, one in definitions.items():
+        if "properties" in one and name != "begun":
+            text += f"## {name}\n\n" + (
+                f"{one['description'].capitalize()}.\n\n" if "description" in one else ""
+            )
+            text += "| key | type | what |\n|---|---|---|\n"
+            for key, part in one["properties"].items():
+                text += f"| `{key}`{'' if key in one['required'] else ' (not always)'} | {_kind(part)} | {part.get('description', '')} |\n"
+            text += "\n"
+    return text.rstrip() + "\n"
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """The type of a part of a schema in words."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return "numbers by name" if name == "flags" else f"[{name}](#{name})"
+    if "enum" in part or "const" in part:
+        return " or ".join(json.dumps(value) for value in part.get("enum", [part.get("const")]))
+    kinds = part.get("type", "any")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    words = [
+        f"array of {_kind(part['items'])}" if kind == "array" and "items" in part else kind for kind in kinds
+    ]
+    if "object" in kinds and "properties" in part:
+        words = [f"object with {', '.join(f'`{key}`' for key in part['properties'])}"]
+    return " or ".join(words)
 
 
 def stubs() -> dict[Path, str]:
@@ -137,7 +182,8 @@ those of that program. What they calibrated or stacked, as what MaxIm DL, Siril,
 refused as reduced before (`--again` takes it as raw). FireCapture is not in the list: what its FITS headers hold is not
 published, and a wrong description would be worse than none.
 
-ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf`.
+ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `obstype`, as are Magellan (EXPTYPE), Subaru (DATA-TYP),
+the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one amplifier or has sections for each.
 
 ## CMOS cameras
 
@@ -148,16 +194,18 @@ ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf
 - Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
   either biases, or darks of its science frames and of its flats (dark flats). Without dark flats the dark nearest in exposure is
   subtracted from the flats, with a warning: its dark current is of another time, but a flat that keeps its level would be wrong.
+  Where nothing tells the level, frames are left out; `level` of `[bias]` in the recipe states it.
 - Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
 
 ## What is read of a header
 
 - the kind, by the first rule of the file that holds, also of several keywords together;
 - the exposure: seconds; "0,5", "300 s", "250 ms" and "5 min", and the unit in the comment of the card, are understood;
-- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), and the
+- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), also
+  as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """

@@ -39,13 +39,13 @@ def picture_path(output: Path, file: str, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def draw_pictures(
+def drawn_pictures(
     image: Image, *, kind: str, further: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes | None]:
-    """Draw the pictures of a product by their ending, side by side.
+    """Draw the pictures of a product side by side, by their ending.
 
-    A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones by their ending. A map of bad
-    pixels has one picture, in which each is seen.
+    A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones. A map of
+    bad pixels has one picture, in which each is seen.
     """
     if kind == "bad_pixels":
         return {SMALL_PICTURE: draw_bad_pixels(image, size=2 * SIZE)}

@@ -28,7 +28,7 @@ from ccdfx.night.summary import scale_facts, sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
 from ccdfx.records.header import Header
-from ccdfx.records.history import Master, with_step
+from ccdfx.records.history import Master, pixel_sha256, with_step
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -146,6 +146,8 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     """Return the options of `calibrate` for a frame, without its noise."""
     masters = {kind: context.master(getattr(use, kind)) for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if use.level is not None:
+        options["bias"] = _level_master(use.frame, use.level)
     if use.dark_is_level and "dark" in options:
         # Photons are counted above what is subtracted as the bias, and this dark holds it.
         options["bias"] = options.pop("dark")
@@ -160,6 +162,14 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     if electrons and not already and not use.as_is and context.noise.gain is not None:
         options["gain"] = context.noise.of_mean(use.frame.averaged).gain  # electrons of all planes of a mean
     return options
+
+
+def _level_master(frame: Frame, level: float) -> Master:
+    """Make a bias of one level, which is exact."""
+    assert frame.shape is not None
+    shape = frame.shape if frame.data is None else frame.data.shape
+    image = Image(np.full(shape, level, np.float32))
+    return Master(image, f"level {level:g}", pixel_sha256(image))
 
 
 def _without_variance(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, gr
     """Drop the outliers that the generalised extreme studentised deviate test finds (Rosner 1983).
 
     At most ``int(n fraction)`` of n values are dropped. In step i the value furthest from the mean, at
-    R_i = max |x - mean| / sd, is set aside; the critical value for the m = n - i + 1 values is
+    R_i = max abs(x - mean) / sd, is set aside; the critical value for the m = n - i + 1 values is
     (m - 1) t / sqrt(m (m - 2 + t^2)), t the quantile 1 - significance / (2 m) of Student's distribution with
     m - 2 degrees of freedom. The number of outliers is the greatest i with R_i above its critical value.
 

@@ -83,7 +83,7 @@ def mad_clip(
     floor: float | None = 0.0,
     iterations: int | None = None,
 ) -> Rejection:
-    """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median |x - median|.
+    """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median abs(x - median).
 
     Median and sigma are robust against a single outlier, so the rule works from 3 values on. It is repeated
     until no value is dropped or fewer than 3 values are left. Where more than half of the values are equal,
