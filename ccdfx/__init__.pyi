@@ -110,6 +110,7 @@ from ccdfx.operations.combining.placement import Placement as Placement
 from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
 from ccdfx.operations.expression import evaluate as evaluate
+from ccdfx.operations.mosaicking.grid import mosaic_frames as mosaic_frames
 from ccdfx.operations.pixels.bad_pixels import Defects as Defects
 from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
@@ -354,6 +355,7 @@ __all__ = [
     "merge_colours",
     "minimum",
     "minmax",
+    "mosaic_frames",
     "offset",
     "open_extensions",
     "open_frames",

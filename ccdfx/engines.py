@@ -22,7 +22,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, PluginError, cause_of
-from ccdfx.records.checks import COUNT, FUNCTION, FUNCTION_OR_NONE, OPTIONS, YES_OR_NO, check_fields, whole
+from ccdfx.records.checks import (
+    COUNT,
+    FUNCTION,
+    FUNCTION_OR_NONE,
+    NAME,
+    OPTIONS,
+    YES_OR_NO,
+    check_fields,
+    whole,
+)
 from ccdfx.records.parameters import frozen, merged
 
 MEGABYTE = 2**20
@@ -44,7 +53,7 @@ class Engine:
     ----------
     name : str
     map : callable
-        ``map(function, tiles)`` returns an iterator over ``function(tile)`` in the order of the tiles.
+        ``map(function, tiles) -> iterator`` returns an iterator over ``function(tile)`` in the order of the tiles.
         Function and tiles can be pickled.
     threads : int
         Number of tiles that run at a time.
@@ -53,16 +62,16 @@ class Engine:
     shares_memory : bool
         Whether tiles run in this process, so that they may write into its arrays.
     resize : callable, optional
-        ``resize(engine, threads)`` returns the engine with another number of threads; None if impossible.
+        ``resize(engine, threads) -> Engine`` returns the engine with another number of threads; None if impossible.
     tile : int
         Upper limit in bytes for a tile of a stack, even where memory allows more; larger tiles are useful
         where it takes time to open a file or to send a task.
     parameters : mapping
         The options of the engine by name, with their values.
     factory : callable, optional
-        ``factory(**options)`` returns the engine with other options; `configure` calls it.
+        ``factory(**options) -> Engine`` returns the engine with other options; `configure` calls it.
     submit : callable, optional
-        ``submit(function, *values)`` returns a `concurrent.futures.Future` of ``function(*values)``, computed by a worker
+        ``submit(function, *values) -> Future`` returns a `concurrent.futures.Future` of ``function(*values)``, computed by a worker
         of another process that sees the same files. Whole products of a night are made there.
     open : callable, optional
         ``open()`` returns a context manager that prepares the engine, for example connects it, and yields the
@@ -89,6 +98,7 @@ class Engine:
     def __post_init__(self) -> None:
         check_fields(
             self,
+            name=NAME,
             map=FUNCTION,
             threads=COUNT,
             memory=COUNT,

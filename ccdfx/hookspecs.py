@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ccdfx.records.checks import FUNCTION, TEXT, check_fields
+from ccdfx.records.checks import FUNCTION, NAME, TEXT, check_fields
 
 if TYPE_CHECKING:
     from ccdfx import Engine, Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
@@ -20,14 +20,14 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the command line; `load` returns the click command and is called on demand."""
+    """A command of the command line; ``load() -> click.Command`` is called on demand."""
 
     name: str
     help: str
     load: Callable[[], Any]
 
     def __post_init__(self) -> None:
-        check_fields(self, help=TEXT, load=FUNCTION)
+        check_fields(self, name=NAME, help=TEXT, load=FUNCTION)
 
 
 @hookspec

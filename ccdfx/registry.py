@@ -87,6 +87,15 @@ def records(kind: str) -> Mapping[str, Any]:
     return found
 
 
+def hook_of(kind: str) -> str:
+    """Return the name of the hook that returns the records of a kind.
+
+    >>> hook_of("scaling")
+    'ccdfx_scalings'
+    """
+    return _KINDS[_known_kind(kind)][0]
+
+
 def lookup(kind: str, name: str) -> Any:
     """Look up a record by kind and name; an unknown name is an error that lists the known ones."""
     found = records(kind)

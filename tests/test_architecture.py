@@ -72,6 +72,7 @@ SUBROOMS = {
         "colour": set(),
         "readouts": {"pixels", "calibration"},
         "registration": {"resampling"},
+        "mosaicking": {"registration", "resampling"},
         "combining": {"colour", "headers", "rejection", "resampling", "registration"},
     },
 }

@@ -81,6 +81,9 @@ def test_examples_run(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_commands_parse(page: Path) -> None:
     lines = [line for text in blocks(page, "sh") for line in text.replace("\\\n", " ").splitlines()]
+    if page.name.startswith("from_"):  # commands in tables, but those that leave something out
+        spans = re.findall(r"`(ccdfx [a-z]+ [^`]+)`", page.read_text(encoding="utf-8"))
+        lines += [span for span in spans if "..." not in span]
     for line in lines:
         for part in re.split(r"&&|\|", line):
             words = shlex.split(part, comments=True)
@@ -218,7 +221,7 @@ def test_the_page_of_the_command_line_names_every_option(name: str) -> None:
     parameters = [parameter for one in (command, *inside) for parameter in one.params]
     options = [parameter.opts for parameter in parameters if isinstance(parameter, click.Option)]
     described = [names for names in options if not common & set(names)]
-    assert described
+    assert described or name == "help"
     for names in described:
         assert all(f"`{option}" in section for option in names), (name, names)
 

@@ -26,6 +26,7 @@ ALSO_RUN = {
     "cli/test_drawing_commands.py::test_inspect_prints_what_was_clicked": "cli/inspect",
     "cli/test_drawing_commands.py::test_mosaic_writes_a_picture": "cli/mosaic",
     "cli/test_drawing_commands.py::test_show_draws_what_its_options_say": "cli/show cli/picture_options",
+    "cli/test_group.py::test_help_is_that_of_the_command": "cli/help",
     "cli/test_group.py::test_help_lists_every_built_in_command": "cli/builtin",
     "cli/test_looking_commands.py::test_plugins_lists_the_built_in_one_first": "cli/plugins",
     "cli/test_looking_commands.py::test_scan_lists_a_night": "cli/scan",
@@ -99,6 +100,8 @@ ALSO_RUN = {
     "operations/resampling/test_shift.py::test_fill_bad_equals_its_twin": "kernels/image/bad_pixels",
     "operations/resampling/test_shift.py::test_separable_equals_its_twin": "kernels/image/resample",
     "operations/resampling/test_shift.py::test_the_weights_sum_to_one": "operations/resampling/taps",
+    "operations/mosaicking/test_grid.py::test_sections_place_chips_with_their_flips_exactly":
+        "operations/mosaicking/ways",
     "operations/readouts/test_exposure.py::test_the_assembled_image_is_the_truth":
         "operations/readouts/corrections",
     "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/sources/apertures",
@@ -110,9 +113,9 @@ ALSO_RUN = {
     "plots/test_image.py::test_a_window_is_drawn_at_its_place_in_the_parent_frame": "plots/axes",
     "plots/test_image.py::test_many_pixels_are_averaged_and_not_left_out": "plots/artist",
     "plots/test_image.py::test_the_current_pyplot_figure_is_left_alone": "plots/figures",
-    "plugins/test_faulty_engines.py::test_a_faulty_engine_is_caught": "testing/engine_laws",
+    "plugins/test_faulty_engines.py::test_a_faulty_engine_is_caught": "testing/kinds/engine_laws",
     "plugins/test_faulty_formats.py::test_a_faulty_format_is_caught":
-        "testing/format_laws testing/format_files",
+        "testing/kinds/format_laws testing/kinds/format_files",
     "night/drafting/test_draft.py::test_a_draft_finds_what_is_true_and_reduces_the_frames":
         "night/drafting/pixels",
     "night/products/by_colour/test_colour_nights.py::test_a_night_becomes_three_images_that_lie_on_each_other":
@@ -121,16 +124,18 @@ ALSO_RUN = {
     "night/products/test_further.py::test_the_built_in_makers_come_by_the_hook": "night/makers",
     "night/spectra/test_calibrated.py::test_spectra_are_the_truth_with_their_lines_and_traces":
         "night/spectra/rays night/raw/reading",
-    "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/command_laws",
-    "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/instrument_laws",
+    "plugins/test_faulty_objects.py::test_a_faulty_command_is_caught": "testing/kinds/command_laws",
+    "plugins/test_faulty_objects.py::test_faulty_instruments_are_caught": "testing/kinds/instrument_laws",
     "plugins/test_faulty_rejections.py::test_limits_that_still_reject_at_infinity_are_caught":
-        "testing/rejection_laws",
-    "plugins/test_faulty_scalings.py::test_a_faulty_noise_model_is_caught": "testing/noise_laws",
-    "plugins/test_faulty_scalings.py::test_a_faulty_scaling_is_caught": "testing/scaling_laws",
+        "testing/kinds/rejection_laws",
+    "plugins/test_faulty_scalings.py::test_a_faulty_noise_model_is_caught": "testing/kinds/noise_laws",
+    "plugins/test_faulty_scalings.py::test_a_faulty_scaling_is_caught": "testing/kinds/scaling_laws",
     "plugins/test_faulty_steps.py::test_the_example_is_small_and_in_the_words":
-        "testing/step_laws testing/laws",
-    "plugins/test_faulty_updates.py::test_a_faulty_update_is_caught": "testing/update_laws",
-    "plugins/test_new_plugin.py::test_the_new_package_has_names_of_its_own": "cli/template",
+        "testing/kinds/step_laws testing/laws",
+    "plugins/test_subtle_faults.py::test_what_the_wrong_ones_were_made_of_is_right":
+        "testing/kinds/step_frames testing/kinds/step_probes",
+    "plugins/test_faulty_updates.py::test_a_faulty_update_is_caught": "testing/kinds/update_laws",
+    "plugins/test_new_plugin.py::test_the_new_package_has_names_of_its_own": "cli/template cli/template_kinds",
     "plugins/test_pytest_plugin.py::test_a_module_that_names_a_plugin_gets_the_whole_suite":
         "testing/pytest_plugin",
     "records/test_arithmetic.py::test_numbers_flags_and_errors_of_the_four_operations": "records/arithmetic/rules",

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import computing, naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.cli.terminal import escape, say, talks
 
 
 @click.command("arith")
 @click.argument("expression")
 @click.argument("images", nargs=-1, required=True, metavar="NAME=FILE...")
-@click.option("-o", "--output", required=True, metavar="FILE", help="The result.")
+@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=files, help="The result.")
 @options("hdu", "plane", "no_checksum", "overwrite", "threads", "memory")
 @talks
 def command(
@@ -50,7 +51,7 @@ def command(
     refuse_output(output, overwrite, files.values())
     which, given = which_image(**image), {}
     for name, file in files.items():
-        tell_several(file, which)
+        require_one_image(file, which)
         with naming(file):
             given[name] = ccdfx.read(file, **which)
     with computing(None, threads, memory):
@@ -58,8 +59,7 @@ def command(
     header = with_provenance(
         result.header, "arithmetic", [(Path(file).name, file_sha256(Path(file))) for file in files.values()]
     )
-    line = f"ccdfx {ccdfx.__version__} arith {expression}"
-    lines = [line, *(f"arith {name} is {Path(file).name}" for name, file in files.items())]
+    lines = [f"ccdfx {ccdfx.__version__} arith: {name} is {Path(file).name}" for name, file in files.items()]
     ascii_lines = [escape(text).encode("ascii", "backslashreplace").decode() for text in lines]
     ccdfx.write(result.replace(header=header.add_history(*ascii_lines)), output, overwrite=overwrite)
     unit = result.unit or "no known unit"

@@ -29,6 +29,7 @@ TABLE: dict[str, str] = {
     "plugins": "List all plugins and what they provide; write a new one.",
     "warm": "Compile the kernels that a night needs, before there is one.",
     "demo": "Simulate a night, reduce it, and check the result against the truth.",
+    "help": "Print the help of a command.",
 }
 
 

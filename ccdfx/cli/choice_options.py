@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import KINDS, values_of, words
 from ccdfx.cli.options import options
 
 _CHOICE = {
@@ -17,15 +18,24 @@ _CHOICE = {
         help="Only frames for which this is true, such as 'exptime > 10 and airmass < 2'; repeatable: all.",
     ),
     "filter": click.option(
-        "--filter", multiple=True, metavar="NAME", help="Only this filter, with * and ?; repeatable: any."
+        "--filter",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=values_of("filter"),
+        help="Only this filter, with * and ?; repeatable: any.",
     ),
     "object": click.option(
-        "--object", multiple=True, metavar="NAME", help="Only this object, with * and ?; repeatable: any."
+        "--object",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=values_of("object"),
+        help="Only this object, with * and ?; repeatable: any.",
     ),
     "kind": click.option(
         "--kind",
         multiple=True,
         metavar="KIND",
+        shell_complete=words(*KINDS),
         help="Only bias, dark, flat, science, arc or other; repeatable: any.",
     ),
     "exclude": click.option(

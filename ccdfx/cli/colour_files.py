@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, naming, refuse_output
+from ccdfx.cli.options import naming, refuse_output, which_image
+from ccdfx.cli.targets import made_folder
 from ccdfx.cli.terminal import say
 
 _SUFFIX = ".fits"
@@ -21,8 +22,8 @@ folder_option = click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(file_okay=False, exists=True),
-    help="The directory where the images go.",
+    type=click.Path(file_okay=False),
+    help="The directory where the images go; it is made.",
 )
 
 
@@ -61,15 +62,13 @@ def write_colours(
         file: {name: Path(output) / f"{stem}_{name}{_SUFFIX}" for name in names}
         for file, stem in zip(files, stems, strict=True)
     }
+    made_folder(output)
     for several in targets.values():
         for target in several.values():
             refuse_output(target, overwrite, files)
     for file, several in targets.items():
         with naming(file):
-            image = ccdfx.read(
-                file, hdu=hdu_of(part["hdu"]), plane=part["plane"], checksum=not part["no_checksum"]
-            )
-            images = made(image)
+            images = made(ccdfx.read(file, **which_image(**part)))
         for name, target in several.items():
             ccdfx.write(images[name], target, overwrite=overwrite)
         say(f"{file} written as {', '.join(map(str, several.values()))}")

@@ -23,6 +23,7 @@ from ccdfx.cli.combine_options import (
     placement_of,
     shared_variance,
 )
+from ccdfx.cli.completion import files, names_of, words
 from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
@@ -30,29 +31,39 @@ from ccdfx.errors import CcdfxError
 from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.combining.factors import WORDS
 from ccdfx.operations.combining.placement import EXTENTS, MEASURED, placed
+from ccdfx.operations.mosaicking.ways import WAYS as MOSAICS
 from ccdfx.operations.registration.ways import WAYS
 from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 
 
 @click.command("combine")
-@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...")
+@click.argument("frames", nargs=-1, required=True, metavar="FRAMES...", shell_complete=files)
 @click.option(
-    "-o", "--output", required=True, metavar="FILE", help="Where the result goes; the suffix is the format."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=files,
+    help="Where the result goes; the suffix is the format.",
 )
 @click.option(
-    "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE",
+    "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE", shell_complete=files,
     help="TOML file with a table [combine] of these options; the command line overrides it.",
 )  # fmt: skip
 @click.option(
     "--average",
     metavar="NAME",
+    shell_complete=words(*AVERAGES),
     callback=average_of,
     default="mean",
     show_default=True,
     help=f"How the values kept are averaged: {', '.join(AVERAGES)}, or MODULE:FUNCTION of the masked stack.",
 )
 @click.option(
-    "--reject", metavar="RULE", help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none."
+    "--reject",
+    metavar="RULE",
+    shell_complete=names_of("rejection", "none"),
+    help="NAME[:option=value,...], such as sigma_clip:low=3,high=3, or none.",
 )
 @click.option(
     "--weights",
@@ -111,13 +122,24 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
     help="Move frames by fractions of a pixel too.",
 )
 @click.option(
-    "--shared", metavar="FILE", help="Variance of the error that all frames share; it is not averaged down."
+    "--mosaic", is_flag=True,
+    help="Take all detectors of each file as one frame, placed by their WCS, or else by DETSEC; the result is their union.",
+)  # fmt: skip
+@click.option("--mosaic-by", type=click.Choice(MOSAICS[1:]), help="The same, placed by this alone.")
+@click.option(
+    "--shared",
+    metavar="FILE",
+    shell_complete=files,
+    help="Variance of the error that all frames share; it is not averaged down.",
 )
 @shared_options("hdu_or_all")
 @click.option("--planes", is_flag=True, help="Take each plane of a cube as a frame.")
 @shared_options("no_checksum")
 @click.option(
-    "--maps", metavar="FILE", help="Write counts, rejected values and exposure here, an extension each."
+    "--maps",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write counts, rejected values and exposure here, an extension each.",
 )
 @click.option(
     "--follow", is_flag=True, help="Add to --maps which frames were rejected at each pixel, one bit a frame."
@@ -134,6 +156,7 @@ def command(
     the inputs.
     """
     options["align"] = options.pop("align_by") or options["align"]
+    options = with_mosaic(options)
     paths = [Path(frame) for frame in frames]
     read = [*paths, *([options["shared"]] if options["shared"] else [])]
     for target in filter(None, (output, maps)):
@@ -164,7 +187,47 @@ def command(
     ccdfx.write([described(image, paths, lines) for image in images], output, overwrite=overwrite)
     if maps:
         ccdfx.write(map_images(made), maps, overwrite=overwrite)
+    for note in mixed(paths):
+        say(f"note: {note}")
     say(f"{counted(len(paths), 'frame')} combined into {output}")
+
+
+def mixed(paths: Sequence[Path]) -> list[str]:
+    """Return what differs among frames that are seldom combined: their kinds, and the filters of flats and science frames."""
+    import ccdfx
+    from ccdfx.night.words import listed
+
+    frames = ccdfx.scan(paths, again=True)
+    notes = []
+    for what, known in (
+        ("kinds", [(frame.kind, frame.file) for frame in frames]),
+        ("filters", [(frame.filter, frame.file) for frame in frames if frame.kind in ("flat", "science")]),
+    ):
+        names = {
+            name: [file for one, file in known if one == name]
+            for name, _ in known
+            if name not in (None, "other")
+        }
+        if len(names) > 1:
+            each = "; ".join(f"{name}: {listed(files)}" for name, files in names.items())
+            notes.append(f"frames of several {what} were combined: {each}")
+    return notes
+
+
+def with_mosaic(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with how detectors are placed ("" for not at all) and moved; refuse those that exclude it."""
+    by = options.pop("mosaic_by") or ("auto" if options["mosaic"] else "")
+    if not by:
+        return {**options, "mosaic": "", "moving": {}}
+    wrong = {"--align": options["align"], "--offsets": options["offsets"], "--extent": options["extent"],
+             "--hdu": options["hdu"], "--planes": options["planes"]}  # fmt: skip
+    for option, value in wrong.items():
+        if value:
+            raise click.UsageError(
+                f"--mosaic and {option} exclude one another: it places all images by WCS or DETSEC"
+            )
+    kernel = options["kernel"]
+    return {**options, "mosaic": by, "kernel": None, "moving": {"kernel": kernel} if kernel else {}}
 
 
 def described(image: Any, paths: Sequence[Path], lines: Sequence[str]) -> Any:
@@ -244,12 +307,16 @@ def opened(paths: Sequence[Path], options: dict[str, Any]) -> list[list[Any]]:
     """Open the frames of each result: one list, or with ``--hdu all`` one list for each extension."""
     import ccdfx
     from ccdfx.cli.options import hdu_of
-    from ccdfx.cli.several import tell_several
+    from ccdfx.cli.several import open_detectors, require_one_image
 
     hdu, planes, checksum = options["hdu"], options["planes"], not options["no_checksum"]
+    if options["mosaic"]:
+        exposures = [open_detectors(str(path), checksum=checksum) for path in paths]
+        return [list(ccdfx.mosaic_frames(exposures, by=options["mosaic"], **options["moving"]))]
     if hdu != "all":
-        for path in paths[:1]:
-            tell_several(str(path), {"hdu": hdu}, remedy="--hdu all combines each")
+        for path in paths:
+            remedy = "--mosaic makes one image of all, --hdu all combines each, --hdu NAME takes one"
+            require_one_image(str(path), {"hdu": hdu}, remedy=remedy)
         return [ccdfx.open_frames(paths, hdu=hdu_of(hdu), planes=planes, checksum=checksum)]
     if planes:
         raise click.UsageError("--planes takes one extension, not --hdu all")
@@ -303,7 +370,7 @@ def history(paths: Sequence[Path], how: dict[str, Any], options: dict[str, Any])
         "reject": how["reject"],
         "shared": options["shared"],
     }
-    given |= {name: options[name] or None for name in ("align", "hdu", "planes", "no_checksum")}
+    given |= {name: options[name] or None for name in ("align", "mosaic", "hdu", "planes", "no_checksum")}
     lines = [
         f"ccdfx {ccdfx.__version__} combine of {len(paths)} frames",
         *(f"combine {name}={value}" for name, value in given.items() if value is not None),

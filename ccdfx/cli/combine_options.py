@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ def _text(value: Any) -> Any:
     """Convert a value of a recipe to what the user would type."""
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return value if isinstance(value, bool) else str(value)
+    return value if isinstance(value, bool) else os.path.expanduser(str(value))
 
 
 METAVAR = "N,N,...|WORD|!KEY"

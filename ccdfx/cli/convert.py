@@ -7,16 +7,22 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import hdu_of, naming, options, refuse_output
-from ccdfx.cli.several import tell_several
-from ccdfx.cli.targets import targets_of
+from ccdfx.cli.completion import files
+from ccdfx.cli.options import naming, options, refuse_output, which_image
+from ccdfx.cli.several import require_one_image
+from ccdfx.cli.targets import made_folder, targets_of
 from ccdfx.cli.terminal import say, talks
 
 
 @click.command("convert")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @click.option(
-    "-o", "--output", required=True, metavar="FILE|DIRECTORY", help="The new file, or where several go."
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE|DIRECTORY",
+    shell_complete=files,
+    help="The new file, or where several go.",
 )
 @click.option(
     "--to", "suffix", metavar="SUFFIX", help="The format of files in a directory, such as .npz or .fits."
@@ -32,20 +38,15 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     import ccdfx
 
     sources = [Path(file) for file in files]
-    hdu = part["hdu"] if part["hdu"] == "all" else hdu_of(part["hdu"])
+    which = which_image(None if part["hdu"] == "all" else part["hdu"], part["plane"], part["no_checksum"])
+    hdu = "all" if part["hdu"] == "all" else which["hdu"]
     targets = _targets(sources, Path(output), suffix)
     for target in targets:
         refuse_output(target, overwrite, sources)
     for source, target in zip(sources, targets, strict=True):
-        tell_several(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
+        require_one_image(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
         with naming(source):
-            image = ccdfx.read(
-                source,
-                hdu=hdu,
-                plane=part["plane"],
-                section=part["section"],
-                checksum=not part["no_checksum"],
-            )
+            image = ccdfx.read(source, **{**which, "hdu": hdu}, section=part["section"])
         ccdfx.write(image, target, overwrite=overwrite)
         say(f"{source} written as {target}")
 
@@ -57,6 +58,5 @@ def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path
             raise click.UsageError("--to says the format of files in a directory, such as --to .npz")
         return [output]
     targets = targets_of(sources, output, suffix)
-    if not output.is_dir():
-        raise click.UsageError(f"{output} is not a directory; make it first")
+    made_folder(output)
     return targets

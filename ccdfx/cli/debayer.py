@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.colour_files import folder_option, pattern_option, write_colours
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import computing, options
 from ccdfx.cli.terminal import talks
 
@@ -15,7 +16,7 @@ _NAMES = ("R", "G", "B")
 
 
 @click.command("debayer")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @folder_option
 @click.option(
     "--method",

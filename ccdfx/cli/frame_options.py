@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import naming, which_image
-from ccdfx.cli.several import tell_several
+from ccdfx.cli.several import require_one_image
 from ccdfx.errors import MismatchError
 
 
@@ -41,7 +41,7 @@ def prepared_frames(
     which = which_image(**image)
     for path in paths:
         if not frames:
-            tell_several(path, which)
+            require_one_image(path, which)
         with naming(path):
             frame = ccdfx.read(path, **which)
             if saturation is not None:

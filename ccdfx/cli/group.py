@@ -8,13 +8,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from ccdfx.cli.builtin import TABLE, load
 from ccdfx.cli.terminal import escape, say
-from ccdfx.errors import CcdfxError, OutputExistsError, PluginError, cause_of
+from ccdfx.errors import CcdfxError, OutputExistsError, PluginError, cause_of, printable
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 PIPE_CLOSED = 141  # ... and by SIGPIPE
@@ -59,9 +60,19 @@ class Commands(click.Group):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(escape(name), escape(foreign[name].help)) for name in sorted(foreign)])
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        word = args[0]
+        if word.startswith("-") or self.get_command(ctx, word) is not None or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(word, self.list_commands(ctx), 1)
+        remedy = f"did you mean {near[0]!r}?" if near else "'ccdfx --help' lists them"
+        raise click.UsageError(f"there is no command {printable(word)!r}; {remedy}", ctx)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> click.Context:
         with failures():  # help and version are printed in here
-            return super().make_context(*args, **kwargs)
+            return super().make_context(info_name, [with_home(word) for word in args], parent, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
         with failures():
@@ -70,6 +81,16 @@ class Commands(click.Group):
             if sys.stdout is not None:  # None if the caller has closed it
                 sys.stdout.flush()  # a closed pipe must raise here, not while the interpreter exits
         return result
+
+
+def with_home(word: str) -> str:
+    """Replace ~ by the home directory in ``~/file``, ``--option=~/file`` and ``name=~/file``, as shells do in the first alone.
+
+    >>> with_home("~/a.fits").endswith("/a.fits"), with_home("a~/b"), with_home("M 51=~x")
+    (True, 'a~/b', 'M 51=~x')
+    """
+    name, equals, value = word.rpartition("=") if "=~/" in word else ("", "", word)
+    return name + equals + (os.path.expanduser(value) if value == "~" or value.startswith("~/") else value)
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import hdu_of, named, naming, options, refuse_place
+from ccdfx.cli.targets import made_folder
 from ccdfx.cli.terminal import print_data, print_json, say, talks
 from ccdfx.errors import ArgumentError, FileError
 
@@ -18,12 +20,19 @@ _PATTERN = re.compile(r"[A-Za-z0-9_ *?-]+\Z")
 
 
 @click.command("header")
-@click.argument("files", nargs=-1, required=True, metavar="FILE... [KEYWORD...]")
+@click.argument("files", nargs=-1, required=True, metavar="FILE... [KEYWORD...]", shell_complete=files)
 @click.option("--hdu", metavar="HDU", help="Number or name of the HDU, or all (default: the first image).")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a card; repeatable.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="Give a card another keyword; repeatable.")
 @click.option("--remove", multiple=True, metavar="KEY", help="Remove the cards of a keyword; repeatable.")
-@click.option("-o", "--output", metavar="DIRECTORY", callback=named, help="Write corrected copies here.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIRECTORY",
+    shell_complete=files,
+    callback=named,
+    help="Write corrected copies here; it is made.",
+)
 @click.option(
     "--suffix", metavar="TEXT", callback=named, help="Write copies beside the files: a.fits to aTEXT.fits."
 )
@@ -169,9 +178,7 @@ def value_of(text: str) -> Any:
 
 def _targets(paths: list[Path], output: str | None, suffix: str | None) -> list[Path]:
     if output is not None:
-        if not Path(output).is_dir():
-            raise click.UsageError(f"{output} is not a directory; make it first")
-        targets = [Path(output) / path.name for path in paths]
+        targets = [made_folder(output) / path.name for path in paths]
     elif suffix is not None:
         if "/" in suffix:
             raise click.UsageError(f"--suffix {suffix!r}: must be a part of a name")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import given, naming, numbers, which_image
 from ccdfx.cli.picture_options import check_output, picture_options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
@@ -22,7 +23,7 @@ def _percentiles(ctx: click.Context, parameter: click.Parameter, text: str | Non
 
 
 @click.command("hist")
-@click.argument("file", metavar="IMAGE")
+@click.argument("file", metavar="IMAGE", shell_complete=files)
 @picture_options("output", "limits")
 @click.option("--bins", type=click.IntRange(1, 100_000), metavar="N", help="Default: as many as suit.")
 @click.option("--linear", is_flag=True, help="Linear numbers of pixels, not logarithmic ones.")
@@ -52,7 +53,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
         return
     from ccdfx.plots.figures import open_window, wait
 
-    window = open_window((6.4, 4.0))
+    window = open_window((6.4, 4.0), title=drawing["title"])
     window.set_layout_engine("constrained")
     plots.histogram(part, ax=window.add_subplot(), **drawing)
     wait(window)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import hdu_of, options
 from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
@@ -27,7 +28,7 @@ ELSEWHERE = (
 
 
 @click.command("info")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @click.option("--header", is_flag=True, help="Print the header cards of every image too.")
 @click.option("--hdu", metavar="HDU", help="Only this image, by number or name (default: all of them).")
 @options("no_checksum", "json")

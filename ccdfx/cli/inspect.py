@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import default_of, given, options, which_image
 from ccdfx.cli.picture_options import label_of, picture_options, read_part
 from ccdfx.cli.terminal import print_json, print_table, say, talks
@@ -28,7 +29,7 @@ TITLES = (
 
 
 @click.command("inspect")
-@click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
+@click.argument("files", nargs=-1, required=True, metavar="IMAGES...", shell_complete=files)
 @picture_options("limits", "scaling")
 @click.option(
     "--radius",
@@ -53,7 +54,9 @@ def command(
     """
     images = [read_part(name, which_image(**which))[0] for name in files]
     names = [label_of(name) for name in files]
-    found = plots.inspect(images, **given(limits=limits), scaling=scaling, radius=radius, titles=names)
+    found = plots.inspect(
+        images, **given(limits=limits), scaling=scaling, radius=radius, titles=names, first=1
+    )
     rows = [row_of(place, files) for place in found.places]
     regions = [{"file": files[region.image], "range": region.range.to_fits()} for region in found.regions]
     if as_json:
@@ -69,7 +72,7 @@ def row_of(place: plots.Place, files: tuple[str, ...]) -> dict[str, Any]:
     sky, profile = place.sky or (None, None), place.profile
     centre = (None, None) if place.centroid is None else tuple(number + 1 for number in place.centroid)
     values = (files[place.image], place.x + 1, place.y + 1, place.value, _known(place.sigma), " ".join(place.flags), *sky,
-              *centre, _known(profile.fwhm), _known(profile.background))  # fmt: skip
+              *centre, profile.fwhm if place.has_width else None, _known(profile.background))  # fmt: skip
     return dict(zip(TITLES, values, strict=True))
 
 

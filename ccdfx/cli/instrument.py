@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import instrument_of, named, options, refuse_place
 from ccdfx.cli.terminal import escape, print_data, print_json, print_table, say, talks
@@ -61,7 +62,12 @@ def show(name: str) -> None:
 @command.command("draft", short_help="Write an instrument file from frames.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True), metavar="FRAMES...")
 @click.option(
-    "-o", "--output", metavar="FILE", callback=named, help="Write it to this file (default: stdout)."
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=files,
+    callback=named,
+    help="Write it to this file (default: stdout).",
 )
 @click.option(
     "--name", metavar="NAME", callback=named, help="Name of the instrument (default: the headers say)."

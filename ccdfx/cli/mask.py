@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.frame_options import files_of, prepared_frames
 from ccdfx.cli.options import computing, named, options, refuse_output, section_of
 from ccdfx.cli.terminal import print_json, print_table, say, talks
@@ -17,10 +18,17 @@ _SOURCES = ("biases", "darks", "flats", "frames")
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False), callback=named, help="The map."
 )
-@click.option("--biases", metavar="FILES", help="Bias frames: a directory, or a pattern in quotes.")
-@click.option("--darks", metavar="FILES", help="Darks; the biases are subtracted.")
-@click.option("--flats", metavar="FILES", help="Flats; the biases are subtracted.")
-@click.option("--frames", metavar="FILES", help="Calibrated frames of the sky, three or more.")
+@click.option(
+    "--biases",
+    metavar="FILES",
+    shell_complete=files,
+    help="Bias frames: a directory, or a pattern in quotes.",
+)
+@click.option("--darks", metavar="FILES", shell_complete=files, help="Darks; the biases are subtracted.")
+@click.option("--flats", metavar="FILES", shell_complete=files, help="Flats; the biases are subtracted.")
+@click.option(
+    "--frames", metavar="FILES", shell_complete=files, help="Calibrated frames of the sky, three or more."
+)
 @click.option(
     "--fwhm", type=float, metavar="PIXELS", help="FWHM of the sharpest stars of the frames. Default: 2."
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import SHARED, named, options
 
 _OPTIONS = {
@@ -15,6 +16,7 @@ _OPTIONS = {
         "--masters",
         multiple=True,
         metavar="[KIND=]FILE|DIR",
+        shell_complete=files,
         help="Masters of another night, for what this one has none of; repeatable. KIND: bias, dark, flat and others.",
     ),
     "uncalibrated": click.option(

@@ -7,14 +7,22 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import given, naming, pairs, which_image
 from ccdfx.cli.picture_options import check_output, label_of, picture_options, read_part, save
 from ccdfx.cli.terminal import talks
 
 
 @click.command("mosaic")
-@click.argument("files", nargs=-1, required=True, metavar="IMAGES...")
-@click.option("-o", "--output", required=True, metavar="FILE", help="The picture (png, pdf, svg...).")
+@click.argument("files", nargs=-1, required=True, metavar="IMAGES...", shell_complete=files)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=files,
+    help="The picture (png, pdf, svg...).",
+)
 @click.option(
     "--at",
     multiple=True,
@@ -40,7 +48,7 @@ from ccdfx.cli.terminal import talks
 @picture_options("hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
-    """Draw cut-outs around positions, a row for each image; without positions, the images themselves."""
+    """Draw cut-outs around positions: a row for each of several images; without positions, the images themselves."""
     if sum(bool(choices[name]) for name in ("at", "sky", "stars")) > 1:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
@@ -48,17 +56,19 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     images = [read_part(name, which)[0] for name in files]
     parts, titles = _parts(files, images, choices)
     names = [label_of(name) for name in files]
-    labelled = len(parts) > len(files) or titles
+    several = len(files) > 1 and bool(titles)  # a row for each image; else as square as possible
     figure = plots.mosaic(
         parts,
-        rows=len(files) if labelled else None,
-        titles=titles * len(files) if titles else [] if labelled else names,
-        row_labels=names if labelled else [],
+        rows=len(files) if several else None,
+        titles=titles * len(files) if titles else names,
+        row_labels=names if several else [],
         **given(limits=choices["limits"]),
         together=choices["together"],
         scaling=choices["scaling"],
         colours=plots.Colours(choices["colours"], invert=choices["invert"], bar=choices["bar"]),
     )
+    if titles and not several:
+        figure.suptitle(names[0], fontsize="medium", parse_math=False)
     save(figure, output, choices["dpi"], choices["overwrite"])
 
 

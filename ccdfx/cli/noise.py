@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,8 +43,8 @@ def command(
 ) -> None:
     """Measure gain, read noise and sensitivity noise by photon transfer.
 
-    NIGHT is a directory of raw frames: kinds, filters, overscan and trim section are those of their headers, and each camera and
-    filter has a line. Otherwise FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of
+    NIGHT is a directory of raw frames: kinds, filters, overscan and trim section are those of their headers, and each camera,
+    readout and filter has a line. Otherwise FLATS and BIASES are a directory each, or a pattern in quotes such as 'flat*.fits'. Two or more frames of
     each are needed, from one camera with one setting; the flats may differ in level. The mean of the biases
     is subtracted from the flats.
     """
@@ -157,26 +157,35 @@ _MOST = 10  # frames of a kind: more measure it hardly better, and all are in me
 
 
 def _groups(frames: Iterable[Frame]) -> list[tuple[str, str | None, list[Frame], list[Frame]]]:
-    """Return camera, filter, flats and biases of each setup and filter that has two of both."""
+    """Return camera, filter, flats and biases of each setup, readout and filter that has two of both."""
     from ccdfx.night.grouping.setup import setup_of
 
-    setups: dict[Any, list[Frame]] = defaultdict(list)
+    setups: dict[tuple[Any, str], list[Frame]] = defaultdict(list)
     for frame in frames:
         if frame.problem is None and frame.kind in ("bias", "flat"):
-            if frame.readouts:
-                say(
-                    f"ccdfx: {frame.file}: left out, as each of its readouts has a gain; 'reduce' measures them"
-                )
-            else:
-                setups[setup_of(frame)].append(frame)
+            for one, readout in _of_readouts(frame):
+                setups[setup_of(one), readout].append(one)
     found = []
-    for setup, those in setups.items():
+    for (setup, readout), those in setups.items():
+        label = setup.label + (f", readout {readout}" if readout else "")
         biases = [frame for frame in those if frame.kind == "bias"][:_MOST]
         for name in dict.fromkeys(frame.filter for frame in those if frame.kind == "flat"):
             flats = [frame for frame in those if frame.kind == "flat" and frame.filter == name][:_MOST]
             if len(biases) > 1 and len(flats) > 1:
-                found.append((setup.label, name, flats, biases))
+                found.append((label, name, flats, biases))
     return found
+
+
+def _of_readouts(frame: Frame) -> list[tuple[Frame, str]]:
+    """Return a frame as each of its readouts gives it, in the pixels of the stored image, with the name of the readout."""
+    from ccdfx.night.readouts.frames import frame_of_readout
+
+    found = []
+    for one in frame.readouts:
+        alone, (x, y) = frame_of_readout(frame, one), (one.window.x_lower, one.window.y_lower)
+        data, overscan = (None if part is None else part.moved(x, y) for part in (alone.data, alone.overscan))
+        found.append((replace(alone, data=data, overscan=overscan), one.name))
+    return found or [(frame, "")]
 
 
 def _prepared(frame: Frame, preparation: dict[str, Any]) -> Any:

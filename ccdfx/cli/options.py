@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import names_of, names_or_files, words
 from ccdfx.cli.terminal import say
 from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
 
@@ -72,9 +73,10 @@ def which_image(hdu: str | None, plane: int | None, no_checksum: bool) -> dict[s
     """Return the options of `read` that choose one image of a file, and whether its checksum is verified.
 
     >>> which_image("SCI", 3, False)
-    {'hdu': 'SCI', 'plane': 3, 'checksum': True}
+    {'hdu': 'SCI', 'plane': 2, 'checksum': True}
     """
-    return {"hdu": hdu_of(hdu), "plane": plane, "checksum": not no_checksum}
+    index = None if plane is None else plane - 1  # the library counts from 0
+    return {"hdu": hdu_of(hdu), "plane": index, "checksum": not no_checksum}
 
 
 @contextmanager
@@ -265,15 +267,16 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--hdu", metavar="HDU", help="Image extension by number or name, or all (default: the first image)."
     ),
     "plane": click.option(
-        "--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."
+        "--plane", type=click.IntRange(min=1), metavar="N", help="Which plane of a cube, counted from 1."
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
     "again": click.option("--again", is_flag=True, help="Accept as raw what a card says was reduced before."),
     "planes": click.option(
         "--planes",
         metavar="mean|each|N,N",
+        shell_complete=words("mean", "each"),
         callback=_checked_planes,
-        help="Planes of cubes that are frames: the mean of all, each, or these, from 0.",
+        help="Planes of cubes that are frames: the mean of all, each, or these, counted from 1.",
     ),
     "table": click.option(
         "--table",
@@ -284,6 +287,7 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
     "instrument": click.option(
         "--instrument",
         metavar="NAME|FILE",
+        shell_complete=names_or_files("instrument"),
         help="Read headers as this instrument does (default: the one that matches each header).",
     ),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
@@ -298,7 +302,10 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         help="Memory for the frames that are being processed.",
     ),
     "engine": click.option(
-        "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
+        "--engine",
+        metavar="ENGINE",
+        shell_complete=names_of("engine"),
+        help="Where to compute: NAME[:option=value,...] (default: threads).",
     ),
     "scheduler": click.option(
         "--scheduler", metavar="ADDRESS", help="Address of the scheduler of the engine."

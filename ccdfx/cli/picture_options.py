@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import colour_maps, files, names_of, words
 from ccdfx.cli.options import SHARED, default_of, looked_up, naming, options, refuse_place
 from ccdfx.cli.several import read_whole
 from ccdfx.errors import CcdfxError, FileError, printable
@@ -50,18 +51,21 @@ _PICTURES = {
         "--save",
         "output",
         metavar="FILE",
+        shell_complete=files,
         help="Write a picture (png, pdf, svg...); else a window.",
     ),
     "title": click.option("--title", metavar="TEXT", callback=_title, help="Default: file and object."),
     "limits": click.option(
         "--limits",
         callback=_limits,
+        shell_complete=words("zscale", "p99", "p99g", "s3", "n10"),
         metavar="LIMITS",
         help="Interval of values: p99, s3, n10, zscale or 10,250...",
     ),
     "scaling": click.option(
         "--scaling",
         callback=_scaling,
+        shell_complete=names_of("scaling"),
         default=default_of(plots.image, "scaling"),
         show_default=True,
         metavar="NAME",
@@ -70,6 +74,7 @@ _PICTURES = {
     "colours": click.option(
         "--colours",
         callback=_colours,
+        shell_complete=colour_maps,
         default=default_of(plots.image, "colours"),
         show_default=True,
         metavar="MAP",

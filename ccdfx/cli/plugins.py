@@ -42,15 +42,23 @@ def command(context: click.Context, as_json: bool) -> None:
 @command.command("new", short_help="Write a plugin to begin with.")
 @click.argument("name")
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="KIND,...",
+    help="Kinds of objects to write, such as scaling,step (default: one of each).",
+)
 @talks
-def new(name: str, directory: Path | None) -> None:
+def new(name: str, directory: Path | None, kinds: str | None) -> None:
     """Write a package with one object of each kind, ready to install and to test.
 
     NAME is the name of the package, such as ccdfx-mycamera; DIRECTORY (default: NAME) must not exist.
+    The kinds are format, scaling, noise_model, rejection, step, instrument, maker, engine and command.
     """
     from ccdfx.cli.template import write_plugin
+    from ccdfx.cli.template_kinds import chosen_kinds
 
-    written = write_plugin(name, directory or Path(name))
+    written = write_plugin(name, directory or Path(name), chosen_kinds(kinds))
     print_data(written.folder)
     say(f"install it:  pip install -e {written.folder}")
     say(f"test it:     python -m pytest {written.folder}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
 from ccdfx.cli.choice_options import choice_of, choosing
+from ccdfx.cli.completion import words
 from ccdfx.cli.master_options import choices_with_masters, of_a_night, with_masters
 from ccdfx.cli.options import computing, engine_of, instrument_of, options
 from ccdfx.cli.terminal import (
@@ -38,8 +40,9 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @options("table", "planes", "no_checksum", "again")
 @click.option(
     "--only",
-    type=click.Choice(["masters", "calibrated", "combined"]),
-    help="Make only these, and what they need.",
+    metavar="masters|calibrated|combined|MAKER",
+    shell_complete=words("masters", "calibrated", "combined"),
+    help="Make only these, or the products of this maker of a plugin, and what they need.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Print the plan, and what would be made and why; write nothing."
@@ -79,7 +82,9 @@ def command(
     choices = choices_of(recipe, given)
     choices = choices_with_masters(choices, given)
     if given["bad_pixels"] is not None:
-        choices = replace(choices, bad_pixels=replace(choices.bad_pixels, file=given["bad_pixels"]))
+        choices = replace(
+            choices, bad_pixels=replace(choices.bad_pixels, file=os.path.abspath(given["bad_pixels"]))
+        )
     night = _night(paths, output, instrument, choices, overwrite, choice_of(given))
     if dry_run:
         planned = night(dry_run=True)
@@ -94,23 +99,24 @@ def command(
                 }
             )
         else:
-            show_plan(planned.plan, err=False)
+            show_plan(planned.plan, err=False)  # with its warnings
             for line in work_lines(planned.made):
                 print_data(line)
             _report_not_chosen(planned)
         _report_nothing_usable(planned)
         ctx.exit(planned.status)
+    told: list[str] = []
     with progress_bar() as progress, computing(engine, given["threads"], given["memory"]):
         reduced = night(
             progress=progress,
-            planned=_shown if is_terminal() and level() > QUIET else None,
+            planned=partial(_show, told) if is_terminal() and level() > QUIET else None,
             memory=given["memory"] and given["memory"] * 2**20,
             only=given["only"],
             told=_event_line if given["log"] else None,
         )
     if as_json:
         print_json(reduced.facts)
-    report(reduced)
+    report(reduced, told)
     ctx.exit(reduced.status)
 
 
@@ -184,12 +190,16 @@ def _night(
     return run
 
 
-def _shown(plan: Any) -> None:
-    show_plan(plan, err=True)
+def _show(told: list[str], plan: Any) -> None:
+    """Print a plan and its warnings before the work, and remember these; frames that are not used follow the work."""
+    show_plan(replace(plan, warnings=(), left_out=()), err=True)
+    for warning in plan.warnings:
+        say(f"note: {warning}")
+    told += plan.warnings
 
 
-def report(night: Any) -> None:
-    """Print the failures, notes, noise values, and the place of the results."""
+def report(night: Any, told_before: Collection[str] = ()) -> None:
+    """Print the failures, notes that were not told before, noise values, and the place of the results."""
     from ccdfx.night.report.exposures import count_exposures
     from ccdfx.night.words import counted, listed, made, not_made
 
@@ -209,7 +219,11 @@ def report(night: Any) -> None:
     ]
     for text in lost:
         say(f"failed: {text}", always=True)
-    told = {*lost, *(not_made(product["file"], product["problem"]) for product in facts["lost"])}
+    told = {
+        *told_before,
+        *lost,
+        *(not_made(product["file"], product["problem"]) for product in facts["lost"]),
+    }
     for warning in facts["warnings"]:
         if warning not in told:
             say(f"note: {warning}")

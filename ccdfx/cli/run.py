@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import computing, engine_of, naming, options, refuse_output, which_image
-from ccdfx.cli.several import tell_several
-from ccdfx.cli.targets import targets_of
+from ccdfx.cli.several import require_one_image
+from ccdfx.cli.targets import made_folder, targets_of
 from ccdfx.cli.terminal import escape, print_json, progress_bar, say, talks
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ class InputFile:
 
 @click.command("run")
 @click.argument("recipe", metavar="STEPS.toml", type=click.Path(exists=True, dir_okay=False))
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="DIRECTORY",
+    shell_complete=files,
     help="Directory of the results; it is created if absent.",
 )
 @click.option("--to", "suffix", default=".fits", show_default=True, metavar="SUFFIX", help="Their format.")
@@ -76,15 +78,13 @@ def command(
         pipe = ccdfx.read_recipe(recipe)
     gathers = any(isinstance(one, Gather) for one in pipe.steps)
     sources, folder = [Path(file) for file in files], Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise click.UsageError(f"{output} is not a directory")
     targets = [] if gathers else targets_of(sources, folder, suffix)
     for target in targets:
         _refuse(target, overwrite, sources)
-    folder.mkdir(exist_ok=True)
+    made_folder(folder)
     which = which_image(**image)
     for source in files:
-        tell_several(source, which)
+        require_one_image(source, which)
     frames = [InputFile(source, which) for source in files]
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()

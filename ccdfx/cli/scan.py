@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.choice_options import choice_of, choosing
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import instrument_of, named, options, refuse_place
 from ccdfx.cli.terminal import print_data, print_json, print_table, say, talks
 from ccdfx.errors import ArgumentError
@@ -40,7 +41,13 @@ def _names(_ctx: click.Context, parameter: click.Parameter, text: str | None) ->
     callback=_names,
     help="Count frames and add up exposures by these, such as filter,exptime.",
 )
-@click.option("--csv", metavar="FILE", callback=named, help="Write the table to a CSV file; - is stdout.")
+@click.option(
+    "--csv",
+    metavar="FILE",
+    shell_complete=files,
+    callback=named,
+    help="Write the table to a CSV file; - is stdout.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the CSV file.")
 @options("json")
 @talks

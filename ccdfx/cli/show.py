@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ccdfx import plots
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import default_of, given, naming, which_image
 from ccdfx.cli.picture_options import check_output, picture_options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
@@ -15,7 +16,7 @@ from ccdfx.plots.scale_bar import UNITS
 
 
 @click.command("show")
-@click.argument("file", metavar="IMAGE")
+@click.argument("file", metavar="IMAGE", shell_complete=files)
 @picture_options("output", "limits", "scaling", "colours", "invert", "bar")
 @click.option(
     "--axes",
@@ -50,7 +51,7 @@ def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices:
     from ccdfx.plots.figures import add_axes, open_window, wait
     from ccdfx.plots.image import size_for
 
-    figure = open_window(size_for(part.shape, choices["bar"]))
+    figure = open_window(size_for(part.shape, choices["bar"]), title=title)
     figure.set_layout_engine("compressed")
     ax = add_axes(figure, 111, part.wcs if choices["axes"] == "sky" else None)
     draw(part, full, title=title, ax=ax, **choices)
@@ -81,7 +82,7 @@ def draw(
         full=full,
         scaling=scaling,
         colours=plots.Colours(colours, invert=invert, bar=bar),
-        axes=plots.SkyAxes(flip=flip or "", grid=grid) if sky else plots.PixelAxes(flip=flip or ""),
+        axes=plots.SkyAxes(flip=flip or "", grid=grid) if sky else plots.PixelAxes(flip=flip or "", first=1),
         scale_bar=plots.ScaleBar(unit=scale_bar) if scale_bar else False,
         title=title,
         ax=ax,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import computing, naming, options, refuse_place, section_of, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
@@ -31,9 +32,13 @@ _TITLES = (
 
 
 @click.command("sources")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write the table: .csv, .ecsv or .fits (default: print it)."
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write the table: .csv, .ecsv or .fits (default: print it).",
 )
 @click.option(
     "--threshold",
@@ -57,7 +62,7 @@ _TITLES = (
 @click.option(
     "--section", metavar="[X1:X2,Y1:Y2]", callback=section_of, help="Only these pixels: FITS text, from 1."
 )
-@options("hdu", "plane", "no_checksum", "overwrite", "json", "threads")
+@options("hdu", "plane", "no_checksum", "overwrite", "json", "threads", "memory")
 @click.pass_context
 @talks
 def command(
@@ -67,6 +72,7 @@ def command(
     overwrite: bool,
     as_json: bool,
     threads: int | None,
+    memory: int | None,
     section: str | None,
     most: int | None,
     threshold: float | None,
@@ -82,8 +88,7 @@ def command(
     unit of the image, above the local background. A file that cannot be read is reported on stderr, and the exit status is 1.
     """
     import ccdfx
-    from ccdfx.cli.several import tell_several
-    from ccdfx.engines import current_engine
+    from ccdfx.cli.several import read_beside, require_one_image
 
     if output is not None:
         _format_of(output)
@@ -92,13 +97,12 @@ def command(
     search = {"threshold": threshold, "fwhm": fwhm, "border": border}
     search = {name: value for name, value in search.items() if value is not None}
     for file in files:
-        tell_several(file, which)
+        require_one_image(file, which)
     rows: list[dict[str, Any]] = []
     failed = False
-    inner = threads if len(files) == 1 else 1  # files side by side, or one by all threads
-    work = partial(_found, which=which, search=search, most=most, threads=inner)
-    with computing(None, threads, None):
-        for found in current_engine().map(work, files):
+    work = partial(_found, which=which, search=search, most=most)
+    with computing(None, threads, memory):
+        for found in read_beside(work, files):
             if isinstance(found, ccdfx.CcdfxError):
                 failed = True
                 say(f"ccdfx: error: {found}", always=True)
@@ -115,14 +119,12 @@ def command(
         ctx.exit(FAILED)
 
 
-def _found(
-    file: str, which: dict[str, Any], search: dict[str, Any], most: int | None, threads: int | None
-) -> Any:
+def _found(file: str, which: dict[str, Any], search: dict[str, Any], most: int | None) -> Any:
     """Return the rows of a file, or the error that it gives."""
     import ccdfx
 
     try:
-        with naming(file), computing(None, threads, None):
+        with naming(file):
             image = ccdfx.read(file, **which)
             return _rows(file, image, ccdfx.find_sources(image, **search)[:most])
     except ccdfx.CcdfxError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.colour_files import folder_option, pattern_option, write_colours
+from ccdfx.cli.completion import files
 from ccdfx.cli.options import options
 from ccdfx.cli.terminal import talks
 
@@ -15,7 +16,7 @@ _NAMES = ("R", "G1", "G2", "B")
 
 
 @click.command("split-colours")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
 @folder_option
 @pattern_option
 @options("hdu", "plane", "no_checksum", "overwrite")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ccdfx.errors import FileError
+
 
 def targets_of(sources: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     """Return the output file of each source in a folder; two sources of one name are a usage error.
@@ -32,3 +34,14 @@ def without_suffixes(path: Path) -> str:
     for ending in (".gz", ".bz2", ".fz"):
         name = name.removesuffix(ending)
     return Path(name).stem
+
+
+def made_folder(output: str | Path) -> Path:
+    """Make the folder of the results if it is missing and return it; a file in its place is a usage error."""
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"{folder} is not a directory")
+    if not folder.absolute().parent.is_dir():
+        raise FileError(folder, "cannot be made: the folder above it is not there", remedy="make that first")
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -6,15 +6,18 @@ import keyword
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccdfx.cli.template_kinds import is_wanted, restricted
 from ccdfx.errors import ArgumentError, FileError, OutputExistsError
+from ccdfx.registry import KINDS
 
 _INSTALLED = "plugin_template"  # folder of the template in the installed package
 _SKIPPED = {"__pycache__", "build", "dist", ".pytest_cache", ".hypothesis"}
 # Objects of the template; the new package renames them, because two plugins must not share a name.
-_OBJECTS = ("pgm", "softroot", "digitisation", "drop_brightest", "flip", "sky_frame", "brightest")
+_OBJECTS = ("pgm", "softroot", "digitisation", "drop_brightest", "flip", "sky_frame", "serial", "brightest")
 _REMEDY = "give letters, digits and dashes, such as ccdfx-mycamera"
 
 
@@ -28,8 +31,8 @@ class NewPlugin:
     entry_point: str
 
 
-def write_plugin(name: str, folder: Path) -> NewPlugin:
-    """Write a package with one object of each kind into a new folder.
+def write_plugin(name: str, folder: Path, kinds: Sequence[str] = KINDS) -> NewPlugin:
+    """Write a package with one object of each kind that is wanted into a new folder.
 
     Parameters
     ----------
@@ -38,6 +41,8 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
         its objects and of its entry point begin with ``mycamera``.
     folder : Path
         Must not exist.
+    kinds : sequence of str
+        Those of the registry; nothing of the others is written.
 
     Raises
     ------
@@ -56,7 +61,11 @@ def write_plugin(name: str, folder: Path) -> NewPlugin:
         shutil.copytree(template_folder(), unfinished, ignore=shutil.ignore_patterns(*_SKIPPED))
         for path in sorted(unfinished.rglob("*"), reverse=True):  # files before their folder
             if path.is_file():
-                path.write_text(_renamed(path.read_text(encoding="utf-8"), plugin), encoding="utf-8")
+                if not is_wanted(path, kinds):
+                    path.unlink()
+                    continue
+                text = restricted(path, path.read_text(encoding="utf-8"), kinds)
+                path.write_text(_renamed(text, plugin), encoding="utf-8")
             path.rename(path.with_name(_renamed(path.name, plugin)))
         unfinished.rename(folder)
     except OSError as error:

@@ -16,6 +16,7 @@ import click
 from ccdfx.errors import printable
 
 QUIET, NORMAL, VERBOSE = 0, 1, 2
+PLAN_LINES = 30  # of a plan on a terminal
 _LEVEL = "ccdfx.talk"  # key in `meta` of the click context: no state is kept after a command
 _PLAIN_LINES = str.maketrans("└├│─", "`||-")
 
@@ -115,10 +116,18 @@ def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else escape(value)
 
 
-def show_plan(plan: object, *, err: bool) -> None:
-    """Print a plan as a tree, with ASCII characters where the stream cannot encode its lines."""
+def show_plan(plan: Any, *, err: bool) -> None:
+    """Print a plan as a tree: in full with -v or where no terminal is, else shortened, with a note how to see the rest.
+
+    Lines are drawn with ASCII characters where the stream cannot encode others.
+    """
     stream = sys.stderr if err else _data.get() or sys.stdout
-    for line in str(plan).split("\n"):
+    whole = str(plan)
+    short = whole if level() == VERBOSE or not _is_screen(stream) else plan.text(PLAN_LINES - 1)
+    lines = short.split("\n")
+    if short != whole:
+        lines.append(f"({whole.count(chr(10)) + 1} lines with -v)")
+    for line in lines:
         try:
             line.encode(getattr(stream, "encoding", None) or "ascii")
         except (UnicodeEncodeError, LookupError):
@@ -129,9 +138,25 @@ def show_plan(plan: object, *, err: bool) -> None:
             print_data(escape(line))
 
 
+def _is_screen(stream: Any) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
 def is_terminal() -> bool:
     """Return whether stderr can show progress bars."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+    return _is_screen(sys.stderr) and os.environ.get("TERM", "") != "dumb"
+
+
+def time_left(done: float, total: float, elapsed: float) -> str:
+    """Estimate the time left from the mean speed until now; it rises while a part takes longer than others did.
+
+    >>> time_left(13, 20, 26.0), time_left(19, 20, 100.0), time_left(0, 20, 3.0)
+    ('0:00:14 left', '0:00:05 left', '')
+    """
+    if not 0 < done < total:
+        return ""
+    seconds = round(elapsed * (total - done) / done)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
 
 
 @contextmanager
@@ -145,9 +170,16 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         return
     from rich.console import Console
     from rich.markup import escape as no_markup
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    class TimeLeft(ProgressColumn):
+        """The time left, estimated anew at each moment and not only when a part is done."""
+
+        def render(self, task: Any) -> Text:
+            return Text(time_left(task.completed, task.total or 0, task.elapsed or 0.0))
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeLeft(), TextColumn("{task.description}"))
     bars = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bars.add_task("", total=None)
 

@@ -14,11 +14,17 @@ from ccdfx.cli.terminal import print_json, print_table, say, talks
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--raw", type=click.Path(file_okay=False), help="Where the raw frames are now.")
 @click.option("--remake", is_flag=True, help="Make all products again elsewhere and compare their bytes.")
-@options("json", "threads")
+@options("json", "threads", "memory")
 @click.pass_context
 @talks
 def command(
-    ctx: click.Context, output: Path, raw: str | None, remake: bool, as_json: bool, threads: int | None
+    ctx: click.Context,
+    output: Path,
+    raw: str | None,
+    remake: bool,
+    as_json: bool,
+    threads: int | None,
+    memory: int | None,
 ) -> None:
     """Check each product of a reduced night: its bytes, its key, its inputs.
 
@@ -28,10 +34,13 @@ def command(
     """
     from ccdfx.night.verify import remade_night, verify_whole_night
 
-    if threads is not None and not remake:
-        raise click.UsageError("--threads is for --remake; bytes are checked one file after the other")
-    with computing(None, threads, None):
-        verdicts = remade_night(output, raw) if remake else verify_whole_night(output, raw)
+    if (threads or memory) and not remake:
+        raise click.UsageError(
+            "--threads and --memory are for --remake; bytes are checked one file after the other"
+        )
+    with computing(None, threads, memory):
+        most = memory and memory * 2**20
+        verdicts = remade_night(output, raw, memory=most) if remake else verify_whole_night(output, raw)
     wrong = [one for one in verdicts if one.problem is not None]
     if as_json:
         print_json([{"file": one.file, "kind": one.kind, "problem": one.problem} for one in verdicts])

@@ -41,7 +41,8 @@ FileLike = str | os.PathLike[str] | bytes | bytearray | memoryview | HasRead
 """A path, the content of a file, or an open file."""
 
 _PREFIX = 2880
-_HELPERS = {".h5": "ccdfx-hdf5", ".hdf5": "ccdfx-hdf5", ".hdf": "ccdfx-hdf5"}
+PLUGINS = {".h5": "ccdfx-hdf5", ".hdf5": "ccdfx-hdf5", ".hdf": "ccdfx-hdf5"}
+"""Plugins by the suffixes of their formats, which are named where they are missing."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PICKLE_REMEDY = "open it with the program that wrote it and save FITS"
 
@@ -237,7 +238,7 @@ def find_format(file: Any) -> Format:
     fitting = by_content or by_suffix(name, known)
     if fitting is not None:
         return fitting
-    plugin = "ccdfx-hdf5" if first.startswith(_HDF5) else _HELPERS.get(suffix)
+    plugin = "ccdfx-hdf5" if first.startswith(_HDF5) else PLUGINS.get(suffix)
     listed = ", ".join(f"{found.name} ({' '.join(found.suffixes)})" for found in known)
     raise FormatError(name, f"is of no known format; known are {listed}", value=first[:8],
                       remedy=f"install {plugin}" if plugin else "save it as FITS")  # fmt: skip

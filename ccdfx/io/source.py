@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ccdfx.io.stamp import has_stamp
-from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, TEXT, check_fields, tuple_of
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, NAME, TEXT, check_fields, tuple_of
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range, RangeLike
@@ -88,10 +88,10 @@ class Format:
     suffixes : tuple of str
         In lower case with the dot, such as ``(".fits", ".fits.gz")``; the longest one that fits decides.
     recognises : callable
-        ``recognises(first_bytes)`` returns whether a file that begins with these bytes (up to 2880) has this
+        ``recognises(first_bytes) -> bool`` returns whether a file that begins with these bytes (up to 2880) has this
         format.
     open : callable
-        ``open(file, hdu)`` returns a `Source`. `file` is a path, bytes or a binary file object; `hdu` is None
+        ``open(file, hdu) -> Source`` opens an image. `file` is a path, bytes or a binary file object; `hdu` is None
         (the first image), a number from 0, a name, or "all", which gives a list of sources. A format that
         selects planes of cubes also takes ``plane=``, one that verifies checksums ``checksum=``, and one that limits
         to how many bytes a compressed file may inflate ``limit=``, with `inflation_limit` as the default.
@@ -99,9 +99,9 @@ class Format:
         ``write(images, path)`` writes a sequence of images to a new file; the caller makes this atomic.
     description : str
     read_header : callable, optional
-        ``read_header(path, hdu)`` returns the header alone, where that is faster than `open`.
+        ``read_header(path, hdu) -> Header`` returns the header alone, where that is faster than `open`.
     read : callable, optional
-        ``read(file, hdu, range=..., plane=..., checksum=...)`` returns an `Image` (a list for "all") at once,
+        ``read(file, hdu, range=..., plane=..., checksum=...) -> Image`` returns an `Image` (a list for "all") at once,
         where that is better than `open` and `select`; it takes ``limit=`` where `open` does.
     update : callable, optional
         ``update(path, part, target, hdu=...)`` writes to the empty file `target` the file `path` with the
@@ -122,6 +122,7 @@ class Format:
     def __post_init__(self) -> None:
         check_fields(
             self,
+            name=NAME,
             suffixes=tuple_of("text", lambda suffix: isinstance(suffix, str) and bool(suffix)),
             recognises=FUNCTION,
             open=FUNCTION,

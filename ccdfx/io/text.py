@@ -19,6 +19,15 @@ _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{DEEPEST}}}")
 
 
+def place_of(path: str | os.PathLike[str], folder: str | os.PathLike[str] = ".") -> str:
+    """Return the absolute path of a file that a text names: relative to the folder of the text, and ~ as in shells.
+
+    >>> place_of("b.fits", "/night"), place_of("/a/b.fits", "/night")
+    ('/night/b.fits', '/a/b.fits')
+    """
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
+
+
 def read_text(path: str | os.PathLike[str], largest: int = LARGEST) -> str:
     """Read a text file of up to `largest` bytes, 1 MiB by default.
 

@@ -11,7 +11,7 @@ from typing import Any
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, FileError, FormatError, cause_of
 from ccdfx.io.atomic import atomic_path
 from ccdfx.io.one_writer import one_writer
-from ccdfx.io.reading import by_suffix, find_format, formats, refuse_options
+from ccdfx.io.reading import PLUGINS, by_suffix, find_format, formats, refuse_options
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image, ImageLike, as_image
 
@@ -104,8 +104,9 @@ def format_to_write(path: str | os.PathLike[str]) -> Format:
     found = by_suffix(name, known)
     if found is None or found.write is None:
         writable = " ".join(suffix for item in known if item.write for suffix in item.suffixes)
+        plugin = PLUGINS.get(Path(name).suffix.lower())
         raise ArgumentError("path", "must have the suffix of a format that can be written", value=name,
-                            remedy=f"give one of {writable}")  # fmt: skip
+                            remedy=f"install {plugin}" if plugin else f"give one of {writable}")  # fmt: skip
     return found
 
 

@@ -18,6 +18,7 @@ from ccdfx.night.plan import Plan, SciencePlan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
 from ccdfx.night.products.by_colour.mosaics import make_mosaic
 from ccdfx.night.products.by_colour.planes import make_colour
+from ccdfx.night.products.by_detector.mosaic import make_detector_mosaic, plan_detector_mosaics
 from ccdfx.night.products.calibrated import make_calibrated
 from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, with_cameras
 from ccdfx.night.products.coadd import make_combined
@@ -141,6 +142,13 @@ MAKERS = (
         make=make_combined,
         tables=(*_PREPARING, "science", "select", "combine"),
         planes=36,
+    ),
+    Maker(
+        name="mosaic",
+        plan=plan_detector_mosaics,
+        make=make_detector_mosaic,
+        tables=("combine",),
+        planes=160,  # of one detector: they are several
     ),
     Maker(name="effects", plan=plan_effects, make=make_effects, tables=()),
 )

@@ -29,14 +29,14 @@ from ccdfx.night.grouping.combined import (
     spectra_warnings,
     subject_of,
 )
-from ccdfx.night.grouping.detectors import detector_warnings
+from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
 from ccdfx.night.plan_tree import tree_of
 from ccdfx.night.readouts.frames import assembled_frame
 from ccdfx.night.settings.choices import NightRecipe
-from ccdfx.night.tree import drawn, node
+from ccdfx.night.tree import drawn, node, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +142,14 @@ class Plan:
         return tree_of(self)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, most: int | None = None) -> str:
+        """Draw the plan as a tree, shortened to at most this number of lines; the warnings follow it."""
         nodes = self.tree()
         if self.warnings:
             nodes.append(node("warnings", *map(node, self.warnings)))
-        return drawn(nodes)
+        return drawn(nodes if most is None else shortened(nodes, most))
 
 
 def plan_night(
@@ -184,6 +188,9 @@ def plan_night(
     frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
+    refused = refused_readouts(groups)
+    left_out += [(frame, why) for setup, why in refused.items() for frame in groups[setup]]
+    groups = {setup: members for setup, members in groups.items() if setup not in refused}
     tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]
     parts = [
         _plan_setup(setup, groups, choices, fitting(masters, setup, groups[setup], tag))

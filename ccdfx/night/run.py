@@ -20,11 +20,12 @@ from ccdfx.night.given.find import find_given
 from ccdfx.night.given.read import read_given
 from ccdfx.night.graph.context import Progress, made_folder
 from ccdfx.night.graph.execute import Event, execute, with_current
+from ccdfx.night.graph.product import Product
 from ccdfx.night.graph.raw_keys import digests_of
 from ccdfx.night.graph.state import refuse_foreign, refuse_foreign_facts
 from ccdfx.night.instruments.instrument import Instrument
 from ccdfx.night.instruments.known import name_or_path_of
-from ccdfx.night.makers import camera_graph, cameras_of, product_graph, refused_setups
+from ccdfx.night.makers import MAKERS, camera_graph, cameras_of, product_graph, refused_setups
 from ccdfx.night.night_facts import MASTERS, Results, night_facts
 from ccdfx.night.outdated import remove_superseded
 from ccdfx.night.plan import Plan, plan_night
@@ -42,7 +43,7 @@ ALL, SOME_FAILED, NOTHING = 0, 1, 3
 ONLY = {
     "masters": frozenset({*MASTERS, "bad_pixels"}),
     "calibrated": frozenset({"calibrated"}),
-    "combined": frozenset({"combined"}),
+    "combined": frozenset({"combined", "mosaic"}),
 }
 """The kinds of products by the words of `only`."""
 
@@ -89,7 +90,7 @@ def reduce_night(
     progress: Progress | None = None,
     planned: Callable[[Plan], object] | None = None,
     told: Callable[[Event], object] | None = None,
-    where: str | Sequence[str] | None = None,
+    where: str | Sequence[str] = (),
     filter: str | Sequence[str] = (),
     object: str | Sequence[str] = (),
     kind: str | Sequence[str] = (),
@@ -138,8 +139,8 @@ def reduce_night(
         Called with an `Event` for each product that is current, made or lost.
     where, filter, object, kind, exclude : optional
         Which of the frames are used, as for `choose`; calibration frames stay where these do not speak of them.
-    only : {"masters", "calibrated", "combined"}, optional
-        Make only products of this kind, and what they need. Others that are there and current stay.
+    only : {"masters", "calibrated", "combined"} or the name of a maker of a plugin, optional
+        Make only these products, and what they need. Others that are there and current stay.
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
     live : bool
@@ -174,7 +175,7 @@ def reduce_night(
     given = given_paths(directory)
     choices = load_night_recipe(recipe)
     further_steps(choices)
-    kinds = _kinds(only)
+    wanted = _wanted(only)
     require_apart(given, Path(output))
     target = Path(output).absolute()  # other processes work in other directories
     files = find_given(choices.masters.files, target, given)
@@ -222,7 +223,7 @@ def reduce_night(
             for name in (REPORT, CSV):  # of an earlier run: they would speak of other products
                 (target / name).unlink(missing_ok=True)
         listener = _Listener(progress, told)
-        run = _Run(target, choices, kinds, memory, overwrite, listener)
+        run = _Run(target, choices, wanted, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
         facts = night_facts(results, night.directory.absolute(), remove_superseded(target, results))
         facts["options"] = plain_values({**choice, "instrument": name_or_path_of(instrument)})
@@ -249,11 +250,11 @@ class _Either:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How the products of a night are made: where, which kinds, with how much memory, and who is told."""
+    """How the products of a night are made: where, which, with how much memory, and who is told."""
 
     target: Path
     recipe: NightRecipe
-    kinds: frozenset[str] | None
+    wanted: Callable[[Product], bool] | None
     memory: int | None
     again: bool
     listener: _Listener
@@ -272,8 +273,7 @@ class _Run:
         )
         cameras = cameras_of(plan, recipe, measured)
         graph = product_graph(plan.without(refused_setups(cameras)), recipe, cameras)
-        kinds = self.kinds
-        wanted = graph if kinds is None else graph.only(lambda product: product.kind in kinds)
+        wanted = graph if self.wanted is None else graph.only(self.wanted)
         records = execute(
             wanted, target, digests, memory=self.memory, again=self.again, told=self.listener.tell
         )
@@ -323,15 +323,20 @@ def _with_notes(plan: Plan, chosen: ChosenFrames) -> Plan:
     return replace(plan, warnings=tuple(dict.fromkeys((*chosen.notes, *plan.warnings))))
 
 
-def _kinds(only: str | None) -> frozenset[str] | None:
-    """Return the kinds of products that are made; None for all."""
+def _wanted(only: str | None) -> Callable[[Product], bool] | None:
+    """Return which products are made, by the words of `only`; None for all."""
     if only is None:
         return None
-    if only not in ONLY:
+    if only in ONLY:
+        return lambda product: product.kind in ONLY[only]
+    from ccdfx import registry
+
+    words = (*ONLY, *(name for name, maker in registry.records("maker").items() if maker not in MAKERS))
+    if only not in words:
         raise ArgumentError(
-            "only", f"must be one of {', '.join(ONLY)}", value=only, remedy="leave it out to make all"
+            "only", f"must be one of {', '.join(words)}", value=only, remedy="leave it out to make all"
         )
-    return ONLY[only]
+    return lambda product: product.maker == only
 
 
 def _status(plan: Plan, failed: Mapping[str, str]) -> int:

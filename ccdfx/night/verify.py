@@ -55,7 +55,9 @@ def verify_whole_night(output: str | Path, raw: str | Path | None = None) -> tup
     return verify_night(output, raw or facts_of(output)["directory"])
 
 
-def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Finding, ...]:
+def remade_night(
+    output: str | Path, raw: str | Path | None = None, *, memory: int | None = None
+) -> tuple[Finding, ...]:
     """Make all products of a night again, in a temporary folder in the output, and compare their bytes.
 
     Frames that have arrived since are left out.
@@ -65,6 +67,8 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
     output : path
     raw : path, optional
         Where the raw frames are now.
+    memory : int, optional
+        Bytes that the products in the making take together, as of `reduce_night`.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def remade_night(output: str | Path, raw: str | Path | None = None) -> tuple[Fin
         known = named | {raw_file_of(name) for name in named}  # a file may hold frames of several detectors
         there = candidate_files(directory, target)
         later = {path for path, name in there.items() if printable(name, 1000) not in known}
-        reduce_night(directory, folder, recipe=_recipe(facts), skip=later, **facts["options"])
+        reduce_night(directory, folder, recipe=_recipe(facts), skip=later, memory=memory, **facts["options"])
         return tuple(
             Finding(file, record.kind, _difference(target / file, folder / file))
             for file, record in records.items()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, OPTIONS, check_fields, real
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, NAME, OPTIONS, check_fields, real
 from ccdfx.records.parameters import frozen, merged
 
 
@@ -59,6 +59,7 @@ class NoiseModel:
     def __post_init__(self) -> None:
         check_fields(
             self,
+            name=NAME,
             parameters=OPTIONS,
             variance=FUNCTION_OR_NONE,
             sample=FUNCTION,

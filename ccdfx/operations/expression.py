@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.engines import current_engine, map_here
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError, printable
 from ccdfx.estimators import statistics
 from ccdfx.records.arithmetic.apply import (
     Operand,
@@ -22,6 +22,7 @@ from ccdfx.records.arithmetic.apply import (
     variance_of,
     warn_of_unknown_variance,
 )
+from ccdfx.records.arithmetic.history import described
 from ccdfx.records.arithmetic.rules import OPERATIONS
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.range import Range
@@ -67,7 +68,8 @@ def evaluate(expression: str, **images: ImageLike) -> Image:
     -------
     Image
         Values, flags, unit and header as the operators of `Image` give them; the header is that of the first image
-        that occurs. The variance is to first order in the independent errors of the images, however
+        that occurs, with HISTORY lines of the expression and of what its names are (object, date, an SHA-256 of a sample of the
+        pixels). The variance is to first order in the independent errors of the images, however
         often each occurs; None unless all images have one.
 
     Raises
@@ -111,7 +113,9 @@ def evaluate(expression: str, **images: ImageLike) -> Image:
         raise ArgumentError(
             "expression", "must have an image", value=expression, remedy="give one by name, a=..."
         )
-    return found.image
+    named = [f"{name} is {described(known[name])}" for name in sorted(known)]
+    header = found.image.header.add_history(f"ccdfx {printable(expression.strip(), _LONGEST)}", *named)
+    return found.image.replace(header=header)
 
 
 def names_in(expression: str) -> set[str]:

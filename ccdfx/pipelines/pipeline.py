@@ -9,7 +9,7 @@ from typing import Any
 
 from ccdfx import registry
 from ccdfx.errors import ArgumentTypeError, UnknownNameError
-from ccdfx.records.checks import FUNCTION, OPTIONS, check_fields
+from ccdfx.records.checks import FUNCTION, NAME, OPTIONS, check_fields
 from ccdfx.records.history import Master, history_text, pixel_sha256
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
 from ccdfx.records.parameters import check_names, frozen, in_new_words, old_words
@@ -36,7 +36,7 @@ class Step:
     options: Mapping[str, Any] = field(default_factory=lambda: frozen({}))
 
     def __post_init__(self) -> None:
-        check_fields(self, function=FUNCTION, options=OPTIONS)
+        check_fields(self, name=NAME, function=FUNCTION, options=OPTIONS)
         object.__setattr__(self, "options", frozen(self.options))
 
     @property

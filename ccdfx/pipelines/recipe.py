@@ -23,13 +23,14 @@ from ccdfx.errors import (
     UnknownNameError,
 )
 from ccdfx.operations.combining.average import AVERAGES, Average
+from ccdfx.operations.combining.placement import Placement, placed
 from ccdfx.pipelines.pipeline import IN_MEMORY, Gather, Pipeline, Step, gather, pipeline, step
 from ccdfx.records.history import Master
 from ccdfx.records.parameters import Parameters, check_names
 from ccdfx.records.range import Range
 
 _USE, _GATHER, _BY = "use", "gather", "by"
-_AVERAGE = "average"
+_AVERAGE, _PLACED = "average", "placed"
 _DIGITS = 16  # of a SHA-256, as many as HISTORY has
 
 
@@ -192,6 +193,8 @@ def _encoded(value: Any, where: str, folder: Path | None) -> Any:
     kind = next((k for k in registry.KINDS if _registered(k, value)), None)
     if isinstance(value, Average):
         items: Mapping[str, Any] = {_AVERAGE: value.name, **value.parameters}
+    elif isinstance(value, Placement):
+        items = {_PLACED: value.by, "extent": value.extent, "kernel": value.kernel}
     elif kind:
         items = {kind: value.name, **value.parameters}
     elif isinstance(value, Mapping):
@@ -234,10 +237,13 @@ def _decoded(value: Any, folder: Path, reader: Callable[[Path], Master]) -> Any:
         if not all(isinstance(text, str) for text in value.values()):
             raise FormatError("a master frame", "must have file and sha256 as strings", value=value,
                               remedy='write file = "bias.fits"')  # fmt: skip
-        return _checked(reader(folder / value["file"]), value.get("sha256"))
+        return _checked(reader(folder / os.path.expanduser(value["file"])), value.get("sha256"))
     if _AVERAGE in value:
         options = {n: _decoded(v, folder, reader) for n, v in value.items() if n != _AVERAGE}
         return _average(value[_AVERAGE]).configure(**options)
+    if _PLACED in value:
+        check_names("offsets", (_PLACED, "extent", "kernel"), value)
+        return placed(value[_PLACED], **{name: one for name, one in value.items() if name != _PLACED})
     kinds = [kind for kind in registry.KINDS if kind in value]
     if len(kinds) == 1:
         options = {n: _decoded(v, folder, reader) for n, v in value.items() if n != kinds[0]}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 
@@ -26,12 +29,30 @@ class PixelAxes:
     ----------
     flip : {"", "x", "y", "xy"}
         Axes to reverse: x to the left, y downwards.
+    first : {0, 1}
+        The number of the first pixel on the labels: 0 as in Python, or 1 as in FITS. Positions in the axes of matplotlib
+        count from 0 in any case.
+
+    Examples
+    --------
+    >>> from ccdfx.plots import image
+    >>> axes = image([[1.0, 2.0, 3.0, 4.0]], axes=PixelAxes(first=1))
+    >>> axes.get_xlabel(), axes.xaxis.get_major_formatter().format_data_short(2)
+    ('x [pixel, from 1]', '3')
     """
 
     flip: str = ""
+    first: int = 0
 
     def __post_init__(self) -> None:
         _check_flip(self.flip)
+        if self.first not in (0, 1) or isinstance(self.first, bool):
+            raise ArgumentError(
+                "first",
+                "must be 0 or 1, the number of the first pixel",
+                value=self.first,
+                remedy="give one of them",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +123,10 @@ def dress(axes: Axes, picture: Image, kind: PixelAxes | SkyAxes, wcs: Any) -> No
     if wcs is not None:
         _dress_sky(axes, wcs)
     elif isinstance(kind, PixelAxes):
-        axes.set_xlabel("x [pixel]")
-        axes.set_ylabel("y [pixel]")
+        axes.set_xlabel(pixel_label("x", kind.first))
+        axes.set_ylabel(pixel_label("y", kind.first))
+        for axis in (axes.xaxis, axes.yaxis) if kind.first else ():
+            count_from(axis, kind.first)
     else:
         name = _offset_unit(picture)[0]
         axes.set_xlabel(f"x offset [{name}]")
@@ -114,6 +137,56 @@ def dress(axes: Axes, picture: Image, kind: PixelAxes | SkyAxes, wcs: Any) -> No
         axes.invert_xaxis()
     if "y" in kind.flip:
         axes.invert_yaxis()
+
+
+def pixel_label(name: str, first: int) -> str:
+    """Return the label of an axis of pixels.
+
+    >>> pixel_label("x", 0), pixel_label("y", 1)
+    ('x [pixel]', 'y [pixel, from 1]')
+    """
+    return f"{name} [pixel]" if first == 0 else f"{name} [pixel, from {first}]"
+
+
+def count_from(axis: Any, first: int) -> None:
+    """Let the ticks of an axis be round where its positions are counted from `first`, and label them so."""
+    locator, formatter = _counting_classes()
+    axis.set_major_locator(locator(first))
+    axis.set_major_formatter(formatter(first))
+
+
+@cache
+def _counting_classes() -> tuple[Any, Any]:
+    """Make the classes, when matplotlib is first needed."""
+    from matplotlib.ticker import AutoLocator, ScalarFormatter
+
+    class CountedLocator(AutoLocator):
+        """Ticks at numbers that are round when the first is `first`."""
+
+        def __init__(self, first: int) -> None:
+            super().__init__()
+            self.first = first
+
+        def tick_values(self, vmin: float, vmax: float) -> Any:
+            return np.asarray(super().tick_values(vmin + self.first, vmax + self.first)) - self.first
+
+    class CountedFormatter(ScalarFormatter):
+        """Labels of positions when the first is `first`, under the pointer too."""
+
+        def __init__(self, first: int) -> None:
+            super().__init__()
+            self.first = first
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return super().__call__(x + self.first, pos)
+
+        def set_locs(self, locs: Any) -> None:
+            super().set_locs([place + self.first for place in locs])
+
+        def format_data_short(self, value: Any) -> str:
+            return super().format_data_short(value + self.first)
+
+    return CountedLocator, CountedFormatter
 
 
 def _dress_sky(axes: Any, wcs: Any) -> None:

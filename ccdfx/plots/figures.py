@@ -6,7 +6,7 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ccdfx.errors import CcdfxError
+from ccdfx.errors import CcdfxError, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +82,15 @@ class NoDisplayError(CcdfxError, RuntimeError):
     """No window can be opened for interaction."""
 
 
-def open_window(size: tuple[float, float], *, blocking: bool = True) -> Figure:
-    """Open an empty figure of `size` (width, height in inches) in a new window.
+def in_notebook() -> bool:
+    """Return whether the windows of the backend of matplotlib are in the page of a notebook."""
+    import matplotlib
+
+    return str(matplotlib.get_backend()).lower() in _NOTEBOOKS
+
+
+def open_window(size: tuple[float, float], *, title: str = "", blocking: bool = True) -> Figure:
+    """Open an empty figure of `size` (width, height in inches) in a new window, whose title is "ccdfx" and `title`.
 
     Raises
     ------
@@ -100,7 +107,7 @@ def open_window(size: tuple[float, float], *, blocking: bool = True) -> Figure:
         raise NoDisplayError(
             "display", "is needed, and this backend has no windows", value=backend, remedy=_REMEDY
         )
-    if blocking and backend.lower() in _NOTEBOOKS:
+    if blocking and in_notebook():
         raise NoDisplayError(
             "display",
             "of a notebook cannot be waited for",
@@ -121,6 +128,8 @@ def open_window(size: tuple[float, float], *, blocking: bool = True) -> Figure:
     if type(figure.canvas.manager) is FigureManagerBase:  # the fallback of a backend without a display
         pyplot.close(figure)
         raise NoDisplayError("display", "is needed, and there is none", value=backend, remedy=_REMEDY)
+    if figure.canvas.manager is not None:
+        figure.canvas.manager.set_window_title(f"ccdfx: {printable(title, 80)}" if title else "ccdfx")
     return figure
 
 

@@ -160,6 +160,7 @@ def _round_ticks(norm: Any) -> np.ndarray:
     """Compute round tick values at about equal steps of colour."""
     values = norm.inverse(np.linspace(0.0, 1.0, 8))
     gaps = np.minimum(np.diff(values, prepend=-np.inf), np.diff(values, append=np.inf))
-    digits = -np.floor(np.log10(np.maximum(gaps, 1e-300)))
-    rounded = np.array([round(value, int(digit)) for value, digit in zip(values, digits, strict=True)])
+    tens = 10.0 ** np.floor(np.log10(np.maximum(gaps, 1e-300)))
+    steps = tens * np.select([gaps >= 5 * tens, gaps >= 2 * tens], [5, 2], 1)
+    rounded = np.round(values / steps) * steps
     return np.unique(rounded[(rounded >= norm.vmin) & (rounded <= norm.vmax)])

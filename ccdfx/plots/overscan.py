@@ -193,7 +193,7 @@ def _on_figure(show: Callable[[Figure], None], wire: Callable[[Figure], None]) -
 
 def _in_window(wire: Callable[[Figure], None]) -> None:
     """Open a window, and wait until an event stops the loop or the window is closed."""
-    figure = open_window((9, 7))
+    figure = open_window((9, 7), title="overscan")
     try:
         manager: Any = figure.canvas.manager
         figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # the keys of the toolbar would conflict

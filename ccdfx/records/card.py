@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentTypeError
@@ -82,6 +83,16 @@ def broken(text: str, width: int) -> list[str]:
         pieces.append(text[:cut])
         text = text[cut:]
     return [*pieces, text]
+
+
+def lines_joined(lines: Iterable[str]) -> str:
+    """Join lines of commentary, each but the last filled up to the length of a card, as cards hold them.
+
+    >>> lines_joined(["one", "two"]) == "one".ljust(72) + "two"
+    True
+    """
+    pieces = [piece for line in lines for piece in broken(str(line or ""), _LINE)]
+    return "".join(piece.ljust(_LINE) for piece in pieces).rstrip()
 
 
 def as_card(item: Any) -> Card:

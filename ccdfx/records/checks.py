@@ -105,13 +105,17 @@ Rule = tuple[str, Callable[[Any], bool]]
 
 FUNCTION: Rule = ("a function", callable)
 FUNCTION_OR_NONE: Rule = ("a function or None", lambda value: value is None or callable(value))
+NAME: Rule = ("text that is not blank", lambda value: isinstance(value, str) and bool(value.strip()))
 TEXT: Rule = ("text", lambda value: isinstance(value, str))
 YES_OR_NO: Rule = ("True or False", lambda value: isinstance(value, bool))
 COUNT: Rule = (
     "a whole number above 0",
     lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
 )
-OPTIONS: Rule = ("a mapping of options by name", lambda value: isinstance(value, Mapping))
+OPTIONS: Rule = (
+    "a mapping of options by name",
+    lambda value: isinstance(value, Mapping) and all(isinstance(name, str) for name in value),
+)
 
 
 def tuple_of(words: str, test: Callable[[Any], bool]) -> Rule:
@@ -121,6 +125,15 @@ def tuple_of(words: str, test: Callable[[Any], bool]) -> Rule:
     'a tuple of text'
     """
     return f"a tuple of {words}", lambda value: isinstance(value, tuple) and all(map(test, value))
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a number, of Python or numpy, and no truth value.
+
+    >>> is_number(2.5), is_number(True)
+    (True, False)
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def check_fields(record: Any, **rules: Rule) -> None:

@@ -18,6 +18,7 @@ from ccdfx.records.card import (
     as_keyword,
     for_astropy,
     from_astropy,
+    lines_joined,
     same_cards,
 )
 
@@ -39,9 +40,10 @@ HeaderLike = HasCards | Mapping[str, Any] | Iterable[tuple[Any, ...]] | None
 class Header(Mapping[str, Value]):
     """An ordered, immutable mapping of FITS cards; keywords are case-insensitive, duplicates are kept.
 
-    Setting, removing and adding return a new header. ``header["HISTORY"]`` joins the lines. An absent keyword
-    raises an `UnknownNameError`, which is a KeyError. ``header[0]`` is the value of the first card, ``header["FILT*"]`` the
-    header of all that match. It prints as its cards. For a WCS of astropy take `Image.wcs`, or ``WCS(header.to_astropy())``.
+    Setting, removing and adding return a new header. ``header["HISTORY"]`` joins the lines, each filled up to the 72
+    characters of a card, so that astropy makes the same cards of them, and ``WCS(header)`` works; ``header.history`` has the
+    lines. An absent keyword raises an `UnknownNameError`, which is a KeyError. ``header[0]`` is the value of the first card,
+    ``header["FILT*"]`` the header of all that match. It prints as its cards.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class Header(Mapping[str, Value]):
         if isinstance(keyword, str) and _PATTERN.search(keyword) and keyword not in self:
             return self.matching(keyword)  # type: ignore[return-value]  # all else is a value
         card = self._first(keyword)  # type: ignore[arg-type]  # anything else is refused there
-        return "\n".join(self.all(card.keyword)) if card.keyword in COMMENTARY else card.value
+        return lines_joined(self.all(card.keyword)) if card.keyword in COMMENTARY else card.value
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return the value, or `default` where the keyword is absent."""

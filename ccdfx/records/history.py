@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import MismatchError, printable
+from ccdfx.records.arithmetic.history import identity
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -86,10 +87,7 @@ def bias_identity(bias: Image) -> str:
 
     It is the same in memory and read from a file, as the pixels are; the noise of no two biases is the same.
     """
-    digest = hashlib.sha256(f"{bias.shape}".encode())
-    with np.errstate(over="ignore"):
-        digest.update(_sample(bias.array).astype("<f4").tobytes())
-    return digest.hexdigest()[:_HASH_DIGITS]
+    return identity(bias.array)
 
 
 def typical_variance(image: Image) -> float:

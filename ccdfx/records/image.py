@@ -14,6 +14,7 @@ from ccdfx.errors import ArgumentTypeError, CcdfxError, CcdfxWarning, MismatchEr
 from ccdfx.records import keywords
 from ccdfx.records import wcs as sky
 from ccdfx.records.arithmetic.apply import Operand, applied, exact_operand
+from ccdfx.records.arithmetic.history import history_line
 from ccdfx.records.arithmetic.operators import Operators, window_of_slices
 from ccdfx.records.exchange.objects import fields_of_object, joined_fields
 from ccdfx.records.flags import as_mask
@@ -59,8 +60,8 @@ class Image(Operators):
     Arrays are copied and made read-only. Make new images with `replace`, the operations and arithmetic: ``+ - * / **``
     with images, arrays and numbers, and `numpy.add` and so on, ``abs``, `numpy.sqrt`. There masks are OR-ed, units checked, and the
     variance is that of independent errors, to first order; it is known only where that of every image is, arrays
-    and numbers are exact. ``image[y1:y2, x1:x2]`` cuts out a window. Comparisons are refused. Other functions of numpy see an array, in
-    which flagged pixels are NaN (`__array__`, with a CcdfxWarning).
+    and numbers are exact. ``image[y1:y2, x1:x2]`` cuts out a window. Each operation adds a HISTORY line. Comparisons are refused. Other
+    functions of numpy see an array, in which flagged pixels are NaN (`__array__`, with a CcdfxWarning).
 
     Parameters
     ----------
@@ -305,11 +306,12 @@ class Image(Operators):
         return array
 
     def _applied(self, name: str, *operands: Any) -> Any:
-        found = [_operand(one, self.shape) for one in operands]
+        found: Any = [_operand(one, self.shape) for one in operands]
         if any(one is None for one in found):
             return NotImplemented
-        result = applied(name, cast(list[Operand], found))
-        return adopt(result.array, result.header, result.mask, result.range, result.variance)
+        result = applied(name, found)
+        header = result.header.add_history(history_line(name, found))
+        return adopt(result.array, header, result.mask, result.range, result.variance)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Image, (self.array, self.header, self.mask, self.range, self.variance)

@@ -247,13 +247,31 @@ def window_of(range: RangeLike, shape: tuple[int, int]) -> Range:
 DETECTOR_SECTIONS = ("CCDSEC", "AMPSEC", "DETSEC")
 """Where DATASEC lies on the CCD, on its amplifier and on the detector."""
 SECTIONS = ("BIASSEC", "TRIMSEC", "DATASEC", *DETECTOR_SECTIONS)
-_NO_SECTION = frozenset({"", "UNKNOWN", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "[]", "[0:0,0:0]"})
+_NO_SECTION = frozenset(
+    {"", "0", "-", "--", "UNKNOWN", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "[]", "[0:0,0:0]"}
+)
 
 
 def is_section(value: Any) -> bool:
     """Return whether the value of a section keyword gives a section, and is not written for none.
 
-    >>> is_section("[1:10,1:9]"), is_section("[0:0, 0:0]"), is_section("UNKNOWN"), is_section(None)
-    (True, False, False, False)
+    >>> [is_section(text) for text in ("[1:10,1:9]", "[0:0, 0:0]", "UNKNOWN", "-", None)]
+    [True, False, False, False, False]
     """
     return value is not None and str(value).replace(" ", "").upper() not in _NO_SECTION
+
+
+_DIRECTED = re.compile(r"\s*\[?\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]?\s*")
+
+
+def directed_section(value: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return the ends (first, last) in x and y of a section keyword, counted from 1; a flip has the greater one first.
+
+    >>> directed_section("[4096:2049,1:2048]"), directed_section("[0:0,0:0]"), directed_section(None)
+    (((4096, 2049), (1, 2048)), None, None)
+    """
+    found = _DIRECTED.fullmatch(str(value))
+    if found is None:
+        return None
+    x1, x2, y1, y2 = map(int, found.groups())
+    return None if 0 in (x1, x2, y1, y2) else ((x1, x2), (y1, y2))

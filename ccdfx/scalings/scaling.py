@@ -15,7 +15,7 @@ import numpy as np
 
 from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, OPTIONS, check_fields
+from ccdfx.records.checks import FUNCTION, FUNCTION_OR_NONE, NAME, OPTIONS, check_fields
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
@@ -73,6 +73,7 @@ class Scaling:
     def __post_init__(self) -> None:
         check_fields(
             self,
+            name=NAME,
             parameters=OPTIONS,
             transform=FUNCTION,
             inverse=FUNCTION_OR_NONE,

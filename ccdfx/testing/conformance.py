@@ -13,6 +13,7 @@ import ccdfx
 from ccdfx import registry
 from ccdfx.engines import engine
 from ccdfx.errors import ArgumentTypeError, CcdfxError, UnknownNameError
+from ccdfx.testing.large import enlarged
 from ccdfx.testing.laws import EXAMPLES, SECONDS, ConformanceError, Law, Trial, law_name, put_on_trial
 
 _MODULES = {
@@ -95,7 +96,7 @@ def laws_of(kind: str) -> dict[str, Law]:
         raise UnknownNameError(
             "kind", f"must be one of: {', '.join(_MODULES)}", value=kind, remedy="give one of these"
         )
-    return {law_name(law): law for law in import_module(f"ccdfx.testing.{_MODULES[kind]}").LAWS}
+    return {law_name(law): law for law in import_module(f"ccdfx.testing.kinds.{_MODULES[kind]}").LAWS}
 
 
 def check_plugin(plugin: str | Conformance) -> None:
@@ -242,8 +243,9 @@ def _try(kind: str, record: Any, law: Law, options: dict[str, Any], terms: Any) 
             words = f"it cannot be tried: {error}; give options for it"
             raise ConformanceError(subject, law_name(law), words, {}) from error
     trial = Trial(seconds=terms.seconds, options=options, examples=terms.examples)
+    larger = record.configure(**enlarged(options)) if kind == "step" else None
     with engine(record) if kind == "engine" else nullcontext(record) as ready:
-        put_on_trial(law, ready, subject, trial)
+        put_on_trial(law, ready, subject, trial, larger=larger)
 
 
 def _require_known(names: Sequence[str], known: Sequence[str], subject: str) -> None:

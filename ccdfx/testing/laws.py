@@ -2,6 +2,9 @@
 
 A law is a function ``law(record, trial)``, named after what it requires. It draws examples from the trial and
 calls `require`. If the record raises anything but a `CcdfxError`, it breaks the law under test.
+
+Small examples fail in few words, and miss what is wrong only in a large image, in a long stack or for large values. So a
+law that draws data of which there are large ones (`ccdfx.testing.large`) is tested by one large example too.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Verbosity, assume, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable, UnsatisfiedAssumption
 
@@ -58,19 +61,25 @@ class Trial:
     """The arguments of a law besides the record.
 
     `seconds`: the time limit of one call. `options`: the options that the author of the plugin gave for this
-    record. `folder`: an empty folder for the files of one example.
+    record. `folder`: an empty folder for the files of one example. `large`: whether this is the large example.
     """
 
     seconds: float = SECONDS
     options: dict[str, Any] = field(default_factory=dict)
     examples: int = EXAMPLES
     folder: Path = Path()
+    large: bool = False
+    sizes: set[str] = field(default_factory=set)
     example: dict[str, Any] = field(default_factory=dict)
     data: Any = None
 
-    def draw(self, name: str, strategy: st.SearchStrategy[Any]) -> Any:
-        """Draw a value, which the failure will show under this name."""
-        value = self.data.draw(strategy, label=name)
+    def draw(
+        self, name: str, strategy: st.SearchStrategy[Any], large: Callable[[], Any] | None = None
+    ) -> Any:
+        """Draw a value, which the failure will show under this name; in the large example `large` makes it."""
+        if large is not None:
+            self.sizes.add(name)
+        value = large() if self.large and large is not None else self.data.draw(strategy, label=name)
         self.example[name] = value
         return value
 
@@ -113,16 +122,25 @@ def law_name(law: Law) -> str:
     return getattr(law, "__name__", "").replace("_", " ")
 
 
-def put_on_trial(law: Law, record: Any, subject: str, trial: Trial) -> None:
-    """Raise ConformanceError when `record` breaks the law.
+def put_on_trial(law: Law, record: Any, subject: str, trial: Trial, *, larger: Any = None) -> None:
+    """Raise ConformanceError when `record` breaks the law, with small examples or with the large one.
 
-    An example that the record refuses with a `CcdfxError` is not counted; it is a failure to refuse all of
-    them.
+    `larger` is the record with options for the large example, if they must be others. A small example that the
+    record refuses with a `CcdfxError` is not counted; it is a failure to refuse all of them. The large example
+    may be refused only by a record that needs options from its author.
     """
+    sizes: set[str] = set()
+    _search(law, record, subject, replace(trial, sizes=sizes))
+    if sizes:
+        _search(law, record if larger is None else larger, subject, replace(trial, large=True, examples=1))
+
+
+def _search(law: Law, record: Any, subject: str, trial: Trial) -> None:
     runs = _Runs(law, record, trial, end=time.monotonic() + _PATIENCE * trial.seconds)
+    phases = (Phase.generate,) if trial.large else (Phase.generate, Phase.shrink)
     search = settings(
-        max_examples=trial.examples, deadline=None, database=None, report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck), print_blob=False, verbosity=Verbosity.quiet,
+        max_examples=trial.examples, deadline=None, database=None, report_multiple_bugs=False, phases=phases,
+        suppress_health_check=list(HealthCheck), print_blob=False, verbosity=Verbosity.quiet, derandomize=trial.large,
     )(given(st.data())(runs.one))  # fmt: skip
     words = None
     try:
@@ -134,7 +152,10 @@ def put_on_trial(law: Law, record: Any, subject: str, trial: Trial) -> None:
     except Exception as error:  # an object of a plugin may fail in any way
         words = _reason(runs.error or error)
     if words is None and not runs.passed and runs.refusal is not None:
-        words = f"it refused every example, the last one so: {runs.refusal}"
+        if not trial.large:
+            words = f"it refused every example, the last one so: {runs.refusal}"
+        elif not trial.options:
+            words = f"it refused the large example: {runs.refusal}"
     if words is not None:
         raise ConformanceError(subject, law_name(law), words, runs.failing) from runs.error
 
@@ -239,8 +260,9 @@ def _plane(array: np.ndarray) -> str:
         return str(array.tolist())
     values, counts = np.unique(array, return_counts=True, equal_nan=False)
     usual = values[np.argmax(counts)]
-    odd = [f"{array[tuple(at)]} at {at.tolist()}" for at in np.argwhere(array != usual)]
-    but = f" but for {', '.join(odd[:_LISTED])}{', ...' if len(odd) > _LISTED else ''}" if odd else ""
+    places = np.argwhere(array != usual)
+    odd = [f"{array[tuple(at)]} at {at.tolist()}" for at in places[:_LISTED]]
+    but = f" but for {', '.join(odd)}{', ...' if len(places) > _LISTED else ''}" if odd else ""
     return f"{' x '.join(map(str, array.shape))} pixels of {usual}{but}"
 
 

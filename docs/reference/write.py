@@ -102,8 +102,8 @@ def written() -> dict[str, str]:
 
 NIGHT_JSON = """# night.json
 
-Written by docs/reference/write.py from the [JSON schema](../../ccdfx/night/night.schema.json) (draft 2020-12), which is part of the
-package: `ccdfx.night.night_schema()` returns it. Values that are not known are null. Files of products are relative to the output,
+Written by docs/reference/write.py from the JSON schema (draft 2020-12), which is part of the package: `ccdfx.night.night_schema()`
+returns it, and it is below. Values that are not known are null. Files of products are relative to the output,
 raw frames to `directory`. While a run goes on, `complete` is false, and only `directory` is there beside it.
 
 """
@@ -122,7 +122,9 @@ def night_json() -> str:
             for key, part in one["properties"].items():
                 text += f"| `{key}`{'' if key in one['required'] else ' (not always)'} | {_kind(part)} | {part.get('description', '')} |\n"
             text += "\n"
-    return text.rstrip() + "\n"
+    return (
+        text + "## schema\n\n```{literalinclude} ../../ccdfx/night/night.schema.json\n:language: json\n```\n"
+    )
 
 
 def _kind(part: dict[str, Any]) -> str:
@@ -205,7 +207,7 @@ the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one
   as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting is not used, and a warning says so;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """

@@ -116,6 +116,23 @@ def test_levels_are_told(run, uneven, tmp_path: Path) -> None:
     assert "combine weights=keyword('EXPTIME')" in history
 
 
+def test_frames_of_several_kinds_or_filters_are_told(run, tmp_path: Path) -> None:
+    paths = []
+    for number, (kind, band) in enumerate((("object", "V"), ("object", "R"), ("bias", "V"))):
+        header = {"IMAGETYP": kind, "FILTER": band, "EXPTIME": 5.0}
+        paths.append(
+            ccdfx.write(ccdfx.Image(np.full((4, 5), 7.0), header=header), tmp_path / f"{number}.fits")
+        )
+    result = run("combine", *paths, "-o", tmp_path / "out.fits", "--reject", "none")
+    assert result.exit_code == 0
+    assert (
+        "note: frames of several kinds were combined: science: 0.fits, 1.fits; bias: 2.fits" in result.stderr
+    )
+    assert "note: frames of several filters were combined: V: 0.fits; R: 1.fits" in result.stderr
+    same = run("combine", paths[0], paths[0], "-o", tmp_path / "same.fits", "--reject", "none")
+    assert same.exit_code == 0 and "several" not in same.stderr
+
+
 def test_threads_and_memory_change_nothing(run, frames: list[Path], tmp_path: Path) -> None:
     run("combine", *frames, "-o", tmp_path / "a.fits")
     result = run("combine", *frames, "-o", tmp_path / "b.fits", "--threads", "1", "--memory", "1")

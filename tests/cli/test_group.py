@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -95,3 +96,31 @@ def test_failures_are_one_line_and_a_status(error: BaseException, status: int, w
 def test_a_fault_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), failures():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("redcue",), "there is no command 'redcue'; did you mean 'reduce'?"),
+        (("help", "stat"), "there is no command 'stat'; did you mean 'stats'?"),
+        (("xyzzy",), "there is no command 'xyzzy'; 'ccdfx --help' lists them"),
+        (("show", "--colors", "grey", "a.fits"), "No such option '--colors'. Did you mean '--colours'?"),
+    ],
+)
+def test_a_wrong_word_is_told_the_right_one(run, words: tuple[str, ...], told: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2 and told in result.stderr.replace("(", "").replace(")", "")
+
+
+@pytest.mark.quick
+def test_help_is_that_of_the_command(run) -> None:
+    assert run("help").stdout == run("--help").stdout
+    assert run("help", "stats").stdout == run("stats", "--help").stdout != ""
+
+
+def test_the_home_directory_is_found_in_quotes_and_options(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ccdfx.write(ccdfx.Image(np.full((4, 5), 7.0)), tmp_path / "a.fits")
+    assert "7" in run("stats", "~/a.fits").stdout
+    assert run("arith", "a + 1", "a=~/a.fits", "--output=~/b.fits").exit_code == 0
+    assert (tmp_path / "b.fits").exists()

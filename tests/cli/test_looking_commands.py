@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 import ccdfx
+from ccdfx.cli import several
 
 
 @pytest.mark.quick
@@ -81,10 +84,10 @@ def test_a_plane_of_a_cube_is_chosen_as_its_image_would_be_shown(
     plain = ccdfx.write(ccdfx.read(cube, plane=2), tmp_path / "plain.fits")
     (tmp_path / "one").mkdir()
     plain = plain.rename(tmp_path / "one" / "cube.fits")
-    for result in (ask(cube, "a", "--plane", "2"), ask(plain, "b")):
+    for result in (ask(cube, "a", "--plane", "3"), ask(plain, "b")):
         assert result.exit_code == 0, result.stderr
     if name == "stats":
-        assert ask(cube, "a", "--plane", "2").stdout.split()[12:] == ask(plain, "b").stdout.split()[12:]
+        assert ask(cube, "a", "--plane", "3").stdout.split()[12:] == ask(plain, "b").stdout.split()[12:]
     elif name == "convert":
         one, two = (ccdfx.read(tmp_path / f"{out}.npz") for out in "ab")
         assert np.array_equal(one.array, two.array) and (one.array == 6).all()
@@ -92,8 +95,8 @@ def test_a_plane_of_a_cube_is_chosen_as_its_image_would_be_shown(
         assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     for more, status, words in (
         ((), 1, "is a cube of 3 planes"),
-        (("--plane", "3"), 1, f"plane: must be 0 to 2 in {cube} (got 3)"),
-        (("--plane", "-1"), 2, "--plane"),
+        (("--plane", "4"), 1, f"plane: must be one of the 3 planes of {cube}"),
+        (("--plane", "0"), 2, "--plane"),
         (("--plane", "last"), 2, "--plane"),
     ):
         result = ask(cube, "c", *more)
@@ -262,3 +265,41 @@ def test_a_section_that_is_none_is_a_wrong_command_line(run, frames: list[Path])
 def test_a_section_outside_of_an_image_names_the_file(run, frames: list[Path]) -> None:
     result = run("stats", frames[0], "--section", "[1:999,1:2]")
     assert result.exit_code == 1 and str(frames[0]) in result.stderr
+
+
+def test_fields_choose_the_statistics(run, frames: list[Path]) -> None:
+    result = run("stats", frames[0], "--fields", "median,sum")
+    assert result.stdout.split() == ["file", "median", "sum", str(frames[0]), "100", "240000"]
+    assert json.loads(run("stats", frames[0], "--json", "--fields", "count").stdout) == [
+        {"file": str(frames[0]), "count": 2400}
+    ]
+    wrong = run("stats", frames[0], "--fields", "medain")
+    assert wrong.exit_code == 2 and "did you mean 'median'?" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", ["stats", "sources"])
+def test_threads_and_memory_bound_the_files_in_flight(
+    run, frames: list[Path], monkeypatch, name: str
+) -> None:
+    together, most, seen = [0], [0], []
+    lock, read = threading.Lock(), ccdfx.read
+
+    def slow(*arguments, **options):
+        with lock:
+            together[0] += 1
+            most[0] = max(most[0], together[0])
+        time.sleep(0.05)
+        with lock:
+            together[0] -= 1
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(ccdfx, "read", slow)
+    for options in (("--threads", 1), ("--threads", 3), ("--threads", 3, "--memory", 1)):
+        most[0] = 0
+        monkeypatch.setattr(several, "_PIXEL_BYTES", 32 if len(options) == 2 else 2**20 // 2400)
+        result = run(name, *frames, *options)
+        assert result.exit_code == 0
+        seen.append((most[0], result.stdout))
+    # One more than threads may be in flight: the next file is read while a result is taken.
+    assert seen[0][0] == 1 and 2 <= seen[1][0] <= 4 and seen[2][0] == 1
+    assert len({text for _, text in seen}) == 1

@@ -283,6 +283,21 @@ def test_a_wrong_recipe_is_named_with_key_and_rule(recipe, words):
         load_night_recipe(recipe)
 
 
+def test_files_in_a_recipe_are_found_from_any_directory(tmp_path, monkeypatch):
+    """night.json has the recipe, by which `ccdfx verify --remake` makes the products again from elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    (tmp_path / "night.toml").write_text(
+        '[science]\nsteps = "more.toml"\n[bad_pixels]\nfile = "~/bad.fits"\n'
+    )
+    recipe = load_night_recipe("night.toml")
+    assert (recipe.science.steps, recipe.bad_pixels.file) == (
+        str(tmp_path / "more.toml"),
+        "/home/me/bad.fits",
+    )
+    assert load_night_recipe({"bad_pixels": {"file": "b.fits"}}).bad_pixels.file == str(tmp_path / "b.fits")
+
+
 def test_a_recipe_file(tmp_path):
     from ccdfx.errors import FileError, FormatError
 

@@ -13,7 +13,9 @@ from ccdfx import (
     CcdfxError,
     Image,
     OverscanFit,
+    gather,
     pipeline,
+    placed,
     read_recipe,
     step,
     to_recipe,
@@ -134,3 +136,13 @@ def test_a_sha256_of_a_few_digits_is_refused(tmp_path: Path, digits: str) -> Non
     )
     with pytest.raises(ccdfx.FormatError, match=r"at least the first 16 digits of its SHA-256"):
         ccdfx.read_recipe(recipe)
+
+
+@pytest.mark.parametrize(
+    "offsets", [placed("stars", kernel="spline"), placed([(0, 0), (1.5, -2)], extent="intersection")]
+)
+def test_a_placement_comes_back_from_a_recipe(offsets) -> None:
+    pipe = pipeline(gather("combine", offsets=offsets, by="FILTER"))
+    assert read_recipe(to_recipe(pipe)) == pipe
+    with pytest.raises(CcdfxError, match="extend"):
+        read_recipe('[[step]]\ngather = "combine"\noffsets = { placed = "stars", extend = "union" }\n')

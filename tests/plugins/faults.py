@@ -11,7 +11,9 @@ import pytest
 from ccdfx.testing import ConformanceError, laws_of
 
 
-def caught(check: Callable[..., None], record: Any, law: str, seconds: float = 0.5) -> ConformanceError:
+def caught(
+    check: Callable[..., None], record: Any, law: str, seconds: float = 0.5, examples: int = 10
+) -> ConformanceError:
     """The failure of one law; the others are left out, so that each fault meets the law that is named after it.
 
     `seconds` also limits how long a failing example is made smaller.
@@ -19,7 +21,7 @@ def caught(check: Callable[..., None], record: Any, law: str, seconds: float = 0
     kind = check.__name__.removeprefix("check_")
     others = [other for other in laws_of(kind) if other != law]
     with pytest.raises(ConformanceError) as failure:
-        check(record, without=others, examples=10, seconds=seconds)
+        check(record, without=others, examples=examples, seconds=seconds)
     assert failure.value.law == law
     assert str(failure.value).startswith(
         f"{kind.replace('_', ' ')} {record.name!r}: breaks the law {law!r}: "

@@ -91,7 +91,7 @@ BROKEN = {
     ),
     "nameless": (
         "from ccdfx import Command, hookimpl\n@hookimpl\ndef ccdfx_commands():\n    return [Command(None, 'x', print)]",
-        "ccdfx_commands must give every record a name, it gave None",
+        "ccdfx_commands raised ArgumentTypeError: Command: name must be text that is not blank",
     ),
     "shows nothing": (
         "from ccdfx import hookimpl\nclass Odd:\n    __repr__ = None\n@hookimpl\ndef ccdfx_commands():\n    return Odd()",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import entry_points
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ import ccdfx
 from ccdfx import registry
 from ccdfx.cli.group import commands
 from ccdfx.cli.template import template_folder, write_plugin
+from ccdfx.registry import KINDS, hook_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,6 +87,45 @@ def test_it_is_found_with_names_of_its_own_and_works(tmp_path: Path) -> None:
     both["PYTHONPATH"] += os.pathsep + second["PYTHONPATH"]
     listed = python(both, "-m", "ccdfx", "plugins").stdout
     assert "mycam_flip" in listed and "other_flip" in listed and "broken" not in listed
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "kinds", [*combinations(KINDS, 1), ("scaling", "step"), ("command", "maker"), KINDS], ids="-".join
+)
+def test_kinds_that_are_chosen_are_written_and_nothing_else(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "ccdfx-mine"
+    assert run("plugins", "new", "ccdfx-mine", folder, "--kind", ",".join(kinds)).exit_code == 0
+    tests = {path.name for path in folder.glob("tests/*.py")}
+    assert tests == {"test_conformance.py", "test_mine.py", *(f"test_{kind}.py" for kind in kinds)}
+    assert len([*folder.glob("ccdfx_mine/*")]) == 1 + len(kinds)
+    code = (folder / "ccdfx_mine" / "__init__.py").read_text()
+    assert re.findall(r"^def (ccdfx_\w+)", code, re.MULTILINE) == [
+        hook_of(kind) for kind in KINDS if kind in kinds
+    ]
+    names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    found = [
+        alias.name
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    unused = {name for name in found if name not in names and name != "annotations" and name[0].isupper()}
+    assert not unused, unused
+    for path in folder.rglob("*"):  # no word of another kind
+        text = path.read_text() if path.is_file() else ""
+        for kind in set(KINDS) - set(kinds):
+            assert f'"{kind}": (' not in text and f"def {hook_of(kind)}" not in text
+    listed = {
+        line.split(" | ")[0][2:] for line in (folder / "README.md").read_text().splitlines() if "` | " in line
+    }
+    assert listed == {kind.replace("_", " ") for kind in kinds}
+
+
+def test_a_kind_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    result = run("plugins", "new", "ccdfx-mine", tmp_path / "new", "--kind", "scaling,steps")
+    assert result.exit_code == 1 and "did you mean 'step'?" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

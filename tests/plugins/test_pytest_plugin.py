@@ -63,7 +63,7 @@ def test_a_module_that_names_a_plugin_gets_the_whole_suite(author) -> None:
     assert (
         "test_mine.py::ccdfx_conformance::scaling[mine]-it_only_rises_or_only_falls PASSED" in result.stdout
     )
-    assert "test_mine.py::test_own PASSED" in result.stdout and "14 passed" in result.stdout
+    assert "test_mine.py::test_own PASSED" in result.stdout and "16 passed" in result.stdout
 
 
 def test_the_option_does_without_a_module_and_names_may_be_chosen(author) -> None:

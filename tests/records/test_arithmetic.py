@@ -7,8 +7,9 @@ import pytest
 from astropy import units
 
 import ccdfx
-from ccdfx import CcdfxWarning, Flag, Image
+from ccdfx import CcdfxWarning, Flag, Header, Image
 from ccdfx.records.arithmetic.units import unit_of_product
+from ccdfx.records.history import bias_identity
 from ccdfx.testing import assert_same_image
 
 SIGNAL = np.array([[100, 200, 300], [400, 500, 60000]], np.uint16)
@@ -143,3 +144,17 @@ def test_an_expression_in_bands_is_that_of_the_whole() -> None:
         ccdfx.evaluate("a - b", a=one, b=two[1:])
     with pytest.raises(ccdfx.UnknownNameError, match="q"):
         ccdfx.evaluate("a - q", a=one)
+
+
+@pytest.mark.quick
+def test_history_tells_each_operation_and_its_operands() -> None:
+    image = Image(np.arange(6.0).reshape(2, 3), Header({"OBJECT": "M 13"}).add_history("before"))
+    bias = Image(np.ones((2, 3)), {"OBJECT": "bias", "DATE-OBS": "2024-05-13T01:59:58"})
+    done = -((image - bias) * 2.5) / np.full((2, 3), 4.0) + 1 * units.adu
+    first, *lines = done.header.history
+    assert first == "before" and bias_identity(bias) in lines[0]
+    assert lines[0].startswith("ccdfx image - image bias 2024-05-13T01:59:58 ")
+    assert lines[1:3] == ["ccdfx image * 2.5", "ccdfx -image"]
+    assert lines[3].startswith("ccdfx image / array ") and lines[4:] == ["ccdfx image + 1.0 adu"]
+    assert (image + image).header.history[-1] == "ccdfx image + image"
+    assert np.sqrt(image).header.history[-1] == "ccdfx sqrt(image)" and image.header.history == ("before",)

@@ -37,7 +37,7 @@ def test_order_comments_and_duplicates_are_kept() -> None:
         [("B", 1, "first"), ("A", 2), ("B", 3), ("COMMENT", "one"), ("COMMENT", "two"), ("HISTORY", "h")]
     )
     assert header["B"] == 1 and header.all("B") == (1, 3) and header.comment("b") == "first"
-    assert header["COMMENT"] == "one\ntwo" and header.history == ("h",)
+    assert header["COMMENT"] == "one".ljust(72) + "two" and header.history == ("h",)
     assert header.set("B", 7).cards[0] == Card("B", 7, "first")
     assert [card.keyword for card in header.remove("B", "ABSENT").cards] == [
         "A",
@@ -125,3 +125,16 @@ def test_long_keywords_and_long_text_go_through_astropy() -> None:
     text = header.to_astropy().tostring()
     assert Header(fits.Header.fromstring(text)) == header
     assert header["ESO TPL ID"] == "a" and header["HIERARCH ESO DET OUT1 GAIN"] == 1.5
+
+
+def test_astropy_makes_a_wcs_of_a_header_with_several_lines_of_history() -> None:
+    from astropy.wcs import WCS
+
+    long = "divide_flat " + "word " * 40
+    header = Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.0, "CRVAL2": 20.0})
+    header = header.add_history("one", long, "three")
+    assert WCS(header).wcs.crval.tolist() == [10.0, 20.0]
+    again = fits.Header()
+    for keyword, value in header.items():  # as astropy does, and many a script
+        again[keyword] = value
+    assert "".join(again["HISTORY"][1:-1]).split() == long.split() and again["HISTORY"][-1] == "three"

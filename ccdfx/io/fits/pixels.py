@@ -146,11 +146,14 @@ def _plane(content: Content, hdu: Hdu, plane: Any) -> int:
     if plane is None:
         if count > 1:
             raise refusal(content, hdu.index, f"is a cube of {count} planes", value=shape,
-                          remedy=f"choose one with plane=0 to plane={count - 1} (--plane; combine takes all with --planes)")  # fmt: skip
+                          remedy=f"choose one with plane=0 to plane={count - 1} (--plane 1 to {count}; combine takes all with --planes)")  # fmt: skip
         return 0
     if isinstance(plane, bool) or not isinstance(plane, int | np.integer) or not 0 <= plane < count:
         raise ArgumentError(
-            "plane", f"must be 0 to {count - 1} in {content.name}", value=plane, remedy="count from 0"
+            "plane",
+            f"must be one of the {count} planes of {content.name}",
+            value=plane,
+            remedy="plane= counts from 0, --plane of commands from 1",
         )
     return int(plane)
 

@@ -52,7 +52,7 @@ class ChosenFrames:
 def choose(
     frames: Iterable[Frame],
     *,
-    where: str | Sequence[str] | None = None,
+    where: str | Sequence[str] = (),
     filter: str | Sequence[str] = (),
     object: str | Sequence[str] = (),
     kind: str | Sequence[str] = (),
@@ -110,7 +110,7 @@ def choose(
     given = {option: _texts_of(option, value) for option, value in names.items()}
     for word in given["kind"]:
         one_of("kind", word, KINDS)
-    conditions = tuple(map(parse_where, _texts_of("where", () if where is None else where)))
+    conditions = tuple(map(parse_where, _texts_of("where", where)))
     condition = AllOf(conditions) if conditions else None
     tests: list[tuple[str, _Test]] = [(option, _TESTS[option]) for option in _TESTS if given[option]]
     chosen, left_out = [], []

@@ -136,7 +136,9 @@ class Frame:
         entry |= {key: getattr(self, key) for key in _ENTRY_KEYS}
         entry |= {"date": self.date, "problem": self.problem}
         entry |= {"dispersion": self.dispersion} if self.dispersion else {}
-        entry |= {"planes": list(self.planes)} if self.planes else {}
+        entry |= (
+            {"planes": [self.planes[0] + 1, self.planes[1]]} if self.planes else {}
+        )  # first and last, from 1
         entry |= {key: list(value) if (value := getattr(self, key)) else None for key in ("shape", "binning")}
         entry |= {
             key: value.to_fits() if (value := getattr(self, key)) else None for key in ("overscan", "data")

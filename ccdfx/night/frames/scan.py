@@ -70,7 +70,7 @@ def scan(
         CSV file that tells kind, filter, exposure time and other facts of frames, which go before their headers; by
         default that which the instrument file names. A line of which there is no frame is a `CcdfxWarning`.
     planes : {"mean", "each"} or sequence of int, optional
-        Which planes of cubes are frames: the mean of all, each one, or those of these numbers, from 0; by default what the
+        Which planes of cubes are frames: the mean of all, each one, or those of these numbers, from 1; by default what the
         instrument file says. A cube of which nothing says it has a `problem`. The exposure time is that of one plane.
 
     Raises
@@ -175,7 +175,7 @@ def _described(
 def _part_of(facts: Mapping[str, Any]) -> str:
     """Return what of a file a frame is: its detector, its plane, or both; "" for all of it."""
     first, end = facts.get("planes") or (0, 0)
-    return ", ".join(filter(None, (facts.get("detector"), f"plane {first}" if end - first == 1 else None)))
+    return ", ".join(filter(None, (facts.get("detector"), f"plane {end}" if end - first == 1 else None)))
 
 
 def _of_planes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, FileError, cause_of
 from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.keys import digest
@@ -129,21 +128,17 @@ class _HandedOver:
 def _hand_over(task: Task, made: Made, images: list[Image]) -> _HandedOver:
     """Give the only image of a list, which is emptied, to the system."""
     from ccdfx.io.writing import handed_over
-    from ccdfx.night.graph.preview import drawn_pictures, histogram_facts
+    from ccdfx.night.graph.preview import draw_pictures, histogram_facts
 
     path = _path_of(task)
     made_folder(path.parent)
     image = images.pop()
     image = image.replace(header=image.header.set(KEY, digest(made_of(task.parts, made))))
-    draw = partial(drawn_pictures, kind=task.product.kind, further=made.pictures)
-    histogram, pictures = map_here(partial(_applied, image), (histogram_facts, draw))
+    histogram = histogram_facts(image)
+    pictures = draw_pictures(image, kind=task.product.kind, further=made.pictures)
     named = ExitStack()
     named.enter_context(handed_over(image, path, overwrite=True))
     return _HandedOver(named, histogram, pictures)
-
-
-def _applied(image: Image, function: Callable[[Image], Any]) -> Any:
-    return function(image)
 
 
 def _path_of(task: Task) -> Path:

@@ -39,10 +39,10 @@ def picture_path(output: Path, file: str, ending: str) -> Path:
     return path.with_name(path.stem + ending)
 
 
-def drawn_pictures(
+def draw_pictures(
     image: Image, *, kind: str, further: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes | None]:
-    """Draw the pictures of a product side by side, by their ending.
+    """Draw the pictures of a product by their ending, side by side.
 
     A small one, as large as the page shows it; a large one, and its flags if it has any; and `further` ones. A map of
     bad pixels has one picture, in which each is seen.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
@@ -21,6 +23,8 @@ class CombinePlan:
     """One combined frame; `inputs` are files of calibrated frames, `uses` how each was calibrated.
 
     `colours` are the plans of inputs that are colours of mosaics, by file: these are registered by their guides.
+    `companions` are, by file, the same exposure on the other detectors, by the name of the detector: all detectors have
+    one reference and one selection.
     """
 
     setup: Setup
@@ -30,6 +34,7 @@ class CombinePlan:
     inputs: tuple[str, ...]
     uses: Mapping[str, Use] = field(default_factory=dict)
     colours: Mapping[str, ColourPlan] = field(default_factory=dict)
+    companions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def guide(self, file: str) -> str:
         """Return the calibrated frame by whose stars an input is registered: itself, but of colours the green one."""
@@ -48,7 +53,8 @@ class CombinePlan:
     def needs(self) -> tuple[str, ...]:
         """The products that it is made of, the masters that its errors depend on too."""
         masters = [name for use in self.uses.values() for name in use.masters]
-        return tuple(dict.fromkeys((*self.inputs, *map(self.guide, self.inputs), *masters)))
+        beside = [name for others in self.companions.values() for name in others.values()]
+        return tuple(dict.fromkeys((*self.inputs, *map(self.guide, self.inputs), *beside, *masters)))
 
 
 def subject_of(setup: Setup, frame: Frame, band: str | None) -> Subject:
@@ -88,7 +94,39 @@ def plan_combined(science: Sequence[Calibrated]) -> tuple[tuple[CombinePlan, ...
     )
     single = [f"no name of an object, so not combined: {listed([*nameless])}"] if len(nameless) > 1 else []
     single += [f"an exposure time of 0, so not combined: {listed([*timeless])}"] if timeless else []
-    return plans, tuple(single)
+    return _with_companions(plans), tuple(single)
+
+
+def _with_companions(plans: Sequence[CombinePlan]) -> tuple[CombinePlan, ...]:
+    """Add to each plan of a detector which frames of other detectors are of its exposures."""
+    groups: dict[tuple[str, str | None], list[CombinePlan]] = {}
+    for plan in plans:
+        if plan.setup.detector and not plan.colours:
+            groups.setdefault((plan.object.casefold(), plan.filter), []).append(plan)
+    found = {}
+    for members in groups.values():
+        frames = [use.frame for plan in members for use in plan.uses.values()]
+        paths = Counter(frame.path for frame in frames)
+        exposures = [
+            {_exposure_of(use.frame, paths): file for file, use in plan.uses.items()} for plan in members
+        ]
+        for plan, own in zip(members, exposures, strict=True):
+            others = [(one, files) for one, files in zip(members, exposures, strict=True) if one is not plan]
+            beside = {
+                file: {str(one.setup.detector): files[exposure] for one, files in others if exposure in files}
+                for exposure, file in own.items()
+            }
+            found[plan.file] = replace(
+                plan, companions={file: others for file, others in beside.items() if others}
+            )
+    return tuple(found.get(plan.file, plan) for plan in plans)
+
+
+def _exposure_of(frame: Frame, paths: Mapping[Path, int]) -> tuple[object, ...]:
+    """Return what the frames of all detectors of an exposure have in common: their file, or else their time."""
+    if paths[frame.path] > 1 or frame.date is None:
+        return frame.path, frame.planes
+    return frame.date, frame.exptime
 
 
 def is_combined(frame: Frame, recipe: NightRecipe) -> bool:

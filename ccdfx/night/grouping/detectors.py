@@ -1,11 +1,12 @@
-"""Detectors that files lack which others of their camera hold."""
+"""Detectors and readouts that files lack, or have elsewhere, against others of their camera."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.words import counted, listed
 
 
@@ -43,3 +44,61 @@ def detector_warnings(frames: Iterable[Frame]) -> tuple[str, ...]:
                 f"{listed(names)}: copy the file again if it was lost"
             )
     return tuple(found)
+
+
+def refused_readouts(groups: Mapping[Setup, Sequence[Frame]]) -> dict[Setup, str]:
+    """Return why setups without calibrations of their own cannot be right: against one of their detector that has some.
+
+    Readouts are lost, or lie elsewhere in images of the same size: it would be calibrated without bias and flat.
+
+    Examples
+    --------
+    >>> from ccdfx import Range, Readout
+    >>> whole = Range(0, 4, 0, 4)
+    >>> a, b = (Readout(name=n, window=whole, data=whole, place=whole.moved(x, 0)) for n, x in (("A", 0), ("B", 4)))
+    >>> setups = [Setup("cam", (4, 8), (1, 1), None, None, whole, readouts=parts) for parts in ((a, b), (a,))]
+    >>> bias, science = (Frame(path=Path("f.fits"), file="f.fits", kind=kind) for kind in ("bias", "science"))
+    >>> list(refused_readouts({setups[0]: [bias], setups[1]: [science]}).values())
+    ['must have the readouts A, B of the calibration frames, and lacks B: copy the file again if it was lost']
+    """
+    found = {}
+    known = [setup for setup, frames in groups.items() if any(one.kind in _CALIBRATIONS for one in frames)]
+    for setup in groups:
+        if setup in known or not setup.readouts:
+            continue
+        own = {one.name: one for one in setup.readouts}
+        for other in known:
+            theirs = {one.name: one for one in other.readouts}
+            alike = all(
+                getattr(setup, name) == getattr(other, name) for name in ("instrument", "detector", "binning")
+            )
+            if not alike or not set(own) <= set(theirs):
+                continue
+            lost = [name for name in theirs if name not in own]
+            if lost:
+                found[setup] = (
+                    f"must have the readouts {listed([*theirs])} of the calibration frames, and lacks {listed(lost)}: copy the "
+                    "file again if it was lost"
+                )
+                continue
+            if any(own[name].window != theirs[name].window for name in own):
+                continue  # another part of the detector was read
+            for part in ("data", "bias", "place", "flip_x", "flip_y"):
+                odd = [name for name in own if getattr(own[name], part) != getattr(theirs[name], part)]
+                if odd:
+                    found[setup] = (
+                        f"must have the sections of the calibration frames, and its {_PARTS[part]} of {listed(odd)} differ"
+                        f"{'s' if len(odd) == 1 else ''}, in images of the same size: correct the header ('ccdfx header')"
+                    )
+                    break
+    return found
+
+
+_CALIBRATIONS = ("bias", "dark", "flat")
+_PARTS = {
+    "data": "data section",
+    "bias": "bias section",
+    "place": "place",
+    "flip_x": "direction",
+    "flip_y": "direction",
+}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, FormatError
-from ccdfx.io.text import parse_toml, read_toml
+from ccdfx.io.text import parse_toml, place_of, read_toml
 from ccdfx.night.instruments.camera_settings import LOOKUPS, Keywords
 from ccdfx.night.instruments.conditions import Condition, conditions_of
 from ccdfx.night.instruments.corrections import correction_of
@@ -217,7 +217,7 @@ def _flag(table: Mapping[str, Any], key: str) -> bool:
 
 def _beside(file: str, source: str) -> str | None:
     """Return the path of a file that is named relative to the instrument file."""
-    return str(Path(source).parent / file) if file else None
+    return place_of(file, Path(source).parent) if file else None
 
 
 def _unit_of_time(value: Any) -> str:

@@ -10,10 +10,10 @@ from ccdfx.records.header import Header
 
 MEAN, EACH = "mean", "each"
 PlaneChoice = str | tuple[int, ...]
-"""``"mean"``: the mean of all planes is a frame; ``"each"``: each plane is; numbers from 0: each of these; ``""``: none."""
+"""``"mean"``: the mean of all planes is a frame; ``"each"``: each plane is; numbers from 1: each of these; ``""``: none."""
 
-_RULE = 'must be "mean", "each" or numbers of planes, from 0'
-_REMEDY = 'write planes = "mean", planes = "each" or planes = [0, 3]'
+_RULE = 'must be "mean", "each" or numbers of planes, from 1'
+_REMEDY = 'write planes = "mean", planes = "each" or planes = [1, 4]'
 
 
 def planes_of(where: str, value: Any) -> PlaneChoice:
@@ -26,8 +26,8 @@ def planes_of(where: str, value: Any) -> PlaneChoice:
 
     Examples
     --------
-    >>> planes_of("read.planes", [0, 3]), planes_of("read.planes", "mean")
-    ((0, 3), 'mean')
+    >>> planes_of("read.planes", [1, 4]), planes_of("read.planes", "mean")
+    ((1, 4), 'mean')
     """
     if isinstance(value, str) and value in ("", MEAN, EACH):
         return value
@@ -41,15 +41,15 @@ def planes_of(where: str, value: Any) -> PlaneChoice:
 def planes_of_text(text: str) -> PlaneChoice:
     """Return the choice of planes of a command line.
 
-    >>> planes_of_text("each"), planes_of_text("0,3")
-    ('each', (0, 3))
+    >>> planes_of_text("each"), planes_of_text("1,4")
+    ('each', (1, 4))
     """
     if text in (MEAN, EACH):
         return text
     try:
         return planes_of("--planes", [int(part) for part in text.split(",")])
     except ValueError:
-        raise ArgumentError("--planes", _RULE, value=text, remedy="write mean, each or 0,3") from None
+        raise ArgumentError("--planes", _RULE, value=text, remedy="write mean, each or 1,4") from None
 
 
 def plane_count(header: Header) -> int:
@@ -73,7 +73,7 @@ def windows_of(choice: PlaneChoice, count: int) -> tuple[tuple[int, int], ...]:
 
     Examples
     --------
-    >>> windows_of("mean", 20), windows_of((0, 3), 4)
+    >>> windows_of("mean", 20), windows_of((1, 4), 4)
     (((0, 20),), ((0, 1), (3, 4)))
     """
     if choice == "":
@@ -81,19 +81,19 @@ def windows_of(choice: PlaneChoice, count: int) -> tuple[tuple[int, int], ...]:
             "image",
             "is a cube, and nothing says which of its planes are frames",
             value=f"{count} planes",
-            remedy="--planes mean (their mean is one frame), --planes each, or --planes 0,3 (these); or planes in [read] of the "
+            remedy="--planes mean (their mean is one frame), --planes each, or --planes 1,4 (these); or planes in [read] of the "
             "recipe, or in the instrument file",
         )
     if choice == MEAN:
         return ((0, count),)
-    chosen = range(count) if isinstance(choice, str) else choice
+    chosen = range(1, count + 1) if isinstance(choice, str) else choice
     for plane in chosen:
-        if plane >= count:
+        if plane > count:
             raise ArgumentError(
-                "planes", f"must be 0 to {count - 1} in this cube", value=plane, remedy="correct the numbers"
+                "planes", f"must be 1 to {count} in this cube", value=plane, remedy="correct the numbers"
             )
-    return tuple((plane, plane + 1) for plane in chosen)
+    return tuple((plane - 1, plane) for plane in chosen)
 
 
 def _is_index(item: Any) -> bool:
-    return isinstance(item, int) and not isinstance(item, bool) and item >= 0
+    return isinstance(item, int) and not isinstance(item, bool) and item >= 1

@@ -27,9 +27,11 @@ from ccdfx.night.products.by_colour.planes import is_interpolated, noise_of, ste
 from ccdfx.night.products.calibrated import facts_header, measured_header
 from ccdfx.night.products.common_errors import common_variance
 from ccdfx.night.products.flux_scale import (
+    Exposures,
     FluxScales,
     deepest_first,
     limited,
+    limited_together,
     measured_scales,
     profile_allowance,
 )
@@ -73,10 +75,10 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     steps = {file: plan.step(file) for file in files}
     stars = {file: displaced(context.stars(file), steps[file]) for file in files}
     # Colours of mosaics are chosen and registered by the green ones, so that all have the same frames and pixels.
-    guiding = {file: context.facts(plan.guide(file)) for file in files}
     guides = {file: context.stars(plan.guide(file)) for file in files}
-    left_out = limited(files, guiding, context.recipe.select.limits)
-    files = deepest_first([file for file in files if file not in left_out], guiding, guides)
+    exposures = Exposures.of(plan, context, files, guides)
+    left_out = limited_together(files, exposures, context.recipe.select.limits)
+    files = deepest_first([file for file in files if file not in left_out], exposures)
     if choice.align:
         by_guide = {plan.guide(file): file for file in files}
         tables = {guide: guides[file].sources for guide, file in by_guide.items()}
@@ -86,7 +88,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     scales = measured_scales(found.transforms, facts, stars, choice) if found.transforms else None
     if scales is not None and spectra:  # they have no stars, and no one level of the sky
         scales = replace(scales, zeros=[0.0] * len(scales.names), by_stars=False)
-    left_out |= found.left_out
+    alone = " (in this detector)" if exposures.detectors else ""
+    left_out |= {file: reason + alone for file, reason in found.left_out.items()}
     relative: dict[str, dict[str, Any]] = {}
     if scales is not None:
         names = list(found.transforms)
@@ -107,6 +110,11 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
         context.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
         return Made(facts={"relative": relative})
     names = list(found.transforms)
+    if exposures.detectors and names[0] != files[0]:
+        context.warn(
+            f"{plan.file}: its pixels are those of {names[0]}, and in the other detectors those of {files[0]}, which most "
+            "of its frames do not match"
+        )
     scales = scales.of(names)
     for warning in scales.warnings:
         context.warn(f"{plan.file}: {warning}")
@@ -117,7 +125,6 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     context.warn_about(result.warnings)
     context.warn_about(_check_warnings(checks, choice.average))
     _warn_of_partial_errors(group, plan, context)
-    exposures = [one["exptime"] for one in group.facts]
     image = result.image
     found_stars = NO_STARS if spectra else measure_stars(image)
     measured = {**sky_facts(image), **star_facts(found_stars), **scale_facts(image)}
@@ -146,7 +153,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
             "left_out": [{"source": file, "reason": reason} for file, reason in left_out.items()],
             **stacking.rejection_facts(result),
             "check": [_check_facts(one) for one in checks],
-            "exptime": exposures[0],
+            "exptime": group.facts[0]["exptime"],
             "total_exptime": _total_exposure(group, plan),
             "correlation": correlation_factor(image.header),
             "resampled": sum(not _is_exact(one) for one in moved.values()),

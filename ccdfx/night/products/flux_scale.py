@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ccdfx.night.graph.context import Context
+from ccdfx.night.grouping.combined import CombinePlan
 from ccdfx.night.products import stacking
 from ccdfx.night.settings.choices import CombineChoice
 from ccdfx.night.summary import plain
@@ -26,11 +28,10 @@ _SURE, _NOTED = 3.0, 0.02  # errors and part of the flux beyond which a transpar
 _MEASURED_LATER = ("transparency",)
 
 Facts = Mapping[str, Mapping[str, Any]]
+Limits = Mapping[str, Mapping[str, float]]
 
 
-def limited(
-    files: Sequence[str], facts: Facts, limits: Mapping[str, Mapping[str, float]], *, after: bool = False
-) -> dict[str, str]:
+def limited(files: Sequence[str], facts: Facts, limits: Limits, *, after: bool = False) -> dict[str, str]:
     """Return the frames that the limits of the recipe leave out, each with its reasons.
 
     Parameters
@@ -53,19 +54,87 @@ def limited(
     return {file: "; ".join(reasons) for file, reasons in found.items()}
 
 
-def deepest_first(files: Sequence[str], facts: Facts, stars: Mapping[str, FrameStars]) -> list[str]:
+def limited_together(files: Sequence[str], exposures: Exposures, limits: Limits) -> dict[str, str]:
+    """Return the frames that the limits leave out in any detector, each with its reasons.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Of one detector.
+    exposures : Exposures
+    limits : mapping
+        Of the table [select].
+    """
+    found = limited(files, exposures.facts, limits)
+    for detector in exposures.detectors:
+        others = {
+            exposures.companions[file][detector]: file for file in files if exposures.has(file, detector)
+        }
+        for other, reason in limited(list(others), exposures.facts, limits).items():
+            found.setdefault(others[other], f"{reason} (in detector {detector})")
+    return found
+
+
+def deepest_first(files: Sequence[str], exposures: Exposures) -> list[str]:
     """Put the deepest frame first; of frames within 5 % of the deepest it is the first.
 
-    Depth is how far stars stand above the noise; without stars, exposure time over noise.
+    Depth is how far stars stand above the noise; without stars, exposure time over noise. Of several detectors it is the
+    sum over those that have the exposure; one that some lack is not taken, unless all are such.
     """
+    everywhere = [file for file in files if all(exposures.has(file, one) for one in exposures.detectors)]
     if not files:
         return []
+    among = everywhere or list(files)
+    depths = _depths(among, exposures)
+    if everywhere:
+        for detector in exposures.detectors:
+            depths = depths + _depths([exposures.companions[file][detector] for file in among], exposures)
+    best = among[int(np.argmax(depths >= _AS_DEEP * depths.max()))]
+    return [best, *(file for file in files if file != best)]
+
+
+def _depths(files: Sequence[str], exposures: Exposures) -> np.ndarray:
+    """Compute the depths of frames of one detector, in units of the deepest."""
+    facts = exposures.facts
     noises = [facts[file]["noise_measured"] for file in files]
-    depths = relative_depths([stars[file] for file in files], noises=noises)
+    depths = relative_depths([exposures.stars[file] for file in files], noises=noises)
     if not depths.any() and all(noises):
         depths = np.array([facts[file]["exptime"] / noise for file, noise in zip(files, noises, strict=True)])
-    best = files[int(np.argmax(depths >= _AS_DEEP * depths.max()))]
-    return [best, *(file for file in files if file != best)]
+        depths /= depths.max()
+    return depths
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """Frames, with their facts and stars, and the same exposures on other detectors, as of a `CombinePlan`."""
+
+    facts: Facts
+    stars: Mapping[str, FrameStars]
+    companions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, plan: CombinePlan, context: Context, files: Sequence[str], guides: Mapping[str, FrameStars]
+    ) -> Exposures:
+        """Collect what is known of the guides of frames, and of the same exposures on other detectors."""
+        beside = {
+            name for file in files for name in plan.companions.get(file, {}).values() if context.is_made(name)
+        }
+        facts = {file: context.facts(plan.guide(file)) for file in files}
+        return cls(
+            facts | {name: context.facts(name) for name in beside},
+            {**guides, **{name: context.stars(name) for name in beside}},
+            plan.companions,
+        )
+
+    @property
+    def detectors(self) -> list[str]:
+        """The other detectors."""
+        return sorted({name for others in self.companions.values() for name in others})
+
+    def has(self, file: str, detector: str) -> bool:
+        """Return whether the exposure of a frame was made on another detector."""
+        return self.companions.get(file, {}).get(detector) in self.facts
 
 
 @dataclass(frozen=True, slots=True)

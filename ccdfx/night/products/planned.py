@@ -83,10 +83,10 @@ class Maker:
     name : str
         Small letters, digits and _; a part of the keys of its products, and the folder of its own.
     plan : callable
-        ``plan(night, recipe)`` returns the products (`Planned`) of a night, from its `Plan` and the `NightRecipe`. It
+        ``plan(night, recipe) -> iterable of Planned`` returns the products (`Planned`) of a night, from its `Plan` and the `NightRecipe`. It
         reads no file, and gives the same for the same plan.
     make : callable
-        ``make(record, context)`` returns what was `Made` of the `record` of a planned product: pure, so that equal
+        ``make(record, context) -> Made`` returns what was `Made` of the `record` of a planned product: pure, so that equal
         inputs and options give equal bytes. It is a function of a module, so that other processes find it.
     tables : tuple of str
         The tables of the recipe that it depends on; the others have their defaults when it is called.

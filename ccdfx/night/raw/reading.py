@@ -49,7 +49,7 @@ def with_planes(image: Image, frame: Frame) -> Image:
     """Write into the header which planes of a cube an image is."""
     assert frame.planes is not None
     first, end = frame.planes
-    header = image.header.set("PLANE", first, "plane of the raw cube, from 0; the first of several")
+    header = image.header.set("PLANE", first + 1, "plane of the raw cube, from 1; the first of several")
     if end - first > 1:
         header = header.set("NPLANES", end - first, "planes of the raw cube, averaged")
         if frame.exptime:
@@ -57,7 +57,7 @@ def with_planes(image: Image, frame: Frame) -> Image:
                 "TOTALEXP", frame.exptime * (end - first), "[s] of all planes; EXPTIME is that of one"
             )
         header = header.add_history(
-            f"ccdfx {registry.version()} mean of planes {first} to {end - 1} of the raw cube"
+            f"ccdfx {registry.version()} mean of planes {first + 1} to {end} of the raw cube"
         )
     return image.replace(header=header)
 

@@ -95,7 +95,15 @@ _TEXTS: tuple[tuple[str, Advice], ...] = (
         Advice("combine three or more exposures, which rejects them", "combining", "rejection"),
     ),
     (
-        r".*(nonlinearity|fringes|dark current) of",
+        r".*dark current of",
+        Advice(
+            "take darks of the exposure of these frames, or give masters with --masters",
+            "recipes",
+            "masters-of-other-nights",
+        ),
+    ),
+    (
+        r".*(nonlinearity|fringes) of",
         Advice("nothing corrects it: see what the frames show under Not corrected", "explanation"),
     ),
     (

@@ -21,9 +21,10 @@ def add_links(
     """Add to an exposure what its row shows: links, time, and what was done."""
     row["shown_time"] = time_shown(row["time"])
     row["flagged"] = "" if row["flags"] is None else sum(row["flags"].values())
-    steps = [
-        Path(name).stem for name in dict.fromkeys(name for part in row["parts"] for name in part["masters"])
-    ]
+    steps = [Path(name).stem for part in row["parts"] for name in part["masters"]]
+    if len(row["parts"]) > 1:  # those of detectors are named by them
+        steps = [step.partition("_")[0] for step in steps]
+    steps = list(dict.fromkeys(steps))
     combined = any(part["combined"] for part in row["parts"])
     made_of = any(part["file"] for part in row["parts"])
     done = ", ".join([*steps, *(["combined"] if combined else [])])

@@ -157,7 +157,7 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
     shown += [one for kind in context["further"] for one in kind["cards"]]
     files = [str(one.get("file")) for one in shown if one.get("link")]
     addresses, inside = large_pictures(output, files)
-    context["linked"] = not inside
+    context["linked"], context["enlarged"] = not inside, bool(addresses)
     context["store"] = json_in_page({"pictures": addresses, "views": views_of(facts, exposures)})
     for row in exposures:
         add_links(row, facts, output, addresses)

@@ -20,7 +20,7 @@ def raw_calibrations_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     -------
     list of dict
         As `measured` of masters, with `time`, `filter`, `exptime`, `kind` and `master`; `raw_level` is the level with the overscan that was
-        subtracted; `readnoise`, of biases, in electrons where one gain is known for all setups of the instrument.
+        subtracted, None where that was done readout by readout; `readnoise`, of biases, in electrons where one gain is known for all setups of the instrument.
 
     Examples
     --------
@@ -51,8 +51,17 @@ def raw_calibrations_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
                     **{key: master.get(key) for key in ("kind", "filter", "instrument")},
                     "exptime": frame.get("exptime"),
                     "master": master.get("file"),
-                    "raw_level": level + overscan if is_number(level) and is_number(overscan) else level,
+                    "raw_level": _raw_level(frame, level, overscan),
                     "readnoise": noise * gain if bias and is_number(noise) and is_number(gain) else None,
                 }
             )
     return sorted(rows, key=lambda row: (row["time"] is None, str(row["time"]), str(row["file"])))
+
+
+def _raw_level(frame: Mapping[str, Any], level: Any, overscan: Any) -> float | None:
+    if not is_number(level):
+        return None
+    if is_number(overscan):
+        return level + overscan
+    by_readout = any(one.get("bias") for one in records_of(frame, "readouts"))
+    return None if by_readout else level

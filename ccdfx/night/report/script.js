@@ -79,7 +79,12 @@
   const stop = () => { clearInterval(timer); timer = 0; blinking.checked = false; };
   const layer = (name, source, flags, place) => {
     const group = make("div", { class: "layer" });
-    group.append(make("img", { src: source, alt: `${name} image` }));
+    const picture = make("img", { src: source, alt: `${name} image` });
+    // All of it is seen at once, and pictures of fewer pixels are as large.
+    picture.addEventListener("load", () => {
+      frame.style.setProperty("--ratio", picture.naturalWidth / picture.naturalHeight);
+    });
+    group.append(picture);
     if (flags) group.append(make("img", { src: flags, alt: "Flags", class: "flags" }));
     if (place) group.style.transform = `translate(${-100 * place.dx}%, ${100 * place.dy}%)`;
     const button = make("button", { type: "button" }, name);

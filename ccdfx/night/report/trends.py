@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,7 @@ from ccdfx.night.report.times import moment
 from ccdfx.night.words import number
 
 _DAY = 86400.0  # s
+_OVERSCAN = re.compile(r", overscan \[[^]]*\]")  # of the label of a setup
 _PLOTS = (
     ("bias", "Bias level"),
     ("readnoise", "Read noise [e-]"),
@@ -47,7 +49,7 @@ def night_trends(facts: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         `time` of the first exposure; by setup of the camera `readnoise` (e-) and `gain` (e-/ADU), of several readouts each; by
-        instrument `bias`, the median level of the raw biases in their unit; by filter the medians over exposures of `sky` (in
+        instrument, or readout, `bias`, the median level of the raw biases in their unit; by filter the medians over exposures of `sky` (in
         the unit of the frames), `sky_mag` (mag/arcsec^2), `fwhm` (pixels), `fwhm_arcsec` and `zero_point` (mag).
 
     Examples
@@ -66,7 +68,8 @@ def night_trends(facts: Mapping[str, Any]) -> dict[str, Any]:
         "frames": count_exposures(frames),
         "warnings": len(facts.get("warnings") or ()),
         **{name: _of_cameras(facts, name) for name in ("readnoise", "gain")},
-        "bias": _medians(
+        "bias": _of_cameras(facts, "level")  # of readouts
+        | _medians(
             (row["instrument"], row["raw_level"])
             for row in raw_calibrations_of(facts)
             if row["kind"] == "bias"
@@ -132,9 +135,10 @@ def write_trends(nights: Sequence[tuple[str | Path, Mapping[str, Any]]], path: s
 def _of_cameras(facts: Mapping[str, Any], name: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in records_of(facts, "noise"):
-        setup = str(row.get("setup") or row.get("instrument") or "")
+        setup = _OVERSCAN.sub("", str(row.get("setup") or row.get("instrument") or ""))
         readouts = records_of(row, "readouts")
-        for label, one in [(f"{setup}, {one.get('name')}", one) for one in readouts] or [(setup, row)]:
+        several = [(f"{setup}, {one.get('name')}" if len(readouts) > 1 else setup, one) for one in readouts]
+        for label, one in several or [(setup, row)]:
             if is_number(one.get(name)):
                 found[label] = float(one[name])
     return found

@@ -17,7 +17,7 @@ class ReadChoice:
 
     `again` takes frames as raw that a card says were reduced before, by this or another program. `table` is a CSV file
     that tells kind, filter, exposure time and other facts of frames, which go before their headers; "" is none. `planes`
-    says which planes of cubes are frames: "mean", "each", or a list of numbers from 0; "" leaves it to the instrument file.
+    says which planes of cubes are frames: "mean", "each", or a list of numbers from 1; "" leaves it to the instrument file.
     """
 
     checksum: bool = True
@@ -122,7 +122,10 @@ class ScienceChoice:
     balance: bool = False
     steps: str | None = None
     uncalibrated: bool = False
-    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("uncalibrated",)  # the plan of a frame says it
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = (
+        "steps",
+        "uncalibrated",
+    )  # the content of the one and the plan say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ class BadPixelChoice:
     low: float = 0.5
     most: float = 0.05
     frames: int = 16
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("file",)  # its content is
 
     @property
     def options(self) -> dict[str, Any]:
@@ -215,7 +219,8 @@ class CombineChoice:
     the profiles of stars; without stars it is as for masters. `sensitivity` is the fraction by which stars may
     differ besides without being rejected by "auto": one sigma in addition to the noise. A result with a smaller
     fraction of `good` pixels, or for which more than the fraction `rejected` of all values was rejected, is not
-    written: skies of other shapes cost more values than frames of a master may.
+    written: skies of other shapes cost more values than frames of a master may. With `mosaic` the images of all detectors
+    of an object and filter are also placed in one, `mosaic_by` "wcs", "detsec", or "auto": the WCS where all have one.
     """
 
     use: bool = True
@@ -227,6 +232,9 @@ class CombineChoice:
     sensitivity: float = 0.05
     good: float = 0.05
     rejected: float = 0.5
+    mosaic: bool = False
+    mosaic_by: str = "auto"
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("mosaic", "mosaic_by")  # the plan of a mosaic says it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from ccdfx.io.text import place_of
 
 SAID: dict[str, tuple[str, bool | None]] = {
     "bias": ("bias", None),
@@ -38,5 +39,5 @@ def absolute_text(text: str, folder: str | Path = ".") -> str:
     'bias=/night/b.fits'
     """
     word, path = said_of(text)
-    place = os.path.abspath(Path(folder) / path)
+    place = place_of(path, folder)
     return place if word is None else f"{word}={place}"

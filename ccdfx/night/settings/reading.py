@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, CcdfxError, FormatError
-from ccdfx.io.text import read_toml
+from ccdfx.io.text import place_of, read_toml
 from ccdfx.night.settings.choices import (
     BadPixelChoice,
     BiasChoice,
@@ -78,8 +78,8 @@ def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> Nig
         tables = {name: _choice(name, content[name]) for name in content}
         for name, key in (("read", "table"), ("science", "steps"), ("bad_pixels", "file")):
             path = getattr(tables[name], key) if name in tables else None
-            if path and folder is not None:
-                tables[name] = replace(tables[name], **{key: str(folder / path)})
+            if path:  # absolute, so that the recipe of night.json holds in any working directory
+                tables[name] = replace(tables[name], **{key: place_of(path, folder or ".")})
         if "masters" in tables:
             tables["masters"] = _with_absolute_files(tables["masters"], folder)
     except CcdfxError as problem:

@@ -16,7 +16,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.image import Image, ImageLike, adopt, as_image, as_images
 from ccdfx.records.keywords import without_extremes
 from ccdfx.records.planes import as_shape
-from ccdfx.records.range import Range
+from ccdfx.records.range import Range, directed_section
 from ccdfx.records.wcs_affine import transformed
 
 _OF_ONE = (
@@ -33,7 +33,9 @@ _OF_ONE = (
     "ATV1",
     "ATV2",
 )
-_SECTION_OF_ONE = re.compile(r"([ABCDT]SEC|(DATA|BIAS|TRIM|CCD|DET|AMP)SEC)[A-Z0-9]{1,4}")
+_SECTION_OF_ONE = re.compile(
+    r"([ABCDT]SEC|(DATA|BIAS|TRIM|CCD|DET|AMP)SEC)[A-Z0-9]{1,4}|ESO DET OUT\d+ (X|Y|NX|NY|PRSC[XY]|OVSC[XY])"
+)
 _SHAPE_REMEDY = "give the (ny, nx) of the detector, or correct the places"
 
 
@@ -161,6 +163,57 @@ def assembled_header(header: Header, readout: Readout, *, origin: tuple[int, int
     header = transformed(header, ((across[0], 0), (0, along[0])), (across[1], along[1]))
     sections = [card.keyword for card in header.cards if _SECTION_OF_ONE.fullmatch(card.keyword)]
     return header.remove(*_OF_ONE, *sections, "LTV1", "LTV2", "LTM1_1", "LTM1_2", "LTM2_1", "LTM2_2")
+
+
+def mosaic_section(header: Header, readout: Readout, shape: tuple[int, int]) -> str | None:
+    """Return DETSEC, what an assembled detector covers of its mosaic, from the DETSEC of one of its readouts.
+
+    Parameters
+    ----------
+    header : Header
+        Of the stored image of the readout.
+    readout : Readout
+    shape : (ny, nx)
+        Of the detector.
+
+    Returns
+    -------
+    str or None
+        Reversed where the detector runs against the mosaic; None where the header does not tell it.
+
+    Examples
+    --------
+    >>> data = Range(0, 50, 0, 40)
+    >>> right = Readout(name="B", window=data, data=data, place=data.moved(50, 0), flip_x=True)
+    >>> mosaic_section(Header({"DETSEC": "[200:151,1:40]"}), right, (40, 100))
+    '[101:200,1:40]'
+    """
+    covered = directed_section(header.get("DETSEC"))
+    stored = directed_section(header.get("DATASEC")) or _stored_ends(readout.data)
+    if covered is None:
+        return None
+    data, place = readout.data, readout.place
+    texts = []
+    for (first, last), (begin, end), (lower, upper), start, flip, size in (
+        (covered[0], stored[0], (data.x_lower, data.x_upper), place.x_lower, readout.flip_x, shape[1]),
+        (covered[1], stored[1], (data.y_lower, data.y_upper), place.y_lower, readout.flip_y, shape[0]),
+    ):
+        binning = round((abs(last - first) + 1) / (abs(end - begin) + 1))
+        forward = (last >= first) == (end >= begin)  # stored pixels against those of the mosaic
+        edges = []
+        for pixel in (0, size - 1):
+            own = upper - 1 - (pixel - start) if flip else lower + pixel - start
+            steps = own + 1 - min(begin, end) if forward else max(begin, end) - 1 - own
+            edges.append(min(first, last) + steps * binning)
+        low, high = min(edges), max(edges) + binning - 1
+        if binning < 1 or low < 1:
+            return None
+        texts.append(f"{low}:{high}" if forward != flip else f"{high}:{low}")
+    return f"[{texts[0]},{texts[1]}]"
+
+
+def _stored_ends(data: Range) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (data.x_lower + 1, data.x_upper), (data.y_lower + 1, data.y_upper)
 
 
 def _each(images: Any, readouts: tuple[Readout, ...]) -> list[Image]:

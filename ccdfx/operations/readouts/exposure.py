@@ -14,7 +14,13 @@ from ccdfx.kernels.image.readouts import place_readout
 from ccdfx.operations.calibration.line_levels import LevelStatistic
 from ccdfx.operations.calibration.overscan import LineLevels
 from ccdfx.operations.calibration.overscan_fit import OverscanFit
-from ccdfx.operations.readouts.assembly import assembled_header, assembled_shape, covers, oriented
+from ccdfx.operations.readouts.assembly import (
+    assembled_header,
+    assembled_shape,
+    covers,
+    mosaic_section,
+    oriented,
+)
 from ccdfx.operations.readouts.bias_sections import readout_levels, stored_window
 from ccdfx.operations.readouts.corrections import Corrections, corrects
 from ccdfx.operations.readouts.crosstalk import crosstalk_matrix
@@ -133,7 +139,7 @@ def plan_assembly(
     known = [gain for gain in gains if gain is not None]
     electrons = len(known) == len(readouts)
     noises = [one.readnoise for one in readouts if one.readnoise is not None]
-    header = _header(sources[0].header, readouts[0], sum(known) / len(known) if electrons else None)
+    header = _header(sources[0].header, readouts[0], size, sum(known) / len(known) if electrons else None)
     if all(one is not None for one in levels):
         header = with_step(header, "overscan")
     return AssembledRows(
@@ -326,10 +332,12 @@ def _raw(array: np.ndarray, kind: np.dtype) -> np.ndarray:
     return pixels
 
 
-def _header(header: Header, readout: Readout, gain: float | None) -> Header:
+def _header(header: Header, readout: Readout, shape: tuple[int, int], gain: float | None) -> Header:
     found = assembled_header(
         without_levels(header), readout, origin=(readout.data.x_lower, readout.data.y_lower)
     )
+    covered = mosaic_section(header, readout, shape)
+    found = found if covered is None else found.set("DETSEC", covered, "what it covers of the mosaic")
     return found if gain is None else in_electrons(found, gain)
 
 

@@ -20,6 +20,7 @@ from ccdfx.operations.resampling.warp import warp
 from ccdfx.photometry import detection
 from ccdfx.records.checks import one_of
 from ccdfx.records.compatibility import require_match, require_same_unit
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image, ImageLike, as_image, as_images
 from ccdfx.records.wcs import astropy_wcs, converted
 
@@ -257,14 +258,18 @@ def _by_phase(image: Image, reference: Image, name: str) -> Transform:
 
 
 def _by_wcs(image: Image, reference: Image, name: str) -> Transform:
-    """Fit the affine transform that a grid of pixels follows from one WCS to the other."""
+    return wcs_transform(image.header, reference.header, image.shape, name)
+
+
+def wcs_transform(header: Header, reference: Header, shape: tuple[int, int], name: str) -> Transform:
+    """Fit the affine transform that a grid of the pixels of an image follows from its WCS to that of the reference."""
     systems = []
-    for one, called in ((image, name), (reference, "reference")):
-        system = astropy_wcs(one.header)
+    for one, called in ((header, name), (reference, "reference")):
+        system = astropy_wcs(one)
         if system is None:
             raise ArgumentError(called, "must have a celestial WCS", remedy="align by stars")
         systems.append(system)
-    ny, nx = image.shape
+    ny, nx = shape
     x, y = (
         axis.ravel() for axis in np.meshgrid(np.linspace(0, nx - 1, _NODES), np.linspace(0, ny - 1, _NODES))
     )

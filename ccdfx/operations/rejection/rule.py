@@ -9,7 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ccdfx.records.checks import FUNCTION, OPTIONS, boolean, check_fields, limit, one_of, real, whole
+from ccdfx.records.checks import (
+    FUNCTION,
+    FUNCTION_OR_NONE,
+    NAME,
+    OPTIONS,
+    TEXT,
+    YES_OR_NO,
+    boolean,
+    check_fields,
+    is_number,
+    limit,
+    one_of,
+    real,
+    tuple_of,
+    whole,
+)
 from ccdfx.records.header import Header
 from ccdfx.records.parameters import Parameters, frozen, in_new_words, merged, old_words
 
@@ -112,6 +127,24 @@ class Arrangement:
     caution: str = ""
     profile: ProfileAllowance | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            rule=FUNCTION_OR_NONE,
+            numbers=tuple_of("numbers", is_number),
+            noise=tuple_of("rows of five numbers", lambda row: _are_numbers(row, 5)),
+            trims=("two numbers or None", lambda value: value is None or _are_numbers(value, 2)),
+            ordered=YES_OR_NO,
+            variances=YES_OR_NO,
+            scatter=FUNCTION_OR_NONE,
+            select=FUNCTION_OR_NONE,
+            caution=TEXT,
+            profile=(
+                "a ProfileAllowance or None",
+                lambda value: value is None or isinstance(value, ProfileAllowance),
+            ),
+        )
+
     @property
     def picklable(self) -> bool:
         """Whether another process can import its functions by name; compiled code itself cannot be sent."""
@@ -119,6 +152,10 @@ class Arrangement:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _found, tuple(_name_of(getattr(self, field.name)) for field in fields(self))
+
+
+def _are_numbers(value: Any, count: int) -> bool:
+    return isinstance(value, tuple) and len(value) == count and all(map(is_number, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +189,7 @@ class Rejection:
     ----------
     name : str
     factory : callable
-        The function that makes this record from options; `configure` calls it.
+        ``factory(**options) -> Rejection`` makes this record from options; `configure` calls it.
     arrange : callable
         ``arrange(parameters, facts) -> Arrangement`` for the stack that `StackFacts` describes.
     parameters : mapping
@@ -174,7 +211,7 @@ class Rejection:
     parameters: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        check_fields(self, factory=FUNCTION, arrange=FUNCTION, parameters=OPTIONS)
+        check_fields(self, name=NAME, factory=FUNCTION, arrange=FUNCTION, parameters=OPTIONS)
         object.__setattr__(self, "parameters", frozen(self.parameters))
 
     def configure(self, **options: Any) -> Rejection:

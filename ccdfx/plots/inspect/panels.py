@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ccdfx.errors import printable
+from ccdfx.plots.axes import PixelAxes, count_from, pixel_label
 from ccdfx.plots.colours import Colours
 from ccdfx.plots.image import image
 from ccdfx.plots.inspect.state import State, help_text
@@ -62,11 +63,11 @@ def draw(panels: Panels, old: State | None, new: State, titles: tuple[str, ...])
         _draw_marks(panels.picture, new)
     elif old.places is not new.places or old.corner != new.corner:
         _draw_marks(panels.picture, new)
-    if old is None or old.places is not new.places:
+    if old is None or old.last_place is not new.last_place:
         _draw_place(panels, new)
     panels.help.set_text(help_text() if new.help else "")
     panels.help.set_visible(new.help)
-    place = new.places[-1] if new.places else None
+    place = new.last_place
     panels.facts.set_text("click on a place; h for help" if place is None else panel_text(place, new))
 
 
@@ -75,21 +76,30 @@ def panel_text(place: Place, state: State) -> str:
     picture = state.images[place.image]
     sigma = "" if np.isnan(place.sigma) else f" ± {place.sigma:.3g}"
     flags = f"   {' '.join(place.flags)}" if place.flags else ""
-    where = f"x {place.x:.2f}   y {place.y:.2f}   (FITS {place.x + 1:.2f}, {place.y + 1:.2f})"
+    where = _position("x {:.2f}   y {:.2f}", place.x, place.y, state.first)
     lines = [f"{where}   value {place.value:.6g}{sigma} {picture.unit or ''}{flags}"]
     lines.append("no WCS" if place.sky is None else _sexagesimal(*place.sky, _is_equatorial(picture)))
     if place.centroid is None:
-        lines.append("no centroid")
+        lines.append("no star: no centroid here")
     else:
-        x, y = place.centroid
-        lines.append(f"centroid {x:.2f}, {y:.2f}   (FITS {x + 1:.2f}, {y + 1:.2f})")
-    if not np.isnan(place.profile.fwhm):
+        lines.append(_position("centroid {:.2f}, {:.2f}", *place.centroid, state.first))
+    if place.has_width:
         scale = (
             "" if picture.pixel_scale is None else f" = {place.profile.fwhm * picture.pixel_scale[0]:.2f}″"
         )
         lines[-1] += f"   FWHM {place.profile.fwhm:.2f} pixels{scale}   sky {place.profile.background:.6g}"
         lines[-1] += f"   peak {place.profile.peak:.6g}"
     return printable_lines(lines)
+
+
+def _position(form: str, x: float, y: float, first: int) -> str:
+    """Format a position, counted from `first`; one from 0 with that of FITS behind it.
+
+    >>> _position("{:.1f}, {:.1f}", 3, 4, 0), _position("{:.1f}, {:.1f}", 3, 4, 1)
+    ('3.0, 4.0   (FITS 4.0, 5.0)', '4.0, 5.0')
+    """
+    text = form.format(x + first, y + first)
+    return text if first else f"{text}   (FITS {x + 1:.1f}, {y + 1:.1f})"
 
 
 def printable_lines(lines: list[str]) -> str:
@@ -110,6 +120,7 @@ def _draw_picture(axes: Axes, state: State, title: str, *, keep: bool) -> None:
         limits=state.limits,
         scaling=state.scaling,
         colours=Colours(invert=state.inverted),
+        axes=PixelAxes(first=state.first),
         title=f"{title}   {state.limits}, {getattr(state.scaling, 'name', state.scaling)}",
         ax=axes,
     )
@@ -137,7 +148,7 @@ def _draw_marks(axes: Axes, state: State) -> None:
 
 
 def _draw_place(panels: Panels, state: State) -> None:
-    place = state.places[-1] if state.places else None
+    place = state.last_place
     for axes, title in (
         (panels.row, "row"),
         (panels.column, "column"),
@@ -148,12 +159,12 @@ def _draw_place(panels: Panels, state: State) -> None:
         axes.tick_params(labelsize=8)
     if place is None:
         return
-    _draw_cut(panels.row, place.row, place.x, "x [pixel]")
-    _draw_cut(panels.column, place.column, place.y, "y [pixel]")
+    _draw_cut(panels.row, place.row, place.x, "x", state.first)
+    _draw_cut(panels.column, place.column, place.y, "y", state.first)
     profile = place.profile
     if profile.radius.size:
         panels.profile.plot(profile.radius, profile.value, ".", color="0.35", markersize=3)
-    if not np.isnan(profile.fwhm):
+    if place.has_width:
         fine = np.linspace(0.0, max(profile.radius.max(), 1.0), 200)
         panels.profile.plot(fine, profile.fitted(fine), color="C1")
         panels.profile.axvline(profile.fwhm / 2, color="C1", linestyle=":", linewidth=1)
@@ -161,12 +172,14 @@ def _draw_place(panels: Panels, state: State) -> None:
     panels.profile.set_xlabel("radius [pixel]", fontsize=8)
 
 
-def _draw_cut(axes: Axes, cut: Cut, centre: float, label: str) -> None:
+def _draw_cut(axes: Axes, cut: Cut, centre: float, name: str, first: int) -> None:
     if np.isfinite(cut.value).any():
         axes.step(cut.position, cut.value, where="mid", color="0.2", linewidth=1)
     axes.set_xlim(cut.position[0], cut.position[-1] + 1e-3)
     axes.axvline(centre, color="C0", linestyle=":", linewidth=1)
-    axes.set_xlabel(label, fontsize=8)
+    axes.set_xlabel(pixel_label(name, first), fontsize=8)
+    if first:
+        count_from(axes.xaxis, first)
 
 
 def _is_equatorial(picture: Image) -> bool:

@@ -94,6 +94,11 @@ class Place:
     profile: Profile
     image: int = 0
 
+    @property
+    def has_width(self) -> bool:
+        """Whether a star is there, with a centroid, to which a profile was fitted; other widths mean nothing."""
+        return self.centroid is not None and not math.isnan(self.profile.fwhm)
+
 
 def look_at(image: ImageLike, *, x: float, y: float, radius: float = 10.0, number: int = 0) -> Place:
     """Measure one place of an image, as a click in `inspect` does.

@@ -76,6 +76,8 @@ class State:
     inverted, help : bool
     radius : float
         The radius for `look_at`, in pixels.
+    first : {0, 1}
+        The number of the first pixel, in the window.
     corner : (float, float) or None
         The first corner of a region that is being marked.
     """
@@ -88,6 +90,7 @@ class State:
     inverted: bool = False
     help: bool = False
     radius: float = 10.0
+    first: int = 0
     places: tuple[Place, ...] = ()
     regions: tuple[Region, ...] = ()
     corner: tuple[float, float] | None = None
@@ -97,6 +100,11 @@ class State:
     def image(self) -> Image:
         """The image on the screen."""
         return self.images[self.shown]
+
+    @property
+    def last_place(self) -> Place | None:
+        """The last place clicked in the image on the screen."""
+        return next((place for place in reversed(self.places) if place.image == self.shown), None)
 
     @property
     def result(self) -> Inspected:
@@ -246,5 +254,9 @@ def help_text() -> str:
     names: dict[str, list[str]] = {}
     for key, (_, words) in KEYS.items():
         names.setdefault(words, []).append(key)
-    lines = [("click", "look at a place"), *((" ".join(keys), words) for words, keys in names.items())]
+    lines = [
+        ("click", "look at a place"),
+        ("wheel", "zoom"),
+        *((" ".join(keys), words) for words, keys in names.items()),
+    ]
     return "\n".join(f"{keys:<10} {words}" for keys, words in lines)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from ccdfx.errors import ArgumentError
+from ccdfx.errors import ArgumentError, CcdfxError
+from ccdfx.plots.axes import PixelAxes
 from ccdfx.plots.colours import scaling_of
-from ccdfx.plots.figures import close, open_window, wait
+from ccdfx.plots.figures import close, in_notebook, open_window, wait
 from ccdfx.plots.inspect.panels import draw, make_panels
+from ccdfx.plots.inspect.positions import look_at
 from ccdfx.plots.inspect.state import Click, Inspected, Key, State, clicked, pressed
 from ccdfx.plots.limits import Limits
 from ccdfx.records.checks import real
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
     from ccdfx.plots.limits import Interval
     from ccdfx.scalings import Scaling
 
-_SIZE = (11.0, 7.0)
+_SIZE, _SIZE_IN_NOTEBOOK = (11.0, 7.0), (8.5, 6.0)
+_ZOOM = 1.25  # of one step of the wheel
 
 
 class Inspector:
@@ -36,12 +41,16 @@ class Inspector:
     def __init__(self, figure: Figure, state: State, titles: tuple[str, ...]) -> None:
         self.figure, self.state, self.titles = figure, state, titles
         self._panels = make_panels(figure)
+        self._has_zoomed = False
         draw(self._panels, None, state, titles)
         manager = figure.canvas.manager
         if manager is not None and manager.key_press_handler_id is not None:
             figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # its keys would conflict
         figure.canvas.mpl_connect("button_press_event", self._on_click)
         figure.canvas.mpl_connect("key_press_event", self._on_key)
+        figure.canvas.mpl_connect("scroll_event", self._on_wheel)
+        # The first click would wait for the kernels; this waits for nobody, and Python waits for it at its end.
+        Thread(target=_warm, args=(state.image,), name="ccdfx-inspect").start()
 
     @property
     def result(self) -> Inspected:
@@ -58,6 +67,21 @@ class Inspector:
         place = (event.xdata, event.ydata) if on_image else (None, None)
         self._advance(pressed, Key(str(event.key), *place))
 
+    def _on_wheel(self, event: Any) -> None:
+        axes = self._panels.picture
+        if event.inaxes is not axes or not event.step:
+            return
+        toolbar = getattr(self.figure.canvas, "toolbar", None)
+        if toolbar is not None and not self._has_zoomed:
+            toolbar.push_current()  # "home" of the toolbar leads back
+        self._has_zoomed = True
+        factor = _ZOOM**-event.step
+        axes.set(
+            xlim=zoomed(axes.get_xlim(), event.xdata, factor),
+            ylim=zoomed(axes.get_ylim(), event.ydata, factor),
+        )
+        self.figure.canvas.draw_idle()
+
     def _advance(self, handler: Callable[[State, Any], State], event: Click | Key) -> None:
         old, self.state = self.state, handler(self.state, event)
         if self.state is old:
@@ -68,6 +92,23 @@ class Inspector:
             self.figure.canvas.stop_event_loop()
 
 
+def zoomed(limits: tuple[float, float], at: float, factor: float) -> tuple[float, float]:
+    """Multiply an interval by a factor, around a place that stays where it is.
+
+    >>> zoomed((0.0, 100.0), 25.0, 0.5)
+    (12.5, 62.5)
+    """
+    return at + (limits[0] - at) * factor, at + (limits[1] - at) * factor
+
+
+def _warm(image: Image) -> None:
+    """Look at the middle of an image, so that the kernels are loaded or compiled."""
+    x = (image.range.x_lower + image.range.x_upper) // 2
+    y = (image.range.y_lower + image.range.y_upper) // 2
+    with suppress(CcdfxError):
+        look_at(image, x=x, y=y)
+
+
 def inspector(
     images: Any,
     *,
@@ -75,13 +116,14 @@ def inspector(
     scaling: str | Scaling = "linear",
     radius: float = 10.0,
     titles: Sequence[str] | None = None,
+    first: int = 0,
     figure: Figure | None = None,
 ) -> Inspector:
     """Open the window of `inspect` and return at once, for a notebook or a program with its own windows.
 
     Parameters
     ----------
-    images, limits, scaling, radius, titles
+    images, limits, scaling, radius, titles, first
         As for `inspect`.
     figure : matplotlib Figure, optional
         An empty figure to use. By default a window is opened (in a notebook: after ``%matplotlib widget``).
@@ -98,8 +140,11 @@ def inspector(
     ArgumentError, ArgumentTypeError
         When an option is invalid.
     """
-    state, names = _start(images, limits, scaling, radius, titles)
-    return Inspector(open_window(_SIZE, blocking=False) if figure is None else figure, state, names)
+    state, names = _start(images, limits, scaling, radius, titles, first)
+    if figure is None:
+        size = _SIZE_IN_NOTEBOOK if in_notebook() else _SIZE
+        figure = open_window(size, title=_window_title(names), blocking=False)
+    return Inspector(figure, state, names)
 
 
 def inspect(
@@ -109,6 +154,7 @@ def inspect(
     scaling: str | Scaling = "linear",
     radius: float = 10.0,
     titles: Sequence[str] | None = None,
+    first: int = 0,
     figure: Figure | None = None,
 ) -> Inspected:
     """Show images in a window for clicking and masking; return when the window is closed.
@@ -116,7 +162,7 @@ def inspect(
     A click shows value, sigma, flags, sky position, the cuts along row and column, the centroid and the
     radial profile with its FWHM. Keys: ``n`` and ``p`` blink between the images, ``s`` changes the scaling,
     ``z`` the limits, ``i`` inverts the colours, ``m`` in two corners masks a region, ``u`` undoes that, ``x``
-    removes the last click, ``+`` and ``-`` change the radius, ``h`` shows help, ``q`` ends.
+    removes the last click, ``+`` and ``-`` change the radius, ``h`` shows help, ``q`` ends. The wheel zooms.
 
     Parameters
     ----------
@@ -128,6 +174,8 @@ def inspect(
         Radius in pixels within which the centroid and the profile of a star are measured.
     titles : sequence of str, optional
         One for each image.
+    first : {0, 1}
+        The number of the first pixel in the window: 0 as in Python, or 1 as in FITS. Places of the result count from 0.
     figure : matplotlib Figure, optional
         An empty figure, with a canvas, to use. By default a window is opened.
 
@@ -143,8 +191,8 @@ def inspect(
     ArgumentError, ArgumentTypeError
         When an option is invalid.
     """
-    state, names = _start(images, limits, scaling, radius, titles)
-    where = open_window(_SIZE, blocking=True) if figure is None else figure
+    state, names = _start(images, limits, scaling, radius, titles, first)
+    where = open_window(_SIZE, title=_window_title(names)) if figure is None else figure
     try:
         window = Inspector(where, state, names)
         wait(where)
@@ -155,7 +203,7 @@ def inspect(
 
 
 def _start(
-    images: Any, limits: Any, scaling: Any, radius: float, titles: Sequence[str] | None
+    images: Any, limits: Any, scaling: Any, radius: float, titles: Sequence[str] | None, first: int
 ) -> tuple[State, tuple[str, ...]]:
     """Check the options; return the first state and the titles of the images."""
     several = (
@@ -172,8 +220,13 @@ def _start(
         limits=limits if isinstance(limits, str) else Limits.of(limits),
         scaling=scaling,
         radius=real("radius", radius, least=1, remedy="give pixels"),
+        first=PixelAxes(first=first).first,
     )
     return state, _titles(frames, titles)
+
+
+def _window_title(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _titles(frames: tuple[Image, ...], titles: Sequence[str] | None) -> tuple[str, ...]:

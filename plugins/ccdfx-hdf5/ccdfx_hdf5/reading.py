@@ -205,6 +205,9 @@ def _lead(array: Layout, name: str, plane: Any) -> tuple[int, ...]:
         plane = 0
     if isinstance(plane, bool) or not isinstance(plane, int) or not 0 <= plane < count:
         raise ArgumentError(
-            "plane", f"must be 0 to {count - 1} in {name}", value=plane, remedy="count from 0"
+            "plane",
+            f"must be one of the {count} planes of {name}",
+            value=plane,
+            remedy="plane= counts from 0, --plane of commands from 1",
         )
     return tuple(int(i) for i in np.unravel_index(plane, axes)) if axes else ()

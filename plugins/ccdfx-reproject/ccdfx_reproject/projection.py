@@ -24,6 +24,7 @@ from ccdfx import (
 METHODS = ("interp", "adaptive", "exact")
 NOTABLE = 0.05
 """A flag counts where the pixels that carry it weigh this much, and coverage where as much is missing."""
+_PATCH = 24  # pixels on either side of the middle, where the correlation of the noise is computed
 _WCS_CARD = re.compile(
     r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER|CNAME)\d+[A-Z]?$|(CD|PC|PV|PS)\d+_\d+[A-Z]?$"
     r"|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)$|(WCSAXES|WCSNAME|LONPOLE|LATPOLE|RADESYS|EQUINOX|SPECSYS)[A-Z]?$"
@@ -64,7 +65,8 @@ def reproject_image(
         the new pixel in old pixels. The variance is propagated with the squares of the same weights. Bad
         pixels are first replaced by the median of their neighbours; their flags, and an infinite variance,
         are set where their weight is 0.05 or more. A pixel of which less than 0.95 is covered is flagged
-        NO_DATA. The header is that of the image with the WCS of the target.
+        NO_DATA. The header is that of the image with the WCS of the target. Noise of neighbours is correlated afterwards:
+        CORRFACT there is the variance of a large sum over the sum of variances, in the middle of the result.
 
     Raises
     ------
@@ -103,9 +105,14 @@ def reproject_image(
     flags = _flags(project, image, grid)
     flags[~covered | (footprint < 1 - NOTABLE)] |= np.uint8(Flag.NO_DATA)
     mask = None if image.mask is None and not flags.any() else flags
+    header = _header(image.header, grid.wcs)
+    before = header.get("CORRFACT")
+    factor = _correlation(own, grid, method, image.shape) * (before if isinstance(before, float) else 1.0)
+    if factor > 1.001:
+        header = header.set("CORRFACT", float(f"{factor:.6g}"), "variance of a large sum / sum of UNCERT")
     return Image(
         result,
-        _header(image.header, grid.wcs),
+        header,
         mask,
         grid.range,
         None if variance is None else variance.astype(dtype),
@@ -142,6 +149,23 @@ def _variance(project: Callable[..., Any], image: Image, variance: np.ndarray, a
             planes[column][cut] = deviation[cut]
         total = total + (project(planes)[0] ** 2).sum(axis=0)
     return total
+
+
+def _correlation(own: Any, grid: _Grid, method: str, shape: tuple[int, int]) -> float:
+    """Compute the variance of a large sum over the sum of the variances, for equally noisy pixels; 1 where it is unknown.
+
+    The weights of each pixel of the image add up to 1 in a large sum, whose variance is that of as many pixels as the
+    sum covers.
+    """
+    rows, columns = (slice(max(0, size // 2 - _PATCH), size // 2 + _PATCH) for size in grid.shape)
+    area = grid.area[rows, columns]
+    patch = grid._replace(wcs=grid.wcs[rows, columns], shape=area.shape, area=area)
+    even = Image(np.ones(shape))
+    spread = _variance(
+        partial(_projected, own, patch, method), even, even.array, _apart(method, grid.stretch)
+    )
+    here = np.isfinite(spread) & (spread > 0)
+    return max(1.0, float(area[here].sum() / (spread * area**2)[here].sum())) if here.any() else 1.0
 
 
 def _flags(project: Callable[..., Any], image: Image, grid: _Grid) -> np.ndarray:

@@ -11,7 +11,7 @@ from reproject import reproject_interp
 import ccdfx
 from ccdfx import ArgumentError, ArgumentTypeError, Flag, Header, Image, UnknownNameError, registry
 from ccdfx_reproject import reproject_image
-from ccdfx_reproject.projection import METHODS
+from ccdfx_reproject.projection import METHODS, _celestial, _grid, _projected
 
 SHAPE = (48, 56)
 
@@ -173,3 +173,17 @@ def test_bad_arguments_are_refused(image: np.ndarray, options: dict, error: type
     given = Image(image, sky()) if image.any() else Image(image)
     with pytest.raises(error):
         reproject_image(given, **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["turned", "finer", "coarser"])
+def test_the_card_of_correlated_noise_gives_the_variance_of_a_large_sum(name: str, method: str) -> None:
+    """The truth is the scatter of the sums over 400 frames of noise."""
+    image = Image(np.ones(SHAPE), sky(), variance=np.ones(SHAPE))
+    own = _celestial(image, "image")
+    grid = _grid(own, TARGETS[name], None)
+    noise = np.random.default_rng(1).normal(0, 1, (400, *SHAPE))
+    sums = (_projected(own, grid, method, noise)[0] * grid.area)[:, 12:28, 14:30].sum(axis=(1, 2))
+    done = reproject_image(image, target=TARGETS[name], method=method)
+    expected = done.header.get("CORRFACT", 1.0) * done.variance[12:28, 14:30].sum()
+    assert np.var(sums) == pytest.approx(expected, rel=0.2)

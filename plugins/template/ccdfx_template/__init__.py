@@ -1,4 +1,4 @@
-"""A plugin for ccdfx with one object of each kind.
+"""A plugin for ccdfx: its hooks.
 
 ccdfx finds this module by the entry point in pyproject.toml and calls its hooks to get records. Each hook
 imports what it needs only when it is called: a user of the format alone does not wait for numba.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ccdfx import Command, hookimpl
 
 if TYPE_CHECKING:
-    from ccdfx import Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
+    from ccdfx import Engine, Format, Instrument, Maker, NoiseModel, Rejection, Scaling, Step
 
 
 @hookimpl
@@ -62,6 +62,13 @@ def ccdfx_makers() -> list[Maker]:
     from ccdfx_template.sky_frame import SKY_FRAME
 
     return [SKY_FRAME]
+
+
+@hookimpl
+def ccdfx_engines() -> list[Engine]:
+    from ccdfx_template.serial import SERIAL
+
+    return [SERIAL]
 
 
 def _brightest() -> Any:

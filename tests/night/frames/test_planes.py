@@ -71,10 +71,10 @@ def test_planes_are_frames_where_it_is_said_and_else_a_problem_that_names_the_op
     cube = burst.folder / "burst.fits"
     [frame] = scan(cube)
     assert "10 planes" in frame.problem and "--planes mean" in frame.problem
-    assert [one.file for one in scan(cube, planes=[0, 3])] == ["burst.fits[plane 0]", "burst.fits[plane 3]"]
+    assert [one.file for one in scan(cube, planes=[1, 4])] == ["burst.fits[plane 1]", "burst.fits[plane 4]"]
     assert len(scan(cube, planes="each")) == 10
-    [frame] = scan(cube, planes=[10])
-    assert "must be 0 to 9" in frame.problem
+    [frame] = scan(cube, planes=[11])
+    assert "must be 1 to 10" in frame.problem
     text = 'name = "mine"\nplanes = "mean"\n[match]\nINSTRUME = "small"\n[[rules]]\nkind = "science"\nwhen = { IMAGETYP = true }\n'
     (tmp_path / "mine.toml").write_text(text)
     [frame] = scan(cube, instrument=tmp_path / "mine.toml")

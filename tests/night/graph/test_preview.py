@@ -9,7 +9,7 @@ from ccdfx import plots
 from ccdfx.night.graph.pixel_map import draw_bad_pixels
 from ccdfx.night.graph.preview import (
     PICTURES,
-    drawn_pictures,
+    draw_pictures,
     histogram_facts,
     picture_path,
     raw_pictures,
@@ -23,12 +23,12 @@ from ccdfx.records.image import Image
 def test_the_picture_is_that_of_the_kind(tmp_path):
     image = Image(np.random.default_rng(1).normal(100, 5, (40, 60)).astype(np.float32))
     (tmp_path / "facts").mkdir()
-    write_pictures(drawn_pictures(image, kind="calibrated", further=raw_pictures(image)), tmp_path, "a.fits")
+    write_pictures(draw_pictures(image, kind="calibrated", further=raw_pictures(image)), tmp_path, "a.fits")
     small, large, flags, raw = (picture_path(tmp_path, "a.fits", one) for one in PICTURES)
     assert small.read_bytes() == plots.thumbnail(image, size=300)
     assert large.read_bytes() == draw_large(image) and raw.exists() and not flags.exists()
     bad = Image((np.random.default_rng(2).random((40, 60)) > 0.99).astype(np.uint8))
-    write_pictures(drawn_pictures(bad, kind="bad_pixels"), tmp_path, "a.fits")
+    write_pictures(draw_pictures(bad, kind="bad_pixels"), tmp_path, "a.fits")
     assert small.read_bytes() == draw_bad_pixels(bad, size=600)
     assert not large.exists() and not raw.exists()  # those of an earlier product
 
@@ -51,7 +51,7 @@ def test_an_image_without_good_pixels_is_no_failure(tmp_path):
     for image in (Image(np.full((8, 8), np.nan)), Image(np.ones((8, 8)), mask=np.ones((8, 8), np.uint8))):
         assert sum(histogram_facts(image)["counts"]) == 0
         (tmp_path / "facts").mkdir(exist_ok=True)
-        write_pictures(drawn_pictures(image, kind="bias"), tmp_path, "a.fits")
+        write_pictures(draw_pictures(image, kind="bias"), tmp_path, "a.fits")
 
 
 @pytest.mark.parametrize("flagged", [True, False])

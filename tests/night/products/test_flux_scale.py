@@ -12,7 +12,13 @@ import ccdfx
 from ccdfx import FluxRatio, aperture_photometry
 from ccdfx.io import read
 from ccdfx.night.products.coadd import _check_warnings
-from ccdfx.night.products.flux_scale import FluxScales, deepest_first, measured_scales, profile_allowance
+from ccdfx.night.products.flux_scale import (
+    Exposures,
+    FluxScales,
+    deepest_first,
+    measured_scales,
+    profile_allowance,
+)
 from ccdfx.night.settings.choices import CombineChoice
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.flux_check import FluxGroup
@@ -223,7 +229,7 @@ def test_without_stars_the_exposure_scales_and_is_said():
     assert scales.facts["b"]["transparency"] is None
     (said,) = scales.warnings
     assert said.startswith("the transparency of b is not known, with fewer than three usable stars")
-    assert deepest_first(["a", "b"], facts, empty) == ["b", "a"]  # exposure over noise
+    assert deepest_first(["a", "b"], Exposures(facts, empty)) == ["b", "a"]  # exposure over noise
 
 
 def test_the_check_warns_of_a_rule_that_is_not_safe_for_stars(sky, tmp_path):

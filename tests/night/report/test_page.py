@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ccdfx.errors import FileError
-from ccdfx.night.graph.preview import drawn_pictures, histogram_facts, raw_pictures, write_pictures
+from ccdfx.night.graph.preview import draw_pictures, histogram_facts, raw_pictures, write_pictures
 from ccdfx.night.graph.record import Record, facts_path, write_record
 from ccdfx.night.report import page as report_page
 from ccdfx.night.report.page import write_report
@@ -66,7 +66,7 @@ def sky(level, seed=0):
 def keep_facts(image, output, file):
     """Write what the making of a product leaves for the page: its picture, and its record with the histogram."""
     facts_path(output, file).parent.mkdir(parents=True, exist_ok=True)
-    write_pictures(drawn_pictures(image, kind="calibrated", further=raw_pictures(image)), output, file)
+    write_pictures(draw_pictures(image, kind="calibrated", further=raw_pictures(image)), output, file)
     write_record(
         output,
         Record(file=file, kind="calibrated", key="0", parts={}, histogram=histogram_facts(image)),

@@ -69,7 +69,12 @@ def test_the_numbers_of_a_night_are_medians_by_filter_and_camera():
     assert found["frames"] == 4 and found["exposures"] == 3
     readouts = a_night(1, 1000.0)
     readouts["noise"][0]["readouts"] = [{"name": "A", "readnoise": 4.0}, {"name": "B", "readnoise": 5.0}]
-    assert night_trends(readouts)["readnoise"] == {"ccd 1x1, A": 4.0, "ccd 1x1, B": 5.0}
+    readouts["noise"][0]["readouts"][0]["level"] = 990.0
+    readouts["masters"][0]["measured"][0] |= {"level": 0.1, "overscan": None}
+    readouts["frames"][0]["readouts"] = [{"name": "A", "bias": ["[1:4,1:9]"]}]
+    found = night_trends(readouts)
+    assert found["readnoise"] == {"ccd 1x1, A": 4.0, "ccd 1x1, B": 5.0}
+    assert found["bias"] == {"ccd 1x1, A": 990.0}  # not what is left above the overscans
 
 
 @pytest.mark.quick

@@ -171,6 +171,7 @@ def test_a_detector_has_no_sections_of_its_readouts_and_keeps_its_binning() -> N
         "DSEC11": "[1:4,1:4]",
         "BIASSECA": "[5:6,1:4]",
         "DETSECA": "[1:8,1:8]",
+        "ESO DET OUT1 PRSCX": 4,
     }
     image = Image(np.zeros(first.window.shape), {**cards, "SECPIX": 0.4, "GAINA": 2.0})
     kept = set(assemble([image], readouts=[first]).header)
@@ -200,3 +201,31 @@ def test_contradictions_are_refused() -> None:
                     bias=(Range(20, 30, 0, 24),))  # fmt: skip
     with pytest.raises(MismatchError, match="overscan"):
         assemble_exposure([done], readouts=[whole])
+
+
+def test_a_quad_frame_is_that_of_plain_arithmetic() -> None:
+    """What quadproc of IRAF does to a frame of four amplifiers: overscan of each line, trim, gain, side by side."""
+    rng = np.random.default_rng(11)
+    ny, nx, over = 16, 20, 6
+    raw = rng.integers(900, 4000, (2 * ny, 2 * (nx + over))).astype(np.uint16)
+    gains = {"11": 1.7, "12": 2.1, "21": 1.9, "22": 2.4}
+    readouts, expected = [], np.empty((2 * ny, 2 * nx))
+    for name, gain in gains.items():
+        row, column = int(name[0]) - 1, int(name[1]) - 1
+        rows = slice(row * ny, (row + 1) * ny)
+        # The overscans lie in the middle: those of the left amplifiers behind their data, those of the right ones before.
+        data = slice(0, nx) if column == 0 else slice(nx + 2 * over, 2 * nx + 2 * over)
+        bias = slice(nx, nx + over) if column == 0 else slice(nx + over, nx + 2 * over)
+        level = raw[rows, bias].astype(np.float64).mean(axis=1, keepdims=True)
+        expected[rows, column * nx : (column + 1) * nx] = gain * (raw[rows, data] - level)
+        whole = (min(data.start, bias.start), max(data.stop, bias.stop))
+        readouts.append(
+            Readout(
+                name=name, gain=gain, window=Range(*whole, rows.start, rows.stop),
+                data=Range(data.start, data.stop, rows.start, rows.stop),
+                bias=(Range(bias.start, bias.stop, rows.start, rows.stop),),
+                place=Range(column * nx, (column + 1) * nx, rows.start, rows.stop),
+            )
+        )  # fmt: skip
+    done = assemble_exposure(raw, readouts=readouts, statistic="mean")
+    np.testing.assert_allclose(done.array, expected, rtol=3e-7, atol=1e-3)

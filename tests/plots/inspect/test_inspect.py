@@ -10,6 +10,7 @@ import pytest
 
 from ccdfx import plots
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
+from ccdfx.plots.inspect.panels import panel_text
 from ccdfx.plots.inspect.state import KEYS, Click, Key, Region, State, clicked, help_text, pressed
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -319,3 +320,51 @@ def test_stars_of_a_real_frame_have_its_width(shared):
     stars = [star for star in find_sources(frame)[:40] if star["peak"] < 30000][:10]
     widths = [plots.look_at(frame, x=star["x"], y=star["y"], radius=12).profile.fwhm for star in stars]
     assert np.nanmedian(widths) == pytest.approx(np.median([star["fwhm"] for star in stars]), rel=0.25)
+
+
+def test_the_wheel_zooms_around_the_pointer(image):
+    from matplotlib.backend_bases import MouseEvent
+
+    window = Window(image)
+    window.figure.canvas.draw()
+    before, place = window.axes.get_xlim(), window.axes.transData.transform((20.0, 20.0))
+    for step in (1, 1, -1):
+        event = MouseEvent("scroll_event", window.figure.canvas, *place, step=step)
+        window.figure.canvas.callbacks.process(event.name, event)
+    left, right = window.axes.get_xlim()
+    assert right - left == pytest.approx((before[1] - before[0]) / 1.25)
+    window.figure.canvas.draw()
+    assert window.axes.transData.transform((20.0, 20.0)) == pytest.approx(place, abs=0.5)
+
+
+def test_after_blinking_the_panels_show_the_image_on_the_screen(image):
+    window = Window([image, star(x=40.0)])
+    window.click(30.0, 21.0)
+    assert "FWHM" in window.figure.texts[0].get_text() and window.figure.axes[1].lines
+    window.press("n")
+    assert "click on a place" in window.figure.texts[0].get_text() and not window.figure.axes[1].lines
+    window.press("p")
+    assert "FWHM" in window.figure.texts[0].get_text() and window.figure.axes[1].lines
+
+
+def test_a_window_that_counts_from_1_says_so_everywhere(image):
+    window = Window(image, first=1)
+    window.click(30.0, 21.0)
+    assert "x 31.00   y 22.00   value" in window.figure.texts[0].get_text()
+    assert "(FITS" not in window.figure.texts[0].get_text()
+    window.figure.canvas.draw()
+    assert [axes.get_xlabel() for axes in window.figure.axes[:2]] == ["x [pixel, from 1]"] * 2
+    labels = [text.get_text() for text in window.axes.get_xticklabels() if text.get_text()]
+    places = [place for place in window.axes.get_xticks() if -0.5 <= place <= 79.5]
+    assert all(str(round(place + 1)) in labels for place in places) and "20" in labels
+    (found,) = window.inspector.result.places
+    assert (found.x, found.y) == pytest.approx((30.0, 21.0))  # the library counts from 0
+    with pytest.raises(ArgumentError, match="first"):
+        Window(image, first=2)
+
+
+def test_without_a_star_there_is_no_width(image):
+    place = dataclasses.replace(plots.look_at(image, x=30, y=21), centroid=None)
+    assert not place.has_width and plots.look_at(image, x=30, y=21).has_width
+    state = State((image,), (image,), places=(place,))
+    assert "FWHM" not in panel_text(place, state) and "no centroid" in panel_text(place, state)

@@ -14,7 +14,21 @@ from ccdfx.io.source import Format, Source
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
-from ccdfx.testing.format_files import any_images, file_of, read_one, read_own, write_one
+from ccdfx.testing.elsewhere import in_threads
+from ccdfx.testing.kinds.format_files import (
+    LARGE_TYPES,
+    any_images,
+    file_of,
+    image_for,
+    read_one,
+    read_own,
+    write_one,
+)
+from ccdfx.testing.kinds.update_laws import (
+    an_update_changes_its_window_and_nothing_else,
+    an_update_that_cannot_be_is_refused_and_leaves_the_file,
+)
+from ccdfx.testing.large import WINDOWS, large_image
 from ccdfx.testing.laws import (
     Trial,
     it_can_be_pickled,
@@ -26,10 +40,6 @@ from ccdfx.testing.laws import (
     shown,
 )
 from ccdfx.testing.strategies import ranges
-from ccdfx.testing.update_laws import (
-    an_update_changes_its_window_and_nothing_else,
-    an_update_that_cannot_be_is_refused_and_leaves_the_file,
-)
 
 _FIRST = 2880
 _FOREIGN = {
@@ -62,13 +72,68 @@ def what_is_written_is_read_back(form: Format, trial: Trial) -> None:
 def writing_changes_no_image_and_equal_images_make_equal_files(form: Format, trial: Trial) -> None:
     if form.write is None:
         return
-    image = trial.draw("image", any_images())
+    image = image_for(form, trial)
     copy = pickle.loads(pickle.dumps(image))
     one, two = (trial.folder / f"{name}{form.suffixes[0]}" for name in ("one", "two"))
     write_one(form, image, one)
     require(same_image(image, copy), "the image that was written has changed")
     write_one(form, copy, two)
     require(one.read_bytes() == two.read_bytes(), "two files of one image differ")
+    three = trial.folder / f"three{form.suffixes[0]}"
+    write_one(form, _in_other_order(image), three)
+    require(
+        same_image(read_own(form, three), read_own(form, one)),
+        "swapped bytes and another order in memory change what is written",
+    )
+    left = sorted(path.name for path in trial.folder.iterdir())
+    wanted = {f"{name}{form.suffixes[0]}" for name in ("one", "two", "three", "try")}
+    require(set(left) <= wanted, f"beside its files it leaves {', '.join(sorted(set(left) - wanted))}")
+
+
+def values_of_every_type_come_back_or_are_refused(form: Format, trial: Trial) -> None:
+    """Require it of values beyond uint16, negative ones, and 130 x 150 pixels."""
+    if form.write is None:
+        return
+    accepted = 0
+    for kind in (*LARGE_TYPES, "i8", "u8", "u4", "i1"):
+        image = large_image(kind)
+        path = trial.folder / f"{kind}{form.suffixes[0]}"
+        try:
+            write_one(form, image, path)
+        except CcdfxError:
+            continue
+        accepted += 1
+        back = read_own(form, path)
+        same = back.shape == image.shape and np.array_equal(back.array, image.array)
+        differ = int((back.array != image.array).sum()) if back.shape == image.shape else image.size
+        require(same, f"{differ} of {image.size} pixels of {image.dtype} come back as others")
+    require(accepted, "it refuses 130 x 150 pixels of every type")
+
+
+def any_name_of_a_file_will_do(form: Format, trial: Trial) -> None:
+    suffix = form.suffixes[0]
+    expected: Image | None = None
+    for name in ("plain", "with blanks and 'quotes'", "n.g.c. 7331 50%", "Lumière#1"):
+        path = trial.folder / f"{name}{suffix}"
+        if form.write is None:
+            source, _ = file_of(form, trial)
+            path.write_bytes(source.read_bytes())
+        else:
+            write_one(form, large_image("u2") if expected is None else expected, path)
+        found = read_own(form, path)
+        require(
+            expected is None or same_image(found, expected), f"a file {path.name!r} is read as another image"
+        )
+        expected = expected or found
+
+
+def _in_other_order(image: Image) -> Image:
+    """Return an image with the other byte order, column after column in memory."""
+    array = np.asfortranarray(image.array.astype(image.dtype.newbyteorder()))
+    variance = image.variance
+    if variance is not None:
+        variance = np.asfortranarray(variance.astype(variance.dtype.newbyteorder()))
+    return Image(array, image.header, image.mask, image.range, variance)
 
 
 def several_images_come_back_or_are_refused(form: Format, trial: Trial) -> None:
@@ -107,11 +172,51 @@ def a_window_of_the_file_is_a_window_of_the_image(form: Format, trial: Trial) ->
     path, _ = file_of(form, trial)
     with form.open(path, None) as source:
         whole = source.select(None)
-        part = trial.draw("window", ranges(whole.shape))
-        x, y = whole.range.x_lower, whole.range.y_lower
-        window = Range(part.x_lower + x, part.x_upper + x, part.y_lower + y, part.y_upper + y)
-        require(same_image(source.select(window), whole.select(window)), f"the window {window} differs")
+        drawn = trial.draw("window", ranges(whole.shape), lambda: WINDOWS)
+        for window in _windows(
+            whole, drawn if isinstance(drawn, tuple) and not isinstance(drawn, Range) else (drawn,)
+        ):
+            require(same_image(source.select(window), whole.select(window)), f"the window {window} differs")
         require(same_image(source.select(None), whole), "after a window, the whole image differs")
+
+
+def two_threads_read_eight_windows(form: Format, trial: Trial) -> None:
+    """Require of one open file, of its pickled copy, and of one that stays open when another is closed, the same windows."""
+    path, _ = file_of(form, trial)
+    with form.open(path, None) as source:
+        whole = source.select(None)
+        drawn = trial.draw("windows", st.tuples(*[ranges(whole.shape)] * 8), lambda: WINDOWS)
+        windows = _windows(whole, drawn)
+        expected = [whole.select(window) for window in windows]
+
+        def require_windows(opened: Source, who: str) -> None:
+            found = in_threads(opened.select, windows * 3)
+            for number, image in enumerate(found):
+                at = number % len(windows)
+                require(same_image(image, expected[at]), f"{who} reads another window at {windows[at]}")
+
+        require_windows(source, "one source in several threads")
+        try:
+            copy = pickle.loads(pickle.dumps(source))
+        except Exception as error:  # a source of a plugin may raise anything
+            require(False, f"a source cannot be pickled: {type(error).__name__}: {error}")
+        with copy:
+            require_windows(copy, "a pickled source")
+        with form.open(path, None) as other:
+            other.select(windows[0])
+        require_windows(source, "after another source of the file was closed, a source")
+
+
+def _windows(whole: Image, parts: tuple[Range, ...]) -> list[Range]:
+    """Return windows of an image in the coordinates of its parent frame."""
+    ny, nx = whole.shape
+    x, y = whole.range.x_lower, whole.range.y_lower
+    fitting = [part for part in parts if part.x_upper <= nx and part.y_upper <= ny]
+    fitting = fitting or [
+        Range(0, nx, 0, ny),
+        Range(0, 1, 0, 1),
+    ]  # of a small file of a format that only reads
+    return [Range(p.x_lower + x, p.x_upper + x, p.y_lower + y, p.y_upper + y) for p in fitting]
 
 
 def path_bytes_and_file_object_give_the_same(form: Format, trial: Trial) -> None:
@@ -185,8 +290,9 @@ def it_is_fast(form: Format, trial: Trial) -> None:
 LAWS = (
     it_can_be_pickled, it_has_suffixes_in_lower_case, it_recognises_its_own_files_and_no_others,
     what_is_written_is_read_back, writing_changes_no_image_and_equal_images_make_equal_files,
+    values_of_every_type_come_back_or_are_refused, any_name_of_a_file_will_do,
     several_images_come_back_or_are_refused, an_open_file_says_what_it_holds,
-    a_window_of_the_file_is_a_window_of_the_image, path_bytes_and_file_object_give_the_same,
+    a_window_of_the_file_is_a_window_of_the_image, two_threads_read_eight_windows, path_bytes_and_file_object_give_the_same,
     an_image_that_is_not_there_is_a_typed_error, a_file_that_was_cut_is_refused,
     an_update_changes_its_window_and_nothing_else, an_update_that_cannot_be_is_refused_and_leaves_the_file,
     no_file_stays_open, it_is_fast,
@@ -221,7 +327,7 @@ def _require_kept(image: Image | None, back: Image, kept: set[str]) -> None:
     if image is None:
         return
     same = back.shape == image.shape and np.array_equal(back.array, image.array)
-    require(same, f"the pixels {image.array.tolist()} come back as {back.array.tolist()}")
+    require(same, f"the pixels {shown(image.array)} come back as {shown(back.array)}")
     missing = {"mask": back.mask is None, "variance": back.variance is None, "header": True, "range": True}
     for name, is_missing in missing.items():
         lost = is_missing and name not in kept

@@ -7,16 +7,42 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ccdfx.errors import CcdfxError
 from ccdfx.io.source import Format
+from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.testing.large import large_image
 from ccdfx.testing.laws import Trial, broken, require
 from ccdfx.testing.strategies import images
+
+LARGE_TYPES = ("f8", "f4", "i4", "i2", "u2", "u1")
 
 
 def any_images() -> st.SearchStrategy[Image]:
     """Generate images, half of them of a kind that even a simple format can hold."""
     plain = images(dtypes=("u1", "u2"), masked=False, variance=False)
     return plain | images()
+
+
+def image_for(form: Format, trial: Trial) -> Image:
+    """Draw an image to write; the large one is of the widest type that the format accepts."""
+    return trial.draw("image", any_images(), lambda: _large_image(form, trial))
+
+
+def _large_image(form: Format, trial: Trial) -> Image:
+    error: CcdfxError | None = None
+    for kind in LARGE_TYPES:
+        for full in (True, False):
+            header = Header({"OBJECT": "M 13"}) if full else None
+            image = large_image(kind, masked=full, variance=full, header=header)
+            try:
+                write_one(form, image, trial.folder / f"try{form.suffixes[0]}")
+            except CcdfxError as refusal:
+                error = refusal
+            else:
+                return image
+    assert error is not None
+    raise error
 
 
 def file_of(form: Format, trial: Trial) -> tuple[Path, Image | None]:
@@ -28,7 +54,7 @@ def file_of(form: Format, trial: Trial) -> tuple[Path, Image | None]:
         files = trial.options.get("files", ())
         require(files, "it writes nothing, so the laws need files to read: give the option files=(path, ...)")
         return Path(trial.draw("file", st.sampled_from(tuple(map(str, files))))), None
-    image = trial.draw("image", any_images())
+    image = image_for(form, trial)
     path = trial.folder / f"one{form.suffixes[0]}"
     write_one(form, image, path)
     return path, image

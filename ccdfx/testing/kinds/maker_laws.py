@@ -69,6 +69,23 @@ def it_makes_the_same_bytes_again(maker: Maker, trial: Trial) -> None:
     require(first == again, f"{_shown([file for file in first if first[file] != again[file]])} has changed")
 
 
+def it_needs_what_it_reads(maker: Maker, trial: Trial) -> None:
+    """Make each product where those that it does not need are absent, and require the same facts and pixels."""
+    reduced = _reduced(trial)
+    graph = reduced.graph(maker)
+    expected = reduced.made(graph, maker, trial.folder / "all")
+    found = reduced.made(graph, maker, trial.folder / "needed", hide=True)
+    for file, record in expected.items():
+        if record.lost is not None:
+            continue  # another law
+        lost = found[file].lost
+        require(lost is None, f"{file} reads what it does not name in needs: {lost}")
+        same = digest(found[file].facts) == digest(record.facts) and (
+            file_sha256(trial.folder / "all" / file) == file_sha256(trial.folder / "needed" / file)
+        )
+        require(same, f"{file} is another where the products that it does not name in needs are absent")
+
+
 def its_inputs_never_change(maker: Maker, trial: Trial) -> None:
     reduced = _reduced(trial)
     graph = reduced.graph(maker)
@@ -91,7 +108,7 @@ def it_is_fast(maker: Maker, trial: Trial) -> None:
 
 LAWS = (
     it_can_be_pickled, it_plans_nothing_of_an_empty_night, it_plans_the_same_again, what_it_plans_can_be,
-    what_it_plans_is_made, it_makes_the_same_bytes_again, its_inputs_never_change, it_is_fast,
+    what_it_plans_is_made, it_makes_the_same_bytes_again, it_needs_what_it_reads, its_inputs_never_change, it_is_fast,
 )  # fmt: skip
 
 
@@ -117,10 +134,17 @@ class _Reduced:
         found = {one.plan.setup: camera_of(measured[one.file]) for one in cameras.products.values()}
         return product_graph(self.plan, _RECIPE, found, further=() if maker in MAKERS else (maker,))
 
-    def made(self, graph: Graph, maker: Maker, folder: Path) -> dict[str, Record]:
-        """Return the records of the products of the maker, made in a copy of the output."""
+    def made(self, graph: Graph, maker: Maker, folder: Path, *, hide: bool = False) -> dict[str, Record]:
+        """Return the records of the products of the maker, made in a copy of the output.
+
+        `hide` leaves out the products that none of them needs.
+        """
         shutil.copytree(self.output, folder, dirs_exist_ok=True)
         own = graph.only(lambda product: product.maker == maker.name)
+        if hide:
+            for file in set(graph.products) - set(own.products):
+                (folder / file).unlink(missing_ok=True)
+                (folder / "facts" / file).with_suffix(".json").unlink(missing_ok=True)
         for file in own.products:
             if own.products[file].maker == maker.name:
                 (folder / file).unlink(missing_ok=True)

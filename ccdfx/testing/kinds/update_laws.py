@@ -14,7 +14,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
-from ccdfx.testing.format_files import any_images, file_of, read_one
+from ccdfx.testing.kinds.format_files import any_images, file_of, read_one
 from ccdfx.testing.laws import Trial, require, same_bytes, same_image, shown
 from ccdfx.testing.strategies import images, ranges
 

@@ -1,0 +1,4 @@
+"""Products of several detectors together.
+
+May import what products may.
+"""
