@@ -195,10 +195,9 @@ def _header(
     IMSCLnnn is the factor to the flux scale of the reference, IMTRPnnn the transparency relative to it.
     """
     choice, names = context.recipe.combine, group.names
-    exposures = [one["exptime"] for one in group.facts]
     values = {
         "OBJECT": plan.object,
-        "EXPTIME": exposures[0],
+        "EXPTIME": group.facts[0]["exptime"],
         "TOTALEXP": _total_exposure(group, plan),
         "FLXREF": names[0],
         "FLXSCALE": 1.0,
