@@ -43,8 +43,9 @@ _HOMES = {
     "operations.expression": ("evaluate",),
     "operations.window": ("cutouts", "paste", "select", "trim"),
     "operations.calibration.calibrate": (
-        "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark", "to_electrons",
+        "add_variance", "calibrate", "divide_flat", "subtract_bias", "subtract_dark",
     ),
+    "operations.calibration.electrons": ("to_electrons",),
     "operations.calibration.offset": ("offset", "subtract_level"),
     "operations.calibration.overscan": ("subtract_overscan",),
     "operations.calibration.overscan_fit": ("OverscanFit",),

@@ -77,7 +77,7 @@ from ccdfx.operations.calibration.calibrate import calibrate as calibrate
 from ccdfx.operations.calibration.calibrate import divide_flat as divide_flat
 from ccdfx.operations.calibration.calibrate import subtract_bias as subtract_bias
 from ccdfx.operations.calibration.calibrate import subtract_dark as subtract_dark
-from ccdfx.operations.calibration.calibrate import to_electrons as to_electrons
+from ccdfx.operations.calibration.electrons import to_electrons as to_electrons
 from ccdfx.operations.calibration.offset import offset as offset
 from ccdfx.operations.calibration.offset import subtract_level as subtract_level
 from ccdfx.operations.calibration.overscan import subtract_overscan as subtract_overscan

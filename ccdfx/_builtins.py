@@ -46,7 +46,7 @@ def ccdfx_rejections() -> list[Rejection]:
 def ccdfx_steps() -> list[Step]:
     from ccdfx import scalings
     from ccdfx.operations import window
-    from ccdfx.operations.calibration import calibrate, offset, overscan
+    from ccdfx.operations.calibration import calibrate, electrons, offset, overscan
     from ccdfx.operations.pixels import cosmic_rays, flag, median_filter, replace
     from ccdfx.operations.readouts import linearise
     from ccdfx.operations.resampling import shift
@@ -54,7 +54,7 @@ def ccdfx_steps() -> list[Step]:
 
     functions: tuple[Any, ...] = (
         window.select, window.trim, overscan.subtract_overscan, offset.subtract_level, offset.offset,
-        calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, calibrate.to_electrons,
+        calibrate.subtract_bias, calibrate.subtract_dark, calibrate.divide_flat, electrons.to_electrons,
         calibrate.add_variance, calibrate.calibrate,
         flag.mask_saturated, flag.mask_invalid, flag.mask_from, flag.replace_masked,
         replace.clip_invalid, replace.clip_threshold, replace.clip_outliers, replace.clip_sigma, replace.replace,

@@ -279,6 +279,10 @@ def engine(
     ArgumentError
         `threads` or `memory` below 1, or an engine whose number of threads cannot be set.
 
+    See Also
+    --------
+    run, combine
+
     Examples
     --------
     >>> with engine(threads=2, memory=64 * 2**20) as chosen:

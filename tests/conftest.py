@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +29,34 @@ def shared() -> Path:
     if not (_SHARED / "data").is_dir():
         pytest.skip(f"no real frames at {_SHARED} (set CCDFX_SHARED to their folder)")
     return _SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nights_fit_their_schema() -> Iterator[None]:
+    """Let no test write a night.json that its schema does not describe."""
+    jsonschema = pytest.importorskip("jsonschema")
+
+    from ccdfx.night import run, summary
+
+    schema = summary.night_schema()
+    checks = {
+        name: jsonschema.Draft202012Validator({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
+        for name in ("night", "begun")
+    }
+    write = summary.write_facts
+
+    def write_checked(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Path:
+        check = checks["night" if facts.get("complete") else "begun"]
+        wrong = list(check.iter_errors(json.loads(summary.json_text(facts))))
+        assert not wrong, [
+            (list(error.absolute_path), error.message) for one in wrong for error in one.context or [one]
+        ]
+        return write(facts, path, overwrite=overwrite)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (run, summary):
+            patch.setattr(module, "write_facts", write_checked)
+        yield
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ ALLOWED = {
     "noise": {"kernels", "estimators", "engines"},
     "scalings": {"kernels", "engines"},
     "operations": {"kernels", "estimators", "photometry", "engines", "noise"},
-    "io": {"registry", "kernels"},
+    "io": {"registry", "kernels", "engines"},
     "pipelines": {"registry", "engines", "operations", "io"},
     "plots": {"registry", "estimators", "photometry", "operations", "scalings"},
     "night": {

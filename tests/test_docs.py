@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib.util
 import inspect
+import json
 import re
 import shlex
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+from astropy.io import fits
 
 import ccdfx
 from ccdfx import hookspecs
@@ -103,12 +106,106 @@ def test_files_of_this_repository_that_a_page_names_are_there(page: Path) -> Non
         assert (ROOT / name).exists(), name
 
 
-def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = list((ROOT / "docs").glob("*.md"))
-    assert len(pages) > 1
-    for page in pages:
-        assert page.name == "index.md" or f"]({page.name})" in index, page.name
+def test_every_page_is_in_the_index_or_in_a_list_that_it_names() -> None:
+    folder = ROOT / "docs"
+    named = set(
+        re.findall(
+            r"^- \[[^]]+\]\(([\w./]+)\)", (folder / "index.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
+    assert {"guide.md", "project.md"} <= named
+    for page in ("guide", "other_programs", "project"):
+        text = (folder / f"{page}.md").read_text(encoding="utf-8")
+        links = re.findall(r"^- \[[^]]+\]\((\w+)\.md\)", text, re.MULTILINE)
+        assert links == re.findall(r"^(\w+)$", text.partition(":hidden:")[2], re.MULTILINE), (
+            "the list and the toctree"
+        )
+        named |= {f"{link}.md" for link in links}
+    assert {page.name for page in folder.glob("*.md")} == {name for name in named if "/" not in name} | {
+        "index.md"
+    }
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_notebooks_run_and_are_stored_without_outputs(
+    path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    cells = [
+        cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"
+    ]
+    assert cells and not any(cell["outputs"] or cell["execution_count"] for cell in cells)
+    names: dict[str, object] = {}
+    for cell in cells:
+        exec(compile("".join(cell["source"]), str(path), "exec"), names)
+
+
+def test_the_page_of_frames_not_used_quotes_what_is_said() -> None:
+    """What the first column of its tables quotes is in the sources."""
+    text = (ROOT / "docs" / "not_used.md").read_text(encoding="utf-8")
+    quoted = [line.split(" |")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")]
+    quoted = [words for words in quoted if words != "what is said"]
+    said = {
+        node.value
+        for folder in ("night", "io", "operations/registration")
+        for path in sorted((ROOT / "ccdfx" / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert len(quoted) > 15
+    assert not [words for words in quoted if not any(words in one for one in said)]
+
+
+def product_keywords(folder: Path) -> set[str]:
+    """The keywords of the products of a night, a digit or a number of three digits as n and nnn."""
+    found: set[str] = set()
+    for path in folder.rglob("*.fits"):
+        with fits.open(path) as hdus:
+            found |= {re.sub(r"\d{3}$", "nnn", keyword) for hdu in hdus for keyword in hdu.header}
+    return found
+
+
+def written_keywords() -> set[str]:
+    """The keywords that the sources set by name."""
+    found: set[str] = set()
+    for path in sorted((ROOT / "ccdfx").rglob("*.py")):
+        if path.relative_to(ROOT / "ccdfx").parts[0] in ("demo", "testing", "cli", "kernels"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "set"
+            ):
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found.add(first.value)
+    return {name for name in found if name.isupper()}
+
+
+def test_the_page_of_products_lists_every_keyword_and_file(place: Path) -> None:
+    text = (ROOT / "docs" / "products.md").read_text(encoding="utf-8")
+    keywords = set(re.findall(r"`([A-Z][A-Z0-9_n-]*)`", text))
+    kept = set(fits.getheader(place / "demo-night" / "night" / "0030_field_V.fits"))
+    found, written = product_keywords(place / "demo-night" / "reduced"), written_keywords()
+    assert len(found) > 50 and len(written) > 20
+    assert found - keywords - kept - {f"MASKBIT{bit}" for bit in range(8)} <= {"UTYPE"} and "UTYPE" in text
+    assert not written - keywords
+    patterns = re.findall(
+        r"`([^`]+)`",
+        " ".join(
+            line.split("|")[1] for line in text.split("## Ext")[0].splitlines() if line.startswith("| `")
+        ),
+    )
+    files = [
+        path.relative_to(place / "demo-night" / "reduced")
+        for path in (place / "demo-night" / "reduced").rglob("*")
+        if path.is_file()
+    ]
+    assert len(files) > 20
+    assert not [path for path in files if not any(path.match(pattern) for pattern in patterns)]
 
 
 @pytest.mark.parametrize("name", TABLE)

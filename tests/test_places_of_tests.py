@@ -99,6 +99,8 @@ ALSO_RUN = {
     "operations/resampling/test_shift.py::test_fill_bad_equals_its_twin": "kernels/image/bad_pixels",
     "operations/resampling/test_shift.py::test_separable_equals_its_twin": "kernels/image/resample",
     "operations/resampling/test_shift.py::test_the_weights_sum_to_one": "operations/resampling/taps",
+    "operations/readouts/test_exposure.py::test_the_assembled_image_is_the_truth":
+        "operations/readouts/corrections",
     "photometry/test_photometry.py::test_aperture_equals_its_twin": "kernels/sources/apertures",
     "photometry/test_photometry.py::test_local_maxima_equal_their_twin": "kernels/sources/maxima",
     "photometry/test_photometry.py::test_masked_pixels_are_no_sources": "photometry/detection",

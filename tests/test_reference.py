@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,9 @@ import pytest
 import ccdfx
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+
+WITHOUT_RELATED = {"formats", "open_extensions", "open_frames", "read_header", "read_master"}
+"""Public functions whose neighbours are on the page of `read`."""
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +47,19 @@ def test_the_page_of_cameras_is_up_to_date(writer: ModuleType) -> None:
 
 
 def test_every_public_name_is_there(pages: dict[str, str]) -> None:
-    text = "\n".join(pages.values())
-    assert all(f"## {name}\n" in text for name in ccdfx.__all__)
+    listed = [line.strip() for page in pages.values() for line in page.splitlines() if line.startswith("   ")]
+    functions = [name for name in ccdfx.__all__ if callable(getattr(ccdfx, name))]
+    assert len(functions) > 150 and all(listed.count(name) == 1 for name in functions)
+
+
+def test_functions_name_public_ones_in_see_also(writer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer.require_related()
+    functions = [name for name in ccdfx.__all__ if inspect.isfunction(getattr(ccdfx, name))]
+    without = {name for name in functions if not writer.related(getattr(ccdfx, name))}
+    assert without <= WITHOUT_RELATED
+    monkeypatch.setattr(ccdfx.trim, "__doc__", "Trim.\n\n    See Also\n    --------\n    trimm, select\n")
+    with pytest.raises(SystemExit, match=r"trim: .*: trimm$"):
+        writer.require_related()
 
 
 def test_the_stubs_are_up_to_date(writer: ModuleType) -> None:

@@ -14,7 +14,7 @@ _CHOICE = {
         "--where",
         multiple=True,
         metavar="CONDITION",
-        help="Only frames of which this is true, such as 'exptime > 10 and airmass < 2'; repeatable: all.",
+        help="Only frames for which this is true, such as 'exptime > 10 and airmass < 2'; repeatable: all.",
     ),
     "filter": click.option(
         "--filter", multiple=True, metavar="NAME", help="Only this filter, with * and ?; repeatable: any."

@@ -41,7 +41,7 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 )
 @click.option(
     "--recipe", callback=defaults_from_recipe, is_eager=True, expose_value=False, metavar="FILE",
-    help="TOML file with a table [combine] of these options; those of the command line go first.",
+    help="TOML file with a table [combine] of these options; the command line overrides it.",
 )  # fmt: skip
 @click.option(
     "--average",
@@ -78,7 +78,7 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
     "--limits",
     callback=numbers,
     metavar="LOW,HIGH",
-    help="The values, as they are in the frames, that take part.",
+    help="Use only values between these, as they are in the frames.",
 )
 @click.option(
     "--flags", callback=flags_of, metavar="NAME,...", help="Only these flags make a value bad (default: all)."

@@ -29,7 +29,7 @@ TITLES = ("quantity", "unit", "truth", "result", "tolerance", "verdict")
     type=click.IntRange(min=0),
     default=default_of(run.run_demo, "seed"),
     show_default=True,
-    help="Decides every random number.",
+    help="Seed of all random numbers.",
 )
 @options("json", "threads", "memory", "engine", "scheduler")
 @talks

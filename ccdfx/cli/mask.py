@@ -21,9 +21,16 @@ _SOURCES = ("biases", "darks", "flats", "frames")
 @click.option("--darks", metavar="FILES", help="Darks; the biases are subtracted.")
 @click.option("--flats", metavar="FILES", help="Flats; the biases are subtracted.")
 @click.option("--frames", metavar="FILES", help="Calibrated frames of the sky, three or more.")
-@click.option("--fwhm", type=float, metavar="PIXELS", help="Of the sharpest stars of the frames. Default: 2.")
+@click.option(
+    "--fwhm", type=float, metavar="PIXELS", help="FWHM of the sharpest stars of the frames. Default: 2."
+)
 @click.option("--sigma-limit", type=float, metavar="SIGMA", help="How far a pixel must deviate. Default: 6.")
-@click.option("--low", type=float, metavar="FRACTION", help="Of the local response of flats. Default: 0.5.")
+@click.option(
+    "--low",
+    type=float,
+    metavar="FRACTION",
+    help="Lowest good response of a pixel of flats, relative to its surroundings. Default: 0.5.",
+)
 @click.option(
     "--overscan", metavar="[X1:X2,Y1:Y2]", callback=section_of, help="Subtract this region of raw frames."
 )

@@ -35,7 +35,9 @@ _NIGHT = {
         help="Directory of the results.",
     ),
     "recipe": click.option(
-        "--recipe", type=click.Path(exists=True, dir_okay=False), help="TOML file of choices."
+        "--recipe",
+        type=click.Path(exists=True, dir_okay=False),
+        help="TOML file of options that differ from the defaults.",
     ),
 }
 

@@ -268,7 +268,7 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--plane", type=click.IntRange(min=0), metavar="N", help="Which plane of a cube, from 0."
     ),
     "no_checksum": click.option("--no-checksum", is_flag=True, help="Read files whose checksums are wrong."),
-    "again": click.option("--again", is_flag=True, help="Take frames as raw that were reduced before."),
+    "again": click.option("--again", is_flag=True, help="Accept as raw what a card says was reduced before."),
     "planes": click.option(
         "--planes",
         metavar="mean|each|N,N",
@@ -279,10 +279,12 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--table",
         type=click.Path(exists=True, dir_okay=False),
         callback=_checked_table,
-        help="CSV file that tells kind, filter, exposure... of frames, before their headers.",
+        help="CSV file with kind, filter, exposure... of frames; it takes precedence over their headers.",
     ),
     "instrument": click.option(
-        "--instrument", metavar="NAME|FILE", help="Read headers as this instrument does (default: each says)."
+        "--instrument",
+        metavar="NAME|FILE",
+        help="Read headers as this instrument does (default: the one that matches each header).",
     ),
     "overwrite": click.option("--overwrite", is_flag=True, help="Replace an existing output."),
     "json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
@@ -290,13 +292,16 @@ SHARED: Mapping[str, Callable[[Callable], Callable]] = {
         "--threads", type=click.IntRange(min=1), help="Threads to compute with (default: all)."
     ),
     "memory": click.option(
-        "--memory", type=click.IntRange(min=1), metavar="MB", help="Memory for the frames in flight."
+        "--memory",
+        type=click.IntRange(min=1),
+        metavar="MB",
+        help="Memory for the frames that are being processed.",
     ),
     "engine": click.option(
         "--engine", metavar="ENGINE", help="Where to compute: NAME[:option=value,...] (default: threads)."
     ),
     "scheduler": click.option(
-        "--scheduler", metavar="ADDRESS", help="Where the scheduler of the engine listens."
+        "--scheduler", metavar="ADDRESS", help="Address of the scheduler of the engine."
     ),
 }
 """The options by name, each a decorator of a command."""

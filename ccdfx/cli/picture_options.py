@@ -54,7 +54,10 @@ _PICTURES = {
     ),
     "title": click.option("--title", metavar="TEXT", callback=_title, help="Default: file and object."),
     "limits": click.option(
-        "--limits", callback=_limits, metavar="LIMITS", help="Such as p99, s3, n10, zscale or 10,250."
+        "--limits",
+        callback=_limits,
+        metavar="LIMITS",
+        help="Interval of values: p99, s3, n10, zscale or 10,250...",
     ),
     "scaling": click.option(
         "--scaling",
@@ -72,7 +75,7 @@ _PICTURES = {
         metavar="MAP",
         help="A colour map of matplotlib.",
     ),
-    "invert": click.option("--invert", is_flag=True, help="The colour map from its other end."),
+    "invert": click.option("--invert", is_flag=True, help="Reverse the colour map."),
     "bar": click.option("--bar", is_flag=True, help="A colour bar."),
     "dpi": click.option(
         "--dpi",

@@ -190,6 +190,7 @@ def _shown(plan: Any) -> None:
 
 def report(night: Any) -> None:
     """Print the failures, notes, noise values, and the place of the results."""
+    from ccdfx.night.report.exposures import count_exposures
     from ccdfx.night.words import counted, listed, made, not_made
 
     facts = night.facts
@@ -217,8 +218,8 @@ def report(night: Any) -> None:
             say(_noise_line(camera))
     for found in facts["bad_pixels"]:
         say(f"{found['file']}: {_bad_pixels_line(found)}")
-    used = sum(frame["used"] for frame in facts["frames"])
-    say(f"{used} of {counted(len(facts['frames']), 'frame')} used: {made(facts)}")
+    used = count_exposures(frame for frame in facts["frames"] if frame["used"])
+    say(f"{used} of {counted(count_exposures(facts['frames']), 'frame')} used: {made(facts)}")
     _report_nothing_usable(night)
     say(f"report: {night.output / 'report.html'}")
 
@@ -260,10 +261,22 @@ def _bad_pixels_line(found: dict[str, Any]) -> str:
 
 
 def _noise_line(camera: dict[str, Any]) -> str:
-    """Format the gain and read noise of a camera, with their sources."""
+    """Format the gain and read noise of a camera, with their sources; of several readouts, their ranges."""
+    if readouts := camera.get("readouts"):
+        ranges = [
+            f"{name} {_range(known)} {unit}"
+            for name, key, unit in (("gain", "gain", "e-/ADU"), ("read noise", "readnoise", "e-"))
+            if (known := [one[key] for one in readouts if one[key] is not None])
+        ]
+        return f"{camera['setup']}: {len(readouts)} readouts, in electrons by the gain of each: {', '.join(ranges)}"
     numbers = [
         f"{name} {camera[key]:.4g} {unit} ({camera[f'{key}_source']})"
         for name, key, unit in (("gain", "gain", "e-/ADU"), ("read noise", "readnoise", "e-"))
         if camera[key] is not None
     ]
     return f"{camera['setup']}: {', '.join(numbers)}"
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
+    return low if low == high else f"{low} to {high}"

@@ -38,7 +38,13 @@ class InputFile:
 @click.command("run")
 @click.argument("recipe", metavar="STEPS.toml", type=click.Path(exists=True, dir_okay=False))
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "--output", required=True, metavar="DIRECTORY", help="Where the results go; it is made.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIRECTORY",
+    help="Directory of the results; it is created if absent.",
+)
 @click.option("--to", "suffix", default=".fits", show_default=True, metavar="SUFFIX", help="Their format.")
 @options("hdu", "plane", "no_checksum", "overwrite", "json", "threads", "memory", "engine", "scheduler")
 @click.pass_context

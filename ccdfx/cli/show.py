@@ -22,10 +22,10 @@ from ccdfx.plots.scale_bar import UNITS
     type=click.Choice(AXES),
     default=default_of(plots.image, "axes"),
     show_default=True,
-    help="What they count.",
+    help="Count pixels, or show the sky.",
 )
 @click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
-@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Turn axes around.")
+@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Reverse axes.")
 @click.option("--scale-bar", type=click.Choice(UNITS), help="A bar of a round length in this unit.")
 @picture_options("title", "section", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks

@@ -39,7 +39,7 @@ _TITLES = (
     "--threshold",
     type=click.FloatRange(0, min_open=True),
     metavar="SIGMA",
-    help="Of peaks above the noise. Default: 5.",
+    help="How far peaks are above the noise. Default: 5.",
 )
 @click.option(
     "--fwhm",
@@ -51,7 +51,7 @@ _TITLES = (
     "--border",
     type=click.IntRange(0),
     metavar="PIXELS",
-    help="Leave out so much at the edges. Default: the width.",
+    help="Leave out stars so near the edge. Default: the width.",
 )
 @click.option("--most", type=click.IntRange(1), metavar="N", help="Only the N brightest of each image.")
 @click.option(

@@ -76,8 +76,8 @@ def talks(command: Callable) -> Callable:
 
     # Eager, so that a warning about another option is said or not wherever -q is in the line.
     options: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": remember}
-    quiet = click.option("-q", "--quiet", help="Say nothing but errors.", **options)(apart)
-    return click.option("-v", "--verbose", help="Say more.", **options)(quiet)
+    quiet = click.option("-q", "--quiet", help="Print errors only.", **options)(apart)
+    return click.option("-v", "--verbose", help="Print more messages.", **options)(quiet)
 
 
 def print_json(facts: object) -> None:

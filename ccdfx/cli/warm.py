@@ -18,7 +18,7 @@ from ccdfx.demo import warm
     type=click.IntRange(min=1),
     default=warm.MOST_FRAMES,
     show_default=True,
-    help="Prepare stacks of 2 to so many frames.",
+    help="Prepare stacks of 2 to N frames.",
 )
 @options("json")
 @talks

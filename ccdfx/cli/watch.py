@@ -20,7 +20,7 @@ from ccdfx.errors import ArgumentError
     "--idle",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="End after so long without a new frame (default: never).",
+    help="End after this many seconds without a new frame (default: never).",
 )
 @options("threads", "memory", "engine", "scheduler")
 @click.pass_context

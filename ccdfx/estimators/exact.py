@@ -31,7 +31,7 @@ class Statistics:
     mean, median, std, minimum, maximum, sum : float
         Of all pixels used. `std` has divisor n (ddof 0), the median of an even number is the mean of two.
     mad_std : float
-        1.4826 times the median of |x - median|.
+        1.4826 times the median of abs(x - median).
     clipped_count : int
         Pixels kept by clipping at 3 standard deviations about the median, iterated until none is rejected.
     clipped_mean, clipped_median, clipped_std : float
@@ -95,6 +95,10 @@ def statistics(image: ImageLike, *, section: RangeLike = None) -> Statistics:
     ArgumentError
         The window does not lie in the image.
 
+    See Also
+    --------
+    sky_level, local_noise
+
     Notes
     -----
     The statistics of 16-bit integers come from their histogram and are exact. For floats a sample brackets
@@ -152,7 +156,7 @@ def median_of(array: Any, good: Any = None) -> float:
 
 
 def mad_std_of(array: Any, good: Any = None) -> float:
-    """Estimate the standard deviation of normal values robustly: 1.4826 times the median of |x - median|.
+    """Estimate the standard deviation of normal values robustly: 1.4826 times the median of abs(x - median).
 
     Parameters and the treatment of bad values are those of `median_of`.
 

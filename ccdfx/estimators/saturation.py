@@ -80,6 +80,10 @@ def saturation_level(frames: Iterable[ImageLike], *, bits: int | None = None) ->
     ArgumentError, ArgumentTypeError
         When `bits` is not a whole number above 0, or a frame is not an image.
 
+    See Also
+    --------
+    mask_saturated
+
     Examples
     --------
     >>> sky = np.random.default_rng(1).poisson(900.0, (50, 60))

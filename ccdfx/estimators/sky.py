@@ -106,6 +106,10 @@ def background(image: ImageLike) -> Background:
 def sky_level(image: ImageLike) -> float:
     """Measure the level of the empty sky, robust against stars and galaxies; see `background`.
 
+    See Also
+    --------
+    local_noise, statistics
+
     Examples
     --------
     >>> sky_level([[7.0] * 16] * 16)
@@ -116,6 +120,10 @@ def sky_level(image: ImageLike) -> float:
 
 def local_noise(image: ImageLike) -> float:
     """Measure the standard deviation of an empty pixel about its surroundings; see `background`.
+
+    See Also
+    --------
+    predicted_noise, sky_level
 
     Examples
     --------
@@ -134,6 +142,10 @@ def predicted_noise(image: ImageLike) -> float:
     ------
     ArgumentError
         The image carries no variance.
+
+    See Also
+    --------
+    local_noise, add_variance
 
     Examples
     --------

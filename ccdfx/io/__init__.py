@@ -1,6 +1,6 @@
 """Reading and writing images: FITS and npz here, other formats through plugins.
 
-May import records, kernels and the registry.
+May import records, kernels, engines and the registry.
 """
 
 from __future__ import annotations

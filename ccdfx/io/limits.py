@@ -30,6 +30,10 @@ def inflation_limit(size: int) -> int:
     ArgumentError
         When CCDFX_LIMIT is no number of bytes.
 
+    See Also
+    --------
+    read
+
     Examples
     --------
     >>> inflation_limit(5_000_000)

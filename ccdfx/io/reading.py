@@ -126,6 +126,10 @@ def read(
     FormatError
         When its content is damaged, is no image, or has no known format.
 
+    See Also
+    --------
+    write, open_source, read_header
+
     Examples
     --------
     >>> import tempfile
@@ -156,6 +160,10 @@ def open_source(
 
     Parameters are those of `read`. The source holds no file open between two readings; a file that is
     replaced meanwhile is an error.
+
+    See Also
+    --------
+    read, open_frames
     """
     if hdu == "all":
         raise ArgumentError("hdu", "must name one image", value=hdu, remedy="use open_extensions([path])")

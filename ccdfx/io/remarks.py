@@ -38,6 +38,10 @@ def list_remarks(path: FileLike) -> list[str]:
     FileError, FormatError
         When the file cannot be read at all.
 
+    See Also
+    --------
+    read_header, scan
+
     Examples
     --------
     >>> import tempfile

@@ -45,6 +45,10 @@ def write(
     FileError
         When it cannot be written; an existing file stays as it was.
 
+    See Also
+    --------
+    read, update
+
     Examples
     --------
     >>> import tempfile
@@ -53,12 +57,30 @@ def write(
     'a.npz'
     """
     target = as_path(path)
+    with handed_over(images, target, overwrite=overwrite):
+        pass
+    return target
+
+
+@contextmanager
+def handed_over(
+    images: ImageLike | Iterable[ImageLike], path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Iterator[None]:
+    """Write as `write` does; the block runs when the system has all bytes, and they need not be in memory any more.
+
+    What is left then, until the file has its name, is waiting for the disk. The file does not appear where the block
+    raises.
+    """
+    target = as_path(path)
     found = format_to_write(target)
     frames = _images(images)
+    del images
     assert found.write is not None
-    with atomic_path(target, overwrite) as temporary, faults_of(found, target):
-        found.write(frames, temporary)
-    return target
+    with atomic_path(target, overwrite) as temporary:
+        with faults_of(found, target):
+            found.write(frames, temporary)
+        del frames
+        yield
 
 
 @contextmanager
@@ -161,6 +183,10 @@ def update(
         When units or binning differ, or only one of the two has a variance.
     FileError, FormatError
         When the file is compressed or damaged, or cannot be read or written.
+
+    See Also
+    --------
+    write, paste
 
     Notes
     -----

@@ -16,11 +16,13 @@ from ccdfx.lazy import homes_of, public_name
 
 _HOMES = {
     "settings.choices": (
-        "BadPixelChoice", "ColourChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice", "NoiseChoice",
+        "BadPixelChoice", "BiasChoice", "ColourChoice", "CombineChoice", "CosmicRayChoice", "DarkChoice", "FlatChoice", "MastersChoice",
+        "NoiseChoice",
         "OverscanChoice", "ReadChoice", "ScienceChoice", "SelectChoice", "SetupChoice", "StackChoice",
     ),
     "given.master": ("GivenMaster", "TakenPlan"),
     "plan": ("MasterPlan", "SciencePlan"),
+    "summary": ("night_schema",),
     "cameras.camera_noise": ("CameraNoise",),
     "graph.product": ("Product", "Settings"),
     "graph.record": ("Record",),

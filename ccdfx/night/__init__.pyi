@@ -29,6 +29,7 @@ from ccdfx.night.instruments.spectra import SpectrumRule as SpectrumRule
 from ccdfx.night.plan import MasterPlan as MasterPlan
 from ccdfx.night.plan import SciencePlan as SciencePlan
 from ccdfx.night.settings.choices import BadPixelChoice as BadPixelChoice
+from ccdfx.night.settings.choices import BiasChoice as BiasChoice
 from ccdfx.night.settings.choices import ColourChoice as ColourChoice
 from ccdfx.night.settings.choices import CombineChoice as CombineChoice
 from ccdfx.night.settings.choices import CosmicRayChoice as CosmicRayChoice
@@ -42,10 +43,12 @@ from ccdfx.night.settings.choices import ScienceChoice as ScienceChoice
 from ccdfx.night.settings.choices import SelectChoice as SelectChoice
 from ccdfx.night.settings.choices import SetupChoice as SetupChoice
 from ccdfx.night.settings.choices import StackChoice as StackChoice
+from ccdfx.night.summary import night_schema as night_schema
 
 __all__ = [
     "BadPixelChoice",
     "BadPixels",
+    "BiasChoice",
     "CameraNoise",
     "CameraSetting",
     "ColourChoice",
@@ -87,4 +90,5 @@ __all__ = [
     "TakenPlan",
     "Temperature",
     "Use",
+    "night_schema",
 ]

@@ -13,11 +13,9 @@ from ccdfx.night.settings.choices import NightRecipe
 
 _APPLIED = ("bias", "dark", "flat")
 NO_LEVEL = (
-    "neither an overscan nor a bias tells the level without light, above which photons are counted, so no "
-    "noise is predicted, there is no variance, and no cosmic rays are masked in single frames; a flat divides that level "
-    "too, so that the light is left uneven: take biases, or darks of the same exposure"
+    "no bias and no dark of {exposure} tells its level without light, which a flat would divide too, and above which photons "
+    "are counted; take biases, or such darks, or state it in ADU: level = 300 in [bias] of the recipe, or 0 where there is none"
 )
-
 UNCALIBRATED = (
     "no overscan, bias, dark or flat fits, so nothing is subtracted and nothing divided: in ADU as they were read, without "
     "variance, the noise by the scatter of the pixels"
@@ -28,9 +26,10 @@ UNCALIBRATED = (
 class Use:
     """How one frame is calibrated: the files of its masters (None: not applied), and what is missing.
 
-    `dark_scale` is the factor for a dark of another exposure time. `missing` are the texts of warnings, in
+    `dark_scale` is the factor for a dark of another exposure time, `level` a level without light that the recipe states, which
+    is subtracted in the place of a bias. `missing` are the texts of warnings, in
     which `EXPOSURE` and `TEMPERATURE` stand for those of the frame: one text holds for many frames. `keeps_bias`
-    says that its level without light is not known, though there are bias frames: nothing is applied to it. `dark_is_level`
+    says that its level without light is not known: nothing is applied to it. `dark_is_level`
     says that the dark holds the bias, and tells that level where neither an overscan nor a bias does. `as_is` says that
     nothing fits it and it is taken all the same.
     """
@@ -40,6 +39,7 @@ class Use:
     dark: str | None = None
     dark_scale: float | None = None
     flat: str | None = None
+    level: float | None = None
     missing: tuple[str, ...] = ()
     keeps_bias: bool = False
     dark_is_level: bool = False
@@ -58,8 +58,9 @@ class Use:
 
     @property
     def nothing(self) -> bool:
-        """Whether neither a master nor an overscan is available for the frame, and it is not taken as it is."""
-        return not self.masters and not self.frame.has_overscan and not self.as_is
+        """Whether no master, overscan or level is available for the frame, and it is not taken as it is."""
+        has_level = self.frame.has_overscan or self.level is not None
+        return not self.masters and not has_level and not self.as_is
 
     def describe(self) -> str:
         """Describe the frame and the calibration applied to it, for messages."""
@@ -72,6 +73,7 @@ class Use:
         if self.dark_scale is not None and self.dark:
             names["dark"] += f" x {self.dark_scale:.4g}"
         less = ["overscan"] if frame.has_overscan else []
+        less += [] if self.level is None else [f"level {self.level:g}"]
         less += [names[kind] for kind in ("bias", "dark") if kind in names]
         done = [f"assemble {len(frame.readouts)} readouts"] if len(frame.readouts) > 1 else []
         done += [f"subtract {', '.join(less)}"] if less else []
@@ -119,7 +121,8 @@ class Calibrators:
     def for_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a dark: bias only. Without one its noise is that of the scatter of the darks."""
         bias, missing = self._bias(frame, recipe)
-        return Use(frame, bias=bias, missing=missing)
+        level = None if bias else _stated_level(frame, recipe)
+        return Use(frame, bias=bias, level=level, missing=missing if level is None else ())
 
     def for_flat(self, frame: Frame, recipe: NightRecipe) -> Use:
         """Select the calibration of a flat: bias, and dark of its exposure time.
@@ -128,13 +131,7 @@ class Calibrators:
         these is subtracted: its dark current is of another time, but a flat that keeps the whole level is worse.
         """
         use = self._with_bias_and_dark(frame, recipe)
-        if (
-            use.keeps_bias
-            or use.bias
-            or use.dark_is_level
-            or frame.overscan is not None
-            or frame.has_overscan
-        ):
+        if not use.keeps_bias or self.biases or self.elsewhere.get("bias"):
             return use
         darks = [dark for dark in _of_temperature(self.darks, frame, recipe) if dark.holds_bias]
         if not darks:
@@ -154,19 +151,20 @@ class Calibrators:
         there = f" (there are flats of filter {filters})" if filters else self.elsewhere.get("flat", "")
         wanted = f"of filter {frame.filter}" if frame.filter else "without a filter"
         reason = f"no flat {wanted}{there}, so there is no division by a flat"
-        level = 1 if use.missing[-1:] == (NO_LEVEL,) else 0  # it is said last
-        at = len(use.missing) - level
-        return replace(use, missing=(*use.missing[:at], reason, *use.missing[at:]))
+        return replace(use, missing=(*use.missing, reason))
 
     def _with_bias_and_dark(self, frame: Frame, recipe: NightRecipe) -> Use:
         bias, dark, scale, missing = self._bias_and_dark(frame, recipe)
         holds_bias = any(one.holds_bias for one in self.darks if one.file == dark)
-        has_level = frame.has_overscan or bias is not None or holds_bias
-        if not has_level and (self.biases or self.elsewhere.get("bias")):
-            return Use(frame, missing=missing[:1], keeps_bias=True)
-        is_level = holds_bias and frame.overscan is None
-        reasons = missing if is_level else (*missing, *_no_level(frame, bias))
-        return Use(frame, bias, dark, scale, None, reasons, dark_is_level=is_level)
+        if frame.has_overscan or bias is not None or holds_bias:
+            return Use(
+                frame, bias, dark, scale, missing=missing, dark_is_level=holds_bias and frame.overscan is None
+            )
+        level = _stated_level(frame, recipe)
+        if level is not None:
+            return Use(frame, None, dark, scale, level=level, missing=missing[1:])  # without that of the bias
+        has_biases = self.biases or self.elsewhere.get("bias")
+        return Use(frame, missing=missing[:1] if has_biases else (NO_LEVEL,), keeps_bias=True)
 
     def _bias(self, frame: Frame, recipe: NightRecipe) -> tuple[str | None, tuple[str, ...]]:
         """Return the bias of the temperature of a frame, and what is missing."""
@@ -213,9 +211,9 @@ def _exptime(dark: Calibrator) -> float:
     return dark.exptime
 
 
-def _no_level(frame: Frame, bias: str | None) -> tuple[str, ...]:
-    """Return the warning for a frame whose level without light nothing tells: photons lie above it."""
-    return () if bias or frame.has_overscan else (NO_LEVEL,)
+def _stated_level(frame: Frame, recipe: NightRecipe) -> float | None:
+    """Return the level without light that the recipe states for frames which nothing else tells; one for all readouts is none."""
+    return None if frame.has_overscan or frame.readouts else recipe.bias.level
 
 
 def _of_temperature(masters: Sequence[Calibrator], frame: Frame, recipe: NightRecipe) -> list[Calibrator]:

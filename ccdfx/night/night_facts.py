@@ -11,15 +11,17 @@ from typing import Any
 from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.saturation import saturation_facts
 from ccdfx.night.frames.frame import Frame
+from ccdfx.night.frames.values import value_of
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import Record
 from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.observation import exposure_of, observation_facts
 from ccdfx.night.plan import Plan
 from ccdfx.night.products.camera import Camera, noise_warnings
 from ccdfx.night.products.effects import SEEN, warning_of
 from ccdfx.night.products.single_rays import unmasked_frames
 from ccdfx.night.settings.choices import NightRecipe
-from ccdfx.night.summary import plain_values
+from ccdfx.night.summary import plain, plain_values
 from ccdfx.night.words import listed, not_made
 
 MASTERS = ("bias", "dark", "flat")
@@ -124,6 +126,7 @@ def night_facts(results: Results, source: Path, left_over: Iterable[str]) -> dic
         "directory": str(source),
         "instrument": ", ".join(instruments) or None,
         "recipe": plain_values(results.recipe.as_dict()),
+        "observation": plain_values(observation_facts(frames)),
         "chosen_by": list(results.chosen_by),
         "plan": plan.tree(),
         "noise": [
@@ -168,8 +171,9 @@ def _calibrated(results: Results) -> list[dict[str, Any]]:
 
 
 def _frame_facts(frame: Frame, results: Results, failed: Mapping[str, str], used: set[str]) -> dict[str, Any]:
+    known = frame.as_dict() | {"exposure": exposure_of(frame), "airmass": plain(value_of(frame, "airmass"))}
     if frame.file in results.not_chosen:  # a problem of a frame that is not wanted is none
-        return frame.as_dict() | {
+        return known | {
             "used": False,
             "problem": None,
             "left_out": results.not_chosen[frame.file],
@@ -178,7 +182,7 @@ def _frame_facts(frame: Frame, results: Results, failed: Mapping[str, str], used
     problem = failed.get(frame.file) or frame.problem
     reason = left_out.get(frame.file) if problem is None else None
     is_used = frame.file in used and problem is None
-    return frame.as_dict() | {"used": is_used, "problem": problem, "left_out": reason}
+    return known | {"used": is_used, "problem": problem, "left_out": reason}
 
 
 def _warnings(

@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from ccdfx.night.given.master import PREFIX
+from ccdfx.night.graph.preview import PICTURES, picture_path
 from ccdfx.night.graph.record import PASSING, Record, facts_path
 from ccdfx.night.graph.verify import records_of
 from ccdfx.night.night_facts import Results
 from ccdfx.night.summary import left_over
 
-_SUFFIXES = (".json", ".png", ".npy")
+_SUFFIXES = (".json", ".npy")
 
 
 def remove_superseded(output: Path, results: Results) -> list[str]:
@@ -45,9 +46,10 @@ def remove_superseded(output: Path, results: Results) -> list[str]:
         raw = raw_of(file, records)
         own = {name for name in raw if not name.startswith(PREFIX)}
         if own <= frames if own else raw and _is_copy(records[file]):
-            for suffix in _SUFFIXES:
+            paths = [facts_path(output, file, suffix) for suffix in _SUFFIXES]
+            for path in (*paths, *(picture_path(output, file, ending) for ending in PICTURES)):
                 with suppress(OSError):
-                    facts_path(output, file, suffix).unlink()
+                    path.unlink()
             if records[file].size is not None:
                 with suppress(OSError):
                     (output / file).unlink()

@@ -87,7 +87,7 @@ class Plan:
     left_out : tuple of (Frame, reason)
         Frames that are not used.
     warnings : tuple of str
-        Calibrations that are missing, and what headers say and is not believed.
+        Calibrations that are missing, and what headers say and is not used.
     """
 
     taken: tuple[TakenPlan, ...] = ()
@@ -161,7 +161,8 @@ def plan_night(
     and temperature, flats one for each filter. A frame is calibrated with bias and dark of its temperature, the
     dark of its exposure time and the flat of its filter; a missing one is a warning, and the others are
     applied. A dark of another exposure time is scaled only if the recipe allows it. A frame
-    without overscan for which none of the biases fits, and a science frame without any calibration, are left out; such
+    without overscan whose level without light nothing tells (no bias fits, no dark of its exposure, and no level in the
+    recipe), and a science frame without any calibration, are left out; such
     science frames are taken as they are if the recipe says so (science.uncalibrated).
 
     Parameters
@@ -336,7 +337,9 @@ def _plan_darks(
             exptime=exptime,
             temperature=mean.value if mean else None,
         )
-        planned.append((Calibrator(file, exptime, mean, holds_bias=first.bias is None), master))
+        planned.append(
+            (Calibrator(file, exptime, mean, holds_bias=first.bias is None and first.level is None), master)
+        )
     return planned
 
 
@@ -359,7 +362,7 @@ def _nothing_fits(setup: Setup, groups: Mapping[Setup, list[Frame]]) -> str:
 
 
 def _keeping_their_bias(uses: list[Use]) -> list[tuple[Frame, str]]:
-    """Return the frames whose bias cannot be subtracted though there are biases, with one reason for many."""
+    """Return the frames whose level without light is not known, with one reason for many."""
     alike: dict[str, list[Frame]] = {}
     for use in uses:
         alike.setdefault(use.missing[0], []).append(use.frame)

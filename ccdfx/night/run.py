@@ -31,6 +31,7 @@ from ccdfx.night.plan import Plan, plan_night
 from ccdfx.night.products.bad_pixels import require_fitting_map
 from ccdfx.night.products.calibrated import further_steps
 from ccdfx.night.products.camera import with_cameras
+from ccdfx.night.report.night_csv import CSV
 from ccdfx.night.report.page import write_report
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
@@ -117,7 +118,7 @@ def reduce_night(
     directory : path or iterable of paths
         The raw frames, as `scan` takes them; they are never modified.
     output : path
-        Directory for ``masters/ calibrated/ combined/ facts/ night.json report.html``; made if it does not exist.
+        Directory for ``masters/ calibrated/ combined/ facts/ night.json night.csv report.html``; made if it does not exist.
     instrument : str, path or Instrument, optional
         By default it is identified from each header.
     recipe : NightRecipe, mapping or path, optional
@@ -142,7 +143,7 @@ def reduce_night(
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
     live : bool
-        Keep the report of an earlier run until it is replaced.
+        Keep the report and the table of an earlier run until they are replaced.
 
     Returns
     -------
@@ -157,6 +158,10 @@ def reduce_night(
     ArgumentError
         The output is the directory of the raw frames, or a product would replace a raw frame; a condition of
         `where` cannot be parsed.
+
+    See Also
+    --------
+    scan, choose, NightRecipe
 
     Examples
     --------
@@ -214,7 +219,8 @@ def reduce_night(
     with one_writer(target, wait=False):
         begin_facts(target / FACTS, night.directory.absolute())
         if not live:
-            (target / REPORT).unlink(missing_ok=True)  # of an earlier run: it would speak of other products
+            for name in (REPORT, CSV):  # of an earlier run: they would speak of other products
+                (target / name).unlink(missing_ok=True)
         listener = _Listener(progress, told)
         run = _Run(target, choices, kinds, memory, overwrite, listener)
         results = run.results(frames, chosen, plan)
@@ -341,10 +347,10 @@ def _check_outputs(frames: tuple[Frame, ...], files: Iterable[str], target: Path
     """Refuse products that are inputs, or in the place of files that ccdfx did not make, before anything is computed."""
     files = tuple(files)
     inputs = {os.path.realpath(frame.path) for frame in frames}
-    for path in (target / file for file in (*files, FACTS, REPORT)):
+    for path in (target / file for file in (*files, FACTS, REPORT, CSV)):
         if os.path.realpath(path) in inputs:
             raise ArgumentError(
                 "output", "a product would replace a raw frame", value=str(path), remedy="give another output"
             )
     refuse_foreign(target, files)
-    refuse_foreign_facts(target / FACTS, target / REPORT)
+    refuse_foreign_facts(target / FACTS, target / REPORT, target / CSV)

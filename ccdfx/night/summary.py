@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def star_facts(stars: FrameStars) -> dict[str, Any]:
     }
 
 
+def scale_facts(image: Image) -> dict[str, Any]:
+    """Return what the header of an image says of its scales: arcsec per pixel (mean of both axes), and its zero point in mag.
+
+    >>> scale_facts(Image([[1.0]], header={"PIXSCALE": 0.5, "ZEROPT": 25.0}))
+    {'pixel_scale': 0.5, 'zero_point': 25.0}
+    """
+    scale = image.pixel_scale
+    return {
+        "pixel_scale": None if scale is None else plain(math.sqrt(scale[0] * scale[1])),
+        "zero_point": plain(image.zero_point),
+    }
+
+
 def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Path:
     """Write the metadata as JSON; a failure leaves no partial file."""
     from ccdfx.io.atomic import atomic_path
@@ -60,6 +74,19 @@ def write_facts(facts: Mapping[str, Any], path: Path, *, overwrite: bool) -> Pat
     with atomic_path(path, overwrite) as temporary:
         Path(temporary).write_text(json_text(facts) + "\n", encoding="utf-8")
     return path
+
+
+def night_schema() -> dict[str, Any]:
+    """Return the JSON schema of night.json (draft 2020-12), of a night that is reduced or has begun.
+
+    Examples
+    --------
+    >>> sorted(night_schema()["$defs"]["begun"]["properties"])
+    ['complete', 'directory']
+    """
+    text = resources.files("ccdfx.night").joinpath("night.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def begin_facts(path: Path, directory: Path) -> None:

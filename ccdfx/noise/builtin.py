@@ -35,6 +35,10 @@ def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseM
     ArgumentError
         A parameter out of its range.
 
+    See Also
+    --------
+    fit_noise, add_variance
+
     Examples
     --------
     >>> from ccdfx.noise import variance_of
@@ -53,6 +57,10 @@ def ccd_noise(gain: float, readnoise: float, sensitivity: float = 0.0) -> NoiseM
 def poisson_noise() -> NoiseModel:
     """Make the model of photon noise, for an image in counts: ``var(x) = max(0, x)``.
 
+    See Also
+    --------
+    ccd_noise, gaussian_noise
+
     Examples
     --------
     >>> from ccdfx.noise import variance_of
@@ -64,6 +72,10 @@ def poisson_noise() -> NoiseModel:
 
 def gaussian_noise(sigma: float) -> NoiseModel:
     """Make a model of normal noise with a standard deviation in the unit of the image: ``var(x) = sigma**2``.
+
+    See Also
+    --------
+    ccd_noise, uniform_noise
 
     Examples
     --------
@@ -85,6 +97,10 @@ def uniform_noise(lower: float, upper: float, fraction: bool = False) -> NoiseMo
 
     ``var(x) = (upper - lower)**2 / 12``, times ``x**2`` for fractions. The mean is shifted by the middle of
     the limits.
+
+    See Also
+    --------
+    gaussian_noise
 
     Examples
     --------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.errors import ArgumentError
 from ccdfx.noise.block_sample import block_sample
 from ccdfx.noise.estimate import Estimate, combined, fitted_slope
@@ -119,6 +120,10 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     MismatchError
         Frames of different shape, window, unit or binning, or neither in ADU nor in electrons, whose gain is 1.
 
+    See Also
+    --------
+    ccd_noise, variance_of
+
     Notes
     -----
     Blocks of 32 x 32 pixels (at most 2048 per frame) are used. Flats are paired with their neighbour in
@@ -210,19 +215,20 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
 
 def _read_variance(biases: Sequence[Image]) -> tuple[Estimate, Estimate]:
     """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases."""
-    variances, neighbours = [], []
-    for a, b in pairwise(biases):
-        array, bad = _float(a) - _float(b), _bad(a, b)
+
+    def measured(pair: tuple[Image, Image]) -> tuple[np.ndarray, np.ndarray]:
+        array, bad = _float(pair[0]) - _float(pair[1]), _bad(*pair)
         scatter = _table(array, bad)[:, 5]
-        variances.append(scatter**2 / 2.0)
-        neighbours.append(_neighbours(array, bad, scatter) / 2.0)
+        return scatter**2 / 2.0, _neighbours(array, bad, scatter) / 2.0
+
+    variances, neighbours = zip(*map_here(measured, list(pairwise(biases))), strict=True)
     equal = np.ones(len(variances))
     return combined("biases", np.array(variances), equal), combined("biases", np.array(neighbours), equal)
 
 
 def _pairs(flats: Sequence[Image]) -> list[_Pair]:
     """Pair each flat with the next brighter one."""
-    typical = [_median(flat) for flat in flats]
+    typical = list(map_here(_median, flats))
     for level in typical:
         if not level > 0:
             raise ArgumentError(
@@ -230,10 +236,11 @@ def _pairs(flats: Sequence[Image]) -> list[_Pair]:
                 remedy="subtract the bias once and leave out dark or wholly flagged frames",
             )  # fmt: skip
     order = sorted(range(len(flats)), key=typical.__getitem__)
-    return [_pair(flats[first], flats[second]) for first, second in pairwise(order)]
+    return list(map_here(_pair, [(flats[first], flats[second]) for first, second in pairwise(order)]))
 
 
-def _pair(first: Image, second: Image) -> _Pair:
+def _pair(flats: tuple[Image, Image]) -> _Pair:
+    first, second = flats
     bad = _bad(first, second)  # levels must come from the same pixels, or their ratio is biased
     one, two = (_table(_float(flat), bad) for flat in (first, second))
     a, b = one[:, 1], two[:, 1]

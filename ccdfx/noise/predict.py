@@ -51,6 +51,10 @@ def variance_of(
     MismatchError
         Noise of photons for an image that is neither in ADU nor in electrons, such as counts per second, or in
         electrons for a gain other than 1.
+
+    See Also
+    --------
+    std_of, add_variance
     """
     _require_model(model)
     image = as_image(image)
@@ -133,6 +137,10 @@ def std_of(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
     """Predict the standard deviation of each pixel by a noise model: the square root of `variance_of`.
 
     Units and errors are as there.
+
+    See Also
+    --------
+    variance_of, snr
     """
     result = variance_of(image, model=model)
     return np.sqrt(result, out=result)
@@ -143,6 +151,10 @@ def snr(image: ImageLike, *, model: NoiseModel) -> np.ndarray:
 
     Where the noise is 0 the ratio is infinite, with the sign of the value, or NaN if the value is 0 too. Units
     and errors are those of `variance_of`.
+
+    See Also
+    --------
+    std_of, local_noise
 
     Examples
     --------
@@ -177,6 +189,10 @@ def add_noise(image: ImageLike, *, model: NoiseModel, rng: Seed) -> Image:
     ------
     MismatchError
         As `variance_of`.
+
+    See Also
+    --------
+    variance_of, fit_noise, ccd_noise
 
     Examples
     --------

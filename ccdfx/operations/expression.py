@@ -79,6 +79,10 @@ def evaluate(expression: str, **images: ImageLike) -> Image:
     MismatchError
         When images differ in shape, window or binning, or units do not go together.
 
+    See Also
+    --------
+    Image, combine
+
     Examples
     --------
     >>> evaluate("(a - b) / median(a)", a=[[4.0, 8.0, 9.0]], b=[[2.0, 2.0, 1.0]]).array

@@ -43,6 +43,10 @@ def select(image: ImageLike, *, section: RangeLike) -> Image:
     ArgumentError
         When the window is not inside the image.
 
+    See Also
+    --------
+    trim, paste, cutouts
+
     Examples
     --------
     >>> import numpy as np
@@ -61,6 +65,10 @@ def trim(image: ImageLike, *, section: RangeLike) -> Image:
     The section is in pixels of the parent frame and must be given; BIASSEC, TRIMSEC and DATASEC, which refer
     to the raw frame, are removed from the header. CCDSEC, AMPSEC and DETSEC become those of the section, if it
     lies in DATASEC, and LTV follows.
+
+    See Also
+    --------
+    select, subtract_overscan
 
     Examples
     --------
@@ -98,6 +106,10 @@ def paste(full: ImageLike, *, part: ImageLike) -> Image:
         When `part` does not lie inside `full`.
     MismatchError
         When units or binning differ, or only one of the two has a variance.
+
+    See Also
+    --------
+    select, update
 
     Examples
     --------
@@ -162,6 +174,10 @@ def cutouts(images: Any, *, size: int | Sequence[int], positions: Any = None, sk
     ArgumentError, ArgumentTypeError
         Positions that are not pairs of finite numbers, a size below 1, both kinds of positions or none, an
         image without WCS, a position that its WCS cannot convert.
+
+    See Also
+    --------
+    select, find_sources
 
     Examples
     --------

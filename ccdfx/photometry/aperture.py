@@ -63,6 +63,10 @@ def aperture_photometry(
     ArgumentError
         Radii that are not positive or not in order; positions that are not pairs of finite numbers.
 
+    See Also
+    --------
+    find_sources, measure_stars, centroid
+
     Examples
     --------
     >>> import numpy as np

@@ -87,6 +87,10 @@ def check_fluxes(combined: Any, *, frames: Sequence[Any], weights: Sequence[floa
     ArgumentError
         Tables of different lengths, or another number of weights.
 
+    See Also
+    --------
+    flux_ratio, combine
+
     Examples
     --------
     >>> import numpy as np

@@ -63,6 +63,10 @@ def flux_ratio(stars: FrameStars, *, reference: FrameStars, places: Any = None) 
     ArgumentError
         A number of places that is not that of the sources.
 
+    See Also
+    --------
+    measure_stars, check_fluxes
+
     Notes
     -----
     For profiles between Gaussian and Moffat functions of exponent 2.5, as they are or blurred by a Gaussian to

@@ -65,6 +65,10 @@ def centroid(array: ImageLike, x: float, y: float, radius: float) -> Position:
     ArgumentError
         The start lies outside the array, or the radius is below 1.
 
+    See Also
+    --------
+    find_sources, measure_stars
+
     Examples
     --------
     >>> import numpy as np
@@ -129,6 +133,10 @@ def find_sources(
     ------
     ArgumentError
         A parameter that is not positive.
+
+    See Also
+    --------
+    measure_stars, aperture_photometry, match_stars
 
     Notes
     -----

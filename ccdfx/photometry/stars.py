@@ -90,6 +90,10 @@ def measure_stars(image: ImageLike, *, threshold: float = 5.0) -> FrameStars:
     ArgumentError
         A threshold that is not positive.
 
+    See Also
+    --------
+    find_sources, flux_ratio
+
     Examples
     --------
     >>> import numpy as np

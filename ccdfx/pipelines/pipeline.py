@@ -193,6 +193,10 @@ def step(function: Callable[..., Image] | str, **options: Any) -> Step:
     UnknownNameError
         For a name that is not registered.
 
+    See Also
+    --------
+    pipeline, run
+
     Examples
     --------
     >>> from ccdfx.operations.window import trim
@@ -236,6 +240,10 @@ def gather(
     UnknownNameError
         For a name other than "combine".
 
+    See Also
+    --------
+    pipeline, run, combine
+
     Examples
     --------
     >>> from ccdfx import median
@@ -260,6 +268,10 @@ def gather(
 
 def pipeline(*steps: Step | Gather | Pipeline) -> Pipeline:
     """Join steps and pipelines into one pipeline.
+
+    See Also
+    --------
+    step, run, gather
 
     Examples
     --------

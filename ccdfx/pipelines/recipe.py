@@ -48,6 +48,10 @@ def to_recipe(pipe: Pipeline, *, folder: Path | None = None) -> str:
     ArgumentError
         For an object without a text form: an unregistered function, or a master frame that is not in a file.
 
+    See Also
+    --------
+    read_recipe, write_recipe
+
     Examples
     --------
     >>> from ccdfx import pipeline, step
@@ -83,6 +87,10 @@ def read_recipe(
         When a master frame has changed since the recipe was written (its SHA-256 differs).
     CcdfxError
         When a step, an option or a master frame is wrong; a note of the error names the step.
+
+    See Also
+    --------
+    write_recipe, to_recipe
     """
     content, folder, name = _content(source)
     check_names(name, ("step",), content)
@@ -96,7 +104,12 @@ def read_recipe(
 
 
 def write_recipe(pipe: Pipeline, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write the recipe of a pipeline to a file, atomically."""
+    """Write the recipe of a pipeline to a file, atomically.
+
+    See Also
+    --------
+    read_recipe, to_recipe
+    """
     from ccdfx.io.atomic import atomic_path
 
     path = _path(path)

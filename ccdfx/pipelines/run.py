@@ -69,6 +69,10 @@ def run(
     ArgumentTypeError
         `frames` is one frame, or `pipe` is no pipeline.
 
+    See Also
+    --------
+    outcomes, pipeline, gather
+
     Examples
     --------
     >>> from ccdfx import gather, pipeline, step
@@ -85,6 +89,12 @@ def run(
 def outcomes(pipe: Pipeline | Step | Gather, frames: Iterable[Any]) -> Iterator[Outcome]:
     """Run a pipeline as `run` does, and yield the result or the failure of each frame, with its name.
 
+    See Also
+    --------
+    run, pipeline
+
+    Examples
+    --------
     >>> from ccdfx import step
     >>> for outcome in outcomes(step("trim", section="[1:2,1:1]"), [[[1.0, 2.0, 3.0]], [[1.0]]]):
     ...     print(outcome.name, outcome.image is not None)

@@ -74,6 +74,10 @@ def fit_overscan(
     NoDisplayError
         When no window can be opened.
 
+    See Also
+    --------
+    subtract_overscan, OverscanFit
+
     Examples
     --------
     >>> rows = np.arange(100.0)[:, None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from ccdfx.plots.limits import Interval, Limits, interval_of
 from ccdfx.records.checks import whole
 from ccdfx.records.image import ImageLike, as_image
 
-if TYPE_CHECKING:
-    pass
-
 _MASKED = 255  # index of the masked colour in the palette; the greys come before it
+_GREYS = np.repeat(np.rint(np.linspace(0, 255, _MASKED)).astype(np.uint8), 3).tobytes()
+_PALETTE = _GREYS + bytes.fromhex(MASKED_COLOUR[1:])  # a third of the size of full colour
 
 
 def thumbnail(image: ImageLike, *, size: int = 300, limits: str | Interval | Limits = "zscale") -> bytes:
@@ -49,20 +47,26 @@ def thumbnail(image: ImageLike, *, size: int = 300, limits: str | Interval | Lim
     low, high = interval_of(values[good], wanted)
     grey = (np.clip(np.where(good, values, low), low, high) - low) / (high - low)
     colours = np.where(good, np.rint(grey * (_MASKED - 1)), _MASKED).astype(np.uint8)
-    return _png(colours[::-1])
+    return encode_png(colours[::-1], _PALETTE)
 
 
-def _png(colours: np.ndarray) -> bytes:
-    """Encode a PNG with `_MASKED` greys and the masked colour, a third of the size of full colour."""
-    greys = np.repeat(np.rint(np.linspace(0, 255, _MASKED)).astype(np.uint8), 3).tobytes()
-    size = struct.pack(">II", colours.shape[1], colours.shape[0])
-    rows = np.pad(colours, ((0, 0), (1, 0)))  # each row begins with its filter: none
-    chunks = (
-        (b"IHDR", size + b"\x08\x03\x00\x00\x00"),  # 8 bits, a palette
-        (b"PLTE", greys + bytes.fromhex(MASKED_COLOUR[1:])),
-        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
-        (b"IEND", b""),
-    )
+def encode_png(indices: np.ndarray, palette: bytes, *, transparent: bool = False, level: int = 9) -> bytes:
+    """Encode indices into a palette of colours, three bytes each, as a PNG; the first colour may be transparent.
+
+    Parameters
+    ----------
+    indices : uint8 array, shape (ny, nx)
+        The first row is at the top.
+    palette : bytes
+    transparent : bool
+    level : int
+        Of the compression, 1 to 9.
+    """
+    size = struct.pack(">II", indices.shape[1], indices.shape[0])
+    rows = np.pad(indices, ((0, 0), (1, 0)))  # each row begins with its filter: none
+    chunks = [(b"IHDR", size + b"\x08\x03\x00\x00\x00"), (b"PLTE", palette)]  # 8 bits, a palette
+    chunks += [(b"tRNS", b"\x00")] if transparent else []
+    chunks += [(b"IDAT", zlib.compress(rows.tobytes(), level)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks

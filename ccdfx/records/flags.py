@@ -32,6 +32,12 @@ class Flag(IntFlag):
 def flag_counts(mask: np.ndarray | None) -> dict[str, int]:
     """Count the pixels with each flag, for the flags that occur.
 
+    See Also
+    --------
+    Flag, mask_from
+
+    Examples
+    --------
     >>> flag_counts(np.array([[0, 4], [12, 0]], dtype=np.uint8))
     {'SATURATED': 2, 'COSMIC_RAY': 1}
     """

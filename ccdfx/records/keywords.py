@@ -103,7 +103,7 @@ def in_electrons(header: Header, gain: float) -> Header:
 
     BUNIT becomes "electron" and GAIN 1, if it was there; the effective gain of a mean (NCOMBINE above 1) is divided by
     the gain, so that values / GAIN are still the electrons that were counted; EGAIN goes, as all numbers do whose comment
-    says e-/ADU; values of pixels are multiplied by the gain, and so is a read noise whose comment says that it is in
+    says e-/ADU; a zero point is that of electrons; values of pixels are multiplied by the gain, and so is a read noise whose comment says that it is in
     ADU, and any number whose unit in the comment is [ADU].
 
     >>> list(in_electrons(Header({"GAIN": 100, "EGAIN": 2.0, "RDNOISE": 5.0, "DATAMAX": 60.0}), 2.0).items())
@@ -127,6 +127,9 @@ def in_electrons(header: Header, gain: float) -> Header:
                 if value is None
                 else header.set(card.keyword, value * gain, "[e-]")
             )
+    known = zero_point(header)
+    if known is not None and gain > 0:
+        header = with_keyword(header, "zero_point", known + 2.5 * math.log10(gain))
     return header.set("BUNIT", "electron", "unit of the pixel values")
 
 

@@ -59,6 +59,10 @@ def windowed(header: Header, old: Range, new: Range) -> Header:
         TRIMSEC and DATASEC, and with CCDSEC, AMPSEC and DETSEC of the window, if it lies in DATASEC; else
         these go too. The same header if the window is the whole frame.
 
+    See Also
+    --------
+    select
+
     Examples
     --------
     >>> windowed(Header({"CRPIX1": 10.0, "TRIMSEC": "[1:8,1:8]"}), Range(0, 8, 0, 8), Range(2, 6, 0, 8)).cards

@@ -149,6 +149,10 @@ def scale(image: ImageLike, *, scaling: Scaling) -> Image:
     ArgumentTypeError
         `scaling` is not a Scaling.
 
+    See Also
+    --------
+    unscale, Scaling
+
     Examples
     --------
     >>> from ccdfx.scalings import log
@@ -183,6 +187,10 @@ def unscale(image: ImageLike, *, scaling: Scaling) -> Image:
         The scaling has no inverse, or it needs options from the image before it was scaled.
     ArgumentTypeError
         `scaling` is not a Scaling.
+
+    See Also
+    --------
+    scale
 
     Examples
     --------

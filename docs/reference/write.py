@@ -1,12 +1,13 @@
-"""Writes the reference from the docstrings and the stubs of the public names: python docs/reference/write.py
+"""Writes the lists of the reference, the page of cameras and the stubs of the public names: python docs/reference/write.py
 
-One page a group of public names; the tests compare pages and stubs with what this would write.
+One page for each group of public names, from which the site takes the docstrings; the tests compare pages and stubs with
+what this would write.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ PACKAGES = {
     "testing": "Testing plugins",
 }
 """Packages with names of their own besides those of `ccdfx`."""
+OPENING = """Every public name, by subject. The site ([how to build it](../development.md#the-site)) shows the docstring of
+each: shapes, units, what becomes of flags and variances, errors, formula and source, examples. `help(ccdfx.combine)` and
+the editor show the same text."""
 ACCEPTED = """In signatures, `ImageLike` is an Image, a record that holds one (`Master`, `Stack`), a 2-D array or
 list of rows, a masked array or a CCDData; `HeaderLike` is what `Header` accepts, `RangeLike` what `Range.of`
 accepts; `FileLike` is a path, the content of a file as bytes, or a binary file object."""
@@ -42,19 +46,29 @@ def page_of(home: str) -> str:
     return next(page for room in rooms for page, (_, homes) in PAGES.items() if room in homes)
 
 
-def entry(name: str, home: Any = ccdfx) -> str:
-    """One public name: how it is called, and its docstring."""
-    thing: Any = getattr(home, name)
-    text = inspect.getdoc(thing) or ""
-    if inspect.isclass(thing) and text.startswith(f"{name}("):  # what a dataclass without words would have
-        text = ""
-    try:
-        signature = re.sub(r" at 0x[0-9a-f]+", "", str(inspect.signature(thing)))
-    except (TypeError, ValueError):
-        signature = ""
-    if inspect.isclass(thing) and issubclass(thing, Exception):
-        signature = ""
-    return f"## {name}\n\n```text\n{name}{signature}\n```\n\n```text\n{text}\n```\n"
+def related(function: Any) -> list[str]:
+    """Return the names in the section "See Also" of a docstring."""
+    lines = (inspect.getdoc(function) or "").splitlines()
+    if "See Also" not in lines:
+        return []
+    return [name.strip() for name in lines[lines.index("See Also") + 2].split(",")]
+
+
+def require_related() -> None:
+    """Refuse names in "See Also" that are not public or are the function itself."""
+    for name in ccdfx.__all__:
+        wrong = [one for one in related(getattr(ccdfx, name)) if one not in ccdfx.__all__ or one == name]
+        if wrong:
+            raise SystemExit(f"{name}: See Also names what is not public, or itself: {', '.join(wrong)}")
+
+
+def listed(names: list[str], package: str) -> str:
+    """Make the table of names of a page, from which the site makes a page for each name."""
+    return (
+        f"```{{eval-rst}}\n.. currentmodule:: {package}\n\n.. autosummary::\n   :toctree: api\n\n"
+        + "".join(f"   {name}\n" for name in names)
+        + "```\n"
+    )
 
 
 def public(home: Any) -> list[str]:
@@ -67,21 +81,65 @@ def written() -> dict[str, str]:
     names: dict[str, list[str]] = {page: [] for page in PAGES}
     for name in ccdfx.__all__:
         names[page_of(ccdfx._HOME[name])].append(name)
-    pages = {}
-    for page, found in names.items():
-        title = PAGES[page][0]
-        links = ", ".join(f"[{name}](#{name.lower()})" for name in found)
-        pages[f"{page}.md"] = f"# {title}\n\n{links}\n\n" + "\n".join(entry(name) for name in found)
-    lines = [f"- [{title}]({page}.md): {', '.join(names[page])}" for page, (title, _) in PAGES.items()]
+    pages = {f"{page}.md": f"# {PAGES[page][0]}\n\n{listed(found, 'ccdfx')}" for page, found in names.items()}
+    lines = [f"- [{title}]({page}.md)" for page, (title, _) in PAGES.items()]
     for package, title in PACKAGES.items():
         home = import_module(f"ccdfx.{package}")
         found = [name for name in sorted(public(home)) if name not in ccdfx.__all__]
-        lines.append(f"- [{title}]({package}.md), in `ccdfx.{package}`: {', '.join(found)}")
-        entries = "\n".join(entry(name, home) for name in found)
-        pages[f"{package}.md"] = f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{entries}"
+        lines.append(f"- [{title}]({package}.md): `ccdfx.{package}`")
+        pages[f"{package}.md"] = (
+            f"# {title}\n\nThese names are in `ccdfx.{package}`.\n\n{listed(found, f'ccdfx.{package}')}"
+        )
+    pages["night_json.md"] = night_json()
+    lines.append("- [night.json](night_json.md): every key of the facts of a night, and their JSON schema")
+    contents = "".join(f"{page.removesuffix('.md')}\n" for page in pages)
     text = "\n".join(lines)
-    pages["index.md"] = f"# Reference\n\nEvery public name, from its docstring.\n\n{text}\n\n{ACCEPTED}\n"
+    pages["index.md"] = (
+        f"# Reference\n\n{OPENING}\n\n{text}\n\n{ACCEPTED}\n\n```{{toctree}}\n:hidden:\n\n{contents}```\n"
+    )
     return pages
+
+
+NIGHT_JSON = """# night.json
+
+Written by docs/reference/write.py from the [JSON schema](../../ccdfx/night/night.schema.json) (draft 2020-12), which is part of the
+package: `ccdfx.night.night_schema()` returns it. Values that are not known are null. Files of products are relative to the output,
+raw frames to `directory`. While a run goes on, `complete` is false, and only `directory` is there beside it.
+
+"""
+
+
+def night_json() -> str:
+    """The page of the keys of night.json, from its schema."""
+    definitions = ccdfx.night.night_schema()["$defs"]
+    text = NIGHT_JSON
+    for name, one in definitions.items():
+        if "properties" in one and name != "begun":
+            text += f"## {name}\n\n" + (
+                f"{one['description'].capitalize()}.\n\n" if "description" in one else ""
+            )
+            text += "| key | type | what |\n|---|---|---|\n"
+            for key, part in one["properties"].items():
+                text += f"| `{key}`{'' if key in one['required'] else ' (not always)'} | {_kind(part)} | {part.get('description', '')} |\n"
+            text += "\n"
+    return text.rstrip() + "\n"
+
+
+def _kind(part: dict[str, Any]) -> str:
+    """The type of a part of a schema in words."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return "numbers by name" if name == "flags" else f"[{name}](#{name})"
+    if "enum" in part or "const" in part:
+        return " or ".join(json.dumps(value) for value in part.get("enum", [part.get("const")]))
+    kinds = part.get("type", "any")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    words = [
+        f"array of {_kind(part['items'])}" if kind == "array" and "items" in part else kind for kind in kinds
+    ]
+    if "object" in kinds and "properties" in part:
+        words = [f"object with {', '.join(f'`{key}`' for key in part['properties'])}"]
+    return " or ".join(words)
 
 
 def stubs() -> dict[Path, str]:
@@ -124,7 +182,8 @@ those of that program. What they calibrated or stacked, as what MaxIm DL, Siril,
 refused as reduced before (`--again` takes it as raw). FireCapture is not in the list: what its FITS headers hold is not
 published, and a wrong description would be worse than none.
 
-ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf`.
+ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `obstype`, as are Magellan (EXPTYPE), Subaru (DATA-TYP),
+the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one amplifier or has sections for each.
 
 ## CMOS cameras
 
@@ -135,16 +194,18 @@ ARCSAT (Apache Point 0.5 m) is read by `sbig`, Palomar's 60-inch camera by `iraf
 - Without an overscan, the level without light is that of the bias frames, or of darks of the same exposure: a night needs
   either biases, or darks of its science frames and of its flats (dark flats). Without dark flats the dark nearest in exposure is
   subtracted from the flats, with a warning: its dark current is of another time, but a flat that keeps its level would be wrong.
+  Where nothing tells the level, frames are left out; `level` of `[bias]` in the recipe states it.
 - Gain setting, offset, read mode, row order, binning and window must agree, or frames are not applied to one another.
 
 ## What is read of a header
 
 - the kind, by the first rule of the file that holds, also of several keywords together;
 - the exposure: seconds; "0,5", "300 s", "250 ms" and "5 min", and the unit in the comment of the card, are understood;
-- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), and the
+- when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), also
+  as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons: EGAIN goes before GAIN, and a GAIN that is a setting is not believed, and that is said;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting is not used, and a warning says so;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """
@@ -198,6 +259,7 @@ def _condition(item: Any) -> str:
 
 
 if __name__ == "__main__":
+    require_related()
     (FOLDER.parent / "cameras.md").write_text(cameras(), encoding="utf-8")
     for name, text in written().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

@@ -45,6 +45,7 @@ def test_a_product_whose_frames_are_in_others_now_goes_with_its_facts(camera, ou
     night = reduce_night(camera.folder, out)
     combined = {f"{folder}combined/field_{{}}.{end}"
                 for folder, end in (("", "fits"), *(("facts/", end) for end in ("json", "npy", "png")))}  # fmt: skip
+    combined.add("facts/combined/field_{}~large.jpg")
     assert before - names(out) == {name.format("V") for name in combined}
     assert names(out) - before == {name.format("R") for name in combined}
     assert not [text for text in night.facts["warnings"] if "earlier run" in text]

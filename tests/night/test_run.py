@@ -37,6 +37,12 @@ def test_a_whole_night(done):
     for file in night.made:
         if file != "effects.json":  # an image, so it has a picture
             facts |= {f"facts/{file.removesuffix('.fits')}.{end}" for end in ("json", "png")}
+            facts |= {
+                str(path.relative_to(out))
+                for path in (out / "facts" / file).parent.glob(
+                    file.rpartition("/")[2].removesuffix(".fits") + "~*"
+                )
+            }
     facts |= {f"facts/calibrated/s{number}.npy" for number in range(3)} | {"facts/combined/field_V.npy"}
     assert files_in(out) == [
         "calibrated/s0.fits",
@@ -49,6 +55,7 @@ def test_a_whole_night(done):
         "masters/dark_2s.fits",
         "masters/dark_60s.fits",
         "masters/flat_V.fits",
+        "night.csv",
         "night.json",
         "report.html",
     ]
@@ -141,7 +148,7 @@ def test_nothing_usable(camera, out):
     (camera.folder / "text.fits").write_text("no image")
     night = reduce_night(camera.folder, out)
     assert night.status == 3
-    assert files_in(out) == ["night.json", "report.html"]
+    assert files_in(out) == ["night.csv", "night.json", "report.html"]
 
 
 def test_an_empty_directory(camera, out):

@@ -14,8 +14,8 @@ from ccdfx.operations.calibration.calibrate import (
     divide_flat,
     subtract_bias,
     subtract_dark,
-    to_electrons,
 )
+from ccdfx.operations.calibration.electrons import to_electrons
 from ccdfx.operations.calibration.overscan import subtract_overscan
 from ccdfx.operations.calibration.overscan_fit import OverscanFit
 from ccdfx.operations.pixels.flag import mask_from, mask_invalid, mask_saturated, replace_masked

@@ -12,10 +12,10 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, FileError
 from ccdfx.io.content import FileContent, opened
-from ccdfx.io.fits.byte_order import stored_bytes
 from ccdfx.io.fits.cards import BLOCK, header_bytes
 from ccdfx.io.fits.checksum import checksum_text, ones_sum, with_sums
 from ccdfx.io.fits.compressed.tiles import OF_TABLE
+from ccdfx.io.fits.data import sum_of, write_data, zero_of
 from ccdfx.io.fits.encode import encode_pixels
 from ccdfx.io.fits.groups import MASK, UNCERTAINTY, VARIANCES, Group, bit_cards, chosen, flags_of, grouped
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, walk
@@ -29,7 +29,6 @@ from ccdfx.records.image import Image
 from ccdfx.records.wcs import sky_cards, with_range
 
 _BITPIX = {"u1": 8, "i1": 8, "u2": 16, "i2": 16, "u4": 32, "i4": 32, "u8": 64, "i8": 64, "f4": -32, "f8": -64}
-_CHUNK = 1 << 20  # bytes
 
 
 def write_fits(images: Sequence[Image], path: Path) -> None:
@@ -73,8 +72,8 @@ def _write_hdus(images: Sequence[Image], stream: Any, *, in_order: bool = False)
         own = [*_layout(image.array, first=i == 0), *_own_cards(image, first=i == 0)]
         last = [count] if i == 0 else []
         if in_order:
-            sums = {name: _sum_of(array) for name, (array, _) in planes.items()}
-            _write_hdu(stream, image.array, [*own, planes_card(sums), *last], _sum_of(image.array))
+            sums = {name: sum_of(array) for name, (array, _) in planes.items()}
+            _write_hdu(stream, image.array, [*own, planes_card(sums), *last], sum_of(image.array))
             for name, (array, cards) in planes.items():
                 _write_hdu(stream, array, cards, sums[name])
             continue
@@ -140,47 +139,25 @@ def _layout(array: np.ndarray, first: bool = False) -> list[Card]:
     ]
     extra = [Card("EXTEND", True, "extensions may follow")]
     cards += extra if first else [Card("PCOUNT", 0, "no parameters"), Card("GCOUNT", 1, "one group")]
-    zero = _zero(array.dtype)
+    zero = zero_of(array.dtype)
     if zero:
         cards += [Card("BZERO", zero, "value of a stored 0"), Card("BSCALE", 1, "")]
     return cards
 
 
-def _zero(dtype: np.dtype) -> int:
-    """Return the BZERO of a type; 0 where FITS stores the type itself."""
-    if dtype == np.int8:
-        return -128
-    return 1 << (8 * dtype.itemsize - 1) if dtype.kind == "u" and dtype.itemsize > 1 else 0
-
-
-def _sum_of(array: np.ndarray) -> int:
-    """Compute the DATASUM of an array as it is stored."""
-    return [data for _, data in _encoded(array)][-1]
-
-
 def _write_hdu(stream: Any, array: np.ndarray, cards: Iterable[Card], data: int) -> None:
     """Write an HDU whose data have that sum."""
     stream.write(_summed(cards, data))
-    _write_data(stream, array)
+    write_data(stream, array)
 
 
 def _write_and_sum(stream: Any, array: np.ndarray, cards: Sequence[Card]) -> int:
     """Write an HDU, its header again when the sum of its data is known; return the sum."""
     start = stream.tell()
     stream.write(_summed(cards, 0))
-    data = _write_data(stream, array)
+    data = write_data(stream, array)
     _write_again(stream, start, _summed(cards, data))
     return data
-
-
-def _write_data(stream: Any, array: np.ndarray) -> int:
-    """Write the data of an HDU with their padding, and return their sum; they are not kept in memory."""
-    sums = []
-    for piece, data in _encoded(array):
-        stream.write(piece)
-        sums.append(data)
-    stream.write(b"\0" * (-array.nbytes % BLOCK))
-    return sums[-1]
 
 
 def _write_again(stream: Any, start: int, header: bytes) -> None:
@@ -201,19 +178,6 @@ def _summed(cards: Iterable[Card], data: int) -> bytes:
     header = header_bytes([*cards, *rest])
     place = header.rindex(b"CHECKSUM= '" + blank.encode()) + 11
     return header[:place] + checksum_text(ones_sum(header, data)).encode() + header[place + 16 :]
-
-
-def _encoded(array: np.ndarray) -> Iterator[tuple[Any, int]]:
-    """Yield the pixels as they are stored, in pieces that fit into the caches, with the sum of all so far.
-
-    A piece is overwritten by the next one.
-    """
-    rows = max(4, _CHUNK // array[0].nbytes // 4 * 4)  # whole 32-bit words in each piece, for the sum
-    buffer = np.empty(min(rows, len(array)) * array[0].nbytes, np.uint8)
-    data = 0
-    for start in range(0, len(array), rows):
-        piece, data = stored_bytes(array[start : start + rows], bool(_zero(array.dtype)), buffer, data)
-        yield piece, data
 
 
 def _write_tiles(images: Sequence[Image], path: Path) -> None:

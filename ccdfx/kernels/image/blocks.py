@@ -9,24 +9,16 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 from ccdfx.kernels.compile.llvm import lower, upper
 
+_LOOK = 6  # halvings between looks at the values that are left: of whole numbers there are few
+
 
 @kernel
-def _ranked(values, rank):
+def ranked(values, rank):
     """Return the value of a rank, from 0, by halving the range that holds it: counting is faster than ordering."""
     low, high = _range(values)
     if _number_to(values, low) > rank:
         return low
-    count = values.size
-    while count != rank + 1:
-        halfway = low / 2 + high / 2
-        if not low < halfway < high:
-            break
-        number = _number_to(values, halfway)
-        if number > rank:
-            high, count = halfway, number
-        else:
-            low = halfway
-    return _last_to(values, high)
+    return _last_to(values, _halved(values, low, high, rank + 1))
 
 
 @kernel
@@ -34,23 +26,32 @@ def middle(values):
     """Compute the median of finite values, by halving the range that holds it: counting is faster than ordering."""
     rank = (values.size + 1) // 2
     low, high = _range(values)
-    count = values.size
-    if _number_to(values, low) < rank:
-        while count != rank:
-            halfway = low / 2 + high / 2
-            if halfway <= low or halfway >= high:
-                break
-            number = _number_to(values, halfway)
-            if number >= rank:
-                high, count = halfway, number
-            else:
-                low = halfway
-    else:
-        high = low
+    high = _halved(values, low, high, rank) if _number_to(values, low) < rank else low
     found = _last_to(values, high)
     if values.size % 2 or _number_to(values, found) > rank:
         return found
     return found / 2 + _first_above(values, found) / 2
+
+
+@kernel
+def _halved(values, low, high, number):
+    """Return a limit up to which there are `number` values, or more that are equal; there are fewer up to `low`."""
+    count, steps = values.size, 0
+    while count != number:
+        halfway = low / 2 + high / 2
+        if not low < halfway < high:
+            break
+        here = _number_to(values, halfway)
+        if here >= number:
+            high, count = halfway, here
+        else:
+            low = halfway
+        steps += 1
+        if steps % _LOOK == 0:
+            high = _last_to(values, high)
+            if _first_above(values, low) == high:
+                break
+    return high
 
 
 @kernel(fastmath=REORDERED_SUMS)
@@ -99,7 +100,7 @@ def _normal_scatter(deviations, scratch):
     for i in range(size):
         scratch[i] = abs(deviations[i])
         mean += scratch[i]
-    sigma = 1.4826022 * _ranked(scratch, size // 2)
+    sigma = 1.4826022 * ranked(scratch, size // 2)
     if sigma == 0.0:
         sigma = 1.2533141 * mean / size
     for _ in range(20):
@@ -191,7 +192,7 @@ def block_table(array, bad, size, blocks, table):
         if count == 0:
             continue
         deviations = values[:count]
-        median = _ranked(deviations, count // 2)
+        median = ranked(deviations, count // 2)
         for j in range(count):
             deviations[j] -= median
         mean, spread, above = _core(deviations, 3.0 * _normal_scatter(deviations, scratch[:count]))

@@ -87,6 +87,10 @@ def draft_instrument(paths: Paths, *, name: str | None = None) -> Draft:
     FormatError
         The name is none: it has letters, digits, - and _.
 
+    See Also
+    --------
+    load_instrument, scan
+
     Examples
     --------
     >>> import tempfile

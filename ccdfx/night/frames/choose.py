@@ -87,6 +87,10 @@ def choose(
     ArgumentError, ArgumentTypeError
         The condition cannot be parsed (the place is named), a kind is unknown, or a name is empty.
 
+    See Also
+    --------
+    scan, group_frames, tabulate_frames
+
     Examples
     --------
     >>> from pathlib import Path

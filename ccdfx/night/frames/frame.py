@@ -71,7 +71,7 @@ class Frame:
     detector : str or None
         Of the readouts, where the file has several detectors.
     doubts : tuple of str
-        What the header says and is not believed, such as a gain that is a setting of the camera.
+        What the header says and is not used, such as a gain that is a setting of the camera.
     remarks : tuple of str
         What is strange in the header, its text, and behind the last image, and read all the same; see `list_remarks`,
         which looks at the pixels, too.

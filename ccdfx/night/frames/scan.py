@@ -62,7 +62,7 @@ def scan(
     exclude : path, optional
         A directory to skip, such as the output.
     again : bool
-        Take frames as raw that were reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
+        Accept as raw what a card says was reduced before. By default a card that says so (ZEROCOR, FLATCOR, CCDPROC of IRAF,
         CALSTAT of MaxIm, SUBBIAS of ccdproc, HISTORY of Siril and ccdfx...) is the `problem` of a frame.
     skip : container of Path
         Files that are not looked at, such as those that are still being written.
@@ -81,6 +81,10 @@ def scan(
         The table is wrong.
     ArgumentError
         No path is given, or two tables.
+
+    See Also
+    --------
+    choose, tabulate_frames, reduce_night
 
     Examples
     --------

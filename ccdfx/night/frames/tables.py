@@ -37,6 +37,10 @@ def tabulate_frames(
     ArgumentError
         A column is given twice or has no name.
 
+    See Also
+    --------
+    group_frames, scan
+
     Examples
     --------
     >>> from pathlib import Path
@@ -67,6 +71,10 @@ def group_frames(frames: Iterable[Frame], *, by: Sequence[str]) -> tuple[dict[st
     ------
     ArgumentError
         A name is given twice, is empty or that of one of these two columns.
+
+    See Also
+    --------
+    tabulate_frames, scan
 
     Examples
     --------

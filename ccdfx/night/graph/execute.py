@@ -19,7 +19,7 @@ from ccdfx.night.graph.halt import halt_if_asked
 from ccdfx.night.graph.keys import digest
 from ccdfx.night.graph.masters import kept_bytes
 from ccdfx.night.graph.memory import return_memory
-from ccdfx.night.graph.perform import Task, perform
+from ccdfx.night.graph.perform import Task, begin
 from ccdfx.night.graph.product import Graph, Product
 from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
@@ -27,6 +27,7 @@ from ccdfx.night.graph.state import why_make
 MEMORY = 720 << 20
 """Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
 
+_MOST_SYNCED = 4  # products that wait for the disk at once
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
 _LEAST_TILES = 64 << 20
 
@@ -137,6 +138,7 @@ def execute(
     """Make the products of a graph that are missing or stale, and return the records of all.
 
     As many products are made at once as the current engine has threads, each with one thread; one alone has them all.
+    While one that was made waits for the disk, the next is made; it counts as made when it is on the disk.
     The order does not show in the bytes. A product that cannot be made loses what depends on it, as its record says,
     and nothing else. Where the engine has `submit`, products are made by its workers, by path.
 
@@ -159,7 +161,7 @@ def execute(
     budget = MEMORY if memory is None else memory
     waiting: list[str] = []
     with _workers() as workers:
-        running: dict[Future[Any], tuple[str, float]] = {}
+        running: dict[Future[Any], _Running] = {}
         try:
             while sorter.is_active():
                 halt_if_asked()
@@ -171,15 +173,30 @@ def execute(
                 _start(run, workers, waiting, running, budget)
                 if not running:
                     continue
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    file, begun = running.pop(future)
-                    run.finish(file, _result(future, run, file), time.monotonic() - begun)
-                    sorter.done(file)
+                _wait_for_one(running)
+                for future in [one for one in running if one.done()]:
+                    one = running.pop(future)
+                    run.finish(one.file, _result(future, run, one.file), time.monotonic() - one.begun)
+                    sorter.done(one.file)
         finally:
             for future in running:
                 future.cancel()
     return {file: run.records[file] for file in graph.products}
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A product that is made: since when, and a future that is done when its image is no longer in memory."""
+
+    file: str
+    begun: float
+    released: Future[None]
+
+
+def _wait_for_one(running: Mapping[Future[Any], _Running]) -> None:
+    """Wait until a product is made, or one more waits for the disk alone."""
+    released = [one.released for one in running.values() if not one.released.done()]
+    wait([*running, *released], return_when=FIRST_COMPLETED)
 
 
 def _result(future: Future[Record], run: _Run, file: str) -> Record:
@@ -194,9 +211,12 @@ def _result(future: Future[Record], run: _Run, file: str) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class _Workers:
-    """Where products are made: `submit` returns a future; how many at once, and whether in this process."""
+    """Where products are made: how many at once, and whether in this process.
 
-    submit: Callable[..., Future[Any]]
+    `submit` takes threads, bytes for tiles, a task, and a future that is done when the image is no longer in memory.
+    """
+
+    submit: Callable[[int, int, Task, Future[None]], Future[Record]]
     count: int
     here: bool
 
@@ -205,39 +225,82 @@ class _Workers:
 def _workers() -> Any:
     chosen = current_engine()
     if chosen.submit is not None:
-        yield _Workers(chosen.submit, chosen.threads, False)
+        yield _Workers(partial(_submit_there, chosen.submit), chosen.threads, False)
         return
-    with ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as pool:
-        yield _Workers(partial(_submit_here, pool), chosen.threads, True)
+    # The threads that make products are always the same: each keeps memory that it frees for what it makes next.
+    with (
+        ThreadPoolExecutor(_MOST_SYNCED, thread_name_prefix="ccdfx-sync") as syncing,
+        ThreadPoolExecutor(chosen.threads, thread_name_prefix="ccdfx-night") as making,
+    ):
+        yield _Workers(partial(_submit_here, making, syncing), chosen.threads, True)
 
 
-def _submit_here(pool: ThreadPoolExecutor, function: Callable[..., Any], *values: Any) -> Future[Any]:
-    """Compute in a thread that knows what the caller set, such as `halting`."""
-    return pool.submit(copy_context().run, function, *values)
+def _submit_there(
+    submit: Callable[..., Future[Record]], threads: int, memory: int, task: Task, released: Future[None]
+) -> Future[Record]:
+    """Make a product by a worker of another process."""
+    future = submit(_perform_with, threads, memory, task)
+    future.add_done_callback(lambda _: released.set_result(None))
+    return future
+
+
+def _submit_here(
+    making: ThreadPoolExecutor,
+    syncing: ThreadPoolExecutor,
+    threads: int,
+    memory: int,
+    task: Task,
+    released: Future[None],
+) -> Future[Record]:
+    """Make a product in a thread that knows what the caller set, such as `halting`, and let another wait for the disk."""
+    found: Future[Record] = Future()
+    found.set_running_or_notify_cancel()
+
+    def finish(rest: Callable[[], Record]) -> None:
+        try:
+            found.set_result(rest())
+        except BaseException as error:
+            found.set_exception(error)
+
+    def hand_over(begun: Future[Callable[[], Record]]) -> None:
+        released.set_result(None)
+        error = begun.exception()
+        if error is None:
+            syncing.submit(finish, begun.result())
+        else:
+            found.set_exception(error)
+
+    begun = making.submit(copy_context().run, _begin_with, threads, memory, task)
+    begun.add_done_callback(hand_over)
+    return found
 
 
 def _start(
     run: _Run,
     workers: _Workers,
     waiting: list[str],
-    running: dict[Future[Any], tuple[str, float]],
+    running: dict[Future[Any], _Running],
     budget: int,
 ) -> None:
     """Start what may run now, in the order of the plan."""
-    while waiting and len(running) < workers.count:
+    while waiting and len(running) < workers.count + _MOST_SYNCED * workers.here:
         file = waiting[0]
-        used = sum(run.graph.products[one].memory for one, _ in running.values())
-        used += run.shared_bytes([file, *(one for one, _ in running.values())])
-        if running and workers.here and used + run.graph.products[file].memory > budget:
+        in_memory = [one.file for one in running.values() if not one.released.done()]
+        if len(in_memory) >= workers.count:
+            return
+        used = sum(run.graph.products[one].memory for one in in_memory)
+        used += run.shared_bytes([file, *in_memory])
+        if in_memory and workers.here and used + run.graph.products[file].memory > budget:
             return
         waiting.pop(0)
         if workers.here and run.graph.products[file].kind != run.started:
             return_memory()
             run.started = run.graph.products[file].kind
-        threads = _threads_of(run, file, workers, alone=not running and not waiting, budget=budget)
+        threads = _threads_of(run, file, workers, alone=not in_memory and not waiting, budget=budget)
         tiles = max(budget // _TILE_PART, _LEAST_TILES) * threads // workers.count
-        future = workers.submit(_perform_with, threads, tiles, run.task(file))
-        running[future] = (file, time.monotonic())
+        begun, released = time.monotonic(), Future[None]()
+        future = workers.submit(threads, tiles, run.task(file), released)
+        running[future] = _Running(file, begun, released)
 
 
 def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget: int) -> int:
@@ -250,10 +313,15 @@ def _threads_of(run: _Run, file: str, workers: _Workers, *, alone: bool, budget:
     return max(1, workers.count // min(beside, workers.count))
 
 
-def _perform_with(threads: int, memory: int, task: Task) -> Record:
-    """Make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
+def _begin_with(threads: int, memory: int, task: Task) -> Callable[[], Record]:
+    """Begin to make a product with a number of threads of this process, and so many bytes for the tiles in flight."""
     with engine("threads", threads=threads, memory=memory):
-        return perform(task)
+        return begin(task)
+
+
+def _perform_with(threads: int, memory: int, task: Task) -> Record:
+    """Make a product in the same way, to the end."""
+    return _begin_with(threads, memory, task)()
 
 
 def _work(product: Product) -> int:

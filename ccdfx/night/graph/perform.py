@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ccdfx.engines import map_here
 from ccdfx.errors import CcdfxError, FileError, cause_of
 from ccdfx.night.graph.context import Context, is_lack, made_folder
 from ccdfx.night.graph.keys import digest
@@ -23,6 +26,7 @@ from ccdfx.night.graph.record import (
     write_record,
     write_stars,
 )
+from ccdfx.records.image import Image
 
 _MORE_ROOM = "give the disk or the program more room, and run it again: what was made stays"
 
@@ -48,19 +52,37 @@ def perform(task: Task) -> Record:
     FileError
         The product cannot be written.
     """
+    return begin(task)()
+
+
+def begin(task: Task) -> Callable[[], Record]:
+    """Begin to `perform`: make the product, and give its image to the system; it is not in memory any more then.
+
+    Returns
+    -------
+    callable
+        Does the rest, which is waiting for the disk, and returns the record.
+
+    Raises
+    ------
+    FileError
+        The product cannot be written.
+    """
     begun = time.monotonic()
     made = make(task.product, task.parts, task.records, task.output)
+    images = [] if made.image is None or made.lost is not None else [made.image]
+    made = replace(made, image=None)
+    record = facts_path(task.output, task.product.file)
+    made_folder(record.parent)
+    record.unlink(missing_ok=True)
+    handed = None
     try:
-        sizes = _write(task, made)
+        handed = _hand_over(task, made, images) if images else None
     except FileError:
         raise
     except CcdfxError as error:  # no format can hold the image, such as that of a plugin
-        made = replace(made, image=None, stars=None, lost=str(error))
-        sizes = _write(task, made)
-    record = record_of(task.product, task.parts, made, **sizes)
-    record = replace(record, seconds=round(time.monotonic() - begun, 3))
-    write_record(task.output, record)
-    return record
+        made = replace(made, stars=None, lost=str(error))
+    return partial(_finish, task, made, handed, begun)
 
 
 def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Record], output: Path) -> Made:
@@ -95,24 +117,54 @@ def make(product: Product, parts: Mapping[str, Any], records: Mapping[str, Recor
     )
 
 
-def _write(task: Task, made: Made) -> dict[str, Any]:
-    """Write image, stars and preview of a product; return the sizes of its files, and its histogram."""
-    from ccdfx.io import write
-    from ccdfx.night.graph.preview import histogram_facts, write_preview
+@dataclass(frozen=True, slots=True)
+class _HandedOver:
+    """What is left of an image that the system has: what gives it its name, its histogram and pictures."""
 
-    product, output = task.product, task.output
-    record, stars = facts_path(output, product.file), facts_path(output, product.file, ".npy")
-    made_folder(record.parent)
-    record.unlink(missing_ok=True)
+    named: ExitStack
+    histogram: dict[str, Any]
+    pictures: dict[str, bytes | None]
+
+
+def _hand_over(task: Task, made: Made, images: list[Image]) -> _HandedOver:
+    """Give the only image of a list, which is emptied, to the system."""
+    from ccdfx.io.writing import handed_over
+    from ccdfx.night.graph.preview import drawn_pictures, histogram_facts
+
+    path = _path_of(task)
+    made_folder(path.parent)
+    image = images.pop()
+    image = image.replace(header=image.header.set(KEY, digest(made_of(task.parts, made))))
+    draw = partial(drawn_pictures, kind=task.product.kind, further=made.pictures)
+    histogram, pictures = map_here(partial(_applied, image), (histogram_facts, draw))
+    named = ExitStack()
+    named.enter_context(handed_over(image, path, overwrite=True))
+    return _HandedOver(named, histogram, pictures)
+
+
+def _applied(image: Image, function: Callable[[Image], Any]) -> Any:
+    return function(image)
+
+
+def _path_of(task: Task) -> Path:
+    return task.output / task.product.file
+
+
+def _finish(task: Task, made: Made, handed: _HandedOver | None, begun: float) -> Record:
+    """Write what belongs to an image, when that has its name, and the record last."""
+    from ccdfx.night.graph.preview import write_pictures
+
+    output, file = task.output, task.product.file
     written: dict[str, Any] = {}
+    if handed is not None:
+        handed.named.close()
+        write_pictures(handed.pictures, output, file)
+        written |= {"size": _path_of(task).stat().st_size, "histogram": handed.histogram}
     if made.stars is not None:
+        stars = facts_path(output, file, ".npy")
         write_stars(stars, made.stars)
         written["stars"] = stars.stat().st_size
-    if made.image is None or made.lost is not None:
-        return written
-    path = output / product.file
-    made_folder(path.parent)
-    header = made.image.header.set(KEY, digest(made_of(task.parts, made)))
-    write(made.image.replace(header=header), path, overwrite=True)
-    write_preview(made.image, facts_path(output, product.file, ".png"), kind=product.kind)
-    return {**written, "size": path.stat().st_size, "histogram": histogram_facts(made.image)}
+    record = record_of(task.product, task.parts, made, **written)
+    record = replace(record, seconds=round(time.monotonic() - begun, 3))
+    write_record(output, record)
+    return record

@@ -35,6 +35,8 @@ class Made:
         Plain values for night.json.
     stars : FrameStars, optional
         Those of the image; kept beside its facts.
+    pictures : mapping
+        Further pictures of the image for the report, drawn by `raw_pictures`: bytes by the ending of their files.
     warnings : tuple of str
         For night.json and the report.
     failed : mapping
@@ -67,6 +69,7 @@ class Made:
     image: Image | None = None
     facts: Mapping[str, Any] | None = None
     stars: FrameStars | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     used: tuple[str, ...] = ()
@@ -80,6 +83,12 @@ class Made:
             image=_optional("an Image", Image),
             facts=_optional("a mapping", Mapping),
             stars=_optional("FrameStars", FrameStars),
+            pictures=(
+                "a mapping of bytes",
+                lambda value: (
+                    isinstance(value, Mapping) and all(isinstance(one, bytes) for one in value.values())
+                ),
+            ),
             warnings=tuple_of("text", _is_text),
             failed=(
                 "a mapping of texts",

@@ -16,7 +16,9 @@ from ccdfx.night.graph.record import KEY, PASSING, Record, facts_path, read_reco
 from ccdfx.night.words import listed
 
 _GENERATOR = '<meta name="generator" content="ccdfx">'  # of the template of the report
-_HEAD = 1000  # bytes of a page in which it stands
+TABLE_HEAD = "exposure,file,part,kind,"
+"""The beginning of the table of the frames of a night."""
+_HEAD = 1000  # bytes of a file in which these stand
 
 
 def why_make(product: Product, parts: Mapping[str, Any], record: Record | None, output: Path) -> str | None:
@@ -103,8 +105,8 @@ def _folders(output: Path, files: Iterable[str]) -> list[Path]:
     return sorted({output / FACTS_FOLDER, *(output / place for place in places)})
 
 
-def refuse_foreign_facts(facts: Path, report: Path) -> None:
-    """Refuse to replace a file of facts, or a report, of another program.
+def refuse_foreign_facts(facts: Path, report: Path, table: Path) -> None:
+    """Refuse to replace a file of facts, a report, or a table of frames, of another program.
 
     Raises
     ------
@@ -113,8 +115,21 @@ def refuse_foreign_facts(facts: Path, report: Path) -> None:
     """
     if facts.exists() and not _is_night(facts):
         raise _foreign(facts, "is not the metadata of a night of ccdfx")
-    if report.exists() and not _is_report(report):
-        raise _foreign(report, "is not the report of a night of ccdfx")
+    refuse_foreign_page(report)
+    if table.exists() and not _begins_with(table, TABLE_HEAD):
+        raise _foreign(table, "is not the table of the frames of a night of ccdfx")
+
+
+def refuse_foreign_page(page: Path) -> None:
+    """Refuse to replace a file that is no page of ccdfx.
+
+    Raises
+    ------
+    OutputExistsError
+        There is such a file.
+    """
+    if page.exists() and not _begins_with(page, _GENERATOR):
+        raise _foreign(page, "is not a report of ccdfx")
 
 
 def _foreign(path: Path, rule: str) -> OutputExistsError:
@@ -129,9 +144,9 @@ def _is_night(path: Path) -> bool:
     return isinstance(facts, dict) and "directory" in facts and ("complete" in facts or "ccdfx" in facts)
 
 
-def _is_report(path: Path) -> bool:
+def _begins_with(path: Path, text: str) -> bool:
     try:
-        return _GENERATOR.encode() in bytes(FileContent(path).read_at(0, _HEAD))
+        return text.encode() in bytes(FileContent(path).read_at(0, _HEAD))
     except OSError:
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,6 +34,7 @@ TEMPERATURES: Keywords = (
     "CCD-TEMP", "CCDTEMP", "CCD_TEMP", "CCDATEMP", "DET-TEMP", "DETTEMP", "SET-TEMP", "SETTEMP", "CCDSTEMP",
 )  # fmt: skip
 LOOKUPS: dict[str, Keywords] = {**SETTINGS, "temperature": TEMPERATURES}
+_DEGREES = re.compile(r"(?<=[\d.])\s*(?:deg\s*)?[CK]\Z", re.IGNORECASE)
 _COLDEST, _HOTTEST = -280.0, 500.0  # C or K; beyond, a camera says that it does not know
 
 
@@ -75,14 +77,15 @@ def settings_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> tupl
 
 
 def temperature_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> Temperature | None:
-    """Return the temperature of the detector: the measured one, or else that to which it is cooled.
+    """Return the temperature of the detector: the measured one, or else that to which it is cooled; '-20 C' is understood.
 
     >>> temperature_of(Header({"SET-TEMP": -20, "CCD-TEMP": -19.8}), LOOKUPS.items())
     Temperature(value=-19.8, keyword='CCD-TEMP')
     """
     for keyword in dict(lookups).get("temperature", ()):
+        text = _DEGREES.sub("", str(header.get(str(keyword), "")).strip())
         try:
-            value = header.number(str(keyword))
+            value = header.set(str(keyword), text).number(str(keyword)) if text else None
         except ArgumentError:
             continue
         if value is not None and _COLDEST < value < _HOTTEST:

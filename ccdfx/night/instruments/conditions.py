@@ -12,7 +12,7 @@ A condition names a keyword and what its value must be:
 ========================  ==================================================================
 
 The name ``path`` in lower case is no keyword but the path of the file; see `ccdfx.night.instruments.paths`.
-Several keywords are joined by `` + ``: the test is of their values, one behind the other with spaces between them.
+Several keywords are joined by a plus sign between spaces: the test is of their values, one behind the other with spaces between them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A keyword, or several joined by `` + ``, and the test that the value must pass.
+    """A keyword, or several joined by a plus sign between spaces, and the test that the value must pass.
 
     >>> Condition("OBJECT", "*flat*").holds({"OBJECT": "Sky Flat V"})
     True

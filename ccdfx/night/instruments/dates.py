@@ -10,7 +10,9 @@ from typing import Any
 from ccdfx.night.instruments.conditions import number_of
 from ccdfx.records.card import as_keyword
 
-TIMES = ("TIME-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT-TIME", "UT", "UTC", "TIME-BEG")
+TIMES = (
+    "TIME-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT-TIME", "UT-START", "UT-STR", "EXP-STRT", "EXPSTART", "UT", "UTC", "TIME-BEG",
+)  # fmt: skip
 """Cards of the time of day (UT) at which an exposure began."""
 
 NIGHTS = ("DAY-OBS", "DAYOBS", "DAY_OBS", "DTCALDAT", "OBSNIGHT")
@@ -20,16 +22,18 @@ _LOCAL = ("DATE-LOC", "LOCTIME")
 _EAST = ("SITELONG", "SITE-LON", "ESO TEL GEOLON")
 _EITHER = ("LONGITUD", "LONG-OBS", "GEOLON", "OBSLONG")  # a positive one is east for some, west for others
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d*)?))?")
-_ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
-_OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})")
-_FIRST_CCD = 70  # two digits of a year: those of FITS are of the twentieth century
+_ISO = re.compile(r"(\d{4})([-/]?)(\d{2})\2(\d{2})")
+_OLD = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})")
+_WITH_SLASHES = re.compile(r"\A(\d{4})/(\d{2})/(\d{2})(?=[T ])")
+_FIRST_CCD = 1970  # two digits of a year are of the twentieth century in FITS
 
 
 def date_of(header: Mapping[str, Any], dates: Iterable[Any], times: Iterable[Any] = TIMES) -> str | None:
     """Return when a frame was begun, as ISO text where that can be told, or the text of the card; None without one.
 
     A date without a time of day takes that of the first of `times` that holds one. Hours from 24 on, of a clock
-    that goes on after midnight, are of the next day. ``DD/MM/YY``, as in FITS before 2000, becomes an ISO date.
+    that goes on after midnight, are of the next day. ``DD/MM/YY``, as in FITS before 2000, ``DD/MM/YYYY`` and ``YYYY/MM/DD``
+    become ISO dates. A date such as 02/03/24 is none: in FITS it is of 1924, and what was meant cannot be told.
 
     >>> date_of({"DATE-OBS": "2019-03-26", "UTCSTART": "01:04:25.00"}, ["DATE-OBS"])
     '2019-03-26T01:04:25.00'
@@ -37,8 +41,10 @@ def date_of(header: Mapping[str, Any], dates: Iterable[Any], times: Iterable[Any
     '1993-03-29T01:18:51'
     """
     text = _first(header, dates)
-    if text is None or ":" in text:
-        return text
+    if text is None or _is_ambiguous(text):
+        return None
+    if ":" in text:
+        return _WITH_SLASHES.sub(r"\1-\2-\3", text)
     day = _day(text)
     clock = next((found for name in times if (found := _CLOCK.fullmatch(_text(header, str(name))))), None)
     if day is None:
@@ -48,6 +54,26 @@ def date_of(header: Mapping[str, Any], dates: Iterable[Any], times: Iterable[Any
     hours, minutes, seconds = clock.groups()
     days, hour = divmod(int(hours), 24)
     return f"{day + timedelta(days)}T{hour:02d}:{minutes}:{seconds or '00'}"
+
+
+def doubt_about_date(header: Mapping[str, Any], dates: Iterable[Any]) -> str | None:
+    """Return the reason why the date of a header is not believed, or None.
+
+    >>> doubt_about_date({"DATE-OBS": "02/03/24"}, ["DATE-OBS"])
+    "DATE-OBS = '02/03/24' is a date of 1924 in FITS (DD/MM/YY); write YYYY-MM-DD"
+    """
+    for keyword in dates:
+        text = _text(header, str(keyword))
+        if text:
+            year = text.rpartition("/")[2]
+            reason = f"{keyword} = {text!r} is a date of 19{year} in FITS (DD/MM/YY); write YYYY-MM-DD"
+            return reason if _is_ambiguous(text) else None
+    return None
+
+
+def _is_ambiguous(text: str) -> bool:
+    old = _OLD.fullmatch(text)
+    return old is not None and len(old[3]) == 2 and 1900 + int(old[3]) < _FIRST_CCD
 
 
 def night_of(header: Mapping[str, Any], begun: str | None) -> str | None:
@@ -88,9 +114,10 @@ def _day(text: str) -> date | None:
     iso, old = _ISO.fullmatch(text), _OLD.fullmatch(text)
     try:
         if iso:
-            return date(*map(int, iso.groups()))
-        if old and int(old[3]) >= _FIRST_CCD:
-            return date(1900 + int(old[3]), int(old[2]), int(old[1]))
+            return date(int(iso[1]), int(iso[3]), int(iso[4]))
+        year = int(old[3]) + (1900 if len(old[3]) == 2 else 0) if old else 0
+        if old and year >= _FIRST_CCD:
+            return date(year, int(old[2]), int(old[1]))
     except ValueError:
         pass
     return None

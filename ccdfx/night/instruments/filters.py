@@ -13,7 +13,9 @@ FilterLookup = tuple[str | tuple[str, ...], ...]
 """Keywords of filters; a tuple of keywords are the wheels of one camera, through all of which light goes."""
 
 _EMPTY = Condition("FILTER", ("clear*", "open*", "empty*", "free*", "none", "no filter", "air", "hole"))
-_UNKNOWN = frozenset({"", "n/a", "na", "unknown", "undefined", "undef", "null", "?"})
+_UNKNOWN = re.compile(
+    r"[<(\[]?\s*(?:|none|no[ _-]?filter|n/?a|unknown|undef(?:ined)?|null|\?)\s*[>)\]]?", re.IGNORECASE
+)
 _FILTER_CARD = re.compile(r"FILT|FLTNM")
 # Encoders, focus offsets, times and the like differ between frames of one filter.
 _NO_NAME = re.compile(r"ENC|FOC|OFF|DATE|TIM|TEMP|STAT|SWSIM|MOV|ROT|THICK|WAV|WL|FWHM|COMM")
@@ -48,8 +50,8 @@ def filter_of(header: Header, lookup: FilterLookup, empty: Condition | None = No
     """Return the name of the filter: that of the first keyword, or of the first wheels, that hold one.
 
     The names of wheels are joined by `` + ``, without those of empty slots: what meets `empty`, and what says
-    so (clear, open, empty, free, none, air). Where all wheels are empty, the name is that of the first slot
-    that `empty` does not leave out.
+    so (clear, open, empty, free, air). Where all wheels are empty, the name is that of the first slot
+    that `empty` does not leave out. "None", "no filter", N/A and the like are no name.
 
     >>> filter_of(Header({"FILTER1": "V", "FILTER2": "ND1"}), (("FILTER1", "FILTER2"),))
     'V + ND1'
@@ -102,7 +104,7 @@ def _texts(header: Header, keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
         value = header.get(keyword)  # 0 is the name of a slot too
         text = "" if value is None else " ".join(str(value).split())
-        if text.casefold() not in _UNKNOWN:
+        if not _UNKNOWN.fullmatch(text):
             yield text
 
 

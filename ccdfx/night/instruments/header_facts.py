@@ -11,13 +11,13 @@ from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
 from ccdfx.night.instruments.contradictions import refuse_contradictions
 from ccdfx.night.instruments.corrections import applying, corrected
-from ccdfx.night.instruments.dates import date_of
+from ccdfx.night.instruments.dates import date_of, doubt_about_date
 from ccdfx.night.instruments.exposures import exptime_of
 from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
-from ccdfx.night.instruments.sections import find_section
+from ccdfx.night.instruments.sections import find_section, unread_overscan
 from ccdfx.night.instruments.spectra import joined_filter, spectrum_of
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
@@ -29,7 +29,10 @@ from ccdfx.records.keywords import unit_of
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import stated_pattern
 
-_KINDS = ("IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "CALFRAME")
+_KINDS = (
+    "IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "IMGTYPE", "IMTYPE", "EXPTYPE", "OBS-TYPE", "DATA-TYP", "OBSMODE", "PICTTYPE",
+    "CALFRAME",
+)  # fmt: skip
 _COARSEST = 1000  # pixels that are binned to one, along an axis
 _LEAST, _MOST = 1e-6, 1e9  # gains, read noises and saturations that a camera may have
 _OF_TABLE = Instrument(
@@ -40,6 +43,10 @@ _OF_TABLE = Instrument(
     exptime=("EXPTIME", "EXPOSURE"),
     date=("DATE-OBS", "DATE-BEG"),
     binning=("CCDSUM", ("XBINNING", "YBINNING")),
+)
+_WITH_UNIT = re.compile(
+    r"([-+]?[\d.,]+(?:e[-+]?\d+)?)\s*(?:e-?|electrons?)(?:\s*(?:/|per)\s*(?:adu|dn|counts?|pix(?:el)?))?",
+    re.IGNORECASE,
 )
 _MASTER = re.compile(r"master|\bsuper|stacked|combined|integrat", re.IGNORECASE)
 
@@ -81,7 +88,7 @@ def facts_of(
     given : Instrument, optional
         The instrument named by the user; the header is then not used to identify it.
     again : bool
-        Take frames as raw that were reduced before.
+        Accept as raw what a card says was reduced before.
     path : str, optional
         Of the file, with forward slashes, for conditions on it.
     told : mapping, optional
@@ -168,8 +175,10 @@ def _described(
     yield "unit", instrument.unit
     yield "hdu", instrument.hdu
     yield known("gain", lambda: gain_of(header, instrument))
-    if "gain" not in told:
-        yield "doubts", _doubts(header, instrument)
+    unclear = None if "date" in told else doubt_about_date(header, instrument.date)
+    doubts = () if "gain" in told else _doubts(header, instrument)
+    doubts += () if unclear is None else (unclear,)
+    yield "doubts", doubts
     yield known("readnoise", lambda: _known(header, instrument.readnoise))
     yield known("saturation", lambda: _known(header, instrument.saturation))
     yield "settings", settings_of(header, instrument.setup)
@@ -204,7 +213,10 @@ def _described(
         if instrument.output is not None:
             overscan, data = (instrument.output.mirrored(part, header) for part in (overscan, data))
         if not readouts:
-            yield "overscan", find_section(overscan, header, shape)
+            found = find_section(overscan, header, shape)
+            yield "overscan", found
+            if found is None and (instrument.overscan or instrument.generic):  # others say that there is none
+                yield "doubts", (*doubts, *unread_overscan(header))
             yield "data", find_section(data, header, shape) or Range.whole(shape)
         whole = shape if not readouts else _whole_of(readouts)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
@@ -286,10 +298,16 @@ def _known(header: Header, lookup: Lookup) -> Known | None:
             return Known(item, "instrument file")
         if doubt_about_gain(header, item) is not None:
             continue
-        value = lenient_number(header, item)
+        value = _number(header, item)
         if value is not None and _LEAST <= value <= _MOST:
             return Known(value, "header")
     return None
+
+
+def _number(header: Header, keyword: str) -> float | None:
+    """Return the number of a card, also before a unit of electrons, such as '2.0 e/ADU'."""
+    found = _WITH_UNIT.fullmatch(str(header.get(keyword) or "").strip())
+    return lenient_number(header if found is None else header.set(keyword, found[1]), keyword)
 
 
 def gain_of(header: Header, instrument: Instrument) -> Known | None:
@@ -305,7 +323,7 @@ def gain_of(header: Header, instrument: Instrument) -> Known | None:
 def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
     """Return numbers that no camera has, and what else is said of the gain and not believed, where nothing else tells it."""
     numbers = {
-        item: lenient_number(header, item)
+        item: _number(header, item)
         for item in (*instrument.gain, *instrument.readnoise, *instrument.saturation)
         if isinstance(item, str)
     }

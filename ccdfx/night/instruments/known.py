@@ -24,6 +24,10 @@ def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
         No instrument of this name is known.
     FormatError
         The file is not a description of an instrument; the file, key and rule are named.
+
+    See Also
+    --------
+    scan, draft_instrument
     """
     if isinstance(name_or_path, Instrument):
         return name_or_path

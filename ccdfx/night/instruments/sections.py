@@ -13,16 +13,19 @@ A section is written in an instrument file as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ccdfx.errors import ArgumentError
 from ccdfx.records.card import as_keyword
-from ccdfx.records.header import Header
+from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.range import Range, is_section
 
 Size = str | int
+_OVERSCAN_SECTION = re.compile(r"B(?:IAS)?SEC\w?\w?|OVERSEC\w?|OSCANSEC|OVSCNSEC")
+_OVERSCAN_SIZE = re.compile(r"(?:PRE|POST|OVER)(?:SCAN|PIX)[XY]?|N?OVERSCN|NOVRSCAN")
 SIDES = ("left", "right", "bottom", "top")
 
 
@@ -127,6 +130,22 @@ def find_section(sections: tuple[Section, ...], header: Header, shape: tuple[int
         if window is not None:
             return window
     return None
+
+
+def unread_overscan(header: Header) -> tuple[str, ...]:
+    """Return what the cards of a frame in which no overscan was found say of one; where it is not read, it stays in the image.
+
+    >>> unread_overscan(Header({"BSEC11": "[97:112,1:64]", "PRESCAN": 0, "POSTPIX": 20}))[0]
+    "BSEC11 = '[97:112,1:64]' tells of an overscan, for which an instrument file must name the place ([sections])"
+    >>> len(unread_overscan(Header({"BSEC11": "[97:112,1:64]", "PRESCAN": 0, "POSTPIX": 20})))
+    2
+    """
+    return tuple(
+        f"{card.keyword} = {card.value!r} tells of an overscan, for which an instrument file must name the place ([sections])"
+        for card in header.cards
+        if (_OVERSCAN_SECTION.fullmatch(card.keyword) and is_section(card.value))
+        or (_OVERSCAN_SIZE.fullmatch(card.keyword) and (lenient_number(header, card.keyword) or 0) > 0)
+    )
 
 
 def sections_of(spec: Any, where: str) -> tuple[Section, ...]:

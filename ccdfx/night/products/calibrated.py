@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,23 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
+from ccdfx.night.graph.preview import raw_pictures
 from ccdfx.night.graph.record import Made
 from ccdfx.night.instruments.header_facts import KnownByUnit
 from ccdfx.night.plan import SciencePlan
 from ccdfx.night.products.single_rays import without_rays
+from ccdfx.night.raw.levels import overscan_facts
 from ccdfx.night.raw.preparation import flagged, preparation, prepared
 from ccdfx.night.readouts.reading import balanced
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS, with_spectrum_flags
-from ccdfx.night.summary import sky_facts, star_facts
+from ccdfx.night.summary import scale_facts, sky_facts, star_facts
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.pipelines.pipeline import Gather, Pipeline, pipeline, step
 from ccdfx.records.header import Header
-from ccdfx.records.history import Master, with_step
+from ccdfx.records.history import Master, pixel_sha256, with_step
 from ccdfx.records.image import Image
+from ccdfx.records.range import Range
 
 
 def calibrated(use: Use, context: Context, *, electrons: bool = False, variance: bool = True) -> Image:
@@ -45,6 +48,25 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False, variance:
     refuse_untrusted(use, context)  # before anything is read
     raw = flagged(use.frame, context.recipe)
     return calibrated_of(raw, use, context, electrons=electrons, variance=variance)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedFrame:
+    """A calibrated frame with what was seen of it before: facts of the raw frame, and its picture."""
+
+    image: Image
+    facts: dict[str, Any]
+    pictures: dict[str, bytes]
+
+
+def calibrated_and_seen(use: Use, context: Context) -> CalibratedFrame:
+    """Calibrate a science frame as `calibrated` does; measure its overscan, and draw the part of it that is calibrated."""
+    refuse_untrusted(use, context)
+    raw = flagged(use.frame, context.recipe)
+    data = use.frame.data or Range.whole(raw.shape)
+    pictures = raw_pictures(Image(raw.array[data.slices]))
+    image = calibrated_of(raw, use, context, electrons=context.recipe.science.electrons)
+    return CalibratedFrame(image, overscan_facts(raw, use.frame), pictures)
 
 
 def calibrated_of(
@@ -124,6 +146,8 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     """Return the options of `calibrate` for a frame, without its noise."""
     masters = {kind: context.master(getattr(use, kind)) for kind in ("bias", "dark", "flat")}
     options: dict[str, Any] = {kind: master for kind, master in masters.items() if master is not None}
+    if use.level is not None:
+        options["bias"] = _level_master(use.frame, use.level)
     if use.dark_is_level and "dark" in options:
         # Photons are counted above what is subtracted as the bias, and this dark holds it.
         options["bias"] = options.pop("dark")
@@ -138,6 +162,14 @@ def _calibration(use: Use, context: Context, *, electrons: bool) -> dict[str, An
     if electrons and not already and not use.as_is and context.noise.gain is not None:
         options["gain"] = context.noise.of_mean(use.frame.averaged).gain  # electrons of all planes of a mean
     return options
+
+
+def _level_master(frame: Frame, level: float) -> Master:
+    """Make a bias of one level, which is exact."""
+    assert frame.shape is not None
+    shape = frame.shape if frame.data is None else frame.data.shape
+    image = Image(np.full(shape, level, np.float32))
+    return Master(image, f"level {level:g}", pixel_sha256(image))
 
 
 def _without_variance(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +214,8 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
 
     use = plan.use
     try:
-        image = calibrated(use, context, electrons=context.recipe.science.electrons)
+        seen = calibrated_and_seen(use, context)
+        image = seen.image
         bad_pixels = context.master(plan.bad_pixels)
         if bad_pixels is not None:
             image = step(mask_from, bad_pixels=bad_pixels)(image)
@@ -201,7 +234,7 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
             stars = NO_STARS
         else:
             stars = found.stars if found is not None and known else measure_stars(image)
-        facts = {**sky_facts(image), **star_facts(stars)}
+        facts = {**sky_facts(image), **star_facts(stars), **seen.facts, **scale_facts(image)}
         facts |= {} if use.frame.dispersion is None else NO_NUMBER
         header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))
         image = image.replace(header=facts_header(header, facts))
@@ -211,7 +244,13 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
     facts |= {"undersampled": found.stars.fwhm if found is not None and found.undersampled else None}
     made = [name for name in use.masters if context.is_made(name)]
     identity = {"file": plan.file, "source": use.frame.file, "masters": made, **_identity(use.frame, image)}
-    return Made(image=image, facts={**identity, **facts}, stars=stars, used=(use.frame.file,))
+    return Made(
+        image=image,
+        facts={**identity, **facts},
+        stars=stars,
+        pictures=seen.pictures,
+        used=(use.frame.file,),
+    )
 
 
 def further_steps(recipe: NightRecipe) -> Pipeline:

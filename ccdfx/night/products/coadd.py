@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.estimators.correlated_noise import correlation_factor
+from ccdfx.io import open_source, read
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.graph.context import Context
@@ -34,7 +36,7 @@ from ccdfx.night.products.flux_scale import (
 from ccdfx.night.products.registration import Registration, displacement_facts, register, unmoved
 from ccdfx.night.products.trust import require_trust
 from ccdfx.night.spectra.calibrated import NO_NUMBER, NO_STARS
-from ccdfx.night.summary import plain, sky_facts, star_facts
+from ccdfx.night.summary import plain, scale_facts, sky_facts, star_facts
 from ccdfx.operations.resampling.lazy import Warped, warped
 from ccdfx.operations.resampling.squares import squares
 from ccdfx.operations.resampling.transform import Transform
@@ -118,7 +120,8 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     exposures = [one["exptime"] for one in group.facts]
     image = result.image
     found_stars = NO_STARS if spectra else measure_stars(image)
-    measured = {**sky_facts(image), **star_facts(found_stars), **(NO_NUMBER if spectra else {})}
+    measured = {**sky_facts(image), **star_facts(found_stars), **scale_facts(image)}
+    measured |= NO_NUMBER if spectra else {}
     if is_interpolated(
         plan.colours.get(names[0])
     ):  # neighbours share their noise, so that their differences do not tell it
@@ -380,28 +383,32 @@ def _stacked(
 def _moved(
     group: _Group, apertures: _Apertures, context: Context, stack: ExitStack
 ) -> tuple[list[Any], list[np.ndarray]]:
-    """Open the frames as sources on the pixels of the reference, and measure their stars there.
+    """Open the frames as sources on the pixels of the reference, and measure their stars there, side by side.
 
     They are moved as their rows are read: no frame stays in memory.
     """
-    from ccdfx.io import open_source, read
-
-    frames: list[Any] = []
-    tables: list[np.ndarray] = []
-    shape: tuple[int, int] | None = None
     scales = group.scales
     zeros = scales.zeros or [0.0] * len(scales.scales)
-    transforms = group.moved.items()
-    for (file, one), scale, zero in zip(transforms, scales.scales, zeros, strict=True):
+    paths, transforms = [context.path(file) for file in group.moved], list(group.moved.values())
+    sources = [stack.enter_context(open_source(path, checksum=False)) for path in paths]
+    shape = sources[0].shape
+
+    def measured(place: int) -> np.ndarray:
         halt_if_asked()
-        path = context.path(file)
-        image = read(path)
-        source = stack.enter_context(open_source(path, checksum=False))  # it was verified just now
-        shape = shape or image.shape
-        if one.offset != (0.0, 0.0) or not one.is_shift:
-            frames.append(warped(halted_source(source), transform=one, shape=shape))
-            tables.append(apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero))
-        else:
-            frames.append(source)
-            tables.append(apertures.measure(image, scale, zero))
+        image = read(paths[place])  # whole, which compares its checksums
+        one, scale, zero = transforms[place], scales.scales[place], zeros[place]
+        if _stays(one):
+            return apertures.measure(image, scale, zero)
+        return apertures.measure_moved(warped(image, transform=one, shape=shape), scale, zero)
+
+    tables = list(map_here(measured, range(len(transforms))))
+    frames = [
+        source if _stays(one) else warped(halted_source(source), transform=one, shape=shape)
+        for source, one in zip(sources, transforms, strict=True)
+    ]
     return frames, tables
+
+
+def _stays(found: Transform) -> bool:
+    """Return whether a frame lies on the pixels of the reference already."""
+    return found.is_shift and found.offset == (0.0, 0.0)

@@ -36,6 +36,7 @@ from ccdfx.night.products.calibrated import (
 )
 from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
+from ccdfx.night.raw.levels import calibration_facts
 from ccdfx.night.raw.preparation import flagged
 from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.spectra.flat import normalised_spectrum
@@ -120,7 +121,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
 class _Inputs:
     """The calibrated inputs of a master, with their names and levels, and how their levels are matched.
 
-    `colours` are the levels of the colours of flats that are mosaics.
+    `colours` are the levels of the colours of flats that are mosaics, `measured` the facts of each input.
     """
 
     frames: list[Any]
@@ -130,6 +131,7 @@ class _Inputs:
     zero: list[float] | None
     noisy: bool
     colours: list[dict[str, float]] = field(default_factory=list)
+    measured: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inputs:
@@ -143,6 +145,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     drifts: list[float] = []
     scatters: list[float] = []
     colours: list[dict[str, float]] = []
+    measured: list[dict[str, Any]] = []
     pattern, level = _pattern(plan), partial(_lit_sample, response=response)
     noisy = True
     first: Image | None = None
@@ -154,10 +157,11 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
             frames.append(rows_or_image(use, raw, image, context, stack, room=room))
             if pattern is not None:
                 colours.append(colour_levels(image, pattern, level))
-            image = sampled(image)
-            del found, raw  # before the next is calibrated
+            whole, image = image, sampled(image)
             names.append(use.frame.file)
             levels.append(lit_level(image, response) if scaled else _level(image))
+            measured.append(calibration_facts(use.frame, raw, whole, image, levels[-1]))
+            del found, raw, whole  # before the next is calibrated
             noisy &= image.variance is not None
             scatters.append(0.0 if scaled else _scatter(image))
             if drifting:
@@ -165,10 +169,10 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
                 drifts.append(_drift(image, first))
     for place in reversed([] if scaled else far_levels(levels, scatters)):
         _refuse_level(plan, names[place], levels, place, context)
-        for kept in (frames, names, levels, *([drifts] if drifting else [])):
+        for kept in (frames, names, levels, measured, *([drifts] if drifting else [])):
             del kept[place]
     zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
-    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours)
+    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours, measured)
 
 
 def _noise_of(plan: MasterPlan, inputs: _Inputs, context: Context) -> CameraNoise:
@@ -353,6 +357,7 @@ def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) ->
         **master_facts(plan, image),
         "inputs": inputs.names,
         "levels": [plain(level) for level in inputs.levels],
+        "measured": inputs.measured,
         "masters": masters,
     }
 

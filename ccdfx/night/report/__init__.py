@@ -1,4 +1,4 @@
-"""The page that shows what a night gave, and its template.
+"""The pages that show what nights gave, the table beside them, and their templates.
 
 May import plots, io, and the modules of `night` below `run`.
 """

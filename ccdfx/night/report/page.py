@@ -1,26 +1,36 @@
-"""Report of a night: one HTML page without scripts, made from night.json and the products."""
+"""Report of a night: one HTML page and a table, made from night.json and the folder of facts."""
 
 from __future__ import annotations
 
-import base64
-import math
 import struct
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import printable
 from ccdfx.io.atomic import atomic_path
-from ccdfx.night.graph.record import facts_path, read_record
+from ccdfx.night.graph.preview import SMALL_PICTURE, picture_path
 from ccdfx.night.report.colour_pictures import colour_groups, merge_pictures
-from ccdfx.night.report.histogram import draw_histogram
-from ccdfx.night.words import counted, fixed, flags, listed, made, number, seconds_shown
+from ccdfx.night.report.exposures import (
+    EXCESS,
+    count_exposures,
+    exposures_of,
+    is_number,
+    noise_ratio,
+    records_of,
+)
+from ccdfx.night.report.heading import changed_choices, heading, readnoise_range, warning_shown
+from ccdfx.night.report.links import add_links, time_shown
+from ccdfx.night.report.night_csv import CSV, night_csv
+from ccdfx.night.report.pictures import data_uri, is_inside, large_pictures, small_pictures, views_of
+from ccdfx.night.report.raw_calibrations import raw_calibrations_of
+from ccdfx.night.report.template import as_markup, json_in_page, template
+from ccdfx.night.report.times import plots_of_calibrations, plots_of_exposures
+from ccdfx.night.words import counted, listed, made, number, seconds_shown
+from ccdfx.plots.large_picture import FLAG_COLOURS
 
 MAX_PICTURES = 24  # of each kind: limits the page to some MB for a night of any length
-EXCESS = 1.15  # ratio of measured to expected noise above which a frame is marked
 _LEAVES = 3  # of one branch of the plan
 _KINDS = ("bias", "dark", "flat", "science", "arc")
 _LONGEST = 2000  # characters of one text
@@ -29,7 +39,11 @@ _MOST_COLUMNS = 8
 
 
 def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int = MAX_PICTURES) -> Path:
-    """Write ``report.html`` into the directory of a reduced night, replacing an older one.
+    """Write ``report.html`` and ``night.csv`` into the directory of a reduced night, replacing older ones.
+
+    The page is readable without scripts. With them tables are sorted and filtered, and large pictures are compared; its
+    Content-Security-Policy allows that one script, by its hash. Large pictures are in the page while they have up to 6 MB
+    together, else it links the files in the folder of facts.
 
     Parameters
     ----------
@@ -54,10 +68,12 @@ def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int 
         The page cannot be written.
     """
     target = Path(output)
-    page = _template().render(_context(visible(facts), target, pictures))
+    seen = visible(facts)
+    page = template("report.html.j2").render(_context(seen, target, pictures))
     path = target / "report.html"
-    with atomic_path(path, True) as temporary:
-        Path(temporary).write_text(page, encoding="utf-8")
+    for place, text in ((target / CSV, night_csv(seen)), (path, page)):
+        with atomic_path(place, True) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
     return path
 
 
@@ -78,66 +94,73 @@ def visible(value: Any) -> Any:
     return value
 
 
-@cache  # compiling it takes longer than all else of a page
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("ccdfx.night.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["fixed"] = fixed
-    environment.filters["seconds"] = seconds_shown
-    environment.filters["flags"] = flags
-    environment.filters["counted"] = counted
-    return environment.get_template("report.html.j2")
-
-
 def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str, Any]:
     """Collect the variables of the template."""
-    frames = _records(facts, "frames")
-    products = {sort: _records(facts, sort) for sort in ("masters", "calibrated", "combined")}
+    frames = records_of(facts, "frames")
+    products = {sort: records_of(facts, sort) for sort in ("masters", "calibrated", "combined")}
     noisy = [product for sort in ("calibrated", "combined") for product in products[sort]]
     for product in noisy:
-        product["ratio"], product["mark"] = _excess(product)
+        product["ratio"], product["mark"] = noise_ratio(product)
+    for product in products["calibrated"]:
+        words = [product.get("object"), product.get("filter")]
+        words += [f"{seconds_shown(product['exptime'])} s"] if is_number(product.get("exptime")) else []
+        product["words"] = "".join(f"{word}, " for word in words if word)
+    exposures = exposures_of(facts)
+    calibrations = raw_calibrations_of(facts)
     context = {
         "facts": facts,
         "status": _status(frames, products, facts),
         "kinds": _kinds(frames),
         "unused": [frame for frame in frames if _unused(frame)],
         "remarks": _remarks(frames),
-        "noise": _records(facts, "noise"),
-        "warnings": [str(warning) for warning in facts.get("warnings") or ()],
+        "noise": [{**row, "readnoise_range": readnoise_range(row)} for row in records_of(facts, "noise")],
+        "warnings": [warning_shown(str(warning)) for warning in facts.get("warnings") or ()],
+        **heading(facts),
+        "exposures": exposures,
+        "times": as_markup(plots_of_exposures(exposures)),
+        "several": any(len(row["parts"]) > 1 for row in exposures),
+        "flag_names": [
+            {"words": str(flag.name).lower().replace("_", " "), "colour": colour}
+            for flag, colour in reversed(FLAG_COLOURS.items())
+        ],
+        "raw_calibrations": [{**row, "shown_time": time_shown(row["time"])} for row in calibrations],
+        "calibration_times": as_markup(plots_of_calibrations(calibrations)),
         "plan": _branches(facts.get("plan")),
-        "recipe": _recipe(facts.get("recipe")),
+        "recipe": changed_choices(facts.get("recipe")),
         "excess": EXCESS,
         "resampled": any(product.get("resampled") for product in products["combined"]),
         "noisy": [product for product in noisy if product["mark"]],
         "left_out": [
             {"combined": product.get("file"), **left}
             for product in products["combined"]
-            for left in _records(product, "left_out")
+            for left in records_of(product, "left_out")
         ],
         "checked": [
             {"combined": product.get("file"), **group}
             for product in products["combined"]
-            for group in _records(product, "check")
+            for group in records_of(product, "check")
         ],
         **products,
     }
     context["maps"] = [
-        {**one, **_pictures(output, str(one.get("file") or ""))} for one in _records(facts, "bad_pixels")
+        {**one, **small_pictures(output, str(one.get("file") or ""))}
+        for one in records_of(facts, "bad_pixels")
     ]
-    context["ignored"] = _records(facts, "ignored")
+    context["ignored"] = records_of(facts, "ignored")
     context["further"] = [
-        _of_kind(str(kind), _records(facts["products"], kind), output, pictures)
+        _of_kind(str(kind), records_of(facts["products"], kind), output, pictures)
         for kind in (facts.get("products") or {})
     ]
     context["coloured"] = _coloured(products["combined"], output)[: max(0, pictures)]
     context["cards"] = {sort: _cards(products[sort], output, pictures) for sort in products}
+    shown = [one for cards in context["cards"].values() for one in cards]
+    shown += [one for kind in context["further"] for one in kind["cards"]]
+    files = [str(one.get("file")) for one in shown if one.get("link")]
+    addresses, inside = large_pictures(output, files)
+    context["linked"] = not inside
+    context["store"] = json_in_page({"pictures": addresses, "views": views_of(facts, exposures)})
+    for row in exposures:
+        add_links(row, facts, output, addresses)
     return context
 
 
@@ -158,16 +181,6 @@ def _of_kind(kind: str, products: list[dict[str, Any]], output: Path, pictures: 
     }
 
 
-def _recipe(recipe: Any, path: str = "") -> list[tuple[str, str]]:
-    """Flatten a table of tables to rows (name, value); empty values are not shown."""
-    if isinstance(recipe, Mapping):
-        return [row for name, part in recipe.items() for row in _recipe(part, f"{path}.{name}".lstrip("."))]
-    if recipe is None or recipe in ("", (), []):
-        return []
-    shown = f"{recipe:g}" if isinstance(recipe, float) and math.isfinite(recipe) else number(recipe)
-    return [({"": "recipe", "source": "recipe"}.get(path, path), shown)]
-
-
 def _branches(nodes: Any) -> list[dict[str, Any]]:
     """Shorten long lists in the plan, because the tables list every frame."""
     shown = []
@@ -182,31 +195,26 @@ def _branches(nodes: Any) -> list[dict[str, Any]]:
     return shown
 
 
-def _records(facts: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    return [dict(record) for record in facts.get(name) or () if isinstance(record, Mapping)]
-
-
 def _status(
     frames: list[dict[str, Any]], products: Mapping[str, list[dict[str, Any]]], facts: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Return (mark, sentence); the mark is a sign and a word, so that it is clear without colour."""
-    broken = sum(1 for frame in frames if frame.get("problem"))
+    broken = count_exposures(frame for frame in frames if frame.get("problem"))
+    all_of_them = counted(count_exposures(frames), "frame")
     if not frames:
         return "✕ nothing", "No frames were found."
     if not any(products.values()):
-        return "✕ nothing", f"None of {counted(len(frames), 'frame')} could be used."
-    lost = len(_records(facts, "lost"))
+        return "✕ nothing", f"None of {all_of_them} could be used."
+    lost = len(records_of(facts, "lost"))
     problems = []
     if broken:
-        problems = [
-            f"{broken} of {counted(len(frames), 'frame')} {'has' if broken == 1 else 'have'} a problem"
-        ]
+        problems = [f"{broken} of {all_of_them} {'has' if broken == 1 else 'have'} a problem"]
     if lost:
         problems += [f"{counted(lost, 'product')} could not be made"]
     if problems:
         return "△ incomplete", f"{'; '.join(problems)}; made {made(products)}."
     mark = "△ see warnings" if facts.get("warnings") else "✓ complete"
-    return mark, f"Made {made(products)} from {counted(len(frames), 'frame')}."
+    return mark, f"Made {made(products)} from {all_of_them}."
 
 
 def _unused(frame: Mapping[str, Any]) -> bool:
@@ -224,20 +232,21 @@ def _remarks(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _kinds(frames: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Count the frames of every kind, object, filter and exposure time: all, and those used."""
+    """Count the exposures of every kind, object, filter and exposure time: all, and those used."""
     names = ("kind", "object", "filter", "exptime")
-    total: Counter[tuple[Any, ...]] = Counter()
-    used: Counter[tuple[Any, ...]] = Counter()
+    total: dict[tuple[Any, ...], set[str]] = {}
+    used: dict[tuple[Any, ...], set[str]] = {}
     for frame in frames:
         # The object of a calibration frame means nothing: they are one group.
         key = tuple(
             None if name == "object" and frame.get("kind") not in ("science", "arc") else frame.get(name)
             for name in names
         )
-        total[key] += 1
-        used[key] += bool(frame.get("used", True))
+        exposure = str(frame.get("exposure") or frame.get("file"))
+        total.setdefault(key, set()).add(exposure)
+        used.setdefault(key, set()).update([exposure] if frame.get("used", True) else [])
     order = sorted(total, key=_row_order)
-    return [dict(zip(names, key, strict=True), total=total[key], used=used[key]) for key in order]
+    return [dict(zip(names, key, strict=True), total=len(total[key]), used=len(used[key])) for key in order]
 
 
 def _row_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -247,37 +256,12 @@ def _row_order(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return rank, str(kind), str(name), str(band), known, exptime if known else 0.0
 
 
-def _excess(product: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Return the ratio of measured to expected noise, and a mark if it is outside the tolerance."""
-    ratio, measured, expected = (product.get(key) for key in ("excess", "noise_measured", "noise_predicted"))
-    if ratio is None and measured is not None and expected:
-        ratio = measured / expected
-    if not isinstance(ratio, (int, float)) or not math.isfinite(ratio):
-        return None, ""
-    if ratio > EXCESS:
-        return float(ratio), "▲ excess"
-    return float(ratio), "▽ too little" if ratio < 1 / EXCESS else ""
-
-
 def _cards(products: list[dict[str, Any]], output: Path, pictures: int) -> list[dict[str, Any]]:
     """Choose the products that get a picture, those with a noise mark first; keep their order."""
     chosen = sorted(range(len(products)), key=lambda i: (not products[i].get("mark"), i))[: max(0, pictures)]
-    return [{**products[i], **_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)]
-
-
-def _pictures(output: Path, file: str) -> dict[str, str]:
-    """Return the pictures of a product as data URIs, from its facts, or the reason why they are missing."""
-    if not file or not (output / file).resolve().is_relative_to(output.resolve()):
-        return {"missing": "no file inside the output directory is named"}
-    record = read_record(output, file)
-    try:
-        png = facts_path(output, file, ".png").read_bytes()
-    except OSError as error:
-        return {"missing": printable(error.strerror or error, _LONGEST)}
-    shown = {"missing": "", "thumbnail": _uri("png", png)}
-    if record is not None and record.intact and record.histogram is not None:
-        shown["histogram"] = _uri("svg+xml", draw_histogram(record.histogram).encode())
-    return shown
+    return [
+        {**products[i], **small_pictures(output, str(products[i].get("file") or ""))} for i in sorted(chosen)
+    ]
 
 
 def _coloured(products: list[dict[str, Any]], output: Path) -> list[dict[str, str]]:
@@ -290,18 +274,14 @@ def _coloured(products: list[dict[str, Any]], output: Path) -> list[dict[str, st
         except (IndexError, ValueError, struct.error, zlib.error):
             merged = None
         if merged is not None and None not in pictures:
-            found.append({"words": words, "files": ", ".join(files), "picture": _uri("png", merged)})
+            found.append({"words": words, "files": ", ".join(files), "picture": data_uri("png", merged)})
     return found
 
 
 def _pictures_of(output: Path, file: str) -> bytes | None:
-    if not (output / file).resolve().is_relative_to(output.resolve()):
+    if not is_inside(output, file):
         return None
     try:
-        return facts_path(output, file, ".png").read_bytes()
+        return picture_path(output, file, SMALL_PICTURE).read_bytes()
     except OSError:
         return None
-
-
-def _uri(kind: str, picture: bytes) -> str:
-    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")

@@ -74,6 +74,16 @@ class StackChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BiasChoice(StackChoice):
+    """Biases; `level` is the level without light in the unit of the frames, for those of which nothing else tells it.
+
+    It is subtracted from frames without overscan where the night has no bias for them; None leaves these out.
+    """
+
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DarkChoice:
     """Darks; `scale` allows another exposure time, `tolerance` is the relative difference taken as equal."""
 
@@ -248,7 +258,7 @@ class NightRecipe:
     setup: SetupChoice = field(default_factory=SetupChoice)
     overscan: OverscanChoice = field(default_factory=OverscanChoice)
     noise: NoiseChoice = field(default_factory=NoiseChoice)
-    bias: StackChoice = field(default_factory=StackChoice)
+    bias: BiasChoice = field(default_factory=BiasChoice)
     dark: DarkChoice = field(default_factory=DarkChoice)
     flat: FlatChoice = field(default_factory=FlatChoice)
     science: ScienceChoice = field(default_factory=ScienceChoice)

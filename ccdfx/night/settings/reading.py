@@ -11,6 +11,7 @@ from ccdfx.errors import ArgumentError, CcdfxError, FormatError
 from ccdfx.io.text import read_toml
 from ccdfx.night.settings.choices import (
     BadPixelChoice,
+    BiasChoice,
     ColourChoice,
     CombineChoice,
     CosmicRayChoice,
@@ -24,7 +25,6 @@ from ccdfx.night.settings.choices import (
     ScienceChoice,
     SelectChoice,
     SetupChoice,
-    StackChoice,
 )
 from ccdfx.night.settings.master_files import absolute_text
 from ccdfx.night.settings.value_checks import check_value
@@ -35,7 +35,7 @@ _TABLES: dict[str, type] = {
     "setup": SetupChoice,
     "overscan": OverscanChoice,
     "noise": NoiseChoice,
-    "bias": StackChoice,
+    "bias": BiasChoice,
     "dark": DarkChoice,
     "flat": FlatChoice,
     "science": ScienceChoice,

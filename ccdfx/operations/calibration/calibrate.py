@@ -68,6 +68,10 @@ def subtract_bias(image: ImageLike, *, bias: ImageLike, again: bool = False) -> 
     MismatchError
         When shape, window, unit or binning differ, or a bias was subtracted before.
 
+    See Also
+    --------
+    subtract_overscan, subtract_dark, calibrate
+
     Examples
     --------
     >>> import numpy as np
@@ -119,6 +123,10 @@ def subtract_dark(
         both, or a dark was subtracted before.
     ArgumentError
         When an exposure time that is needed is missing, zero or negative.
+
+    See Also
+    --------
+    subtract_bias, calibrate
 
     Examples
     --------
@@ -173,6 +181,10 @@ def divide_flat(
     ArgumentError
         When no pixel of the flat is good and above zero, or the level is not above zero.
 
+    See Also
+    --------
+    subtract_bias, calibrate
+
     Examples
     --------
     >>> import numpy as np
@@ -185,37 +197,6 @@ def divide_flat(
     master = fitting_flat(image, flat)
     plan = Calibration(flat=master, flat_level=flat_level(master, statistic))
     return calibrate_rows(image, plan, with_step(image.header, "flat"))
-
-
-def to_electrons(image: ImageLike, *, gain: float) -> Image:
-    """Convert ADU to electrons: ``x * gain``, ``var * gain**2``, and BUNIT becomes "electron".
-
-    No card speaks of ADU afterwards: GAIN becomes 1 where it was (that of a mean, the effective gain, is divided by the gain), EGAIN and other numbers of e-/ADU go, SATURATE, SATLEVEL, MAXLIN, SKYLEVEL,
-    DATAMIN and DATAMAX are multiplied by the gain, and so is a read noise whose comment says ADU.
-
-    Parameters
-    ----------
-    image : Image or 2-D array
-        In ADU, or without a unit.
-    gain : float
-        e-/ADU, above zero.
-
-    Raises
-    ------
-    MismatchError
-        When the unit of the image is known and is not ADU (a second conversion is refused).
-    ArgumentError, ArgumentTypeError
-        When the gain is not a finite number above zero.
-
-    Examples
-    --------
-    >>> electrons = to_electrons(Image([[100.0]], {"BUNIT": "adu"}, variance=[[9.0]]), gain=2)
-    >>> electrons.array, electrons.variance, electrons.unit
-    (array([[200.]]), array([[36.]]), 'electron')
-    """
-    image = as_image(image)
-    factor, header = converting_gain(image, gain, image.header)
-    return calibrate_rows(image, Calibration(gain=factor), header)
 
 
 def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
@@ -245,6 +226,10 @@ def add_variance(image: ImageLike, *, noise: NoiseModel) -> Image:
         When `noise` is no noise model.
     ArgumentError
         When the model gives a negative variance.
+
+    See Also
+    --------
+    ccd_noise, calibrate, variance_of
     """
     image = as_image(image)
     variance = own_variance(image, noise)
@@ -283,6 +268,10 @@ def calibrate(
     Image
         Float, with a mask; in electrons if `gain` is given, else in ADU. It has a variance if the image, a
         master or `noise` provides one.
+
+    See Also
+    --------
+    subtract_bias, subtract_dark, divide_flat, add_variance
 
     Notes
     -----

@@ -31,20 +31,71 @@ _NOISELESS = 1e-6  # a scatter below this fraction of the values is of their typ
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
-    """Pixels of lines in ascending order, (lines, pixels), NaN behind the `counts` of each line.
+    """Good pixels of lines, (lines, pixels), NaN behind the `counts` of each line, and the median of each.
 
     `whole`: whether all values are whole numbers, as read out of a converter.
     """
 
-    ordered: np.ndarray
+    values: np.ndarray
     counts: np.ndarray
+    medians: np.ndarray
     whole: bool
 
+    @classmethod
+    def of(cls, samples: np.ndarray, dropped: np.ndarray) -> _Lines:
+        """Collect the good pixels of each line, of some columns."""
+        from ccdfx.kernels.image.lines import gather_lines  # it loads compiled code
+
+        values = np.empty(samples.shape)
+        counts, medians = np.empty(len(samples), np.int64), np.empty(len(samples))
+        samples = np.ascontiguousarray(samples, np.float64)
+        return cls(
+            values, counts, medians, gather_lines(samples, dropped.astype(np.uint8), values, counts, medians)
+        )
+
+    def known(self, lines: np.ndarray) -> _Lines:
+        """Keep some lines."""
+        if lines.size == self.counts.size:
+            return self
+        return _Lines(self.values[lines], self.counts[lines], self.medians[lines], self.whole)
+
+    def means(self, limit: float = math.inf, centres: np.ndarray | None = None) -> _Means:
+        """Compute the mean of the values of each line within a limit of the centres, by default of the medians."""
+        from ccdfx.kernels.image.lines import clip_lines
+
+        found = _Means(*(np.empty(self.counts.size) for _ in range(3)))
+        centres = self.medians if centres is None else centres
+        clip_lines(self.values, self.counts, centres, limit, found.values, found.numbers, found.squares)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Means:
+    """Means of lines, how many values are in each, and the sums of the squares of their distances from it."""
+
+    values: np.ndarray
+    numbers: np.ndarray
+    squares: np.ndarray
+
     @property
-    def medians(self) -> np.ndarray:
-        """The median of each line."""
-        lines = np.arange(self.counts.size)
-        return self.ordered[lines, (self.counts - 1) // 2] / 2 + self.ordered[lines, self.counts // 2] / 2
+    def typical(self) -> float:
+        """The variance of the pixels of a typical line; 0 where no line has several."""
+        several = self.numbers > 1
+        return (
+            float(self.squares[several].sum() / (self.numbers[several] - 1).sum()) if several.any() else 0.0
+        )
+
+    def scatter(self, levels: np.ndarray) -> np.ndarray:
+        """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
+        own = self.squares / np.maximum(self.numbers - 1, 1)
+        few = self.numbers < FEWEST_FOR_SCATTER
+        if few.any():
+            if (self.numbers > 1).any():
+                typical = self.typical
+            else:
+                typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
+            own = np.where(few, typical, own)
+        return own
 
 
 def sample_levels(samples: np.ndarray, statistic: LevelStatistic) -> Levels:
@@ -57,19 +108,16 @@ def sample_levels(samples: np.ndarray, statistic: LevelStatistic) -> Levels:
     samples : (lines, pixels) float64
         NaN where a pixel is missing.
     """
-    samples = samples[:, ~deviant_columns(samples)]
-    ordered = np.sort(samples, axis=1)
-    counts = np.isfinite(ordered).sum(axis=1)
-    known = np.flatnonzero(counts)
+    lines = _Lines.of(samples, deviant_columns(samples))
+    known = np.flatnonzero(lines.counts)
     if known.size == 0:
         raise ArgumentError("overscan", "must have a good pixel", remedy="check the section and the mask")
     with np.errstate(over="ignore", invalid="ignore"):
-        lines = _Lines(ordered[known], counts[known], _whole(samples))
-        levels, errors = _measured(lines, statistic)
+        levels, errors = _measured(lines.known(known), statistic)
     if not np.isfinite(levels).all():
         raise ArgumentError("overscan", "must have a level that is a number: its pixels are too large",
                             remedy="divide the image first")  # fmt: skip
-    return Levels(known, levels, errors, counts.size)
+    return Levels(known, levels, errors, len(samples))
 
 
 def deviant_columns(samples: np.ndarray) -> np.ndarray:
@@ -89,17 +137,15 @@ def deviant_columns(samples: np.ndarray) -> np.ndarray:
     if number < _FEWEST_COLUMNS or samples.shape[0] < _FEWEST_LINES:
         return nothing
     part = samples[:: max(1, samples.shape[0] // _MOST_LINES)]
-    part = part[np.isfinite(part).sum(axis=1) >= _FEWEST_COLUMNS]
-    filled = np.isfinite(part).sum(axis=0)
-    if not (filled >= _FEWEST_LINES).all():
+    part = np.ascontiguousarray(part[np.isfinite(part).sum(axis=1) >= _FEWEST_COLUMNS])
+    if not (np.isfinite(part).sum(axis=0) >= _FEWEST_LINES).all():
         return nothing
+    from ccdfx.kernels.image.lines import column_spreads
+
+    middles, spreads = np.empty(number), np.empty(number)
     with np.errstate(over="ignore", invalid="ignore"):
-        median = np.nanmedian if np.isnan(part).any() else np.median  # the second is five times as fast
-        beside = part - median(part, axis=1, keepdims=True)
-        middles = median(beside, axis=0)
-        squares = np.sort((beside - middles) ** 2, axis=0)  # NaN last
-        least = np.arange(len(squares))[:, None] < np.maximum(_LEAST * filled, 1)
-        typical = np.median(np.mean(squares, axis=0, where=least) / _LEAST_SQUARES)
+        column_spreads(part, _LEAST, middles, spreads)
+        typical = float(np.median(spreads)) / _LEAST_SQUARES
         scatter = max(math.sqrt(typical), _least_scatter(part, _whole(part)))
         marked = np.abs(middles - np.median(middles)) > DEVIANT * scatter
     return marked if 2 * marked.sum() < number else nothing
@@ -116,14 +162,13 @@ def _least_scatter(values: np.ndarray, whole: bool) -> float:
 
 def _measured(lines: _Lines, statistic: LevelStatistic) -> tuple[np.ndarray, np.ndarray]:
     """Compute the level of each line and its squared error."""
-    ordered, counts = lines.ordered, lines.counts
-    present = np.isfinite(ordered)
+    values, counts = lines.values, lines.counts
     rounding = _ROUNDING if lines.whole else 0.0
     if callable(statistic):
-        answers = (statistic(line[:n].copy()) for line, n in zip(ordered, counts, strict=True))
+        answers = (statistic(line[:n].copy()) for line, n in zip(values, counts, strict=True))
         remedy = "the function must return one finite number for the pixels of a line"
         levels = np.array([real("statistic", answer, remedy=remedy) for answer in answers])
-        return levels, _scatter(ordered, present, counts, levels) / counts
+        return levels, lines.means().scatter(levels) / counts
     if not isinstance(statistic, str) or statistic not in LEVEL_STATISTICS:
         raise ArgumentError(
             "statistic",
@@ -131,20 +176,14 @@ def _measured(lines: _Lines, statistic: LevelStatistic) -> tuple[np.ndarray, np.
             value=statistic,
             remedy="give a function of a 1-D array for any other level",
         )
-    if statistic == "mean":
-        levels = _sum(ordered, present) / counts
-        return levels, _scatter(ordered, present, counts, levels) / counts
-    if statistic in ("clipped_mean", "median"):
-        kept = _near(lines)
-        number = kept.sum(axis=1)
-        means = _sum(ordered, kept) / number
-        scatter = _scatter(ordered, kept, number, means)
-        if statistic == "clipped_mean":
-            return means, scatter / number
-        return lines.medians, _median_errors(scatter, counts, rounding)
-    extreme = ordered[:, 0] if statistic == "min" else ordered[np.arange(counts.size), counts - 1]
+    means = _clipped(lines) if statistic in ("clipped_mean", "median") else lines.means()
+    if statistic == "median":
+        return lines.medians, _median_errors(means.scatter(lines.medians), counts, rounding)
+    if statistic in ("clipped_mean", "mean"):
+        return means.values, means.scatter(means.values) / means.numbers
+    extreme = (np.fmin if statistic == "min" else np.fmax).reduce(values, axis=1)
     share = np.minimum(1.0, np.pi**2 / 12 / np.log(np.maximum(counts, 2)))
-    return extreme, _scatter(ordered, present, counts, extreme) * share + rounding
+    return extreme, means.scatter(extreme) * share + rounding
 
 
 def _median_errors(scatter: np.ndarray, counts: np.ndarray, rounding: float) -> np.ndarray:
@@ -162,55 +201,24 @@ def _median_errors(scatter: np.ndarray, counts: np.ndarray, rounding: float) -> 
     return own * efficiency[counts] / counts + rounding * share
 
 
-def _near(lines: _Lines) -> np.ndarray:
-    """Mark the values within `CLIP` times the scatter of a typical line from the level of their line.
+def _clipped(lines: _Lines) -> _Means:
+    """Compute the means within `CLIP` times the scatter of a typical line from the level of each line.
 
-    The scatter starts from the least 90 % of the distances from the medians of the lines, and is then that of
+    The scatter starts from the least 90 % of the distances from the medians of some lines, and is then that of
     the values kept, about their means.
     """
-    ordered, counts = lines.ordered, lines.counts
-    present = np.isfinite(ordered)
-    several = counts > 1
-    if not several.any():
-        return present
-    distances = ordered - lines.medians[:, None]
-    free = (counts[several] / (counts[several] - 1.0))[:, None]
-    squares = np.sort((free * distances[several] ** 2)[present[several]])
-    least = squares[: max(1, math.ceil(_LEAST * squares.size))]
-    square = float(least.mean()) / _LEAST_SQUARES
-    floor = _least_scatter(ordered, lines.whole)
+    from ccdfx.kernels.image.lines import least_squares_of_lines
+
+    if not (lines.counts > 1).any():
+        return lines.means()
+    step = max(1, lines.counts.size // _MOST_LINES)
+    step = step if (lines.counts[::step] > 1).any() else 1
+    square = least_squares_of_lines(lines.values, lines.counts, lines.medians, step, _LEAST) / _LEAST_SQUARES
+    floor, found = _least_scatter(lines.values, lines.whole), None
     for _ in range(3):
-        kept = present & (np.abs(distances) <= CLIP * max(math.sqrt(square), floor))
-        kept |= present & (~kept.any(axis=1))[:, None]  # two values far apart: both
-        number = kept.sum(axis=1)
-        distances = ordered - (_sum(ordered, kept) / number)[:, None]
-        square = _typical(distances, kept, number)
-    return kept
-
-
-def _sum(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Add up the values of each line that are kept."""
-    return np.where(kept, values, 0.0).sum(axis=1)
-
-
-def _typical(distances: np.ndarray, kept: np.ndarray, counts: np.ndarray) -> float:
-    """Compute the variance of the pixels of a typical line from their distances from its mean."""
-    several = counts > 1
-    if not several.any():
-        return 0.0
-    squares = np.where(kept, distances, 0.0) ** 2
-    squares = squares if several.all() else squares[several]
-    return float(squares.sum() / (counts[several] - 1).sum())
-
-
-def _scatter(values: np.ndarray, kept: np.ndarray, counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Compute the variance of the pixels of each line; for lines of few pixels, that of a typical line."""
-    distances = values - (_sum(values, kept) / counts)[:, None]
-    own = (np.where(kept, distances, 0.0) ** 2).sum(axis=1) / np.maximum(counts - 1, 1)
-    if (counts < FEWEST_FOR_SCATTER).any():
-        if (counts > 1).any():
-            typical = _typical(distances, kept, counts)
-        else:
-            typical = float(np.mean(np.diff(levels) ** 2) / 2) if levels.size > 1 else 0.0
-        own = np.where(counts >= FEWEST_FOR_SCATTER, own, typical)
-    return own
+        found = lines.means(
+            CLIP * max(math.sqrt(square), floor), lines.medians if found is None else found.values
+        )
+        square = found.typical
+    assert found is not None
+    return found

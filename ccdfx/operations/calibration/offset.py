@@ -50,6 +50,10 @@ def offset(image: ImageLike, *, statistic: float | str, full: ImageLike | None =
     MismatchError
         When `full` is in another unit.
 
+    See Also
+    --------
+    subtract_level
+
     Examples
     --------
     >>> offset([[3.0, 5.0]], statistic="minp1").array, offset([[3.0, 5.0]], statistic=4).array
@@ -91,6 +95,10 @@ def subtract_level(
     ------
     ArgumentError, ArgumentTypeError
         When the region is not inside the image or has no good pixel, or the statistic is none of these.
+
+    See Also
+    --------
+    offset, subtract_overscan
 
     Examples
     --------

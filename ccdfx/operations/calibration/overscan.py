@@ -78,6 +78,10 @@ def subtract_overscan(
         When a section is not inside the image, the axis is ambiguous, a line has no good overscan pixel and
         no fit interpolates it, or the fit has more terms than there are lines.
 
+    See Also
+    --------
+    fit_overscan, subtract_level, trim
+
     Examples
     --------
     >>> frame = np.array([[12.0, 2.0, 2.0], [15.0, 4.0, 6.0]])
@@ -199,14 +203,15 @@ def _samples(image: Image, sections: list[Range], rows: bool) -> np.ndarray:
     for window in windows:
         y, x = window.slices if rows else window.slices[::-1]
         strip = np.full((values.shape[0], x.stop - x.start), np.nan)
-        part = values[y, x]
-        good = np.isfinite(part) if part.dtype.kind == "f" else np.ones(part.shape, bool)
+        part = strip[y]
+        part[:] = values[y, x]
+        if values.dtype.kind == "f":
+            part[np.isinf(part)] = np.nan
         if flags is not None:
-            good &= flags[y, x] == 0
-        strip[y] = np.where(good, part, np.nan)
+            part[flags[y, x] != 0] = np.nan
         strips.append(strip)
     _require_apart(sections)
-    return np.concatenate(strips, axis=1)
+    return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
 
 
 def _require_apart(sections: list[Range]) -> None:

@@ -96,6 +96,10 @@ def debayer(
     ArgumentError, ArgumentTypeError
         The method is not known; else as for `split_colours`.
 
+    See Also
+    --------
+    split_colours, colour_pattern
+
     Examples
     --------
     >>> import numpy as np

@@ -107,6 +107,10 @@ def colour_pattern(header: HeaderLike, *, shape: tuple[int, int]) -> ColourPatte
     ArgumentError
         The header names a mosaic that is none of Bayer's, or an offset that is no whole number.
 
+    See Also
+    --------
+    split_colours, debayer
+
     Examples
     --------
     >>> cards = {"BAYERPAT": "RGGB", "XBAYROFF": 1, "ROWORDER": "BOTTOM-UP"}

@@ -62,6 +62,10 @@ def split_colours(image: ImageLike, *, pattern: ColourPattern | str | None = Non
     ArgumentError, ArgumentTypeError
         The pattern is not one of Bayer's, or neither the header nor `pattern` tells it; the image is smaller than 2 x 2.
 
+    See Also
+    --------
+    debayer, merge_colours, colour_pattern
+
     Examples
     --------
     >>> import numpy as np
@@ -97,6 +101,10 @@ def colour_plane(image: ImageLike, *, colour: str, pattern: ColourPattern | str 
     ------
     ArgumentError, ArgumentTypeError
         As for `split_colours`.
+
+    See Also
+    --------
+    split_colours, merge_colours
 
     Examples
     --------
@@ -136,6 +144,10 @@ def merge_colours(
         There are not four planes, or the pattern is not told.
     MismatchError
         The planes differ in shape by more than one row or column, or only some have a variance.
+
+    See Also
+    --------
+    split_colours
 
     Examples
     --------

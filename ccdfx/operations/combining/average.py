@@ -51,6 +51,12 @@ def mean() -> Average:
     rejected, so that the mean reported variance is that of normal values with or without outliers, within 3 % of
     the standard deviation.
 
+    See Also
+    --------
+    inverse_variance_mean, median
+
+    Examples
+    --------
     >>> mean().name
     'mean'
     """
@@ -66,6 +72,12 @@ def inverse_variance_mean() -> Average:
     must have a variance. A value whose variance is 0 (below 1e-200) or not finite has weight 0; if that holds
     for all values kept, their plain mean is taken (of variance ``sum v / n^2``).
 
+    See Also
+    --------
+    mean, combine
+
+    Examples
+    --------
     >>> inverse_variance_mean().name
     'inverse_variance_mean'
     """
@@ -92,6 +104,12 @@ def median(*, even: str = "middle") -> Average:
     ArgumentError
         Unknown `even`.
 
+    See Also
+    --------
+    mean
+
+    Examples
+    --------
     >>> median().name, median(even="lower").parameters
     ('median', even='lower')
     """
@@ -105,6 +123,12 @@ def minimum() -> Average:
     treated as by `median`; values that a
     rule has rejected are not used, and the variance allows for that.
 
+    See Also
+    --------
+    maximum, median
+
+    Examples
+    --------
     >>> minimum().name
     'minimum'
     """
@@ -116,6 +140,12 @@ def maximum() -> Average:
 
     An outlier above is the maximum itself: the scatter tells of it, not of the values that are hidden.
 
+    See Also
+    --------
+    minimum, median
+
+    Examples
+    --------
     >>> maximum().name
     'maximum'
     """
@@ -127,6 +157,12 @@ def total() -> Average:
 
     Its variance is n^2 times that of the mean.
 
+    See Also
+    --------
+    mean
+
+    Examples
+    --------
     >>> total().name
     'total'
     """
@@ -150,6 +186,12 @@ def custom(function: Callable[[Any], Any]) -> Average:
     ArgumentTypeError
         `function` is not callable.
 
+    See Also
+    --------
+    mean, median
+
+    Examples
+    --------
     >>> import numpy as np
     >>> custom(np.ma.median).name
     'custom'

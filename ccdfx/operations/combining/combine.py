@@ -189,6 +189,10 @@ def combine(
     FileError
         A file that cannot be read, or that became shorter while it was read.
 
+    See Also
+    --------
+    stack, align, default_rejection
+
     Examples
     --------
     >>> import ccdfx
@@ -238,6 +242,10 @@ def stack(
         The image is that of `combine`, byte for byte, with or without `follow`; but without rejection
         (``reject=None``), `follow` changes the order in which float32 values are added, and the last bit of
         an empirical variance may differ.
+
+    See Also
+    --------
+    combine
 
     Examples
     --------

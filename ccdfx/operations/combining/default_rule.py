@@ -62,6 +62,10 @@ def default_rejection(frames: Any = None, *, placed: bool = False) -> Rejection 
     ArgumentError, ArgumentTypeError, MismatchError
         Frames that `combine` would refuse.
 
+    See Also
+    --------
+    combine, profile_clip
+
     Examples
     --------
     >>> import numpy as np

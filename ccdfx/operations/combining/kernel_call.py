@@ -117,6 +117,7 @@ def calls_of(job: Job) -> Calls:
 def _call(job: Job, work: _Work) -> KernelCall:
     from ccdfx.kernels.stack import averages
     from ccdfx.kernels.stack.plain import plain_average
+    from ccdfx.kernels.stack.weighted_mean import is_weighted_mean, weighted_mean
 
     count = len(job.frames)
     tables = _order_tables(work, count)
@@ -128,6 +129,8 @@ def _call(job: Job, work: _Work) -> KernelCall:
     if not averages.needs_ranks(plan, job.kind.itemsize):
         average, pick = int(plan[averages.PLAN_AVERAGE]), int(plan[averages.PLAN_PICK])
         return KernelCall(plain_average, (job.factors, tables, average, pick))
+    if is_weighted_mean(plan, job.kind.itemsize):
+        return KernelCall(weighted_mean(), (job.factors, int(plan[averages.PLAN_LANES])))
     return _ranking_call(job, plan, work.arrangement, tables)
 
 

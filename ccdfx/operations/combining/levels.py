@@ -89,6 +89,10 @@ def level(
         that is not inside a frame, a frame without a good pixel there, a result that is not finite or not of
         the sign that is needed.
 
+    See Also
+    --------
+    keyword, statistics
+
     Notes
     -----
     The mode is the middle value in the fullest of overlapping bins, which are a tenth as wide as the range of
@@ -123,6 +127,10 @@ def keyword(name: str) -> Level:
         `name` is not a keyword. By `combine`, `ArgumentError`: a frame without it, or with a value that is
         not a number, not above 0 as a factor, or negative as a weight.
 
+    See Also
+    --------
+    exposure, level
+
     Examples
     --------
     >>> keyword("FLUXSCAL")
@@ -147,6 +155,10 @@ def exposure(name: str | None = None) -> Level:
     ------
     ArgumentTypeError
         `name` is not a keyword. By `combine`, `ArgumentError`: a frame without an exposure time above 0.
+
+    See Also
+    --------
+    keyword, level
 
     Examples
     --------

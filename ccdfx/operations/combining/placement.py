@@ -63,6 +63,10 @@ def placed(
     ArgumentError, ArgumentTypeError
         When `by` is not pairs of finite numbers, or a word is unknown.
 
+    See Also
+    --------
+    grid, align
+
     Examples
     --------
     >>> placed([(0, 0), (3, -1)], extent="intersection")
@@ -92,6 +96,10 @@ def grid(columns: int, rows: int, *, dx: float, dy: float) -> tuple[tuple[float,
     columns, rows : int
     dx, dy : float
         Steps from column to column and from row to row, in pixels.
+
+    See Also
+    --------
+    placed
 
     Examples
     --------

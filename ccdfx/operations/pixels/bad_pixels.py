@@ -126,6 +126,10 @@ def find_bad_pixels(
     MismatchError
         When the images differ in shape, window or binning.
 
+    See Also
+    --------
+    find_deviant, mask_from
+
     Notes
     -----
     All steps use the local median, sigma and sums along columns of `find_deviant` (the algorithm of ccdmask of

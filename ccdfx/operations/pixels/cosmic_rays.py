@@ -94,6 +94,10 @@ def mask_cosmic_rays(
     UnknownNameError
         Unknown `medians` or `replace`.
 
+    See Also
+    --------
+    clip_sigma, cr_reject, replace_masked
+
     Examples
     --------
     >>> import numpy as np

@@ -66,6 +66,10 @@ def find_deviant(
     ArgumentError, ArgumentTypeError
         A limit is not positive, a box not allowed, or the image smaller than the box of the median.
 
+    See Also
+    --------
+    find_bad_pixels, mask_from
+
     Notes
     -----
     The algorithm is that of the task ccdmask of IRAF (Valdes 1996, noao.imred.ccdred). The residual of a pixel is

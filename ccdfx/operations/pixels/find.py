@@ -25,6 +25,10 @@ UNITS = ("percent of range", "fraction of range", "percentile", "value")
 def find_invalid(image: ImageLike) -> np.ndarray:
     """Find the pixels that are NaN or infinite, whether they are flagged or not.
 
+    See Also
+    --------
+    clip_invalid, mask_invalid
+
     Examples
     --------
     >>> find_invalid([[1.0, float("nan"), float("inf")]])
@@ -56,6 +60,10 @@ def find_threshold(
     ------
     ArgumentError, ArgumentTypeError
         Unknown `comparison`, or a threshold that is not a finite number.
+
+    See Also
+    --------
+    clip_threshold
 
     Examples
     --------
@@ -107,6 +115,10 @@ def find_outliers(
         Unknown `unit`, limits in the wrong order, percents outside 0 to 100, fractions outside 0 to 1, or `full` with unit="value".
     MismatchError
         When `full` is in another unit.
+
+    See Also
+    --------
+    clip_outliers, find_sigma
 
     Notes
     -----
@@ -177,6 +189,10 @@ def find_sigma(
         Multiples that are not above zero, or a negative number of iterations.
     MismatchError
         When `full` is in another unit.
+
+    See Also
+    --------
+    clip_sigma, find_outliers
 
     Examples
     --------

@@ -40,6 +40,10 @@ def mask_saturated(image: ImageLike, *, saturation: float) -> Image:
     ArgumentError, ArgumentTypeError
         When `saturation` is not a finite number above zero.
 
+    See Also
+    --------
+    saturation_level, mask_from
+
     Examples
     --------
     >>> import numpy as np
@@ -59,6 +63,10 @@ def mask_saturated(image: ImageLike, *, saturation: float) -> Image:
 
 def mask_invalid(image: ImageLike) -> Image:
     """Flag the pixels that are NaN or infinite as NO_DATA; nothing else changes.
+
+    See Also
+    --------
+    find_invalid, mask_from
 
     Examples
     --------
@@ -92,6 +100,10 @@ def mask_from(image: ImageLike, *, bad_pixels: ImageLike) -> Image:
         When shape, window or binning differ.
     ArgumentError, ArgumentTypeError
         When the values cannot be flags.
+
+    See Also
+    --------
+    find_bad_pixels, mask_saturated
 
     Examples
     --------
@@ -155,6 +167,10 @@ def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
     ------
     ArgumentError, ArgumentTypeError
         When `by` is neither of these, or the median is wanted and no pixel is good.
+
+    See Also
+    --------
+    replace, median_filter
 
     Examples
     --------

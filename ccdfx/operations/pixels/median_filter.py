@@ -48,6 +48,10 @@ def median_filter(image: ImageLike, *, size: int) -> Image:
     ArgumentError, ArgumentTypeError
         When `size` is not an odd number from 3 to 15, or the header names a mosaic of colours (BAYERPAT).
 
+    See Also
+    --------
+    replace_masked
+
     Examples
     --------
     >>> import numpy as np

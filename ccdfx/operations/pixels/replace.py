@@ -64,6 +64,10 @@ def replace(
     MismatchError
         When the map does not fit the image, or `full` is in another unit.
 
+    See Also
+    --------
+    find_sigma, clip_sigma, replace_masked
+
     Examples
     --------
     >>> found = np.array([[False, False, True]])
@@ -194,6 +198,10 @@ def clip_invalid(
 ) -> Image:
     """Replace or flag the pixels that `find_invalid` finds; see there and `replace`.
 
+    See Also
+    --------
+    find_invalid, replace
+
     Examples
     --------
     >>> clip_invalid([[1.0, float("nan"), 5.0]], by="median").array
@@ -214,6 +222,10 @@ def clip_threshold(
     """Replace or flag the pixels that `find_threshold` finds; see there and `replace`.
 
     Flagged pixels are not changed.
+
+    See Also
+    --------
+    find_threshold, replace, mask_saturated
 
     Examples
     --------
@@ -237,6 +249,10 @@ def clip_outliers(
     """Replace or flag the pixels that `find_outliers` finds; see there and `replace`.
 
     Flagged pixels are not changed; `full` is used for both.
+
+    See Also
+    --------
+    find_outliers, replace
 
     Examples
     --------
@@ -262,6 +278,10 @@ def clip_sigma(
     """Replace or flag the pixels that `find_sigma` finds; see there and `replace`.
 
     Flagged pixels are not changed; `full` is used for both.
+
+    See Also
+    --------
+    find_sigma, replace, mask_cosmic_rays
 
     Examples
     --------

@@ -69,6 +69,10 @@ def assemble(
     MismatchError
         Units differ, or only some have a variance.
 
+    See Also
+    --------
+    assemble_exposure, balance
+
     Examples
     --------
     >>> left = Readout(name="A", window=Range(0, 2, 0, 1), data=Range(0, 2, 0, 1), place=Range(0, 2, 0, 1))

@@ -61,6 +61,10 @@ def balance(image: ImageLike, *, readouts: Sequence[Readout], inset: int = 5, wi
     ArgumentError
         A place lies outside of the image, or it was balanced before.
 
+    See Also
+    --------
+    assemble_exposure
+
     Examples
     --------
     >>> import numpy as np

@@ -48,6 +48,10 @@ def subtract_crosstalk(
     ArgumentError
         The matrix has another size, or numbers on its diagonal.
 
+    See Also
+    --------
+    assemble_exposure, linearise
+
     Examples
     --------
     >>> one, two = subtract_crosstalk([[[1000.0, 0.0]], [[1.0, 0.0]]], matrix=[[0, 0], [1e-3, 0]])
@@ -65,18 +69,14 @@ def subtract_crosstalk(
         raise ArgumentError("readouts", f"must be {len(signals)}, one for each image", value=len(turns),
                             remedy="give them in the order of the images")  # fmt: skip
     read = [_turned(one, turn) for one, turn in zip(signals, turns, strict=True)]
-    found = (without_crosstalk(read, row, i) for i, row in enumerate(parts))
+    found = (_without_crosstalk(read, row, i) for i, row in enumerate(parts))
     return [_turned(one, turn) for one, turn in zip(found, turns, strict=True)]
 
 
-def without_crosstalk(read: Sequence[Image | None], parts: Sequence[float], number: int) -> Image:
-    """Subtract from readout `number` the parts of the others; all are in the order of reading.
-
-    A readout of no part may be None.
-    """
+def _without_crosstalk(read: Sequence[Image], parts: Sequence[float], number: int) -> Image:
+    """Subtract from readout `number` the parts of the others; all are in the order of reading."""
     victim = read[number]
-    assert victim is not None
-    sources = [(one, part) for one, part in zip(read, parts, strict=True) if part and one is not None]
+    sources = [(one, part) for one, part in zip(read, parts, strict=True) if part]
     if not sources:
         return victim
     kind = working_dtype(victim.array)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +16,8 @@ from ccdfx.operations.calibration.overscan import LineLevels
 from ccdfx.operations.calibration.overscan_fit import OverscanFit
 from ccdfx.operations.readouts.assembly import assembled_header, assembled_shape, covers, oriented
 from ccdfx.operations.readouts.bias_sections import readout_levels, stored_window
-from ccdfx.operations.readouts.crosstalk import crosstalk_matrix, reading_steps, without_crosstalk
-from ccdfx.operations.readouts.linearise import linearised
+from ccdfx.operations.readouts.corrections import Corrections, corrects
+from ccdfx.operations.readouts.crosstalk import crosstalk_matrix
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
@@ -28,7 +27,6 @@ from ccdfx.records.keywords import in_electrons, unit_of, without_levels
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike
 
-_BAND_PIXELS = 1 << 17
 _NO_PLANE = np.zeros((0, 0), np.uint8)
 _NO_PLANE.flags.writeable = False
 
@@ -72,6 +70,10 @@ def assemble_exposure(
         Places overlap, bias sections overlap, or a crosstalk row has another length.
     MismatchError
         A section lies outside its image, or the overscan was subtracted before.
+
+    See Also
+    --------
+    assemble, subtract_crosstalk, linearise, balance
 
     Examples
     --------
@@ -198,32 +200,21 @@ class AssembledRows:
         array = np.full(rows.shape, np.nan, kind) if gaps else np.empty(rows.shape, kind)
         mask = np.full(rows.shape, np.uint8(Flag.NO_DATA)) if gaps else np.empty(rows.shape, np.uint8)
         variance = np.full(rows.shape, np.inf, kind) if gaps else np.empty(rows.shape, kind)
-        reader = _Reader(self)
-        for number, lines in self._bands(rows):
-            self._place(reader, number, lines, rows.y_lower, (array, mask, variance))
-        done = adopt(array, self.header, mask, rows, variance)
-        return done if window == rows else done.select(window)
-
-    def _bands(self, rows: Range) -> list[tuple[int, tuple[int, int]]]:
-        """Return the readouts, by number, of some rows of the detector, with the lines of the data section of each.
-
-        Where crosstalk or linearity is corrected, they are bands of lines that stay in the cache, of all readouts in turn.
-        """
-        found = [
-            (number, lines)
+        reader, planes = _Reader(self), (array, mask, variance)
+        found = {
+            number: lines
             for number, one in enumerate(self.readouts)
             if (lines := _lines_of(one, rows)) is not None
-        ]
-        if not any(corrects(self.readouts[number]) for number, _ in found):
-            return found
-        step = max(1, _BAND_PIXELS // max(self.readouts[number].data.shape[1] for number, _ in found))
-        lowest, highest = min(lines[0] for _, lines in found), max(lines[1] for _, lines in found)
-        return [
-            (number, (max(start, lower), min(start + step, upper)))
-            for start in builtins.range(lowest, highest, step)
-            for number, (lower, upper) in found
-            if start < upper and start + step > lower
-        ]
+        }
+        if any(corrects(self.readouts[number]) for number in found):
+            Corrections(self.readouts, self.gains, self.noises, kind).place(
+                found, reader.signal, first=rows.y_lower, planes=planes
+            )
+        else:
+            for number, lines in found.items():
+                self._place(reader, number, lines, rows.y_lower, planes)
+        done = adopt(array, self.header, mask, rows, variance)
+        return done if window == rows else done.select(window)
 
     def with_header(self, header: Header) -> AssembledRows:
         """Return the same source with another header of the result."""
@@ -236,14 +227,9 @@ class AssembledRows:
         readout, kind = self.readouts[number], out[0].dtype
         place, data, (lower, upper) = readout.place, readout.data, lines
         limit = math.nan if readout.saturation is None else readout.saturation
-        if corrects(readout):
-            image = reader.corrected(number, lower, upper)
-            start, limit = 0, math.nan
-            levels, errors = np.zeros((upper - lower, 1), kind), np.zeros((upper - lower, 1), kind)
-        else:
-            image = reader.rows(number, data.y_lower + lower, data.y_lower + upper)
-            start = data.x_lower
-            levels, errors = _level_planes(self.levels[number], lower, upper, kind)
+        image = reader.rows(number, data.y_lower + lower, data.y_lower + upper)
+        start = data.x_lower
+        levels, errors = _level_planes(self.levels[number], lower, upper, kind)
         top = (place.y_upper - 1 - lower if readout.flip_y else place.y_lower + lower) - first
         there = (start, data.shape[1], place.x_lower, top, -1 if readout.flip_y else 1, int(readout.flip_x))
         numbers = np.array([self.gains[number], limit, self.noises[number] ** 2])
@@ -279,7 +265,6 @@ class _Reader:
     def __init__(self, exposure: AssembledRows) -> None:
         self.exposure = exposure
         self._last: dict[int, Image] = {}
-        self._signals: dict[int, tuple[tuple[int, int], Image]] = {}
 
     def rows(self, number: int, lower: int, upper: int) -> Image:
         """Read rows of the stored image of a readout, of all its columns."""
@@ -291,68 +276,23 @@ class _Reader:
             self._last[id(source)] = known
         return known
 
-    def corrected(self, number: int, lower: int, upper: int) -> Image:
-        """Return lines of the data section of a readout in ADU above its level, its crosstalk and linearity corrected."""
-        readout = self.exposure.readouts[number]
-        steps = reading_steps(readout)
-        image = self._signal(number, lower, upper)
-        if any(readout.crosstalk):
-            size = readout.data.shape[0]
-            first, last = (lower, upper) if steps[0] == 1 else (size - upper, size - lower)
-            read = [
-                self._read(other, first, last) if part else None
-                for other, part in enumerate(readout.crosstalk)
-            ]
-            read[number] = _turned_planes(image, steps)
-            image = _turned_planes(without_crosstalk(read, readout.crosstalk, number), steps)
-        return image if readout.linearity is None else linearised(image, readout.linearity)
-
-    def _read(self, number: int, first: int, last: int) -> Image:
-        """Return lines of the signal of a readout in the order of reading."""
-        readout = self.exposure.readouts[number]
-        steps, size = reading_steps(readout), readout.data.shape[0]
-        lower, upper = (first, last) if steps[0] == 1 else (size - last, size - first)
-        return _turned_planes(self._signal(number, lower, upper), steps)
-
-    def _signal(self, number: int, lower: int, upper: int) -> Image:
-        """Return lines of the data section of a readout in ADU above its level, with flags and variance."""
-        found, known = self._signals.get(number, (None, None))
-        if known is None or found != (lower, upper):
-            known = self._measured(number, lower, upper)
-            self._signals[number] = (lower, upper), known
-        return known
-
-    def _measured(self, number: int, lower: int, upper: int) -> Image:
+    def signal(self, number: int, lower: int, upper: int, planes: tuple[np.ndarray, ...]) -> None:
+        """Write lines of the data section of a readout, in ADU above its level, with flags and variance, to planes."""
         readout, kind = self.exposure.readouts[number], self.exposure.dtype
         data = readout.data
         image = self.rows(number, data.y_lower + lower, data.y_lower + upper)
-        shape = (upper - lower, data.shape[1])
         levels, errors = _level_planes(self.exposure.levels[number], lower, upper, kind)
-        array, mask, variance = np.empty(shape, kind), np.empty(shape, np.uint8), np.empty(shape, kind)
         limit = math.nan if readout.saturation is None else readout.saturation
-        numbers = np.array([1.0, limit, 0.0])
-        there = np.array((data.x_lower, shape[1], 0, 0, 1, 0))
+        there = np.array((data.x_lower, data.shape[1], 0, 0, 1, 0))
         flags = _NO_PLANE if image.mask is None else image.mask
-        place_readout(_raw(image.array, kind), flags, levels, errors, numbers, there, array, mask, variance)
+        with np.errstate(over="ignore", invalid="ignore"):
+            place_readout(
+                _raw(image.array, kind), flags, levels, errors, np.array([1.0, limit, 0.0]), there, *planes
+            )
         if image.variance is not None:
-            variance += variance_as(image.variance[:, data.x_lower : data.x_upper], kind)
-        return adopt(array, Header(), mask, None, variance)
-
-
-def corrects(readout: Readout) -> bool:
-    """Return whether crosstalk or linearity of a readout is corrected."""
-    return any(readout.crosstalk) or readout.linearity is not None
-
-
-def _turned_planes(image: Image, steps: tuple[int, int]) -> Image:
-    if steps == (1, 1):
-        return image
-    array, mask, variance = (
-        None if plane is None else np.ascontiguousarray(plane[:: steps[0], :: steps[1]])
-        for plane in (image.array, image.mask, image.variance)
-    )
-    assert array is not None
-    return adopt(array, image.header, mask, None, variance)
+            planes[2][: upper - lower, : data.shape[1]] += variance_as(
+                image.variance[:, data.x_lower : data.x_upper], kind
+            )
 
 
 def _lines_of(readout: Readout, rows: Range) -> tuple[int, int] | None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ccdfx.kernels.image.readouts import straighten
+from ccdfx.kernels.image.readouts import interpolate, straighten
 from ccdfx.operations.readouts.linearity import Linearity
-from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.keywords import without_levels
 from ccdfx.records.planes import variance_as, working_dtype
@@ -41,6 +40,10 @@ def linearise(
     ArgumentError
         Neither or both are given, or the true signal does not rise.
 
+    See Also
+    --------
+    assemble_exposure, subtract_crosstalk
+
     Examples
     --------
     >>> done = linearise([[1000.0, 50000.0]], polynomial=(1.0, 1e-6), limit=40000.0)
@@ -57,19 +60,13 @@ def linearised(image: Image, law: Linearity) -> Image:
     signal = image.array.astype(kind)
     mask = np.zeros(image.shape, np.uint8) if image.mask is None else image.mask.copy()
     variance = None if image.variance is None else variance_as(image.variance, kind, copy=True)
+    spread = np.zeros(0, kind) if variance is None else variance.reshape(-1)
+    limit = kind.type(np.inf if law.limit is None else law.limit)
+    planes = (signal.reshape(-1), mask.reshape(-1), spread)
     with np.errstate(over="ignore", invalid="ignore"):
         if law.polynomial:
-            limit = kind.type(np.inf if law.limit is None else law.limit)
-            spread = np.zeros(0, kind) if variance is None else variance.reshape(-1)
-            coefficients = np.array(law.polynomial, kind)
-            straighten(signal.reshape(-1), mask.reshape(-1), spread, coefficients, limit)
+            straighten(*planes, np.array(law.polynomial, kind), limit)
         else:
-            assert law.limit is not None  # of a table it is known
-            true, slope = law.curve(np.minimum(signal, law.limit))
-            beyond = signal > law.limit
-            signal = np.where(beyond, true + slope * (signal - law.limit), true).astype(kind)
-            mask[beyond] |= np.uint8(Flag.NONLINEAR)
-            if variance is not None:
-                variance *= (slope * slope).astype(kind)
+            interpolate(*planes, law.pieces, limit)
     flagged = image.mask is not None or mask.any()
     return adopt(signal, without_levels(image.header), mask if flagged else None, image.range, variance)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from ccdfx.errors import ArgumentError
 from ccdfx.records.checks import real
@@ -69,7 +69,7 @@ class Linearity:
                                     remedy="leave it out, or measure further")  # fmt: skip
         else:
             ends = np.linspace(0.0, self.limit or 0.0, _POINTS)
-            rises = (self.curve(ends)[1] > 0).all()
+            rises = (Polynomial((0.0, *self.polynomial)).deriv()(ends) > 0).all()
         if not rises:
             raise ArgumentError(
                 "linearity", "must give a true signal that rises", value=self.polynomial or self.table,
@@ -77,41 +77,15 @@ class Linearity:
             )  # fmt: skip
 
     @property
-    def curve(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """The function that returns the true signal and its derivative; outside of the table it goes on straight."""
-        return _Curve(self.polynomial) if self.polynomial else _interpolated(self.table)
+    def pieces(self) -> np.ndarray:
+        """The cubics between the pairs of the table, (n, 5): where each starts, and the factors of its powers 3, 2, 1, 0.
 
+        They are monotone (Fritsch & Butland 1984, SIAM J. Sci. Stat. Comput. 5, 300).
+        """
+        from scipy.interpolate import PchipInterpolator
 
-@dataclass(frozen=True, slots=True)
-class _Curve:
-    """A polynomial without a constant, and its derivative, by Horner's rule."""
-
-    coefficients: tuple[float, ...]
-
-    def __call__(self, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        kind = signal.dtype.type
-        true, slope = np.zeros_like(signal), np.zeros_like(signal)
-        for power in range(len(self.coefficients), 0, -1):
-            true = (true + kind(self.coefficients[power - 1])) * signal
-            slope = slope * signal + kind(power * self.coefficients[power - 1])
-        return true, slope
-
-
-def _interpolated(
-    table: tuple[tuple[float, float], ...],
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    from scipy.interpolate import PchipInterpolator
-
-    given, true = np.array(table).T
-    curve = PchipInterpolator(given, true)
-    derivative = curve.derivative()
-
-    def evaluate(signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inside = np.clip(signal, given[0], given[-1])
-        slope = derivative(inside)
-        return curve(inside) + slope * (signal - inside), slope
-
-    return evaluate
+        curve = PchipInterpolator(*np.array(self.table).T)
+        return np.ascontiguousarray(np.column_stack([curve.x[:-1], curve.c.T]), np.float64)
 
 
 def _pair(value: Any) -> tuple[float, float]:

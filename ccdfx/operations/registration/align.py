@@ -75,6 +75,10 @@ def measure_transform(
     MismatchError
         Unit, or for "phase" shape, window or binning differ.
 
+    See Also
+    --------
+    align, warp, measure_shift
+
     Examples
     --------
     >>> import numpy as np
@@ -130,6 +134,10 @@ def measure_transforms(
     ArgumentError, MismatchError
         As `measure_transform`.
 
+    See Also
+    --------
+    measure_transform, align
+
     Examples
     --------
     >>> import numpy as np
@@ -180,6 +188,10 @@ def align(
         Units differ; with "shift" and "phase", also shape, window or binning.
     UnknownNameError
         Unknown `kernel` or `by`.
+
+    See Also
+    --------
+    measure_transforms, warp, combine
 
     Examples
     --------

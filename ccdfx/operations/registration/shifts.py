@@ -96,6 +96,10 @@ def measure_shift(
     MismatchError
         Shape, window, unit or binning differ.
 
+    See Also
+    --------
+    measure_shifts, measure_transform, shift
+
     Examples
     --------
     >>> import numpy as np
@@ -144,6 +148,10 @@ def measure_shifts(
         Not one table for each image, or one without positions.
     MismatchError
         Shape, window, unit or binning differ.
+
+    See Also
+    --------
+    measure_shift, align
 
     Notes
     -----

@@ -69,6 +69,10 @@ def match_stars(
     ArgumentError, ArgumentTypeError, UnknownNameError
         When an input is no list of stars, tolerance or scales are not positive, or the model is unknown.
 
+    See Also
+    --------
+    measure_transform, find_sources
+
     Notes
     -----
     Triangles: Groth 1986 (AJ 91, 1244), with votes in the space of the four parameters. `Transform.chance` is

@@ -66,12 +66,12 @@ def _peaks(steps: np.ndarray, tolerance: float) -> np.ndarray:
         return steps
     lower = steps.min(axis=0) - 2 * tolerance
     cells = ((steps - lower) / tolerance).astype(np.int64)
-    nx, ny = cells.max(axis=0) + _WIDE + 2
-    votes = np.bincount(cells[:, 0] * ny + cells[:, 1], minlength=nx * ny).reshape(nx, ny).astype(np.int32)
-    near = _three(votes)
-    x, y = np.nonzero(near >= min(3, near.max()))
-    expected = _surroundings(votes)[x // _WIDE, y // _WIDE] * 9
-    excess = (near[x, y] - expected) / np.sqrt(expected + 1)
+    shape = cells.max(axis=0) + _WIDE + 2
+    x, y, near = _three(cells, shape)
+    some = near >= min(3, near.max())
+    x, y, near = x[some], y[some], near[some]
+    expected = _surroundings(cells, shape)[x // _WIDE, y // _WIDE] * 9
+    excess = (near - expected) / np.sqrt(expected + 1)
     chosen: list[np.ndarray] = []
     for k in np.argsort(-excess, kind="stable")[: 4 * _CANDIDATES]:
         centre = lower + (np.array([x[k], y[k]]) + 0.5) * tolerance
@@ -83,22 +83,30 @@ def _peaks(steps: np.ndarray, tolerance: float) -> np.ndarray:
     return np.array(chosen)
 
 
-def _three(votes: np.ndarray) -> np.ndarray:
-    """Sum the votes over squares of 3 x 3 cells; the outermost cells of the result are 0."""
-    out = np.zeros_like(votes)
-    for j in (-1, 0, 1):
-        for i in (-1, 0, 1):
-            out[1:-1, 1:-1] += votes[1 + j : votes.shape[0] - 1 + j, 1 + i : votes.shape[1] - 1 + i]
-    return out
+def _three(cells: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum the votes over squares of 3 x 3 cells; return x, y and the sum where there are any, in the order of the rows.
+
+    Nearly all cells are empty, and are not looked at. No vote is in the outermost cells.
+    """
+    nx, ny = shape.tolist()
+    full, counts = np.unique(cells[:, 0] * ny + cells[:, 1], return_counts=True)
+    votes = np.zeros(nx * ny, np.int32)
+    votes[full] = counts
+    around = np.array([i * ny + j for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    seen = np.zeros(nx * ny, bool)
+    for step in around:
+        seen[full + step] = True
+    places = np.flatnonzero(seen)
+    return places // ny, places % ny, sum(votes[places + step] for step in around)
 
 
-def _surroundings(votes: np.ndarray) -> np.ndarray:
+def _surroundings(cells: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Average the votes per cell over each block of 16 x 16 cells and the blocks around it."""
-    nx, ny = (-(-size // _WIDE) for size in votes.shape)
-    padded = np.zeros(((nx + 2) * _WIDE, (ny + 2) * _WIDE), votes.dtype)
-    padded[_WIDE : _WIDE + votes.shape[0], _WIDE : _WIDE + votes.shape[1]] = votes
-    blocks = padded.reshape(nx + 2, _WIDE, ny + 2, _WIDE).sum(axis=(1, 3))
-    return _three(blocks)[1:-1, 1:-1] / (9 * _WIDE**2)
+    nx, ny = (-(-shape // _WIDE)).tolist()
+    blocks = np.zeros((nx + 2, ny + 2), np.int64)
+    np.add.at(blocks, tuple(cells.T // _WIDE + 1), 1)
+    total = sum(blocks[1 + i : nx + 1 + i, 1 + j : ny + 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1))
+    return np.asarray(total) / (9 * _WIDE**2)
 
 
 def _judged(

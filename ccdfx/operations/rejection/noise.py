@@ -73,6 +73,10 @@ def ccd_clip(
         By `combine`, when a frame is in electrons and the gain is another number than 1, or in another unit than
         ADU and electrons, such as counts per second.
 
+    See Also
+    --------
+    cr_reject, variance_clip, mad_clip
+
     Examples
     --------
     >>> ccd_clip(gain=2.0, readnoise=5.0).parameters["gain"]
@@ -124,6 +128,10 @@ def cr_reject(
         As in `sigma_clip`.
     scaled : bool
         As in `ccd_clip`.
+
+    See Also
+    --------
+    ccd_clip, mask_cosmic_rays
 
     Examples
     --------
@@ -271,6 +279,10 @@ def variance_clip(
     ------
     ArgumentError
         By `combine`, when a frame has no variance.
+
+    See Also
+    --------
+    ccd_clip, add_variance
 
     Examples
     --------

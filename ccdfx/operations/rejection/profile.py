@@ -33,11 +33,11 @@ def profile_clip(
 
     A value x is dropped where abs(x - c) > k sigma, with the limit k of its side and
 
-    ``sigma^2 = v + s^2 + (amplitude (c - level))^2 + (gradient |grad c|)^2``.
+    ``sigma^2 = v + s^2 + (amplitude (c - level))^2 + (gradient abs(grad c))^2``.
 
     c is a first estimate of the result, the median of the scaled values of each pixel (the lower one of an even number);
     of 2 or 3 values, where it contradicts all its neighbours, the value that does not. v is the variance of the value, and
-    s^2 that of the median, pi / 2 n / (sum 1 / sigma_j)^2. |grad c| is the largest difference between c and the values of c
+    s^2 that of the median, pi / 2 n / (sum 1 / sigma_j)^2. abs(grad c) is the largest difference between c and the values of c
     within r = k gradient pixels, divided by r: so a value is allowed that c takes within r pixels, however steep the
     profile is. What the noise of c adds is subtracted: s^2 from (c - level)^2, and (2 + 2 ln m) s^2, for m pixels within r,
     from the square of the largest difference. Thus bright stars are kept in frames of other seeing, transparency or
@@ -88,6 +88,10 @@ def profile_clip(
     ArgumentError
         When gain is given without readnoise or the reverse, or the gradient reaches further than 32 pixels; by
         `combine` as `ccd_clip` does.
+
+    See Also
+    --------
+    profile_terms, ccd_clip
 
     Examples
     --------
@@ -196,6 +200,10 @@ def profile_terms(
     ArgumentError, ArgumentTypeError
         No FWHM, a FWHM or limit that is not above 0, a negative error, or a number of errors that is not that of the
         frames.
+
+    See Also
+    --------
+    profile_clip, measure_stars
 
     Examples
     --------

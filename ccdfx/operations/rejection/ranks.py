@@ -35,6 +35,10 @@ def minmax(*, low: float = 1, high: float = 1, grow: float = 0.0) -> Rejection:
     ArgumentError
         For negative or non-finite numbers; by `combine`, when no value of N frames would be left.
 
+    See Also
+    --------
+    percentile_clip, ccd_clip
+
     Examples
     --------
     >>> minmax(low=0, high=2)
@@ -103,6 +107,10 @@ def percentile_clip(
     ArgumentError
         When `rank` is 0, or neither a fraction nor a whole number.
 
+    See Also
+    --------
+    minmax, relative_clip
+
     Examples
     --------
     >>> percentile_clip(rank=-0.5, high=4)
@@ -144,6 +152,10 @@ def relative_clip(*, low: float = 0.2, high: float = 0.1, keep: int = 0, grow: f
         As in `sigma_clip`.
     grow : float
         As in `sigma_clip`.
+
+    See Also
+    --------
+    percentile_clip, mad_clip
 
     Examples
     --------

@@ -40,6 +40,10 @@ def winsorized_clip(*, low: float = 3.0, high: float = 3.0, keep: int = 0, grow:
     grow : float
         As in `sigma_clip`.
 
+    See Also
+    --------
+    mad_clip, sigma_clip
+
     Examples
     --------
     >>> winsorized_clip(high=2.5)
@@ -67,6 +71,10 @@ def linear_fit_clip(*, low: float = 5.0, high: float = 5.0, keep: int = 0, grow:
     grow : float
         As in `sigma_clip`.
 
+    See Also
+    --------
+    gesd, winsorized_clip
+
     Examples
     --------
     >>> linear_fit_clip(low=4, high=3).parameters["low"]
@@ -80,7 +88,7 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, gr
     """Drop the outliers that the generalised extreme studentised deviate test finds (Rosner 1983).
 
     At most ``int(n fraction)`` of n values are dropped. In step i the value furthest from the mean, at
-    R_i = max |x - mean| / sd, is set aside; the critical value for the m = n - i + 1 values is
+    R_i = max abs(x - mean) / sd, is set aside; the critical value for the m = n - i + 1 values is
     (m - 1) t / sqrt(m (m - 2 + t^2)), t the quantile 1 - significance / (2 m) of Student's distribution with
     m - 2 degrees of freedom. The number of outliers is the greatest i with R_i above its critical value.
 
@@ -94,6 +102,10 @@ def gesd(*, fraction: float = 0.3, significance: float = 0.05, keep: int = 0, gr
         As in `sigma_clip`.
     grow : float
         As in `sigma_clip`.
+
+    See Also
+    --------
+    linear_fit_clip, mad_clip
 
     References
     ----------

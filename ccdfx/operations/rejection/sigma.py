@@ -59,6 +59,10 @@ def sigma_clip(
         does this when a scale differs by more than its `sigscale` from 1. It has no effect where all frames
         are scaled alike.
 
+    See Also
+    --------
+    mad_clip, sample_clip, winsorized_clip
+
     Examples
     --------
     >>> sigma_clip(low=4)
@@ -79,7 +83,7 @@ def mad_clip(
     floor: float | None = 0.0,
     iterations: int | None = None,
 ) -> Rejection:
-    """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median |x - median|.
+    """Drop values more than `low` or `high` sigma from the centre, with sigma = 1.4826 median abs(x - median).
 
     Median and sigma are robust against a single outlier, so the rule works from 3 values on. It is repeated
     until no value is dropped or fewer than 3 values are left. Where more than half of the values are equal,
@@ -102,6 +106,10 @@ def mad_clip(
         values is an outlier.
     iterations : int, optional
         The largest number of iterations; None repeats until no value is dropped.
+
+    See Also
+    --------
+    ccd_clip, winsorized_clip, combine
 
     Examples
     --------
@@ -183,6 +191,10 @@ def sample_clip(
     iterations : int, optional
         The largest number of iterations; None repeats until no value is dropped.
 
+    See Also
+    --------
+    sigma_clip, mad_clip
+
     Examples
     --------
     >>> sample_clip(high=4, iterations=5).parameters["iterations"]
@@ -250,6 +262,10 @@ def average_sigma_clip(
         As in `sigma_clip`.
     scaled : bool
         As in `sigma_clip`: the level is (c + z_l) / s_l for values x' = x / s_l - z_l.
+
+    See Also
+    --------
+    ccd_clip, sigma_clip
 
     Examples
     --------

@@ -213,6 +213,10 @@ def warped(
     UnknownNameError
         When the kernel is unknown, or one for shifts alone is given for a transform that is none.
 
+    See Also
+    --------
+    warp, combine
+
     Examples
     --------
     >>> import numpy as np

@@ -48,6 +48,10 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
     UnknownNameError
         When the kernel is unknown.
 
+    See Also
+    --------
+    measure_shift, warp
+
     Notes
     -----
     The cardinal spline is ``sum_k sqrt(3) z**|k| B3(t - k)`` with ``z = sqrt(3) - 2`` (Unser 1999, IEEE

@@ -166,6 +166,10 @@ def similarity(
     ArgumentError
         When the scale is not positive, or a number is not finite.
 
+    See Also
+    --------
+    warp, measure_transform
+
     Examples
     --------
     >>> similarity(rotation=90, offset=(5, 0)).matrix

@@ -57,6 +57,10 @@ def warp(
     UnknownNameError
         When the kernel is unknown.
 
+    See Also
+    --------
+    warped, measure_transform, align
+
     Notes
     -----
     The kernel is not widened where the result has larger pixels: below a scale of about 0.7 noise and

@@ -279,3 +279,15 @@ def test_by_default_the_cache_is_private_among_those_of_the_user(place):
     folder = place.folder / "user" / "ccdfx"
     assert folder.stat().st_mode & 0o777 == 0o700 and not [*(place.folder / "__pycache__").glob("*.nbi")]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o700}
+
+
+def test_no_cache_is_beside_the_modules():
+    """Uninstalling removes the folder of the package: nothing that pip does not know is in it."""
+    import ccdfx
+    from ccdfx.kernels.compile.cache_folder import cache_folder
+    from ccdfx.kernels.image import statistics
+
+    folders = {Path(one._cache.cache_path) for one in vars(statistics).values() if hasattr(one, "py_func")}
+    package = Path(ccdfx.__file__).parent
+    assert folders and all(folder.is_relative_to(cache_folder()) for folder in folders)
+    assert not cache_folder().is_relative_to(package) and not [*package.rglob("*.nbi")]

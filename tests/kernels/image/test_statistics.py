@@ -176,7 +176,7 @@ def test_block_table_is_its_twin(dtype: type) -> None:
 )
 def test_the_value_of_each_rank_is_that_of_the_sorted_ones(found: list[float], last: float) -> None:
     given_ones = np.array([*found, last])
-    ranked = [blocks._ranked(given_ones, rank) for rank in range(given_ones.size)]
+    ranked = [blocks.ranked(given_ones, rank) for rank in range(given_ones.size)]
     np.testing.assert_array_equal(ranked, np.sort(given_ones))
 
 

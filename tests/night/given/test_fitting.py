@@ -14,7 +14,7 @@ from ccdfx.night.given.master import GivenMaster, GivenMasters
 from ccdfx.night.grouping.setup import Setup
 from ccdfx.night.instruments.camera_settings import CameraSetting, Temperature
 from ccdfx.night.instruments.header_facts import Known, KnownByUnit
-from ccdfx.night.settings.choices import DarkChoice, NightRecipe
+from ccdfx.night.settings.choices import BiasChoice, DarkChoice, NightRecipe
 from ccdfx.records.range import Range
 
 OFFSET = CameraSetting("offset", "10", "OFFSET", "10")
@@ -98,7 +98,7 @@ def test_frames_of_the_night_go_first():
 
     def dark_of(exptime, **options):
         frame = replace(SCIENCE, exptime=exptime, temperature=Temperature(-20.0, "CCD-TEMP"))
-        use = known.for_science(frame, NightRecipe(dark=DarkChoice(**options)))
+        use = known.for_science(frame, NightRecipe(bias=BiasChoice(level=0.0), dark=DarkChoice(**options)))
         return use.dark, use.dark_scale
 
     assert dark_of(60.0) == ("masters/dark_60s.fits", None)
@@ -110,7 +110,7 @@ def test_frames_of_the_night_go_first():
 def test_only_what_is_used_is_taken():
     given = GivenMasters((_dark("a.fits", 60.0), _dark("b.fits", 30.0)))
     known = fitting(given, SETUP, [], "_x").join(Calibrators(), "dark")
-    use = known.for_science(replace(SCIENCE, exptime=30.0), NightRecipe())
+    use = known.for_science(replace(SCIENCE, exptime=30.0), NightRecipe(bias=BiasChoice(level=0.0)))
     (item,) = taken_for([use], [known.given])
     assert (item.file, item.exptime, item.master.name) == ("masters/dark_30s_x.fits", 30.0, "b.fits")
 

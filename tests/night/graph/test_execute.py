@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccdfx.engines import engine
+from ccdfx.errors import FileError
+from ccdfx.io import atomic
 from ccdfx.night.graph.execute import plan_of_work
 from ccdfx.night.graph.product import Graph
 from ccdfx.night.graph.record import read_record
 
-from .conftest import Toys, Value, product
+from .conftest import Toys, Value, make_sum, product
 
 
 def chain(**options):
@@ -109,6 +113,40 @@ def test_a_large_one_waits_until_it_is_alone(toys):
         toys.run(*frames, product("large.fits", memory=1000), memory=50)
     (large,) = (seen for seen in toys.busy.seen if "large.fits" in seen)
     assert large == {"large.fits"}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_product_is_made_while_another_waits_for_the_disk(toys, monkeypatch, threads):
+    """With memory for one: the image of the other is not in memory any more."""
+    begun, sync, waited = threading.Event(), atomic._sync, []
+
+    def slow_sync(path):
+        if "1.fits" in path.name:
+            waited.append(begun.wait(20))
+        sync(path)
+
+    def maker(plan, context):
+        if context.product.file == "2.fits":
+            begun.set()
+        return make_sum(plan, context)
+
+    monkeypatch.setattr(atomic, "_sync", slow_sync)
+    frames = [replace(product(f"{i}.fits", memory=100), make=maker) for i in (1, 2)]
+    with engine("threads", threads=threads):
+        records = toys.run(*frames, memory=1)
+    assert waited == [True] and max(map(len, toys.busy.seen)) == 1
+    assert set(toys.bytes()) == set(records) == {"1.fits", "2.fits"}
+
+
+def test_a_full_disk_that_shows_when_a_file_is_synced_ends_the_run(toys, monkeypatch):
+    def full(path):
+        if "1.fits" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(atomic, "_sync", full)
+    with pytest.raises(FileError, match=r"1\.fits: cannot be written: No space left"):
+        toys.run(*(product(f"{i}.fits") for i in (1, 2, 3)))
+    assert read_record(toys.output, "1.fits") is None and "1.fits" not in toys.bytes()
 
 
 @pytest.mark.quick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import pickle
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import pytest
 from ccdfx.errors import FileError
 from ccdfx.io import read
 from ccdfx.io.stamp import file_stamp
-from ccdfx.night.graph.perform import Task, make, perform
+from ccdfx.night.graph.perform import Task, begin, make, perform
 from ccdfx.night.graph.record import Made, facts_path, read_record
 from ccdfx.photometry.stars import measure_stars
 from ccdfx.records.image import Image
@@ -70,16 +71,16 @@ def test_what_the_machine_lacks_ends_the_run_and_is_no_reason(toys, error):
     assert read_record(toys.output, "calibrated/a.fits") is None
 
 
-@pytest.mark.parametrize("where", ["write_stars", "write_preview", "write_record", "write"])
+@pytest.mark.parametrize("where", ["write_stars", "write_pictures", "write_record", "write"])
 def test_a_write_that_fails_leaves_no_record_of_other_files(toys, monkeypatch, where):
     """Whatever is there of the earlier and of the new product, the next run makes it: no record says it is current."""
     stars = measure_stars(np.zeros((9, 9)))
     first = perform(task(toys, lambda plan, context: Made(image=PIXELS, stars=stars)))
     places = {
         "write_stars": "ccdfx.night.graph.perform.write_stars",
-        "write_preview": "ccdfx.night.graph.preview.write_preview",
+        "write_pictures": "ccdfx.night.graph.preview.write_pictures",
         "write_record": "ccdfx.night.graph.perform.write_record",
-        "write": "ccdfx.io.write",
+        "write": "ccdfx.io.writing.handed_over",
     }
 
     def full(*given, **more):
@@ -92,6 +93,20 @@ def test_a_write_that_fails_leaves_no_record_of_other_files(toys, monkeypatch, w
     monkeypatch.undo()
     again = perform(task(toys, lambda plan, context: Made(image=PIXELS, stars=stars)))
     assert replace(again, seconds=first.seconds) == first
+
+
+def test_the_image_is_no_longer_in_memory_when_the_disk_is_waited_for(toys):
+    kept = []
+
+    def maker(plan, context):
+        pixels = np.ones((4, 5), np.float32)
+        kept.append(weakref.ref(pixels))
+        return Made(image=Image(pixels))
+
+    file = toys.output / "calibrated/a.fits"
+    finish = begin(task(toys, maker))
+    assert kept[0]() is None and not file.exists()
+    assert finish().size == file.stat().st_size
 
 
 def test_a_raw_frame_that_changed_meanwhile_loses_the_product(toys, tmp_path):

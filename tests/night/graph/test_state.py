@@ -118,7 +118,7 @@ def test_files_in_the_place_of_folders_are_refused(tmp_path):
         (tmp_path / name).unlink()
     os.mkfifo(tmp_path / "night.json")  # which nobody waits for
     with pytest.raises(OutputExistsError, match=r"night\.json"):
-        refuse_foreign_facts(tmp_path / "night.json", tmp_path / "report.html")
+        refuse_foreign_facts(tmp_path / "night.json", tmp_path / "report.html", tmp_path / "night.csv")
 
 
 @pytest.mark.parametrize("text", ["mine", "{}", "[1]", '{"frames": []}', '{"complete": true}'])
@@ -126,12 +126,12 @@ def test_facts_and_reports_of_others_are_refused(tmp_path, text):
     from ccdfx.night.report.page import write_report
     from ccdfx.night.summary import begin_facts
 
-    facts, report = tmp_path / "night.json", tmp_path / "report.html"
-    refuse_foreign_facts(facts, report)
+    facts, report, table = (tmp_path / name for name in ("night.json", "report.html", "night.csv"))
+    refuse_foreign_facts(facts, report, table)
     begin_facts(facts, tmp_path)
     write_report({}, tmp_path)
-    refuse_foreign_facts(facts, report)
-    for path in (report, facts):
+    refuse_foreign_facts(facts, report, table)
+    for path in (table, report, facts):
         path.write_text(text)
         with pytest.raises(OutputExistsError, match=path.name):
-            refuse_foreign_facts(facts, report)
+            refuse_foreign_facts(facts, report, table)

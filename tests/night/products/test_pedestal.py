@@ -75,17 +75,33 @@ def test_without_bias_and_overscan_a_dark_of_the_exposure_tells_the_level(camera
     assert 0.95 < night.facts["calibrated"][0]["excess"] < 1.05
 
 
-def test_without_anything_that_tells_the_level_the_noise_is_not_guessed(camera, out):
-    camera.darks(**BARE)
+@pytest.fixture
+def unlevelled(camera):
+    """A night whose level without light neither an overscan nor a bias nor a dark tells."""
     camera.flats(**BARE)
     for i in range(2):
-        camera.science(f"s{i}.fits", dx=3.0 * i, exptime=30.0, **BARE)
-    night = reduce_night(camera.folder, out, recipe={"dark": {"reject": "none"}})
-    (text,) = warned(night, "level without light")
-    assert "s0.fits" in text and "f0.fits" not in text and "no variance" in text
-    assert "light is left uneven: take biases, or darks of the same exposure" in text
-    assert read(out / "calibrated/s0.fits").variance is None
-    assert night.facts["calibrated"][0]["noise_predicted"] is None
+        camera.science(f"s{i}.fits", dx=3.0 * i, **BARE)
+    return camera
+
+
+def test_without_anything_that_tells_the_level_nothing_is_divided(unlevelled, out):
+    night = reduce_night(unlevelled.folder, out)
+    assert not night.facts["calibrated"] and not night.facts["masters"]
+    reasons = {frame["file"]: frame["left_out"] for frame in night.facts["frames"]}
+    assert len(reasons) == 6 and len({*reasons.values()}) == 1
+    reason = reasons["s0.fits"]
+    assert "tells its level without light, which a flat would divide too" in reason
+    assert "level = 300 in [bias] of the recipe" in reason
+
+
+def test_a_level_that_the_recipe_states_is_subtracted(unlevelled, out):
+    night = reduce_night(unlevelled.folder, out, recipe={"bias": {"level": 1000}})
+    calibrated = read(out / "calibrated/s0.fits")
+    assert np.median(calibrated.array) == pytest.approx(215.0, rel=0.02)  # of sky and dark current
+    flat = read(out / "masters/flat_V.fits").array / unlevelled.flat
+    assert np.std(flat / np.median(flat)) < 0.01  # it would be 7 % of the vignetting with the level in it
+    assert any("level 1000" in card.value for card in calibrated.header.cards if card.keyword == "HISTORY")
+    assert not any(frame["left_out"] for frame in night.facts["frames"])
 
 
 def test_with_an_unknown_gain_no_errors_of_masters_alone_are_written(camera, out):

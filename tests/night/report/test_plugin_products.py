@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccdfx.night.graph.preview import write_preview
+from ccdfx.night.graph.preview import drawn_pictures, write_pictures
 from ccdfx.night.graph.record import facts_path
 from ccdfx.night.report.page import write_report
 
@@ -13,9 +13,8 @@ from .test_page import Page, sky
 
 @pytest.mark.quick
 def test_products_of_plugins_have_sections_of_their_own(tmp_path):
-    path = facts_path(tmp_path, "sky/V.fits", ".png")
-    path.parent.mkdir(parents=True)
-    write_preview(sky(900.0), path, kind="sky")
+    facts_path(tmp_path, "sky/V.fits").parent.mkdir(parents=True)
+    write_pictures(drawn_pictures(sky(900.0), kind="sky"), tmp_path, "sky/V.fits")
     products = {
         "sky": [
             {"file": "sky/V.fits", "kind": "sky", "level": 901.5, "text": "<b>bold</b>", "parts": [1, 2]},

@@ -15,8 +15,8 @@ from ccdfx.operations.calibration.calibrate import (
     divide_flat,
     subtract_bias,
     subtract_dark,
-    to_electrons,
 )
+from ccdfx.operations.calibration.electrons import to_electrons
 from ccdfx.records.flags import Flag
 from ccdfx.records.history import Master
 from ccdfx.records.image import Image

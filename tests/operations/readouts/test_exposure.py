@@ -10,7 +10,8 @@ from simulated_readouts import NX, Detector, side_by_side
 
 from ccdfx import ArgumentError, MismatchError
 from ccdfx.noise import poisson_noise
-from ccdfx.operations.calibration.calibrate import add_variance, to_electrons
+from ccdfx.operations.calibration.calibrate import add_variance
+from ccdfx.operations.calibration.electrons import to_electrons
 from ccdfx.operations.calibration.overscan import subtract_overscan
 from ccdfx.operations.pixels.flag import mask_saturated
 from ccdfx.operations.readouts.assembly import assemble
@@ -68,12 +69,19 @@ def test_the_noise_is_that_of_the_variance(columns: int, rows: int) -> None:
         assert abs(part.mean()) < 5 / np.sqrt(part.size / 4) and abs(part.std() - 1.0) < 0.06
 
 
-@pytest.mark.parametrize("corrected", [False, True])
+LAWS = {
+    "none": None,
+    "polynomial": Linearity(polynomial=(1.0, 1e-6), limit=50000.0),
+    "table": Linearity(table=[(0.0, 0.0), (20000.0, 20400.0), (50000.0, 52500.0)]),
+}
+
+
+@pytest.mark.parametrize("kind", LAWS)
 def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
-    corrected: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    law, corrected = LAWS[kind], kind != "none"
     detector = Detector(2, 2, crosstalk=5e-4 if corrected else 0.0)
-    law = Linearity(polynomial=(1.0, 1e-6), limit=50000.0) if corrected else None
     readouts = tuple(replace(one, linearity=law) for one in detector.readouts)
     truth = light(detector, 4)
     truth[5, 7] = truth[30, 50] = 1e6  # saturated
@@ -83,7 +91,7 @@ def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
     whole = assemble_exposure(images, readouts=readouts)
     in_one = assemble_exposure(joined, readouts=beside)
     source = plan_assembly([joined] * 4, readouts=beside)
-    monkeypatch.setattr("ccdfx.operations.readouts.exposure._BAND_PIXELS", 5 * NX)  # many bands
+    monkeypatch.setattr("ccdfx.operations.readouts.corrections._BAND_PIXELS", 20 * NX)  # many bands
     part = source.select(Range(9, 50, 20, 31))
     banded = source.select()
     by_steps = [
@@ -94,7 +102,10 @@ def test_any_rows_are_those_of_the_whole_and_of_the_steps_one_by_one(
     ]
     if corrected:
         by_steps = subtract_crosstalk(by_steps, matrix=[one.crosstalk for one in readouts], readouts=readouts)
-        by_steps = [linearise(image, polynomial=law.polynomial, limit=law.limit) for image in by_steps]
+        by_steps = [
+            linearise(image, polynomial=law.polynomial, table=law.table, limit=law.limit)
+            for image in by_steps
+        ]
     steps = assemble(
         [to_electrons(one, gain=r.gain) for one, r in zip(by_steps, readouts, strict=True)], readouts=readouts
     )

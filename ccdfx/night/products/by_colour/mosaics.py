@@ -12,9 +12,9 @@ from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.record import Made
 from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import SciencePlan
-from ccdfx.night.products.calibrated import calibrated, facts_header, further_steps
+from ccdfx.night.products.calibrated import calibrated_and_seen, facts_header, further_steps
 from ccdfx.night.products.single_rays import without_rays
-from ccdfx.night.summary import flags_of, plain, sky_facts, star_facts
+from ccdfx.night.summary import flags_of, plain, scale_facts, sky_facts, star_facts
 from ccdfx.operations.colour.pattern import ColourPattern, with_pattern
 from ccdfx.operations.colour.planes import PLANES, ColourPlanes, merge_colours, split_colours
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays
@@ -41,7 +41,8 @@ def make_mosaic(plan: SciencePlan, context: Context) -> Made:
         further = further_steps(context.recipe)
         if further.steps and not plan.is_split:
             raise _mixing(further)
-        image = calibrated(use, context, electrons=context.recipe.science.electrons)
+        seen = calibrated_and_seen(use, context)
+        image = seen.image
         image = image.replace(header=with_pattern(image.header, pattern, shape=image.shape))
         bad_pixels = context.master(plan.bad_pixels)
         if bad_pixels is not None:
@@ -53,6 +54,7 @@ def make_mosaic(plan: SciencePlan, context: Context) -> Made:
         planes = split_colours(image, pattern=pattern)
         stars = _in_mosaic(found.stars or measure_stars(planes.green_1), pattern)
         facts = {**sky_facts(planes.green_1), "flags": flags_of(image), **star_facts(stars)}
+        facts |= {**seen.facts, **scale_facts(image)}
         facts["skies"] = skies_of(planes)
         header = with_provenance(image.header, "calibrated frame", context.raw_digests([use.frame.file]))
         image = image.replace(header=facts_header(header, facts))
@@ -64,7 +66,7 @@ def make_mosaic(plan: SciencePlan, context: Context) -> Made:
     frame = use.frame
     identity = {"object": frame.object, "filter": frame.filter, "exptime": frame.exptime}
     facts = {"file": plan.file, "source": frame.file, "masters": made, **identity, **facts}
-    return Made(image=image, facts=facts, stars=stars, used=(frame.file,))
+    return Made(image=image, facts=facts, stars=stars, pictures=seen.pictures, used=(frame.file,))
 
 
 def _mixing(further: Any) -> Exception:
