@@ -120,7 +120,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", COMBINATIONS, ids=str)
+@pytest.mark.parametrize("options", COMBINATIONS, ids=lambda options: " ".join(options) or "default")
 @pytest.mark.parametrize("limit", [16e9, 3e4])
 def test_combinations(options: dict[str, Any], limit: float) -> None:
     frames = [frame(i) for i in range(9)]
