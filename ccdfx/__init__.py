@@ -60,6 +60,7 @@ _HOMES = {
     "operations.pixels.median_filter": ("median_filter",),
     "operations.pixels.replace": ("clip_invalid", "clip_outliers", "clip_sigma", "clip_threshold", "replace"),
     "operations.mosaicking.grid": ("mosaic_frames",),
+    "operations.mosaicking.placing": ("MosaicRows",),
     "operations.readouts.assembly": ("assemble",),
     "operations.readouts.balance": ("balance",),
     "operations.readouts.crosstalk": ("subtract_crosstalk",),

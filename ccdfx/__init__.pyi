@@ -111,6 +111,7 @@ from ccdfx.operations.combining.placement import grid as grid
 from ccdfx.operations.combining.placement import placed as placed
 from ccdfx.operations.expression import evaluate as evaluate
 from ccdfx.operations.mosaicking.grid import mosaic_frames as mosaic_frames
+from ccdfx.operations.mosaicking.placing import MosaicRows as MosaicRows
 from ccdfx.operations.pixels.bad_pixels import Defects as Defects
 from ccdfx.operations.pixels.bad_pixels import find_bad_pixels as find_bad_pixels
 from ccdfx.operations.pixels.cosmic_rays import mask_cosmic_rays as mask_cosmic_rays
@@ -247,6 +248,7 @@ __all__ = [
     "Maker",
     "Master",
     "MismatchError",
+    "MosaicRows",
     "Night",
     "NightRecipe",
     "NoiseFit",

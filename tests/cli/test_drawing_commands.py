@@ -78,7 +78,9 @@ def test_show_draws_what_its_options_say(run, image: Path, tmp_path: Path, monke
     run("show", image, "--save", tmp_path / "out.png", "--section", "[11:40,6:30]", "--limits", "-5,2e3", "--flip", "y",
         "--scaling", "asinh:softening=5", "--scale-bar", "arcsec")  # fmt: skip
     assert seen["part"].range.to_fits() == "[11:40,6:30]" and seen["full"].shape == (60, 80)
-    assert seen["limits"] == plots.Limits("values", (-5, 2000)) and seen["axes"] == plots.PixelAxes(flip="y")
+    assert seen["limits"] == plots.Limits("values", (-5, 2000)) and seen["axes"] == plots.PixelAxes(
+        flip="y", first=1
+    )
     assert seen["scaling"].parameters["softening"] == 5 and seen["scale_bar"].unit == "arcsec"
     assert seen["title"] == "frame.fits: M 51"
 

@@ -76,7 +76,7 @@ def reduced(raw: Path, out: Path) -> dict:  # type: ignore[type-arg]
     assert not [text for text in said if wrong.search(text)]
     names = [path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()]
     assert all(
-        re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9.+_-]*", part) for name in names for part in name.split("/")
+        re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9.+_~-]*", part) for name in names for part in name.split("/")
     )
     return facts
 

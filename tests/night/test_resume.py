@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from ccdfx.engines import engine
 from ccdfx.errors import CcdfxError
+from ccdfx.night.graph.preview import PICTURES
 from ccdfx.night.run import reduce_night
 
 CALIBRATED = {f"calibrated/s{number}.fits" for number in range(3)}
@@ -38,7 +40,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def end_of(out, *, but=()):
-    """The bytes of all files of an output; records without the seconds that the making took."""
+    """The bytes of all files of an output; records without the seconds that the making took, links to raw frames without their folder."""
     found = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         name = path.relative_to(out).as_posix()
@@ -48,6 +50,8 @@ def end_of(out, *, but=()):
             found[name] = content
         else:
             found[name] = path.read_bytes()
+    if "report.html" in found:
+        found["report.html"] = re.sub(rb'"(?:\.\./)+[^"]*/(?=[^"/]+\.fits")', b'"raw/', found["report.html"])
     return {name: content for name, content in found.items() if name not in {"facts/raw_keys.json", *but}}
 
 
@@ -89,7 +93,11 @@ def test_a_second_run_makes_nothing(done, tmp_path):
     night = reduce_night(camera.folder, out)
     assert night.status == 0 and made(night) == set() and len(night.made) == 10
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
-    assert {path.name for path in times if times[path] != after[path]} == {"night.json", "report.html"}
+    assert {path.name for path in times if times[path] != after[path]} == {
+        "night.csv",
+        "night.json",
+        "report.html",
+    }
     require_same(before, end_of(out))
     assert set(reduce_night(camera.folder, out, dry_run=True).made.values()) == {None}
 
@@ -182,9 +190,9 @@ def test_a_raw_frame_that_went_takes_its_products_along(copied):
     (camera.folder / "s2.fits").unlink()
     night = reduce_night(camera.folder, out)
     assert night.made["combined/field_V.fits"].endswith("input gone: calibrated/s2.fits")
-    left = {"calibrated/s2.fits", *(f"facts/calibrated/s2.{end}" for end in ("json", "npy", "png"))}
+    left = {"calibrated/s2.fits", *(f"facts/calibrated/s2{end}" for end in (".json", ".npy", *PICTURES))}
     wanted, other = fresh(camera, out)
-    kept = {"night.json", "report.html"}  # they say that s2 is of an earlier run
+    kept = {"night.csv", "night.json", "report.html"}  # they say that s2 is of an earlier run
     require_same(
         end_of(out, but=left | kept), {name: one for name, one in wanted.items() if name not in kept}
     )
@@ -395,7 +403,7 @@ def test_a_worker_that_died_costs_no_more_than_a_run(copied, monkeypatch):
     import ccdfx.night.graph.execute as module
 
     camera, out = copied
-    before, plain = end_of(out), module.perform
+    before, plain = end_of(out), module.begin
 
     def dies(task):
         if task.product.file == "calibrated/s1.fits":
@@ -404,7 +412,7 @@ def test_a_worker_that_died_costs_no_more_than_a_run(copied, monkeypatch):
 
     shutil.rmtree(out)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "perform", dies)
+        patch.setattr(module, "begin", dies)
         night = reduce_night(camera.folder, out)
     problems = {frame["file"]: frame["problem"] for frame in night.facts["frames"] if frame["problem"]}
     assert night.status == 1 and problems == {"s1.fits": "RuntimeError: worker died"}

@@ -256,7 +256,7 @@ def test_an_object_cannot_leave_the_output(camera, out):
     reduce_night(camera.folder, out)
     outside = [path for path in out.parent.iterdir() if path not in (out, camera.folder)]
     assert outside == []
-    assert all(re.fullmatch(r"[\w/.+-]+", name) and ".." not in name for name in files_in(out))
+    assert all(re.fullmatch(r"[\w/.+~-]+", name) and ".." not in name for name in files_in(out))
 
 
 def test_an_interrupt_leaves_no_partial_file(camera, out):

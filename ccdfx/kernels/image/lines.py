@@ -10,6 +10,8 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 from ccdfx.kernels.image.blocks import middle, ranked
 
+_LARGEST = np.finfo(np.float64).max  # for squares that overflow: ranks are found among finite values
+
 
 @kernel
 def gather_lines(samples, dropped, values, counts, medians):
@@ -100,7 +102,7 @@ def least_squares_of_lines(values, counts, centres, step, part):
             free = counts[y] / (counts[y] - 1.0)
             for x in range(counts[y]):
                 distance = values[y, x] - centres[y]
-                squares[size] = free * distance * distance
+                squares[size] = min(free * distance * distance, _LARGEST)
                 size += 1
     return least_mean(squares[:size], max(1, int(np.ceil(part * size)))) if size else np.nan
 
@@ -134,5 +136,5 @@ def column_spreads(samples, part, middles, spreads):
         column = beside[x, : filled[x]]
         middles[x] = middle(column)
         for y in range(column.size):
-            line[y] = (column[y] - middles[x]) ** 2
+            line[y] = min((column[y] - middles[x]) ** 2, _LARGEST)
         spreads[x] = least_mean(line[: column.size], max(1, int(np.ceil(part * column.size))))
