@@ -72,6 +72,8 @@ WITHOUT = {
     "fits": ["a file that was cut is refused"],
     # It takes masters that are given, and the night of the trial has none.
     "taken": ["what it plans can be"],
+    # It plans where the recipe asks for it and there are several detectors; the night of the trial has one.
+    "mosaic": ["what it plans can be"],
     # They drop by the number of frames, masked or not.
     "minmax": [MASKED_FRAME],
     "percentile_clip": [MASKED_FRAME],

@@ -14,8 +14,15 @@ ccdfx_conformance = [
     Conformance(
         "reproject",
         options={"reproject_image": {"target": Image(np.zeros((8, 10)), _SKY)}},
-        # An array has no WCS; and the content moves onto the pixels of the target, whose WCS the result has.
-        without={"reproject_image": ["a plain array will do", "sky positions stay"]},
+        # An array has no WCS; and the content moves onto the pixels of the target, whose WCS and range the result has,
+        # those of a window too.
+        without={
+            "reproject_image": [
+                "a plain array will do",
+                "sky positions stay",
+                "a window is treated as that part of its frame",
+            ]
+        },
         examples=15,
     )
 ]
