@@ -24,7 +24,7 @@ def exposures_of(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-            What was measured of an exposure with several parts is the median of theirs; stars and flags are the sums of its
+        What was measured of an exposure with several parts is the median of theirs; stars and flags are the sums of its
         detectors, the ratio of the noise is the one farthest from 1.
 
     Examples
