@@ -118,9 +118,12 @@ def images(
 
     Examples
     --------
-    >>> from hypothesis import find
-    >>> find(images(dtypes=["f4"], shapes=(1, 2), masked=True), lambda image: not image.good.all()).mask
-    array([[1, 1]], dtype=uint8)
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5)
+    ... @given(images(dtypes=["f4"], shapes=(1, 2), masked=True))
+    ... def test_an_image_has_a_flag_for_each_pixel(image):
+    ...     assert image.mask.shape == (1, 2)
+    >>> test_an_image_has_a_flag_for_each_pixel()
     """
     shape = draw(shapes) if isinstance(shapes, st.SearchStrategy) else shapes
     array = _pixels(draw, np.dtype(draw(st.sampled_from(tuple(dtypes)))), shape, values, finite)
@@ -178,9 +181,12 @@ def stacks(
 
     Examples
     --------
-    >>> from hypothesis import find
-    >>> len(find(stacks(count=(3, 9)), lambda frames: True))
-    3
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5)
+    ... @given(stacks(count=(3, 9)))
+    ... def test_a_stack_has_frames_of_one_shape(frames):
+    ...     assert len(frames) >= 3 and len({frame.shape for frame in frames}) == 1
+    >>> test_a_stack_has_frames_of_one_shape()
     """
     shape = draw(shapes) if isinstance(shapes, st.SearchStrategy) else shapes
     dtype = draw(st.sampled_from(tuple(dtypes)))
@@ -226,9 +232,12 @@ def fits_files(
 
     Examples
     --------
-    >>> from hypothesis import find
-    >>> find(fits_files(), lambda content: True)[:30]
-    b'SIMPLE  =                    T'
+    >>> from hypothesis import given, settings
+    >>> @settings(max_examples=5)
+    ... @given(fits_files())
+    ... def test_a_file_begins_with_its_name(content):
+    ...     assert content.startswith(b"SIMPLE  =                    T")
+    >>> test_a_file_begins_with_its_name()
     """
     whole = st.builds(_fits_bytes, images, st.sampled_from(tuple(suffixes)))
     return whole.flatmap(_damaged) if damaged else whole

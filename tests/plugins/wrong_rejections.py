@@ -12,7 +12,7 @@ import numpy as np
 
 from ccdfx import Arrangement, Rejection
 
-_FIRST: list[float] = []
+_CALLS: list[int] = []
 _SHARED: dict[str, np.ndarray] = {}
 
 
@@ -54,9 +54,9 @@ def of_masked_values_too(values: np.ma.MaskedArray) -> np.ndarray:
     return far(np.ma.array(np.nan_to_num(values.data.astype(float), posinf=0, neginf=0)))
 
 
-def of_the_first_stack(values: np.ma.MaskedArray) -> np.ndarray:
-    _FIRST.append(float(len(_FIRST)))
-    return far(values, 0.8 + 0.4 * (len(_FIRST) % 2))
+def by_the_number_of_calls(values: np.ma.MaskedArray) -> np.ndarray:
+    _CALLS.append(1)
+    return far(values, 0.5 + 0.618 * len(_CALLS) % 1)  # never the same again, however many tiles a stack has
 
 
 def with_a_shared_stack(values: np.ma.MaskedArray) -> np.ndarray:
@@ -82,6 +82,6 @@ REJECTIONS = {
     of_uint16: CONSTANT,
     of_positive_values: CONSTANT,
     of_masked_values_too: "a frame masked everywhere equals a frame left out",
-    of_the_first_stack: "the same frames give the same result",
+    by_the_number_of_calls: "the same frames give the same result",
     with_a_shared_stack: "tiles and threads do not matter",
 }

@@ -21,15 +21,13 @@ import importlib
 import io
 import pickle
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
-from numba.core import config
-from numba.core.caching import FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
@@ -103,25 +101,49 @@ def _verified(data: bytes) -> bytes:
     return body
 
 
+class _ContentLocator(_CacheLocator):
+    """The place of a function's entries by what its module is, not where: all installations of it share them."""
+
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
+        self._digest = _digest(file)
+        self._line = function.__code__.co_firstlineno
+        self._path = cache_folder() / (function.__module__.rpartition(".")[0] or "modules")
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _ContentLocator | None:
+        return cls(py_func, py_file) if Path(py_file).is_file() else None
+
+    def ensure_cache_path(self) -> None:
+        """Do nothing: a folder that cannot be written serves to read."""
+
+    def get_cache_path(self) -> str:
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        return self._digest
+
+    def get_disambiguator(self) -> str:
+        return f"{self._line}-{self._digest[:16]}"
+
+
+class _ContentCacheImpl(CompileResultCacheImpl):
+    _locator_classes = (
+        _ContentLocator,
+        *CompileResultCacheImpl._locator_classes,
+    )  # for functions without a file
+
+
 class _GuardedCache(FunctionCache):
     """numba's cache of one function; any error leads to a recompilation and one warning per process."""
 
-    _choosing = threading.Lock()
+    _impl_class = _ContentCacheImpl
 
     def __init__(self, py_func: Callable[..., Any]) -> None:
-        folder = cache_folder()
-        private_folder(folder, _CacheLocator.get_suitable_cache_subpath(py_func.__code__.co_filename))
-        with self._choosing:  # numba takes the folder from its settings
-            before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
-            try:
-                super().__init__(py_func)
-            finally:
-                config.CACHE_DIR = before
-        place = Path(self._cache_path)  # another one for functions of a notebook
+        super().__init__(py_func)
+        place = Path(self._cache_path)
         private_folder(place.parent, place.name)
-        plain = self._cache_file
-        base = self._impl.filename_base
-        self._cache_file = _CheckedFile(self._cache_path, f"{base}.ccdfx", plain._source_stamp)
+        name = f"{self._impl.filename_base}.ccdfx"
+        self._cache_file = _CheckedFile(self._cache_path, name, self._cache_file._source_stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -153,20 +175,21 @@ def _stamp(function: Callable[..., Any]) -> str:
     Cached code is stale when any of these files has changed.
     """
     package = function.__module__.partition(".")[0]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, str] = {}
     waiting = [function.__globals__, LinkedCompiler.compile_extra.__globals__]
     while waiting:
         names = waiting.pop()
         file = names.get("__file__")
         if file is None or file in found:
             continue
-        found[file] = names
+        found[file] = str(names.get("__name__"))
         for value in list(names.values()):
             plain = getattr(value, "py_func", getattr(value, "_defn", value))  # kernels, intrinsics
             near = str(getattr(plain, "__module__", "")).partition(".")[0] == package
             if hasattr(plain, "__globals__") and (near or hasattr(value, "py_func")):
                 waiting.append(plain.__globals__)
-    return hashlib.sha256(repr(sorted((file, _digest(file)) for file in found)).encode()).hexdigest()
+    modules = sorted((name, _digest(file)) for file, name in found.items())
+    return hashlib.sha256(repr(modules).encode()).hexdigest()
 
 
 @functools.cache

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from numba.core import config
 
-SMALL = """
-import json, sys, warnings
-warnings.simplefilter("always")
-with warnings.catch_warnings(record=True) as told:
-    warnings.simplefilter("always")
-    sys.path.insert(0, {folder!r})
-    import small
-    value = small.outer(20.0)
-print(json.dumps({{
-    "value": value,
-    "hits": sum(small.outer.stats.cache_hits.values()),
-    "warnings": [str(w.message) for w in told],
-}}))
+from ccdfx.kernels.compile import kernel as kernel_module
+
+SCRIPT = """
+import json, sys
+sys.path[:0] = [{folder!r}, {tests!r}]
+from test_kernel import loaded
+print(json.dumps(loaded()))
 """
 MODULE = """
 from ccdfx.kernels.compile.kernel import kernel
@@ -41,6 +39,20 @@ def inner(x):
 """
 
 
+def loaded():
+    """Import the module `small` as for the first time, and call its kernel."""
+    kernel_module._digest.cache_clear()
+    kernel_module._spoken.clear()
+    for name in ("small", "inner"):
+        sys.modules.pop(name, None)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        small = importlib.import_module("small")
+        value = small.outer(20.0)
+    hits = sum(small.outer.stats.cache_hits.values())
+    return {"value": value, "hits": hits, "warnings": [str(warning.message) for warning in told]}
+
+
 class Place:
     """A module with two kernels, and where their cache is."""
 
@@ -50,9 +62,17 @@ class Place:
         (folder / "small.py").write_text(MODULE)
         (folder / "inner.py").write_text(INNER)
 
+    def load(self):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(config, "CACHE_DIR", str(self.cache))
+            patch.setattr(sys, "dont_write_bytecode", True)
+            patch.syspath_prepend(self.folder)
+            return loaded()
+
     def run(self, before="", **environment):
+        """The same in a process of its own."""
         variables = {**os.environ, "NUMBA_CACHE_DIR": str(self.cache), **environment}
-        script = before + SMALL.format(folder=str(self.folder))
+        script = before + SCRIPT.format(folder=str(self.folder), tests=str(Path(__file__).parent))
         done = subprocess.run(
             [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=False
         )
@@ -65,7 +85,9 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path):
-    return Place(tmp_path)
+    yield Place(tmp_path)
+    for name in ("small", "inner"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.quick
@@ -75,25 +97,24 @@ def test_the_second_process_hits(place):
 
 
 def test_a_kernel_is_stale_when_one_that_it_calls_changes(place):
-    place.run()
+    place.load()
     (place.folder / "inner.py").write_text(INNER.replace("x * 2.0", "x * 3.0"))
-    assert place.run() == {"value": 62.0, "hits": 0, "warnings": []}
+    assert place.load() == {"value": 62.0, "hits": 0, "warnings": []}
 
 
 def test_a_kernel_is_stale_when_what_writes_its_instructions_changes(monkeypatch):
-    from ccdfx.kernels.compile import kernel
     from ccdfx.kernels.stack import sorting
 
-    digest = kernel._digest
+    digest = kernel_module._digest
     made = sorting._sorting(5, False, False)
-    before = kernel._stamp(made)
+    before = kernel_module._stamp(made)
     for name in ("stack/sorting.py", "compile/llvm.py"):
         monkeypatch.setattr(
-            kernel, "_digest", lambda file, name=name: "new" if file.endswith(name) else digest(file)
+            kernel_module, "_digest", lambda file, name=name: "new" if file.endswith(name) else digest(file)
         )
-        assert kernel._stamp(made) != before
+        assert kernel_module._stamp(made) != before
         monkeypatch.undo()
-    assert kernel._stamp(made) == before
+    assert kernel_module._stamp(made) == before
 
 
 def cut(path):
@@ -117,49 +138,64 @@ def rubbish(path):
 @pytest.mark.parametrize("fault", [cut, empty, flip, rubbish])
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_damage_costs_a_recompile_and_one_warning(place, fault, suffix):
-    place.run()
+    place.load()
     for path in place.files(suffix):
         fault(path)
-    got = place.run()
+    got = place.load()
     assert (got["value"], got["hits"], len(got["warnings"])) == (42.0, 0, 1)
     assert "rebuilt" in got["warnings"][0]
-    assert place.run() == {"value": 42.0, "hits": 1, "warnings": []}
+    assert place.load() == {"value": 42.0, "hits": 1, "warnings": []}
 
 
 def test_a_missing_data_file_is_silent(place):
-    place.run()
+    place.load()
     for path in place.files("nbc"):
         path.unlink()
-    assert place.run()["value"] == 42.0
-    assert place.run()["hits"] == 1
+    assert place.load()["value"] == 42.0
+    assert place.load()["hits"] == 1
 
 
 def test_what_a_kernel_calls_is_in_its_own_entry(place):
-    place.run()
+    place.load()
     assert len(place.files("nbc")) == 1 and not [*place.cache.rglob("*inner*")]
 
 
 def test_data_of_another_signature_under_the_same_name_is_not_taken(place):
     """Two processes that compile two signatures at once may both take the first file name."""
-    place.run(f"import sys; sys.path.insert(0, {str(place.folder)!r}); import inner; inner.inner(20.0)\n")
+    place.load()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "CACHE_DIR", str(place.cache))
+        sys.modules["inner"].inner(20.0)
     (data,) = place.files("nbc")
     (other,) = sorted(place.cache.rglob("*inner*.nbc"))
     data.write_bytes(other.read_bytes())
-    assert place.run()["value"] == 42.0
-
-
-def nowhere(place):
-    """Every place that could hold a cache is a file where a folder should be."""
-    blocked = place.folder / "blocked"
-    blocked.write_text("not a folder")
-    (place.folder / "__pycache__").write_text("not a folder")
-    return {"NUMBA_CACHE_DIR": str(blocked), "HOME": str(blocked), "XDG_CACHE_HOME": str(blocked)}
+    assert place.load()["value"] == 42.0
 
 
 def test_no_place_for_a_cache(place):
-    got = place.run(**nowhere(place), PYTHONDONTWRITEBYTECODE="1")
+    place.cache.write_text("not a folder")
+    got = place.load()
     assert (got["value"], len(got["warnings"])) == (42.0, 1)
     assert "results are right" in got["warnings"][0]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_cache_that_cannot_be_written_is_read(place):
+    place.load()
+    (inner,) = place.cache.iterdir()
+    inner.chmod(0o500)
+    assert place.load() == {"value": 42.0, "hits": 1, "warnings": []}
+
+
+def test_installations_of_the_same_modules_share_their_kernels(place, tmp_path_factory):
+    place.load()
+    other = Place(tmp_path_factory.mktemp("other"))
+    other.cache = place.cache
+    assert other.load() == {"value": 42.0, "hits": 1, "warnings": []}
+    (other.folder / "small.py").write_text(MODULE.replace("2.0", "3.0"))  # an installation of another version
+    assert other.load() == {"value": 43.0, "hits": 0, "warnings": []}
+    assert place.load() == {"value": 42.0, "hits": 1, "warnings": []}
+    assert other.load() == {"value": 43.0, "hits": 1, "warnings": []}
 
 
 def test_a_full_disk(place):
@@ -169,7 +205,7 @@ def test_a_full_disk(place):
     got = place.run(limit, PYTHONDONTWRITEBYTECODE="1")
     assert (got["value"], len(got["warnings"])) == (42.0, 1)
     assert "cannot be written" in got["warnings"][0]
-    assert place.run() == {"value": 42.0, "hits": 0, "warnings": []}
+    assert place.load() == {"value": 42.0, "hits": 0, "warnings": []}
 
 
 STACK = """
@@ -182,7 +218,7 @@ import foreign
 frames = [np.full((3, 4), value, "f4") for value in (1, 2, 3, 4, 50)]
 values = [float(ccdfx.combine(frames, reject=rule).array[0, 0]) for rule in (ccdfx.mad_clip(), foreign.lowest())]
 kernels = (stack.stack_kernel("f4", False), rules.mad_clip_median_rule, foreign.lowest_rule)
-print(json.dumps([values, [sum(k.stats.cache_hits.values()) for k in kernels], [sum(k.stats.cache_misses.values()) for k in kernels]]))
+print(json.dumps([values, [[sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values())] for k in kernels]]))
 """
 FOREIGN = '''
 """A rule as a plugin would bring it: keep the lowest value."""
@@ -207,15 +243,13 @@ def test_the_stack_kernel_and_rules_hit_in_a_second_process(tmp_path):
     """One compiled stack kernel serves every rule, one of a third party too, and all are found again."""
     (tmp_path / "foreign.py").write_text(FOREIGN)
     script = STACK.format(folder=str(tmp_path))
-    results = []
-    for _ in range(2):
+    for hits in (False, True):
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False,
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
-        )  # fmt: skip
+            [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
-        results.append(json.loads(done.stdout))
-    assert results == [[[2.5, 1.0], [0, 0, 0], [1, 1, 1]], [[2.5, 1.0], [1, 1, 1], [0, 0, 0]]]
+        values, found = json.loads(done.stdout)
+        assert values == [2.5, 1.0] and (not hits or found == [[1, 0], [1, 0], [1, 0]])
 
 
 def others_may_write(place):
@@ -232,25 +266,24 @@ def a_link(place):
     inner.symlink_to(place.folder / "elsewhere")
 
 
-PLANTED = """
-import pickle, pathlib
 class Planted:
+    """What writes a file when it is unpickled."""
+
+    def __init__(self, proof):
+        self.proof = proof
+
     def __reduce__(self):
-        return exec, ("open({proof!r}, 'w')",)
-for path in pathlib.Path({cache!r}).rglob("*.nb?"):
-    path.write_bytes(pickle.dumps(Planted()))
-"""
+        return exec, (f"open({str(self.proof)!r}, 'w')",)
 
 
 @pytest.mark.parametrize("fault", [others_may_write, others_may_write_inside, a_link])
 def test_a_folder_that_others_may_write_is_not_used(place, fault):
-    place.run()
+    place.load()
     proof = place.folder / "proof"
-    subprocess.run(
-        [sys.executable, "-c", PLANTED.format(proof=str(proof), cache=str(place.cache))], check=True
-    )
+    for path in place.cache.rglob("*.nb?"):
+        path.write_bytes(pickle.dumps(Planted(proof)))
     fault(place)
-    got = place.run()
+    got = place.load()
     assert (got["value"], got["hits"], len(got["warnings"])) == (42.0, 0, 1)
     assert "results are right" in got["warnings"][0] and not proof.exists()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -208,25 +205,6 @@ def test_spread_blocks_are_distinct_and_inside(ny: int, nx: int) -> None:
 def test_spread_blocks_do_not_keep_to_a_few_columns() -> None:
     columns = blocks.spread_blocks((4096, 4096), 32) % 128
     assert np.bincount(columns, minlength=128).min() >= 8
-
-
-def test_the_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path) -> None:
-    program = (
-        "import numpy as np\n"
-        "from ccdfx.kernels.image import statistics, blocks\n"
-        "statistics.moments(np.ones(9, np.float32), 0.0)\n"
-        "blocks.block_table(np.ones((8, 8), np.float32), np.zeros((8, 8), np.uint8), 8, np.arange(1),"
-        " np.empty((1, 6)))\n"
-        "print(sum(sum(f.stats.cache_hits.values()) for f in (statistics.moments, blocks.block_table)))\n"
-    )
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    hits = [
-        subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        for _ in range(2)
-    ]
-    assert hits == ["0", "2"]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
