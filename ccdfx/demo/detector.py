@@ -1,11 +1,12 @@
 """The simulated detector: noiseless maps of bias, dark current, response and cosmic rays.
 
 Every map depends only on the seed, so it can be computed again and compared with a reduced frame. Maps
-cover the data section, shape (ny, nx).
+cover the data section, shape (ny, nx); those that many frames share cannot be written.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,6 +87,7 @@ def bias_structure(detector: Detector) -> np.ndarray:
     return pattern - np.median(pattern)
 
 
+@functools.lru_cache(maxsize=1)
 def dark_rate(detector: Detector) -> np.ndarray:
     """Return the dark current in e-/s: a uniform level, a glow in one corner, and the hot pixels."""
     ny, nx = detector.shape
@@ -94,9 +96,11 @@ def dark_rate(detector: Detector) -> np.ndarray:
     rate = detector.dark_current + glow
     for x_hot, y_hot, extra in detector.hot_pixels:
         rate[y_hot, x_hot] += extra
+    rate.flags.writeable = False
     return rate
 
 
+@functools.lru_cache(maxsize=2)
 def flat_field(detector: Detector, band: str) -> np.ndarray:
     """Return the relative response in a filter, median 1: vignetting, dust rings, 1 % pixel to pixel.
 
@@ -120,7 +124,9 @@ def flat_field(detector: Detector, band: str) -> np.ndarray:
         )
     for x_dead, y_dead in detector.dead_pixels:
         flat[y_dead, x_dead] = 0.0
-    return flat / np.median(flat)
+    flat /= np.median(flat)
+    flat.flags.writeable = False
+    return flat
 
 
 def _dust_ring(x: np.ndarray, y: np.ndarray, radius: float, depth: float) -> np.ndarray:
