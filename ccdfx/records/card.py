@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -131,6 +132,11 @@ def as_keyword(keyword: Any) -> str:
     """
     if not isinstance(keyword, str):
         raise ArgumentTypeError("keyword", "must be a str", value=keyword, remedy="give its name")
+    return _normalised(keyword)
+
+
+@functools.lru_cache(maxsize=4096)  # the rules of instruments look for the same few keywords in each frame
+def _normalised(keyword: str) -> str:
     key = keyword.strip().upper()
     return key[9:].strip() if key.startswith("HIERARCH ") else key
 

@@ -26,9 +26,7 @@ def combined(frames, average, **more):
 
 
 @pytest.mark.parametrize("even", MEDIANS)
-@pytest.mark.parametrize(
-    "count", [1, 2, 3, 4, pytest.param(5, marks=pytest.mark.quick), 6, 9, 25, 100, 129, 160]
-)
+@pytest.mark.parametrize("count", [1, 2, pytest.param(5, marks=pytest.mark.quick), 6, 25, 129])
 def test_a_median_of_integers_is_that_of_floats_to_the_last_bit(count, even):
     """Unsigned 16-bit frames have a kernel of their own; float32 frames of the same numbers go through the other."""
     rng = np.random.default_rng(count)
@@ -127,7 +125,7 @@ def test_a_median_of_many_integers_that_differ_in_few_bits(scatter):
     "average", [ccdfx.mean(), ccdfx.total(), ccdfx.median(), ccdfx.median(even="lower of two")], ids=str
 )
 @pytest.mark.parametrize("kind", ["u1", "i2", "u2", "f4", "masked u2", "masked f4", "masked one f4"])
-@pytest.mark.parametrize("count", [1, 2, 6, 21])
+@pytest.mark.parametrize("count", [1, 6])
 def test_frames_averaged_where_they_lie_give_what_gathered_ones_do(count, kind, average, monkeypatch):
     from ccdfx.kernels.stack import plain
 

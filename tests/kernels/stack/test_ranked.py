@@ -285,14 +285,14 @@ def test_every_type_of_pixel(rule, options, dtype):
     check(simulated(7, 140, dtype, 3), None, rule, options, AVERAGES)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 16, 33, 100, 160])
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 40])
 def test_masks_nan_and_infinities(count):
     averages = [average for average in AVERAGES if average != "total"]
     rng = np.random.default_rng(count)
-    frames = simulated(count, 300, "f4", count)
-    masks = [(rng.random(300) < 0.3).astype(np.uint8) * 5 for _ in frames]
+    frames = simulated(count, 150, "f4", count)
+    masks = [(rng.random(150) < 0.3).astype(np.uint8) * 5 for _ in frames]
     for frame, bad in zip(frames, (np.nan, np.inf, -np.inf, np.nan) * 50, strict=False):
-        frame[rng.random(300) < 0.1] = bad
+        frame[rng.random(150) < 0.1] = bad
     masks[0][:3] = 1
     for mask in masks:
         mask[0] = 2
