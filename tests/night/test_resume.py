@@ -294,7 +294,7 @@ def test_a_killed_run_is_continued(done, tmp_path, seed):
 
 
 @pytest.mark.parametrize(
-    ("count", "held"), [*((count, True) for count in (0, 1, 4, 9, 15, 22, 30)), (4, False), (22, False)]
+    ("count", "held"), [*((count, True) for count in (0, 4, 15, 30)), (4, False)]
 )
 def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, held):
     """After some files, no more can be written; then there is room again."""
@@ -376,9 +376,15 @@ def test_facts_that_were_edited_are_made_again(copied, file):
         require_same(end_of(out), before)
 
 
-@pytest.mark.parametrize("file", ["b1.fits", "s1.fits"])
-@pytest.mark.parametrize("how", ["touched", "gone"])
-@pytest.mark.parametrize("after", ["camera/iraf-128x96-1x1.json", "masters/dark_60s.fits"])
+@pytest.mark.parametrize(
+    ("file", "how", "after"),
+    [
+        ("b1.fits", "touched", "masters/dark_60s.fits"),
+        ("b1.fits", "gone", "camera/iraf-128x96-1x1.json"),
+        ("s1.fits", "touched", "camera/iraf-128x96-1x1.json"),
+        ("s1.fits", "gone", "masters/dark_60s.fits"),
+    ],
+)
 def test_a_frame_that_changed_or_went_for_a_moment_costs_no_more_than_a_run(copied, file, how, after):
     """Its bytes are the same, so all keys would be; what was made meanwhile is made again."""
     camera, out = copied

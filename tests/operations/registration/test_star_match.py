@@ -54,7 +54,7 @@ def test_rotation_scale_and_mirror_with_half_of_the_list_spurious(
     assert np.hypot(*(found.apply(deep[stars[:, 0]]) - shallow[stars[:, 1]]).T).max() < 1.0
 
 
-@pytest.mark.parametrize("seeds", [range(24), pytest.param(range(24, 60), marks=pytest.mark.slow)], ids=len)
+@pytest.mark.parametrize("seeds", [range(9), pytest.param(range(9, 60), marks=pytest.mark.slow)], ids=len)
 def test_no_unrelated_fields_are_matched(seeds: range) -> None:
     """The limit promises one false match in 10,000; of these 60 pairs, some crowded, some clustered, none is."""
     matched = 0
