@@ -93,7 +93,7 @@ def same(a, b, *names):
 
 
 @every_rule()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_the_order_of_the_frames_does_not_matter(rule, data):
     frames = data.draw(stacks())
@@ -125,7 +125,7 @@ def test_which_of_equal_values_goes_does_not_depend_on_the_order_of_the_frames(o
 
 
 @every_rule()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks())
 def test_the_average_lies_between_the_extremes(rule, frames):
     values = np.array([np.where(f.good, f.array, np.nan).astype(float) for f in frames])
@@ -139,7 +139,7 @@ def test_the_average_lies_between_the_extremes(rule, frames):
 
 
 @every_rule()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frame=stacks(most=1), count=st.integers(1, 12))
 def test_equal_frames_are_reproduced(rule, frame, count):
     result = stack(frame * count, reject=rule)
@@ -165,7 +165,7 @@ def test_a_frame_masked_everywhere_equals_a_frame_left_out(rule, frames, where):
 
 
 @every_rule()
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks(least=2), data=st.data())
 def test_a_masked_pixel_never_counts(rule, frames, data):
     changed = []
