@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ccdfx.cli.options import naming, refuse_output, which_image
+from ccdfx.cli.several import read_beside
 from ccdfx.cli.targets import made_folder
 from ccdfx.cli.terminal import say
 
@@ -36,7 +37,7 @@ def write_colours(
     overwrite: bool,
     **part: Any,
 ) -> None:
-    """Write an image of each colour of mosaics, as FILE_R.fits and so on; what cannot be written is told first.
+    """Write an image of each colour of mosaics side by side, as FILE_R.fits and so on; what cannot be written is told first.
 
     Parameters
     ----------
@@ -66,12 +67,16 @@ def write_colours(
     for several in targets.values():
         for target in several.values():
             refuse_output(target, overwrite, files)
-    for file, several in targets.items():
+
+    def written(file: str) -> list[Path]:
         with naming(file):
             images = made(ccdfx.read(file, **which_image(**part)))
-        for name, target in several.items():
-            ccdfx.write(images[name], target, overwrite=overwrite)
-        say(f"{file} written as {', '.join(map(str, several.values()))}")
+        return [
+            ccdfx.write(images[name], target, overwrite=overwrite) for name, target in targets[file].items()
+        ]
+
+    for file, places in zip(files, read_beside(written, files), strict=True):
+        say(f"{file} written as {', '.join(map(str, places))}")
 
 
 def _stem(file: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import naming, options, refuse_output, which_image
-from ccdfx.cli.several import require_one_image
+from ccdfx.cli.options import computing, naming, options, refuse_output, which_image
+from ccdfx.cli.several import read_beside, require_one_image
 from ccdfx.cli.targets import made_folder, targets_of
 from ccdfx.cli.terminal import say, talks
 
@@ -27,9 +27,17 @@ from ccdfx.cli.terminal import say, talks
 @click.option(
     "--to", "suffix", metavar="SUFFIX", help="The format of files in a directory, such as .npz or .fits."
 )
-@options("hdu_or_all", "plane", "section", "no_checksum", "overwrite")
+@options("hdu_or_all", "plane", "section", "no_checksum", "overwrite", "threads", "memory")
 @talks
-def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: bool, **part: Any) -> None:
+def command(
+    files: tuple[str, ...],
+    output: str,
+    suffix: str | None,
+    overwrite: bool,
+    threads: int | None,
+    memory: int | None,
+    **part: Any,
+) -> None:
     """Write images in another format, with header, flags, variance and window.
 
     The suffix of the output decides the format; `ccdfx plugins` lists the formats. Pixels keep their values
@@ -43,12 +51,17 @@ def command(files: tuple[str, ...], output: str, suffix: str | None, overwrite: 
     targets = _targets(sources, Path(output), suffix)
     for target in targets:
         refuse_output(target, overwrite, sources)
-    for source, target in zip(sources, targets, strict=True):
-        require_one_image(str(source), {"hdu": hdu}, remedy="--hdu all converts each")
-        with naming(source):
-            image = ccdfx.read(source, **{**which, "hdu": hdu}, section=part["section"])
-        ccdfx.write(image, target, overwrite=overwrite)
-        say(f"{source} written as {target}")
+    places = dict(zip(files, targets, strict=True))
+
+    def converted(file: str) -> Path:
+        require_one_image(file, {"hdu": hdu}, remedy="--hdu all converts each")
+        with naming(file):
+            image = ccdfx.read(file, **{**which, "hdu": hdu}, section=part["section"])
+        return ccdfx.write(image, places[file], overwrite=overwrite)
+
+    with computing(None, threads, memory):
+        for file, target in zip(files, read_beside(converted, files), strict=True):
+            say(f"{file} written as {target}")
 
 
 def _targets(sources: list[Path], output: Path, suffix: str | None) -> list[Path]:

@@ -25,7 +25,7 @@ _NAMES = ("R", "G", "B")
     help="How pixels between are interpolated; superpixel: not at all, with half the size. Default: malvar.",
 )
 @pattern_option
-@options("hdu", "plane", "no_checksum", "overwrite", "threads")
+@options("hdu", "plane", "no_checksum", "overwrite", "threads", "memory")
 @talks
 def command(
     files: tuple[str, ...],
@@ -34,6 +34,7 @@ def command(
     pattern: str | None,
     overwrite: bool,
     threads: int | None,
+    memory: int | None,
     **part: Any,
 ) -> None:
     """Make a red, a green and a blue image of each mosaic of colours (BAYERPAT).
@@ -41,7 +42,7 @@ def command(
     The mosaics must not have been moved. Pixels that were measured keep their values; bad ones are replaced by
     their neighbours of the same colour where they would go into others, and stay flagged themselves.
     """
-    with computing(None, threads, None):
+    with computing(None, threads, memory):
         write_colours(files, output, partial(_images, method, pattern), _NAMES, overwrite=overwrite, **part)
 
 

@@ -12,14 +12,17 @@ from ccdfx.errors import MismatchError
 
 
 def files_of(name: str, text: str, least: int = 2) -> list[str]:
-    """List the files of a directory or a pattern, sorted by name; fewer than `least` are a usage error."""
-    from glob import escape, glob
+    """List the images in a directory or the files of a pattern, sorted by name; fewer than `least` are a usage error."""
+    from glob import glob
     from pathlib import Path
 
+    from ccdfx.night.frames.scan import candidate_files
     from ccdfx.night.words import counted
 
-    pattern = str(Path(escape(text)) / "*") if text and Path(text).is_dir() else text
-    found = sorted(path for path in glob(pattern) if Path(path).is_file())
+    if text and Path(text).is_dir():
+        found = [str(path) for path in candidate_files(text)]
+    else:
+        found = sorted(path for path in glob(text) if Path(path).is_file())
     if len(found) < least:
         needed = "two are" if least > 1 else "one is"
         raise click.UsageError(f"{name}: {text!r} finds {counted(len(found), 'file')}, and {needed} needed")

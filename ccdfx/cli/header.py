@@ -83,7 +83,10 @@ def _split(words: Sequence[str]) -> tuple[list[Path], list[str]]:
     keywords = [word for word in words if not Path(word).is_file()]
     wrong = next((word for word in keywords if not _PATTERN.match(word)), None)
     if wrong is not None or not paths:
-        raise FileError(wrong or words[0], "cannot be opened: it is not there", remedy="check its name")
+        name = wrong or words[0]
+        if Path(name).is_dir():
+            raise FileError(name, "is a folder", remedy=f"give its files, such as {name.rstrip('/')}/*.fits")
+        raise FileError(name, "cannot be opened: it is not there", remedy="check its name")
     return paths, keywords
 
 

@@ -10,14 +10,16 @@ from ccdfx.cli.terminal import print_data, talks
 
 
 @click.command("help")
-@click.argument("name", required=False, metavar="[COMMAND]", shell_complete=words(*TABLE))
+@click.argument("names", nargs=-1, metavar="[COMMAND]", shell_complete=words(*TABLE))
 @click.pass_context
 @talks
-def command(ctx: click.Context, name: str | None) -> None:
+def command(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Print the help of a command, or the list of commands; the same as --help."""
-    group = ctx.find_root()
-    if name is None:
-        print_data(group.get_help())
-        return
-    _, found, _ = group.command.resolve_command(group, [name])  # type: ignore[attr-defined]  # a group has it
-    print_data(found.get_help(click.Context(found, info_name=name, parent=group)))
+    shown = ctx.find_root()
+    for name in names:  # of a group such as `instrument`, also the name of its command
+        if not isinstance(shown.command, click.Group):
+            raise click.UsageError(f"{shown.info_name} has no command {name!r}", ctx)
+        _, found, _ = shown.command.resolve_command(shown, [name])
+        assert found is not None  # an unknown name is a usage error
+        shown = click.Context(found, info_name=name, parent=shown)
+    print_data(shown.get_help())

@@ -8,8 +8,9 @@ import click
 
 from ccdfx import plots
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import default_of, given, options, which_image
+from ccdfx.cli.options import computing, default_of, given, options, which_image
 from ccdfx.cli.picture_options import label_of, picture_options, read_part
+from ccdfx.cli.several import read_beside
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 
 TITLES = (
@@ -38,7 +39,7 @@ TITLES = (
     show_default=True,
     help="Of a star, in pixels.",
 )
-@options("json", "hdu", "plane", "no_checksum")
+@options("json", "hdu", "plane", "no_checksum", "threads", "memory")
 @talks
 def command(
     files: tuple[str, ...],
@@ -46,13 +47,17 @@ def command(
     scaling: Any,
     radius: float,
     as_json: bool,
+    threads: int | None,
+    memory: int | None,
     **which: Any,
 ) -> None:
     """Show images in a window; click for values, cuts and the width of stars; press h there for the keys.
 
     When the window is closed, the clicked places and the masked regions are printed; x and y count pixels from 1, as FITS does.
     """
-    images = [read_part(name, which_image(**which))[0] for name in files]
+    part = which_image(**which)
+    with computing(None, threads, memory):
+        images = list(read_beside(lambda name: read_part(name, part)[0], files))
     names = [label_of(name) for name in files]
     found = plots.inspect(
         images, **given(limits=limits), scaling=scaling, radius=radius, titles=names, first=1

@@ -166,6 +166,8 @@ def _broken_law(camera: Any) -> str | None:
 
 
 def _kinds_text(kinds: list[str | None]) -> str:
-    counted = Counter(kind or "of unknown kind" for kind in kinds)
-    listed = ", ".join(f"{count} {kind}" for kind, count in counted.most_common())
-    return f"{len(kinds)} frames{': ' if listed else ''}{listed}"
+    from ccdfx.night.words import counted
+
+    numbers = Counter(kind or "of unknown kind" for kind in kinds)
+    listed = ", ".join(f"{count} {kind}" for kind, count in numbers.most_common())
+    return f"{counted(len(kinds), 'frame')}{': ' if listed else ''}{listed}"

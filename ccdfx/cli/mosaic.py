@@ -8,9 +8,11 @@ import click
 
 from ccdfx import plots
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import given, naming, pairs, which_image
+from ccdfx.cli.options import computing, given, naming, pairs, which_image
 from ccdfx.cli.picture_options import check_output, label_of, picture_options, read_part, save
-from ccdfx.cli.terminal import talks
+from ccdfx.cli.several import read_beside
+from ccdfx.cli.terminal import say, talks
+from ccdfx.records.flags import Flag
 
 
 @click.command("mosaic")
@@ -45,7 +47,7 @@ from ccdfx.cli.terminal import talks
 )
 @picture_options("limits", "scaling", "colours", "invert", "bar")
 @click.option("--together", is_flag=True, help="One interval of values for all.")
-@picture_options("hdu", "plane", "no_checksum", "dpi", "overwrite")
+@picture_options("hdu", "plane", "no_checksum", "dpi", "overwrite", "threads", "memory")
 @talks
 def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
     """Draw cut-outs around positions: a row for each of several images; without positions, the images themselves."""
@@ -53,7 +55,8 @@ def command(files: tuple[str, ...], output: str, **choices: Any) -> None:
         raise click.UsageError("give positions by one of --at, --sky and --stars")
     check_output(output, choices["overwrite"])
     which = which_image(choices["hdu"], choices["plane"], choices["no_checksum"])
-    images = [read_part(name, which)[0] for name in files]
+    with computing(None, choices["threads"], choices["memory"]):
+        images = list(read_beside(lambda name: read_part(name, which)[0], files))
     parts, titles = _parts(files, images, choices)
     names = [label_of(name) for name in files]
     several = len(files) > 1 and bool(titles)  # a row for each image; else as square as possible
@@ -76,12 +79,17 @@ def _parts(files: tuple[str, ...], images: list[Any], choices: dict[str, Any]) -
     """Cut out the parts; return them and the titles of one row."""
     import ccdfx
     from ccdfx.errors import ArgumentError
+    from ccdfx.night.words import counted
 
     def cut(**places: Any) -> list[Any]:
         found = []
         for name, image in zip(files, images, strict=True):
             with naming(name):
-                found += ccdfx.cutouts([image], size=choices["size"], **places)
+                parts = ccdfx.cutouts([image], size=choices["size"], **places)
+            found += parts
+            beyond = sum(part.mask is not None and bool((part.mask & Flag.NO_DATA).all()) for part in parts)
+            if beyond:
+                say(f"note: {label_of(name)}: {counted(beyond, 'cut-out')} beyond the edge, without a pixel")
         return found
 
     if choices["sky"]:

@@ -13,6 +13,7 @@ from ccdfx import plots
 from ccdfx.cli.completion import colour_maps, files, names_of, words
 from ccdfx.cli.options import SHARED, default_of, looked_up, naming, options, refuse_place
 from ccdfx.cli.several import read_whole
+from ccdfx.cli.terminal import say
 from ccdfx.errors import CcdfxError, FileError, printable
 from ccdfx.records.image import Image
 
@@ -126,7 +127,7 @@ def check_output(output: str, overwrite: bool) -> None:
 
 
 def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
-    """Write a picture atomically, in the format of its suffix."""
+    """Write a picture atomically, in the format of its suffix, and say so."""
     from ccdfx.io.atomic import atomic_path
 
     with atomic_path(output, overwrite) as temporary:
@@ -134,3 +135,4 @@ def save(figure: Any, output: str, dpi: int, overwrite: bool) -> None:
             figure.savefig(temporary, dpi=dpi, format=Path(output).suffix[1:].lower())
         except (ImportError, RuntimeError) as error:  # a format for which matplotlib needs another program
             raise FileError(output, f"cannot be drawn: {error}", remedy="choose another format") from error
+    say(f"{output} drawn")

@@ -99,7 +99,7 @@ def command(
         print_json(rows if columns or group else [frame.as_dict() for frame in chosen.frames])
     elif csv is None and rows:
         print_table([list(row.values()) for row in rows], shown)
-    _report(chosen, shown if columns else ())
+    _report(chosen, columns or group)
 
 
 def _write(file: str, text: str, overwrite: bool, inputs: list[Path]) -> None:
@@ -118,6 +118,7 @@ def _write(file: str, text: str, overwrite: bool, inputs: list[Path]) -> None:
 def _report(chosen: Any, columns: tuple[str, ...]) -> None:
     """Print what was asked and is not there, and the numbers of frames."""
     from ccdfx.night.frames.values import is_fact, value_of
+    from ccdfx.night.words import counted
 
     for note in chosen.notes:
         say(f"note: {note}")
@@ -130,7 +131,7 @@ def _report(chosen: Any, columns: tuple[str, ...]) -> None:
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     problems = sum(frame.problem is not None for frame in chosen.frames)
     say(
-        f"{len(chosen.frames)} frames{': ' if listed else ''}{listed}"
+        f"{counted(len(chosen.frames), 'frame')}{': ' if listed else ''}{listed}"
         + (f"; {problems} with a problem" if problems else "")
         + (f"; {len(chosen.left_out)} not chosen" if chosen.left_out else "")
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
+
+import click
 
 from ccdfx.cli.terminal import say
 from ccdfx.engines import current_engine, engine
@@ -195,13 +197,14 @@ def read_beside(work: Callable[[str], T], files: Sequence[str]) -> Iterator[T]:
 
     Yields ``work(file)`` in the order of the files. One file alone has all threads of the engine.
     """
+    command = click.get_current_context(silent=True)  # which knows -q, and is known in this thread alone
     chosen = current_engine()
     largest = max(map(_pixels_of, files), default=0)
     count = max(1, min(chosen.threads, len(files), chosen.memory // max(1, largest * _PIXEL_BYTES)))
     inner = chosen.threads if len(files) == 1 else 1
 
     def alone(file: str) -> T:
-        with engine(threads=inner):
+        with nullcontext() if command is None else command.scope(cleanup=False), engine(threads=inner):
             return work(file)
 
     with engine(threads=count) as beside:

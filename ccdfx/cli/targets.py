@@ -37,8 +37,12 @@ def without_suffixes(path: Path) -> str:
 
 
 def made_folder(output: str | Path) -> Path:
-    """Make the folder of the results if it is missing and return it; a file in its place is a usage error."""
+    """Make the folder of the results if it is missing and return it; a file in its place, or the name of one, is a usage error."""
+    from ccdfx.io.reading import by_suffix, formats
+
     folder = Path(output)
+    if not folder.exists() and by_suffix(folder.name, formats()) is not None:
+        raise click.UsageError(f"{folder} is the name of a file, and a directory is made; give its name")
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{folder} is not a directory")
     if not folder.absolute().parent.is_dir():

@@ -15,6 +15,8 @@ from ccdfx.io.reading import PLUGINS, by_suffix, find_format, formats, refuse_op
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image, ImageLike, as_image
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".svg", ".gif", ".webp")
+
 
 def write(
     images: ImageLike | Iterable[ImageLike], path: str | os.PathLike[str], *, overwrite: bool = False
@@ -104,9 +106,13 @@ def format_to_write(path: str | os.PathLike[str]) -> Format:
     found = by_suffix(name, known)
     if found is None or found.write is None:
         writable = " ".join(suffix for item in known if item.write for suffix in item.suffixes)
-        plugin = PLUGINS.get(Path(name).suffix.lower())
-        raise ArgumentError("path", "must have the suffix of a format that can be written", value=name,
-                            remedy=f"install {plugin}" if plugin else f"give one of {writable}")  # fmt: skip
+        suffix = Path(name).suffix.lower()
+        remedy = f"give one of {writable}"
+        if suffix in PLUGINS:
+            remedy = f"install {PLUGINS[suffix]}"
+        elif suffix in _PICTURES:
+            remedy += "; 'ccdfx show' and 'hist' draw pictures"
+        raise ArgumentError(name, "must have the suffix of a format that can be written", remedy=remedy)
     return found
 
 

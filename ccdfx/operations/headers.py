@@ -7,6 +7,7 @@ p = w / sum(w) of a mean, 1 of a total. At one rate of light its level is that o
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ EXPOSURES = ("EXPTIME", "EXPOSURE")
 _TIMES = (*EXPOSURES, "DARKTIME", "XPOSURE", "ITIME")
 _GAINS, _NOISES = ("EGAIN", "GAIN"), ("RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _FIRST, _LAST, _MIDDLE = ("DATE-OBS", "DATE-BEG"), "DATE-END", "DATE-AVG"
+_LEVEL_CARD = re.compile(r"RDLEV\d+\Z")  # of a readout of one exposure
 _TINY, _HUGE = 1e-100, 1e100  # numbers of headers beyond are of no frame: their squares overflow
 _SAME = 1e-3  # relative difference of exposures that counts as none
 _LARGEST = 20.0  # e-/ADU of one frame; a larger number is a setting of the camera
@@ -214,6 +216,7 @@ def _dated(header: Header, headers: Sequence[Header], mixture: Mixture) -> Heade
     """Set the times of start, end and middle, and the air mass; remove those that a frame does not say."""
     weights = _light_shares(_all([exposure_of(one) for one in headers]), mixture)
     header = header.remove(*_FIRST, _LAST, _MIDDLE, "MJD-AVG")
+    header = header.remove(*(key for key in header if _LEVEL_CARD.match(key)))
     for keyword, pick in (("MJD-OBS", min), ("MJD-BEG", min), ("MJD-END", max)):
         days = _all([_number(one, keyword) for one in headers])
         header = header.remove(keyword) if days is None else header.set(keyword, pick(days))

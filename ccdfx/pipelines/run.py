@@ -186,7 +186,9 @@ def _gathered(using: Engine, one: Gather, where: str, stream: Iterator[Outcome])
 def _failure(name: str, where: str, cause: Exception) -> PipelineError:
     remedy = cause.remedy if isinstance(cause, CcdfxError) else ""
     failure = PipelineError(
-        name, f"failed in {where}: {_said(cause)}", remedy=remedy or "leave the frame out, or mend the step"
+        name,
+        f"failed in {where}: {_said(cause).removeprefix(f'{name}: ')}",
+        remedy=remedy or "leave the frame out, or mend the step",
     )
     failure.__cause__ = cause
     return failure

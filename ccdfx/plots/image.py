@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ccdfx.records.image import Image
     from ccdfx.scalings import Scaling
 
-_LARGE = 1e37
+_LARGE = 1e37  # float32 holds values and quotients up to this one
 _OURS = {"cmap": "colours", "norm": "scaling", "vmin": "limits", "vmax": "limits", "origin": "axes",
          "extent": "axes", "data": "image", "X": "image"}  # fmt: skip
 
@@ -135,9 +135,7 @@ def _draw(axes: Axes, picture: Image, ours: dict[str, Any], given: dict[str, Any
             name, "is decided by another argument", value=given[name], remedy=f"give {_OURS[name]}= instead"
         )
     shown = picture.good & np.isfinite(picture.array)
-    array = picture.array
-    if array.dtype.kind == "f" and not np.abs(array).max(where=shown, initial=0) < _LARGE:
-        array = array.astype(np.float64)  # matplotlib subtracts in the type of the image
+    array = _tame(picture.array, shown, ours["norm"].vmin, ours["norm"].vmax)
     try:
         return add_picture(axes, array, shown, **{"interpolation": "nearest", **given, **ours})
     except (AttributeError, TypeError, ValueError) as error:
@@ -146,6 +144,17 @@ def _draw(axes: Axes, picture: Image, ours: dict[str, Any], given: dict[str, Any
         raise ArgumentError(
             "imshow", f"has no such keyword or value: {error}", value=given, remedy="see matplotlib's imshow"
         ) from error
+
+
+def _tame(array: np.ndarray, shown: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return an array that matplotlib, which computes in its type, can map to colours; usual ones are returned as they are."""
+    if array.dtype.kind != "f":
+        return array
+    usual = max(abs(low), abs(high)) < _LARGE and high - low > 1 / _LARGE
+    if usual and np.abs(array).max(where=shown, initial=0) < _LARGE:
+        return array
+    width = high - low
+    return np.clip(array.astype(np.float64), low - width, high + width)
 
 
 def _add_colour_bar(axes: Axes, shown: AxesImage, label: str) -> None:

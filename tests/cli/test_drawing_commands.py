@@ -43,7 +43,7 @@ def is_png(path: Path) -> bool:
 )
 def test_show_writes_a_picture(run, image: Path, tmp_path: Path, options) -> None:
     result = run("show", image, "-o", tmp_path / "out.png", *options)
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.output) == (0, f"{tmp_path / 'out.png'} drawn\n")
     assert is_png(tmp_path / "out.png")
 
 
@@ -113,7 +113,11 @@ def test_hist_writes_a_picture(run, image: Path, tmp_path: Path) -> None:
 )
 def test_mosaic_writes_a_picture(run, image: Path, tmp_path: Path, options) -> None:
     result = run("mosaic", image, image, "-o", tmp_path / "out.png", *options)
-    assert (result.exit_code, result.output) == (0, "") and is_png(tmp_path / "out.png")
+    assert (
+        result.exit_code == 0
+        and result.output == f"{tmp_path / 'out.png'} drawn\n"
+        and is_png(tmp_path / "out.png")
+    )
 
 
 def test_other_formats_than_png(run, image: Path, tmp_path: Path) -> None:
@@ -156,7 +160,11 @@ def test_a_name_that_no_font_can_write_is_drawn_all_the_same(
     except OSError:
         pytest.skip("this system has no such names")
     result = run(name, odd, "-o", tmp_path / "out.png")
-    assert (result.exit_code, result.output) == (0, "") and is_png(tmp_path / "out.png")
+    assert (
+        result.exit_code == 0
+        and result.output == f"{tmp_path / 'out.png'} drawn\n"
+        and is_png(tmp_path / "out.png")
+    )
 
 
 def test_a_title_that_is_no_text_is_drawn_all_the_same(run, image: Path, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_a_fault_of_ours_is_not_hidden() -> None:
     [
         (("redcue",), "there is no command 'redcue'; did you mean 'reduce'?"),
         (("help", "stat"), "there is no command 'stat'; did you mean 'stats'?"),
+        (("help", "stats", "x"), "stats has no command 'x'"),
         (("xyzzy",), "there is no command 'xyzzy'; 'ccdfx --help' lists them"),
         (("show", "--colors", "grey", "a.fits"), "No such option '--colors'. Did you mean '--colours'?"),
     ],
@@ -115,6 +116,9 @@ def test_a_wrong_word_is_told_the_right_one(run, words: tuple[str, ...], told: s
 @pytest.mark.quick
 def test_help_is_that_of_the_command(run) -> None:
     assert run("help").stdout == run("--help").stdout
+    assert "Usage: ccdfx instrument draft" in run("help", "instrument", "draft").stdout.replace(
+        "commands", "ccdfx"
+    )
     assert run("help", "stats").stdout == run("stats", "--help").stdout != ""
 
 

@@ -57,6 +57,7 @@ def test_copies_are_corrected(run, frames: list[Path], tmp_path: Path) -> None:
         (("--in-place",), 2, "says what is corrected"),
         (("OBJECT", "--set", "A=1", "--in-place"), 2, "OBJECT is no file"),
         (("--set", "A=1", "-o", "."), 2, "must not be one of the inputs"),
+        (("--set", "A=1", "-o", "new.fits"), 2, "new.fits is the name of a file, and a directory is made"),
     ],
 )
 def test_what_is_wrong_is_named(run, frames, monkeypatch, words, status, said) -> None:
@@ -65,6 +66,7 @@ def test_what_is_wrong_is_named(run, frames, monkeypatch, words, status, said) -
     result = run("header", frames[0].name, *words)
     assert result.exit_code == status and said in result.stderr
     assert frames[0].read_bytes() == before
+    assert "is a folder; give its files" in run("header", ".").stderr
 
 
 def test_other_formats_are_refused(run, tmp_path: Path) -> None:

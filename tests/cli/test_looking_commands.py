@@ -277,10 +277,11 @@ def test_fields_choose_the_statistics(run, frames: list[Path]) -> None:
     assert wrong.exit_code == 2 and "did you mean 'median'?" in wrong.stderr
 
 
-@pytest.mark.parametrize("name", ["stats", "sources"])
+@pytest.mark.parametrize("name", ["stats", "sources", "convert"])
 def test_threads_and_memory_bound_the_files_in_flight(
-    run, frames: list[Path], monkeypatch, name: str
+    run, frames: list[Path], tmp_path: Path, monkeypatch, name: str
 ) -> None:
+    places = ("-o", tmp_path / "out", "--to", "npz", "--overwrite") if name == "convert" else ()
     together, most, seen = [0], [0], []
     lock, read = threading.Lock(), ccdfx.read
 
@@ -297,7 +298,7 @@ def test_threads_and_memory_bound_the_files_in_flight(
     for options in (("--threads", 1), ("--threads", 3), ("--threads", 3, "--memory", 1)):
         most[0] = 0
         monkeypatch.setattr(several, "_PIXEL_BYTES", 32 if len(options) == 2 else 2**20 // 2400)
-        result = run(name, *frames, *options)
+        result = run(name, *frames, *options, *places)
         assert result.exit_code == 0
         seen.append((most[0], result.stdout))
     # One more than threads may be in flight: the next file is read while a result is taken.

@@ -58,6 +58,7 @@ def test_a_directory_may_have_brackets(run, camera: Path, tmp_path: Path) -> Non
         folder.mkdir()
         for path in camera.glob(f"{kind}*"):
             (folder / path.name).symlink_to(path)
+        (folder / "notes.txt").write_text("clear")
     assert run("noise", *folders, *SECTIONS).exit_code == 0
 
 
@@ -108,7 +109,8 @@ def test_many_files_go_into_a_directory(run, frames: list[Path], tmp_path: Path)
     ("options", "words"),
     [
         (("-o", "."), "--to says the format"),
-        (("-o", "a.xyz"), "suffix"),
+        (("-o", "a.xyz"), "a.xyz: must have the suffix"),
+        (("-o", "a.png"), "'ccdfx show' and 'hist' draw pictures"),
         (("-o", "a.npz", "--section", "5"), "'--section'"),
     ],
 )

@@ -300,6 +300,28 @@ EXTREMES = {
 }
 
 
+@pytest.mark.parametrize("scaling", ["linear", "asinh"])
+@pytest.mark.parametrize("limits", [(-1e290, 1e290), (0.0, 2e-280)])
+@pytest.mark.parametrize("factor", [1e308, 1e38, 1.0], ids=["huge", "large", "usual"])
+def test_extreme_limits_are_drawn_without_a_warning(
+    factor: float, limits: tuple[float, float], scaling: str
+) -> None:
+    array = np.array([[-1.0, 1.0], [0.0, 0.5]]) * factor
+    array = array.astype(np.float32) if factor < 1e38 else array
+    axes = plots.image(array, limits=limits, scaling=scaling, colours=plots.Colours(bar=True))
+    axes.figure.canvas.draw()
+    shades = np.clip(axes.images[0].norm(axes.images[0].get_array()), 0, 1).ravel()
+    middle = 0.0 if limits[0] == 0.0 else 0.5
+    assert shades[2] == pytest.approx(middle, abs=0.4 if scaling == "asinh" else 1e-9)
+    assert shades[0] <= shades[2] <= shades[3] <= shades[1]
+
+
+@pytest.mark.parametrize("limits", [(-1e308, 1e308), (0.0, 1e-310)])
+def test_limits_that_no_colours_can_be_spread_over_are_refused(limits: tuple[float, float]) -> None:
+    with pytest.raises(ArgumentError, match="up to 1e\\+300, at least 1e-280 apart"):
+        plots.image(np.zeros((2, 2)), limits=limits)
+
+
 @pytest.mark.parametrize(("limits", "scaling"), [("zscale", "linear"), ("s3", "asinh")])
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extreme_images_are_drawn_without_a_warning(name: str, limits: str, scaling: str) -> None:
@@ -318,10 +340,11 @@ def test_extreme_images_are_drawn_without_a_warning(name: str, limits: str, scal
     assert masked.sum() == pytest.approx((~good).mean() * masked.size, abs=0.01 * masked.size)
 
 
-@pytest.mark.parametrize("name", EXTREMES)
-def test_extreme_images_are_counted_and_looked_at_without_a_warning(name: str) -> None:
-    array = EXTREMES[name]
-    axes = plots.histogram(array, marks=plots.Marks((5, 95), gaussian=True))
+@pytest.mark.parametrize("limits", ["robust", "minmax"])
+@pytest.mark.parametrize("name", [*EXTREMES, "equal and huge"])
+def test_extreme_images_are_counted_and_looked_at_without_a_warning(name: str, limits: str) -> None:
+    array = EXTREMES.get(name, np.full((3, 4), 1e300))
+    axes = plots.histogram(array, limits=limits, marks=plots.Marks((5, 95), gaussian=True))
     axes.figure.canvas.draw()
     bars = axes.patches[0].get_data()
     assert np.isfinite(bars.edges).all() and (np.diff(bars.edges) > 0).all()

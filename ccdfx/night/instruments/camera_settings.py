@@ -35,6 +35,7 @@ TEMPERATURES: Keywords = (
 )  # fmt: skip
 LOOKUPS: dict[str, Keywords] = {**SETTINGS, "temperature": TEMPERATURES}
 _DEGREES = re.compile(r"(?<=[\d.])\s*(?:deg\s*)?[CK]\Z", re.IGNORECASE)
+_DIGITS = 15  # of a decimal number that a float holds; 1.2 + 0.6 is written with 17
 _COLDEST, _HOTTEST = -280.0, 500.0  # C or K; beyond, a camera says that it does not know
 
 
@@ -71,7 +72,7 @@ def settings_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> tupl
             texts = [" ".join(str(header.get(keyword, "")).split()) for keyword in several]
             if all(texts):
                 value = " ".join(map(_comparable, texts))
-                found.append(CameraSetting(name, value, ", ".join(several), ", ".join(texts)))
+                found.append(CameraSetting(name, value, ", ".join(several), ", ".join(map(_shown, texts))))
                 break
     return tuple(found)
 
@@ -91,6 +92,11 @@ def temperature_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> T
         if value is not None and _COLDEST < value < _HOTTEST:
             return Temperature(value, str(keyword))
     return None
+
+
+def _shown(text: str) -> str:
+    """Return a setting as it was written, without the digits of a number that no float holds."""
+    return _comparable(text) if len(text) > _DIGITS else text
 
 
 def _comparable(text: str) -> str:

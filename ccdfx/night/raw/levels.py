@@ -8,6 +8,7 @@ import numpy as np
 
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.summary import plain
+from ccdfx.operations.readouts.exposure import subtracted_levels
 from ccdfx.records.flags import Flag, flag_counts
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -20,10 +21,12 @@ _FAR = 6.0  # robust standard deviations beyond which a value is an outlier
 def overscan_facts(raw: Image, frame: Frame) -> dict[str, Any]:
     """Measure the median of the overscan of a raw frame that is flagged, in its unit; None of one without a section of its own.
 
-    The overscans of several readouts are subtracted while they are assembled, so an assembled frame has none.
+    The overscans of several readouts were subtracted while they were assembled: `overscans` has the level of each, in ADU.
     """
     from ccdfx.estimators import median_of
 
+    if frame.readouts:
+        return {"overscan": None, "overscans": subtracted_levels(raw.header, frame.readouts)}
     if frame.overscan is None:
         return {"overscan": None}
     part = frame.overscan.slices

@@ -64,7 +64,7 @@ def records_of(facts: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def noise_ratio(product: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Return the ratio of measured to expected noise, and a mark if it is outside the tolerance.
+    """Return the ratio of measured to expected noise, and a mark if it is outside the tolerance; an arc is not marked.
 
     >>> noise_ratio({"excess": 1.3}), noise_ratio({"noise_measured": 2.0, "noise_predicted": 2.0})
     ((1.3, '▲ excess'), (1.0, ''))
@@ -74,6 +74,8 @@ def noise_ratio(product: Mapping[str, Any]) -> tuple[float | None, str]:
         ratio = measured / expected
     if not is_number(ratio):
         return None, ""
+    if product.get("kind") == "arc":  # whose lines leave no empty sky
+        return float(ratio), ""
     if ratio > EXCESS:
         return float(ratio), "▲ excess"
     return float(ratio), "▽ too little" if ratio < 1 / EXCESS else ""
@@ -168,7 +170,17 @@ def _part(
         "masters": [str(one) for one in (masters.values() if isinstance(masters, Mapping) else masters)],
         **{
             key: product.get(key)
-            for key in ("unit", "exptime", "sky", "fwhm", "ellipticity", "stars", "overscan", "transparency")
+            for key in (
+                "unit",
+                "exptime",
+                "sky",
+                "fwhm",
+                "ellipticity",
+                "stars",
+                "overscan",
+                "overscans",
+                "transparency",
+            )
         },
         "sky_mag": sky_brightness(product),
         "fwhm_arcsec": width * scale if is_number(width) and is_number(scale) else None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ccdfx.night.report.advice import advice_for
-from ccdfx.night.report.exposures import is_number, records_of
+from ccdfx.night.report.exposures import is_number
 from ccdfx.night.report.times import moment
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.summary import plain_values
@@ -47,11 +47,15 @@ def warning_shown(text: str) -> dict[str, Any]:
     return {"text": text, "remedy": advice.remedy, "title": advice.title, "address": advice.address}
 
 
-def readnoise_range(row: Mapping[str, Any]) -> str:
-    """Return the read noise of readouts, from the least to the largest."""
-    known = [one["readnoise"] for one in records_of(row, "readouts") if is_number(one.get("readnoise"))]
+def range_shown(values: Iterable[Any]) -> str:
+    """Write the values of readouts, from the least to the largest; "" where none is known.
+
+    >>> range_shown([4.5, None, 4.25]), range_shown([4.0, 4.0]), range_shown([None])
+    ('4.250 to 4.500', '4.000', '')
+    """
+    known = [value for value in values if is_number(value)]
     if not known:
-        return "–"
+        return ""
     low, high = number(min(known)), number(max(known))
     return low if low == high else f"{low} to {high}"
 

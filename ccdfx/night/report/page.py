@@ -20,10 +20,17 @@ from ccdfx.night.report.exposures import (
     noise_ratio,
     records_of,
 )
-from ccdfx.night.report.heading import changed_choices, heading, readnoise_range, warning_shown
+from ccdfx.night.report.heading import changed_choices, heading, range_shown, warning_shown
 from ccdfx.night.report.links import add_links, time_shown
 from ccdfx.night.report.night_csv import CSV, night_csv
-from ccdfx.night.report.pictures import data_uri, is_inside, large_pictures, small_pictures, views_of
+from ccdfx.night.report.pictures import (
+    data_uri,
+    is_inside,
+    is_turned,
+    large_pictures,
+    small_pictures,
+    views_of,
+)
 from ccdfx.night.report.raw_calibrations import raw_calibrations_of
 from ccdfx.night.report.template import as_markup, json_in_page, template
 from ccdfx.night.report.times import plots_of_calibrations, plots_of_exposures
@@ -36,6 +43,7 @@ _KINDS = ("bias", "dark", "flat", "science", "arc")
 _LONGEST = 2000  # characters of one text
 _PLAIN = (str, int, float, type(None))  # what a column shows
 _MOST_COLUMNS = 8
+_MAP_INPUTS = {"biases": "bias master", "darks": "dark master", "flats": "flat master", "frames": "frame"}
 
 
 def write_report(facts: Mapping[str, Any], output: str | Path, *, pictures: int = MAX_PICTURES) -> Path:
@@ -113,17 +121,32 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         "kinds": _kinds(frames),
         "unused": [frame for frame in frames if _unused(frame)],
         "remarks": _remarks(frames),
-        "noise": [{**row, "readnoise_range": readnoise_range(row)} for row in records_of(facts, "noise")],
+        "noise": [
+            {
+                **row,
+                "readnoise_range": range_shown(one.get("readnoise") for one in records_of(row, "readouts"))
+                or "–",
+            }
+            for row in records_of(facts, "noise")
+        ],
         "warnings": [warning_shown(str(warning)) for warning in facts.get("warnings") or ()],
         **heading(facts),
         "exposures": exposures,
         "times": as_markup(plots_of_exposures(exposures)),
+        "known": {name for row in exposures for name, value in row.items() if is_number(value)},
         "several": any(len(row["parts"]) > 1 for row in exposures),
         "flag_names": [
             {"words": str(flag.name).lower().replace("_", " "), "colour": colour}
             for flag, colour in reversed(FLAG_COLOURS.items())
         ],
-        "raw_calibrations": [{**row, "shown_time": time_shown(row["time"])} for row in calibrations],
+        "raw_calibrations": [
+            {
+                **row,
+                "shown_time": time_shown(row["time"]),
+                "overscans": range_shown((row.get("overscans") or {}).values()),
+            }
+            for row in calibrations
+        ],
         "calibration_times": as_markup(plots_of_calibrations(calibrations)),
         "plan": _branches(facts.get("plan")),
         "recipe": changed_choices(facts.get("recipe")),
@@ -142,6 +165,9 @@ def _context(facts: Mapping[str, Any], output: Path, pictures: int) -> dict[str,
         ],
         **products,
     }
+    for product in products["combined"]:
+        product["turned"] = any(is_turned(shift) for shift in records_of(product, "shifts"))
+    context["map_inputs"] = _MAP_INPUTS
     context["maps"] = [
         {**one, **small_pictures(output, str(one.get("file") or ""))}
         for one in records_of(facts, "bad_pixels")

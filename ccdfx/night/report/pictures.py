@@ -26,6 +26,7 @@ EMBEDDED = 6 << 20
 """Bytes of large pictures that a page holds; with more, they stay files beside it, and the page needs the folder of facts."""
 _TYPES = {".png": "png", ".jpg": "jpeg"}
 _LONGEST = 500
+_TURNED = ("rotation", "scale", "flipped")
 _LARGE = {"large": LARGE_PICTURE, "flags": FLAGS_PICTURE, "raw": RAW_PICTURE}
 
 
@@ -100,8 +101,8 @@ def large_pictures(
 def views_of(facts: Mapping[str, Any], exposures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return of each calibrated frame what its large picture can be compared with: its combined image, and how that lies.
 
-    `dx` and `dy` are the part of the width and height of the frame by which its pixels are moved onto the combined image; absent where the
-    frame is turned, or another size.
+    `dx` and `dy` are the part of the width and height of the frame by which its middle is moved onto the combined image; absent where
+    they, or the size, are not known. `rotation` (degrees from x to y), `scale` and `flipped` (in x, before the rotation) say how it is turned.
     """
     shifts = {
         str(shift.get("source")): shift
@@ -118,17 +119,27 @@ def views_of(facts: Mapping[str, Any], exposures: Iterable[Mapping[str, Any]]) -
             if part["combined"]:
                 view["combined"] = part["combined"]
             size, shift = _size(part), shifts.get(part["file"])
-            if size is not None and shift is not None and _is_moved_only(shift):
+            if (
+                size is not None
+                and shift is not None
+                and is_number(shift.get("dx"))
+                and is_number(shift.get("dy"))
+            ):
                 view |= {"dx": shift["dx"] / size[0], "dy": shift["dy"] / size[1]}
+                view |= {name: shift.get(name) for name in _TURNED} if is_turned(shift) else {}
             views[part["file"]] = view
     return views
 
 
-def _is_moved_only(shift: Mapping[str, Any]) -> bool:
-    turned, scale = shift.get("rotation") or 0.0, shift.get("scale")
-    known = is_number(shift.get("dx")) and is_number(shift.get("dy"))
-    return (
-        known and not shift.get("flipped") and abs(turned) < 0.1 and (scale is None or abs(scale - 1) < 0.002)
+def is_turned(shift: Mapping[str, Any]) -> bool:
+    """Return whether a frame is more than moved onto a combined image.
+
+    >>> is_turned({"dx": 3.0, "rotation": 0.0, "scale": 1.0}), is_turned({"dx": 3.0, "rotation": 179.9})
+    (False, True)
+    """
+    turned, scale = shift.get("rotation"), shift.get("scale")
+    return bool(
+        shift.get("flipped") or (is_number(turned) and turned != 0) or (is_number(scale) and scale != 1)
     )
 
 

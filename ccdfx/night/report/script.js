@@ -86,7 +86,11 @@
     });
     group.append(picture);
     if (flags) group.append(make("img", { src: flags, alt: "Flags", class: "flags" }));
-    if (place) group.style.transform = `translate(${-100 * place.dx}%, ${100 * place.dy}%)`;
+    if (place) {
+      // From the combined image back to the frame, about its middle; on the screen y is down.
+      const turn = `scaleX(${place.flipped ? -1 : 1}) rotate(${place.rotation || 0}deg) scale(${1 / (place.scale || 1)})`;
+      group.style.transform = `${turn} translate(${-100 * place.dx}%, ${100 * place.dy}%)`;
+    }
     const button = make("button", { type: "button" }, name);
     button.addEventListener("click", () => { stop(); show(layers.findIndex((one) => one.button === button)); });
     layers.push({ group, button });

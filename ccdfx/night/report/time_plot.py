@@ -10,12 +10,14 @@ _WIDTH, _HEIGHT = 340, 130  # pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 8, 24
 _TICKS = 4
 _UNIT = 45  # pixels at the end of the axis of time
-_SERIES = 6  # colours and shapes of the style of the page
+SERIES = 6  # colours and shapes of the style of the page
 Point = tuple[float, float, str]
 """Place on the axis of time, value, and what is said of the point."""
 
 
-def draw_times(series: Mapping[str, Sequence[Point]], *, label: str, axis: str = "h") -> str:
+def draw_times(
+    series: Mapping[str, Sequence[Point]], *, label: str, axis: str = "h", turn: float = math.inf
+) -> str:
     """Draw values over time as the text of an SVG picture; "" where there is no value.
 
     Parameters
@@ -26,6 +28,8 @@ def draw_times(series: Mapping[str, Sequence[Point]], *, label: str, axis: str =
         What the picture shows, for people who do not see it.
     axis : str
         The unit of the axis of time.
+    turn : float
+        Where the axis begins anew at 0, such as 24 of the hours of a day.
 
     Examples
     --------
@@ -53,14 +57,14 @@ def draw_times(series: Mapping[str, Sequence[Point]], *, label: str, axis: str =
         x, _ = place(value, low_y)
         if float(x) > _WIDTH - _RIGHT - _UNIT:
             continue  # the unit is there
-        parts.append(f'<text x="{x}" y="{_HEIGHT - 8}" text-anchor="middle">{_shown(value)}</text>')
+        parts.append(f'<text x="{x}" y="{_HEIGHT - 8}" text-anchor="middle">{_shown(value % turn)}</text>')
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 8}" text-anchor="end">{escape(axis)}</text>')
     for number, some in enumerate(series.values()):
         for hours, level, words in some:
             across, up = place(hours, level)
             title = f"<title>{escape(words)}</title>" if words else ""
             parts.append(
-                f'<circle class="s{number % _SERIES}" cx="{across}" cy="{up}" r="2.6">{title}</circle>'
+                f'<circle class="s{number % SERIES}" cx="{across}" cy="{up}" r="2.6">{title}</circle>'
             )
     return (
         f'<svg class="times" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from statistics import median
 from typing import Any
 
 from ccdfx.night.report.exposures import is_number
-from ccdfx.night.report.time_plot import Point, draw_times
+from ccdfx.night.report.time_plot import SERIES, Point, draw_times
 from ccdfx.night.words import number
 
 _EXPOSURES = (
@@ -42,7 +43,9 @@ def moment(text: object) -> datetime | None:
 
 def plots_of_exposures(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Draw what was measured of the exposures of a night over time, each filter in a colour of its own."""
-    return _drawn(rows, ((key, title, rows) for key, title in _EXPOSURES))
+    plots = _drawn(rows, ((key, title, rows) for key, title in _EXPOSURES))
+    parts = [{**part, "time": row.get("time")} for row in rows for part in row.get("parts") or ()]
+    return plots + _plots_of_readouts(parts)
 
 
 def plots_of_calibrations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -51,7 +54,34 @@ def plots_of_calibrations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, A
         (key, title, [row for row in rows if row.get("kind") in kinds]) for kinds, key, title in _CALIBRATIONS
     ]
     known = any(is_number(row.get("readnoise")) for row in rows)
-    return _drawn(rows, (one for one in chosen if not (known and one[0] == "noise")), name="kind")
+    plots = _drawn(rows, (one for one in chosen if not (known and one[0] == "noise")), name="kind")
+    return plots + _plots_of_readouts(rows)
+
+
+def _plots_of_readouts(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Draw how the overscan of each readout differs from its own median over the frames."""
+    levels = [
+        {
+            "time": row.get("time"),
+            "file": f"{row.get('raw') or row.get('file')}, {name}",
+            "readout": name,
+            "level": level,
+        }
+        for row in rows
+        for name, level in (row.get("overscans") or {}).items()
+        if is_number(level)
+    ]
+    medians = {
+        name: median(one["level"] for one in levels if one["readout"] == name)
+        for name in {one["readout"] for one in levels}
+    }
+    changes = [{**one, "change": one["level"] - medians[one["readout"]]} for one in levels]
+    few = len(medians) <= SERIES
+    return _drawn(
+        changes,
+        [("change", "Overscan of readouts, from the median of each [ADU]", changes)],
+        name="readout" if few else "",
+    )
 
 
 def _drawn(
@@ -74,6 +104,8 @@ def _drawn(
                 hours = (time - day).total_seconds() / 3600
                 series.setdefault(str(row.get(name) or ""), []).append((hours, float(value), words))
         if sum(map(len, series.values())) > 1:
-            drawn = draw_times(series, label=f"{title} over the hours of the night in UT", axis="UT [h]")
+            drawn = draw_times(
+                series, label=f"{title} over the hours of the night in UT", axis="UT [h]", turn=24.0
+            )
             plots.append({"title": title, "names": list(series), "svg": drawn})
     return plots

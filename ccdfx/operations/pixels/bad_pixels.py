@@ -188,7 +188,8 @@ def find_bad_pixels(
     if sky is not None and len(sky.codes) >= FEWEST:
         kinds = _joined(kinds, "the frames", _unlike_most(sky, fwhm, limit), most, notes)
     elif sky is not None:
-        notes.append(f"{len(sky.codes)} frames of the sky: fewer than {FEWEST} have no majority")
+        frames = "1 frame" if len(sky.codes) == 1 else f"{len(sky.codes)} frames"
+        notes.append(f"{frames} of the sky: fewer than {FEWEST} have no majority")
         kinds = np.zeros(sky.shape, np.uint8) if kinds is None else kinds
     if kinds is None:
         raise ArgumentError("images", "must be given", remedy="give biases, darks, flats or frames")

@@ -33,6 +33,7 @@ from ccdfx.records.keywords import in_electrons, unit_of, without_levels
 from ccdfx.records.planes import variance_as, working_dtype
 from ccdfx.records.range import Range, RangeLike
 
+_MOST_LEVELS = 999  # that a keyword has digits for
 _NO_PLANE = np.zeros((0, 0), np.uint8)
 _NO_PLANE.flags.writeable = False
 
@@ -140,6 +141,7 @@ def plan_assembly(
     electrons = len(known) == len(readouts)
     noises = [one.readnoise for one in readouts if one.readnoise is not None]
     header = _header(sources[0].header, readouts[0], size, sum(known) / len(known) if electrons else None)
+    header = _with_levels(header, readouts, levels)
     if all(one is not None for one in levels):
         header = with_step(header, "overscan")
     return AssembledRows(
@@ -339,6 +341,21 @@ def _header(header: Header, readout: Readout, shape: tuple[int, int], gain: floa
     covered = mosaic_section(header, readout, shape)
     found = found if covered is None else found.set("DETSEC", covered, "what it covers of the mosaic")
     return found if gain is None else in_electrons(found, gain)
+
+
+def _with_levels(header: Header, readouts: Sequence[Readout], levels: Sequence[LineLevels | None]) -> Header:
+    """Add the level that is subtracted from each readout, the mean of its lines in its own unit."""
+    for number, (readout, level) in enumerate(zip(readouts, levels, strict=True), 1):
+        if level is not None and number <= _MOST_LEVELS:
+            value = round(float(np.mean(level.values)), 4)
+            header = header.set(f"RDLEV{number}", value, f"level subtracted from readout {readout.name}")
+    return header
+
+
+def subtracted_levels(header: Header, readouts: Sequence[Readout]) -> dict[str, float]:
+    """Return by the names of readouts the levels that were subtracted from them, as the header of an assembled exposure has them."""
+    found = ((one.name, header.get(f"RDLEV{number}")) for number, one in enumerate(readouts, 1))
+    return {name: float(value) for name, value in found if isinstance(value, int | float)}
 
 
 def _require_inside(source: Any, readout: Readout) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ccdfx.night.products.registration import displacement_facts
 from ccdfx.night.report.page import write_report
+from ccdfx.operations.resampling.transform import Transform
 
 from .test_page import keep_facts, sky
 
@@ -150,7 +153,7 @@ def test_pictures_are_enlarged_and_blink(opened: Any) -> None:
     }
     assert seen == {"raw", "calibrated", "combined"}
     moved = opened.execute_script("return document.querySelectorAll('dialog .layer')[2].style.transform")
-    assert moved == "translate(-5%, -5%)"
+    assert moved.endswith("translate(-5%, -5%)")
     flags.click()
     assert all(
         image.value_of_css_property("visibility") == "hidden"
@@ -158,6 +161,37 @@ def test_pictures_are_enlarged_and_blink(opened: Any) -> None:
     )
     find(opened, "dialog .close")[0].click()
     assert not find(opened, "dialog")[0].is_displayed()
+
+
+def test_a_turned_frame_lies_on_its_combined_image(browser: Any, tmp_path: Path) -> None:
+    """Where the page draws each place of the combined image is where the frame shows it, by the transform measured."""
+    transform = Transform(((-0.9, -0.5), (-0.5, 0.9)), (70.0, 12.0))  # turned and mirrored
+    known = displacement_facts(transform, (60, 80))
+    assert known["flipped"] and abs(known["rotation"]) > 20
+    one = {"file": "calibrated/t.fits", "source": "t.fits", "masters": []}
+    combined = {
+        "file": "combined/t.fits",
+        "inputs": [one["file"]],
+        "shifts": [{"source": one["file"], **known}],
+    }
+    for product in (one, combined):
+        keep_facts(sky(100.0), tmp_path, product["file"])
+    frame = {"file": "t.fits", "kind": "science", "shape": [60, 80], "used": True}
+    write_report({"frames": [frame], "calibrated": [one], "combined": [combined]}, tmp_path)
+    browser.get((tmp_path / "report.html").as_uri())
+    find(browser, "a[data-file='calibrated/t.fits']")[0].click()
+    matrix = browser.execute_script(
+        "const layer = [...document.querySelectorAll('dialog .layer')].at(-1), css = getComputedStyle(layer);"
+        "const m = new DOMMatrix(css.transform); return [m.a, m.b, m.c, m.d, m.e, m.f, layer.offsetWidth / 80]"
+    )
+    a, b, c, d, e, f, size = matrix
+    places = np.array([[0.0, 0.0], [79.0, 0.0], [20.0, 50.0]])  # in the combined image
+    middle = np.array([39.5, 29.5])
+    x, y = size * (places - middle).T * np.array([[1.0], [-1.0]])  # on the screen, from the middle
+    drawn = np.column_stack([a * x + c * y + e, -(b * x + d * y + f)]) / size + middle
+    assert np.abs(drawn - transform.inverse().apply(places)).max() < 0.2
+    shifts = find(browser, "#combined table")[-1].text
+    assert "mirrored" in shifts and "Rotation" in shifts
 
 
 def test_text_of_headers_does_not_run_and_nothing_is_refused(opened: Any) -> None:

@@ -90,7 +90,7 @@ def test_large_pictures_are_in_the_page_while_they_are_few(tmp_path):
     assert picture_path(tmp_path, files[0], LARGE_PICTURE).is_file()
 
 
-def test_frames_are_compared_with_their_combined_image_where_they_are_only_moved():
+def test_frames_are_compared_with_their_combined_image_as_they_are_moved_and_turned():
     frames = [
         {"file": f"{i}.fits", "kind": "science", "shape": [50, 110], "data": "[1:100,1:50]"} for i in range(2)
     ]
@@ -103,4 +103,8 @@ def test_frames_are_compared_with_their_combined_image_where_they_are_only_moved
     facts = {"frames": frames, "calibrated": calibrated, "combined": [combined]}
     moved, turned = views_of(facts, exposures_of(facts)).values()
     assert (moved["dx"], moved["dy"], moved["combined"]) == (0.05, -0.2, "combined/a.fits")
-    assert "dx" not in turned
+    assert (turned["dx"], turned["rotation"], turned["scale"]) == (
+        0.05,
+        30.0,
+        1.0,
+    ) and "rotation" not in moved

@@ -28,10 +28,19 @@ def test_a_night_of_two_detectors_has_one_reference_and_one_mosaic(two, tmp_path
     ]
     references = {one["reference"].removesuffix(f"_ccd{n}.fits") for n, one in enumerate(by_detector, 1)}
     assert len(references) == 1
+    # The level of each readout, 500 + 40 n with 4 e- of noise and 1.2 + 0.3 n e-/ADU, is known of each frame.
+    levels = [one["overscans"] for name in ("calibrated", "masters") for part in night.facts[name]
+              for one in part.get("measured", [part])]  # fmt: skip
+    assert len(levels) == 2 * (3 + 4 + 3) and {len(one) for one in levels} == {2}
+    for name, level in (pair for one in levels for pair in one.items()):
+        number = int(name[-1]) - 1
+        assert abs(level - (500.0 + 40.0 * number)) < 5 * 4.0 / (1.2 + 0.3 * number) / (96 * 8) ** 0.5
+    assert "Overscan of readouts" in (tmp_path / "report.html").read_text()
     (mosaic,) = night.facts["products"]["mosaic"]
     assert (mosaic["by"], mosaic["detectors"]) == ("detsec", ["ccd1", "ccd2"])
     image = ccdfx.read(tmp_path / mosaic["file"])
     ccd2 = ccdfx.read(tmp_path / "combined/field_V_ccd2.fits")
+    assert "RDLEV1" in ccdfx.read_header(tmp_path / "calibrated/s0_ccd1.fits") and "RDLEV1" not in ccd2.header
     assert image.shape == two.flat.shape and image.unit == "electron" and image.header["NCOMBINE"] == 3
     np.testing.assert_array_equal(image.array[:, -ccd2.shape[1] :], ccd2.array[::-1, ::-1])
     gap = image.mask == ccdfx.Flag.NO_DATA
