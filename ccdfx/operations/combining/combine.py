@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.operations.combining.average import Average
+from ccdfx.operations.combining.average import Average, mean
 from ccdfx.operations.combining.default_rule import default_rejection
 from ccdfx.operations.combining.factors import Factor
 from ccdfx.operations.combining.maps import Wanted
@@ -257,6 +257,45 @@ def stack(
     """
     choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
     return stack_of(plan_job(frames, choices, exposures=True, follows=follow), follow)
+
+
+def find_survivors(
+    frames: Sequence[Any],
+    *,
+    reject: Rejection | None = _DEFAULT,
+    scale: Factor = None,
+    zero: Factor = None,
+    limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+) -> np.ndarray:
+    """Find which values of the frames are kept: good, within the limits, and not rejected by the rule.
+
+    Parameters and errors are those of `combine`. If a rule by ranks rejects some of several equal values, any of them
+    may be the ones. Nothing is averaged; `stack` with ``follow=True`` does both.
+
+    Returns
+    -------
+    bool array, shape (n, ny, nx)
+        Read-only; True where a value is kept.
+
+    See Also
+    --------
+    stack, find_outliers
+
+    Examples
+    --------
+    >>> frames = [[[level, 5.0]] for level in (1.0, 2.0, 9.0)]
+    >>> import ccdfx
+    >>> find_survivors(frames, reject=ccdfx.minmax(low=0, high=1), limits=(0, 4))[:, 0].tolist()
+    [[True, False], [True, False], [False, False]]
+    """
+    from ccdfx.kernels.stack.averages import VARIANCE_NONE
+
+    choices = Choices(mean(), reject, None, scale, zero, limits, flags, None, None, 0)
+    job = replace(plan_job(frames, choices, follows=True), variances=VARIANCE_NONE)
+    kept = run(job, Wanted(kept=True)).kept
+    kept.flags.writeable = False
+    return kept
 
 
 def stack_of(job: Job, follow: bool) -> Stack:
