@@ -139,7 +139,7 @@ def combined(
     frames = lend(values, masks)
     average = {"average": ccdfx.mean, "sum": ccdfx.total, "median": ccdfx.median}[method]
     result = ccdfx.stack(frames, average=average(), reject=None)
-    count = result.count
+    count = result.count.astype(np.float64)
     with np.errstate(all="ignore"):
         if scatter == "std":
             moments = result if method == "average" else ccdfx.stack(frames, reject=None)
