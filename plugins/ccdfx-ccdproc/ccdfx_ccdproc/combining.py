@@ -174,8 +174,7 @@ def combine(
     rule = rule_for(*limits, sigma_clip_func, sigma_clip_dev_func) if sigma_clip else None
     rule = rule if len(frames) > 2 else None
     word = word_for(function)
-    result = CCDData(np.empty(first.shape, kind), unit=first.unit, mask=np.empty(first.shape, bool))
-    errors = np.empty(first.shape, kind if kind.kind == "f" else np.float64)
+    parts = []
     for start in range(0, len(first.data), step):
         rows = slice(start, min(start + step, len(first.data)))
         read = [frame.rows(first, rows.start, rows.stop) for frame in frames]
@@ -198,13 +197,23 @@ def combine(
             if clip_extrema:
                 combiner.clip_extrema(nlow, nhigh)
             part = getattr(combiner, METHODS[method])(**options)
-        result.data[rows], result.mask[rows], errors[rows] = part.data, part.mask, part.uncertainty.array
-    result.uncertainty = StdDevUncertainty(errors, copy=False)
+        parts.append(part)
+    result = parts[0] if len(parts) == 1 else _joined(parts)
     result.meta = deepcopy(first.meta)
     result.wcs = first.wcs
     if output_file is not None:
         result.write(output_file, overwrite=overwrite_output)
     return result
+
+
+def _joined(parts: list[CCDData]) -> CCDData:
+    """Return the rows of several combined frames as one frame."""
+    values, masks, errors = (
+        np.concatenate(planes)
+        for planes in zip(*((part.data, part.mask, part.uncertainty.array) for part in parts), strict=True)
+    )
+    uncertainty = StdDevUncertainty(errors, copy=False)
+    return CCDData(values, unit=parts[0].unit, mask=masks, uncertainty=uncertainty)
 
 
 def _rows_combined(
@@ -221,12 +230,13 @@ def _rows_combined(
     if choices.limits is not None:
         low, high = choices.limits
         masks = [mask | (one < low) | (one > high) for one, mask in zip(values, masks, strict=True)]
-    if choices.rule is not None:
-        masks = list(clipped(values, masks, choices.rule))
+    rule = choices.rule
+    if rule is not None and ends is not None:
+        masks, rule = list(clipped(values, masks, rule)), None
     if ends is not None:
         masks = [mask | end for mask, end in zip(masks, ends, strict=True)]
     found = combined(
-        values, masks, choices.method, choices.scatter, factors=factors_of(scaling, len(frames)),
+        values, masks, choices.method, choices.scatter, rule=rule, factors=factors_of(scaling, len(frames)),
         weights=None if weights is None else weight_planes(weights, list),
     )  # fmt: skip
     return combined_frame(found.value, found.error, found.count == 0, dtype, first.unit, len(frames))

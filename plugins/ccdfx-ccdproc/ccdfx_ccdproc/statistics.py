@@ -29,6 +29,7 @@ _WORDS = {
 _HOMES = ("numpy", "bottleneck", "astropy", "ccdfx_ccdproc")
 SCATTERS = ("std", "mad", "mad_std")
 """The scatters that `combined` knows."""
+_ROWS = 32
 _TINY = 1e-300  # a deviation of 0 rejects whatever differs from the centre
 Planes = Sequence[np.ndarray]
 """Values or masks of the frames, all of one shape (ny, nx)."""
@@ -112,6 +113,7 @@ def combined(
     method: str,
     scatter: str | None,
     *,
+    rule: ccdfx.Rejection | None = None,
     factors: np.ndarray | None = None,
     weights: Planes | None = None,
 ) -> Combined:
@@ -123,6 +125,8 @@ def combined(
     method : {"average", "median", "sum"}
     scatter : {"std", "mad", "mad_std"}, optional
         The error is that over the root of the number of values, or times it for a sum; NaN without it.
+    rule : Rejection, optional
+        By which values are rejected before they are multiplied by factors.
     factors : array, optional
         By which the frames are multiplied.
     weights : sequence of arrays (ny, nx), optional
@@ -134,43 +138,81 @@ def combined(
     >>> combined(levels, good, "median", "mad").value, combined(levels, good, "sum", "std").error.round(3)
     (array([[2.]]), array([[3.742]]))
     """
+    weights = None if method == "median" else weights
+    if rule is not None and not (
+        scatter == "std" and method != "median" and factors is None and weights is None
+    ):
+        masks, rule = list(clipped(values, masks, rule)), None
     if factors is not None:
         values = [plane * factor for plane, factor in zip(values, factors, strict=True)]
     frames = lend(values, masks)
-    average = {"average": ccdfx.mean, "sum": ccdfx.total, "median": ccdfx.median}[method]
-    result = ccdfx.stack(frames, average=average(), reject=None)
-    count = result.count.astype(np.float64)
     with np.errstate(all="ignore"):
-        if scatter == "std":
-            moments = result if method == "average" else ccdfx.stack(frames, reject=None)
-            spread = _deviation(moments)
-        elif scatter is not None:
-            spread = _absolute_deviation(frames, result if method == "median" else None)
-            spread = spread * MAD_TO_SIGMA if scatter == "mad_std" else spread
+        if scatter == "std" and method != "median":
+            result = _quietly_stacked(frames, rule, ccdfx.mean() if method == "average" else ccdfx.total())
+            error = _error_of(result, total=method == "sum")
         else:
-            spread = np.full(count.shape, np.nan)
-        error = spread * np.sqrt(count) if method == "sum" else spread / np.sqrt(count)
+            average = {"average": ccdfx.mean, "sum": ccdfx.total, "median": ccdfx.median}[method]
+            result = ccdfx.stack(frames, average=average(), reject=None)
+            error = _other_error(frames, result, method, scatter)
         value = result.value
-        if weights is not None and method != "median":
+        if weights is not None:
             value = _weighted(frames, weights, method)
-        elif method != "sum":
-            value = np.where(count > 0, value, np.nan)
-    return Combined(value, error, count)
+        elif method != "sum" and not result.count.all():
+            value = np.where(result.count > 0, value, np.nan)
+    return Combined(value if value.flags.writeable else value.copy(), error, result.count)
 
 
-def _deviation(moments: ccdfx.Stack) -> np.ndarray:
-    """Return the standard deviation with the divisor n, of which the variance of a mean is that squared over n - 1."""
-    if moments.variance is None:
-        return np.zeros(moments.value.shape)
-    return np.where(moments.count > 1, np.sqrt(moments.variance * (moments.count - 1.0)), 0.0)
+def _quietly_stacked(
+    frames: list[ccdfx.Image], rule: ccdfx.Rejection | None, average: ccdfx.Average
+) -> ccdfx.Stack:
+    """Combine with the scatter; a rule that cannot reject anything from so few frames says nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ccdfx.CcdfxWarning)
+        return ccdfx.stack(frames, average=average, reject=rule, scatter=True)
+
+
+def _count(result: ccdfx.Stack) -> np.ndarray:
+    """Return the number of values of each pixel, as one number if all have the same."""
+    least = result.count.min()
+    return np.array(least if least == result.count.max() else result.count, np.float64)
+
+
+def _error_of(result: ccdfx.Stack, *, total: bool) -> np.ndarray:
+    """Return the error of means or totals: the standard deviation with the divisor n over the root of n, or times it."""
+    assert result.scatter is not None
+    count = _count(result)
+    error = result.scatter * (np.sqrt(count - 1) if total else np.sqrt(count - 1) / count)
+    if result.count.min() < 2:
+        error[result.count == 1] = 0.0
+    return error
+
+
+def _other_error(
+    frames: list[ccdfx.Image], result: ccdfx.Stack, method: str, scatter: str | None
+) -> np.ndarray:
+    """Return the error by another scatter than that of a mean or total."""
+    if scatter is None:
+        return np.full(result.value.shape, np.nan)
+    if scatter == "std":
+        return _error_of(_quietly_stacked(frames, None, ccdfx.mean()), total=False)
+    error = _absolute_deviation(frames, result if method == "median" else None)
+    unit, root = (MAD_TO_SIGMA if scatter == "mad_std" else 1.0), np.sqrt(_count(result))
+    error *= unit * root if method == "sum" else unit / root
+    return error
 
 
 def _absolute_deviation(frames: list[ccdfx.Image], medians: ccdfx.Stack | None) -> np.ndarray:
     """Return the median of the distances from the median."""
     if medians is None:
         medians = ccdfx.stack(frames, average=ccdfx.median(), reject=None)
-    away = [ccdfx.borrow(np.abs(frame.array - medians.value), mask=frame.mask) for frame in frames]
-    return ccdfx.stack(away, average=ccdfx.median(), reject=None).value
+    away = np.empty((len(frames), *medians.value.shape))
+    for distance, frame in zip(away, frames, strict=True):
+        for start in range(0, len(distance), _ROWS):  # so few that they stay in the cache
+            some = slice(start, start + _ROWS)
+            np.subtract(frame.array[some], medians.value[some], out=distance[some])
+            np.abs(distance[some], out=distance[some])
+    lent = [ccdfx.borrow(distance, mask=frame.mask) for distance, frame in zip(away, frames, strict=True)]
+    return ccdfx.stack(lent, average=ccdfx.median(), reject=None).value.copy()
 
 
 def _weighted(frames: list[ccdfx.Image], weights: Planes, method: str) -> np.ndarray:

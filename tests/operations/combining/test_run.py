@@ -327,3 +327,24 @@ def test_borrowed_frames_are_not_copied_and_give_the_same():
     assert arrays[0].flags.writeable and not lent[0].array.flags.writeable
     swapped = arrays[0].astype(">f4")
     assert np.array_equal(ccdfx.borrow(swapped).array, swapped)
+
+
+@pytest.mark.parametrize("average", [ccdfx.mean(), ccdfx.total()])
+@pytest.mark.parametrize("rule", [None, ccdfx.mad_clip(), ccdfx.minmax(), ccdfx.mad_clip(grow=1)], ids=str)
+def test_the_scatter_is_that_of_the_values_kept(average, rule):
+    frames = [ccdfx.Image(f, mask=f > 1012, variance=np.ones(SHAPE)) for f in hit()]
+    result = ccdfx.stack(frames, average=average, reject=rule, scale=[2.0] * 7, scatter=True)
+    kept = ccdfx.find_survivors(frames, reject=rule, scale=[2.0] * 7)
+    values = np.where(kept, [f.array / 2 for f in frames], np.nan).astype("f8")
+    with np.errstate(invalid="ignore"):
+        n = kept.sum(axis=0)
+        expected = np.sqrt(np.nansum((values - np.nansum(values, axis=0) / n) ** 2, axis=0) / (n - 1))
+    known = n > 1
+    assert result.variance is None and np.allclose(result.scatter[known], expected[known], rtol=1e-4)
+    assert np.isnan(result.scatter[~known]).all()
+
+
+def test_a_scatter_comes_with_a_plain_mean():
+    for options in ({"average": ccdfx.median()}, {"weights": [1, 2, 1, 1, 1, 1, 1]}):
+        with pytest.raises(ccdfx.ArgumentError, match="scatter"):
+            ccdfx.stack(hit(), scatter=True, **options)
