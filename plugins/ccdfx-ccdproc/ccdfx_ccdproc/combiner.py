@@ -306,7 +306,8 @@ class Combiner:
                 np.ma.filled(self._scaled(scale_to).astype(np.float64), np.nan), axis=0
             )
             with np.errstate(divide="ignore", invalid="ignore"):
-                root = np.sqrt(number) if method == "sum" else 1 / np.sqrt(number)
+                root = np.sqrt(number, dtype=np.float64)
+                root = root if method == "sum" else 1 / root
                 error = np.ma.filled(np.ma.asarray(scatter, dtype=np.float64), np.nan) * root
         data = found.value if value is None else np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
         return combined_frame(
