@@ -14,6 +14,7 @@ _HOMES = {
         "FormatError", "MismatchError", "OutputExistsError", "PipelineError", "PluginError", "UnknownNameError", "WindowError",
     ),
     "hookspecs": ("Command", "hookimpl"),
+    "records.borrowed": ("borrow",),
     "records.flags": ("Flag", "flag_counts"),
     "records.card": ("Card",),
     "records.header": ("Header",),
@@ -84,7 +85,7 @@ _HOMES = {
     "operations.combining.average": (
         "Average", "custom", "inverse_variance_mean", "maximum", "mean", "median", "minimum", "total",
     ),
-    "operations.combining.combine": ("Stack", "combine", "stack"),
+    "operations.combining.combine": ("Stack", "combine", "find_survivors", "stack"),
     "operations.combining.default_rule": ("default_rejection",),
     "operations.combining.levels": ("Level", "exposure", "keyword", "level"),
     "operations.combining.placement": ("Placement", "grid", "placed"),

@@ -100,6 +100,7 @@ from ccdfx.operations.combining.average import minimum as minimum
 from ccdfx.operations.combining.average import total as total
 from ccdfx.operations.combining.combine import Stack as Stack
 from ccdfx.operations.combining.combine import combine as combine
+from ccdfx.operations.combining.combine import find_survivors as find_survivors
 from ccdfx.operations.combining.combine import stack as stack
 from ccdfx.operations.combining.default_rule import default_rejection as default_rejection
 from ccdfx.operations.combining.levels import Level as Level
@@ -198,6 +199,7 @@ from ccdfx.pipelines.run import Outcome as Outcome
 from ccdfx.pipelines.run import outcomes as outcomes
 from ccdfx.pipelines.run import run as run
 from ccdfx.plots.overscan import fit_overscan as fit_overscan
+from ccdfx.records.borrowed import borrow as borrow
 from ccdfx.records.card import Card as Card
 from ccdfx.records.flags import Flag as Flag
 from ccdfx.records.flags import flag_counts as flag_counts
@@ -289,6 +291,7 @@ __all__ = [
     "assemble_exposure",
     "average_sigma_clip",
     "balance",
+    "borrow",
     "calibrate",
     "ccd_clip",
     "ccd_noise",
@@ -318,6 +321,7 @@ __all__ = [
     "find_outliers",
     "find_sigma",
     "find_sources",
+    "find_survivors",
     "find_threshold",
     "fit_noise",
     "fit_overscan",

@@ -77,8 +77,12 @@ def own_flags(mask: np.ndarray | None, good: np.ndarray) -> np.ndarray:
     return flags
 
 
-def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndarray | None:
-    """Convert flags or a bool array (True = bad) to a new uint8 mask of `shape`; None stays None.
+def as_mask(
+    mask: object, shape: tuple[int, int], name: str = "mask", copy: bool | None = True
+) -> np.ndarray | None:
+    """Convert flags or a bool array (True = bad) to a uint8 mask of `shape`; None stays None.
+
+    It is a new array, but with ``copy=None`` the same, or a view of it, where that will do.
 
     >>> as_mask([[True, False]], (1, 2))
     array([[1, 0]], dtype=uint8)
@@ -102,4 +106,6 @@ def as_mask(mask: object, shape: tuple[int, int], name: str = "mask") -> np.ndar
         raise ArgumentError(
             name, "must hold flags that fit in 8 bits", value=worst, remedy="map them to ccdfx.Flag"
         )
-    return np.array(array, dtype=np.uint8, order="C")
+    if copy is None and array.dtype.kind == "b":
+        array = array.view(np.uint8)
+    return np.array(array, dtype=np.uint8, order="C", copy=copy)

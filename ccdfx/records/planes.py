@@ -42,8 +42,8 @@ def as_array(name: str, data: Any) -> np.ndarray:
         ) from None
 
 
-def as_pixels(data: Any) -> np.ndarray:
-    """Convert data to a new C-ordered 2-D array of real numbers in native byte order."""
+def as_pixels(data: Any, copy: bool | None = True) -> np.ndarray:
+    """Convert data to a C-ordered 2-D array of real numbers in native byte order: a new one, or with None the same if it will do."""
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(n, int | np.integer) for n in data):
         return np.zeros(as_shape(data))
     array = as_array("array", data)
@@ -63,7 +63,7 @@ def as_pixels(data: Any) -> np.ndarray:
         kind = np.dtype(np.uint8)
     elif kind.kind == "f" and kind.itemsize not in (4, 8):
         kind = np.dtype(np.float32 if kind.itemsize < 4 else np.float64)
-    return np.array(array, dtype=kind, order="C")
+    return np.array(array, dtype=kind, order="C", copy=copy)
 
 
 def as_shape(shape: Any) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Each function against ccdproc: the same call, in one process in turn, and whole processes.
 
-    python plugins/ccdfx-ccdproc/bench.py [--side 1024] [--frames 11] [--rounds 3] [--whole]
+    python plugins/ccdfx-ccdproc/bench.py [--side 1024] [--frames 11] [--rounds 3] [--only combine] [--whole]
 
 Ratios of CPU time, ccdproc over this package; the median of the rounds, both sides warm. ``--whole`` times processes that
 import, read files, combine and write, from the start to the end.
@@ -127,16 +127,18 @@ def main() -> None:
     for name, default in (("side", 1024), ("frames", 11), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--only", default="", help="calls or processes with this in their name")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.whole:
-        whole(options.side, options.frames, options.rounds)
+        whole(options.side, options.frames, options.rounds, options.only)
         return
     print(
         f"{options.frames} frames of {options.side} x {options.side} float64; CPU ms, median of {options.rounds}"
     )
     print("| call | ccdproc | ccdfx | ratio |\n|---|---|---|---|")
-    for name, call in cases(options.side, options.frames).items():
+    calls = cases(options.side, options.frames)
+    for name, call in ((name, calls[name]) for name in calls if options.only in name):
         spent: dict[Any, list[float]] = {theirs: [], ours: []}
         call(ours)
         for _ in range(options.rounds):
@@ -147,7 +149,7 @@ def main() -> None:
         row(name, *(statistics.median(spent[module]) for module in (theirs, ours)))
 
 
-def whole(side: int, frames: int, rounds: int) -> None:
+def whole(side: int, frames: int, rounds: int, only: str) -> None:
     """Print the table of whole processes."""
     rng = np.random.default_rng(1)
     print(f"whole processes, {frames} files of {side} x {side} uint16; CPU ms, median of {rounds}")
@@ -155,7 +157,7 @@ def whole(side: int, frames: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for i in range(frames):
             CCDData(rng.poisson(400, (side, side)).astype(np.uint16), unit="adu").write(f"{folder}/{i}.fits")
-        for what in ("combine", "median", "rays", "collection"):
+        for what in (what for what in ("combine", "median", "rays", "collection") if only in what):
             spent: dict[str, list[float]] = {"ccdproc": [], "ccdfx_ccdproc": []}
             for turn in range(rounds + 1):
                 for module, times in spent.items():

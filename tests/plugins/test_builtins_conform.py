@@ -63,9 +63,8 @@ OPTIONS = {
 MASKED_FRAME = "a frame masked everywhere equals a frame left out"
 CONSTANT = "a constant shifts the result and leaves the rejected set"
 WITHOUT = {
-    # It moves the content of the pixels, and the WCS with it. Beyond an edge it repeats the pixels of the edge, whose
-    # weights its variance takes one by one.
-    "shift": ["sky positions stay", "the variance is that of the slope"],
+    # It moves the content of the pixels, and the WCS with it.
+    "shift": ["sky positions stay"],
     # Its variance is that of a median of normal values, and not that of the value that is picked.
     "median_filter": ["the variance is that of the slope"],
     # A file without the blanks at its end is read, with a warning: many programs write such.
@@ -84,8 +83,6 @@ WITHOUT = {
     "average_sigma_clip": [CONSTANT, "whole numbers are numbers"],
     # Its limits are fractions of the level.
     "relative_clip": [CONSTANT],
-    # It looks at the surroundings of a pixel, and takes those that are missing from one side.
-    "profile_clip": ["every pixel is combined by itself"],
     # By default it knows that whole numbers are rounded.
     "mad_clip": ["whole numbers are numbers"],
 }

@@ -12,6 +12,7 @@ import pytest
 from faults import caught
 from wrong_engines import ENGINES
 from wrong_formats import FORMATS
+from wrong_makers import MAKERS, maker_of
 from wrong_rejections import REJECTIONS, drops_by, far
 from wrong_scalings import GOOD, MODEL, MODELS, SCALINGS
 from wrong_steps import STEPS, doubled
@@ -20,6 +21,7 @@ from ccdfx import Engine, Rejection, Step
 from ccdfx.testing import (
     check_engine,
     check_format,
+    check_maker,
     check_noise_model,
     check_rejection,
     check_scaling,
@@ -34,6 +36,7 @@ TABLE: dict[str, tuple[Callable[..., None], Any, str]] = {
     **{f"format {name}": (check_format, *row) for name, row in FORMATS.items()},
     **{f"rejection {one.__name__}": (check_rejection, drops_by(one), law) for one, law in REJECTIONS.items()},
     **{f"engine {one.__name__}": (check_engine, Engine("bad", map=one), law) for one, law in ENGINES.items()},
+    **{f"maker {one.__name__}": (check_maker, maker_of(one), law) for one, law in MAKERS.items()},
 }
 
 

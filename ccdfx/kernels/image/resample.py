@@ -152,6 +152,53 @@ def resample(source, corner, size, inverse, origin, table, steps, gain, place, o
 
 
 @kernel
+def _folded(table, phases, fraction, first, steps, size, weights):
+    """Store the weights along one axis; those of the same pixel, reflected at an edge, are added up in the first."""
+    taps = len(steps)
+    a = fraction * phases
+    p = min(int(a), phases - 1)
+    a -= p
+    for n in range(taps):
+        weights[n] = table[p, n] + a * (table[p + 1, n] - table[p, n])
+    for n in range(1, taps):
+        for m in range(n):
+            if mirrored(first + m, size) == mirrored(first + n, size):
+                weights[m] += weights[n]
+                weights[n] = 0.0
+                break
+
+
+@kernel
+def resample_variance_at_edges(source, corner, size, inverse, origin, table, steps, gain, place, out):
+    """Store the variances of the pixels of which some of the neighbours are beyond the edges; leave others as they are.
+
+    The arguments are those of `resample`, with the weights of values in `table`. A pixel and its reflections have one
+    error, so that their weights are added up before they are squared.
+    """
+    taps, phases = len(steps), table.shape[0] - 1
+    across, down = np.empty(taps), np.empty(taps)
+    for row in range(out.shape[0]):
+        y = row + place[0]
+        for column in range(out.shape[1]):
+            x = column + place[1]
+            u = inverse[0, 0] * x + inverse[0, 1] * y + origin[0]
+            v = inverse[1, 0] * x + inverse[1, 1] * y + origin[1]
+            if not (-0.5 <= u <= size[1] - 0.5 and -0.5 <= v <= size[0] - 0.5):
+                continue
+            i, j = math.floor(u) + steps[0], math.floor(v) + steps[0]
+            if i >= 0 and i + taps <= size[1] and j >= 0 and j + taps <= size[0]:
+                continue
+            _folded(table, phases, u - math.floor(u), i, steps, size[1], across)
+            _folded(table, phases, v - math.floor(v), j, steps, size[0], down)
+            total = 0.0
+            for m in range(taps):
+                for n in range(taps):
+                    weight = down[m] * across[n]
+                    total += weight * weight * source[j - corner[0] + m, i - corner[1] + n]
+            out[row, column] = gain * total
+
+
+@kernel
 def gather_flags(flags, near, corner, size, inverse, origin, table, notable, place, outside, out):
     """OR into a window of the result the flags of the 4 x 4 neighbours with a weight of at least `notable`.
 

@@ -225,11 +225,49 @@ def _spread_unknown(plane, values, flags, rows, columns, corner, steps, place, o
 
 
 @kernel
-def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_x, usual, rows, columns, out):
+def _middle(kinds):
+    """Return the range between the kinds at the ends that are not 0."""
+    lower, upper = 0, kinds.size
+    while lower < upper and kinds[lower] != 0:
+        lower += 1
+    while lower < upper and kinds[upper - 1] != 0:
+        upper -= 1
+    return lower, upper
+
+
+@kernel
+def _sums_near_edge(column, across, kinds, left, lower, upper, line):
+    """Store the weighted sums of the pixels `lower` to `upper` of a strip that begins at column `left`."""
+    for x in range(lower, upper):
+        weights = across[kinds[left + x]]
+        total = column.dtype.type(0)
+        for i in range(weights.size):
+            total += weights[i] * column[x + i]
+        line[x] = total
+
+
+@kernel
+def shift_rows(
+    plane,
+    values,
+    flags,
+    corner,
+    size,
+    first_y,
+    down,
+    kinds_y,
+    first_x,
+    across,
+    kinds_x,
+    usual,
+    rows,
+    columns,
+    out,
+):
     """Move a plane, the values themselves or the variances, to the pixels of a window; bad pixels are filled first.
 
-    ``out[y, x] = sum_j sum_i down[j] across[i] plane[y + first_y + j, x + first_x + i]``, reflected at the outermost
-    pixels of the frame.
+    ``out[y, x] = sum_j sum_i down[kinds_y[y], j] across[kinds_x[x], i] plane[y + first_y + j, x + first_x + i]``,
+    reflected at the outermost pixels of the frame.
 
     Parameters
     ----------
@@ -238,8 +276,10 @@ def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_
         of the frame. `flags` may be empty (0, 0).
     corner, size : arrays of 2
         The first pixel (y, x) of that window in the frame, and the shape of the frame.
-    down, across : arrays of the type of the plane
+    down, across : arrays (kinds, taps) of the type of the plane
         The weights.
+    kinds_y, kinds_x : arrays of int64
+        Which weights each row and column of the frame has; those that are not 0 are at both ends of the columns.
     usual : number
         For bad pixels far from any good one.
     rows, columns : arrays of 3
@@ -251,15 +291,17 @@ def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_
     (bool, int, bool)
         Whether any pixel was bad, how many had no good pixel nearby, and whether any result is not finite.
     """
-    slots, margin = down.size, across.size - 1
+    slots, margin = down.shape[1], across.shape[1] - 1
     stride = _STRIP + margin + _SPARE * 2
     end = slots * stride
     ring = np.zeros(end + _SPARE * _BLOCK, plane.dtype)
     column = np.zeros(stride + _SPARE * _BLOCK, plane.dtype)
     line = np.empty(stride + _SPARE * _BLOCK, plane.dtype)
     bad, far, lost = False, 0, False
+    inner, outer = _middle(kinds_x)
     for left in range(columns[0], columns[1], _STRIP):
         width = min(_STRIP, columns[1] - left)
+        before, after = min(max(inner - left, 0), width), max(min(outer - left, width), 0)
         wide = width + margin
         loaded = rows[0] + first_y
         for y in range(rows[0], rows[1]):
@@ -272,8 +314,10 @@ def shift_rows(plane, values, flags, corner, size, down, first_y, across, first_
                 bad |= found
                 far += distant
                 loaded += 1
-            _weighted_sums(ring, (y + first_y) % slots * stride, stride, end, down, column, wide)
-            _weighted_sums(column, 0, 1, stride, across, line, width)
+            _weighted_sums(ring, (y + first_y) % slots * stride, stride, end, down[kinds_y[y]], column, wide)
+            _weighted_sums(column, 0, 1, stride, across[0], line, width)
+            _sums_near_edge(column, across, kinds_x, left, 0, before, line)
+            _sums_near_edge(column, across, kinds_x, left, max(before, after), width, line)
             row = out[y - rows[2]][left - columns[2] : left - columns[2] + width]
             row[:] = line[:width]
             lost |= not _all_finite(line[:width])
@@ -306,7 +350,9 @@ def spread_rows(plane, values, flags, corner, size, steps, place, out_flags, out
 
 
 @kernel
-def shift_squares(plane, values, flags, size, down, first_y, across, first_x, usual, places, out):
+def shift_squares(
+    plane, values, flags, size, first_y, down, kinds_y, first_x, across, kinds_x, usual, places, out
+):
     """Move squares of a whole plane as `shift_rows` does, one below the other.
 
     `places` (n, 2) are their first pixels (y, x) in the result, `out` is (n * side, side). Returns the same.
@@ -319,8 +365,9 @@ def shift_squares(plane, values, flags, size, down, first_y, across, first_x, us
         rows[0], rows[1], rows[2] = places[k, 0], places[k, 0] + side, places[k, 0] - k * side
         columns[0], columns[1], columns[2] = places[k, 1], places[k, 1] + side, places[k, 1]
         found, distant, gone = shift_rows(
-            plane, values, flags, corner, size, down, first_y, across, first_x, usual, rows, columns, out
-        )
+            plane, values, flags, corner, size, first_y, down, kinds_y, first_x, across, kinds_x, usual, rows,
+            columns, out,
+        )  # fmt: skip
         bad |= found
         far += distant
         lost |= gone

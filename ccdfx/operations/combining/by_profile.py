@@ -40,8 +40,8 @@ def with_sky(job: Job, center: KernelCall) -> Job:
 def _sampled(job: Job, center: KernelCall, scatter: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the estimates, and the scaled values (n, pixels) if they are wanted, of rows all over the frame."""
     height, width = job.shape
-    rows = np.unique(np.linspace(0, height - 1, min(SAMPLE_ROWS, height)).astype(int))
-    step = -(-len(rows) * width // SAMPLE_PIXELS)
+    rows = _spread_out(height, -(-height // SAMPLE_ROWS))
+    columns = _spread_out(width, -(-len(rows) * width // SAMPLE_PIXELS))
     files, centers, values = RawFiles(job.frames), [], []
     for row in rows:
         window = Window(int(row), int(row) + 1, width)
@@ -50,8 +50,19 @@ def _sampled(job: Job, center: KernelCall, scatter: bool) -> tuple[np.ndarray, n
         center(tile.table, maps)
         centers.append(maps.value[maps.count > 0])
         if scatter:
-            values.append(scaled_values(job, tile.table, width)[:, ::step])
+            values.append(scaled_values(job, tile.table, width)[:, columns])
     return np.concatenate(centers), np.concatenate(values, axis=1) if scatter else np.empty((0, 0))
+
+
+def _spread_out(size: int, step: int) -> np.ndarray:
+    """Return every `step`-th place, or one more; the same ones from either end, so that a frame may be turned.
+
+    >>> _spread_out(8, 3).tolist(), _spread_out(9, 2).tolist()
+    ([2, 5], [1, 4, 7])
+    """
+    step |= 1  # an even step would not do for an even size
+    first = next(k for k in range(step) if (size - 1 - 2 * k) % step == 0)
+    return np.arange(first, size, step)
 
 
 def _noises(values: np.ndarray) -> list[float]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.operations.combining.average import Average
+from ccdfx.operations.combining.average import Average, mean
 from ccdfx.operations.combining.default_rule import default_rejection
 from ccdfx.operations.combining.factors import Factor
 from ccdfx.operations.combining.maps import Wanted
@@ -55,6 +55,9 @@ class Stack:
     rejects : uint8 array or None
         Which frames the rule rejected where, one bit per frame, shape (ceil(frames / 8), ny, nx); read it
         with `rejected_in`. None unless `follow` was set.
+    scatter : float32 or float64 array or None
+        The standard deviation of the values kept, with the divisor n - 1 (IRAF's sigma); NaN where fewer than two are.
+        None unless it was asked for.
     """
 
     value: np.ndarray
@@ -68,6 +71,7 @@ class Stack:
     range: Range
     frames: int
     rejects: np.ndarray | None = None
+    scatter: np.ndarray | None = None
 
     @property
     def image(self) -> Image:
@@ -230,11 +234,13 @@ def stack(
     shared: Any = None,
     passes: int = PASSING,
     follow: bool = False,
+    scatter: bool = False,
 ) -> Stack:
     """Combine frames as `combine` does, and keep maps of the numbers of values kept and rejected.
 
     Parameters and errors are those of `combine`; with `follow`, the result records which frames were rejected
-    where. If a rule by ranks rejects some of several equal values, any of them may be recorded.
+    where. If a rule by ranks rejects some of several equal values, any of them may be recorded. With `scatter`, for a
+    plain mean or a total, it has the standard deviation of the values kept in the place of a variance.
 
     Returns
     -------
@@ -256,12 +262,82 @@ def stack(
     (array([[11., 11.]]), array([[1, 1]], dtype=uint16))
     """
     choices = Choices(average, reject, weights, scale, zero, limits, flags, offsets, shared, passes)
-    return stack_of(plan_job(frames, choices, exposures=True, follows=follow), follow)
+    job = plan_job(frames, choices, exposures=True, follows=follow)
+    return _with_scatter(job, follow) if scatter else stack_of(job, follow)
+
+
+def _with_scatter(job: Job, follow: bool) -> Stack:
+    """Combine the frames of a job with the scatter of the values kept instead of a variance."""
+    from ccdfx.kernels.stack.averages import VARIANCE_EMPIRICAL
+
+    if job.average.name not in ("mean", "total") or job.weighted:
+        raise ArgumentError(
+            "scatter", "must come with a mean without weights, or a total", value=job.average.name,
+            remedy="take the mean of the same frames as well",
+        )  # fmt: skip
+    rule = None if job.arrangement is None else replace(job.arrangement, trims=None)
+    job = replace(job, variances=VARIANCE_EMPIRICAL, arrangement=rule, shared=None)
+    found = _stacked(job, follow)
+    # Without factors the variance is that of the values kept alone, over their number, or times it for a total.
+    assert found.variance is not None
+    scatter = np.array(found.variance)
+    with np.errstate(all="ignore"):
+        if job.average.name == "total":
+            scatter /= found.count
+        else:
+            scatter *= found.count
+        np.sqrt(scatter, out=scatter)
+    if found.count.min() < 2:
+        scatter[found.count < 2] = np.nan
+    scatter.flags.writeable = False
+    return replace(found, variance=None, scatter=scatter)
+
+
+def find_survivors(
+    frames: Sequence[Any],
+    *,
+    reject: Rejection | None = _DEFAULT,
+    scale: Factor = None,
+    zero: Factor = None,
+    limits: tuple[float, float] | None = None,
+    flags: int = ALL_FLAGS,
+) -> np.ndarray:
+    """Find which values of the frames are kept: good, within the limits, and not rejected by the rule.
+
+    Parameters and errors are those of `combine`. If a rule by ranks rejects some of several equal values, any of them
+    may be the ones. Nothing is averaged; `stack` with ``follow=True`` does both.
+
+    Returns
+    -------
+    bool array, shape (n, ny, nx)
+        Read-only; True where a value is kept.
+
+    See Also
+    --------
+    stack, find_outliers
+
+    Examples
+    --------
+    >>> frames = [[[level, 5.0]] for level in (1.0, 2.0, 9.0)]
+    >>> import ccdfx
+    >>> find_survivors(frames, reject=ccdfx.minmax(low=0, high=1), limits=(0, 4))[:, 0].tolist()
+    [[True, False], [True, False], [False, False]]
+    """
+    from ccdfx.kernels.stack.averages import VARIANCE_NONE
+
+    choices = Choices(mean(), reject, None, scale, zero, limits, flags, None, None, 0)
+    job = replace(plan_job(frames, choices, follows=True), variances=VARIANCE_NONE)
+    kept = run(job, Wanted(kept=True)).kept
+    kept.flags.writeable = False
+    return kept
 
 
 def stack_of(job: Job, follow: bool) -> Stack:
     """Combine the frames of a job with maps of the numbers of values kept and rejected."""
-    job = with_variance_factors(job)
+    return _stacked(with_variance_factors(job), follow)
+
+
+def _stacked(job: Job, follow: bool) -> Stack:
     maps = run(job, Wanted(counts=True, exposure=True, rejects=follow))
     maps.freeze()
     variance, exposure, rejects = (

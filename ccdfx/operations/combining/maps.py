@@ -10,16 +10,20 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which maps are made besides value, variance and flags: counts, exposure times, rejected frames."""
+    """Which maps are made besides value, variance and flags: counts, exposure times, rejected frames, values kept."""
 
     counts: bool = False
     exposure: bool = False
     rejects: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maps:
-    """Arrays (rows, nx); those that are not made have size 0. `rejects` is (ceil(n / 8), rows, nx), one bit a frame."""
+    """Arrays (rows, nx); those that are not made have size 0.
+
+    `rejects` is (ceil(n / 8), rows, nx), one bit a frame; `kept` is (n, rows, nx), bool.
+    """
 
     value: np.ndarray
     variance: np.ndarray
@@ -29,6 +33,7 @@ class Maps:
     flags: np.ndarray
     exposure: np.ndarray
     rejects: np.ndarray
+    kept: np.ndarray
 
     def arrays(self) -> Iterator[np.ndarray]:
         """Yield the arrays in the order of the fields."""
@@ -77,4 +82,5 @@ def empty_maps(
         flags=np.empty(shape, np.uint8),
         exposure=np.empty(shape if wanted.exposure else nothing, np.float32),
         rejects=np.empty((-(-frames // 8), *shape) if wanted.rejects else (0, 0, 0), np.uint8),
+        kept=np.empty((frames, *shape) if wanted.kept else (0, 0, 0), bool),
     )

@@ -199,7 +199,7 @@ def _fill_from_codes(
     Where the codes of the rule itself are given, the variance is multiplied by its factors.
     """
     from ccdfx.kernels.stack.gather import FACTOR_WEIGHT
-    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW
+    from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT
     from ccdfx.kernels.stack.summaries import summarise
 
     factors, variance = job.variance_factors, part.variance
@@ -212,6 +212,8 @@ def _fill_from_codes(
         codes, codes if own is None else own, start, times, np.array(factors),
         part.count, part.rejected_low, part.rejected_high, part.exposure, variance,
     )  # fmt: skip
+    if part.kept.size:
+        np.equal(codes[:, start : start + part.kept.shape[1]], KEPT, out=part.kept)
     if part.rejects.size:
         kept = codes[:, start : start + part.rejects.shape[1]]
         # The first frame is bit 0 of plane 0.

@@ -10,7 +10,7 @@ import numpy as np
 from ccdfx.errors import ArgumentError, ArgumentTypeError
 from ccdfx.estimators import median_of
 from ccdfx.kernels.image.bad_pixels import fill_from_neighbours
-from ccdfx.operations.pixels.replace import held
+from ccdfx.operations.pixels.replace import held, unknown_where
 from ccdfx.records.checks import real
 from ccdfx.records.compatibility import require_same_pixels
 from ccdfx.records.flags import Flag
@@ -161,7 +161,7 @@ def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
     -------
     Image
         Floats (float32 unless the values need float64). The flags stay, as a replaced value is no
-        measurement; non-finite pixels are flagged NO_DATA. Variance and header are unchanged.
+        measurement; non-finite pixels are flagged NO_DATA. The variance of a replaced pixel becomes infinite.
 
     Raises
     ------
@@ -192,7 +192,8 @@ def replace_masked(image: ImageLike, *, by: float | str = "median") -> Image:
         values[bad] = fill_from_neighbours(values, bad, everywhere)
     invalid = ~np.isfinite(image.array)
     mask = _flagged(image, invalid, Flag.NO_DATA).mask if invalid.any() else image.mask
-    return adopt(values, without_extremes(image.header), mask, image.range, image.variance)
+    variance = unknown_where(bad, image.variance)
+    return adopt(values, without_extremes(image.header), mask, image.range, variance)
 
 
 def _flagged(image: Image, where: np.ndarray, flag: Flag) -> Image:

@@ -52,8 +52,9 @@ def replace(
     -------
     Image
         Floats (float32 unless the values need float64), but of the same type for "mask". Values outside the
-        map are unchanged, and so is the variance; with ``flag=None`` that of a replaced pixel becomes
-        infinite, since nothing was measured there. With a flag, a mask exists even when no pixel is flagged.
+        map are unchanged. The variance of a replaced pixel becomes infinite, since nothing was measured there: also
+        where its flag is not heeded, it has no weight. "mask" leaves it, as the value is that measured.
+        With a flag, a mask exists even when no pixel is flagged.
         Header and window are unchanged.
 
     Raises
@@ -95,9 +96,15 @@ def replace(
     level = _level(image, found, by, full)
     if level is not None:
         values[found] = held(level, values.dtype)
-    if variance is not None and not bits:
-        variance = np.where(found, np.inf, variance).astype(variance.dtype)
+    variance = unknown_where(found, variance)
     return adopt(values, without_extremes(image.header), mask, image.range, variance)
+
+
+def unknown_where(replaced: np.ndarray, variance: np.ndarray | None) -> np.ndarray | None:
+    """Return the variance of an image of which pixels were replaced: infinite there, since their values are no measurements."""
+    if variance is None or not replaced.any():
+        return variance
+    return np.where(replaced, variance.dtype.type(np.inf), variance)
 
 
 def uses_full(by: Any) -> bool:

@@ -41,7 +41,8 @@ def profile_clip(
     within r = k gradient pixels, divided by r: so a value is allowed that c takes within r pixels, however steep the
     profile is. What the noise of c adds is subtracted: s^2 from (c - level)^2, and (2 + 2 ln m) s^2, for m pixels within r,
     from the square of the largest difference. Thus bright stars are kept in frames of other seeing, transparency or
-    position; on the sky the threshold is that of the noise.
+    position; on the sky the threshold is that of the noise. Frames that are turned or in another order give the same result, but
+    negative ones another: cosmic rays are positive.
 
     A value that only amplitude and gradient would keep is kept if its neighbours in the same frame deviate as well, since
     seeing and position change these too, and a cosmic ray does not. With d_i the i-th largest of abs(x - c) of the eight
@@ -61,7 +62,7 @@ def profile_clip(
     it for frames that it scales by their stars; else the defaults cover a FWHM of 3 to 4 pixels that changes by a quarter.
 
     v is computed from `gain` and `readnoise` as in `ccd_clip`, at c in the raw level of each frame; if they are not
-    given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 32 rows, and, where c lies more than 5 s above `level`, the scatter of the
+    given, it is the variance of the frames; if not all have one, their scatter about each other, measured on 16 to 32 rows, and, where c lies more than 5 s above `level`, the scatter of the
     values of the pixel if that is larger. The frames must be scaled to one flux (`scale`) and one sky (`zero`).
 
     A frame that differs by a kernel from others differs by their derivatives in first order (Alard and Lupton 1998, ApJ 503, 325).
@@ -75,7 +76,7 @@ def profile_clip(
     gradient : float, optional
         Pixels; at most 32 after multiplication by the limit; None: what is measured likewise, else 0.5.
     level : float, optional
-        The sky that is still in the scaled frames; None: what is measured likewise, else the median of c over 32 rows.
+        The sky that is still in the scaled frames; None: what is measured likewise, else the median of c over 16 to 32 rows.
     gain, readnoise : float, sequence of float, or str, optional
         e-/ADU and e- rms as in `ccd_clip`, both or none.
     low, high : float

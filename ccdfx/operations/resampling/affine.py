@@ -13,10 +13,9 @@ from ccdfx.operations.resampling.move import (
     MovedPlanes,
     ReadWindow,
     Usual,
-    mirrored_places,
     reached,
 )
-from ccdfx.operations.resampling.taps import POLE, Taps, cardinal, lanczos
+from ccdfx.operations.resampling.taps import POLE, Taps, cardinal, lanczos, mirrored_places
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.header import Header
@@ -25,11 +24,12 @@ from ccdfx.records.range import Range
 from ccdfx.records.wcs import refuse_mosaic, with_physical
 from ccdfx.records.wcs_affine import transformed
 
-_MARGIN = 6  # pixels around a position that its value may need, of the coefficients
+_MARGIN = 10  # pixels around a position that its value may need, of the coefficients
 _SAMPLE = 61  # pixels of each axis, in which the weights are averaged; a prime number
 _PHASES = 4096
 # Neighbours used, from the pixel before a position: for the spline, for Lanczos, for the spline's variance.
 _NEAR, _LOBES, _WIDE = tuple(range(-1, 3)), tuple(range(-2, 4)), tuple(range(-4, 6))
+_EDGE = tuple(range(-_MARGIN, _MARGIN + 1))  # for that variance near edges, where products of weights count
 _NO_DATA = np.uint8(Flag.NO_DATA)
 _ONE = Taps(0, np.ones(1))
 Window = tuple[tuple[int, int], tuple[int, int]]
@@ -94,6 +94,7 @@ class Affine:
         steps = _LOBES if lobes else _WIDE
         plane = part.filtered(variance, values, flags, _ONE, usual, 1)
         found = part.resampled(plane, tables[1], steps, self.area**2)
+        part.correct_edges(plane, tables[3], _LOBES if lobes else _EDGE, self.area**2, found)
         unknown = cut.image.good & ~np.isfinite(variance)
         if unknown.any():
             inside = part.resampled(np.ones_like(plane), tables[1], steps, 1) > 0
@@ -136,8 +137,8 @@ class _Part:
         # Also the pixels of which those beyond the edges are reflections.
         limits = [reached(lower, upper, n, 0) for (lower, upper), n in zip(self.box, size, strict=True)]
         out = np.empty([upper - lower for lower, upper in limits], dtype)
-        weights = one.weights.astype(dtype)
-        geometry = np.array(self.cut.corner), np.array(size), weights, one.first, weights, one.first
+        both = (weights for n in size for weights in one.along(n, dtype))
+        geometry = np.array(self.cut.corner), np.array(size), *both
         where = [np.array((*limit, limit[0])) for limit in limits]
         _, far, _ = shift_rows(plane, values, flags, *geometry, dtype.type(0), *where, out)
         if far:
@@ -164,6 +165,27 @@ class _Part:
             np.array(self.place), out,
         )  # fmt: skip
         return out
+
+    def correct_edges(
+        self, plane: np.ndarray, table: np.ndarray, steps: tuple[int, ...], gain: float, out: np.ndarray
+    ) -> None:
+        """Replace the variances near the edges, where several neighbours are reflections of one pixel."""
+        from ccdfx.kernels.image.resample import resample_variance_at_edges
+
+        corner = np.array([lower for lower, _ in self.box])
+        matrix, origin = _place(self.affine.transform)
+        resample_variance_at_edges(
+            plane,
+            corner,
+            np.array(self.cut.size),
+            matrix,
+            origin,
+            table,
+            steps,
+            gain,
+            np.array(self.place),
+            out,
+        )
 
     def spread(self, flags: np.ndarray, outside: np.uint8, table: np.ndarray) -> np.ndarray:
         """Spread the flags of each pixel, and of the outside, to the pixels in which their weight is notable."""
@@ -215,14 +237,15 @@ def _place(transform: Transform) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _tables(kernel: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tabulate weights of values, squared weights of variances, and weights of the four nearest pixels."""
+def _tables(kernel: str, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tabulate weights of values, squared weights of variances, weights of the four nearest pixels and near edges."""
     phase = np.arange(_PHASES + 1)[:, None] / _PHASES
     if kernel == "lanczos":
         weights = lanczos(phase - np.array(_LOBES))
         weights /= weights.sum(axis=1, keepdims=True)
-        return weights.astype(dtype), (weights**2).astype(dtype), weights[:, 1:5].copy()
+        return weights.astype(dtype), (weights**2).astype(dtype), weights[:, 1:5].copy(), weights
     t = np.abs(phase - np.array(_NEAR))
     values = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.clip(2 - t, 0, None) ** 3 / 6)
     weights = cardinal(phase - np.array(_WIDE))
-    return values.astype(dtype), (weights**2).astype(dtype), weights[:, 3:7].copy()
+    edge = cardinal(phase - np.array(_EDGE))
+    return values.astype(dtype), (weights**2).astype(dtype), weights[:, 3:7].copy(), edge

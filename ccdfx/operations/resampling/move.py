@@ -11,7 +11,7 @@ import numpy as np
 from ccdfx.estimators.correlated_noise import with_correlation
 from ccdfx.kernels.image.bad_pixels import REACH, typical
 from ccdfx.operations.resampling.overlaps import factor_of
-from ccdfx.operations.resampling.taps import Taps, taps
+from ccdfx.operations.resampling.taps import AxisWeights, Taps, mirrored_places, taps
 from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
@@ -71,14 +71,16 @@ class Move:
     down: Taps
     size: tuple[int, int]
     dtype: np.dtype
-    filters: tuple[tuple[Taps, Taps], ...]
+    filters: tuple[tuple[AxisWeights, AxisWeights], ...]
     steps: np.ndarray
 
     @staticmethod
     def of(dx: float, dy: float, kernel: str, size: tuple[int, int], dtype: np.dtype) -> Move:
         """Make the move of images of a shape and a working type."""
         across, down = taps(dx, kernel, dtype), taps(dy, kernel, dtype)
-        filters = tuple((down.raised(dtype, power), across.raised(dtype, power)) for power in (1, 2))
+        filters = tuple(
+            (down.along(size[0], dtype, power), across.along(size[1], dtype, power)) for power in (1, 2)
+        )
         return Move(dx, dy, across, down, size, dtype, filters, _notable_steps(across, down))
 
     @property
@@ -159,7 +161,7 @@ class Move:
         def filtered(plane: np.ndarray, power: int) -> tuple[np.ndarray, bool]:
             down, across = self.filters[power]
             out, number = np.empty(shape, self.dtype), self.dtype.type
-            given = plane, values, flags, size, down.weights, down.first, across.weights, across.first
+            given = plane, values, flags, size, *down, *across
             bad, far, _ = shift_squares(*given, number(0), places, out)
             if far:
                 shift_squares(*given, number(usual(power)), places, out)
@@ -221,14 +223,7 @@ class Move:
         if inside[0][0] >= inside[0][1] or inside[1][0] >= inside[1][1]:
             return out, True, False
         down, across = self.filters[power - 1]
-        geometry = (
-            np.array(cut.corner),
-            np.array(cut.size),
-            down.weights,
-            down.first,
-            across.weights,
-            across.first,
-        )
+        geometry = np.array(cut.corner), np.array(cut.size), *down, *across
         where = np.array((*inside[0], rows[0])), np.array((*inside[1], columns[0]))
         number = self.dtype.type
         bad, far, lost = shift_rows(plane, values, flags, *geometry, number(0), *where, out)
@@ -303,18 +298,12 @@ def _limited(lower: int, upper: int, size: int) -> tuple[int, int]:
     return lower, min(max(upper, lower), size)
 
 
-def mirrored_places(index: np.ndarray, size: int) -> np.ndarray:
-    """Return the pixels of an axis to which those beyond its ends are reflected, as by the kernels.
-
-    >>> mirrored_places(np.array([-1, 0, 2, 3]), 3).tolist()
-    [1, 0, 2, 1]
-    """
-    period = max(2 * (size - 1), 1)
-    return np.minimum(index % period, period - index % period) if size > 1 else np.zeros_like(index)
-
-
 def reached(lower: int, upper: int, size: int, around: int = REACH) -> tuple[int, int]:
-    """Return the pixels of an axis that those from lower to upper are, reflected at its ends, and some around."""
+    """Return the pixels of an axis that those from lower to upper are, reflected at its ends, and some around.
+
+    >>> reached(-2, 1, 8, around=1)
+    (0, 4)
+    """
     index = mirrored_places(np.arange(lower, upper), size)
     return _limited(int(index.min()) - around, int(index.max()) + 1 + around, size)
 

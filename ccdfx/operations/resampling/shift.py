@@ -34,8 +34,8 @@ def shift(image: ImageLike, *, dx: float, dy: float, kernel: str = "spline") -> 
         Same shape and range; float32, or float64 where the input needs it. Bad pixels (flagged or not finite)
         are replaced by the mean of their neighbours before resampling, and their flags are set in every pixel
         in which their weight is `NOTABLE` = 0.05 or more. Pixels outside the input count as NO_DATA by the
-        same rule, and are 0 where nothing is known. The variance is resampled with the squared weights; it is
-        infinite where a good pixel of unknown (infinite) variance has a weight of `NOTABLE` or more. The
+        same rule, and are 0 where nothing is known. The variance is resampled with the squared weights, those of a pixel
+        and of its reflection at an edge added up before; it is infinite where a good pixel of unknown (infinite) variance has a weight of `NOTABLE` or more. The
         noise of neighbouring pixels is correlated afterwards: CORRFACT in the header is the variance of a sum
         over many pixels over the sum of their variances, 1 / sum(weights**2). The reference pixel of the WCS and LTV are moved
         too, so that positions stay; section keywords, which refer to the raw frame, are removed from the

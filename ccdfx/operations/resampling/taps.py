@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,18 @@ POLE = math.sqrt(3) - 2
 # Pixels on each side where the weights fall below the precision of float32 and of float64: 1.4e-7 and 1.9e-14.
 _RADII = {"spline1": (1, 1), "spline2": (9, 18), "spline": (12, 24), "spline4": (16, 31), "spline5": (19, 38)}
 _GRID = 512  # pixels, on which the weights of the splines are computed
+
+
+class AxisWeights(NamedTuple):
+    """Weights along one axis of an image, as kernels take them: also those of pixels near its edges.
+
+    ``out[n] = sum_j table[kinds[n], j] source[n + first + j]``, where `source` is reflected beyond its edges. `kinds`
+    is 0 but near the edges.
+    """
+
+    first: int
+    table: np.ndarray
+    kinds: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,29 @@ class Taps:
             weights, first = weights[lower:upper], first + lower
         return Taps(first, weights.astype(dtype))
 
+    def along(self, size: int, dtype: np.dtype, power: int = 1) -> AxisWeights:
+        """Return the weights to a power for an axis of `size` pixels.
+
+        Near an edge several weights are for the same pixel, as what lies beyond the edge is reflected. The power is
+        that of their sum: the error of a pixel that counts twice does so with itself.
+        """
+        one = self.raised(dtype, power)
+        kinds = np.zeros(size, np.int64)
+        if power == 1:
+            return AxisWeights(one.first, one.weights[None], kinds)
+        first = np.arange(size) + self.first
+        last = first + self.weights.size - 1
+        edge = np.flatnonzero(((first < 0) | (last >= size)) & (last >= 0) & (first < size))
+        sums = np.zeros((edge.size, size))
+        places = mirrored_places(first[edge][:, None] + np.arange(self.weights.size), size)
+        np.add.at(sums, (np.arange(edge.size)[:, None], places), self.weights)
+        places = mirrored_places(edge[:, None] + one.first + np.arange(one.weights.size), size)
+        again = np.tril(places[:, :, None] == places[:, None, :], -1).any(axis=2)
+        near = np.where(again, 0, np.take_along_axis(sums, places, axis=1) ** power)
+        kinds[(last < 0) | (first >= size)] = min(1, edge.size)  # no pixel of the result is there
+        kinds[edge] = 1 + np.arange(edge.size)
+        return AxisWeights(one.first, np.vstack([one.weights, near]).astype(dtype), kinds)
+
 
 def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
     """Compute the weights of a move by `step` pixels along one axis, which sum to 1."""
@@ -58,6 +93,16 @@ def taps(step: float, kernel: str, dtype: np.dtype) -> Taps:
     else:
         weights = cardinal(distance) if kernel == "spline" else cardinal_of_order(distance, int(kernel[-1]))
     return Taps(first, weights / weights.sum())
+
+
+def mirrored_places(index: np.ndarray, size: int) -> np.ndarray:
+    """Return the pixels of an axis to which those beyond its ends are reflected, as by the kernels.
+
+    >>> mirrored_places(np.array([-1, 0, 2, 3]), 3).tolist()
+    [1, 0, 2, 1]
+    """
+    period = max(2 * (size - 1), 1)
+    return np.minimum(index % period, period - index % period) if size > 1 else np.zeros_like(index)
 
 
 def lanczos(distance: np.ndarray) -> np.ndarray:

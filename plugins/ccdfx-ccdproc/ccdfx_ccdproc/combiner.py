@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.stats import sigma_clip as astropy_sigma_clip
 
 from ccdfx_ccdproc.deviation import sigma_func
-from ccdfx_ccdproc.statistics import Block, clip_for, combine_block, pieces, word_for
+from ccdfx_ccdproc.statistics import SCATTERS, clipped, combined, extrema, rule_for, word_for
 
 
 def require_same(frames: Sequence[Any]) -> None:
@@ -32,6 +32,13 @@ def require_weights(weights: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"weights have the shape {weights.shape}; give one for each of {shape[0]} frames, or {shape}"
         )
+
+
+def weight_planes(
+    weights: np.ndarray, planes: Callable[[np.ndarray], Sequence[np.ndarray]]
+) -> Sequence[np.ndarray]:
+    """Return the weights of each frame: an array like its values, or one number."""
+    return list(weights.astype(np.float64)) if weights.ndim == 1 else planes(weights.astype(np.float64))
 
 
 def factors_of(scaling: Any, frames: int) -> np.ndarray | None:
@@ -137,10 +144,7 @@ class Combiner:
 
         Values that are masked already are counted: where one of them is among the highest, one less is rejected.
         """
-        rejected = np.empty(self._flat().shape, bool)
-        for part, block in self._blocks(masked=False):
-            rejected[:, part] = block.extrema(int(nlow or 0), int(nhigh or 0))
-        self._reject(rejected)
+        self._reject(extrema(self._planes(self.data_arr.data), int(nlow or 0), int(nhigh or 0)))
 
     def sigma_clipping(
         self,
@@ -162,12 +166,10 @@ class Combiner:
         **kwd
             Further options of `astropy.stats.sigma_clip`.
         """
-        clip = None if kwd else clip_for(low_thresh, high_thresh, func, dev_func)
-        if clip is not None:
-            rejected = np.zeros(self._flat().shape, bool)
-            for part, block in self._blocks():
-                block.clip(clip, rejected[:, part])
-            self._reject(rejected)
+        rule = None if kwd else rule_for(low_thresh, high_thresh, func, dev_func)
+        if rule is not None and len(self.data_arr) > 2:
+            planes = self._planes(self.data_arr.data), self._planes(np.ma.getmaskarray(self.data_arr))
+            self._reject(clipped(*planes, rule))
             return
         limits = {
             "sigma_lower": np.inf if low_thresh is None else abs(low_thresh),
@@ -253,24 +255,11 @@ class Combiner:
     def _reject(self, rejected: np.ndarray) -> None:
         self.data_arr.mask = np.ma.getmaskarray(self.data_arr) | rejected.reshape(self.data_arr.shape)
 
-    def _flat(self) -> np.ndarray:
-        """Return the values as (frames, pixels)."""
-        return self.data_arr.data.reshape(len(self.data_arr), -1)
-
-    def _blocks(
-        self, factors: np.ndarray | None = None, masked: bool = True
-    ) -> Iterator[tuple[slice, Block]]:
-        """Yield the values, without those that are masked, as blocks with their pixels."""
-        values = self._flat()
-        mask = np.ma.getmaskarray(self.data_arr).reshape(values.shape) if masked else None
-        block: Block | None = None
-        for part in pieces(len(values), values.shape[1], 1):
-            if block is None or block.pixels != part.stop - part.start:
-                block = Block(len(values), part.stop - part.start)
-            for i, row in enumerate(values):
-                block.fill(i, row[part], None if mask is None else mask[i, part])
-            block.multiply(factors)
-            yield part, block
+    def _planes(self, array: np.ndarray) -> list[np.ndarray]:
+        """Return values or masks of the frames as arrays of two axes."""
+        axes = array.shape[1:]
+        shape = axes if len(axes) == 2 else (axes[0], -1) if len(axes) > 2 else (1, -1)
+        return list(array.reshape(len(array), *shape))
 
     def _factors(self, scale_to: float | None) -> np.ndarray | None:
         """Return the factor of each frame, or None."""
@@ -297,28 +286,32 @@ class Combiner:
 
     def _combined(self, method: str, uncertainty_func: Any, scale_to: float | None, value: Any) -> CCDData:
         """Return the combined frame with its mask and uncertainty; `value` if it is known already."""
-        flat = self._flat()
-        weights = self._weights
-        if weights is not None and weights.ndim > 1:
-            weights = weights.reshape(flat.shape)
         word = word_for(uncertainty_func)
-        word = word if word in ("std", "mad", "mad_std") else None
-        found, error, count = (np.empty(flat.shape[1]) for _ in range(3))
-        for part, block in self._blocks(self._factors(scale_to)):
-            each = None if weights is None else weights[:, None] if weights.ndim == 1 else weights[:, part]
-            found[part], error[part], count[part] = combine_block(block, method, word, each)
+        word = word if word in SCATTERS else None
+        weights = (
+            None if self._weights is None or value is not None else weight_planes(self._weights, self._planes)
+        )
+        found = combined(
+            self._planes(self.data_arr.data),
+            self._planes(np.ma.getmaskarray(self.data_arr)),
+            method,
+            word,
+            factors=self._factors(scale_to),
+            weights=weights,
+        )
         shape = self.data_arr.shape[1:]
-        number = count.reshape(shape)
+        number, error = found.count.reshape(shape), found.error.reshape(shape)
         if word is None:
             scatter = uncertainty_func(
                 np.ma.filled(self._scaled(scale_to).astype(np.float64), np.nan), axis=0
             )
             with np.errstate(divide="ignore", invalid="ignore"):
-                root = np.sqrt(number) if method == "sum" else 1 / np.sqrt(number)
+                root = np.sqrt(number, dtype=np.float64)
+                root = root if method == "sum" else 1 / root
                 error = np.ma.filled(np.ma.asarray(scatter, dtype=np.float64), np.nan) * root
-        data = found if value is None else np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
+        data = found.value if value is None else np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
         return combined_frame(
-            data.reshape(shape), error.reshape(shape), number == 0, self._dtype, self.unit, len(flat)
+            data.reshape(shape), error, number == 0, self._dtype, self.unit, len(self.data_arr)
         )
 
 

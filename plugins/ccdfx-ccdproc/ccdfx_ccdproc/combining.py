@@ -12,19 +12,26 @@ from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.units import Unit
 
 import ccdfx
-from ccdfx_ccdproc.combiner import Combiner, combined_frame, factors_of, require_same, require_weights
-from ccdfx_ccdproc.statistics import Block, Clip, clip_for, combine_block, pieces, word_for
+from ccdfx_ccdproc.combiner import (
+    Combiner,
+    combined_frame,
+    factors_of,
+    require_same,
+    require_weights,
+    weight_planes,
+)
+from ccdfx_ccdproc.statistics import SCATTERS, clipped, combined, extrema, rule_for, word_for
 
 METHODS = {"average": "average_combine", "median": "median_combine", "sum": "sum_combine"}
-_COPIES = 6
-"""How often the values of the lines in work are in memory, with what is computed of them."""
+_COPIES = 4
+"""How often the values of the rows in work are in memory, with what is computed of them."""
 
 
 class _Choices(NamedTuple):
     """What is rejected, and how the rest is combined."""
 
     method: str
-    clip: Clip | None
+    rule: ccdfx.Rejection | None
     limits: tuple[float, float] | None
     extrema: tuple[int, int] | None
     scatter: str
@@ -164,22 +171,22 @@ def combine(
     step = min(len(first.data), max(1, int(mem_limit // max(1, each))))
     function = combine_uncertainty_function or {"median": "mad_std"}.get(method, "std")
     limits = (sigma_clip_low_thresh, sigma_clip_high_thresh)
-    clip = clip_for(*limits, sigma_clip_func, sigma_clip_dev_func) if sigma_clip else None
+    rule = rule_for(*limits, sigma_clip_func, sigma_clip_dev_func) if sigma_clip else None
+    rule = rule if len(frames) > 2 else None
     word = word_for(function)
-    result = CCDData(np.empty(first.shape, kind), unit=first.unit, mask=np.empty(first.shape, bool))
-    errors = np.empty(first.shape, kind if kind.kind == "f" else np.float64)
+    parts = []
     for start in range(0, len(first.data), step):
         rows = slice(start, min(start + step, len(first.data)))
         read = [frame.rows(first, rows.start, rows.stop) for frame in frames]
         some = weights if weights is None or weights.ndim == 1 else weights[:, rows]
-        if word in ("std", "mad", "mad_std") and (clip is not None or not sigma_clip):
+        if word in SCATTERS and (rule is not None or not sigma_clip) and first.data.ndim == 2:
             between = (
                 -np.inf if minmax_clip_min is None else minmax_clip_min,
                 np.inf if minmax_clip_max is None else minmax_clip_max,
             )
             ends = (int(nlow or 0), int(nhigh or 0)) if clip_extrema else None
-            choices = _Choices(method, clip, between if minmax_clip else None, ends, word)
-            part = _by_lines(read, choices, some, factors, kind.type)
+            choices = _Choices(method, rule, between if minmax_clip else None, ends, word)
+            part = _rows_combined(read, choices, some, factors, kind.type)
         else:
             combiner = Combiner(read, dtype=kind)
             combiner.scaling, combiner.weights = factors, some
@@ -190,8 +197,8 @@ def combine(
             if clip_extrema:
                 combiner.clip_extrema(nlow, nhigh)
             part = getattr(combiner, METHODS[method])(**options)
-        result.data[rows], result.mask[rows], errors[rows] = part.data, part.mask, part.uncertainty.array
-    result.uncertainty = StdDevUncertainty(errors, copy=False)
+        parts.append(part)
+    result = parts[0] if len(parts) == 1 else _joined(parts)
     result.meta = deepcopy(first.meta)
     result.wcs = first.wcs
     if output_file is not None:
@@ -199,46 +206,47 @@ def combine(
     return result
 
 
-def _by_lines(
+def _joined(parts: list[CCDData]) -> CCDData:
+    """Return the rows of several combined frames as one frame."""
+    values, masks, errors = (
+        np.concatenate(planes)
+        for planes in zip(*((part.data, part.mask, part.uncertainty.array) for part in parts), strict=True)
+    )
+    uncertainty = StdDevUncertainty(errors, copy=False)
+    return CCDData(values, unit=parts[0].unit, mask=masks, uncertainty=uncertainty)
+
+
+def _rows_combined(
     frames: list[CCDData], choices: _Choices, weights: np.ndarray | None, scaling: Any, dtype: Any
 ) -> CCDData:
-    """Combine frames by as many lines at a time as stay in the cache."""
+    """Combine some rows of the frames."""
     first = frames[0]
     require_same(frames)
     if weights is not None:
         require_weights(weights, (len(frames), *first.shape))
-    factors = factors_of(scaling, len(frames))
-    width = first.size // max(1, len(first.data))
-    found, error, count = (np.empty(first.shape) for _ in range(3))
-    block: Block | None = None
-    for lines in pieces(len(frames), len(first.data), width):
-        pixels = (lines.stop - lines.start) * width
-        if block is None or block.pixels != pixels:
-            block = Block(len(frames), pixels)
-        ends = None
-        if choices.extrema is not None:
-            for i, frame in enumerate(frames):
-                block.fill(i, _values(frame.data[lines], dtype), None)
-            ends = block.extrema(*choices.extrema)
-        for i, frame in enumerate(frames):
-            block.fill(
-                i, _values(frame.data[lines], dtype), None if frame.mask is None else frame.mask[lines]
-            )
-        if choices.limits is not None:
-            low, high = choices.limits
-            block.drop((block.values < low) | (block.values > high))
-        if choices.clip is not None:
-            block.clip(choices.clip)
-        if ends is not None:
-            block.drop(ends)
-        block.multiply(factors)
-        each = None if weights is None else weights[:, None] if weights.ndim == 1 else weights[:, lines]
-        each = None if each is None else each.reshape(len(frames), -1)
-        shape = found[lines].shape
-        parts = combine_block(block, choices.method, choices.scatter, each)
-        for whole, part in zip((found, error, count), parts, strict=True):
-            whole[lines] = part.reshape(shape)
-    return combined_frame(found, error, count == 0, dtype, first.unit, len(frames))
+    values = [_values(frame.data, dtype) for frame in frames]
+    masks = [_mask(frame) for frame in frames]
+    ends = None if choices.extrema is None else extrema(values, *choices.extrema)
+    if choices.limits is not None:
+        low, high = choices.limits
+        masks = [mask | (one < low) | (one > high) for one, mask in zip(values, masks, strict=True)]
+    rule = choices.rule
+    if rule is not None and ends is not None:
+        masks, rule = list(clipped(values, masks, rule)), None
+    if ends is not None:
+        masks = [mask | end for mask, end in zip(masks, ends, strict=True)]
+    found = combined(
+        values, masks, choices.method, choices.scatter, rule=rule, factors=factors_of(scaling, len(frames)),
+        weights=None if weights is None else weight_planes(weights, list),
+    )  # fmt: skip
+    return combined_frame(found.value, found.error, found.count == 0, dtype, first.unit, len(frames))
+
+
+def _mask(frame: CCDData) -> np.ndarray:
+    """Return the mask of a frame as an array."""
+    if frame.mask is None:
+        return np.zeros(frame.shape, bool)
+    return np.ascontiguousarray(np.broadcast_to(frame.mask, frame.shape), dtype=bool)
 
 
 def _values(array: np.ndarray, dtype: Any) -> np.ndarray:

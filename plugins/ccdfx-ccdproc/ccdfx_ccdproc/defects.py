@@ -8,7 +8,6 @@ import numpy as np
 from astropy.nddata import CCDData
 
 from ccdfx_ccdproc.resampling import median_filter
-from ccdfx_ccdproc.windows import window_ranks
 
 _RANKS = (30.9, 69.1)  # per cent: half a standard deviation below and above the mean of normal values
 
@@ -97,6 +96,8 @@ def ccdmask(
     if byblocks:
         sigma = _sigma_of_blocks(residual, nlsig, ncsig)
     else:
+        from ccdfx_ccdproc.windows import window_ranks
+
         low, high = window_ranks(residual, (nlsig, ncsig), _RANKS)
         sigma = 0.5 * (high - low)
     bad |= (residual < -lsigma * sigma) | (residual > hsigma * sigma)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ccdfx_ccdproc.statistics import MAD_TO_SIGMA
-from ccdfx_ccdproc.windows import window_mads
 
 
 def sigma_func(arr: Any, axis: int | tuple[int, ...] | None = None, ignore_nan: bool = False) -> Any:
@@ -96,6 +95,8 @@ def background_deviation_filter(data: np.ndarray, bbox: int) -> np.ndarray:
     if int(bbox) != bbox:
         raise TypeError(f"bbox must be a whole number, and is {bbox}")
     values = np.array(np.ma.filled(np.ma.asarray(data, np.float64), np.nan))
+    from ccdfx_ccdproc.windows import window_mads
+
     return MAD_TO_SIGMA * window_mads(values, int(bbox))
 
 

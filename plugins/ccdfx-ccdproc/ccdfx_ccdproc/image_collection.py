@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.nddata import CCDData
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
@@ -282,6 +281,8 @@ class ImageFileCollection:
         for name in [str(name) for name in np.asarray(self._summary["file"])[self._matching(kwd)]]:
             path = os.path.join(self._location, name)
             if kind == "ccd":
+                from astropy.nddata import CCDData
+
                 item: Any = CCDData.read(path, hdu=self._ext, **(ccd_kwargs or {}))
                 yield (item, name) if return_fname else item
                 if saving:

@@ -113,10 +113,11 @@ def raw(level: float = 1000) -> CCDData:
 def test_calls_of_pyobs() -> None:
     frames = [ours.subtract_bias(raw(i + 900), raw(800)) for i in range(5)]
     frames[2].data[3, 4] = 1e6
-    combined = ours.combine(frames, method="average", sigma_clip=True, sigma_clip_low_thresh=5,
-                            sigma_clip_high_thresh=5, mem_limit=2e9, unit="adu",
-                            combine_uncertainty_function=np.ma.std)  # fmt: skip
-    assert np.isfinite(combined.uncertainty.array).all()
+    for method in ("median", "average"):
+        combined = ours.combine(frames, method=method, sigma_clip=True, sigma_clip_low_thresh=5,
+                                sigma_clip_high_thresh=5, mem_limit=2e9, unit="adu",
+                                combine_uncertainty_function=np.ma.std)  # fmt: skip
+        assert np.isfinite(combined.uncertainty.array).all()
     normalised = combined.divide(np.median(combined.data), handle_meta="first_found")
     assert normalised.shape == SHAPE
     done = ours.ccd_process(raw(), error=True, master_bias=raw(300), dark_frame=raw(310), master_flat=raw(5000),
@@ -140,10 +141,18 @@ def test_calls_of_potpyri() -> None:
     infrared = ours.ccd_process(raw(), gain=2 * u.electron / u.adu, readnoise=8 * u.electron)
     infrared = ours.subtract_overscan(infrared, overscan=infrared[0:4, :], overscan_axis=0)
     assert ours.ccd_process(infrared, trim=infrared.header["DATASEC"]).shape == (40, 50)
-    master = ours.combine(
-        [raw(i) for i in range(300, 307)], method="median", sigma_clip=True, clip_extrema=True
-    )
-    assert np.isfinite(master.data).all()
+    frames = [raw(i) for i in range(300, 307)]
+    frames[2].mask = (frames[2].data > 330).astype(np.uint8)
+    for scale in (None, list(1 / np.arange(1.0, 8)), 1.0 / np.arange(1, 8)):
+        master = ours.combine(frames, method="median", scale=scale, sigma_clip=True, clip_extrema=True)
+        assert np.isfinite(master.data).all()
+    master.data[np.isnan(master.data)] = np.nanmedian(master.data)  # it writes into what it gets
+    master.data *= 4.0
+    master.data[master.data < 0] = np.nan
+    dark = ours.subtract_dark(raw(), master, exposure_time="EXPTIME", exposure_unit=u.second)
+    done = ours.flat_correct(ours.gain_correct(dark, 2 * u.electron / u.adu), raw(5000))
+    noisy = ours.create_deviation(done, readnoise=8 * u.electron, disregard_nan=True)
+    assert noisy.uncertainty.array.min() >= 8
 
 
 def test_calls_of_reducer(tmp_path: Path) -> None:

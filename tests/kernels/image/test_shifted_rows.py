@@ -40,17 +40,21 @@ def test_shift_rows_equals_its_twin(dtype, shape, bad, first_y, first_x) -> None
     wrong = ~np.isfinite(plane) | ~np.isfinite(values) | (flags != 0 if flags.size else False)
     filled = plane.copy()
     fill_bad(filled, wrong, 4, 7.0)
+    kinds_y, kinds_x = (np.zeros(n, np.int64) for n in shape)
+    kinds_y[::3] = kinds_x[:2] = kinds_x[-2:] = 1
+    down, across = (np.stack([one, one[::-1]]) for one in (down, across))
     j = np.array([[mirrored(y + first_y + k, shape[0]) for k in range(5)] for y in range(shape[0])])
     i = np.array([[mirrored(x + first_x + k, shape[1]) for k in range(4)] for x in range(shape[1])])
-    lines = np.einsum("yjx,j->yx", filled.astype(float)[j], down.astype(float))
-    expected = np.einsum("yxi,i->yx", lines[:, i], across.astype(float))
+    lines = np.einsum("yjx,yj->yx", filled.astype(float)[j], down.astype(float)[kinds_y])
+    expected = np.einsum("yxi,xi->yx", lines[:, i], across.astype(float)[kinds_x])
     corner, size = np.zeros(2, np.int64), np.array(shape)
     out = np.full(shape, -1, dtype)
     lower = shape[0] // 3  # a part of the rows and columns alone
     rows, columns = np.array((lower, shape[0], 0)), np.array((shape[1] // 5, shape[1], 0))
     found, far, lost = shift_rows(
-        plane, values, flags, corner, size, down, first_y, across, first_x, dtype(7.0), rows, columns, out
-    )
+        plane, values, flags, corner, size, first_y, down, kinds_y, first_x, across, kinds_x, dtype(7.0), rows, columns,
+        out,
+    )  # fmt: skip
     inside = np.s_[lower:, shape[1] // 5 :]
     assert np.allclose(out[inside], expected[inside], rtol=1e-5 if dtype == np.float32 else 1e-12, atol=1e-3)
     assert (out[:lower] == -1).all() and not lost
@@ -64,12 +68,26 @@ def test_shift_rows_says_where_nothing_good_is_near_and_what_overflows() -> None
     flags = np.zeros((30, 30), np.uint8)
     flags[5:20, 5:20] = 1
     plane = fixed(np.full((30, 30), np.finfo(np.float32).max, np.float32))
-    one, size = np.ones(1, np.float32), np.array((30, 30))
+    one, size, kinds = np.ones((1, 1), np.float32), np.array((30, 30)), np.zeros(30, np.int64)
     out, whole = np.empty((30, 30), np.float32), np.array((0, 30, 0))
     corner = np.zeros(2, np.int64)
     for weights, says in ((one, False), (2 * one, True)):
         found, far, lost = shift_rows(
-            plane, plane, fixed(flags), corner, size, weights, 0, one, 0, np.float32(5), whole, whole, out
+            plane,
+            plane,
+            fixed(flags),
+            corner,
+            size,
+            0,
+            weights,
+            kinds,
+            0,
+            one,
+            kinds,
+            np.float32(5),
+            whole,
+            whole,
+            out,
         )
         assert found and far == 49 - 4 + 4  # the middle 7 x 7, more than 4 pixels from good ones
         assert lost is says

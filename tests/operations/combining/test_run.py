@@ -303,3 +303,48 @@ def test_growth_equals_a_plain_restatement(seed, radius, average):
     got = ccdfx.stack(list(frames), reject=grown(radius, low=2, high=2), average=getattr(ccdfx, average)())
     assert np.allclose(got.value, expected)
     assert np.array_equal(got.count, (there & ~wide).sum(axis=0))
+
+
+def test_survivors_are_the_values_that_a_stack_keeps():
+    frames = [
+        ccdfx.Image(frame, mask=np.arange(21) == j + np.zeros((15, 1))) for j, frame in enumerate(hit())
+    ]
+    for rule, limits in ((ccdfx.mad_clip(), None), (ccdfx.mad_clip(grow=1), (900, 2000)), (None, None)):
+        kept = ccdfx.find_survivors(frames, reject=rule, limits=limits)
+        result = ccdfx.stack(frames, reject=rule, limits=limits, follow=True)
+        assert np.array_equal(kept.sum(axis=0), result.count) and kept.shape == (7, *SHAPE)
+        assert not (kept & [result.rejected_in(j) for j in range(7)]).any()
+        assert np.array_equal(kept[2], frames[2].good) != (rule is not None)
+
+
+def test_borrowed_frames_are_not_copied_and_give_the_same():
+    arrays, masks = hit(), [np.eye(15, 21, j, dtype=bool) for j in range(7)]
+    lent = [ccdfx.borrow(array, mask=mask) for array, mask in zip(arrays, masks, strict=True)]
+    assert all(np.shares_memory(image.array, array) for image, array in zip(lent, arrays, strict=True))
+    assert all(np.shares_memory(image.mask, mask) for image, mask in zip(lent, masks, strict=True))
+    owned = [ccdfx.Image(array, mask=mask) for array, mask in zip(arrays, masks, strict=True)]
+    assert np.array_equal(ccdfx.stack(lent).value, ccdfx.stack(owned).value)
+    assert arrays[0].flags.writeable and not lent[0].array.flags.writeable
+    swapped = arrays[0].astype(">f4")
+    assert np.array_equal(ccdfx.borrow(swapped).array, swapped)
+
+
+@pytest.mark.parametrize("average", [ccdfx.mean(), ccdfx.total()])
+@pytest.mark.parametrize("rule", [None, ccdfx.mad_clip(), ccdfx.minmax(), ccdfx.mad_clip(grow=1)], ids=str)
+def test_the_scatter_is_that_of_the_values_kept(average, rule):
+    frames = [ccdfx.Image(f, mask=f > 1012, variance=np.ones(SHAPE)) for f in hit()]
+    result = ccdfx.stack(frames, average=average, reject=rule, scale=[2.0] * 7, scatter=True)
+    kept = ccdfx.find_survivors(frames, reject=rule, scale=[2.0] * 7)
+    values = np.where(kept, [f.array / 2 for f in frames], np.nan).astype("f8")
+    with np.errstate(invalid="ignore"):
+        n = kept.sum(axis=0)
+        expected = np.sqrt(np.nansum((values - np.nansum(values, axis=0) / n) ** 2, axis=0) / (n - 1))
+    known = n > 1
+    assert result.variance is None and np.allclose(result.scatter[known], expected[known], rtol=1e-4)
+    assert np.isnan(result.scatter[~known]).all()
+
+
+def test_a_scatter_comes_with_a_plain_mean():
+    for options in ({"average": ccdfx.median()}, {"weights": [1, 2, 1, 1, 1, 1, 1]}):
+        with pytest.raises(ccdfx.ArgumentError, match="scatter"):
+            ccdfx.stack(hit(), scatter=True, **options)

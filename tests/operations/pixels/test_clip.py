@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ccdfx import pipeline, read_recipe, statistics, step, to_recipe
+from ccdfx import inverse_variance_mean, pipeline, read_recipe, stack, statistics, step, to_recipe
 from ccdfx.errors import ArgumentError, ArgumentTypeError, MismatchError
 from ccdfx.estimators import sigma_clipped
 from ccdfx.operations.pixels.find import find_invalid, find_outliers, find_sigma, find_threshold
@@ -124,9 +124,25 @@ def test_statistics_may_come_from_the_full_frame():
     assert clip_outliers(odd, low=0, high=1200, unit="value", by="fullmean", full=LINE).array[0, 0] < 30
 
 
-def test_variance_stays_with_a_flag_and_is_infinite_without():
+def test_a_replaced_pixel_has_no_weight_whether_its_flag_is_heeded_or_not():
+    """Of frames with known noise and hits, the mean by variances has the noise that it reports."""
+    rng = np.random.default_rng(6)
+    frames = []
+    for _ in range(4):
+        hit = rng.random((50, 60)) < 0.2
+        array = rng.normal(100, 3, hit.shape) + 500 * hit
+        image = Image(array, mask=np.zeros(hit.shape, bool), variance=np.full(hit.shape, 9.0))
+        frames.append(clip_threshold(image, threshold=300, comparison=">", by=0.0))
+        assert np.array_equal(np.isinf(frames[-1].variance), hit)
+    for flags in (255, 255 & ~Flag.OUTLIER):
+        result = stack(frames, average=inverse_variance_mean(), reject=None, flags=flags)
+        measured = np.sum([np.isfinite(frame.variance) for frame in frames], axis=0)
+        known = measured > 0
+        assert np.allclose(result.variance[known], 9 / measured[known])
+        pulls = (result.value - 100)[known] / np.sqrt(result.variance[known])
+        assert abs(pulls.mean()) < 0.06 and pulls.std() == pytest.approx(1, abs=0.04)
     image = LINE.replace(variance=np.full((1, 5), 4.0))
-    assert replace(image, where=LAST).variance.tolist() == [[4, 4, 4, 4, 4]]
+    assert replace(image, where=LAST, by="mask").variance.tolist() == [[4, 4, 4, 4, 4]]
     bare = replace(image, where=LAST, flag=None)
     assert bare.mask is None and bare.variance.tolist() == [[4, 4, 4, 4, np.inf]]
     assert replace(LINE, where=LAST, by=3, flag=None).good.all()

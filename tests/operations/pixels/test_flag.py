@@ -109,6 +109,7 @@ def test_replacing_keeps_the_flags_and_leaves_good_pixels():
     np.testing.assert_array_equal(found.array[~touched], array[~touched])
     assert found.mask[4, 5] == Flag.COSMIC_RAY and found.mask[20, 20] == Flag.NO_DATA
     assert np.count_nonzero(found.mask) == 2
+    np.testing.assert_array_equal(np.isinf(found.variance), touched)
     np.testing.assert_array_equal(replace_masked(image, by=-5).array[touched], [-5, -5])
 
 

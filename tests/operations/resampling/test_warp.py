@@ -68,7 +68,7 @@ def test_a_pure_shift_is_that_of_shift(kernel: str, step: tuple[float, float]) -
     expected = shift(image, dx=step[0], dy=step[1], kernel=kernel)
     by_itself = warped(image, Transform(offset=step), SHAPE, kernel)
     assert np.allclose(by_itself.array, expected.array, rtol=2e-6, atol=1e-3)
-    assert np.allclose(by_itself.variance, expected.variance, rtol=5e-6)
+    assert np.allclose(by_itself.variance, expected.variance, rtol=2e-5)
     assert np.array_equal(by_itself.mask, expected.mask)
     handed_on = warp(image, transform=Transform(offset=step), kernel=kernel)
     assert np.array_equal(handed_on.array, expected.array) and handed_on.header == expected.header
@@ -165,6 +165,17 @@ def test_variance_is_the_scatter_of_simulations(kernel: str) -> None:
     ratio = np.var([frame.array for frame in frames], axis=0)[inner] / frames[0].variance[inner]
     # 400 samples: 7 % a pixel.
     assert abs(ratio.mean() - 1) < 0.02 and ratio.min() > 0.6 and ratio.max() < 1.5
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_variance_is_that_of_the_weights_of_every_pixel_also_at_the_edges(kernel: str) -> None:
+    variance = np.random.default_rng(3).uniform(1, 9, (5, 9))
+    transform = similarity(rotation=8, offset=(0.4, -0.3))
+    moved = warp(Image(np.zeros((5, 9)), variance=variance), transform=transform, kernel=kernel)
+    units = np.eye(45).reshape(45, 5, 9)
+    weights = np.array([warp(unit, transform=transform, kernel=kernel).array for unit in units])
+    expected = np.einsum("kyx,k->yx", weights**2, variance.ravel())
+    assert np.allclose(moved.variance, expected, rtol=2e-5)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
