@@ -30,6 +30,7 @@ from ccdfx.night.grouping.combined import (
     subject_of,
 )
 from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
+from ccdfx.night.grouping.parts import told_apart
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
@@ -185,7 +186,9 @@ def plan_night(
     └── a.fits: is not an image
     """
     choices = recipe or NightRecipe()
-    frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
+    frames, apart = separate_bands(
+        assembled_frame(one, overscan=choices.overscan.use) for one in told_apart(frames)
+    )
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
     refused = refused_readouts(groups)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SIGNIFICANT = 5.0
 _GREATEST = 4e-6  # variance in the neighbours, per electron of the level: twice what thick CCDs show
+_UNLIT = 0.1  # of the typical level of a flat: an overscan in the image, or a slit's jaws
+_MOST_UNLIT = 0.3  # of all pixels; where more are, it is noise that makes them low
 _FAR = 0.3  # of it, beyond the eight neighbours
 
 
@@ -104,7 +106,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     flats : iterable of Image or 2-D array
         In ADU. **The bias must have been subtracted** (overscan, master bias, or both), because their levels
         are taken as light; they must not have been divided by a flat. Levels and gradients may differ.
-        Flagged and non-finite pixels are left out: flag saturated ones.
+            Flagged and non-finite pixels are left out (flag saturated ones), and those below a tenth of the typical level.
     biases : iterable of Image or 2-D array
         In ADU, of the same shape; their level does not matter.
 
@@ -241,7 +243,9 @@ def _pairs(flats: Sequence[Image]) -> list[_Pair]:
 
 def _pair(flats: tuple[Image, Image]) -> _Pair:
     first, second = flats
-    bad = _bad(first, second)  # levels must come from the same pixels, or their ratio is biased
+    bad = _bad(first, second) | _unlit(
+        first
+    )  # levels must come from the same pixels, or their ratio is biased
     one, two = (_table(_float(flat), bad) for flat in (first, second))
     a, b = one[:, 1], two[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -372,6 +376,12 @@ def _bad(*images: Image) -> np.ndarray:
     for image in images[1:]:
         good = good & image.good
     return (~good).view(np.uint8)
+
+
+def _unlit(flat: Image) -> np.ndarray:
+    """Return the pixels that hardly see the light of a flat: in a block with others their level is not that of its noise."""
+    unlit = flat.array < _UNLIT * _median(flat)
+    return (unlit & (np.count_nonzero(unlit) < _MOST_UNLIT * unlit.size)).view(np.uint8)
 
 
 def _float(image: Image) -> np.ndarray:
