@@ -17,6 +17,7 @@ from ccdfx.noise.estimate import Estimate, combined, fitted_slope
 from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.noise.predict import require_counts
+from ccdfx.noise.rounding import COARSE, step_of, variances_of_rounded, with_rounding
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import Image, ImageLike, as_images
 from ccdfx.records.planes import working_dtype
@@ -166,7 +167,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
         require_match(lights[0], frame, name)
     require_counts("flats", lights[0].unit)
     lights, darks = ([block_sample(frame) for frame in frames] for frames in (lights, darks))
-    read, read_neighbours = _read_variance(darks)
+    read, read_neighbours = _read_variance(darks, step_of(darks) or step_of(lights))
     pairs = _pairs(lights)
     found = _transfer(pairs, read.value, read_neighbours.value)
     transfer, sensitivity_to_read, (slope, slope_error) = found.estimate, found.read_share, found.growth
@@ -215,17 +216,29 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
     return images
 
 
-def _read_variance(biases: Sequence[Image]) -> tuple[Estimate, Estimate]:
-    """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases."""
+def _read_variance(biases: Sequence[Image], step: float) -> tuple[Estimate, Estimate]:
+    """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases in such steps."""
 
     def measured(pair: tuple[Image, Image]) -> tuple[np.ndarray, np.ndarray]:
         array, bad = _float(pair[0]) - _float(pair[1]), _bad(*pair)
         scatter = _table(array, bad)[:, 5]
+        if step > 1.0 and not np.nanmedian(scatter) > COARSE * step:
+            rounded = _rounded(array, bad, step) / 2.0
+            return rounded, np.zeros_like(rounded)
         return scatter**2 / 2.0, _neighbours(array, bad, scatter) / 2.0
 
     variances, neighbours = zip(*map_here(measured, list(pairwise(biases))), strict=True)
     equal = np.ones(len(variances))
-    return combined("biases", np.array(variances), equal), combined("biases", np.array(neighbours), equal)
+    found = combined("biases", np.array(variances), equal)
+    value, error = with_rounding(found.value, found.error, step)
+    return replace(found, value=value, error=error), combined("biases", np.array(neighbours), equal)
+
+
+def _rounded(array: np.ndarray, bad: np.ndarray, step: float) -> np.ndarray:
+    from ccdfx.kernels.image.blocks import block_size, spread_blocks
+
+    size = block_size(array.shape)
+    return variances_of_rounded(array, bad, size, spread_blocks(array.shape, size), step)
 
 
 def _pairs(flats: Sequence[Image]) -> list[_Pair]:
