@@ -42,7 +42,10 @@ from ccdfx.night.tree import drawn, node, shortened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterPlan:
-    """One master frame: its kind, its inputs, and how each input is calibrated first."""
+    """One master frame: its kind, its inputs, and how each input is calibrated first.
+
+    `beside` are the flats of other detectors of the camera, where one normalisation is that of all.
+    """
 
     kind: str
     setup: Setup
@@ -51,6 +54,7 @@ class MasterPlan:
     filter: str | None = None
     exptime: float | None = None
     temperature: float | None = None
+    beside: tuple[MasterPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,8 @@ class Plan:
         Frames that are not used.
     warnings : tuple of str
         Calibrations that are missing, and what headers say and is not used.
+    mosaics : tuple of (file, files)
+        Images of all detectors, and those of which they are made, as a dry run foresees them.
     """
 
     taken: tuple[TakenPlan, ...] = ()
@@ -98,6 +104,7 @@ class Plan:
     combined: tuple[CombinePlan, ...] = ()
     left_out: tuple[tuple[Frame, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    mosaics: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def products(self) -> tuple[TakenPlan | MasterPlan | SciencePlan | ColourPlan | CombinePlan, ...]:
