@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def command(
     )
     try:
         chosen = ccdfx.choose(frames, **choice_of(given))
-        shown = columns or COLUMNS
+        shown = columns or _columns(chosen.frames, COLUMNS)
         rows: Any = ccdfx.tabulate_frames(chosen.frames, columns=shown)
         if group:
             rows = ccdfx.group_frames(chosen.frames, by=group)
@@ -100,6 +101,12 @@ def command(
     elif csv is None and rows:
         print_table([list(row.values()) for row in rows], shown)
     _report(chosen, columns or group)
+
+
+def _columns(frames: Iterable[Any], usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usual columns, and behind the filter the mosaic of colours where a frame has one."""
+    place = usual.index("filter") + 1
+    return (*usual[:place], "colours", *usual[place:]) if any(one.colours for one in frames) else usual
 
 
 def _write(file: str, text: str, overwrite: bool, inputs: list[Path]) -> None:

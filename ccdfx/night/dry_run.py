@@ -63,10 +63,12 @@ def run_dry(
         masters=masters,
     )
     possible = {setup: camera for setup, camera in cameras.items() if setup in left.setups}
-    work = plan_of_work(product_graph(left, recipe, possible), target, digests)
+    graph = product_graph(left, recipe, possible)
+    mosaics = tuple((one.file, one.plan.files) for one in graph.products.values() if one.maker == "mosaic")
+    work = plan_of_work(graph, target, digests)
     warnings = dict.fromkeys((*chosen.notes, *left.warnings, *said))
     return DryRun(
-        replace(left, warnings=tuple(warnings)),
+        replace(left, warnings=tuple(warnings), mosaics=mosaics),
         failed,
         {product.file: reason for product, reason in work},
     )

@@ -18,6 +18,7 @@ from ccdfx.night.plan import Plan, SciencePlan
 from ccdfx.night.products.bad_pixels import make_bad_pixels, plan_bad_pixels
 from ccdfx.night.products.by_colour.mosaics import make_mosaic
 from ccdfx.night.products.by_colour.planes import make_colour
+from ccdfx.night.products.by_detector.levels import with_other_detectors
 from ccdfx.night.products.by_detector.mosaic import make_detector_mosaic, plan_detector_mosaics
 from ccdfx.night.products.calibrated import make_calibrated
 from ccdfx.night.products.camera import Camera, camera_of, make_camera, plan_cameras, with_cameras
@@ -36,8 +37,11 @@ def _masters(kind: str, plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
     for item in plan.masters:
         if item.kind != kind:
             continue
-        raw = tuple(use.frame for use in item.inputs)
-        needs = tuple(dict.fromkeys(name for use in item.inputs for name in use.masters))
+        if kind == "flat" and recipe.flat.normalise == "mosaic":
+            item = with_other_detectors(item, plan.masters)
+        uses = [use for one in (item, *item.beside) for use in one.inputs]
+        raw = tuple(use.frame for use in uses)
+        needs = tuple(dict.fromkeys(name for use in uses for name in use.masters))
         yield Planned(file=item.file, kind=item.kind, record=item, setup=item.setup, raw=raw, needs=needs)
 
 

@@ -30,6 +30,7 @@ from ccdfx.night.grouping.combined import (
     subject_of,
 )
 from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
+from ccdfx.night.grouping.parts import told_apart
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
@@ -41,7 +42,10 @@ from ccdfx.night.tree import drawn, node, shortened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterPlan:
-    """One master frame: its kind, its inputs, and how each input is calibrated first."""
+    """One master frame: its kind, its inputs, and how each input is calibrated first.
+
+    `beside` are the flats of other detectors of the camera, where one normalisation is that of all.
+    """
 
     kind: str
     setup: Setup
@@ -50,6 +54,7 @@ class MasterPlan:
     filter: str | None = None
     exptime: float | None = None
     temperature: float | None = None
+    beside: tuple[MasterPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,8 @@ class Plan:
         Frames that are not used.
     warnings : tuple of str
         Calibrations that are missing, and what headers say and is not used.
+    mosaics : tuple of (file, files)
+        Images of all detectors, and those of which they are made, as a dry run foresees them.
     """
 
     taken: tuple[TakenPlan, ...] = ()
@@ -97,6 +104,7 @@ class Plan:
     combined: tuple[CombinePlan, ...] = ()
     left_out: tuple[tuple[Frame, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    mosaics: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def products(self) -> tuple[TakenPlan | MasterPlan | SciencePlan | ColourPlan | CombinePlan, ...]:
@@ -185,7 +193,9 @@ def plan_night(
     └── a.fits: is not an image
     """
     choices = recipe or NightRecipe()
-    frames, apart = separate_bands(assembled_frame(one, overscan=choices.overscan.use) for one in frames)
+    frames, apart = separate_bands(
+        assembled_frame(one, overscan=choices.overscan.use) for one in told_apart(frames)
+    )
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
     refused = refused_readouts(groups)

@@ -13,6 +13,12 @@ from ccdfx.night.words import counted
 def tree_of(plan: Any) -> list[dict[str, Any]]:
     """Return a `Plan` as a tree: a list of ``{"label": text, "children": [...]}``, one for each setup."""
     nodes = [node(setup.label, *_under(plan, setup)) for setup in plan.setups]
+    if plan.mosaics:
+        mosaics = (
+            node(f"{file}: {counted(len(parts), 'detector')}", *map(node, parts))
+            for file, parts in plan.mosaics
+        )
+        nodes.append(node("of all detectors", *mosaics))
     if plan.left_out:
         nodes.append(node("not used", *(node(f"{frame.file}: {why}") for frame, why in plan.left_out)))
     return nodes

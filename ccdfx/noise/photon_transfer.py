@@ -17,6 +17,7 @@ from ccdfx.noise.estimate import Estimate, combined, fitted_slope
 from ccdfx.noise.neighbours import neighbour_variance
 from ccdfx.noise.noise_model import NoiseModel
 from ccdfx.noise.predict import require_counts
+from ccdfx.noise.rounding import COARSE, step_of, variances_of_rounded, with_rounding
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import Image, ImageLike, as_images
 from ccdfx.records.planes import working_dtype
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _SIGNIFICANT = 5.0
 _GREATEST = 4e-6  # variance in the neighbours, per electron of the level: twice what thick CCDs show
+_UNLIT = 0.1  # of the typical level of a flat: an overscan in the image, or a slit's jaws
+_MOST_UNLIT = 0.3  # of all pixels; where more are, it is noise that makes them low
 _FAR = 0.3  # of it, beyond the eight neighbours
 
 
@@ -104,7 +107,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     flats : iterable of Image or 2-D array
         In ADU. **The bias must have been subtracted** (overscan, master bias, or both), because their levels
         are taken as light; they must not have been divided by a flat. Levels and gradients may differ.
-        Flagged and non-finite pixels are left out: flag saturated ones.
+            Flagged and non-finite pixels are left out (flag saturated ones), and those below a tenth of the typical level.
     biases : iterable of Image or 2-D array
         In ADU, of the same shape; their level does not matter.
 
@@ -164,7 +167,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
         require_match(lights[0], frame, name)
     require_counts("flats", lights[0].unit)
     lights, darks = ([block_sample(frame) for frame in frames] for frames in (lights, darks))
-    read, read_neighbours = _read_variance(darks)
+    read, read_neighbours = _read_variance(darks, step_of(darks) or step_of(lights))
     pairs = _pairs(lights)
     found = _transfer(pairs, read.value, read_neighbours.value)
     transfer, sensitivity_to_read, (slope, slope_error) = found.estimate, found.read_share, found.growth
@@ -213,17 +216,29 @@ def _frames(name: str, frames: Iterable[Any]) -> list[Image]:
     return images
 
 
-def _read_variance(biases: Sequence[Image]) -> tuple[Estimate, Estimate]:
-    """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases."""
+def _read_variance(biases: Sequence[Image], step: float) -> tuple[Estimate, Estimate]:
+    """Estimate the variance of a bias pixel, and what neighbours add to it, from successive biases in such steps."""
 
     def measured(pair: tuple[Image, Image]) -> tuple[np.ndarray, np.ndarray]:
         array, bad = _float(pair[0]) - _float(pair[1]), _bad(*pair)
         scatter = _table(array, bad)[:, 5]
+        if step > 1.0 and not np.nanmedian(scatter) > COARSE * step:
+            rounded = _rounded(array, bad, step) / 2.0
+            return rounded, np.zeros_like(rounded)
         return scatter**2 / 2.0, _neighbours(array, bad, scatter) / 2.0
 
     variances, neighbours = zip(*map_here(measured, list(pairwise(biases))), strict=True)
     equal = np.ones(len(variances))
-    return combined("biases", np.array(variances), equal), combined("biases", np.array(neighbours), equal)
+    found = combined("biases", np.array(variances), equal)
+    value, error = with_rounding(found.value, found.error, step)
+    return replace(found, value=value, error=error), combined("biases", np.array(neighbours), equal)
+
+
+def _rounded(array: np.ndarray, bad: np.ndarray, step: float) -> np.ndarray:
+    from ccdfx.kernels.image.blocks import block_size, spread_blocks
+
+    size = block_size(array.shape)
+    return variances_of_rounded(array, bad, size, spread_blocks(array.shape, size), step)
 
 
 def _pairs(flats: Sequence[Image]) -> list[_Pair]:
@@ -241,7 +256,9 @@ def _pairs(flats: Sequence[Image]) -> list[_Pair]:
 
 def _pair(flats: tuple[Image, Image]) -> _Pair:
     first, second = flats
-    bad = _bad(first, second)  # levels must come from the same pixels, or their ratio is biased
+    bad = _bad(first, second) | _unlit(
+        first
+    )  # levels must come from the same pixels, or their ratio is biased
     one, two = (_table(_float(flat), bad) for flat in (first, second))
     a, b = one[:, 1], two[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -372,6 +389,12 @@ def _bad(*images: Image) -> np.ndarray:
     for image in images[1:]:
         good = good & image.good
     return (~good).view(np.uint8)
+
+
+def _unlit(flat: Image) -> np.ndarray:
+    """Return the pixels that hardly see the light of a flat: in a block with others their level is not that of its noise."""
+    unlit = flat.array < _UNLIT * _median(flat)
+    return (unlit & (np.count_nonzero(unlit) < _MOST_UNLIT * unlit.size)).view(np.uint8)
 
 
 def _float(image: Image) -> np.ndarray:

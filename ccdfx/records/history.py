@@ -223,6 +223,8 @@ def _says_done(keyword: str, value: Any) -> bool:
         return isinstance(value, int | float) and value > 1
     if keyword in _NUMBERS_TOO:
         return isinstance(value, str) and re.search("section|overscan|trim", value, re.IGNORECASE) is not None
+    if keyword.startswith("L1STAT") and isinstance(value, int | float):
+        return value > 0  # -1: not done (Liverpool Telescope)
     if isinstance(value, str):
         return _NOT_DONE.match(value.strip()) is None
     return value is not None and bool(value)

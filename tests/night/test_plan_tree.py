@@ -45,6 +45,16 @@ def test_an_empty_plan_is_an_empty_tree():
     assert tree_of(Plan()) == []
 
 
+@pytest.mark.quick
+def test_mosaics_of_all_detectors_stand_behind_the_detectors():
+    (tree,) = tree_of(Plan(mosaics=(("combined/M_13_V.fits", ("a.fits", "b.fits")),)))
+    assert tree["label"] == "of all detectors" and labels(tree["children"]) == [
+        "combined/M_13_V.fits: 2 detectors",
+        "a.fits",
+        "b.fits",
+    ]
+
+
 @given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
 def test_each_product_is_there_once(bias, dark, flat, objects):
     frames = [

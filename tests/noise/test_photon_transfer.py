@@ -181,3 +181,11 @@ def test_the_nickel_camera(shared) -> None:
     for corner in (np.s_[:512, :512], np.s_[:512, 512:], np.s_[512:, :512], np.s_[512:, 512:]):
         part = fit_noise([flat[corner] for flat in flats], [bias[corner] for bias in biases])
         assert abs(part.gain - fit.gain) < 3.5 * part.gain_error
+
+
+def test_pixels_that_see_no_light_are_left_out() -> None:
+    flats, biases = camera(3, shape=(128, 128), levels=(20000.0, 22000.0, 24000.0, 26000.0), column=1.0)
+    dark = np.rint(np.random.default_rng(4).normal(0, 5, (128, 128)))
+    columns = np.minimum(np.arange(128), np.arange(128)[::-1]) < 8  # overscans that stay in the image
+    fit = fit_noise([flat.replace(array=np.where(columns, dark, flat.array)) for flat in flats], biases)
+    assert fit.gain == pytest.approx(1.8, abs=0.08)  # with them 2.1

@@ -30,7 +30,7 @@ from ccdfx.records.history import applied_steps, with_step
             {"overscan", "flat", "dark"},
         ),
         ({"BIASCORR": "COMPLETE", "FLATCORR": "PERFORM", "DARKCORR": "OMIT"}, {"bias"}),
-        ({"L1STATBI": 1, "L1STATFL": 0, "RLEVEL": 91}, {"bias", "reduced"}),
+        ({"L1STATBI": 1, "L1STATFL": 0, "L1STATOV": -1, "RLEVEL": 91}, {"bias", "reduced"}),
         ({"ESO PRO CATG": "MASTER_BIAS"}, {"reduced"}),
         ({"HISTORY": "Calibrated with a master flat, normalization of 0.310"}, {"flat"}),
         ({"HISTORY": "Calibrated with a synthetic bias of 512"}, {"bias"}),

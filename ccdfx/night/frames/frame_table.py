@@ -21,7 +21,7 @@ from ccdfx.night.instruments.instrument import KINDS
 from ccdfx.records.header import Header
 
 SOURCE = "table"
-_NOT_READ = ("size", "instrument", "problem")  # columns that `ccdfx scan --csv` writes too
+_NOT_READ = ("size", "colours", "instrument", "problem")  # columns that `ccdfx scan --csv` writes too
 _OTHER_NAMES = {"exposure": "exptime", "name": "file", "type": "kind"}
 
 
@@ -93,7 +93,7 @@ def parse_table(text: str, source: str) -> FrameTable:
     text : str
         Values separated by commas, semicolons or tabs. The column ``file`` is required: a path from the folder of the
         table, a name, or a pattern with ``*`` and ``?``. Others are kind, object, filter, exptime (s; or exposure), date,
-        binning (2x2), gain (e-/ADU), readnoise (e-) and saturation (ADU); size, instrument and problem, which a list of
+        binning (2x2), gain (e-/ADU), readnoise (e-) and saturation (ADU); size, colours, instrument and problem, which a list of
         frames has too, are not read. Lines that begin with ``#`` are left out.
     source : str
         The file, for errors.

@@ -17,17 +17,23 @@ Keywords = tuple[str | tuple[str, ...], ...]
 SETTINGS: dict[str, Keywords] = {
     "camera": ("INSTRUME", "CAMERA"),
     "detector": ("DETECTOR", "DETNAME", "CCDNAME", "ESO DET CHIP1 ID"),
+    "chip": ("DET-ID", "CHIP", "CHIPID", "CCDNUM", "CCDID", "CCD_ID"),  # a file each, of one camera
     "gain setting": ("GAIN", "CCDGAIN", "GAINSET", "GAINMODE"),
+    "sensitivity": ("ISOSPEED", "ISO"),
+    "preamplifier": ("PREAMP",),
+    "multiplication": ("EMREALGN", "EMGAIN", "GAINEM"),
     "offset": ("OFFSET", "BLKLEVEL", "BLACKLVL", "BLACKLEV", "PEDESTAL"),
     "read mode": (
         "READOUTM", "READMODE", "READ-MODE", "RDMODE", "ROMODE", ("ESO DET READ MODE", "ESO DET READ CLOCK"),
     ),
-    "read speed": ("READSPD", "READ-SPD", "RDSPEED", "ROSPEED", "ESO DET READ SPEED"),
-    "output": ("AMPNAME", "ESO DET OUT1 NAME"),
+    "read speed": (
+        "READSPD", "READ-SPD", "RDSPEED", "ROSPEED", "ESO DET READ SPEED", "RSPEED", "CCDSPEED", "SPEED",
+    ),
+    "output": ("AMPNAME", "OPAMP", "AMPID", "READAMPS", "AMPMODE", "OUTPTAMP", "ESO DET OUT1 NAME"),
     "row order": ("ROWORDER",),
     "flip": ("FLIPSTAT",),
     "window": (
-        ("XORGSUBF", "YORGSUBF"), ("ESO DET WIN1 STRX", "ESO DET WIN1 STRY"), "CCDSEC", "DETSEC",
+        ("XORGSUBF", "YORGSUBF"), ("ESO DET WIN1 STRX", "ESO DET WIN1 STRY"), "CCDSEC", "DETSEC", "SUBRASTR", "SUBRECT", "WINDOW",
     ),
 }  # fmt: skip
 TEMPERATURES: Keywords = (

@@ -17,7 +17,7 @@ from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
-from ccdfx.night.instruments.sections import find_section, unread_overscan
+from ccdfx.night.instruments.sections import refuse_several_overscans, sections_of_frame, unread_overscan
 from ccdfx.night.instruments.spectra import joined_filter, spectrum_of
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
@@ -26,7 +26,6 @@ from ccdfx.records.compatibility import is_rate, unit_name
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.history import applied_steps
 from ccdfx.records.keywords import unit_of
-from ccdfx.records.range import Range
 from ccdfx.records.wcs import stated_pattern
 
 _KINDS = (
@@ -183,7 +182,15 @@ def _described(
     yield known("saturation", lambda: _known(header, instrument.saturation))
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
-    yield known("exptime", lambda: exptime_of(header, instrument.exptime, kind, instrument.exptime_unit))
+    exptime = known("exptime", lambda: exptime_of(header, instrument.exptime, kind, instrument.exptime_unit))
+    yield exptime
+    if kind == "science" and "kind" not in told and exptime[1] == 0:
+        raise ArgumentError(
+            "exposure time",
+            f"must be above 0 in a science frame{_kind_cards(header)}",
+            value=0,
+            remedy="is it a bias frame? Correct the header, or tell its kind by a rule of an instrument file or a table of frames",
+        )
     refuse_contradictions(header, instrument)
     before = {} if again else applied_steps(header)
     if before:
@@ -213,11 +220,12 @@ def _described(
         if instrument.output is not None:
             overscan, data = (instrument.output.mirrored(part, header) for part in (overscan, data))
         if not readouts:
-            found = find_section(overscan, header, shape)
+            found, exposed = sections_of_frame(overscan, data, header, shape)
             yield "overscan", found
+            yield "data", exposed
             if found is None and (instrument.overscan or instrument.generic):  # others say that there is none
                 yield "doubts", (*doubts, *unread_overscan(header))
-            yield "data", find_section(data, header, shape) or Range.whole(shape)
+                refuse_several_overscans(header)
         whole = shape if not readouts else _whole_of(readouts)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
         refusal = instrument.refusal(header)

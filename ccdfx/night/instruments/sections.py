@@ -132,6 +132,86 @@ def find_section(sections: tuple[Section, ...], header: Header, shape: tuple[int
     return None
 
 
+def sections_of_frame(
+    overscan: tuple[Section, ...], data: tuple[Section, ...], header: Header, shape: tuple[int, int]
+) -> tuple[Range | None, Range]:
+    """Return the overscan, None where there is none, and the exposed pixels of a raw frame of `shape` (ny, nx).
+
+    Columns of overscan that the header gives for other rows than those of the exposed pixels, or for some of them, are read in all
+    rows, and are taken for all. Where no section of exposed pixels is given, they end where an overscan at an edge begins. An overscan
+    beyond a frame that is exposed in whole was cut off: there is none.
+
+    Raises
+    ------
+    ArgumentError
+        As `find_section`.
+
+    Examples
+    --------
+    >>> biassec, datasec = (Named("BIASSEC"),), (Named("DATASEC"),)
+    >>> header = Header({"BIASSEC": "[9:12,5:8]", "DATASEC": "[1:8,1:4]"})
+    >>> [found.to_fits() for found in sections_of_frame(biassec, datasec, header, (8, 12))]
+    ['[9:12,1:4]', '[1:8,1:4]']
+    >>> [found.to_fits() for found in sections_of_frame(biassec, datasec, Header({"BIASSEC": "[9:12,2:3]"}), (8, 12))]
+    ['[9:12,1:8]', '[1:8,1:8]']
+    >>> sections_of_frame(biassec, datasec, Header({"BIASSEC": "[13:16,1:8]", "DATASEC": "[1:12,1:8]"}), (8, 12))[0] is None
+    True
+    """
+    whole = Range.whole(shape)
+    if _are_cut_off(overscan, header, whole) and find_section(data, header, shape) == whole:
+        return None, whole
+    found, exposed = (find_section(sections, header, shape) for sections in (overscan, data))
+    if found is None:
+        return None, exposed or whole
+    exposed = exposed or _without_edge(whole, found)
+    is_beside = found.x_upper <= exposed.x_lower or exposed.x_upper <= found.x_lower
+    if is_beside and not (found.y_lower <= exposed.y_lower and exposed.y_upper <= found.y_upper):
+        found = Range(found.x_lower, found.x_upper, exposed.y_lower, exposed.y_upper)
+    return found, exposed
+
+
+def _are_cut_off(overscan: tuple[Section, ...], header: Header, whole: Range) -> bool:
+    texts = [header.get(one.keyword) for one in overscan if isinstance(one, Named)]
+    text = next((str(text) for text in texts if is_section(text)), None)
+    try:
+        return text is not None and Range.from_fits(text.strip()).intersection(whole) is None
+    except ArgumentError:
+        return False
+
+
+def _without_edge(whole: Range, overscan: Range) -> Range:
+    """Return the frame without the columns, or else the rows, of an overscan at an edge of it; all of it for any other one."""
+    _, nx, _, ny = whole
+    if overscan.y_upper - overscan.y_lower < ny and overscan.x_upper - overscan.x_lower == nx:
+        if overscan.y_lower == 0:
+            return Range(0, nx, overscan.y_upper, ny)
+        return Range(0, nx, 0, overscan.y_lower) if overscan.y_upper == ny else whole
+    if overscan.x_lower == 0 and overscan.x_upper < nx:
+        return Range(overscan.x_upper, nx, 0, ny)
+    return Range(0, overscan.x_lower, 0, ny) if overscan.x_upper == nx and overscan.x_lower else whole
+
+
+def refuse_several_overscans(header: Header) -> None:
+    """Refuse a frame that was read through several amplifiers, by their overscans, where no card says which pixels are whose.
+
+    >>> refuse_several_overscans(Header({"BSEC1": "[9:12,1:4]", "BSEC2": "[13:16,1:4]"}))
+    Traceback (most recent call last):
+    ccdfx.errors.ArgumentError: frame: must say which pixels each of its amplifiers read (got 'BSEC1, BSEC2'); give the readouts in an instrument file ([[readout]])
+    """
+    found = {
+        str(card.value): card.keyword
+        for card in header.cards
+        if _OVERSCAN_SECTION.fullmatch(card.keyword) and is_section(card.value)
+    }
+    if len(found) > 1:
+        raise ArgumentError(
+            "frame",
+            "must say which pixels each of its amplifiers read",
+            value=", ".join(found.values()),
+            remedy="give the readouts in an instrument file ([[readout]])",
+        )
+
+
 def unread_overscan(header: Header) -> tuple[str, ...]:
     """Return what the cards of a frame in which no overscan was found say of one; where it is not read, it stays in the image.
 

@@ -28,6 +28,7 @@ from ccdfx.night.products.by_colour.flats import (
     stacked_by_colour,
     without_colours,
 )
+from ccdfx.night.products.by_detector.levels import factor_of_mosaic
 from ccdfx.night.products.calibrated import (
     calibrated_of,
     noise_header,
@@ -105,7 +106,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     said: list[str] = []
     try:
         with collect_warnings(said.append):
-            image = _finished(made.image, plan, inputs.names, history, context)
+            image = _finished(made.image, plan, inputs, history, context)
     except ArgumentError as error:
         return Made(lost=str(error))  # a flat of spectra whose light cannot be told from its response
     context.warn_about(said)
@@ -332,7 +333,7 @@ def normalised(flat: Image, response: float, pattern: ColourPattern | None = Non
     return flat.replace(array=flat.array / level, mask=mask if mask.any() else None, variance=variance)
 
 
-def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, context: Context) -> Image:
+def _finished(image: Image, plan: MasterPlan, inputs: _Inputs, history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
         spectrum = plan.inputs[0].frame.dispersion
@@ -342,13 +343,22 @@ def _finished(image: Image, plan: MasterPlan, names: list[str], history: str, co
             if spectrum is None
             else normalised_spectrum(image, spectrum, choice)
         )
+        if plan.beside:
+            levels = dict(zip(inputs.names, inputs.levels, strict=True))
+            factor = factor_of_mosaic(plan, levels, partial(_lit_sample, response=choice.response), context)
+            image, history = _scaled(image, factor), f"{history} mosaic={factor:.6g}"
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
     header = stacking.without_kind(image.header, plan.kind)
     product = f"master {plan.kind}"
     return image.replace(
-        header=stacking.product_header(header, product, context.raw_digests(names), values, history)
+        header=stacking.product_header(header, product, context.raw_digests(inputs.names), values, history)
     )
+
+
+def _scaled(image: Image, factor: float) -> Image:
+    variance = None if image.variance is None else image.variance * factor**2
+    return image.replace(array=image.array * factor, variance=variance)
 
 
 def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) -> dict[str, Any]:

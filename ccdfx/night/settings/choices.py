@@ -98,11 +98,13 @@ class FlatChoice:
     """Flats; a frame with a smaller fraction of `good` pixels or a lower `level` in ADU is left out.
 
     Pixels of the normalised master below `response` are flagged as bad. In flats of spectra what is smooth over `smooth`
-    pixels along the dispersion is the light of the lamp, and divided out first.
+    pixels along the dispersion is the light of the lamp, and divided out first. With `normalise` "mosaic" the level of 1 is the
+    mean of that of all detectors of a camera, by the exposures that all have, else that of each.
     """
 
     average: str = "mean"
     reject: Rule = "auto"
+    normalise: str = "detector"
     level: float = 100.0
     good: float = 0.5
     response: float = 0.1

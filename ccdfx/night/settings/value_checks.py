@@ -129,6 +129,7 @@ _CHECKS = {
     "reject": _is_rule,
     "temperature": _is_degrees,
     "tolerance": _is_fraction,
+    "normalise": _is_one_of("detector", "mosaic"),
     "prefer": _is_one_of("auto", "measured", "header"),
     "good": _is_fraction,
     "rejected": _is_fraction,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.conditions import Condition
 from ccdfx.night.instruments.readouts.numbers import Lookup, Numbers
-from ccdfx.night.instruments.readouts.site import Site, Stored, differing
+from ccdfx.night.instruments.readouts.site import Site, Stored, differing, place_as_stored
 from ccdfx.night.instruments.readouts.stored import Directed, StoredImage, hull
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
@@ -185,9 +185,4 @@ def _order(stored: Sequence[Stored], described: Sequence[DescribedReadout], numb
             None,
             _REMEDY,
         )
-    here = own.data.range
-    columns = sorted({(one.x_lower, one.x_upper) for one in beside if one.x_upper <= here.x_lower})
-    rows = sorted({(one.y_lower, one.y_upper) for one in beside if one.y_upper <= here.y_lower})
-    x, y = (sum(upper - lower for lower, upper in spans) for spans in (columns, rows))
-    height, width = here.shape
-    return Range(x, x + width, y, y + height)
+    return place_as_stored(own.data.range, beside)

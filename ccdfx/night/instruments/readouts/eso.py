@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccdfx.night.instruments.readouts.amplifiers import detector_of
 from ccdfx.night.instruments.readouts.site import Site, Stored
@@ -57,8 +57,11 @@ def outputs_of(image: StoredImage) -> list[int]:
     return sorted(found)
 
 
-def sites_of_outputs(image: StoredImage, *, least: int = 2) -> list[Site]:
+def sites_of_outputs(image: StoredImage, *, least: int = 2, of_file: int | None = None) -> list[Site]:
     """Return the sites of the outputs of a chip in one image; none where there are fewer than `least`.
+
+    ESO DET OUTPUTS counts the outputs of the image, or those of all images of its file, which are `of_file`. Where ESO DET OUTi
+    CHIP tells chips apart, they lie beside each other as they are numbered.
 
     Raises
     ------
@@ -67,12 +70,15 @@ def sites_of_outputs(image: StoredImage, *, least: int = 2) -> list[Site]:
     """
     numbers = outputs_of(image)
     stated = image.count(_COUNT)
-    if stated is not None and stated > 1 and len(numbers) < stated:
+    if stated is not None and stated > 1 and stated != of_file and len(numbers) < stated:
         if not numbers and image.hdu is not None:
             return []
         raise image.refusal(_COUNT, f"must be that of the outputs with NX, which are {len(numbers)}", stated)
     if len(numbers) < least or (stated == 1 and len(numbers) > 1):
         return []
+    chips = [image.count(f"ESO DET OUT{number} CHIP") for number in numbers]
+    if all(chips) and len(set(chips)) == len(chips) > 1:
+        return _chips(image, numbers, chips)
     strips = [tuple(_strip(image, number, axis) for axis in "XY") for number in numbers]
     for columns, rows in ((True, True), (True, False), (False, True), (False, False)):
         sites = _laid_out(image, numbers, strips, (columns, rows))
@@ -85,6 +91,27 @@ def sites_of_outputs(image: StoredImage, *, least: int = 2) -> list[Site]:
         f"must fill the image of {image.shape[1]} x {image.shape[0]} pixels with their prescans and overscans"
     )
     raise image.refusal(f"ESO DET OUT{numbers[0]} NX", rule, sizes)
+
+
+def _chips(image: StoredImage, numbers: Sequence[int], chips: Sequence[int | None]) -> list[Site]:
+    """Return the sites of chips that lie beside each other in one image, each read through one output (SUSI2)."""
+    start, found = 0, []
+    for number, chip in sorted(zip(numbers, chips, strict=True), key=lambda pair: pair[1] or 0):
+        x, y = (_strip(image, number, axis) for axis in "XY")
+        sides = (x.at > max(1.0, x.size / 2), y.at > max(1.0, y.size / 2))
+        site = _site(image, number, (x, y), (start, 0), sides, (0, 0))
+        named = (
+            image.text(f"ESO DET CHIP{chip} ID") or image.text(f"ESO DET CHIP{chip} NAME") or f"chip{chip}"
+        )
+        found.append(replace(site, detector=named))
+        start += x.length
+        if y.length != image.shape[0]:
+            rule = f"must fill the {image.shape[0]} rows of the image with its prescan and overscan"
+            raise image.refusal(f"ESO DET OUT{number} NY", rule, y.length)
+    if start != image.shape[1]:
+        rule = f"must fill the {image.shape[1]} columns of the image with the prescans and overscans of all chips"
+        raise image.refusal(f"ESO DET OUT{numbers[0]} NX", rule, start)
+    return found
 
 
 def _strip(image: StoredImage, number: int, axis: str) -> _Strip:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.readouts.amplifiers import sites_of_amplifiers
+from ccdfx.night.instruments.readouts.channels import sites_of_channels
 from ccdfx.night.instruments.readouts.described import DescribedReadout, sites_of_described
 from ccdfx.night.instruments.readouts.eso import outputs_of, sites_of_outputs
+from ccdfx.night.instruments.readouts.keck import sites_of_windows
 from ccdfx.night.instruments.readouts.lick import sites_of_two_amplifiers
 from ccdfx.night.instruments.readouts.mosaic import names_of, sites_of_extensions
 from ccdfx.night.instruments.readouts.numbers import Numbers
@@ -18,6 +20,9 @@ from ccdfx.night.instruments.readouts.stored import StoredImage
 from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.header import lenient_number
 
+_IN_ONE_IMAGE = (
+    sites_of_outputs, sites_of_amplifiers, sites_of_channels, sites_of_windows, sites_of_two_amplifiers
+)  # fmt: skip
 _COUNTS = ("NUMAMP", "NUMAMPS", "NAMPS", "NAMP", "CCDNAMPS")
 
 
@@ -30,8 +35,9 @@ def find_readouts(
 ) -> tuple[Readout, ...]:
     """Return the readouts of an exposure in the order of its file, by the conventions of the field.
 
-    Those of the instrument file come first; then, for each image, the outputs of ESO, IRAF's quad cards and cards that
-    end in the name of an amplifier; then extensions that are one readout each.
+    Those of the instrument file come first; then, for each image, the outputs of ESO, cards that bear the name of an amplifier
+    (IRAF's quad cards and others), channels of Subaru and, in one image, amplifiers of Keck and Lick; then extensions that are one
+    readout each.
 
     Parameters
     ----------
@@ -77,7 +83,7 @@ def find_readouts(
         return settled(sites_of_described(images, own, numbers), numbers, whole=False)
     if len(images) == 1:
         [image] = images
-        sites = sites_of_outputs(image) or sites_of_amplifiers(image) or sites_of_two_amplifiers(image)
+        sites = next(filter(None, (find(image) for find in _IN_ONE_IMAGE)), [])
         if not sites and image.hdu is None:
             _refuse_unknown_sections(image)
         return settled(sites, _of_eso(images, numbers))
@@ -91,9 +97,14 @@ def find_readouts(
 def _inside_images(images: Sequence[StoredImage]) -> list[Site]:
     """Return the sites of images that hold a whole detector each; none where not all do."""
     names = names_of(images)
+    outputs = sum(len(outputs_of(image)) for image in images)
     found = []
     for image, name in zip(images, names, strict=True):
-        sites = sites_of_outputs(image, least=1) or sites_of_amplifiers(image)
+        sites = (
+            sites_of_outputs(image, least=1, of_file=outputs)
+            or sites_of_amplifiers(image)
+            or sites_of_channels(image)
+        )
         if not sites:
             return []
         several = len(sites) > 1

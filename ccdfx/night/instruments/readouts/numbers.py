@@ -13,7 +13,11 @@ from ccdfx.records.header import lenient_number
 
 Lookup = tuple[str | float, ...]
 
-_USUAL = {"gain": ("GTGAIN", "GAIN"), "readnoise": ("GTRON", "RDNOISE"), "saturation": ("SATURATE",)}
+_USUAL = {
+    "gain": ("GTGAIN", "GAIN", "S_GAIN"),
+    "readnoise": ("GTRON", "RDNOISE"),
+    "saturation": ("SATURATE",),
+}
 _OF_OUTPUT = {"gain": "CONAD", "readnoise": "RON"}
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 _LENGTH = 8  # of a keyword; the letter of an amplifier takes the place of its last one (SATURATE, SATURATA)

@@ -143,6 +143,19 @@ def stored_sections(image: StoredImage, cards: SectionCards) -> Stored:
     )
 
 
+def place_as_stored(here: Range, every: Sequence[Range]) -> Range:
+    """Return the place of a data section on its detector where `every` one of it follow each other as they are stored.
+
+    >>> place_as_stored(Range(6, 10, 0, 4), [Range(0, 4, 0, 4), Range(6, 10, 0, 4)])
+    Range(x_lower=4, x_upper=8, y_lower=0, y_upper=4)
+    """
+    columns = {(one.x_lower, one.x_upper) for one in every if one.x_upper <= here.x_lower}
+    rows = {(one.y_lower, one.y_upper) for one in every if one.y_upper <= here.y_lower}
+    x, y = (sum(upper - lower for lower, upper in spans) for spans in (columns, rows))
+    height, width = here.shape
+    return Range(x, x + width, y, y + height)
+
+
 def differing(values: Sequence[bool], others: Sequence[bool]) -> tuple[bool, bool]:
     """Return for x and y whether two directions differ.
 

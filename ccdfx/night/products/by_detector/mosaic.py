@@ -33,6 +33,11 @@ class MosaicPlan:
     exposures: Mapping[str, str] = field(default_factory=dict)
     by: str = "auto"
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The images of which it is made."""
+        return tuple(self.inputs.values())
+
 
 def plan_detector_mosaics(plan: Plan, recipe: NightRecipe) -> Iterable[Planned]:
     """Plan a mosaic of each object and filter that several detectors show, where the recipe asks for it.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.file import read_instrument
 from ccdfx.night.instruments.readouts.find import find_readouts
 from ccdfx.night.instruments.readouts.numbers import Numbers
@@ -316,3 +317,34 @@ def test_readouts_come_back_from_headers(way):
             assert found == wanted
 
     law()
+
+
+def output_of(number, x=1, **more):
+    """Cards of an output of ESO with 4 prescan columns, 20 exposed and 6 of overscan."""
+    numbers = {"X": x, "Y": 1, "NX": 20, "NY": 8, "PRSCX": 4, "OVSCX": 6, "CONAD": 1.0 + number / 10, **more}
+    return {f"ESO DET OUT{number} {key}": value for key, value in numbers.items()}
+
+
+@pytest.mark.quick
+def test_outputs_of_eso_that_are_counted_over_all_images_of_a_file() -> None:
+    images = [
+        StoredImage(header=Header({"ESO DET OUTPUTS": 2, "ESO DET CHIP1 ID": f"ccd{chip}", **output_of(1, x)}), shape=(8, 30), hdu=chip)
+        for chip, x in ((1, 1), (2, 20))
+    ]  # fmt: skip
+    found = find_readouts(images)
+    assert [(one.detector, one.data.to_fits()) for one in found] == [
+        ("ccd1", "[5:24,1:8]"),
+        ("ccd2", "[7:26,1:8]"),
+    ]
+
+
+@pytest.mark.quick
+def test_chips_beside_each_other_in_one_image_are_detectors() -> None:
+    cards = {"ESO DET OUTPUTS": 2, "ESO DET CHIP1 ID": "ccd45", "ESO DET CHIP2 ID": "ccd46"}
+    header = Header(cards | output_of(1, CHIP=1) | output_of(2, CHIP=2))
+    one, two = find_readouts([StoredImage(header=header, shape=(8, 60))])
+    assert (one.detector, one.data.to_fits(), one.place.to_fits()) == ("ccd45", "[5:24,1:8]", "[1:20,1:8]")
+    assert (two.detector, two.data.to_fits(), two.place.to_fits()) == ("ccd46", "[35:54,1:8]", "[1:20,1:8]")
+    assert (two.bias[0].to_fits(), two.gain) == ("[55:60,1:8]", 1.2)
+    with pytest.raises(ArgumentError, match="ESO DET OUT1 NX: must fill the 61 columns"):
+        find_readouts([StoredImage(header=header, shape=(8, 61))])
