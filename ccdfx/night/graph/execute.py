@@ -17,7 +17,7 @@ from ccdfx.engines import current_engine, engine
 from ccdfx.errors import CcdfxError, cause_of
 from ccdfx.night.graph.halt import halt_if_asked
 from ccdfx.night.graph.keys import digest
-from ccdfx.night.graph.masters import kept_bytes
+from ccdfx.night.graph.masters import expected_bytes, kept_bytes, release_masters
 from ccdfx.night.graph.memory import return_memory
 from ccdfx.night.graph.perform import Task, begin
 from ccdfx.night.graph.product import Graph, Product
@@ -109,13 +109,12 @@ class _Run:
         )
 
     def shared_bytes(self, files: Iterable[str]) -> int:
-        """Return the bytes of the masters in memory, or of those that these products share, if that is more.
-
-        The planes of a master take as much memory as its file.
-        """
+        """Return the bytes of the masters in memory, or of those that these products share, if that is more."""
         needs = {need for file in files for need in self.graph.products[file].needs}
         sizes = [
-            self.records[need].size or 0 for need in needs if self.graph.products[need].kind in MASTER_KINDS
+            expected_bytes(self.output / need, self.records[need].size or 0)
+            for need in needs
+            if self.graph.products[need].kind in MASTER_KINDS
         ]
         return max(sum(sizes), kept_bytes())
 
@@ -294,6 +293,7 @@ def _start(
             return
         waiting.pop(0)
         if workers.here and run.graph.products[file].kind != run.started:
+            release_masters()
             return_memory()
             run.started = run.graph.products[file].kind
         threads = _threads_of(run, file, workers, alone=not in_memory and not waiting, budget=budget)

@@ -30,6 +30,7 @@ from ccdfx.operations.colour.planes import colour_plane
 from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.records.mapped import release_image
 from ccdfx.records.range import Range
 
 _FEWEST_INPUTS = 3  # of a master: of fewer, a cosmic ray cannot be told from a hot pixel
@@ -240,7 +241,8 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     )
     options |= {"gain": context.noise.gain, "noise": _least(one.noise for one in sky)}
     if pattern is None:
-        defects = find_bad_pixels(**images, **options)
+        masters = {name: _one_by_one(images[name]) for name in plan.masters if name in images}
+        defects = find_bad_pixels(**{**images, **masters}, **options)
     else:
         assert region is not None
         options["frames"] = lambda: (_sky_frame(one.use, context) for one in sky)
@@ -250,6 +252,13 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
             context.warn(f"{plan.file}: {note}")  # the label of a setup depends on the others of the night
     facts |= {"counts": defects.counts, "notes": list(defects.notes)}
     return facts, defects.mask, region
+
+
+def _one_by_one(images: list[Image]) -> Iterator[Image]:
+    """Yield images, and free the memory of each that was looked at in a file."""
+    for image in images:
+        yield image
+        release_image(image)
 
 
 def _frames_in(facts: Mapping[str, Any]) -> int:

@@ -51,22 +51,21 @@ def calibrated(use: Use, context: Context, *, electrons: bool = False, variance:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibratedFrame:
-    """A calibrated frame with what was seen of it before: facts of the raw frame, and its picture."""
+class SeenRaw:
+    """What was seen of a raw frame before it was calibrated: facts, and its picture."""
 
-    image: Image
     facts: dict[str, Any]
     pictures: dict[str, bytes]
 
 
-def calibrated_and_seen(use: Use, context: Context) -> CalibratedFrame:
+def calibrated_and_seen(use: Use, context: Context) -> tuple[Image, SeenRaw]:
     """Calibrate a science frame as `calibrated` does; measure its overscan, and draw the part of it that is calibrated."""
     refuse_untrusted(use, context)
     raw = flagged(use.frame, context.recipe)
     data = use.frame.data or Range.whole(raw.shape)
     pictures = raw_pictures(Image(raw.array[data.slices]))
     image = calibrated_of(raw, use, context, electrons=context.recipe.science.electrons)
-    return CalibratedFrame(image, overscan_facts(raw, use.frame), pictures)
+    return image, SeenRaw(overscan_facts(raw, use.frame), pictures)
 
 
 def calibrated_of(
@@ -214,8 +213,7 @@ def make_calibrated(plan: SciencePlan, context: Context) -> Made:
 
     use = plan.use
     try:
-        seen = calibrated_and_seen(use, context)
-        image = seen.image
+        image, seen = calibrated_and_seen(use, context)
         bad_pixels = context.master(plan.bad_pixels)
         if bad_pixels is not None:
             image = step(mask_from, bad_pixels=bad_pixels)(image)

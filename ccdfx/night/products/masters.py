@@ -46,7 +46,7 @@ from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
-from ccdfx.records.image import Image
+from ccdfx.records.image import Image, adopt
 
 _SAMPLE = 1 << 20  # pixels of which levels are measured
 _MOST_LEVELS = 20  # repetitions; two or three are usual
@@ -96,6 +96,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
             if without_colours(inputs.colours):
                 context.warn_about([_NO_COLOURS])
     inputs = replace(inputs, frames=[])  # they take more memory than the master
+    del shared
     if len(inputs.names) == 1:
         context.warn(
             f"{plan.file} is made of one frame, {inputs.names[0]}: its noise and cosmic rays stay in it"
@@ -330,7 +331,7 @@ def normalised(flat: Image, response: float, pattern: ColourPattern | None = Non
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[flat.array < response * level] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else flat.variance / level**2
-    return flat.replace(array=flat.array / level, mask=mask if mask.any() else None, variance=variance)
+    return adopt(flat.array / level, flat.header, mask if mask.any() else None, flat.range, variance)
 
 
 def _finished(image: Image, plan: MasterPlan, inputs: _Inputs, history: str, context: Context) -> Image:
@@ -374,9 +375,9 @@ def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) ->
 
 def master_facts(plan: MasterPlan | TakenPlan, image: Image) -> dict[str, Any]:
     """Return what is told of any master: what it is for, and its level, scatter and flags."""
-    from ccdfx.estimators import statistics
+    from ccdfx.estimators import mad_std_of, median_of
 
-    numbers = statistics(image)
+    good = image.good
     return {
         "file": plan.file,
         "kind": plan.kind,
@@ -384,7 +385,7 @@ def master_facts(plan: MasterPlan | TakenPlan, image: Image) -> dict[str, Any]:
         "exptime": plan.exptime,
         "instrument": plan.setup.instrument,
         "unit": image.unit,
-        "level": plain(numbers.median),
-        "rms": plain(numbers.mad_std),
+        "level": plain(median_of(image.array, good)),
+        "rms": plain(mad_std_of(image.array, good)),
         "flags": flags_of(image),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from ccdfx.records.header import Header
 from ccdfx.records.history import PARTIAL, with_partial_variance
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.keywords import without_levels
+from ccdfx.records.mapped import release
 from ccdfx.records.planes import variance_as, working_dtype
 
 # Pixels per tile: a smaller tile costs more than its own thread saves.
@@ -158,14 +160,11 @@ def _run_tile(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], tile: tu
     def cut(array: np.ndarray) -> np.ndarray:
         return array[start:stop] if array.size == size else array
 
-    return pixels.calibrate_pixels(
-        cut(raw),
-        tuple(map(cut, masters)),
-        tuple(map(cut, masks)),
-        tuple(map(cut, variances)),
-        parameters,
-        *map(cut, outputs),
-    )
+    planes = [tuple(map(cut, some)) for some in (masters, masks, variances)]
+    union = pixels.calibrate_pixels(cut(raw), *planes, parameters, *map(cut, outputs))
+    for plane in itertools.chain(*planes):
+        release(plane)
+    return union
 
 
 def _raw(array: np.ndarray, kind: np.dtype) -> np.ndarray:

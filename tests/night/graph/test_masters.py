@@ -1,19 +1,26 @@
-"""Masters in memory: read once for one key, and not more than their share of memory."""
+"""Masters that are shared: read once for one key, and not more than their share of memory."""
 
 from __future__ import annotations
 
+import errno
+import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ccdfx.errors import FileError
-from ccdfx.io import write
+from ccdfx.io import read, write
 from ccdfx.night.graph import masters
 from ccdfx.night.graph.masters import forget_masters, load_master
 from ccdfx.night.graph.record import KEY
+from ccdfx.noise import ccd_noise
+from ccdfx.operations.calibration.calibrate import calibrate
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
+from ccdfx.records.mapped import can_map, is_mapped
+from ccdfx.testing.equality import assert_same_image
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +91,34 @@ def test_those_that_were_spared_come_back_unless_they_were_made_anew(tmp_path, r
     assert load_master(tmp_path / "bias.fits", "bias").image.array[0, 0] == 1.0 and len(reads) == count
     masters.restore_masters()
     assert len(reads) == count
+
+
+@pytest.mark.quick
+@pytest.mark.skipif(not can_map(Path.cwd(), 1), reason="the system has no files without a name")
+def test_large_ones_take_no_memory_and_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(masters, "_LARGE", 1)
+    planes = np.random.default_rng(1).uniform(1, 2, (2, 40, 50)).astype(np.float32)
+    path = write(Image(planes[0], mask=planes[0] > 1.9, variance=planes[1]), tmp_path / "flat.fits")
+    size = path.stat().st_size
+    plain, kept = read(path), load_master(path, "1").image
+    assert masters.kept_bytes() == masters.expected_bytes(path, size) == 0 and is_mapped(kept.variance[3:])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["flat.fits"]
+    frame = Image(np.full((40, 50), 700, np.uint16))
+    made = [calibrate(frame, bias=flat, flat=flat, noise=ccd_noise(1.5, 5.0)) for flat in (plain, kept, kept)]
+    for one in made:
+        assert_same_image(one, made[0])
+    masters.release_masters()
+    assert_same_image(kept, plain)
+
+
+def test_large_ones_stay_in_memory_where_the_disk_takes_no_such_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(masters, "_LARGE", 1)
+    path = written(tmp_path / "bias.fits", 1.0)
+
+    def full(image, folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(masters, "mapped", full)
+    assert load_master(path, "1").image.array[0, 0] == 1.0 and masters.kept_bytes() == 8 * 8 * 4
+    monkeypatch.setattr("ccdfx.records.mapped._ROOM", math.inf)
+    assert masters.expected_bytes(path, 1000) == 1000

@@ -119,7 +119,7 @@ def normalised_by_colour(flat: Image, pattern: ColourPattern, level: Level, resp
     mask = np.zeros(flat.shape, np.uint8) if flat.mask is None else flat.mask.copy()
     mask[flat.array < response * divisor] |= np.uint8(Flag.BAD_PIXEL)
     variance = None if flat.variance is None else flat.variance / divisor**2
-    return flat.replace(array=flat.array / divisor, mask=mask if mask.any() else None, variance=variance)
+    return adopt(flat.array / divisor, flat.header, mask if mask.any() else None, flat.range, variance)
 
 
 def plane_of(frame: Any, x: int, y: int) -> Any:

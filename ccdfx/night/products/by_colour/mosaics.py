@@ -41,8 +41,7 @@ def make_mosaic(plan: SciencePlan, context: Context) -> Made:
         further = further_steps(context.recipe)
         if further.steps and not plan.is_split:
             raise _mixing(further)
-        seen = calibrated_and_seen(use, context)
-        image = seen.image
+        image, seen = calibrated_and_seen(use, context)
         image = image.replace(header=with_pattern(image.header, pattern, shape=image.shape))
         bad_pixels = context.master(plan.bad_pixels)
         if bad_pixels is not None:
