@@ -175,7 +175,6 @@ def _written(numbers: tuple[float, ...]) -> str:
     return ",".join(repr(number).removesuffix(".0") for number in numbers)
 
 
-_RANKED = 2000  # values of the sample of zscale
 _SAMPLE = 50_000  # pixels for zscale and robust: enough for 1 % of a sigma, and fast on a 16k frame
 
 
@@ -294,36 +293,10 @@ def _percent(values: np.ndarray, low: float, high: float | None = None) -> Inter
 
 
 def _zscale(values: np.ndarray) -> Interval:
-    """Return the limits of the task zscale of IRAF: the ends of a line through the ranked values, four times as steep.
+    from astropy.visualization.interval import ZScaleInterval
 
-    The line is fitted to a sample, in which values further than 2.5 standard deviations from it, and those around them, are
-    left out, up to five times. Where that leaves less than half of them, the limits are the extremes.
-    """
-    some = sample(values)
-    some = np.sort(some[:: max(some.size // _RANKED, 1)][:_RANKED])
-    low, high = float(some[0]), float(some[-1])
-    place, good = np.arange(some.size), np.ones(some.size, bool)
-    around = np.ones(max(1, some.size // 100), bool)
-    least, left, before, slope = max(5, some.size // 2), some.size, some.size + 1, 0.0
-    for _ in range(5):
-        if not least <= left < before:
-            break
-        slope, start = _line(place[good], some[good])
-        rest = some - (start + slope * place)
-        far = ~good | (np.abs(rest) > 2.5 * float(np.std(rest[good])))
-        good = ~np.convolve(far, around, mode="same")
-        left, before = int(np.count_nonzero(good)), left
-    if left < least:
-        return low, high
-    middle, centre, slope = float(np.median(some)), (some.size - 1) // 2, 4.0 * slope
-    return max(low, middle - (centre - 1) * slope), min(high, middle + (some.size - centre) * slope)
-
-
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Fit a line by least squares; return its slope and its value at 0."""
-    middle, level = float(np.mean(x)), float(np.mean(y))
-    slope = float(np.sum((x - middle) * (y - level)) / np.sum((x - middle) ** 2))
-    return slope, level - slope * middle
+    low, high = ZScaleInterval(n_samples=2000, contrast=0.25).get_limits(sample(values))
+    return float(low), float(high)
 
 
 def _robust(values: np.ndarray) -> Interval:
