@@ -293,9 +293,7 @@ def test_a_killed_run_is_continued(done, tmp_path, seed):
     assert max(there) > 1, "something was there"
 
 
-@pytest.mark.parametrize(
-    ("count", "held"), [*((count, True) for count in (0, 4, 15, 30)), (4, False)]
-)
+@pytest.mark.parametrize(("count", "held"), [*((count, True) for count in (0, 4, 15, 30)), (4, False)])
 def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, held):
     """After some files, no more can be written; then there is room again."""
     from ccdfx.io import atomic
