@@ -150,7 +150,7 @@ def test_equal_frames_are_reproduced(rule, frame, count):
 
 
 @every_rule(but=COUNT_FRAMES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks(), where=st.integers(0, 9))
 def test_a_frame_masked_everywhere_equals_a_frame_left_out(rule, frames, where):
     blank = ccdfx.Image(
@@ -180,7 +180,7 @@ def test_a_masked_pixel_never_counts(rule, frames, data):
 
 
 @every_rule(but=("average_sigma_clip", "relative_clip"))  # their units grow with the level
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks(dtypes=("u2",)), data=st.data())
 def test_a_constant_shifts_the_result_and_leaves_the_rejected_set(rule, frames, data):
     constant = data.draw(st.integers(1, 1000))
@@ -196,7 +196,7 @@ def test_a_constant_shifts_the_result_and_leaves_the_rejected_set(rule, frames, 
 
 
 @every_rule(but=("average_sigma_clip",))  # its sum over a line is of values in the working type
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks(dtypes=("u2",)))
 def test_integers_equal_float64(rule, frames):
     floats = [frame.replace(array=frame.array.astype("f8")) for frame in frames]
@@ -222,7 +222,7 @@ def test_the_layout_in_memory_does_not_matter(rule, order):
 
 
 @every_rule(but=KNOW_NOISE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(frames=stacks(least=2, dtypes=("f4", "f8")), factor=st.sampled_from([0.25, 2.0, 8.0]))
 def test_variance_goes_with_the_square_of_a_factor(rule, frames, factor):
     scaled = [frame.replace(array=frame.array * frame.dtype.type(factor)) for frame in frames]
