@@ -19,6 +19,8 @@ def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Pa
     """Refuse, before anything is read, an output that is an input or cannot be written."""
     from ccdfx.io.writing import format_to_write, refuse_same_file
 
+    if Path(output).is_dir():
+        raise click.UsageError(f"{printable(output)} is a directory; give the name of a file in it")
     try:
         format_to_write(output)
         refuse_same_file(output, inputs)

@@ -112,7 +112,7 @@ def format_to_write(path: str | os.PathLike[str]) -> Format:
             remedy = f"install {PLUGINS[suffix]}"
         elif suffix in _PICTURES:
             remedy += "; 'ccdfx show' and 'hist' draw pictures"
-        raise ArgumentError(name, "must have the suffix of a format that can be written", remedy=remedy)
+        raise ArgumentError(path, "must have the suffix of a format that can be written", remedy=remedy)
     return found
 
 

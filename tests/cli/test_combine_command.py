@@ -230,6 +230,7 @@ def test_wrong_inputs_say_what_is_wrong(run, frames: list[Path], tmp_path: Path)
     assert "small.fits" in run("combine", frames[0], other, "-o", tmp_path / "o.fits").stderr
     assert "none.fits" in run("combine", frames[0], "none.fits", "-o", tmp_path / "o.fits").stderr
     assert "suffix" in run("combine", *frames, "-o", tmp_path / "out.xyz").stderr
+    assert "is a directory; give the name of a file" in run("combine", *frames, "-o", tmp_path).stderr
     assert run("combine", "-o", tmp_path / "out.fits").exit_code == 2
     assert not (tmp_path / "o.fits").exists()
 

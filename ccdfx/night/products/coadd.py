@@ -107,9 +107,7 @@ def make_combined(plan: CombinePlan, context: Context) -> Made:
     if scales is None or len(found.transforms) < 2:
         remedy = "; combine.align = false combines frames that lie on one another" if choice.align else ""
         context.warn(f"{plan.file} was not made: fewer than two frames of {plan.object} are usable{remedy}")
-        return Made(
-            facts={"relative": relative if len(relative) > 1 else {}}
-        )  # one alone is relative to nothing
+        return Made(facts={"relative": relative if len(relative) > 1 else {}})  # one is relative to nothing
     names = list(found.transforms)
     if exposures.detectors and names[0] != files[0]:
         context.warn(
