@@ -36,4 +36,4 @@ MAKERS: dict[Callable[..., Made], str] = {
 
 
 def maker_of(make: Callable[..., Made]) -> Maker:
-    return Maker(name="bad", plan=plan_one, make=make)
+    return Maker(name="one", plan=plan_one, make=make)

@@ -114,25 +114,21 @@ LAWS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reduced:
-    """A night that the built-in makers have reduced: its raw frames, its output, its plan; `folder` removes it."""
+    """A night that the built-in makers have reduced: its raw frames, its output, its plan; `folder` removes it.
+
+    `keys` are the SHA-256 of the raw frames by name, `cameras` what was measured of the camera of each setup.
+    """
 
     raw: Path
     output: Path
     plan: Plan
+    keys: dict[str, str | None]
+    cameras: dict[Any, Any]
     folder: Any
-
-    @property
-    def keys(self) -> dict[str, str | None]:
-        """The SHA-256 of the raw frames by name."""
-        frames = [frame for setup in self.plan.setups for frame in self.plan.frames_of(setup)]
-        return {frame.file: file_sha256(frame.path) for frame in frames}
 
     def graph(self, maker: Maker) -> Graph:
         """Return the graph of all products of ccdfx, and of those of the maker."""
-        cameras = camera_graph(self.plan, _RECIPE)
-        measured = execute(cameras, self.output, self.keys)
-        found = {one.plan.setup: camera_of(measured[one.file]) for one in cameras.products.values()}
-        return product_graph(self.plan, _RECIPE, found, further=() if maker in MAKERS else (maker,))
+        return product_graph(self.plan, _RECIPE, self.cameras, further=() if maker in MAKERS else (maker,))
 
     def made(self, graph: Graph, maker: Maker, folder: Path, *, hide: bool = False) -> dict[str, Record]:
         """Return the records of the products of the maker, made in a copy of the output.
@@ -168,8 +164,13 @@ def _reduce(raw: str | None, instrument: Any) -> _Reduced:
     source = Path(raw) if raw is not None else Path(folder.name) / "raw"
     if raw is None:
         simulate_night(source, shape=_SHAPE, filters=("V",), counts=_COUNTS)
-    night = reduce_night(source, output, instrument=instrument)
-    return _Reduced(source, output, night.plan, folder)
+    plan = reduce_night(source, output, instrument=instrument).plan
+    frames = [frame for setup in plan.setups for frame in plan.frames_of(setup)]
+    keys = {frame.file: file_sha256(frame.path) for frame in frames}
+    graph = camera_graph(plan, _RECIPE)
+    measured = execute(graph, output, keys)
+    cameras = {one.plan.setup: camera_of(measured[one.file]) for one in graph.products.values()}
+    return _Reduced(source, output, plan, keys, cameras, folder)
 
 
 def _digests(*folders: Path) -> dict[str, str | None]:

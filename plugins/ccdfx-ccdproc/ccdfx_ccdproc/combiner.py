@@ -300,7 +300,7 @@ class Combiner:
             weights=weights,
         )
         shape = self.data_arr.shape[1:]
-        number, error = found.count.reshape(shape), found.error.reshape(shape)
+        number, error = found.number.reshape(shape), found.error.reshape(shape)
         if word is None:
             scatter = uncertainty_func(
                 np.ma.filled(self._scaled(scale_to).astype(np.float64), np.nan), axis=0

@@ -239,7 +239,7 @@ def _rows_combined(
         values, masks, choices.method, choices.scatter, rule=rule, factors=factors_of(scaling, len(frames)),
         weights=None if weights is None else weight_planes(weights, list),
     )  # fmt: skip
-    return combined_frame(found.value, found.error, found.count == 0, dtype, first.unit, len(frames))
+    return combined_frame(found.value, found.error, found.number == 0, dtype, first.unit, len(frames))
 
 
 def _mask(frame: CCDData) -> np.ndarray:

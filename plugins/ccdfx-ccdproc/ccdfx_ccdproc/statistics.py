@@ -104,7 +104,7 @@ class Combined(NamedTuple):
 
     value: np.ndarray
     error: np.ndarray
-    count: np.ndarray
+    number: np.ndarray
 
 
 def combined(
