@@ -279,7 +279,12 @@ def _confirmed(
     errors = np.array([math.inf, *(math.sqrt(median_efficiency(n) / n) for n in range(1, count + 1))])
     along = np.sqrt([median_efficiency(max(n, 1)) / max(n, 1) for n in pixels.tolist()])
     sure = enough & (np.abs(middle) >= np.maximum(least, limit * errors[seen] * along))
-    shown = np.sum(own * np.sign(middle) >= _SHOWN * np.abs(middle), axis=0)
-    sure &= shown >= _FRAMES * seen
+    signed, typical = own * np.sign(middle), np.abs(middle)
+    shown = signed >= _SHOWN * typical
+    if (
+        not beside
+    ):  # between the places of a star in dithered frames its wing is in most, but not as bright in all
+        shown &= (middle < 0) | (signed <= np.maximum(typical / _SHOWN, typical + limit))
+    sure &= np.sum(shown, axis=0) >= _FRAMES * seen
     out[out] = sure[left.numbers]
     return out

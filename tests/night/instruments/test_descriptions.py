@@ -127,6 +127,7 @@ HEADERS = [
     ("obstype", {"DATA-TYP": "proj flat ( 2 )", "ITIME": 20, "DATE-OBS": "15/02/1985", "UT": "11:23:13"},
      {"kind": "flat", "exptime": 20.0, "date": "1985-02-15T11:23:13"}),
     ("obstype", {"IMGTYPE": "BIAS", "EXPTIME": 0.0}, {"kind": "bias"}),
+    ("obstype", {"OBSTYPE": "OBJECT", "EXPTIME": 0.0}, {"kind": "science", "problem": "exposure time: must be above 0 in a science frame"}),
     ("obstype", {"IMTYPE": "CONTBARS", "EXPTIME": 6.0}, {"kind": "other"}),
     ("obstype", {"OBSTYPE": "Line", "ELAPTIME": 6.0, "BINNING": "1, 2"}, {"kind": "arc", "exptime": 6.0, "binning": (1, 2)}),
     ("obstype", {"OBSTYPE": "SPECTRUM", "EXPTIME": 6.0, "GRATING": "400_SYZY", "FILTER": "<NO FILTER>", "FILTER2": "GG455", "SLIT": '1.0" long slit'},

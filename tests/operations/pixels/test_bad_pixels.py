@@ -163,6 +163,27 @@ def test_what_single_frames_have_is_no_defect():
     assert not find_bad_pixels(frames=list(frames)).mask.any()
 
 
+def test_the_wings_of_stars_between_three_close_places_are_few_defects():
+    """Dithers of a width: in three frames wings lie on the same pixels, of which few are of one brightness."""
+    y, x = np.mgrid[:128, :128]
+    false = found = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        stars, flux = rng.uniform(6, 122, (40, 2)), rng.uniform(2e4, 1.2e5, 40)
+        hot = np.zeros((128, 128), bool)
+        hot[tuple(rng.integers(4, 124, (2, 30)))] = True
+        frames = []
+        for dx, dy in ((0, 0), (2.3, -1.6), (-3.4, 2.2)):
+            sky = sum(
+                f / 10.6 * np.exp(-((x - a - dx) ** 2 + (y - b - dy) ** 2) / 3.38)
+                for (a, b), f in zip(stars, flux, strict=True)
+            )
+            frames.append(rng.poisson(600 + sky) + rng.normal(0, 6, hot.shape) + 1500.0 * hot)
+        bad = find_bad_pixels(frames=frames, fwhm=3.0).kinds != 0
+        false, found = false + np.count_nonzero(bad & ~hot), found + np.count_nonzero(bad & hot)
+    assert false <= 4 and found >= 100  # of 120
+
+
 def test_two_frames_have_no_majority_which_a_note_says():
     found = find_bad_pixels(frames=[np.ones((20, 20)), np.ones((20, 20))])
     assert "no majority" in found.notes[0] and not found.mask.any()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import ccdfx
+from ccdfx.night.calibrators import Use
+from ccdfx.night.frames.frame import Frame
+from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.plan import MasterPlan
+from ccdfx.night.products.by_detector.levels import with_other_detectors
 
 NIGHT = {"bad_pixels": {"use": False}, "cosmic_rays": {"use": False}, "combine": {"use": False}}
 SEES = {"A": 0.8, "B": 1.2}  # of the light
@@ -54,3 +61,24 @@ def test_the_sky_of_all_detectors_is_one_where_the_mosaic_is_asked_for(raw, tmp_
     for image in sky:
         assert np.std((image.array - 2000.0) / np.sqrt(image.variance)) == pytest.approx(1.0, abs=0.05)
     assert "mosaic=0.8" in str(flats[0].header.all("HISTORY"))
+
+
+@pytest.mark.quick
+def test_flats_of_the_same_exposures_and_filter_belong_together() -> None:
+    def flat(detector, band, *frames):
+        setup = Setup("cam", (4, 4), (1, 1), None, None, ccdfx.Range(0, 4, 0, 4), detector=detector)
+        uses = tuple(Use(Frame(path=Path(path), file=path, date=date)) for path, date in frames)
+        return MasterPlan(kind="flat", setup=setup, file=f"{detector}{band}.fits", inputs=uses, filter=band)
+
+    at = "2020-01-01T00:00:0{}".format
+    first = flat("A", "V", ("1.fits", None), ("a2.fits", at(2)))
+    others = [
+        flat("B", "V", ("1.fits", None)),  # the same file
+        flat("C", "V", ("c2.fits", at(2))),  # a file of its own
+        flat("D", "R", ("1.fits", None)),
+        flat("E", "V", ("9.fits", at(9))),
+    ]
+    assert [one.file for one in with_other_detectors(first, [first, *others]).beside] == [
+        "BV.fits",
+        "CV.fits",
+    ]
