@@ -95,7 +95,7 @@ def _nameless(folder: Path) -> int:
 
 
 def _write(file: int, plane: np.ndarray, start: int) -> None:
-    rest = memoryview(plane).cast("B")
+    rest = plane.data.cast("B")
     while rest.nbytes:
         written = os.pwrite(file, rest, start)
         rest, start = rest[written:], start + written

@@ -21,8 +21,8 @@ from ccdfx.records.mapped import can_map, is_mapped, mapped, release_image
 MEMORY = 512 << 20
 """Bytes of masters that are kept in memory; the one asked for last always is."""
 
-_ON_DISK = 4 << 30
-"""Bytes of masters that are kept in files."""
+_MOST_FILES = 16
+"""Masters that are kept in files: each of these takes a file handle."""
 
 _LARGE = 32 << 20
 """Bytes of a master that is kept in a file."""
@@ -120,8 +120,8 @@ def _belongs_on_disk(path: Path, size: int) -> bool:
 
 
 def _is_much() -> bool:
-    memory = sum(map(_in_memory, _kept.values()))
-    return memory > MEMORY or sum(map(_size, _kept.values())) - memory > _ON_DISK
+    files = sum(is_mapped(master.image.array) for master in _kept.values())
+    return files > _MOST_FILES or sum(map(_in_memory, _kept.values())) > MEMORY
 
 
 def _in_memory(master: Master) -> int:

@@ -109,6 +109,9 @@ def test_large_ones_take_no_memory_and_are_the_same(tmp_path, monkeypatch):
         assert_same_image(one, made[0])
     masters.release_masters()
     assert_same_image(kept, plain)
+    monkeypatch.setattr(masters, "_MOST_FILES", 1)
+    load_master(path, "2")
+    assert list(masters._kept) == [(str(path), "2")], "each file takes a handle"
 
 
 def test_large_ones_stay_in_memory_where_the_disk_takes_no_such_file(tmp_path, monkeypatch):
