@@ -200,6 +200,16 @@ def _pread(handle: int, offset: int, count: int, name: str) -> bytes:
     return data
 
 
+def read_into(handle: int, offset: int, buffer: memoryview, name: str) -> None:
+    """Fill a buffer with the bytes of an open file from an offset on; `name` is that of the file."""
+    got = 0
+    while got < len(buffer):
+        count = os.preadv(handle, [buffer[got:]], offset + got)
+        if not count:
+            raise FormatError(name, "became shorter while it was read")
+        got += count
+
+
 def _kind(mode: int) -> str:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")

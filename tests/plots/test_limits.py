@@ -105,7 +105,12 @@ def test_each_rule_is_what_it_says(text, expected):
 def test_zscale_is_that_of_iraf():
     from astropy.visualization import ZScaleInterval
 
-    assert display_limits(FRAME) == pytest.approx(ZScaleInterval(n_samples=2000).get_limits(FRAME))
+    rng = np.random.default_rng(1)
+    frames = [rng.normal(500, 20, (ny, 60)) for ny in (1, 30, 90)]
+    outliers = [np.where(rng.random(one.shape) < part, 9e4, one) for part in (0.1, 0.6) for one in frames]
+    for frame in (FRAME, FRAME[:1, :4], *frames, *outliers, np.round(frames[1] / 30)):
+        expected = ZScaleInterval(n_samples=2000).get_limits(frame)
+        assert display_limits(frame) == pytest.approx(expected, rel=1e-12)
 
 
 def test_ignored_values_and_masked_pixels_do_not_count():

@@ -98,17 +98,27 @@ def bit_cards() -> list[Card]:
     ]
 
 
-def flags_of(stored: np.ndarray, hdu: Hdu) -> np.ndarray:
-    """Convert a mask HDU to flags: by the names of its bits, or to BAD_PIXEL wherever it is not 0."""
-    names = {bit: hdu.header.get(f"{BIT_CARD}{bit}") for bit in range(8)}
-    if stored.dtype != np.uint8 or not any(names.values()):
+def flags_of(stored: np.ndarray, table: np.ndarray | None) -> np.ndarray:
+    """Convert a mask HDU to flags by the table of its bits; without one to BAD_PIXEL wherever it is not 0."""
+    if stored.dtype != np.uint8 or table is None:
         return (stored != 0).astype(np.uint8)
+    return stored if table is OWN_BITS else table[stored]
+
+
+OWN_BITS = np.arange(256, dtype=np.uint8)
+"""The table of a mask whose bits mean what those of `Flag` mean."""
+
+
+def flag_table(hdu: Hdu) -> np.ndarray | None:
+    """Return the flags for each value of a mask HDU, by the names of its bits; None where no bit has a name."""
+    names = {bit: hdu.header.get(f"{BIT_CARD}{bit}") for bit in range(8)}
+    if not any(names.values()):
+        return None
     known = {flag.name: int(flag) for flag in Flag}
     table = np.zeros(256, np.uint8)
-    values = np.arange(256)
     for bit, name in names.items():
-        table[(values >> bit & 1) == 1] |= np.uint8(known.get(str(name), Flag.BAD_PIXEL))
-    return stored if (table == values).all() else table[stored]
+        table[(OWN_BITS >> bit & 1) == 1] |= np.uint8(known.get(str(name), Flag.BAD_PIXEL))
+    return OWN_BITS if (table == OWN_BITS).all() else table
 
 
 def inherited(hdus: Sequence[Hdu], hdu: Hdu) -> bool:

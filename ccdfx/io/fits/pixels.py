@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ccdfx.errors import ArgumentError
-from ccdfx.io.content import Content, FileContent
+from ccdfx.io.content import Content, FileContent, read_into
 from ccdfx.io.fits.byte_order import native_pixels
 from ccdfx.io.fits.checksum import has_sums, ones_sum, sum_of_bytes, verify, verify_sum
 from ccdfx.io.fits.compressed.tiles import check_tiles, read_tiles
@@ -18,7 +19,7 @@ from ccdfx.io.fits.hdus import Hdu, refusal
 from ccdfx.io.source import RawLayout
 from ccdfx.records.flags import Flag
 
-_CHUNK = 1 << 20  # bytes read at a time
+_PIECE = 1 << 20  # bytes read at a time, which stay in the cache until they are decoded
 
 
 class Pixels:
@@ -87,10 +88,8 @@ class Pixels:
             array = np.empty(shape, self.dtype)
             return array, flag(None, shape, slice(None), decode_pixels(stored, self.coding, array))
         array, mask = np.empty(shape, self.dtype), None
-        for start, stop in self._pieces(rows):
-            part = slice(start - rows.start, stop - rows.start)
-            bad = decode_pixels(self._stored(start, stop)[:, columns], self.coding, array[part])
-            mask = flag(mask, shape, part, bad)
+        for part, stored in self._pieces(rows):
+            mask = flag(mask, shape, part, _decoded(stored[:, columns], self.coding, array[part]))
         return array, mask
 
     def _is_all(self, rows: slice, columns: slice) -> bool:
@@ -102,9 +101,8 @@ class Pixels:
     def _all(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Read and decode all pixels, and verify the sums of the bytes that were read."""
         array, mask, data = np.empty(self.shape, self.dtype), None, 0
-        for start, stop in self._pieces(slice(0, self.shape[0])):
-            part = slice(start, stop)
-            bad, data = decode_and_sum(self._stored(start, stop), self.coding, array[part], data)
+        for part, stored in self._pieces(slice(0, self.shape[0])):
+            bad, data = decode_and_sum(stored, self.coding, array[part], data)
             mask = flag(mask, self.shape, part, bad)
         if has_sums(self.hdu):
             end = self._offset() + math.prod(self.shape) * self.coding.stored.itemsize
@@ -114,21 +112,50 @@ class Pixels:
         self._verified = True
         return array, mask
 
-    def _pieces(self, rows: slice) -> Iterator[tuple[int, int]]:
-        """Yield the rows of pieces that fit into the caches, of whole 32-bit words if there is more than one."""
-        step = max(4, _CHUNK // (self.shape[1] * self.coding.stored.itemsize) // 4 * 4)
-        for start in range(rows.start, rows.stop, step):
-            yield start, min(start + step, rows.stop)
+    def _pieces(self, rows: slice) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield the stored pixels of some rows at a time, and which of `rows` they are; the next ones may replace them.
+
+        They fit into the caches, and are whole 32-bit words if there is more than one piece.
+        """
+        step = max(4, _PIECE // (self.shape[1] * self.coding.stored.itemsize) // 4 * 4)
+        with self._reading(min(step, rows.stop - rows.start)) as stored:
+            for start in range(rows.start, rows.stop, step):
+                stop = min(start + step, rows.stop)
+                yield slice(start - rows.start, stop - rows.start), stored(start, stop)
+
+    @contextmanager
+    def _reading(self, most: int) -> Iterator[Callable[[int, int], np.ndarray]]:
+        """Yield a function that reads rows (start, stop), of a file through one handle into one buffer."""
+        content, width = self.content, self.shape[1] * self.coding.stored.itemsize
+
+        def of_content(start: int, stop: int) -> np.ndarray:
+            data = content.read_at(self._offset() + start * width, (stop - start) * width)
+            if len(data) != (stop - start) * width:
+                raise refusal(content, self.hdu.index, "the file ends before its data")
+            return np.frombuffer(data, self.coding.stored).reshape(stop - start, self.shape[1])
+
+        if not isinstance(content, FileContent):
+            yield of_content
+            return
+        buffer = np.empty((most, self.shape[1]), self.coding.stored)
+        with content.handle() as handle:
+
+            def of_file(start: int, stop: int) -> np.ndarray:
+                if self._offset() + stop * width > content.size:
+                    raise refusal(content, self.hdu.index, "the file ends before its data")
+                found = buffer[: stop - start]
+                read_into(
+                    handle,
+                    self._offset() + start * width,
+                    found.reshape(-1).view(np.uint8).data,
+                    content.name,
+                )
+                return found
+
+            yield of_file
 
     def _offset(self) -> int:
         return self.hdu.data_at + self.plane * math.prod(self.shape) * self.coding.stored.itemsize
-
-    def _stored(self, start: int, stop: int) -> np.ndarray:
-        width = self.shape[1] * self.coding.stored.itemsize
-        data = self.content.read_at(self._offset() + start * width, (stop - start) * width)
-        if len(data) != (stop - start) * width:
-            raise refusal(self.content, self.hdu.index, "the file ends before its data")
-        return np.frombuffer(data, self.coding.stored).reshape(stop - start, self.shape[1])
 
 
 def _plane(content: Content, hdu: Hdu, plane: Any) -> int:
@@ -235,6 +262,14 @@ def decode_pixels(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.nda
     else:
         out[...] = stored
     return _missing(stored, coding, out)
+
+
+def _decoded(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | None:
+    """Do what `decode_pixels` does, compiled where that is possible."""
+    fast = coding.is_plain and stored.flags.c_contiguous
+    if fast and native_pixels(stored, bool(coding.bzero), out, 0) is not None:
+        return _missing(stored, coding, out)
+    return decode_pixels(stored, coding, out)
 
 
 def decode_and_sum(

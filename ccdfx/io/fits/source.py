@@ -11,7 +11,7 @@ import numpy as np
 from ccdfx.io.content import Content, InflatedContent, opened
 from ccdfx.io.fits.checksum import verify
 from ccdfx.io.fits.compressed.tiles import check_all_tiles, image_header
-from ccdfx.io.fits.groups import Group, chosen, flags_of, grouped, inherited
+from ccdfx.io.fits.groups import Group, chosen, flag_table, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
 from ccdfx.io.fits.remarks import behind_remarks, text_remarks
@@ -50,6 +50,7 @@ class FitsSource:
             None if hdu is None else Pixels(content, hdu, plane, checksum=checksum)
             for hdu in (group.mask, group.uncertainty)
         )
+        self._flag_table = None if group.mask is None else flag_table(group.mask)
         self._inherits = hdus[0] if checksum and inherited(hdus, group.image) else None
         header = clean(full_header(hdus, group.image))
         self._range = range_of(header, self.shape)
@@ -129,7 +130,7 @@ class FitsSource:
         """Read the flags of the MASK HDU; a pixel without flags and without data becomes NO_DATA."""
         if self._mask is None:
             return nodata
-        mask = flags_of(self._mask.window(rows, columns)[0], self._mask.hdu)
+        mask = flags_of(self._mask.window(rows, columns)[0], self._flag_table)
         if nodata is not None:
             mask = np.where(mask == 0, nodata, mask)
         return mask
@@ -141,7 +142,8 @@ class FitsSource:
             return None, mask
         values = self._uncertainty.window(rows, columns)[0]
         values = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32, copy=False)
-        if self._power != 2 and (values < 0).any():
+        # In one pass, and without a temporary plane; NaN is not less than anything.
+        if self._power != 2 and np.fmin.reduce(values, axis=None, initial=0) < 0:
             content, index = self._pixels.content, self._uncertainty.hdu.index
             raise refusal(content, index, "a variance must not be negative", value=float(np.nanmin(values)))
         if self._power == 2:

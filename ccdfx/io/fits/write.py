@@ -17,7 +17,17 @@ from ccdfx.io.fits.checksum import checksum_text, ones_sum, with_sums
 from ccdfx.io.fits.compressed.tiles import OF_TABLE
 from ccdfx.io.fits.data import sum_of, write_data, zero_of
 from ccdfx.io.fits.encode import encode_pixels
-from ccdfx.io.fits.groups import MASK, UNCERTAINTY, VARIANCES, Group, bit_cards, chosen, flags_of, grouped
+from ccdfx.io.fits.groups import (
+    MASK,
+    UNCERTAINTY,
+    VARIANCES,
+    Group,
+    bit_cards,
+    chosen,
+    flag_table,
+    flags_of,
+    grouped,
+)
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, walk
 from ccdfx.io.fits.pixels import Pixels
 from ccdfx.io.fits.planes import count_card, planes_card, renew_records
@@ -293,11 +303,12 @@ def _stored_flags(
 ) -> np.ndarray:
     """Encode the flags in the bits of the file's own mask; unchanged flags keep their stored value."""
     old = pixels.window(*window)[0]
-    flags = flags_of(old, pixels.hdu)
+    table = flag_table(pixels.hdu)
+    flags = flags_of(old, table)
     keep = (flags == wanted) | ((flags == 0) & nodata & (wanted == Flag.NO_DATA))
     known = np.arange(256, dtype=np.uint8) if old.dtype == np.uint8 else np.array([0, 1], old.dtype)
     codes = np.full(256, -1)
-    codes[flags_of(known, pixels.hdu)[::-1]] = known[::-1]  # of several codes, the smallest
+    codes[flags_of(known, table)[::-1]] = known[::-1]  # of several codes, the smallest
     new = codes[wanted]
     lost = (new < 0) & ~keep
     if lost.any():

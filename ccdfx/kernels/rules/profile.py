@@ -18,6 +18,7 @@ from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.rules.centers import MAD_TO_SIGMA
 from ccdfx.kernels.rules.clipping import P_HIGH, P_LOW
 from ccdfx.kernels.rules.noise_bound import detector_variance
+from ccdfx.kernels.rules.quiet import is_clear, least_variances, mark_allowed, mark_beyond, spread_bound
 from ccdfx.kernels.stack.gather import gather
 from ccdfx.kernels.stack.ranked import DROPPED_HIGH, DROPPED_LOW, KEPT, MISSING
 from ccdfx.kernels.stack.weighted_sums import read_variances
@@ -286,18 +287,6 @@ def is_settled(codes):
 
 
 @kernel
-def _is_quiet(values, variances, center, spread, allowed, least, width):
-    """Return whether all values of a block are there, within the noise, and where the allowance is below it."""
-    found = False
-    for i in range(width):
-        x, v = np.float64(values[i]), variances[i]
-        d, noise = x - center[i], v + spread[i]
-        known = (v > 0) & (v < np.inf)
-        found |= (x == np.inf) | (known & ((d * d > least * noise) | (allowed[i] > noise)))
-    return not found
-
-
-@kernel
 def _store_codes(values, variances, center, spread, allowed, numbers, width, codes):
     """Store the codes of a block of one frame; return whether some values are kept by the allowance alone.
 
@@ -321,6 +310,19 @@ def _store_codes(values, variances, center, spread, allowed, numbers, width, cod
 
 
 @kernel
+def _mark_doubts(values, noise, numbers, center, change, own, least, doubts):
+    """Mark the pixels of a block where a value may not be kept, or may be kept by the allowance alone; clear others."""
+    least_variances(noise, center, own, least)
+    spread = spread_bound(least)
+    amplitude, level, expected = numbers[P_AMPLITUDE], numbers[P_LEVEL], numbers[P_EXPECTED]
+    per_limit = 1.0 / (numbers[P_LIMIT] * numbers[P_LIMIT]) if numbers[P_LIMIT] > 0 else 0.0
+    mark_allowed(center, change, amplitude, level, per_limit, expected, spread, least.min(), doubts)
+    closest = min(numbers[P_LOW] * numbers[P_LOW], numbers[P_HIGH] * numbers[P_HIGH])
+    for j in range(least.size):
+        mark_beyond(values[j, : center.size], center, closest * (least[j] + spread), doubts)
+
+
+@kernel
 def clip_profile(frames, factors, noise, numbers, center, change, measured, codes):
     """Store the rejection codes [frame][row][column] of a tile.
 
@@ -332,10 +334,13 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
     rows, kind = frames.shape[0], center.dtype
     ny, nx = center.shape
     lanes = BLOCK + 2
-    ring, variances = np.empty((3, rows, lanes), kind), np.empty((rows, lanes))
+    ring, doubts, least = np.empty((3, rows, lanes), kind), np.empty(lanes, kind), np.empty(rows)
     own = np.empty((rows if measured else 0, lanes), kind)
-    sums, number, spread, allowed = np.empty(lanes), np.empty(lanes), np.empty(lanes), np.empty(lanes)
-    found, heights, ready = np.empty(lanes, np.uint8), np.empty((lanes, 4, rows)), np.empty(lanes, np.bool_)
+    work = (
+        np.empty((rows, PART), kind),
+        np.empty((rows, PART)),
+        np.empty((rows if measured else 0, PART), kind),
+    )
     for block in range(0, nx, BLOCK):
         first, end = max(block - 1, 0), min(block + BLOCK + 1, nx)  # with the neighbours at both sides
         inside, last, width = block - first, min(block + BLOCK, nx) - first, end - first
@@ -344,53 +349,67 @@ def clip_profile(frames, factors, noise, numbers, center, change, measured, code
                 gather(frames, factors, (y + 1) * nx + first, ring[(y + 1) % 3], width)
             if y < 0:
                 continue
-            values, c = ring[y % 3], center[y, first:end]
-            variances_at(frames, factors, noise, y * nx + first, width, c, variances, own)
-            _spreads(values, variances, width, sums, number, allowed, spread)
-            if numbers[P_SCATTER] > 0:
-                for i in range(width):
-                    above = np.float64(c[i]) - numbers[P_LEVEL]
-                    if (above > 0) & (above * above > ABOVE * spread[i]):
-                        raise_to_scatter(values, variances, np.float64(c[i]), i)
-            _allowances(numbers, c, change[y, first:end], spread, width, allowed)
-            ready[:] = False
-            closest = min(numbers[P_LOW] * numbers[P_LOW], numbers[P_HIGH] * numbers[P_HIGH])
+            if measured:
+                read_variances(frames, factors, y * nx + first, width, own)
+            c = center[y, first:end]
+            _mark_doubts(ring[y % 3], noise, numbers, c, change[y, first:end], own, least, doubts)
             for j in range(rows):
-                if _is_quiet(values[j], variances[j], c, spread, allowed, closest, width):
-                    codes[j, y, first + inside : first + last] = KEPT
-                    continue
-                doubt = _store_codes(values[j], variances[j], c, spread, allowed, numbers, width, found)
-                codes[j, y, first + inside : first + last] = found[inside:last]
-                if is_settled(found[inside:last]):
-                    continue
-                for part in range(inside, last, PART):
-                    stop = min(part + PART, last)
-                    if is_settled(found[part:stop]):
-                        continue
-                    for i in range(part, stop):
-                        if doubt and found[i] > DOUBTFUL:
-                            found[i] -= DOUBTFUL
-                            d = np.float64(values[j, i]) - c[i]
-                            limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
-                            height, step = (
-                                np.float64(c[i]) - numbers[P_LEVEL],
-                                np.float64(change[y, first + i]),
-                            )
-                            sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[i])
-                            sigma = np.sqrt(variances[j, i] + spread[i])
-                            shown = _shown_around(
-                                ring, j, center, y, first + i, first, sign, height, step, s, sigma
-                            )
-                            if d * d <= limit * limit * (variances[j, i] + spread[i]) + shown * shown:
-                                found[i] = KEPT if d < 0 else UNSURE
-                        at_edge = (y == 0) | (y == ny - 1) | (i == 0) | (i == width - 1)
-                        if found[i] == UNSURE and at_edge:
-                            found[i] = KEPT
-                        elif found[i] == UNSURE:
-                            noise_of_second = np.sqrt(SECOND * (variances[j, i] + spread[i]))
-                            least = numbers[P_HIGH] * noise_of_second + OF_HEIGHT * (c[i] - numbers[P_LEVEL])
-                            if not ready[i]:
-                                _store_heights(ring, y, i, heights[i])
-                                ready[i] = True
-                            found[i] = UNSURE if _stands_out(heights[i], j, least) else KEPT
-                        codes[j, y, first + i] = found[i]
+                codes[j, y, first + inside : first + last] = KEPT
+            for part in range(inside, last, PART):
+                stop = min(part + PART, last)
+                if not is_clear(doubts[part:stop]):
+                    _clip_part(
+                        frames, factors, noise, numbers, center, change, codes, ring, work, y, first, part, stop, width
+                    )  # fmt: skip
+
+
+@kernel
+def _clip_part(
+    frames, factors, noise, numbers, center, change, codes, ring, work, y, first, part, stop, width
+):
+    """Store the codes of some pixels of a block of a row: of `width` from `first` on, those from `part` to `stop`."""
+    values, variances, own = work
+    ny, nx = center.shape
+    rows, size = values.shape[0], stop - part
+    c = center[y, first + part : first + stop]
+    found, ready = np.empty(size, np.uint8), np.zeros(size, np.bool_)
+    sums, number, spread, allowed = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    heights = np.empty((size, 4, rows))
+    for j in range(rows):
+        values[j, :size] = ring[y % 3, j, part:stop]
+    variances_at(frames, factors, noise, y * nx + first + part, size, c, variances, own)
+    _spreads(values, variances, size, sums, number, allowed, spread)
+    if numbers[P_SCATTER] > 0:
+        for i in range(size):
+            above = np.float64(c[i]) - numbers[P_LEVEL]
+            if (above > 0) & (above * above > ABOVE * spread[i]):
+                raise_to_scatter(values, variances, np.float64(c[i]), i)
+    _allowances(numbers, c, change[y, first + part : first + stop], spread, size, allowed)
+    for j in range(rows):
+        doubt = _store_codes(values[j], variances[j], c, spread, allowed, numbers, size, found)
+        if is_settled(found):
+            codes[j, y, first + part : first + stop] = found
+            continue
+        for k in range(size):
+            i = part + k  # in the block
+            if doubt and found[k] > DOUBTFUL:
+                found[k] -= DOUBTFUL
+                d = np.float64(values[j, k]) - c[k]
+                limit = numbers[P_LOW] if d < 0 else numbers[P_HIGH]
+                height, step = np.float64(c[k]) - numbers[P_LEVEL], np.float64(change[y, first + i])
+                sign, s = -1.0 if d < 0 else 1.0, np.sqrt(spread[k])
+                sigma = np.sqrt(variances[j, k] + spread[k])
+                shown = _shown_around(ring, j, center, y, first + i, first, sign, height, step, s, sigma)
+                if d * d <= limit * limit * (variances[j, k] + spread[k]) + shown * shown:
+                    found[k] = KEPT if d < 0 else UNSURE
+            at_edge = (y == 0) | (y == ny - 1) | (i == 0) | (i == width - 1)
+            if found[k] == UNSURE and at_edge:
+                found[k] = KEPT
+            elif found[k] == UNSURE:
+                noise_of_second = np.sqrt(SECOND * (variances[j, k] + spread[k]))
+                least = numbers[P_HIGH] * noise_of_second + OF_HEIGHT * (c[k] - numbers[P_LEVEL])
+                if not ready[k]:
+                    _store_heights(ring, y, i, heights[k])
+                    ready[k] = True
+                found[k] = UNSURE if _stands_out(heights[k], j, least) else KEPT
+            codes[j, y, first + i] = found[k]

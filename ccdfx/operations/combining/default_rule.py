@@ -212,5 +212,5 @@ def _middle_rows(frames: tuple[StackFrame, ...]) -> np.ndarray:
     ny, nx = frames[0].shape
     height = min(ny, -(-SAMPLE // nx))
     lower = (ny - height) // 2
-    rows = [frame.rows(lower, lower + height) for frame in frames]
+    rows = [frame.window((lower, lower + height), (0, nx)) for frame in frames]
     return np.array([np.where(image.good, image.array, np.nan).reshape(-1) for image in rows], dtype=float)

@@ -91,14 +91,14 @@ class StackFrame:
         """Return the whole frame as an image."""
         return self.data if isinstance(self.data, Image) else self.data.select(None)
 
-    def rows(self, lower: int, upper: int) -> Image:
-        """Return some rows as an image; they are counted from the first row of the frame.
+    def window(self, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
+        """Return some rows and columns (lower, upper) as an image; they are counted from the first pixel of the frame.
 
         Of a source that also has `select_planes`, which reads a window without its header, this is called.
         """
-        r = self.range
+        x, y = self.range.x_lower, self.range.y_lower
         read = getattr(self.data, "select_planes", self.data.select)
-        found: Image = read(Range(r.x_lower, r.x_upper, r.y_lower + lower, r.y_lower + upper))
+        found: Image = read(Range(x + columns[0], x + columns[1], y + rows[0], y + rows[1]))
         return found
 
 

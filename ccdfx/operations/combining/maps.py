@@ -44,11 +44,15 @@ class Maps:
         """Return the maps of some rows, as views."""
         return Maps(*(array[..., lower:upper, :] if array.size else array for array in self.arrays()))
 
-    def put(self, lower: int, upper: int, part: Maps) -> None:
-        """Copy the maps of some rows into these."""
-        for array, rows in zip(self.arrays(), part.arrays(), strict=True):
-            if rows.size:
-                array[..., lower:upper, :] = rows
+    def columns(self, columns: slice) -> Maps:
+        """Return the maps of some columns, as views."""
+        return Maps(*(array[..., columns] if array.size else array for array in self.arrays()))
+
+    def put(self, rows: tuple[int, int], columns: tuple[int, int], part: Maps) -> None:
+        """Copy the maps of some rows and columns (lower, upper) into these."""
+        for array, own in zip(self.arrays(), part.arrays(), strict=True):
+            if own.size:
+                array[..., slice(*rows), slice(*columns)] = own
 
     def kernel_outputs(self) -> tuple[np.ndarray, ...]:
         """Return what a stack kernel fills, flat and in its order."""

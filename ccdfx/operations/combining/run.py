@@ -1,7 +1,8 @@
-"""A job of combining, run tile by tile of rows on the engine in use.
+"""A job of combining, run block by block on the engine in use.
 
-A tile is combined in one pass, or in two: first the rejection of all its values, then the average of those kept. Two
-are needed if a rule also rejects in neighbouring pixels, or if the rule or the average is a Python function.
+A block is combined in one pass, or in two: first the rejection of all its values, then the average of those kept. Two
+are needed if a rule also rejects in neighbouring pixels, or if the rule or the average is a Python function. Then values
+are scaled once, some rows at a time, and rows around those that are combined stay for the next.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ccdfx.engines import Engine, current_engine
-from ccdfx.errors import ArgumentError
+from ccdfx.engines import current_engine
+from ccdfx.operations.combining.blocks.division import ResultBlock, blocks_of
+from ccdfx.operations.combining.blocks.prepared import PreparedRows, prepared_job
 from ccdfx.operations.combining.by_function import average_by_function, reject_by_function
 from ccdfx.operations.combining.by_profile import complete_means, completes, profile_codes, with_sky
 from ccdfx.operations.combining.kernel_call import Calls, calls_of
@@ -27,9 +28,7 @@ from ccdfx.records.flags import Flag
 from ccdfx.records.header import Header
 from ccdfx.records.planes import variance_as
 
-TILE_PIXELS = 2**18
 _FEW_ROWS = 128  # at a time, where arrays of float64 are needed on the way
-_TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
 
 
 def run(job: Job, wanted: Wanted) -> Maps:
@@ -39,14 +38,14 @@ def run(job: Job, wanted: Wanted) -> Maps:
         center = calls_of(job).center
         assert center is not None
         job = with_sky(job, center)
-    maps = _maps(job, job.shape[0], wanted)
-    tiles = list(_tiles(job, engine))
+    maps = _maps(job, job.shape, wanted)
+    blocks = blocks_of(job, engine)
     work = _Work(job, wanted, maps if engine.shares_memory else None)
     _ = work.calls  # compiles or loads the kernels once, before threads ask for them
     with work.files.opened() if engine.shares_memory else contextlib.nullcontext():
-        for (lower, upper), part in zip(tiles, engine.map(work, tiles), strict=True):
+        for block, part in zip(blocks, engine.map(work, blocks), strict=True):
             if part is not None:
-                maps.put(lower, upper, part)
+                maps.put(block.rows, block.columns, part)
     release_buffer()
     if job.shared is not None:
         _add_shared(job, maps)
@@ -58,16 +57,21 @@ _DEFECT = np.uint8(Flag.BAD_PIXEL | Flag.NO_DATA)  # of the detector: its satura
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done with one tile of rows: into `maps` if they can be reached, else returned."""
+    """What is done with one block: into `maps` if they can be reached, else returned."""
 
     job: Job
     wanted: Wanted
     maps: Maps | None = None
 
     @functools.cached_property
+    def prepared(self) -> Job:
+        """The job as the kernels do it: of prepared rows, where it takes two passes."""
+        return prepared_job(self.job) if self.job.two_passes else self.job
+
+    @functools.cached_property
     def calls(self) -> Calls:
         """The kernels and their arguments, of this process."""
-        return calls_of(self.job)
+        return calls_of(self.prepared)
 
     @functools.cached_property
     def files(self) -> RawFiles:
@@ -77,19 +81,22 @@ class _Work:
     def __reduce__(self) -> tuple[Any, ...]:
         return _received, (_sendable(self.job), self.wanted)
 
-    def __call__(self, rows: tuple[int, int]) -> Maps | None:
-        """Combine the rows (lower, upper)."""
-        lower, upper = rows
-        if self.maps is None:
-            part = _maps(self.job, upper - lower, self.wanted)
+    def __call__(self, block: ResultBlock) -> Maps | None:
+        """Combine a block."""
+        (lower, upper), (left, right) = block.rows, block.columns
+        if self.maps is None or right - left < self.job.shape[1]:
+            part = _maps(self.job, (upper - lower, right - left), self.wanted)
         else:
             part = self.maps.rows(lower, upper)
-        window = Window(lower, upper, self.job.shape[1])
         if self.job.two_passes:
-            self._two_passes(window, part)
+            self._two_passes(block, part)
         else:
-            self._one_pass(window, part)
-        return part if self.maps is None else None
+            self._one_pass(Window(lower, upper, self.job.shape[1]), part)
+        if self.maps is None:
+            return part
+        if right - left < self.job.shape[1]:
+            self.maps.put(block.rows, block.columns, part)
+        return None
 
     def _one_pass(self, window: Window, part: Maps) -> None:
         job, call = self.job, self.calls.combine
@@ -103,20 +110,32 @@ class _Work:
             part.exposure[:] = part.count * job.exposures[0]
         _pass_flags(job, tile, 0, part.flags)
 
-    def _two_passes(self, window: Window, part: Maps) -> None:
-        """Reject in the rows of a window and those around that decide about them, then average the window."""
+    def _two_passes(self, block: ResultBlock, part: Maps) -> None:
+        """Reject in the pixels of a block and those around that decide about them, then average the block."""
+        reach, (height, width) = self.job.around, self.job.shape
+        left, right = max(block.columns[0] - reach, 0), min(block.columns[1] + reach, width)
+        rows = PreparedRows(self.job, self.files, (left, right), min(block.step + 2 * reach, height))
+        inner = slice(block.columns[0] - left, block.columns[1] - left)
+        for lower, upper in block.steps():
+            first, last = max(lower - reach, 0), min(upper + reach, height)
+            tile = rows.tile(first, last)
+            window = Window(first, last, right - left, left)
+            own = part.rows(lower - block.rows[0], upper - block.rows[0])
+            if right - left == block.columns[1] - block.columns[0]:
+                self._combine_rows(tile, window, lower - first, own)
+                continue
+            wide = _maps(self.job, (upper - lower, right - left), self.wanted)
+            self._combine_rows(tile, window, lower - first, wide)
+            own.put((0, upper - lower), (0, inner.stop - inner.start), wide.columns(inner))
+
+    def _combine_rows(self, tile: Tile, window: Window, start: int, part: Maps) -> None:
+        """Combine rows of a tile from `start` on, after the rejection in all of them."""
         from ccdfx.kernels.stack.ranked import grown
 
-        job, reach = self.job, self.job.around
-        lower, upper = max(window.lower - reach, 0), min(window.upper + reach, job.shape[0])
-        wide = Window(lower, upper, window.width)
-        tile = read_tile(job.frames, self.files, wide, job.counted, job.shared)
-        start = window.lower - wide.lower
-        rows = slice(start, start + window.upper - window.lower)
-        own = self._codes(tile, wide)
+        job = self.prepared
+        own = self._codes(tile, window)
         around = grown(own, job.grow) if job.grow >= 1 else own
-        codes = around[:, rows]
-        self._average(tile, start, codes, part)
+        self._average(tile, start, around[:, start : start + len(part.value)], part)
         if completes(job):
             complete_means(job, tile, around, start, part.value)
         _fill_from_codes(job, around, start, part, own)
@@ -124,7 +143,7 @@ class _Work:
 
     def _codes(self, tile: Tile, window: Window) -> np.ndarray:
         """Compute the codes (n, rows, nx) by which the rule itself rejects, as in `ccdfx.kernels.stack.ranked`."""
-        job = self.job
+        job = self.prepared
         if self.calls.center is not None:
             codes = profile_codes(job, self.calls.center, tile, window)
         elif self.calls.reject is None:
@@ -143,7 +162,7 @@ class _Work:
         table = tile.table_from(start * codes.shape[2])
         table[:, FRAME_MASK] = [mask.ctypes.data for mask in rejected]
         if self.calls.average is None:
-            average_by_function(self.job, table, rejected, part)
+            average_by_function(self.prepared, table, rejected, part)
             return
         self.calls.average(table, part)
         _add_flags(tile, start, part.flags, part.flags != 0)
@@ -169,12 +188,12 @@ def _received(job: Job, wanted: Wanted) -> _Work:
     return _Work(job, wanted)
 
 
-def _maps(job: Job, rows: int, wanted: Wanted) -> Maps:
+def _maps(job: Job, shape: tuple[int, int], wanted: Wanted) -> Maps:
     from ccdfx.kernels.stack.averages import VARIANCE_NONE
 
     wanted = dataclasses.replace(wanted, exposure=wanted.exposure and bool(job.exposures))
     variance = job.variances != VARIANCE_NONE
-    return empty_maps((rows, job.shape[1]), job.kind, len(job.frames), variance=variance, wanted=wanted)
+    return empty_maps(shape, job.kind, len(job.frames), variance=variance, wanted=wanted)
 
 
 def _add_shared(job: Job, maps: Maps) -> None:
@@ -241,45 +260,3 @@ def _add_flags(tile: Tile, start: int, flags: np.ndarray, where: np.ndarray) -> 
         for rows in tile.rows:
             if rows.flags is not None:
                 np.bitwise_or(flags[line], rows.flags[start + line], out=flags[line], where=where[line])
-
-
-def _tiles(job: Job, engine: Engine) -> Iterator[tuple[int, int]]:
-    """Yield rows (lower, upper) of the tiles, as high as the memory of the engine allows."""
-    height, width = job.shape
-    row = _bytes_per_row(job)
-    budget = engine.memory // engine.threads
-    beyond = max(frame.bytes_around for frame in job.frames)
-    around = 2 * job.around * row + beyond
-    if row + around > budget:
-        raise ArgumentError(
-            "memory",
-            f"must hold a row of {len(job.frames)} frames for each of {engine.threads} tiles at a time, "
-            f"{row + around} bytes each",
-            value=engine.memory,
-            remedy="allow more memory, or fewer threads",
-        )
-    # What is moved as it is read needs rows around a tile, which low tiles would read many times.
-    tall = _TALL if beyond else 0
-    wanted = max(engine.tile, 2 * around, tall * row + around)
-    rows = (min(budget, wanted) - around) // row if row else height
-    rows = max(1, min(rows, max(-(-TILE_PIXELS // width), tall), -(-height // engine.threads)))
-    for lower in range(0, height, rows):
-        yield lower, min(lower + rows, height)
-
-
-def _bytes_per_row(job: Job) -> int:
-    """Estimate the memory that a row of all frames takes while it is combined."""
-    width = job.shape[1]
-    whole = Window(0, job.shape[0], width)
-    row = sum(frame.bytes_per_row for frame in job.frames)
-    # A frame that does not fill the result is copied, with flags where it is not.
-    row += sum(width * (frame.dtype.itemsize + 1) for frame in job.frames if not whole.filled_by(frame))
-    if job.two_passes:
-        rule = job.arrangement
-        in_python = job.average.function is not None or (rule is not None and rule.select is not None)
-        row += len(job.frames) * width * (4 + 2 * job.kind.itemsize * in_python)
-        if rule is not None and rule.profile is not None:
-            row += width * (7 + 3 * job.kind.itemsize)
-    elif job.follows:
-        row += len(job.frames) * width
-    return row

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,11 +43,12 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The rows ``lower <= y < upper`` of a result of a given width, which a frame may cover in part."""
+    """The rows ``lower <= y < upper`` of a result, `width` columns from `left` on, which a frame may cover in part."""
 
     lower: int
     upper: int
     width: int
+    left: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,10 +64,15 @@ class Window:
         """Return the frame's own rows (lower, upper) that lie in the window; none where upper <= lower."""
         return max(self.lower - frame.y, 0), min(self.upper - frame.y, frame.shape[0])
 
+    def columns_of(self, frame: StackFrame) -> tuple[int, int]:
+        """Return the frame's own columns (left, right) that lie in the window; none where right <= left."""
+        return max(self.left - frame.x, 0), min(self.left + self.width - frame.x, frame.shape[1])
+
     def filled_by(self, frame: StackFrame) -> bool:
-        """Return whether the frame covers the whole window."""
+        """Return whether the frame covers the whole window, and has no other columns."""
         lower, upper = self.rows_of(frame)
-        return frame.x == 0 and frame.shape[1] == self.width and upper - lower == self.upper - self.lower
+        whole = frame.x == self.left and frame.shape[1] == self.width
+        return whole and upper - lower == self.upper - self.lower
 
 
 def read_tile(
@@ -75,45 +81,57 @@ def read_tile(
     window: Window,
     counted: int = 255,
     shared: np.ndarray | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Tile:
-    """Read the rows of all frames that lie in a window; `files` are those of the frames.
+    """Read the rows of all frames that lie in a window, or of those with some numbers; `files` are those of the frames.
 
     `counted` are the flags that make a value bad; `shared` (ny, nx) is subtracted from the variance of every
     frame. Pixels that a frame does not have are flagged NO_DATA.
     """
     from ccdfx.kernels.stack import gather
 
-    tile = Tile(np.zeros((len(frames), gather.FRAME_COLUMNS), np.int64), [])
+    numbers = range(len(frames)) if numbers is None else numbers
+    tile = Tile(np.zeros((len(numbers), gather.FRAME_COLUMNS), np.int64), [])
     raw = []
-    for j, frame in enumerate(frames):
+    for place, j in enumerate(numbers):
+        frame = frames[j]
         lower, upper = window.rows_of(frame)
-        if upper <= lower:
-            _place(tile, j, _no_rows(frame), frame, window)
+        left, right = window.columns_of(frame)
+        if upper <= lower or right <= left:
+            _place(tile, place, _no_rows(frame), frame, window)
         elif frame.raw is not None:
             raw.append((j, lower, upper))
         else:
-            rows = _plain_rows(frame, lower, upper, counted)
-            _place(tile, j, rows if shared is None else _less(rows, shared[lower:upper]), frame, window)
+            rows = _plain_rows(frame, (lower, upper), (left, right), counted)
+            if shared is not None:
+                rows = _less(rows, shared[lower:upper, left:right])
+            _place(tile, place, rows, frame, window)
     if raw:
-        _place_raw(tile, frames, window, *files.read(raw))
+        _place_raw(tile, {j: place for place, j in enumerate(numbers)}, frames, window, *files.read(raw))
     return tile
 
 
 def _place_raw(
-    tile: Tile, frames: Sequence[StackFrame], window: Window, buffer: np.ndarray, parts: Sequence[Part]
+    tile: Tile,
+    places: Mapping[int, int],
+    frames: Sequence[StackFrame],
+    window: Window,
+    buffer: np.ndarray,
+    parts: Sequence[Part],
 ) -> None:
     from ccdfx.kernels.stack import decode, gather
 
     address = buffer.ctypes.data
     for j, start, size in parts:
-        frame = frames[j]
+        frame, place = frames[j], places[j]
         kind = UNSIGNED if frame.is_unsigned else frame.raw.dtype.replace(">u1", "|u1")
         if window.filled_by(frame):
-            tile.table[j, gather.FRAME_DATA] = address + start
-            tile.table[j, gather.FRAME_KIND] = decode.BIG_U2 if kind == UNSIGNED else decode.KINDS[kind]
+            tile.table[place, gather.FRAME_DATA] = address + start
+            tile.table[place, gather.FRAME_KIND] = decode.BIG_U2 if kind == UNSIGNED else decode.KINDS[kind]
             continue
         stored = buffer[start : start + size].view(np.dtype(frame.raw.dtype)).reshape(-1, frame.shape[1])
-        _place(tile, j, FrameRows(stored, kind), frame, window)
+        cut = np.ascontiguousarray(stored[:, slice(*window.columns_of(frame))])
+        _place(tile, place, FrameRows(cut, kind), frame, window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +149,7 @@ class FrameRows:
 
 
 def _no_rows(frame: StackFrame) -> FrameRows:
-    empty = np.zeros((0, frame.shape[1]), np.uint8)
+    empty = np.zeros((0, 0), np.uint8)
     return FrameRows(empty, "|u1", variance=empty if frame.has_variance else None)
 
 
@@ -146,7 +164,7 @@ def _less(rows: FrameRows, shared: np.ndarray) -> FrameRows:
 def _place(tile: Tile, j: int, rows: FrameRows, frame: StackFrame, window: Window) -> None:
     from ccdfx.kernels.stack import decode, gather
 
-    if not window.filled_by(frame):
+    if rows.array.shape != window.shape:
         rows = _surrounded(rows, frame, window)
     table = tile.table
     table[j, gather.FRAME_DATA] = rows.array.ctypes.data
@@ -161,14 +179,14 @@ def _place(tile: Tile, j: int, rows: FrameRows, frame: StackFrame, window: Windo
 
 def _surrounded(rows: FrameRows, frame: StackFrame, window: Window) -> FrameRows:
     """Extend the rows to a window that they do not fill, with pixels flagged NO_DATA."""
-    shape = (window.upper - window.lower, window.width)
-    x_lower, x_upper = max(frame.x, 0), min(frame.x + frame.shape[1], window.width)
-    first = max(frame.y - window.lower, 0)
-    target = slice(first, first + len(rows.array)), slice(x_lower, max(x_lower, x_upper))
-    source = slice(None), slice(x_lower - frame.x, max(x_lower, x_upper) - frame.x)
+    shape = window.shape
+    height, width = rows.array.shape
+    first, left = max(frame.y - window.lower, 0), max(frame.x - window.left, 0)
+    target = slice(first, first + height), slice(left, left + width)
 
     def put(values: np.ndarray | None, out: np.ndarray) -> np.ndarray:
-        out[target] = 0 if values is None else values[source]
+        if height and width:
+            out[target] = 0 if values is None else values
         return out
 
     flags, mask = (put(values, np.full(shape, np.uint8(Flag.NO_DATA))) for values in (rows.flags, rows.mask))
@@ -176,11 +194,13 @@ def _surrounded(rows: FrameRows, frame: StackFrame, window: Window) -> FrameRows
     return FrameRows(put(rows.array, np.zeros(shape, rows.array.dtype)), rows.kind, flags, variance, mask)
 
 
-def _plain_rows(frame: StackFrame, lower: int, upper: int, counted: int) -> FrameRows:
+def _plain_rows(
+    frame: StackFrame, own_rows: tuple[int, int], columns: tuple[int, int], counted: int
+) -> FrameRows:
     if isinstance(frame.data, Image):
-        image, rows = frame.data, slice(lower, upper)
+        image, rows = frame.data, (slice(*own_rows), slice(*columns))
     else:
-        image, rows = _read_rows(frame, lower, upper), slice(None)
+        image, rows = _read_rows(frame, own_rows, columns), (slice(None), slice(None))
     array = _plain(image.array[rows])
     flags = None if image.mask is None else np.ascontiguousarray(image.mask[rows], np.uint8)
     mask = flags if flags is None or counted == 255 else flags & np.uint8(counted)
@@ -198,9 +218,9 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array.astype(CASTS[array.dtype.str[1:]])
 
 
-def _read_rows(frame: StackFrame, lower: int, upper: int) -> Image:
-    image = frame.rows(lower, upper)
-    shape = (upper - lower, frame.shape[1])
+def _read_rows(frame: StackFrame, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
+    image = frame.window(rows, columns)
+    shape = (rows[1] - rows[0], columns[1] - columns[0])
     if image.shape != shape:
         raise MismatchError(
             frame.name,

@@ -219,7 +219,8 @@ class Move:
         from ccdfx.kernels.image.shifted_rows import shift_rows
 
         rows, columns = window
-        out = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), self.dtype)
+        whole = inside == window  # all pixels are computed
+        out = (np.empty if whole else np.zeros)((rows[1] - rows[0], columns[1] - columns[0]), self.dtype)
         if inside[0][0] >= inside[0][1] or inside[1][0] >= inside[1][1]:
             return out, True, False
         down, across = self.filters[power - 1]
@@ -239,6 +240,8 @@ class Move:
         """Flag NO_DATA where pixels outside the image are notable."""
         out = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), np.uint8)
         for axis, (lower, upper) in enumerate((rows, columns)):
+            if lower + steps[:, axis].min() >= 0 and upper - 1 + steps[:, axis].max() < self.size[axis]:
+                continue
             n = np.arange(lower, upper)
             outside = np.zeros(n.size, bool)
             for step in np.unique(steps[:, axis]):
@@ -304,12 +307,16 @@ def reached(lower: int, upper: int, size: int, around: int = REACH) -> tuple[int
     >>> reached(-2, 1, 8, around=1)
     (0, 4)
     """
+    if lower >= 0 and upper <= size:
+        return _limited(lower - around, upper + around, size)
     index = mirrored_places(np.arange(lower, upper), size)
     return _limited(int(index.min()) - around, int(index.max()) + 1 + around, size)
 
 
 def _inside(window: tuple[int, int], step: float, size: int) -> tuple[int, int]:
     """Return the pixels (lower, upper) of a window whose centres lie inside the pixels of the image."""
+    if window[0] - step >= -0.5 and window[1] - 1 - step <= size - 0.5 and window[1] > window[0]:
+        return window
     position = np.arange(*window) - step
     known = np.flatnonzero((position >= -0.5) & (position <= size - 0.5))
     first = window[0]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import ccdfx
 from ccdfx.kernels.rules import scaled
 from ccdfx.kernels.stack import lanes as lanes_module
-from ccdfx.operations.combining import run
+from ccdfx.operations.combining.blocks import division
 
 # Any rule on any number of frames, few ones too.
 pytestmark = pytest.mark.filterwarnings("ignore::ccdfx.CcdfxWarning")
@@ -110,7 +110,7 @@ def test_the_bytes_do_not_depend_on_tiles_threads_or_blocks(dtype, monkeypatch, 
     for average in (ccdfx.mean(), ccdfx.median(), ccdfx.maximum()):
         expected = ccdfx.stack(frames, reject=rule, average=average)
         for threads, pixels, lanes in ((1, 300, 128), (2, 900, 320), (8, 2**18, 192)):
-            monkeypatch.setattr(run, "TILE_PIXELS", pixels)
+            monkeypatch.setattr(division, "TILE_PIXELS", pixels)
             monkeypatch.setattr(lanes_module, "block_lanes", lambda count, itemsize, lanes=lanes: lanes)
             with ccdfx.engine(threads=threads):
                 got = ccdfx.stack(frames, reject=rule, average=average)
