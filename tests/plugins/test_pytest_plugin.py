@@ -92,10 +92,8 @@ def test_what_a_plugin_raises_is_shown_where_it_happened(author) -> None:
 
 PROBLEMS = {
     "import": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
-    "raises": (GOOD.replace("return [", "raise RuntimeError('out of film')\n    return ["), "out of film"),
     "wrong return": (GOOD.replace("return [Scaling(", "return (Scaling, ("), "must return a list of Scaling records"),
     "clash": (GOOD.replace('"mine"', '"asinh"'), "scaling 'asinh': is provided by two plugins, ccdfx and mine"),
-    "misspelt hook": (GOOD.replace("def ccdfx_scalings", "def ccdfx_scaling"), "did you mean ccdfx_scalings"),
     "nothing": ("", "it provides nothing"),
 }  # fmt: skip
 
