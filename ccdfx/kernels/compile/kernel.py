@@ -22,12 +22,18 @@ import io
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from numba import njit, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    IndexDataCacheFile,
+    NullCache,
+    _CacheLocator,
+)
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
@@ -169,6 +175,26 @@ class _GuardedCache(FunctionCache):
             self.disable()
 
 
+class _LateCache:
+    """The cache of one function, which is made when it is asked for: most kernels are only called by others."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @functools.cached_property
+    def _made(self) -> Any:
+        try:
+            return _GuardedCache(self._function)
+        except Exception as error:  # no place for a cache, or a function that is not in a file
+            file = Path(self._function.__code__.co_filename)
+            if file.is_file():
+                _warn_once(f"has no usable place ({error})", str(file.parent))
+            return NullCache()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+
 def _stamp(function: Callable[..., Any]) -> str:
     """Return a digest of the files of all package functions, and of all kernels, that this kernel can reach.
 
@@ -262,21 +288,24 @@ def kernel(
     _name_apart(function)
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
     dispatcher = njit(**options)(function)
-    inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=LinkedCompiler, **options)(
-        function
-    )
-    dispatcher.get_call_template, dispatcher.get_overload = inner.get_call_template, inner.get_overload
-    try:
-        dispatcher._cache = _GuardedCache(function)
-    except Exception as error:  # no place for a cache, or a function that is not in a file
-        file = Path(function.__code__.co_filename)
-        if file.is_file():
-            _warn_once(f"has no usable place ({error})", str(file.parent))
+    linked = functools.cache(
+        functools.partial(_linked, function, options)
+    )  # only where another kernel is compiled
+    dispatcher.get_call_template = lambda *given: linked().get_call_template(*given)
+    dispatcher.get_overload = lambda sig: linked().get_overload(sig)
+    dispatcher._cache = _LateCache(function)
     if signature is not None:
         with _without_collection():
             dispatcher.compile(signature)
         dispatcher.disable_compile()
     return dispatcher
+
+
+def _linked(function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """Return the dispatcher of a function as other kernels call it."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=LinkedCompiler, **options)(
+        function
+    )
 
 
 class _Codegen:
