@@ -13,7 +13,6 @@ from ccdfx.operations.combining.tile_reader import Window
 TILE_PIXELS = 2**18
 _TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
 _BLOCK_ROWS = 512  # of a block whose rows are read once
-_FEW_ROWS = 32  # at a time: with fewer, the columns are divided
 _LEAST_COLUMNS = 32
 
 
@@ -58,14 +57,16 @@ def _tiles(job: Job, engine: Engine) -> list[ResultBlock]:
 def _divided(job: Job, engine: Engine) -> list[ResultBlock]:
     """Return blocks of rows; of columns too where memory would hold few rows of all columns."""
     height, width = job.shape
-    number, step = 1, _step(job, engine, width)
-    while step < min(_FEW_ROWS, height) and width > 2 * number * _LEAST_COLUMNS and not _needs_lines(job):
-        other = _step(job, engine, -(-width // (2 * number)) + 2 * job.around)
-        if other <= step:
-            break
-        number, step = 2 * number, other
-    if step < 1:
-        raise _too_little(job, engine, _bytes_of_step(job, 1, width))
+    steps, number, wide = {1: _step(job, engine, width)}, 1, width
+    while width >= 4 * number * _LEAST_COLUMNS and not _needs_lines(job):
+        number *= 2
+        wide = -(-width // number) + 2 * job.around
+        steps[number] = _step(job, engine, wide)
+    steps = {number: min(step, height) for number, step in steps.items() if step >= 1}
+    if not steps:
+        raise _too_little(job, engine, _bytes_of_step(job, 1, wide))
+    # Files are read once for each part of the columns, and rows around for each step.
+    number, step = min(steps.items(), key=lambda one: one[0] * (1 + 2 * job.around / one[1]))
     step = min(step, max(-(-TILE_PIXELS // width), _TALL), height)
     rows = min(max(_BLOCK_ROWS, step), -(-height // engine.threads))
     columns = -(-width // number)

@@ -17,7 +17,7 @@ def job(rule=None, shape=(300, 400), count=6):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(("memory", "parts"), [(2**28, 1), (2**22, 1), (2**20, 4)])
+@pytest.mark.parametrize(("memory", "parts"), [(2**28, 1), (2**22, 1), (2**20, 2)])
 def test_blocks_cover_the_result_once_and_their_rows_fit_into_the_memory(memory: int, parts: int) -> None:
     wanted = job()
     with ccdfx.engine(threads=2, memory=memory):
