@@ -107,7 +107,7 @@ def fit_noise(flats: Iterable[ImageLike], biases: Iterable[ImageLike]) -> NoiseF
     flats : iterable of Image or 2-D array
         In ADU. **The bias must have been subtracted** (overscan, master bias, or both), because their levels
         are taken as light; they must not have been divided by a flat. Levels and gradients may differ.
-            Flagged and non-finite pixels are left out (flag saturated ones), and those below a tenth of the typical level.
+        Flagged and non-finite pixels are left out (flag saturated ones), and those below a tenth of the typical level.
     biases : iterable of Image or 2-D array
         In ADU, of the same shape; their level does not matter.
 
