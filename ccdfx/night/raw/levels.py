@@ -19,18 +19,18 @@ _FAR = 6.0  # robust standard deviations beyond which a value is an outlier
 
 
 def overscan_facts(raw: Image, frame: Frame) -> dict[str, Any]:
-    """Measure the median of the overscan of a raw frame that is flagged, in its unit; None of one without a section of its own.
+    """Measure the clipped mean of the overscan of a raw frame that is flagged, in its unit; None of one without a section of its own.
 
     The overscans of several readouts were subtracted while they were assembled: `overscans` has the level of each, in ADU.
     """
-    from ccdfx.estimators import median_of
+    from ccdfx.estimators import sigma_clipped
 
     if frame.readouts:
         return {"overscan": None, "overscans": subtracted_levels(raw.header, frame.readouts)}
     if frame.overscan is None:
         return {"overscan": None}
     part = frame.overscan.slices
-    return {"overscan": plain(float(median_of(raw.array[part], raw.good[part])))}
+    return {"overscan": plain(sigma_clipped(raw.array[part], raw.good[part]).mean)}
 
 
 def calibration_facts(frame: Frame, raw: Image, image: Image, sample: Image, level: float) -> dict[str, Any]:
