@@ -144,7 +144,7 @@ def sections_of_frame(
     Raises
     ------
     ArgumentError
-        As `find_section`.
+        As `find_section`; or the two sections overlap.
 
     Examples
     --------
@@ -163,7 +163,15 @@ def sections_of_frame(
     found, exposed = (find_section(sections, header, shape) for sections in (overscan, data))
     if found is None:
         return None, exposed or whole
-    exposed = exposed or _without_edge(whole, found)
+    if exposed is None:
+        exposed = _without_edge(whole, found)
+    elif exposed != whole and found.intersection(exposed) is not None:
+        raise ArgumentError(
+            "overscan",
+            f"must not overlap the exposed pixels {exposed.to_fits()}",
+            value=found.to_fits(),
+            remedy="correct the cards (ccdfx header), or give [sections] in an instrument file",
+        )
     is_beside = found.x_upper <= exposed.x_lower or exposed.x_upper <= found.x_lower
     if is_beside and not (found.y_lower <= exposed.y_lower and exposed.y_upper <= found.y_upper):
         found = Range(found.x_lower, found.x_upper, exposed.y_lower, exposed.y_upper)

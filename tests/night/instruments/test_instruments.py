@@ -13,7 +13,7 @@ from ccdfx.night.instruments.file import read_instrument
 from ccdfx.night.instruments.header_facts import Known, facts_of
 from ccdfx.night.instruments.instrument import match_instrument
 from ccdfx.night.instruments.known import builtin_instruments, load_instrument
-from ccdfx.night.instruments.sections import find_section, sections_of
+from ccdfx.night.instruments.sections import find_section, sections_of, sections_of_frame
 from ccdfx.records.header import Header
 from ccdfx.records.range import Range
 
@@ -314,6 +314,15 @@ def test_sections(spec, window):
 def test_a_wrong_section_in_a_header_is_said(text):
     with pytest.raises(ArgumentError, match="BIASSEC"):
         find_section(sections_of("BIASSEC", "sections.overscan"), Header({"BIASSEC": text}), (50, 100))
+
+
+def test_an_overscan_that_reaches_into_the_exposed_pixels_is_refused():
+    sections = sections_of("BIASSEC", "sections.overscan"), sections_of("TRIMSEC", "sections.data")
+    header = Header({"BIASSEC": "[90:100,1:50]", "TRIMSEC": "[1:90,1:50]"})
+    with pytest.raises(ArgumentError, match=r"overlap the exposed pixels \[1:90,1:50\] \(got '\[90:100"):
+        sections_of_frame(*sections, header, (50, 100))
+    found, _ = sections_of_frame(*sections, Header({**header, "TRIMSEC": "[1:89,1:50]"}), (50, 100))
+    assert found == Range(89, 100, 0, 50)
 
 
 @pytest.mark.parametrize("value", [-3, 2.5, "many", 500])
