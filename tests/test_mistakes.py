@@ -265,7 +265,7 @@ TEXTS_AND_FILES: dict[str, Mistake] = {
     "an empty file": (FormatError, "<bytes>", lambda: ccdfx.read(b"")),
     "a path that is a number": (ArgumentTypeError, "path", lambda: ccdfx.read(5)),
     "bytes for a master": (ArgumentTypeError, "path", lambda: ccdfx.read_master(b"SIMPLE")),
-    "an unknown suffix": (ArgumentError, "path", lambda: ccdfx.write(ONES, "a.jpeg")),
+    "an unknown suffix": (ArgumentError, "a.jpeg", lambda: ccdfx.write(ONES, "a.jpeg")),
     "an output that is none": (ArgumentTypeError, "path", lambda: ccdfx.write(ONES, None)),
     "an output with a null byte": (FileError, "a\\x00.fits", lambda: ccdfx.write(ONES, "a\0.fits")),
     "no image to write": (ArgumentError, "images", lambda: ccdfx.write([], "a.fits")),
@@ -273,6 +273,7 @@ TEXTS_AND_FILES: dict[str, Mistake] = {
 MISTAKES = CALIBRATION | RECORDS | OPERATIONS | TEXTS_AND_FILES
 # Where something is missing there is no value to show.
 WITHOUT_VALUE = {
+    "an unknown suffix",
     "a cube of biases", "a flat of zeros", "a negative flat", "a flat of NaN", "a flat that is all masked",
     "a masked flat for a function", "a ragged list", "a step without its option", "no variance to predict from",
     "a WCS that contradicts itself", "no image to write", "a file that is not there", "a folder", "an empty file",

@@ -25,6 +25,12 @@ _RULES = {
     "zscale": "zscale", "robust": "robust", "minmax": "minmax",
 }  # fmt: skip
 _PREFIX = {"values": "", "sigma": "s", "number": "n", "percent": "p"}
+_HUGE = 1e290  # sums and differences of values up to this one stay finite
+_WIDE = 1e100  # sums of squares of values up to this one stay finite
+_MOST = 1e300  # limits around values up to the huge ones
+_NARROW = (
+    1e-280  # values may be divided by intervals from this one on, and matplotlib leaves them as they are
+)
 _FORMS = "give (low, high), 'p99', 'p1,99.5', 's3', 'n10', 'zscale', 'robust', 'percentile' or 'minmax'"
 
 
@@ -35,7 +41,7 @@ class Limits:
     ========== ============ =======================================================================
     rule       text         limits
     ========== ============ =======================================================================
-    values     ``10,250``   these two values
+    values     ``10,250``   these two values, up to 1e300 and at least 1e-280 apart
     sigma      ``s3``       median - 3 and + 3 standard deviations; ``s3,10``: - 3 and + 10
     number     ``n5``       the extremes without the 5 lowest and the 5 highest; ``n5,20``: 5 and 20
     percent    ``p99``      the central 99 percent; ``p1,99.5``: these two percentiles
@@ -119,7 +125,11 @@ class Limits:
 
 
 def _check_values(*numbers: float) -> str | None:
-    return None if len(numbers) == 2 and numbers[0] < numbers[1] else "two numbers, the lower first"
+    if len(numbers) != 2 or not numbers[0] < numbers[1]:
+        return "two numbers, the lower first"
+    if max(map(abs, numbers)) > _MOST or numbers[1] - numbers[0] < _NARROW:
+        return f"two numbers up to {_MOST:g}, at least {_NARROW:g} apart"
+    return None
 
 
 def _check_sigma(*numbers: float) -> str | None:
@@ -167,8 +177,6 @@ def _written(numbers: tuple[float, ...]) -> str:
 
 _RANKED = 2000  # values of the sample of zscale
 _SAMPLE = 50_000  # pixels for zscale and robust: enough for 1 % of a sigma, and fast on a 16k frame
-_HUGE = 1e290  # sums and differences of values up to this one stay finite
-_WIDE = 1e100  # sums of squares of values up to this one stay finite
 
 
 def display_limits(
@@ -233,14 +241,14 @@ def interval_of(values: np.ndarray, limits: Limits) -> Interval:
     low, high = float(values.min()), float(values.max())
     reach = max(abs(low), abs(high))
     if limits.rule == "minmax":
-        low, high = max(low, -_HUGE), min(high, _HUGE)
+        low, high = (min(max(end, -_HUGE), _HUGE) for end in (low, high))
     elif reach > _WIDE:  # in units of the largest value, so that squares stay finite
         unit = min(reach, _HUGE)
         tame = np.clip(values.astype(np.float64), -_HUGE, _HUGE) / unit
         low, high = (unit * end for end in _ENDS[limits.rule](tame, *limits.numbers))
     else:
         low, high = _ENDS[limits.rule](values, *limits.numbers)
-    if high - low > max(1e-12 * min(reach, _HUGE), 1e-290):
+    if high - low > max(1e-12 * min(reach, _HUGE), _NARROW):
         return low, high
     # All values are equal: show them as middle grey. The margin must not be lost in rounding of huge values.
     margin = max(0.5, abs(low) * 1e-6)

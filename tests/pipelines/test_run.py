@@ -296,5 +296,5 @@ def test_a_function_that_gathers_must_return_an_image() -> None:
     def bad(images: list[Image]) -> int:
         return len(images)
 
-    with pytest.raises(PipelineError, match=r"step 1 of 1, bad: bad: must return an Image"):
+    with pytest.raises(PipelineError, match=r"step 1 of 1, bad: must return an Image"):
         list(run(gather(bad), FRAMES))

@@ -38,7 +38,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
 
     with ccdfx.engine(ccdfx.Engine("dask", late, dask.threads, dask.memory)):
         got = ccdfx.stack(sources, average=deadly)
-    assert int(killed.read_text()) != here and len(done) > 5
+    assert int(killed.read_text()) != here and len(done) > 1
     for field in ("value", "count", "flags"):
         assert getattr(got, field).tobytes() == getattr(expected, field).tobytes(), field
 
