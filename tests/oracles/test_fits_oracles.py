@@ -196,7 +196,11 @@ def test_scaled_pixels_are_those_of_astropy(tmp_path_factory, bitpix: int, data)
         assert bitpix < 0 or np.isnan(image.array[bad]).all()
     with warnings.catch_warnings(), fits.open(path) as hdus:
         warnings.simplefilter("ignore")
-        theirs = hdus[0].data
+        try:
+            theirs = hdus[0].data
+        except ValueError:  # astropy writes NaN into integers where BLANK comes without a scale
+            assert blank is not None
+            return
         np.testing.assert_allclose(
             image.array[~bad].astype(float), theirs[~bad].astype(float), rtol=1e-6, atol=0.02
         )
