@@ -256,9 +256,8 @@ def _pairs(flats: Sequence[Image]) -> list[_Pair]:
 
 def _pair(flats: tuple[Image, Image]) -> _Pair:
     first, second = flats
-    bad = _bad(first, second) | _unlit(
-        first
-    )  # levels must come from the same pixels, or their ratio is biased
+    # Levels must come from the same pixels, or their ratio is biased.
+    bad = _bad(first, second) | _unlit(first)
     one, two = (_table(_float(flat), bad) for flat in (first, second))
     a, b = one[:, 1], two[:, 1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -133,10 +133,8 @@ class _ContentLocator(_CacheLocator):
 
 
 class _ContentCacheImpl(CompileResultCacheImpl):
-    _locator_classes = (
-        _ContentLocator,
-        *CompileResultCacheImpl._locator_classes,
-    )  # for functions without a file
+    # Those of numba are for functions without a file.
+    _locator_classes = (_ContentLocator, *CompileResultCacheImpl._locator_classes)
 
 
 class _GuardedCache(FunctionCache):
@@ -288,9 +286,8 @@ def kernel(
     _name_apart(function)
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
     dispatcher = njit(**options)(function)
-    linked = functools.cache(
-        functools.partial(_linked, function, options)
-    )  # only where another kernel is compiled
+    # Made only where another kernel that calls this one is compiled.
+    linked = functools.cache(functools.partial(_linked, function, options))
     dispatcher.get_call_template = lambda *given: linked().get_call_template(*given)
     dispatcher.get_overload = lambda sig: linked().get_overload(sig)
     dispatcher._cache = _LateCache(function)

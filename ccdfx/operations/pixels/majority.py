@@ -281,9 +281,8 @@ def _confirmed(
     sure = enough & (np.abs(middle) >= np.maximum(least, limit * errors[seen] * along))
     signed, typical = own * np.sign(middle), np.abs(middle)
     shown = signed >= _SHOWN * typical
-    if (
-        not beside
-    ):  # between the places of a star in dithered frames its wing is in most, but not as bright in all
+    # Between the places of a star in dithered frames its wing is in most, but not as bright in all.
+    if not beside:
         shown &= (middle < 0) | (signed <= np.maximum(typical / _SHOWN, typical + limit))
     sure &= np.sum(shown, axis=0) >= _FRAMES * seen
     out[out] = sure[left.numbers]
