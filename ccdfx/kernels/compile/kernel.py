@@ -39,8 +39,10 @@ from numba.core.compiler import Compiler
 
 from ccdfx.errors import CcdfxWarning
 from ccdfx.kernels.compile.cache_folder import cache_folder, private_folder, read_own
+from ccdfx.kernels.compile.turns import Turn
 
 _DIGEST = 32
+_turn = Turn()  # numba compiles one kernel of a process at a time
 # `fastmath` of sums whose order does not matter, so that they vectorise; NaN and infinities keep their meaning.
 REORDERED_SUMS = {"contract", "reassoc", "nsz"}
 
@@ -150,6 +152,15 @@ class _GuardedCache(FunctionCache):
         self._cache_file = _CheckedFile(self._cache_path, name, self._cache_file._source_stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = self._load(sig, target_context)
+        if found is None:
+            _turn.take(Path(self._cache_path), f"{self._impl.filename_base} {sig}")
+            found = self._load(sig, target_context)  # another process may have compiled it in the meantime
+            if found is not None:
+                _turn.release()
+        return found
+
+    def _load(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # unpickling damaged data can raise any exception
@@ -162,6 +173,8 @@ class _GuardedCache(FunctionCache):
             super().save_overload(sig, data)
         except Exception as error:
             _warn_once(f"cannot be written ({error})", str(self._cache_path))
+        finally:
+            _turn.release()
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return (*super()._index_key(sig, codegen), _stamp(self._py_func))
