@@ -37,6 +37,7 @@ _locks_of_threads: dict[
     str, threading.Lock
 ] = {}  # locks of the system belong to a process, not to its threads
 _guard = threading.Lock()
+_ending = threading.Event()
 
 
 def temporary_name(name: str) -> str:
@@ -53,6 +54,8 @@ def temporary_name(name: str) -> str:
 def owned(path: Path) -> Iterator[Path]:
     """Remove a file or folder at the end of the block, or when a signal ends the process in it."""
     _own.add(str(path))
+    if _ending.is_set():
+        threading.Event().wait()  # in another thread than that of the signal, whose process ends now
     try:
         yield path
     finally:
@@ -141,9 +144,10 @@ def is_orphan(name: str) -> bool:
 
 
 def remove_own() -> None:
-    """Remove all temporary files of this process, which is about to end."""
-    for path in list(_own):
-        _remove(path)
+    """Remove all temporary files of this process, which is about to end; its other threads make no more."""
+    _ending.set()
+    while any(_remove(path) for path in list(_own)):
+        pass  # another thread may have made in the meantime what it had named before
     for path in list(_own_locks):
         _remove_unheld(path)
 
@@ -158,12 +162,15 @@ def _host() -> str:
     return name
 
 
-def _remove(path: str) -> None:
+def _remove(path: str) -> bool:
+    """Remove a file or folder; return whether there was one that could be removed."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            os.unlink(path)
+        return not os.path.isdir(path)
+    with suppress(OSError):
+        os.unlink(path)
+        return True
+    return False
 
 
 def _remove_idle(lock: Path) -> None:
