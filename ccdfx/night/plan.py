@@ -21,16 +21,17 @@ from ccdfx.night.frames.frame import Frame
 from ccdfx.night.given.fitting import Candidates, fitting, given_warnings, taken_for
 from ccdfx.night.given.master import GivenMasters, TakenPlan
 from ccdfx.night.grouping.bands import separate_bands
-from ccdfx.night.grouping.colours import ColourPlan, mosaic_warnings, pattern_of, plan_colours
+from ccdfx.night.grouping.colours import Calibrated, ColourPlan, mosaic_warnings, pattern_of, plan_colours
 from ccdfx.night.grouping.combined import (
     CombinePlan,
     is_combined,
     plan_combined,
+    setup_warnings,
     spectra_warnings,
     subject_of,
 )
 from ccdfx.night.grouping.detectors import detector_warnings, refused_readouts
-from ccdfx.night.grouping.parts import told_apart
+from ccdfx.night.grouping.parts import moment_warnings, refused_moments, told_apart
 from ccdfx.night.grouping.setup import Setup, groups_of, nearest_difference
 from ccdfx.night.instruments.camera_settings import Temperature
 from ccdfx.night.missing import filled, missing_warnings
@@ -198,7 +199,7 @@ def plan_night(
     )
     left_out = [(frame, why) for frame in frames if (why := _useless(frame))]
     groups = groups_of(frame for frame in frames if _useless(frame) is None)
-    refused = refused_readouts(groups)
+    refused = {**refused_readouts(groups), **refused_moments(groups)}
     left_out += [(frame, why) for setup, why in refused.items() for frame in groups[setup]]
     groups = {setup: members for setup, members in groups.items() if setup not in refused}
     tags = [f"_{tag}" for tag in naming.unique(setup.tag for setup in groups)] if len(groups) != 1 else [""]
@@ -244,7 +245,8 @@ def plan_night(
     align = choices.combine.use and choices.combine.align
     single_colour = (one for one in science if not (one.setup.colours and (align or pattern_of(one.setup))))
     whole = (one for one in single_colour if is_combined(one.use.frame, choices))
-    combined, single = plan_combined((*whole, *colours)) if choices.combine.use else ((), ())
+    to_combine: tuple[Calibrated, ...] = (*whole, *colours) if choices.combine.use else ()
+    combined, single = plan_combined(to_combine)
     lost = detector_warnings(frames)
     unmoved = spectra_warnings((use.frame for _, use in good), choices)
     mosaics = mosaic_warnings(chain.from_iterable(groups.values()), choices)
@@ -258,11 +260,13 @@ def plan_night(
         warnings=(
             *apart,
             *lost,
+            *moment_warnings(groups),
             *mosaics,
             *given_warnings(masters, groups, taken),
             *warnings,
             *unmoved,
             *single,
+            *setup_warnings(to_combine),
         ),
     )
 

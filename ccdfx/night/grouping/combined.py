@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from ccdfx.night import naming
 from ccdfx.night.calibrators import Use
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.grouping.colours import Calibrated, ColourPlan
-from ccdfx.night.grouping.setup import Setup
+from ccdfx.night.grouping.setup import Setup, differences
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.words import listed
 
@@ -138,6 +139,49 @@ def is_combined(frame: Frame, recipe: NightRecipe) -> bool:
     if frame.kind == "arc" or not recipe.combine.use:
         return False
     return not (recipe.combine.align and frame.dispersion is not None)
+
+
+def setup_warnings(science: Iterable[Calibrated]) -> tuple[str, ...]:
+    """Describe which objects are combined apart although one camera took them in one filter, and how their frames differ.
+
+    Those of several cameras, detectors or binnings are meant to be apart.
+
+    >>> from pathlib import Path
+    >>> from ccdfx import Range
+    >>> from ccdfx.night.plan import SciencePlan
+    >>> one = Setup("iraf", (4, 9), (1, 1), None, None, Range(0, 9, 0, 4))
+    >>> frame = Frame(path=Path("a.fits"), file="a.fits", object="M 1", exptime=9.0)
+    >>> plans = [
+    ...     SciencePlan(setup=setup, file=name, use=Use(replace(frame, file=name)))
+    ...     for name, setup in (("a.fits", one), ("b.fits", replace(one, data=Range(0, 8, 0, 4))))
+    ... ]
+    >>> setup_warnings(plans)
+    ('frames of M 1 are not combined with each other, as they differ in exposed section ([1:8,1:4], not [1:9,1:4]): a.fits | b.fits',)
+    """
+    subjects: dict[tuple[object, ...], dict[Setup, list[Frame]]] = {}
+    for item in science:
+        frame, setup = item.use.frame, item.setup
+        if frame.object and frame.exptime:
+            camera = (setup.instrument, setup.shape, setup.binning, setup.detector)
+            subject = (str(frame.object).casefold(), item.filter, camera)
+            subjects.setdefault(subject, {}).setdefault(setup, []).append(frame)
+    told: dict[tuple[Setup, ...], list[list[list[Frame]]]] = {}
+    for groups in subjects.values():
+        if len(groups) > 1:
+            told.setdefault(tuple(groups), []).append([*groups.values()])
+    return tuple(_described(setups, several) for setups, several in told.items())
+
+
+def _described(setups: Sequence[Setup], groups: list[list[list[Frame]]]) -> str:
+    names = listed([*dict.fromkeys(str(frames[0][0].object) for frames in groups)])
+    reasons = " and ".join(
+        dict.fromkeys(chain.from_iterable(differences(setups[0], one) for one in setups[1:]))
+    )
+    files = " | ".join(
+        listed([frame.file for frames in groups for frame in frames[number]], 3)
+        for number in range(len(setups))
+    )
+    return f"frames of {names} are not combined with each other, as they differ in {reasons}: {files}"
 
 
 def spectra_warnings(frames: Iterable[Frame], recipe: NightRecipe) -> tuple[str, ...]:

@@ -17,7 +17,12 @@ from ccdfx.night.instruments.filters import filter_of, other_filter_cards
 from ccdfx.night.instruments.instrument import NO_COLOURS, Binning, Instrument, Lookup, match_instrument
 from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
-from ccdfx.night.instruments.sections import refuse_several_overscans, sections_of_frame, unread_overscan
+from ccdfx.night.instruments.sections import (
+    cut_off_margins,
+    refuse_several_overscans,
+    sections_of_frame,
+    unread_overscan,
+)
 from ccdfx.night.instruments.spectra import joined_filter, spectrum_of
 from ccdfx.noise.header_gain import doubt_about_gain
 from ccdfx.operations.colour.pattern import ColourPattern, colour_pattern
@@ -224,7 +229,8 @@ def _described(
             yield "overscan", found
             yield "data", exposed
             if found is None and (instrument.overscan or instrument.generic):  # others say that there is none
-                yield "doubts", (*doubts, *unread_overscan(header))
+                unread = unread_overscan(header) or cut_off_margins(exposed, shape)
+                yield "doubts", (*doubts, *unread)
                 refuse_several_overscans(header)
         whole = shape if not readouts else _whole_of(readouts)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))

@@ -26,6 +26,7 @@ from ccdfx.records.range import Range, is_section
 Size = str | int
 _OVERSCAN_SECTION = re.compile(r"B(?:IAS)?SEC\w?\w?|OVERSEC\w?|OSCANSEC|OVSCNSEC")
 _OVERSCAN_SIZE = re.compile(r"(?:PRE|POST|OVER)(?:SCAN|PIX)[XY]?|N?OVERSCN|NOVRSCAN")
+_LEAST_MARGIN = 4  # lines; one or two at an edge are often bad
 SIDES = ("left", "right", "bottom", "top")
 
 
@@ -166,8 +167,12 @@ def sections_of_frame(
     if exposed is None:
         exposed = _without_edge(whole, found)
     elif exposed != whole and found.intersection(exposed) is not None:
+        named = (
+            one.keyword for one in overscan if isinstance(one, Named) and is_section(header.get(one.keyword))
+        )
+        card = next(named, None)
         raise ArgumentError(
-            "overscan",
+            "overscan" if card is None else f"header keyword {card}",
             f"must not overlap the exposed pixels {exposed.to_fits()}",
             value=found.to_fits(),
             remedy="correct the cards (ccdfx header), or give [sections] in an instrument file",
@@ -233,6 +238,24 @@ def unread_overscan(header: Header) -> tuple[str, ...]:
         for card in header.cards
         if (_OVERSCAN_SECTION.fullmatch(card.keyword) and is_section(card.value))
         or (_OVERSCAN_SIZE.fullmatch(card.keyword) and (lenient_number(header, card.keyword) or 0) > 0)
+    )
+
+
+def cut_off_margins(exposed: Range, shape: tuple[int, int]) -> tuple[str, ...]:
+    """Return what is said of columns or rows outside the exposed pixels of a frame in which no overscan was found; of a few nothing.
+
+    >>> cut_off_margins(Range(0, 64, 0, 64), (64, 96))
+    ('32 columns outside of the exposed section [1:64,1:64] may be an overscan, for which an instrument file must name the place ([sections])',)
+    >>> cut_off_margins(Range(1, 63, 0, 64), (64, 64))
+    ()
+    """
+    ny, nx = shape
+    left, right, bottom, top = exposed.x_lower, nx - exposed.x_upper, exposed.y_lower, ny - exposed.y_upper
+    return tuple(
+        f"{count} {lines} outside of the exposed section {exposed.to_fits()} may be an overscan, for which an instrument file "
+        "must name the place ([sections])"
+        for lines, count in (("columns", max(left, right)), ("rows", max(bottom, top)))
+        if count >= _LEAST_MARGIN
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -59,6 +60,10 @@ _NO_COLOURS = (
 _UNLIT = (
     "see no light: where that is an overscan, no card tells it, and it stays in the products, flagged; [sections] or [[readout]] "
     "of an instrument file names it ('ccdfx instrument draft' finds it)"
+)
+_DRIFT = (
+    "the level drifts by {:.3g} ADU from frame to frame (rms), more than the read noise of {:.3g} ADU, and no overscan follows it: "
+    "the sky of calibrated frames is wrong by as much"
 )
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
@@ -180,8 +185,10 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
                 drifts.append(_drift(image, first))
     for place in reversed([] if scaled else far_levels(levels, scatters)):
         _refuse_level(plan, names[place], levels, place, context)
-        for kept in (frames, names, levels, measured, *([drifts] if drifting else [])):
+        for kept in (frames, names, levels, measured, scatters, *([drifts] if drifting else [])):
             del kept[place]
+    if drifting and plan.kind == "bias" and is_drift_large(drifts, scatters):
+        context.warn(f"{plan.file}: {_DRIFT.format(np.std(drifts), np.median(scatters))}")
     zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
     return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours, measured)
 
@@ -298,6 +305,15 @@ def _drift(image: Image, first: Image) -> float:
     from ccdfx.estimators import median_of
 
     return float(median_of(image.array - first.array, image.good & first.good))
+
+
+def is_drift_large(drifts: Sequence[float], scatters: Sequence[float]) -> bool:
+    """Return whether levels scatter by more than the pixels of one frame do.
+
+    >>> is_drift_large([0.0, 9.0, -9.0], [3.0, 3.0, 3.0]), is_drift_large([0.0, 1.0, -1.0], [3.0, 3.0, 3.0])
+    (True, False)
+    """
+    return len(drifts) > 1 and bool(np.std(drifts) > np.median(scatters))
 
 
 def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray | None:

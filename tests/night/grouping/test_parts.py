@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ccdfx.night.frames.frame import Frame
-from ccdfx.night.grouping.parts import told_apart
+from ccdfx.night.frames.header_values import HeaderValues
+from ccdfx.night.grouping.parts import moment_warnings, refused_moments, told_apart
 from ccdfx.night.grouping.setup import groups_of
 from ccdfx.night.instruments.camera_settings import CameraSetting
+from ccdfx.night.plan import plan_night
 
 pytestmark = pytest.mark.quick
 
@@ -58,3 +61,28 @@ def test_what_a_card_tells_needs_no_names() -> None:
         settings=(CameraSetting("chip", "2", "CHIP", "2"),),
     )
     assert told_apart(frames) == tuple(frames)
+
+
+def test_extensions_tell_chips_whose_files_have_any_names() -> None:
+    frames = [
+        replace(one, header=HeaderValues({"EXTNAME": f"CCD{i % 2}"}))
+        for i, one in enumerate(
+            frames_of([(name, at) for at, pair in enumerate(("ab", "cd")) for name in pair])
+        )
+    ]
+    assert [[frame.file[0] for frame in members] for members in groups_of(told_apart(frames)).values()] == [
+        ["a", "c"],
+        ["b", "d"],
+    ]
+
+
+def test_what_nothing_tells_apart_is_refused_and_a_copy_said() -> None:
+    pairs = frames_of([("a", 1), ("b", 1), ("c", 5), ("d", 5)], exptime=9.0, kind="science", object="M 1")
+    plan = plan_night(pairs)
+    assert not plan.files and {why[:48] for _, why in plan.left_out} == {
+        "is of a camera whose exposures all began 2 at a "
+    }
+    groups = groups_of(pairs[:3])
+    assert not refused_moments(groups)
+    assert moment_warnings(groups)[0].endswith("count twice: a.fits, b.fits")
+    assert not moment_warnings(groups_of([replace(one, exptime=0.5) for one in pairs]))

@@ -99,6 +99,8 @@ HEADERS = [
      {"kind": "bias", "gain": 2.0, "readnoise": 6.0, "filter": None, "temperature": -95.1}),
     ("iraf", {"IMAGETYP": "object", "OBJNAME": "M 3", "EXPTIME": 9.0, "BSEC11": "[89:96,1:64]", "UTDATE": "2015/05/22", "UTSTART": "23:13:45"},
      {"kind": "science", "object": "M 3", "date": "2015-05-22T23:13:45", "doubts": "BSEC11 = '[89:96,1:64]' tells of an overscan"}),
+    ("iraf", {"IMAGETYP": "object", "EXPTIME": 9.0, "TRIMSEC": "[9:96,1:64]"},
+     {"kind": "science", "doubts": "8 columns outside of the exposed section [9:96,1:64] may be an overscan"}),
     ("iraf", {"IMAGETYP": "PLU", "EXPTIME": 9.0, "DATE-OBS": "02/03/24", "HBIN": 2, "VBIN": 2},
      {"kind": "flat", "date": None, "binning": (2, 2), "doubts": "a date of 1924"}),
     ("isis", {**ING, "INSTRUME": "ISIS", "IMAGETYP": "object", "CAGLAMPS": "CuNe+CuAr", "ISIARM": "Blue arm",

@@ -57,6 +57,7 @@ def test_every_product_has_the_noise_that_it_says(bare):
     for fact in night.facts["calibrated"]:
         assert fact["excess"] == pytest.approx(1.0, abs=0.06)
     assert not warned(night, "level without light")
+    assert warned(night, "the level drifts by 12.9 ADU")  # 5 ADU times the scatter of -4 to 4
 
 
 def test_without_bias_and_overscan_a_dark_of_the_exposure_tells_the_level(camera, out):
