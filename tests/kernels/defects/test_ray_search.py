@@ -7,9 +7,10 @@ import pytest
 
 from ccdfx.kernels.defects.cosmic_rays import windows
 from ccdfx.kernels.defects.ray_plane import BAD, RAY, Relative
-from ccdfx.kernels.defects.ray_search import find_rays, find_rays_of_tiles
+from ccdfx.kernels.defects.ray_search import find_rays_of_tiles
 
 LIMITS = tuple(map(np.float32, (4.5, 1.35, 5.0)))
+WHOLE = np.zeros((1, 2), np.int64)  # one tile of all pixels
 
 
 def planes() -> tuple[tuple, tuple, np.ndarray]:
@@ -33,7 +34,8 @@ def test_a_few_places_or_all_pixels_give_the_same_rays(square):
     found, counts = [], []
     for few in (0, 10_000):
         *arguments, state = planes()
-        counts.append(find_rays(*arguments, state, tuple(windows(square)), LIMITS, few, 0, 0, state.shape))
+        options = (tuple(windows(square)), LIMITS, few)
+        counts.append(find_rays_of_tiles(*arguments, state, *options, WHOLE, state.shape))
         found.append(state & RAY)
     assert np.array_equal(*found) and counts[0] == counts[1] == np.count_nonzero(found[0])
     assert np.count_nonzero(found[0][20, 30:36]) >= 5
@@ -43,7 +45,7 @@ def test_tiles_are_searched_into_one_plane_and_only_new_rays_are_counted():
     *arguments, state = planes()
     whole, parts = state.copy(), state.copy()
     options = (tuple(windows(True)), LIMITS)
-    count = find_rays(*arguments, whole, *options, 10_000, 0, 0, whole.shape)
+    count = find_rays_of_tiles(*arguments, whole, *options, 10_000, WHOLE, whole.shape)
     tiles = np.array([(y, x) for y in range(0, 60, 25) for x in range(0, 90, 40)])
     assert find_rays_of_tiles(*arguments, parts, *options, 100, tiles, (25, 40)) == count
     assert np.array_equal(whole, parts)
