@@ -15,7 +15,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.estimators.values import values_of
 from ccdfx.kernels.image.blocks import block_size, block_table, spread_blocks
 from ccdfx.records.image import ImageLike, as_image
-from ccdfx.records.planes import working_dtype
+from ccdfx.records.planes import read_only, working_dtype
 
 _MOST_BLOCKS = 512  # of 32 x 32 pixels: level and noise are right within some 0.3 % of the noise
 
@@ -172,7 +172,7 @@ def _table(array: np.ndarray, bad: np.ndarray, size: int) -> np.ndarray:
     """Make the `block_table` of blocks that lie one below the other."""
     blocks = np.arange(array.shape[0] // size)
     table = np.empty((blocks.size, 6))
-    block_table(_floats(array), bad.view(np.uint8), size, blocks, table)
+    block_table(read_only(_floats(array)), bad.view(np.uint8), size, blocks, table)
     return table
 
 

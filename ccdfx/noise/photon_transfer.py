@@ -20,7 +20,7 @@ from ccdfx.noise.predict import require_counts
 from ccdfx.noise.rounding import COARSE, step_of, variances_of_rounded, with_rounding
 from ccdfx.records.compatibility import require_match
 from ccdfx.records.image import Image, ImageLike, as_images
-from ccdfx.records.planes import working_dtype
+from ccdfx.records.planes import read_only, working_dtype
 
 if TYPE_CHECKING:
     from ccdfx.noise.noise_model import NoiseModel
@@ -371,7 +371,7 @@ def _table(array: np.ndarray, bad: np.ndarray) -> np.ndarray:
     size = block_size(array.shape)
     blocks = spread_blocks(array.shape, size)
     table = np.empty((blocks.size, 6))
-    block_table(array, bad | ~np.isfinite(array), size, blocks, table)
+    block_table(read_only(array), bad | ~np.isfinite(array), size, blocks, table)
     table[(table[:, 0] < size * size / 2) | (table[:, 4] < size * size / 4), 1:] = np.nan
     return table
 

@@ -21,7 +21,7 @@ from ccdfx.records.checks import pair, real
 from ccdfx.records.flags import Flag
 from ccdfx.records.history import has_partial_variance
 from ccdfx.records.image import Image, ImageLike, as_image
-from ccdfx.records.planes import variance_as, working_dtype
+from ccdfx.records.planes import read_only, variance_as, working_dtype
 from ccdfx.records.positions import as_pairs
 
 _SOME = 128  # places that a thread looks at at a time
@@ -107,10 +107,12 @@ def planes_of(image: Image) -> Planes:
     variance = None if has_partial_variance(image.header) else image.variance
     if variance is None:
         usual = _usual(image, values), 0.0
-        return Planes(values, np.empty((0, 0), dtype), flags, np.array(usual, dtype))
+        return Planes(
+            read_only(values), read_only(np.empty((0, 0), dtype)), read_only(flags), np.array(usual, dtype)
+        )
     variance = np.ascontiguousarray(variance_as(variance, dtype))
     usual = _usual(image, values), _usual(image, variance)
-    return Planes(values, variance, flags, np.array(usual, dtype))
+    return Planes(read_only(values), read_only(variance), read_only(flags), np.array(usual, dtype))
 
 
 def _usual(image: Image, plane: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from ccdfx.kernels.sources.maxima import noise_mesh
 from ccdfx.kernels.sources.peaks import halve
 from ccdfx.kernels.sources.spikes import find_spikes, line_excess
 from ccdfx.records.image import Image
+from ccdfx.records.planes import read_only
 
 STEP = 64
 LARGEST = 1e30
@@ -106,6 +107,7 @@ def _prepared(array: np.ndarray, mask: np.ndarray, room: _Room) -> Plane:
     if array.dtype.str[1:] not in _COPIED or not array.dtype.isnative:
         with np.errstate(over="ignore"):  # values beyond the largest float32 are bad
             array = array.astype(np.float32)
+    array, mask = read_only(array), read_only(mask)
     ny, nx = array.shape
     mesh = np.empty((-(-ny // STEP), -(-nx // STEP)), np.float32)
 

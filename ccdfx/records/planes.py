@@ -32,6 +32,17 @@ def variance_as(variance: np.ndarray, dtype: np.dtype, *, copy: bool = False) ->
         return variance.astype(dtype, copy=copy)
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return the array, contiguous, as a view that cannot be written: a kernel would be compiled again for one that can.
+
+    >>> read_only(np.zeros(2)).flags.writeable
+    False
+    """
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 def as_array(name: str, data: Any) -> np.ndarray:
     """Convert data to an array; raise an error that names `name` if rows have different lengths."""
     try:

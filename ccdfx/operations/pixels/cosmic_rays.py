@@ -26,7 +26,7 @@ from ccdfx.records.compatibility import unit_name
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, ImageLike, adopt, as_image
 from ccdfx.records.keywords import without_extremes
-from ccdfx.records.planes import working_dtype
+from ccdfx.records.planes import read_only, working_dtype
 from ccdfx.records.wcs import refuse_mosaic
 
 
@@ -360,10 +360,7 @@ def _touched(places: np.ndarray, margin: int, shape: tuple[int, ...], size: Tile
 
 
 def _flat(plane: np.ndarray) -> np.ndarray:
-    """Return the pixels one after the other, read-only: numba would compile again for writable ones."""
-    line = plane.reshape(-1).view()
-    line.flags.writeable = False
-    return line
+    return read_only(plane).reshape(-1)
 
 
 def _median(values: np.ndarray, bad: np.ndarray, good: int) -> float:

@@ -13,7 +13,7 @@ from ccdfx.operations.readouts.readout import Readout
 from ccdfx.records.checks import real
 from ccdfx.records.image import Image, ImageLike, adopt, as_images
 from ccdfx.records.keywords import without_extremes
-from ccdfx.records.planes import variance_as, working_dtype
+from ccdfx.records.planes import read_only, variance_as, working_dtype
 
 
 def subtract_crosstalk(
@@ -107,10 +107,7 @@ def _own_mask(image: Image) -> np.ndarray:
 
 
 def _line(plane: np.ndarray) -> np.ndarray:
-    """Flatten a plane and make it read-only, so that one compiled kernel serves all."""
-    line = np.ascontiguousarray(plane).reshape(-1)
-    line.flags.writeable = False
-    return line
+    return read_only(plane).reshape(-1)
 
 
 def _nothing(kind: type) -> np.ndarray:

@@ -16,7 +16,7 @@ from ccdfx.records.flags import Flag, own_flags
 from ccdfx.records.header import Header
 from ccdfx.records.image import Image
 from ccdfx.records.keywords import without_extremes
-from ccdfx.records.planes import variance_as
+from ccdfx.records.planes import read_only, variance_as
 from ccdfx.records.range import Range
 from ccdfx.records.wcs import moved, moved_mosaic, refuse_mosaic, with_physical
 
@@ -46,15 +46,8 @@ class ReadWindow(NamedTuple):
         """Return values, flags (empty where there are none) and variance, read-only, as kernels take them."""
         image = self.image
         flags = np.empty((0, 0), np.uint8) if image.mask is None else image.mask
-        variance = None if image.variance is None else _fixed(variance_as(image.variance, dtype))
-        return _fixed(image.array.astype(dtype, copy=False)), _fixed(flags), variance
-
-
-def _fixed(array: np.ndarray) -> np.ndarray:
-    """Return a read-only view: kernels are compiled for these."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
+        variance = None if image.variance is None else read_only(variance_as(image.variance, dtype))
+        return read_only(image.array.astype(dtype, copy=False)), read_only(flags), variance
 
 
 @dataclass(frozen=True, slots=True)
