@@ -15,7 +15,7 @@ import numpy as np
 from ccdfx.engines import map_here
 from ccdfx.kernels.image.resample import separable
 from ccdfx.kernels.sources.maxima import drop_twins, local_maxima, measure_sources
-from ccdfx.kernels.sources.peaks import filter_rows, peaks_above, peaks_near, sampled_difference
+from ccdfx.kernels.sources.peaks import peaks_above, peaks_near, sampled_difference
 from ccdfx.photometry.plane import LARGEST as LARGEST
 from ccdfx.photometry.plane import STEP, Plane, parts
 from ccdfx.photometry.plane import prepared as prepared
@@ -68,6 +68,11 @@ class Filter(NamedTuple):
     half: np.ndarray | None
     noise: np.ndarray
 
+    def noise_at(self, places: np.ndarray) -> np.ndarray:
+        """Return the noise at pixels (y, x) of the level."""
+        y, x = places.T // (STEP >> self.level)
+        return self.noise[y, x]
+
 
 def filter_of(plane: Plane, fwhm: float, *, whole: bool = True) -> Filter:
     """Make the filter for sources of this FWHM; where not the `whole` plane is to be filtered, without `half`."""
@@ -85,17 +90,6 @@ def filter_of(plane: Plane, fwhm: float, *, whole: bool = True) -> Filter:
     if whole and rest > 1 and level + 1 < len(plane.pyramid):
         half = smoothed(plane.pyramid[level + 1], 0.5 * math.sqrt(rest))
     return Filter(level, sigma, taps, half, noise)
-
-
-def significance(plane: Plane, fwhm: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Filter a plane for sources of this FWHM; return it, its noise in blocks, and the number of halvings."""
-    one = filter_of(plane, fwhm)
-    array = plane.pyramid[one.level]
-    if one.half is None:
-        return _difference(array, one.sigma), one.noise, one.level
-    filtered = np.empty_like(array)
-    filter_rows(array, one.half, one.taps, 0, 1, filtered)
-    return filtered, one.noise, one.level
 
 
 def _difference(array: np.ndarray, sigma: float) -> np.ndarray:
@@ -191,23 +185,36 @@ def _peaks_above(
 def detected_near(plane: Plane, fwhm: float, threshold: float, peaks: np.ndarray) -> np.ndarray:
     """Find the peaks that `detected` finds near those of another filter, without filtering the whole plane."""
     one = filter_of(plane, fwhm, whole=False)
-    array = plane.pyramid[one.level]
     places = np.rint((peaks[:, :2] + 0.5) / 2**one.level - 0.5).astype(np.int64)
+    found, heights = _filtered_near(plane, one, places, _NEAR)
+    found, which = np.unique(found, axis=0, return_index=True)
+    return _significant(found, heights[which], one, threshold)
+
+
+def significance_at(plane: Plane, one: Filter, places: np.ndarray) -> np.ndarray:
+    """Compute the significance at pixels (y, x) of the level of a filter, without filtering the whole plane."""
+    _, heights = _filtered_near(plane, one, places, 0)
+    return heights / one.noise_at(places)
+
+
+def _filtered_near(
+    plane: Plane, one: Filter, places: np.ndarray, reach: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the highest pixel (y, x) of a filtered plane near each place, with its height."""
+    array = plane.pyramid[one.level]
     found, heights = np.empty((len(places), 2), np.int64), np.empty(len(places))
     taps, wide = (_gaussian(width, math.ceil(3.5 * width)) for width in (one.sigma, _WIDER * one.sigma))
 
     def of_some(some: tuple[int, int]) -> None:
         part = slice(*some)
-        peaks_near(array, taps, wide, places[part], _NEAR, found[part], heights[part])
+        peaks_near(array, taps, wide, places[part], reach, found[part], heights[part])
 
     list(map_here(of_some, parts(len(places), _SOME)))
-    found, which = np.unique(found, axis=0, return_index=True)
-    return _significant(found, heights[which], one, threshold)
+    return found, heights
 
 
 def _significant(found: np.ndarray, heights: np.ndarray, one: Filter, threshold: float) -> np.ndarray:
-    block = STEP >> one.level
-    snr = heights / one.noise[found[:, 0] // block, found[:, 1] // block]
+    snr = heights / one.noise_at(found)
     order = np.argsort(-snr, kind="stable")
     order = order[snr[order] > threshold]
     centre = (found[order] + 0.5) * 2**one.level - 0.5

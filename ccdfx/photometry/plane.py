@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ccdfx.engines import map_here
-from ccdfx.kernels.image.bad_pixels import copy_good, fill_places, typical
+from ccdfx.kernels.image.bad_pixels import copy_good, fill_places, flagged_places, typical
 from ccdfx.kernels.sources.maxima import noise_mesh
 from ccdfx.kernels.sources.peaks import halve
 from ccdfx.kernels.sources.spikes import find_spikes, line_excess
@@ -118,15 +118,15 @@ def _prepared(array: np.ndarray, mask: np.ndarray, room: _Room) -> Plane:
         return found
 
     counts, least, greatest = zip(*map_here(copy, parts(ny, _STRIP)), strict=True)
-    places = np.flatnonzero(bad) if any(counts) else np.empty(0, np.int64)
+    places = flagged_places(bad, 1) if any(counts) else np.empty(0, np.int64)
     if places.size:
         fill_places(filled, bad, places, 4, typical(filled, ~bad))
     noise = _noise(mesh, max(greatest) - min(least))
     lines = _lines(filled, noise, places)
     if lines is not None:
         lines &= ~bad
-        places = np.flatnonzero(bad | lines)
         bad |= lines
+        places = flagged_places(bad, 1)
         fill_places(filled, bad, places, 4, typical(filled, ~bad))
     _replace_spikes(filled, noise, bad)
     pyramid = [filled]

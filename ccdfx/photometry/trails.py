@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ccdfx.photometry.detection import Shapes, significance
-from ccdfx.photometry.plane import STEP, Plane
+from ccdfx.photometry.detection import Filter, Shapes, filter_of, significance_at
+from ccdfx.photometry.plane import Plane
 
 _LEAST = 8
 _LONG = 0.8  # roundness below which a maximum has a direction
@@ -49,7 +49,7 @@ def trails_among(plane: Plane, shapes: Shapes, fwhm: float) -> list[Trail]:
     if long.size < _LEAST:
         return []
     long = long[np.argsort(shapes.roundness[long], kind="stable")[:_MOST]]
-    rest, found, ridges = shapes.taken(long), [], None
+    rest, found, one = shapes.taken(long), [], None
     for _ in range(_TRIALS):
         line = _richest(rest.x, rest.y, rest.angle, fwhm)
         if line is None:
@@ -58,8 +58,8 @@ def trails_among(plane: Plane, shapes: Shapes, fwhm: float) -> list[Trail]:
         on = (np.abs(across) < _tolerance(fwhm)) & (_turn(rest.angle, line.angle) < _TURN)
         if np.median(np.diff(np.sort(along[on]))) > _SPARSE * fwhm:
             break
-        ridges = ridges or significance(plane, fwhm)
-        places, heights = _profile(line, ridges)
+        one = one or filter_of(plane, fwhm, whole=False)
+        places, heights = _profile(line, plane, one)
         start, end = _filled_part(places, heights > _FILLED * float(np.median(rest.snr[on])))
         inside = on & (along >= start - fwhm) & (along <= end + fwhm)
         if np.count_nonzero(inside) < _LEAST:
@@ -74,13 +74,13 @@ def on_trails(plane: Plane, trails: Sequence[Trail], shapes: Shapes, fwhm: float
     belongs = np.zeros(shapes.x.size, bool)
     if not trails:
         return belongs
-    ridges = significance(plane, fwhm)
+    one = filter_of(plane, fwhm, whole=False)
     for trail in trails:
         along, across = trail.along(shapes.x, shapes.y)
         width = max(trail.width, fwhm)
         near = np.abs(across) < _tolerance(width)
         near &= (along > trail.start - width) & (along < trail.end + width)
-        places, heights = _profile(trail, ridges)
+        places, heights = _profile(trail, plane, one)
         height = float(np.median(heights[(places >= trail.start) & (places <= trail.end)]))
         faint = shapes.snr < max(height + 5, 1.5 * height)
         long = (shapes.roundness < _SURELY_LONG) & (_turn(shapes.angle, trail.angle) < _TURN)
@@ -127,17 +127,16 @@ def _richest(x: np.ndarray, y: np.ndarray, angle: np.ndarray, fwhm: float) -> Tr
     return Trail(px, py, 0.5 * math.atan2(2 * cxy, cxx - cyy), 0.0, 0.0, fwhm)
 
 
-def _profile(trail: Trail, ridges: tuple[np.ndarray, np.ndarray, int]) -> tuple[np.ndarray, np.ndarray]:
+def _profile(trail: Trail, plane: Plane, one: Filter) -> tuple[np.ndarray, np.ndarray]:
     """Compute the significance along the whole line, at steps of a pixel of the filtered plane."""
-    filtered, noise, level = ridges
-    step, block = 2**level, STEP >> level
-    reach = step * math.hypot(*filtered.shape)
+    ny, nx = plane.pyramid[one.level].shape
+    step = 2**one.level
+    reach = step * math.hypot(ny, nx)
     places = np.arange(-reach, reach, step)
-    column = np.rint((trail.x + places * math.cos(trail.angle) + 0.5) / step - 0.5).astype(np.int64)
-    row = np.rint((trail.y + places * math.sin(trail.angle) + 0.5) / step - 0.5).astype(np.int64)
-    inside = (row >= 0) & (row < filtered.shape[0]) & (column >= 0) & (column < filtered.shape[1])
-    places, row, column = places[inside], row[inside], column[inside]
-    return places, filtered[row, column] / noise[row // block, column // block]
+    x = np.rint((trail.x + places * math.cos(trail.angle) + 0.5) / step - 0.5).astype(np.int64)
+    y = np.rint((trail.y + places * math.sin(trail.angle) + 0.5) / step - 0.5).astype(np.int64)
+    inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
+    return places[inside], significance_at(plane, one, np.column_stack([y, x])[inside])
 
 
 def _filled_part(places: np.ndarray, bright: np.ndarray) -> tuple[float, float]:

@@ -12,7 +12,8 @@ STEPWISE = 10
 LINES = 64
 """Lines that are searched side by side: the lanes of a strip."""
 _SURELY = 1.0 - 1e-9  # of a limit: sums beyond are compared once more, with roots as for one line
-_ALMOST = np.float32(1.0 - 1e-3)  # of a limit: strips of float32 with sums beyond are searched in float64
+_ALMOST = np.float32(1.0 - 1e-3)  # of a limit: lines of float32 with sums beyond are searched in float64
+_AHEAD = 12  # rows
 
 
 @kernel
@@ -75,24 +76,22 @@ def close_gaps(bad, gap):
 
 
 @kernel
-def _load_strip(residual, unit, sigma, good, columns, first, low, high, scale, strip, bad):
-    """Copy adjacent lines, times `scale`, to a strip [pixel][residuals of the lines, then variances], 0 where not used.
+def _load_strip(residual, unit, sigma, good, columns, lines, low, high, scale, strip, bad):
+    """Copy lines, times `scale`, to a strip [pixel][residuals of the lines, then variances], 0 where not used.
 
     Pixels that deviate by themselves are flagged in `bad` [line][pixel], and not used either.
     """
-    number = residual.shape[1] if columns else residual.shape[0]
-    lines, n = min(LINES, number - first), strip.shape[0]
-    for j in range(n):
-        for k in range(2 * LINES):
-            strip[j, k] = 0.0
-    for i in range(LINES):
-        for j in range(n):
-            bad[i, j] = False
+    number, n, width = lines.size, strip.shape[0], strip.shape[1] // 2
+    strip[:], bad[:] = 0.0, False
     # Along the rows of the image, in which neighbours lie.
-    for a in range(n if columns else lines):
-        for b in range(lines if columns else n):
+    for a in range(n if columns else number):
+        if columns and a + _AHEAD < n:
+            # Every row is in other pages, and is read late. Stored where it is written over, so that it is not left out.
+            strip[a + _AHEAD, 0] = _look_ahead(residual, sigma, good, a + _AHEAD, lines)
+            strip[a + _AHEAD, 0] = 0.0
+        for b in range(number if columns else n):
             i, j = (b, a) if columns else (a, b)
-            y, x = (j, first + i) if columns else (first + i, j)
+            y, x = (j, lines[i]) if columns else (lines[i], j)
             spread = np.float64(sigma[y, x])
             if good[y, x] and spread > 0.0:
                 value = np.float64(residual[y, x]) * unit
@@ -100,7 +99,14 @@ def _load_strip(residual, unit, sigma, good, columns, first, low, high, scale, s
                     bad[i, j] = True
                 else:
                     strip[j, i] = scale * value
-                    strip[j, LINES + i] = (scale * spread) ** 2
+                    strip[j, width + i] = (scale * spread) ** 2
+
+
+@kernel
+def _look_ahead(residual, sigma, good, y, columns):
+    first, last = columns[0], columns[-1]
+    total = np.float64(residual[y, first]) + np.float64(residual[y, last])
+    return total + np.float64(sigma[y, first]) + np.float64(sigma[y, last]) + np.float64(good[y, first])
 
 
 @kernel
@@ -119,12 +125,11 @@ def _renew(sums, strip, j, length, square):
 
 
 @kernel
-def _scale_of(sigma, columns, first):
-    """Return the inverse of a sigma of adjacent lines: squares of small units are no float32."""
-    lines = min(LINES, (sigma.shape[1] if columns else sigma.shape[0]) - first)
-    for a in range(sigma.shape[0] if columns else lines):
-        for b in range(lines if columns else sigma.shape[1]):
-            y, x = (a, first + b) if columns else (first + a, b)
+def _scale_of(sigma, columns, lines):
+    """Return the inverse of a sigma of some lines: squares of small units are no float32."""
+    for a in range(sigma.shape[0] if columns else lines.size):
+        for b in range(lines.size if columns else sigma.shape[1]):
+            y, x = (a, lines[b]) if columns else (lines[a], b)
             if sigma[y, x] > 0:
                 return 1.0 / sigma[y, x]
     return 1.0
@@ -137,9 +142,10 @@ def _next_length(length, n):
 
 
 @kernel
-def _has_runs(strip, low, high):
-    """Return whether any sum of a strip of float32 may deviate."""
-    sums = np.zeros(strip.shape[1], np.float32)
+def _find_suspects(strip, low, high):
+    """Return the lines of a strip of float32 of which any sum may deviate, and clear these."""
+    width = strip.shape[1] // 2
+    sums, suspects = np.zeros(2 * width, np.float32), np.zeros(width, np.bool_)
     square = np.float32((min(low, high) * _ALMOST) ** 2)
     n = strip.shape[0]
     length = 2 if n >= 2 else 0
@@ -147,24 +153,30 @@ def _has_runs(strip, low, high):
         for k in range(sums.size):
             sums[k] = 0.0
         for j in range(n):
-            if _renew(sums, strip, j, length, square) > 0 and j >= length - 1:
-                return True
+            if _renew(sums, strip, j, length, square) == 0 or j < length - 1:
+                continue
+            for i in range(width):
+                if sums[i] * sums[i] > square * sums[width + i]:
+                    suspects[i] = True
+                    sums[i] = sums[width + i] = 0.0
+                    strip[:, i], strip[:, width + i] = 0.0, 0.0
         length = _next_length(length, n)
-    return False
+    return np.flatnonzero(suspects)
 
 
 @kernel
 def _end_runs(strip, length, low, high, ends):
     """Mark in `ends` [line][pixel] where runs of this length end whose sum deviates; return their number."""
-    sums = np.zeros(strip.shape[1])
+    width = strip.shape[1] // 2
+    sums = np.zeros(2 * width)
     square = (min(low, high) * _SURELY) ** 2
     count = 0
     for j in range(strip.shape[0]):
         if _renew(sums, strip, j, length, square) == 0 or j < length - 1:
             continue
-        for i in range(LINES):
-            if sums[LINES + i] > 0.0:
-                spread = np.sqrt(sums[LINES + i])
+        for i in range(width):
+            if sums[width + i] > 0.0:
+                spread = np.sqrt(sums[width + i])
                 if sums[i] < -low * spread or sums[i] > high * spread:
                     ends[i, j] = True
                     count += 1
@@ -174,7 +186,8 @@ def _end_runs(strip, length, low, high, ends):
 @kernel
 def _take_runs(ends, length, strip, bad):
     """Flag the runs of this length that end at marks, take them out of the sums, and clear the marks."""
-    for i in range(LINES):
+    width = strip.shape[1] // 2
+    for i in range(width):
         left = 0
         for j in range(strip.shape[0] - 1, -1, -1):
             if ends[i, j]:
@@ -184,7 +197,22 @@ def _take_runs(ends, length, strip, bad):
                 left -= 1
                 bad[i, j] = True
                 strip[j, i] = 0.0
-                strip[j, LINES + i] = 0.0
+                strip[j, width + i] = 0.0
+
+
+@kernel
+def _flag_exactly(residual, unit, sigma, good, columns, lines, low, high):
+    """Return the flags [line][pixel] of some lines, of pixels and of runs."""
+    n = residual.shape[0] if columns else residual.shape[1]
+    strip = np.empty((n, 2 * lines.size))
+    bad, ends = np.empty((lines.size, n), np.bool_), np.zeros((lines.size, n), np.bool_)
+    _load_strip(residual, unit, sigma, good, columns, lines, low, high, 1.0, strip, bad)
+    length = 2
+    while length > 0:
+        if _end_runs(strip, length, low, high, ends):
+            _take_runs(ends, length, strip, bad)
+        length = _next_length(length, n)
+    return bad
 
 
 @kernel
@@ -209,19 +237,17 @@ def flag_lines(residual, unit, sigma, good, columns, low, high, gap, first, last
     out : bool array (ny, nx)
         Filled in these lines; False before.
     """
-    n = residual.shape[0] if columns else residual.shape[1]
-    strip, quick = np.empty((n, 2 * LINES)), np.empty((n, 2 * LINES), np.float32)
-    bad, ends = np.empty((LINES, n), np.bool_), np.zeros((LINES, n), np.bool_)
+    number, n = residual.shape if not columns else residual.shape[::-1]
+    strip, bad = np.empty((n, 2 * LINES), np.float32), np.empty((LINES, n), np.bool_)
     for start in range(first, last, LINES):
-        scale = _scale_of(sigma, columns, start)
-        _load_strip(residual, unit, sigma, good, columns, start, low, high, scale, quick, bad)
-        if _has_runs(quick, low, high):
-            _load_strip(residual, unit, sigma, good, columns, start, low, high, 1.0, strip, bad)
-            length = 2
-            while length > 0:
-                if _end_runs(strip, length, low, high, ends):
-                    _take_runs(ends, length, strip, bad)
-                length = _next_length(length, n)
+        lines = np.arange(start, min(start + LINES, number))
+        scale = _scale_of(sigma, columns, lines)
+        _load_strip(residual, unit, sigma, good, columns, lines, low, high, scale, strip, bad)
+        suspects = _find_suspects(strip, low, high)
+        if suspects.size:
+            exact = _flag_exactly(residual, unit, sigma, good, columns, start + suspects, low, high)
+            for k in range(suspects.size):
+                bad[suspects[k]] = exact[k]
         close_gaps(bad, gap)
         for i in range(min(LINES, last - start)):
             for j in range(n):

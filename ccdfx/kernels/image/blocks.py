@@ -9,49 +9,61 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 from ccdfx.kernels.compile.llvm import lower, upper
 
-_LOOK = 6  # halvings between looks at the values that are left: of whole numbers there are few
+_LOOK = 6  # steps between looks at the values that are left: of whole numbers there are few
 
 
 @kernel
 def ranked(values, rank):
-    """Return the value of a rank, from 0, by halving the range that holds it: counting is faster than ordering."""
+    """Return the value of a rank, from 0, by narrowing the range that holds it: counting is faster than ordering."""
     low, high = _range(values)
-    if _number_to(values, low) > rank:
+    below = _number_to(values, low)
+    if below > rank:
         return low
-    return _last_to(values, _halved(values, low, high, rank + 1))
+    limit, _ = _narrowed(values, low, high, below, rank + 1)
+    return _around(values, limit, limit, low, high)[0]
 
 
 @kernel
 def middle(values):
-    """Compute the median of finite values, by halving the range that holds it: counting is faster than ordering."""
+    """Compute the median of finite values, by narrowing the range that holds it: counting is faster than ordering."""
     rank = (values.size + 1) // 2
     low, high = _range(values)
-    high = _halved(values, low, high, rank) if _number_to(values, low) < rank else low
-    found = _last_to(values, high)
-    if values.size % 2 or _number_to(values, found) > rank:
-        return found
-    return found / 2 + _first_above(values, found) / 2
+    limit, count = low, _number_to(values, low)
+    if count < rank:
+        limit, count = _narrowed(values, low, high, count, rank)
+    found, following = _around(values, limit, limit, low, high)
+    if values.size % 2 or count > rank:
+        return np.float64(found)
+    return found / 2 + following / 2
 
 
 @kernel
-def _halved(values, low, high, number):
-    """Return a limit up to which there are `number` values, or more that are equal; there are fewer up to `low`."""
-    count, steps = values.size, 0
+def _narrowed(values, low, high, below, number):
+    """Find a limit up to which there are `number` values, or more that are equal; return it and how many there are.
+
+    Up to `low` there are `below`, which are fewer, and all up to `high`. The limit is looked for where it would be if
+    values were evenly spread, and each third time half-way, which ends soon whatever they are.
+    """
+    half, one = values.dtype.type(0.5), values.dtype.type(1)
+    count, steps = np.int32(values.size), 0
     while count != number:
-        halfway = low / 2 + high / 2
-        if not low < halfway < high:
-            break
-        here = _number_to(values, halfway)
+        part = half if steps % 3 == 2 else values.dtype.type((number - below) / (count - below))
+        limit = (one - part) * low + part * high
+        if not low < limit < high:
+            limit = half * low + half * high
+            if not low < limit < high:
+                break
+        here = _number_to(values, limit)
         if here >= number:
-            high, count = halfway, here
+            high, count = limit, here
         else:
-            low = halfway
+            low, below = limit, here
         steps += 1
         if steps % _LOOK == 0:
-            high = _last_to(values, high)
-            if _first_above(values, low) == high:
+            high, following = _around(values, high, low, low, high)
+            if following == high:
                 break
-    return high
+    return high, count
 
 
 @kernel(fastmath=REORDERED_SUMS)
@@ -71,19 +83,17 @@ def _number_to(values, limit):
 
 
 @kernel(fastmath=REORDERED_SUMS)
-def _last_to(values, limit):
-    last = values.dtype.type(-np.inf)
-    for k in range(values.size):
-        last = upper(last, values[k] if values[k] <= limit else last)
-    return last
+def _around(values, up_to, above, least, most):
+    """Return the greatest value up to one limit, at least `least`, and the least above another, at most `most`.
 
-
-@kernel(fastmath=REORDERED_SUMS)
-def _first_above(values, limit):
-    first = values.dtype.type(np.inf)
+    With infinities in their place, LLVM simplifies the comparisons to some that it does not vectorise.
+    """
+    last, first = least, most
     for k in range(values.size):
-        first = lower(first, values[k] if values[k] > limit else first)
-    return first
+        value = values[k]
+        last = upper(last, value if value <= up_to else least)
+        first = lower(first, value if value > above else most)
+    return last, first
 
 
 @kernel(fastmath=REORDERED_SUMS)

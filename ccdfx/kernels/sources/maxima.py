@@ -14,6 +14,7 @@ from ccdfx.kernels.compile.kernel import REORDERED_SUMS, kernel
 from ccdfx.kernels.image.blocks import middle
 
 _SETTLED = 4  # steps of a centroid after which their lengths shrink steadily
+_LONGEST = 3.0  # times twice the centroid: the longest step
 _SPARSE = 8  # one of that many pixels is used: the others are not looked at
 
 
@@ -175,6 +176,7 @@ def windowed(array, x, y, sigma, reach, level, steps):
     ny, nx = array.shape
     total, squares, mxx, myy, mxy, last = math.nan, 0.0, 0.0, 0.0, 0.0, math.inf
     across = np.empty(2 * int(reach) + 3)
+    px, py, part = 0.0, 0.0, 1.0  # the centroid before, and what part of the step to it was made
     for step in range(steps):
         if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
             return x, y, math.nan, 0.0, 0.0, 0.0, 0.0, last
@@ -189,15 +191,15 @@ def windowed(array, x, y, sigma, reach, level, steps):
             first, end = max(math.ceil(x - half), x_lower), min(math.floor(x + half) + 1, x_upper)
             if end <= first:
                 continue
-            part = across[first - x_lower : end - x_lower]
-            p, px, pxx, ww = _row_moments(array[j, first:end], part, level, first - x)
-            total += down * p
+            weights = across[first - x_lower : end - x_lower]
+            flux, first_moment, second, ww = _row_moments(array[j, first:end], weights, level, first - x)
+            total += down * flux
             squares += down * down * ww
-            mx += down * px
-            my += down * p * dy
-            mxx += down * pxx
-            myy += down * p * dy * dy
-            mxy += down * px * dy
+            mx += down * first_moment
+            my += down * flux * dy
+            mxx += down * second
+            myy += down * flux * dy * dy
+            mxy += down * first_moment * dy
         if not total > 0:
             return x, y, math.nan, squares, 0.0, 0.0, 0.0, last
         mx, my = mx / total, my / total
@@ -208,9 +210,13 @@ def windowed(array, x, y, sigma, reach, level, steps):
         # A window much wider than its source makes steps of equal length to and fro.
         if step >= _SETTLED and last * min(last / before, 1.0) ** (steps - step - 1) > 0.5 * sigma:
             break
-        # The offset of a Gaussian as wide as its window is twice the centroid measured in the window.
-        x += 2 * mx
-        y += 2 * my
+        # The offset of a Gaussian as wide as its window is twice the centroid measured in the window. That of a narrower
+        # one is less, of a wider one more, which the change of the centroid along the step before tells.
+        change = px * (px - mx) + py * (py - my)
+        part = min(max(part * (px * px + py * py) / change, 0.5), _LONGEST) if change > 0 else 1.0
+        px, py = mx, my
+        x += 2 * part * mx
+        y += 2 * part * my
     if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
         total = math.nan
     return x, y, total, squares, mxx, myy, mxy, last

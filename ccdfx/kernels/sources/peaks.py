@@ -96,16 +96,6 @@ def _subtract(out, coarse, columns):
 
 
 @kernel
-def filter_rows(plane, half, taps, first, step, out):
-    """Filter rows first, first + step, ... of a plane into the rows of `out`."""
-    nx = plane.shape[1]
-    line = np.empty(nx + taps.size - 1, plane.dtype)
-    coarse = np.empty(nx // 2 + 2, plane.dtype)
-    for k in range(out.shape[0]):
-        filter_row(plane, half, taps, first + k * step, line, coarse, out[k])
-
-
-@kernel
 def _mark_above(row, limit, out):
     for x in range(row.size):
         out[x] = row[x] > limit[x]

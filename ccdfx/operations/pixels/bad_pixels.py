@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.kernels.image.bad_pixels import flagged_places
 from ccdfx.operations.pixels.deviant import (
     LIMIT,
     ROUNDING,
@@ -335,7 +336,7 @@ def _nonlinear(flats: list[Image], limit: float) -> Iterator[_Found]:
     sigma = block_sigmas(residual, good).plane(residual.dtype)
     places, longs = [], []
     for turned in (False, True):
-        bad = np.flatnonzero(deviant(residual, sigma, good, low=limit, high=limit, columns=not turned))
+        bad = flagged_places(deviant(residual, sigma, good, low=limit, high=limit, columns=not turned), 1)
         y, x = np.divmod(bad, residual.shape[1])
         runs = runs_at(x, y) if turned else runs_at(y, x)
         turn = (residual.T, sigma.T, good.T) if turned else (residual, sigma, good)

@@ -163,7 +163,7 @@ def _header_gain(image: Image) -> float | None:
 TILE = (128, 512)  # rows, columns; both at least the margin of the search
 TILE_AGAIN = (16, 64)  # of the later passes, which only look at what has changed
 FEW = 16  # of so many pixels one may be a ray where rays are searched for one by one, which is then faster
-_BATCH_PIXELS = 1 << 20  # of the tiles that a thread searches at a time
+_BATCH_PIXELS = 1 << 21  # of the tiles that a thread searches at a time
 _BRIGHT = np.uint8(Flag.SATURATED | Flag.NONLINEAR)
 _CORE = np.float32(0.1)  # of its height: a saturated pixel whose surroundings exceed this is in a star
 _NO_MASK = np.zeros(0, np.uint8)

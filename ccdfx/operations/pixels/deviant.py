@@ -13,7 +13,7 @@ from ccdfx.kernels.compile.kernel import PassedKernel
 from ccdfx.kernels.defects.column_sums import LINES, flag_lines
 from ccdfx.kernels.defects.medians import window_medians, window_sorter
 from ccdfx.kernels.defects.paired_medians import LARGEST_PAIRED_BOX, paired_medians, paired_sorter
-from ccdfx.kernels.image.bad_pixels import filled
+from ccdfx.kernels.image.bad_pixels import filled, flagged_places
 from ccdfx.kernels.image.block_ranks import block_ranks, outside_blocks
 from ccdfx.records.checks import real, whole
 from ccdfx.records.image import ImageLike, as_image
@@ -213,7 +213,7 @@ def beyond(residual: np.ndarray, good: np.ndarray, sigmas: BlockSigmas, limit: f
     """Return the places, counted row by row, of good pixels whose residuals are further from 0 than a limit in sigma."""
     out = np.empty(residual.shape, bool)
     outside_blocks(residual, good, sigmas.values * limit, *sigmas.box, out)
-    return np.flatnonzero(out)
+    return flagged_places(out, 1)
 
 
 def deviant(

@@ -22,7 +22,7 @@ from ccdfx.kernels.defects.deviations import (
 )
 from ccdfx.kernels.defects.medians import window_sorter
 from ccdfx.kernels.defects.paired_medians import paired_sorter
-from ccdfx.kernels.image.bad_pixels import REACH, typical
+from ccdfx.kernels.image.bad_pixels import REACH, flagged_places, typical
 from ccdfx.operations.pixels.deviant import MEDIAN_BOX, SIGMA_BOX, block_sigmas, require_box, residual_of
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
@@ -118,7 +118,7 @@ class EncodedFrames:
                 j, i = y + dy, x + dx
                 inside = (j >= 0) & (j < changed.shape[0]) & (i >= 0) & (i < changed.shape[1])
                 changed[j[inside], i[inside]] = True
-        ys, xs = np.nonzero(np.pad(changed, half, mode="edge"))
+        ys, xs = np.divmod(flagged_places(np.pad(changed, half, mode="edge"), 1), nx)
         for first in range(0, ys.size, _PLACES):
             part = ys[first : first + _PLACES], xs[first : first + _PLACES]
             found = np.empty((len(self.codes), part[0].size), np.uint16)
@@ -161,7 +161,7 @@ def _encoded(frame: Image) -> tuple[np.ndarray, np.ndarray]:
     if good.all():
         return codes, np.zeros((0, 0), np.uint8)
     bad = ~good
-    fill_places(codes, bad, *np.nonzero(bad), REACH)
+    fill_places(codes, bad, *np.divmod(flagged_places(bad, 1), bad.shape[1]), REACH)
     return codes, np.packbits(bad, axis=1)
 
 
@@ -207,7 +207,7 @@ def _places_near(
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
             near[np.clip(y + dy, 0, shape[0] - 1), np.clip(x + dx, 0, shape[1] - 1)] = True
-    rows, columns = np.nonzero(near)
+    rows, columns = np.divmod(flagged_places(near, 1), shape[1])
     return rows, columns
 
 

@@ -12,6 +12,7 @@ from ccdfx.engines import map_here
 from ccdfx.estimators.order_statistics import median_efficiency
 from ccdfx.kernels.compile.kernel import PassedKernel
 from ccdfx.kernels.defects.paired_medians import paired_medians, paired_sorter
+from ccdfx.kernels.image.bad_pixels import flagged_places
 from ccdfx.operations.pixels.deviant import BlockSigmas, block_sigmas, deviant
 from ccdfx.operations.pixels.encoded import FEWEST, EncodedFrames
 from ccdfx.operations.pixels.runs import Runs, extended, in_long_runs, runs_at
@@ -149,7 +150,7 @@ def _candidates(planes: _Planes, limit: float) -> list[_Candidates]:
             unit=_SIGMA_PARTS,
             columns=not turned,
         )
-        y, x = np.divmod(np.flatnonzero(bad), bad.shape[1])
+        y, x = np.divmod(flagged_places(bad, 1), bad.shape[1])
         values, sigma, known = (
             one.T if turned else one for one in (planes.values, planes.sigma, planes.known)
         )

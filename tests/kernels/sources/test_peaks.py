@@ -9,12 +9,21 @@ import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
 from ccdfx.kernels.sources.maxima import local_maxima
-from ccdfx.kernels.sources.peaks import filter_rows, halve, peaks_above, peaks_near
+from ccdfx.kernels.sources.peaks import filter_row, halve, peaks_above, peaks_near
 
 
 def gaussian(sigma: float, reach: int) -> np.ndarray:
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     return weights / weights.sum()
+
+
+def filtered_plane(plane: np.ndarray, half: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Filter all rows of a plane."""
+    out, (ny, nx) = np.empty_like(plane), plane.shape
+    line, coarse = np.empty(nx + taps.size - 1, plane.dtype), np.empty(nx // 2 + 2, plane.dtype)
+    for y in range(ny):
+        filter_row(plane, half, taps, y, line, coarse, out[y])
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +48,7 @@ def test_halves_are_means(field):
 
 def test_the_filter_is_a_difference_of_gaussians(field):
     plane, wide, taps = field
-    found = np.empty_like(plane)
-    filter_rows(plane, wide, taps, 0, 1, found)
+    found = filtered_plane(plane, wide, taps)
     exact = gaussian_filter(plane, 1.2) - gaussian_filter(plane, 3.0)
     inner = np.s_[12:-12, 12:-12]
     assert np.abs(found - exact)[inner].max() < 0.02 * exact.max()
@@ -54,8 +62,7 @@ def test_the_filter_is_a_difference_of_gaussians(field):
 @pytest.mark.parametrize("border", [1, 5])
 def test_streaming_finds_the_maxima_of_the_filtered_plane(field, border):
     plane, wide, taps = field
-    filtered = np.empty_like(plane)
-    filter_rows(plane, wide, taps, 0, 1, filtered)
+    filtered = filtered_plane(plane, wide, taps)
     limits = np.full((5, 5), 0.3, np.float32)
     limits[2:, 1] = 1.0
     expected = np.empty((5000, 2), np.int64)
@@ -73,15 +80,16 @@ def test_streaming_finds_the_maxima_of_the_filtered_plane(field, border):
     assert sum(upper) == count and min(upper) > 0
 
 
-def test_peaks_near_places_are_those_of_the_whole_filtered_plane(field):
+@pytest.mark.parametrize("reach", [0, 3])
+def test_peaks_near_places_are_those_of_the_whole_filtered_plane(field, reach):
     plane = field[0]
     taps, wide = gaussian(1.2, 5), gaussian(3.0, 11)
     exact = gaussian_filter(plane, 1.2, radius=5, mode="mirror")
     exact = exact - gaussian_filter(plane, 3.0, radius=11, mode="mirror")
     places = np.array([[20, 30], [0, 0], [299, 260], [150, 100]])
     found, heights = np.empty((4, 2), np.int64), np.empty(4)
-    peaks_near(plane, taps, wide, places, 3, found, heights)
+    peaks_near(plane, taps, wide, places, reach, found, heights)
     for (y, x), (v, u), height in zip(places, found, heights, strict=True):
-        part = exact[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4]
+        part = exact[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
         assert height == pytest.approx(part.max(), abs=1e-4)
         assert exact[v, u] == pytest.approx(part.max(), abs=1e-4)
