@@ -37,7 +37,9 @@ class Range:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            object.__setattr__(self, name, _integer(getattr(self, name), name))
+            value = getattr(self, name)
+            if type(value) is not int:  # most are, of the many windows of a stack
+                object.__setattr__(self, name, _integer(value, name))
         if not (0 <= self.x_lower < self.x_upper and 0 <= self.y_lower < self.y_upper):
             raise ArgumentError(
                 "range",

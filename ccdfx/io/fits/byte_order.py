@@ -40,17 +40,20 @@ def stored_bytes(values: np.ndarray, flipped: bool, buffer: np.ndarray, data: in
     return out.data, ones_sum(out, data)
 
 
-def native_pixels(stored: np.ndarray, flipped: bool, out: np.ndarray, data: int) -> int | None:
-    """Decode big-endian pixels to `out`, of the same size; return the sum of the file from `data` on.
+def native_pixels(stored: np.ndarray, flipped: bool, out: np.ndarray, data: int) -> tuple[int, bool] | None:
+    """Decode big-endian pixels to `out`, of the same size.
 
-    It is None, and nothing is decoded, where numpy is as fast: few pixels, or a process without kernels.
+    Return the sum of the file from `data` on, and whether floats may hold NaN; None, and nothing is decoded, where numpy
+    is as fast: few pixels, or a process without kernels.
     """
     kernels = _kernels(stored.nbytes)
     if kernels is None or not out.flags.c_contiguous:
         return None
     size = stored.itemsize
     target = out.reshape(-1).view(np.uint32)
-    return folded(data + int(kernels.from_big_endian(_words(stored), size, _pattern(size, flipped), target)))
+    total, most = kernels.from_big_endian(_words(stored), size, _pattern(size, flipped), target)
+    may_lack = stored.dtype.kind == "f" and int(most) >= kernels.MAY_BE_NAN[size]
+    return folded(data + int(total)), may_lack
 
 
 def _words(array: np.ndarray) -> np.ndarray:

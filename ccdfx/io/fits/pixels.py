@@ -267,24 +267,27 @@ def decode_pixels(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.nda
 def _decoded(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | None:
     """Do what `decode_pixels` does, compiled where that is possible."""
     fast = coding.is_plain and stored.flags.c_contiguous
-    if fast and native_pixels(stored, bool(coding.bzero), out, 0) is not None:
-        return _missing(stored, coding, out)
-    return decode_pixels(stored, coding, out)
+    found = native_pixels(stored, bool(coding.bzero), out, 0) if fast else None
+    return decode_pixels(stored, coding, out) if found is None else _missing(stored, coding, out, found[1])
 
 
 def decode_and_sum(
     stored: np.ndarray, coding: Coding, out: np.ndarray, data: int
 ) -> tuple[np.ndarray | None, int]:
     """Write the pixel values of `stored` to `out`, as `decode_pixels`, and add its bytes to the sum `data`."""
-    total = native_pixels(stored, bool(coding.bzero), out, data) if coding.is_plain else None
-    if total is None:
+    found = native_pixels(stored, bool(coding.bzero), out, data) if coding.is_plain else None
+    if found is None:
         return decode_pixels(stored, coding, out), ones_sum(np.ascontiguousarray(stored).view(np.uint8), data)
-    return _missing(stored, coding, out), total
+    total, may_lack = found
+    return _missing(stored, coding, out, may_lack), total
 
 
-def _missing(stored: np.ndarray, coding: Coding, out: np.ndarray) -> np.ndarray | None:
-    """Return where pixels have no data, and make them NaN in floats; None if all pixels have data."""
-    bad = np.isnan(out) if coding.stored.kind == "f" else None
+def _missing(stored: np.ndarray, coding: Coding, out: np.ndarray, may_lack: bool = True) -> np.ndarray | None:
+    """Return where pixels have no data, and make them NaN in floats; None if all pixels have data.
+
+    Without `may_lack`, no float is NaN.
+    """
+    bad = np.isnan(out) if coding.stored.kind == "f" and may_lack else None
     if coding.blank is not None:
         bad = stored == coding.blank
         if coding.dtype.kind == "f":

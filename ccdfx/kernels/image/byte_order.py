@@ -11,6 +11,9 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import kernel
 
 _8, _24 = np.uint32(8), np.uint32(24)
+_WITHOUT_SIGN = np.uint32(0x7FFFFFFF)
+MAY_BE_NAN = {4: 0x7F800001, 8: 0x7FF00000}
+"""Floats of 4 and 8 bytes whose first words are all below this hold no NaN."""
 _EVEN, _ODD, _SECOND = np.uint32(0x00FF00FF), np.uint32(0xFF00FF00), np.uint32(0xFF00)
 
 
@@ -65,11 +68,17 @@ def to_big_endian(words, itemsize, flip, out):
 
 @kernel
 def from_big_endian(words, itemsize, flip, out):
-    """Store big-endian pixels in native order, and return the sum of the words as they were stored.
+    """Store big-endian pixels in native order.
 
     Parameters are those of `to_big_endian`, with the bits inverted after the change.
+
+    Returns
+    -------
+    (uint64, uint32)
+        The sum of the words as they were stored, and the greatest first word of a pixel of 4 or 8 bytes without its
+        sign bit, which tells whether any float may be NaN (`MAY_BE_NAN`).
     """
-    total = np.uint64(0)
+    total, most = np.uint64(0), np.uint32(0)
     if itemsize == 1:
         for i in range(words.size):
             total += np.uint64(_reversed(words[i]))
@@ -82,10 +91,12 @@ def from_big_endian(words, itemsize, flip, out):
         for i in range(words.size):
             value = _reversed(words[i])
             total += np.uint64(value)
+            most = max(most, np.uint32(value & _WITHOUT_SIGN))
             out[i] = value ^ flip
     else:
         for i in range(0, words.size, 2):
             upper, lower = _reversed(words[i]), _reversed(words[i + 1])
             total += np.uint64(lower) + np.uint64(upper)
+            most = max(most, np.uint32(upper & _WITHOUT_SIGN))
             out[i], out[i + 1] = lower, upper ^ flip
-    return total
+    return total, most

@@ -17,7 +17,8 @@ from ccdfx.kernels.compile.llvm import broadcast, call_vector, load_vector, spla
 from ccdfx.kernels.image.resample import mirrored
 
 _STRIP = 256  # columns of a strip
-_SPARE = 64  # pixels behind a row, because vectors are filled
+_SPARE = 64  # pixels behind rows, because vectors are filled
+_ALIGNED = 16  # rows of the ring begin at multiples of so many pixels, whatever vectors hold
 _BLOCK = 4  # vectors of a row whose sums stay in registers
 _NO_DATA = np.uint8(16)
 _PART = 128  # pixels of a row that are looked at together, since few of them are bad
@@ -292,11 +293,11 @@ def shift_rows(
         Whether any pixel was bad, how many had no good pixel nearby, and whether any result is not finite.
     """
     slots, margin = down.shape[1], across.shape[1] - 1
-    stride = _STRIP + margin + _SPARE * 2
+    stride = (_STRIP + margin + _ALIGNED - 1) // _ALIGNED * _ALIGNED
     end = slots * stride
-    ring = np.zeros(end + _SPARE * _BLOCK, plane.dtype)
-    column = np.zeros(stride + _SPARE * _BLOCK, plane.dtype)
-    line = np.empty(stride + _SPARE * _BLOCK, plane.dtype)
+    ring = np.zeros(end + _SPARE, plane.dtype)
+    column = np.zeros(stride + _SPARE, plane.dtype)
+    line = np.empty(stride + _SPARE, plane.dtype)
     bad, far, lost = False, 0, False
     inner, outer = _middle(kinds_x)
     for left in range(columns[0], columns[1], _STRIP):

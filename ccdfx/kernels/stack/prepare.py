@@ -10,17 +10,25 @@ import numpy as np
 from ccdfx.kernels.compile.kernel import kernel
 from ccdfx.kernels.stack.decode import decode
 from ccdfx.kernels.stack.gather import FACTOR_SCALE, FRAME_VARIANCE, FRAME_VARIANCE_KIND, gather
+from ccdfx.kernels.stack.lanes import copy
 
 _PIECE = 2048  # pixels that stay in the cache between the steps
 
 
 @kernel
 def _less(row, shared):
-    """Subtract a variance that all frames have in common, but not below 0."""
+    """Subtract a variance that all frames have in common, but not below 0; NaN stays NaN."""
     kind = row.dtype.type
     for i in range(row.size):
         rest = np.float64(row[i]) - np.float64(shared[i])
-        row[i] = kind(rest if rest > 0.0 else 0.0)
+        row[i] = kind(0.0 if rest <= 0.0 else rest)
+
+
+@kernel
+def less_shared(row, shared, out):
+    """Store the variances of pixels without that which all frames have in common, but not below 0; NaN stays NaN."""
+    copy(row, out)
+    _less(out, shared)
 
 
 @kernel

@@ -109,9 +109,10 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
 
     They use the frame of each survivor only where the rule does, so that recording rejections changes no sum.
     """
+    moments = plan[PLAN_VARIANCES] == VARIANCE_EMPIRICAL
     if plan[PLAN_ORDER] == ORDER_FOR_RULE:
         if plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME:
-            sum_ordered_weights(tile, order, low, high, factors, pivot, weighted)
+            sum_ordered_weights(tile, order, low, high, factors, pivot, moments, weighted)
         if variances.shape[0]:
             sum_ordered_variances(order, low, high, factors, weighted, variances, spread)
         if plan[PLAN_WEIGHTS] == WEIGHTS_BY_VARIANCE:
@@ -120,7 +121,7 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
     edges = np.empty((4, spread.size))
     edge_shares(tile, low, high, counts, raw, plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME, edges)
     if plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME:
-        sum_weights(raw, factors, edges, pivot, weighted)
+        sum_weights(raw, factors, edges, pivot, moments, weighted)
     if variances.shape[0]:
         sum_variances(raw, factors, edges, weighted, variances, spread)
     if plan[PLAN_WEIGHTS] == WEIGHTS_BY_VARIANCE:
@@ -170,7 +171,8 @@ def _stack(
     codes: (n, pixels) output of the rejection, or empty; it needs a plan that keeps the order.
     """
     rows, lanes, kind = frames.shape[0], plan[PLAN_LANES], value.dtype
-    needs_raw = plan[PLAN_WEIGHTS] != 0 or plan[PLAN_VARIANCES] == VARIANCE_PROPAGATED
+    weighs = plan[PLAN_WEIGHTS] != 0 or plan[PLAN_VARIANCES] == VARIANCE_PROPAGATED
+    needs_raw = weighs and plan[PLAN_ORDER] != ORDER_FOR_RULE
     of_values = aligned(rows, lanes, kind), aligned(rows if needs_raw else 0, lanes, kind)
     of_variances = np.zeros((rows if plan[PLAN_VARIANCES] == VARIANCE_PROPAGATED else 0, lanes), kind)
     of_frames = aligned(rows if plan[PLAN_ORDER] else 0, lanes, np.int32)
@@ -201,7 +203,7 @@ def _stack(
         sorter(tile, order)
         known = own if plan[PLAN_OWN_NOISE] else noise
         _rank(plan, tile, order, counts, known, parameters, rule, (low, high), flat)
-        if by_frame is not None and needs_raw:
+        if by_frame is not None and weighs:
             _weigh(
                 plan,
                 tile,

@@ -80,16 +80,23 @@ def _share(x, edges, i):
 @kernel
 def _add_weighted(weighted, i, w, d):
     weighted[WEIGHTED_W, i] += w
+    weighted[WEIGHTED_WX, i] += w * d
+
+
+@kernel
+def _add_moments(weighted, i, w, d):
     weighted[WEIGHTED_W2, i] += w * w
     weighted[WEIGHTED_W3, i] += w * w * w
-    weighted[WEIGHTED_WX, i] += w * d
     weighted[WEIGHTED_W2X, i] += w * w * d
     weighted[WEIGHTED_W2XX, i] += w * w * d * d
 
 
 @kernel
-def sum_weights(raw, factors, edges, pivot, weighted):
-    """Compute the rows of `weighted`, as `averages` names them, with x from the pivot."""
+def sum_weights(raw, factors, edges, pivot, moments, weighted):
+    """Compute the rows of `weighted`, as `averages` names them, with x from the pivot.
+
+    Without `moments`, which the scatter of the values needs, only those of w and w x; the others are 0.
+    """
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for j in range(raw.shape[0]):
@@ -98,6 +105,8 @@ def sum_weights(raw, factors, edges, pivot, weighted):
             w = weight * _share(raw[j, i], edges, i)
             d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
             _add_weighted(weighted, i, w, d)
+            if moments:
+                _add_moments(weighted, i, w, d)
 
 
 @kernel
@@ -127,31 +136,106 @@ def sum_variances(raw, factors, edges, weighted, variances, spread):
         spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
 
 
+# In the sums by rank each loop over lanes either looks values up by their frame or computes, and writes one vector: then the
+# compiler vectorises all that can be.
+
+
 @kernel
-def sum_ordered_weights(tile, order, low, high, factors, pivot, weighted):
+def _column(factors, k):
+    found = np.empty(factors.shape[0])
+    for j in range(found.size):
+        found[j] = factors[j, k]
+    return found
+
+
+@kernel
+def _look_up(by_frame, order, found):
+    """Store what belongs to the frame of each value of a rank."""
+    for i in range(found.size):
+        found[i] = by_frame[np.uint64(order[i])]
+
+
+@kernel
+def _clear_rejected(rank, low, high, x):
+    """Set to 0 what belongs to values that are rejected."""
+    for i in range(x.size):
+        x[i] = x[i] if (low[i] <= rank) & (rank < high[i]) else 0.0
+
+
+@kernel
+def _add(x, total):
+    for i in range(total.size):
+        total[i] += x[i]
+
+
+@kernel
+def _add_product(w, x, total):
+    for i in range(total.size):
+        total[i] += w[i] * x[i]
+
+
+@kernel
+def sum_ordered_weights(tile, order, low, high, factors, pivot, moments, weighted):
     """Do the same as `sum_weights` where the frame of each sorted value is known."""
+    lanes = tile.shape[1]
+    weights, w, d, product = (
+        _column(factors, FACTOR_WEIGHT),
+        np.empty(lanes),
+        np.empty(lanes),
+        np.empty(lanes),
+    )
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for r in range(tile.shape[0]):
-        for i in range(tile.shape[1]):
-            if low[i] <= r < high[i]:
-                w = factors[order[r, i], FACTOR_WEIGHT]
-                d = tile[r, i] - pivot[i]
-                _add_weighted(weighted, i, w, d)
+        rank = np.int32(r)
+        _look_up(weights, order[r], w)
+        _clear_rejected(rank, low, high, w)
+        for i in range(lanes):
+            d[i] = tile[r, i] - pivot[i]
+        _clear_rejected(rank, low, high, d)  # infinite where values are missing
+        _add(w, weighted[WEIGHTED_W])
+        _add_product(w, d, weighted[WEIGHTED_WX])
+        if moments:
+            for i in range(lanes):
+                product[i] = w[i] * w[i]
+            _add(product, weighted[WEIGHTED_W2])
+            _add_product(product, w, weighted[WEIGHTED_W3])
+            for i in range(lanes):
+                product[i] = product[i] * d[i]
+            _add(product, weighted[WEIGHTED_W2X])
+            _add_product(product, d, weighted[WEIGHTED_W2XX])
 
 
 @kernel
 def sum_ordered_variances(order, low, high, factors, weighted, variances, spread):
     """Do the same as `sum_variances` where the frame of each sorted value is known."""
-    norm = np.zeros(spread.size)
+    lanes = spread.size
+    weights, norm, w, v = _column(factors, FACTOR_WEIGHT), np.zeros(lanes), np.empty(lanes), np.empty(lanes)
+    total, flat, width = (
+        weighted[WEIGHTED_W],
+        variances.reshape(variances.size),
+        np.uint64(variances.shape[1]),
+    )
     fill(spread, 0.0)
+    weighs = False
+    for i in range(lanes):
+        weighs |= total[i] > 0.0
     for r in range(order.shape[0]):
-        for i in range(spread.size):
-            if low[i] <= r < high[i]:
-                w = factors[order[r, i], FACTOR_WEIGHT] if weighted[WEIGHTED_W, i] > 0.0 else 1.0
-                norm[i] += w
-                spread[i] += w * w * variances[order[r, i], i] if w > 0.0 else 0.0
-    for i in range(spread.size):
+        rank, frames = np.int32(r), order[r]
+        if weighs:
+            _look_up(weights, frames, w)
+            for i in range(lanes):
+                w[i] = w[i] if total[i] > 0.0 else 1.0
+        else:
+            fill(w, 1.0)
+        _clear_rejected(rank, low, high, w)
+        for i in range(lanes):
+            v[i] = flat[np.uint64(frames[i]) * width + np.uint64(i)]
+        for i in range(lanes):
+            v[i] = w[i] * w[i] * v[i] if w[i] > 0.0 else 0.0
+        _add(w, norm)
+        _add(v, spread)
+    for i in range(lanes):
         spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
 
 

@@ -168,21 +168,20 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     for use in plan.inputs:
         found = _input(use, plan, context)
         if found is not None:
-            raw, image = found
+            raw, image, sample = found
             room = (len(frames) + 1) * bytes_of(image) <= raw_rows.MEMORY
             frames.append(rows_or_image(use, raw, image, context, stack, room=room))
             if pattern is not None:
                 colours.append(colour_levels(image, pattern, level))
-            whole, image = image, sampled(image)
             names.append(use.frame.file)
-            levels.append(lit_level(image, response) if scaled else _level(image))
-            measured.append(calibration_facts(use.frame, raw, whole, image, levels[-1]))
-            del found, raw, whole  # before the next is calibrated
+            levels.append(lit_level(sample, response) if scaled else _level(sample))
+            measured.append(calibration_facts(use.frame, raw, image, sample, levels[-1]))
             noisy &= image.variance is not None
-            scatters.append(0.0 if scaled else _scatter(image))
+            del found, raw, image  # before the next is calibrated
+            scatters.append(0.0 if scaled else _scatter(sample))
             if drifting:
-                first = image if first is None else first
-                drifts.append(_drift(image, first))
+                first = sample if first is None else first
+                drifts.append(_drift(sample, first))
     for place in reversed([] if scaled else far_levels(levels, scatters)):
         _refuse_level(plan, names[place], levels, place, context)
         for kept in (frames, names, levels, measured, scatters, *([drifts] if drifting else [])):
@@ -210,17 +209,17 @@ def _no_input(plan: MasterPlan, context: Context) -> Made:
     return Made(lost=f"no frame of {count} is usable")
 
 
-def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image] | None:
-    """Return a frame flagged and calibrated; None if it cannot be used."""
+def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image, Image] | None:
+    """Return a frame flagged and calibrated, and a sample of it; None if it cannot be used."""
     try:
         refuse_untrusted(use, context)
         raw = flagged(use.frame, context.recipe)
         image = calibrated_of(raw, use, context)
+        sample = sampled(image)
         if plan.kind == "flat":
-            _check_flat(image, context.recipe.flat, _pattern(plan))
-        return raw, image.replace(
-            header=noise_header(image.header, context.noise, electrons=False, averaged=use.frame.averaged)
-        )
+            _check_flat(image, sample, context.recipe.flat, _pattern(plan))
+        header = noise_header(image.header, context.noise, electrons=False, averaged=use.frame.averaged)
+        return raw, image.replace(header=header), sample
     except (CcdfxError, OSError) as error:
         context.fail_frame(use.frame, error)
         return None
@@ -235,9 +234,9 @@ def _lit_sample(image: Image, *, response: float) -> float:
     return lit_level(sampled(image), response)
 
 
-def _check_flat(image: Image, choice: FlatChoice, pattern: ColourPattern | None) -> None:
+def _check_flat(image: Image, sample: Image, choice: FlatChoice, pattern: ColourPattern | None) -> None:
     """Refuse a flat with too few good pixels, or too faint; of a mosaic of colours each colour is to hold light."""
-    good = float(sampled(image).good.mean())
+    good = float(sample.good.mean())
     if good < choice.good:
         raise ArgumentError(
             "flat",
@@ -245,8 +244,10 @@ def _check_flat(image: Image, choice: FlatChoice, pattern: ColourPattern | None)
             value=f"{good:.0%}",
             remedy="look at the flat, or lower flat.good in the recipe",
         )
-    measured = partial(_lit_sample, response=choice.response)
-    levels = {"": measured(image)} if pattern is None else colour_levels(image, pattern, measured)
+    if pattern is None:
+        levels = {"": lit_level(sample, choice.response)}
+    else:
+        levels = colour_levels(image, pattern, partial(_lit_sample, response=choice.response))
     colour, level = min(levels.items(), key=lambda item: item[1] if item[1] > 0 else -math.inf)
     if not (level >= choice.level and level > 0):
         unit = "electrons" if image.unit == "electron" else "ADU"

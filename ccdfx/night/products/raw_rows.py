@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from typing import Any
+
+import numpy as np
 
 from ccdfx.night.calibrators import Use
 from ccdfx.night.frames.planes import open_planes_of
@@ -44,6 +47,10 @@ def rows_or_image(
         return image
     levels = None if frame.overscan is None else line_levels(raw, **overscan_options(frame, recipe))
     options = calibration_options(use, context)
+    saturation = None if frame.saturation is None else frame.saturation.value
+    if saturation is not None and levels is None and raw.dtype in (np.uint16, np.int16):
+        # In the pass of the calibration itself; whole numbers reach a level where they reach the next one.
+        options["saturation"], saturation = math.ceil(saturation), None
     if frame.planes is not None and not frame.readouts:
         opened: Any = open_planes_of(frame)
     elif frame.readouts:
@@ -58,7 +65,7 @@ def rows_or_image(
         header=image.header,
         dtype=image.dtype,
         levels=levels,
-        saturation=None if frame.saturation is None else frame.saturation.value,
+        saturation=saturation,
         bad_pixels=raw.mask if frame.bad else None,
         keeps_variance="noise" in options,
     )

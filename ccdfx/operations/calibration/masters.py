@@ -99,9 +99,12 @@ def ccd_equation(noise: Any) -> tuple[float, float, float] | None:
     return tuple(float(noise.parameters[name]) for name in names)  # type: ignore[return-value]
 
 
+_GAUSSIAN = gaussian_noise(1.0).variance
+
+
 def constant_variance(noise: Any) -> float | None:
     """Return the variance of a model by which all pixels have the same, that of `gaussian_noise`; None for any other."""
-    if noise.parameters.keys() != {"sigma"} or noise.variance is not gaussian_noise(1.0).variance:
+    if noise.parameters.keys() != {"sigma"} or noise.variance is not _GAUSSIAN:
         return None
     return float(noise.parameters["sigma"]) ** 2
 

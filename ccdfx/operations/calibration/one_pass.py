@@ -162,8 +162,9 @@ def _run_tile(inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], tile: tu
 
     planes = [tuple(map(cut, some)) for some in (masters, masks, variances)]
     union = pixels.calibrate_pixels(cut(raw), *planes, parameters, *map(cut, outputs))
-    for plane in itertools.chain(*planes):
-        release(plane)
+    for whole, part in zip(itertools.chain(masters, masks, variances), itertools.chain(*planes), strict=True):
+        if whole.size == size:  # others are constants
+            release(part)
     return union
 
 

@@ -55,6 +55,11 @@ class StackFrame:
         return self.has_variance and not has_partial_variance(self.header)
 
     @property
+    def is_read(self) -> bool:
+        """Whether its rows are asked of its source, which decodes or computes them."""
+        return self.raw is None and not isinstance(self.data, Image)
+
+    @property
     def bytes_per_row(self) -> int:
         """The memory that one of its rows needs while it is processed."""
         if isinstance(self.data, Image):

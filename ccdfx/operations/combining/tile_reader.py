@@ -157,8 +157,18 @@ def _less(rows: FrameRows, shared: np.ndarray) -> FrameRows:
     """Subtract a shared variance from that of the rows, but not below 0."""
     if rows.variance is None:
         return rows
-    own = np.maximum(rows.variance - shared.astype(np.float64), 0).astype(rows.variance.dtype)
+    from ccdfx.kernels.stack.prepare import less_shared
+
+    own = np.empty(rows.variance.shape, rows.variance.dtype)
+    less_shared(_line(rows.variance), _line(shared), own.reshape(-1))
     return dataclasses.replace(rows, variance=own)
+
+
+def _line(array: np.ndarray) -> np.ndarray:
+    """Return the pixels in one line, read-only: the kernel is compiled for these."""
+    line = np.ascontiguousarray(array).reshape(-1)
+    line.flags.writeable = False
+    return line
 
 
 def _place(tile: Tile, j: int, rows: FrameRows, frame: StackFrame, window: Window) -> None:

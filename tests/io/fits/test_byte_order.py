@@ -10,6 +10,7 @@ from ccdfx.errors import FormatError
 from ccdfx.io.fits import byte_order
 from ccdfx.io.fits.checksum import ones_sum
 from ccdfx.kernels.image import byte_order as kernels
+from ccdfx.records.flags import Flag
 
 KINDS = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 
@@ -42,6 +43,19 @@ def test_compiled_loops_and_numpy_write_and_read_the_same(tmp_path, monkeypatch,
     for name in ("array", "mask", "variance"):
         one, two = (getattr(found, name) for found in images)
         assert one.dtype == two.dtype and one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("row", [0, 2], ids=["negative", "positive"])
+def test_the_nan_closest_to_an_infinity_has_no_data(tmp_path, kind, row):
+    array = np.full((4, 8), np.inf, kind)
+    array[0] = -np.inf
+    assert read(write(Image(array), tmp_path / "infinite.fits")).mask is None
+    array.view(f"u{array.itemsize}")[row, 3] += 1
+    nan = np.isnan(array)
+    assert nan.sum() == 1
+    found = read(write(Image(array), tmp_path / "nan.fits"))
+    assert np.array_equal(found.mask, np.where(nan, np.uint8(Flag.NO_DATA), 0))
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -33,6 +33,13 @@ def test_scales_apply_to_it():
     assert result.variance == pytest.approx(np.full(SHAPE, (80 / 2 + 10) / 4))
 
 
+def test_what_is_left_of_a_variance_is_not_negative_and_unknown_where_it_was():
+    variance = np.array([[80.0, 10.0, 4.0, np.nan, np.inf]], np.float32)
+    some = [ccdfx.Image(np.zeros((1, 5), np.float32), variance=variance) for _ in range(2)]
+    result = ccdfx.combine(some, reject=None, shared=10.0)
+    assert result.variance.tolist() == [[70 / 2 + 10, 10, 10, np.inf, np.inf]]
+
+
 def test_it_is_nothing_where_nothing_survives():
     some = [frame.replace(mask=np.arange(54).reshape(SHAPE) == 7) for frame in frames(3)]
     result = ccdfx.combine(some, shared=10.0, reject=None)

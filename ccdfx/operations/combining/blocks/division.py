@@ -12,6 +12,9 @@ from ccdfx.operations.combining.tile_reader import Window
 
 TILE_PIXELS = 2**18
 _TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
+_READ_TILES = (
+    4  # times the tile of the engine, of frames whose rows take many steps to read: for few rows as for many
+)
 _BLOCK_ROWS = 512  # of a block whose rows are read once
 _LEAST_COLUMNS = 32
 
@@ -48,7 +51,8 @@ def _tiles(job: Job, engine: Engine) -> list[ResultBlock]:
         raise _too_little(job, engine, row + beyond)
     # What is moved as it is read needs rows around a tile, which low tiles would read many times.
     tall = _TALL if beyond else 0
-    wanted = max(engine.tile, 2 * beyond, tall * row + beyond)
+    usual = engine.tile * (_READ_TILES if any(frame.is_read for frame in job.frames) else 1)
+    wanted = max(usual, 2 * beyond, tall * row + beyond)
     rows = (min(budget, wanted) - beyond) // row if row else height
     rows = max(1, min(rows, max(-(-TILE_PIXELS // width), tall), -(-height // engine.threads)))
     return [ResultBlock((y, min(y + rows, height)), (0, width), rows) for y in range(0, height, rows)]
