@@ -16,7 +16,7 @@ from ccdfx.records.history import PARTIAL, with_partial_variance
 from ccdfx.records.image import Image, adopt
 from ccdfx.records.keywords import without_levels
 from ccdfx.records.mapped import release
-from ccdfx.records.planes import variance_as, working_dtype
+from ccdfx.records.planes import read_only, variance_as, working_dtype
 
 # Pixels per tile: a smaller tile costs more than its own thread saves.
 BAND_PIXELS = 1 << 20
@@ -179,10 +179,7 @@ def _plane(array: np.ndarray | None, kind: np.dtype, absent: dict[np.dtype, np.n
 
 
 def _flat(array: np.ndarray) -> np.ndarray:
-    """Flatten the array and make it read-only: numba would compile again for a writable one."""
-    line = np.ascontiguousarray(array).reshape(-1)
-    line.flags.writeable = False
-    return line
+    return read_only(array).reshape(-1)
 
 
 def _parameters(calibration: Calibration) -> np.ndarray:

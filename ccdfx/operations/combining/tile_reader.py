@@ -21,6 +21,7 @@ from ccdfx.errors import FileError, MismatchError
 from ccdfx.operations.combining.frames import CASTS, StackFrame, is_plain
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image
+from ccdfx.records.planes import read_only
 
 UNSIGNED = ">u2"  # stored in FITS as int16 with BZERO = 32768
 
@@ -160,15 +161,8 @@ def _less(rows: FrameRows, shared: np.ndarray) -> FrameRows:
     from ccdfx.kernels.stack.prepare import less_shared
 
     own = np.empty(rows.variance.shape, rows.variance.dtype)
-    less_shared(_line(rows.variance), _line(shared), own.reshape(-1))
+    less_shared(read_only(rows.variance).reshape(-1), read_only(shared).reshape(-1), own.reshape(-1))
     return dataclasses.replace(rows, variance=own)
-
-
-def _line(array: np.ndarray) -> np.ndarray:
-    """Return the pixels in one line, read-only: the kernel is compiled for these."""
-    line = np.ascontiguousarray(array).reshape(-1)
-    line.flags.writeable = False
-    return line
 
 
 def _place(tile: Tile, j: int, rows: FrameRows, frame: StackFrame, window: Window) -> None:
