@@ -31,6 +31,22 @@ class Advice:
 
 _TEXTS: tuple[tuple[str, Advice], ...] = (
     (
+        r".*are not combined with each other",
+        Advice(
+            "correct the headers, or leave a setting that changes nothing out of the comparison",
+            "not_used",
+            "combined-frames",
+        ),
+    ),
+    (
+        r".*began at the same time",
+        Advice("leave copies out, with --exclude", "not_used", "the-frame-itself"),
+    ),
+    (
+        r".*level drifts by",
+        Advice("name the overscan in an instrument file, if the frames have one", "overscan"),
+    ),
+    (
         r"no (flat|dark|bias|overscan)\b.*|.* without (masters/|a (flat|dark|bias))",
         Advice(
             "take such frames, or give masters of another night with --masters",

@@ -30,6 +30,12 @@ def test_the_place_is_there(one):
             "--masters",
         ),
         ("no dark of 9 s fits: a.fits, b.fits", "--masters"),
+        (
+            "frames of M 1 are not combined with each other, as they differ in gain setting (GAIN = 2, not 1): a | b",
+            "correct the headers",
+        ),
+        ("exposures of one camera that began at the same time are used: a.fits, b.fits", "copies"),
+        ("masters/bias.fits: the level drifts by 9 ADU, more than the read noise of 3 ADU", "overscan"),
         ("dark current of ccd: there is no dark", "take darks"),
         ("fringes of ccd, filter I: 3 pairs of frames", "Not corrected"),
         (
