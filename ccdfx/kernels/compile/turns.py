@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
 import time
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows: each process compiles for itself
-    fcntl = None  # type: ignore[assignment]
 
 _FILE = "turns.lock"
 _PLACES = 1 << 40  # bytes of the file, of which each kernel locks one; none is written
@@ -26,12 +22,12 @@ class Turn:
         self._held: tuple[int, int] | None = None
 
     def take(self, folder: Path, key: str) -> None:
-        """Wait until no other process has the turn for the kernel `key`; an earlier turn ends.
+        """Wait until no other process has the turn for the kernel `key`; an earlier turn, of a kernel that failed to compile, ends.
 
         Without a turn where the folder cannot be locked, or another process has kept it for a minute.
         """
         self.release()
-        file = None if fcntl is None else _lock_file(folder)
+        file = _lock_file(folder)
         if file is None:
             return
         place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:5], "big") % _PLACES

@@ -16,7 +16,6 @@ _PART = re.compile(r"(.+?)[_.-]?([A-Za-z]{0,3}\d{1,2})\Z")
 _FEWEST = 2  # moments, to tell anything from them
 _LONG = 2.0  # s; two exposures of this length do not begin in one second
 _TO_THE_SECOND = re.compile(r"T\d\d:\d\d:\d\d")
-_SHOWN = 5  # moments
 
 
 def told_apart(frames: Iterable[Frame]) -> tuple[Frame, ...]:
@@ -52,7 +51,7 @@ def _settings(frames: list[Frame]) -> list[tuple[Frame, CameraSetting]]:
     for where, split in (("EXTNAME", _by_extension), ("name of the file", _by_name)):
         found = _parts([(frame, *split(frame)) for frame in frames])
         if found:
-            return [(frame, CameraSetting("part", part.casefold(), where, part)) for frame, part in found]
+            return [(frame, CameraSetting("part", part, where, part)) for frame, part in found]
     return []
 
 
@@ -120,7 +119,7 @@ def moment_warnings(groups: Mapping[Setup, Sequence[Frame]]) -> tuple[str, ...]:
     ()
     """
     several = [
-        listed([frame.file for frame in together])
+        " = ".join(frame.file for frame in together)
         for frames in groups.values()
         for together in _moments(frames).values()
         if len(together) > 1
@@ -128,7 +127,7 @@ def moment_warnings(groups: Mapping[Setup, Sequence[Frame]]) -> tuple[str, ...]:
     text = (
         "exposures of one camera that began at the same time are used, but copies of one would count twice: "
     )
-    return (text + "; ".join(several[:_SHOWN]),) if several else ()
+    return (text + listed(several),) if several else ()
 
 
 def _moments(frames: Iterable[Frame]) -> dict[str, list[Frame]]:

@@ -18,7 +18,6 @@ sys.stdin.readline()
 """
 
 
-@pytest.mark.skipif(turns.fcntl is None, reason="without locks each process compiles for itself")
 def test_a_turn_is_of_one_process_and_one_kernel_and_ends_with_the_process(tmp_path, monkeypatch):
     monkeypatch.setattr(turns, "_LONGEST", 0.05)
     script = OTHER.format(file=turns.__file__, folder=str(tmp_path))

@@ -84,5 +84,5 @@ def test_what_nothing_tells_apart_is_refused_and_a_copy_said() -> None:
     }
     groups = groups_of(pairs[:3])
     assert not refused_moments(groups)
-    assert moment_warnings(groups)[0].endswith("count twice: a.fits, b.fits")
+    assert moment_warnings(groups)[0].endswith("count twice: a.fits = b.fits")
     assert not moment_warnings(groups_of([replace(one, exptime=0.5) for one in pairs]))

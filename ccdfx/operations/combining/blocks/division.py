@@ -12,9 +12,8 @@ from ccdfx.operations.combining.tile_reader import Window
 
 TILE_PIXELS = 2**18
 _TALL = 96  # rows of a tile of frames that are moved as they are read, where memory allows
-_READ_TILES = (
-    4  # times the tile of the engine, of frames whose rows take many steps to read: for few rows as for many
-)
+# Tiles of frames whose rows take many steps to read, for few rows as for many, in tiles of the engine.
+_READ_TILES = 4
 _BLOCK_ROWS = 512  # of a block whose rows are read once
 _LEAST_COLUMNS = 32
 
