@@ -1,7 +1,7 @@
 """Where the CPU time of `ccdfx.reduce_night` goes, by stage and by function: see `night.py profile`.
 
-The night is reduced in this process with one thread, under cProfile with the clock of the CPU, after a small night that
-loads the kernels. The time of a stage is that of its functions with all they call; a function that is called by two
+The night is reduced in this process with one thread at a time for its products, after a small night that loads the
+kernels. Each thread has a cProfile of its own, with the clock of that thread. The time of a stage is that of its functions with all they call; a function that is called by two
 stages is counted in both, so such rows are indented and belong to no sum.
 """
 
@@ -11,7 +11,11 @@ import cProfile
 import pstats
 import resource
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +56,11 @@ def profile(directory: Path, top: int) -> str:
         small = Path(where, "small")
         night_frames.generate(small, 12, 256)
         ccdfx.reduce_night(small, Path(where, "warm"))
-        clock = cProfile.Profile(time.process_time)
         wall, cpu = time.perf_counter(), time.process_time()
-        clock.enable()
-        night = ccdfx.reduce_night(directory, Path(where, "out"))
-        clock.disable()
+        with _clocks() as clocks:
+            night = ccdfx.reduce_night(directory, Path(where, "out"))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    found: Stats = pstats.Stats(clock).stats  # type: ignore[attr-defined]
+    found: Stats = pstats.Stats(*clocks).stats  # type: ignore[attr-defined]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines = [
         f"## {directory.name}: {len(night.frames)} frames, status {night.status}",
@@ -80,6 +82,35 @@ def profile(directory: Path, top: int) -> str:
         *_functions(deep),
     ]
     return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def _clocks() -> Iterator[list[cProfile.Profile]]:
+    """Profile this thread and what it gives to pools of threads; a list of one profile for each thread."""
+    clocks, of_thread, submit = [], threading.local(), ThreadPoolExecutor.submit
+
+    def timed(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if not hasattr(of_thread, "clock"):
+            of_thread.clock = cProfile.Profile(time.thread_time)
+            clocks.append(of_thread.clock)
+        of_thread.clock.enable()
+        try:
+            return work(*args, **named)
+        finally:
+            of_thread.clock.disable()
+
+    def submit_timed(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
+        return submit(pool, timed, work, *args, **named)
+
+    here = cProfile.Profile(time.thread_time)
+    clocks.append(here)
+    ThreadPoolExecutor.submit = submit_timed  # type: ignore[method-assign, assignment]
+    here.enable()
+    try:
+        yield clocks
+    finally:
+        here.disable()
+        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
 
 
 def _functions(items: list[Any]) -> list[str]:
