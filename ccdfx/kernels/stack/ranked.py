@@ -54,6 +54,7 @@ from ccdfx.kernels.stack.rule import NOISE_CONSTANT, rule_type
 from ccdfx.kernels.stack.sorting import sorter_type
 from ccdfx.kernels.stack.weighted_sums import (
     edge_shares,
+    is_whole,
     read_variances,
     sum_inverse_variances,
     sum_ordered_inverse_variances,
@@ -118,14 +119,15 @@ def _weigh(plan, tile, raw, order, low, high, counts, factors, pivot, weighted, 
         if plan[PLAN_WEIGHTS] == WEIGHTS_BY_VARIANCE:
             sum_ordered_inverse_variances(tile, order, low, high, pivot, variances, weighted, spread)
         return
-    edges = np.empty((4, spread.size))
-    edge_shares(tile, low, high, counts, raw, plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME, edges)
+    edges, whole = np.empty((4, spread.size)), is_whole(low, high, tile.shape[0])
+    if not whole:
+        edge_shares(tile, low, high, counts, raw, plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME, edges)
     if plan[PLAN_WEIGHTS] == WEIGHTS_BY_FRAME:
-        sum_weights(raw, factors, edges, pivot, moments, weighted)
+        sum_weights(raw, factors, edges, whole, pivot, moments, weighted)
     if variances.shape[0]:
-        sum_variances(raw, factors, edges, weighted, variances, spread)
+        sum_variances(raw, factors, edges, whole, weighted, variances, spread)
     if plan[PLAN_WEIGHTS] == WEIGHTS_BY_VARIANCE:
-        sum_inverse_variances(raw, edges, pivot, variances, weighted, spread)
+        sum_inverse_variances(raw, edges, whole, pivot, variances, weighted, spread)
 
 
 @kernel

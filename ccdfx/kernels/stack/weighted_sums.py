@@ -71,42 +71,61 @@ def _take_out(raw, i, value, count):
 
 
 @kernel
-def _share(x, edges, i):
-    inside = (x >= edges[0, i]) & (x <= edges[1, i])
-    share = edges[2, i] if x == edges[0, i] else (edges[3, i] if x == edges[1, i] else 1.0)
-    return share if inside else 0.0
+def is_whole(low, high, rows):
+    """Return whether all values of a block are there and survive."""
+    rejected = np.int32(0)
+    for i in range(low.size):
+        rejected |= low[i] | (high[i] - np.int32(rows))
+    return rejected == 0
 
 
 @kernel
-def _add_weighted(weighted, i, w, d):
-    weighted[WEIGHTED_W, i] += w
-    weighted[WEIGHTED_WX, i] += w * d
+def _store_shares(row, edges, whole, share):
+    """Store the fraction of each value of a frame that survives; of a block that is whole, `edges` are not read."""
+    if whole:
+        fill(share, 1.0)
+        return
+    for i in range(share.size):
+        x = np.float64(row[i])
+        edge = edges[2, i] if x == edges[0, i] else (edges[3, i] if x == edges[1, i] else 1.0)
+        share[i] = edge if (x >= edges[0, i]) & (x <= edges[1, i]) else 0.0
 
 
 @kernel
-def _add_moments(weighted, i, w, d):
-    weighted[WEIGHTED_W2, i] += w * w
-    weighted[WEIGHTED_W3, i] += w * w * w
-    weighted[WEIGHTED_W2X, i] += w * w * d
-    weighted[WEIGHTED_W2XX, i] += w * w * d * d
+def _add_moments(w, d, weighted):
+    squares, cubes = weighted[WEIGHTED_W2], weighted[WEIGHTED_W3]
+    first, second = weighted[WEIGHTED_W2X], weighted[WEIGHTED_W2XX]
+    for i in range(w.size):
+        squares[i] += w[i] * w[i]
+    for i in range(w.size):
+        cubes[i] += w[i] * w[i] * w[i]
+    for i in range(w.size):
+        first[i] += w[i] * w[i] * d[i]
+    for i in range(w.size):
+        second[i] += w[i] * w[i] * d[i] * d[i]
 
 
 @kernel
-def sum_weights(raw, factors, edges, pivot, moments, weighted):
+def sum_weights(raw, factors, edges, whole, pivot, moments, weighted):
     """Compute the rows of `weighted`, as `averages` names them, with x from the pivot.
 
     Without `moments`, which the scatter of the values needs, only those of w and w x; the others are 0.
     """
+    lanes = raw.shape[1]
+    w, d = np.empty(lanes), np.empty(lanes)
     for k in range(weighted.shape[0]):
         fill(weighted[k], 0.0)
     for j in range(raw.shape[0]):
         weight = factors[j, FACTOR_WEIGHT]
-        for i in range(raw.shape[1]):
-            w = weight * _share(raw[j, i], edges, i)
-            d = raw[j, i] - pivot[i] if w > 0.0 else 0.0
-            _add_weighted(weighted, i, w, d)
-            if moments:
-                _add_moments(weighted, i, w, d)
+        _store_shares(raw[j], edges, whole, w)
+        for i in range(lanes):
+            w[i] = weight * w[i]
+        for i in range(lanes):
+            d[i] = raw[j, i] - pivot[i] if w[i] > 0.0 else 0.0
+        _add(w, weighted[WEIGHTED_W])
+        _add_product(w, d, weighted[WEIGHTED_WX])
+        if moments:
+            _add_moments(w, d, weighted)
 
 
 @kernel
@@ -122,17 +141,21 @@ def read_variances(frames, factors, start, width, variances):
 
 
 @kernel
-def sum_variances(raw, factors, edges, weighted, variances, spread):
+def sum_variances(raw, factors, edges, whole, weighted, variances, spread):
     """Set spread = sum w^2 v / (sum w)^2 over the survivors, with w = 1 without weights or if all are 0."""
-    norm = np.zeros(spread.size)
+    lanes, total = spread.size, weighted[WEIGHTED_W]
+    norm, w, v = np.zeros(lanes), np.empty(lanes), np.empty(lanes)
     fill(spread, 0.0)
     for j in range(raw.shape[0]):
-        for i in range(spread.size):
-            weight = factors[j, FACTOR_WEIGHT] if weighted[WEIGHTED_W, i] > 0.0 else 1.0
-            w = weight * _share(raw[j, i], edges, i)
-            norm[i] += w
-            spread[i] += w * w * variances[j, i] if w > 0.0 else 0.0
-    for i in range(spread.size):
+        weight = factors[j, FACTOR_WEIGHT]
+        _store_shares(raw[j], edges, whole, w)
+        for i in range(lanes):
+            w[i] = w[i] * (weight if total[i] > 0.0 else 1.0)
+        for i in range(lanes):
+            v[i] = w[i] * w[i] * variances[j, i] if w[i] > 0.0 else 0.0
+        _add(w, norm)
+        _add(v, spread)
+    for i in range(lanes):
         spread[i] = spread[i] / (norm[i] * norm[i]) if norm[i] > 0.0 else 0.0
 
 
@@ -240,24 +263,24 @@ def sum_ordered_variances(order, low, high, factors, weighted, variances, spread
 
 
 @kernel
-def sum_inverse_variances(raw, edges, pivot, variances, weighted, spread):
+def sum_inverse_variances(raw, edges, whole, pivot, variances, weighted, spread):
     """Sum w and sum w (x - pivot) with w = 1 / v of each value; spread = 1 / sum w.
 
     The weight is 0 for infinite v and for v of 0 (below TINY, so that nothing overflows); `spread` is
     unchanged where all weights are 0.
     """
-    total, moment = weighted[WEIGHTED_W], weighted[WEIGHTED_WX]
+    total, moment, w = weighted[WEIGHTED_W], weighted[WEIGHTED_WX], np.empty(spread.size)
     fill(total, 0.0)
     fill(moment, 0.0)
     for j in range(raw.shape[0]):
+        _store_shares(raw[j], edges, whole, w)
         for i in range(spread.size):
             v = np.float64(variances[j, i])
-            share = _share(raw[j, i], edges, i)
-            known = (share > 0.0) & (v >= TINY) & (v < np.inf)
-            w = share / v if known else 0.0
+            known = (w[i] > 0.0) & (v >= TINY) & (v < np.inf)
+            w[i] = w[i] / v if known else 0.0
             d = raw[j, i] - pivot[i] if known else 0.0
-            total[i] += w
-            moment[i] += w * d
+            total[i] += w[i]
+            moment[i] += w[i] * d
     for i in range(spread.size):
         spread[i] = 1.0 / total[i] if total[i] > 0.0 else spread[i]
 
