@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ccdfx.engines import map_here
 from ccdfx.operations.registration import fixed
 from ccdfx.operations.registration.coincidence import CERTAIN, mutual_pairs
 from ccdfx.operations.registration.correlation import Peak, correlated
@@ -55,13 +56,22 @@ def displacements(
     """
     target = views[base]
     trials = _without_fixed(views, base)
-    found: list[Transform | AlignmentError] = []
-    for view, name, stars in zip(views, names, trials, strict=True):
-        if view is target:
-            found.append(Transform(method="reference"))
-        else:
-            found.append(tried(displaced, view, target, name, model, stars, trials[base]))
-            view.drop_pixels()
+
+    def matched(place: int) -> tuple[Fit | None, str]:
+        view = views[place]
+        try:
+            return _matched(view, target, model, trials[place], trials[base])
+        finally:
+            if view is not target:
+                view.drop_pixels()
+
+    others = [place for place, view in enumerate(views) if view is not target]
+    found: list[Transform | AlignmentError] = [Transform(method="reference")] * len(views)
+    # Stars are matched side by side; whole images, where these do not decide, are looked at one after the other.
+    for place, (fit, reason) in zip(others, map_here(matched, others), strict=True):
+        lists = trials[place], trials[base]
+        found[place] = tried(_confirmed, fit, reason, views[place], target, names[place], *lists)
+        views[place].drop_pixels()
     return found
 
 
@@ -102,10 +112,31 @@ def displaced(
     AlignmentError
         Nothing that is measured is believed.
     """
-    shapes, hidden = (reference.shape, image.shape), (reference.hidden, image.hidden)
     here = image.stars if stars is None else stars
     there = reference.stars if reference_stars is None else reference_stars
-    fit, reason = by_stars(there, here, shapes, model, hidden)
+    fit, reason = _matched(image, reference, model, here, there)
+    return _confirmed(fit, reason, image, reference, name, here, there)
+
+
+def _matched(
+    image: View, reference: View, model: str, here: StarList, there: StarList
+) -> tuple[Fit | None, str]:
+    """Find the transform on which the stars agree, with `by_stars`."""
+    shapes, hidden = (reference.shape, image.shape), (reference.hidden, image.hidden)
+    return by_stars(there, here, shapes, model, hidden)
+
+
+def _confirmed(
+    fit: Fit | None,
+    reason: str,
+    image: View,
+    reference: View,
+    name: str,
+    here: StarList,
+    there: StarList,
+) -> Transform:
+    """Return the transform of stars that need no evidence of the pixels or have it, else that of a correlation."""
+    shapes, hidden = (reference.shape, image.shape), (reference.hidden, image.hidden)
     if fit is not None and len(fit.pairs) < _MANY and not _resembles(fit, image, reference, here, there):
         reason = f"{len(fit.pairs)} agree, but the pixels around the stars do not correlate"
         fit = None
