@@ -19,7 +19,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, PluginError, cause_of
 from ccdfx.records.checks import (
@@ -247,6 +248,34 @@ def map_here(function: Callable[[Any], Any], tiles: Collection[Any]) -> Iterator
     chosen = current_engine()
     here = chosen if chosen.shares_memory else ENGINES[0]
     return here.map(function, tiles) if len(tiles) > 1 else map(function, tiles)
+
+
+_Item = TypeVar("_Item")
+_END: Any = object()
+
+
+def made_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield items of a generator, each of which is made in a thread while the one before is used.
+
+    At most two are in memory, and they are made one after the other. With one thread, nothing is made ahead.
+
+    >>> with engine(threads=2):
+    ...     list(made_ahead(abs(x) for x in (-1, 2)))
+    [1, 2]
+    """
+    if current_engine().threads == 1:
+        yield from items
+        return
+    make = partial(copy_context().run, next, items, _END)  # with the engine of the caller
+    with ThreadPoolExecutor(1, thread_name_prefix="ccdfx-ahead") as pool:
+        coming = pool.submit(make)
+        try:
+            while (item := coming.result()) is not _END:
+                coming = pool.submit(make)
+                yield item
+                del item  # before the next is waited for
+        finally:
+            coming.cancel()
 
 
 @contextlib.contextmanager

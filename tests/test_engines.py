@@ -21,6 +21,7 @@ from ccdfx.engines import (
     cpu_quota,
     current_engine,
     engine,
+    made_ahead,
     map_serially,
     threads_engine,
     usable_processors,
@@ -384,3 +385,35 @@ def test_threads_follow_the_quota_of_a_container(monkeypatch, text, count):
     monkeypatch.setattr("ccdfx.engines._content", files.get)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)), raising=False)
     assert usable_processors() == threads_engine().threads == count
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("threads", [1, 2])
+def test_items_made_ahead_are_those_of_the_generator_with_at_most_one_more_made(threads):
+    made: list[int] = []
+
+    def items():
+        for number in range(5):
+            assert current_engine().threads == threads  # that of the caller, in the thread too
+            made.append(number)
+            yield number
+
+    with engine(threads=threads):
+        for number in made_ahead(items()):
+            assert len(made) <= number + 2
+            if number == 3:
+                break
+    assert made[:4] == [0, 1, 2, 3]
+
+
+@pytest.mark.quick
+def test_an_error_of_an_item_made_ahead_comes_in_its_turn():
+    def items():
+        yield 1
+        raise FileNotFoundError("a.fits")
+
+    with engine(threads=2):
+        found = made_ahead(items())
+        assert next(found) == 1
+        with pytest.raises(FileNotFoundError, match=r"a\.fits"):
+            next(found)

@@ -310,7 +310,7 @@ def test_a_disk_that_fills_is_no_end(done, tmp_path, monkeypatch, count, held):
 
     monkeypatch.setattr(atomic, "_sync", full)
     if not held:
-        monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", 0)
+        monkeypatch.setattr("ccdfx.night.products.master_inputs.MEMORY", 0)
     with pytest.raises(CcdfxError, match="No space left"):
         reduce_night(camera.folder, tmp_path / "out")
     monkeypatch.undo()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.engines import made_ahead
 from ccdfx.errors import CcdfxError, MismatchError
 from ccdfx.io.provenance import with_provenance
 from ccdfx.night import naming
@@ -216,7 +217,7 @@ def _search(plan: BadPixelsPlan, context: Context) -> tuple[dict[str, Any], np.n
     images: dict[str, Any] = {}
     pattern = pattern_of(plan.setup)
     sky: list[_Sky] = []
-    codes = encoded(_sky_frames(plan, context, sky)) if pattern is None else None
+    codes = encoded(made_ahead(_sky_frames(plan, context, sky))) if pattern is None else None
     if pattern is not None:
         collections.deque(_sky_frames(plan, context, sky), maxlen=0)  # they are measured
     for name, files in plan.masters.items():

@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, CcdfxError
-from ccdfx.night.calibrators import Use
+from ccdfx.errors import ArgumentError
 from ccdfx.night.cameras.camera_noise import CameraNoise
-from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.cameras.unlit import unlit_strips
 from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
 from ccdfx.night.graph.notices import collect_warnings
 from ccdfx.night.graph.record import Made
-from ccdfx.night.grouping.colours import pattern_of
 from ccdfx.night.plan import MasterPlan
-from ccdfx.night.products import raw_rows, stacking
+from ccdfx.night.products import stacking
 from ccdfx.night.products.by_colour.flats import (
-    colour_levels,
     normalised_by_colour,
     stacked_by_colour,
     without_colours,
 )
 from ccdfx.night.products.by_detector.levels import factor_of_mosaic
-from ccdfx.night.products.calibrated import (
-    calibrated_of,
-    noise_header,
-    refuse_untrusted,
-    variance_of_masters,
+from ccdfx.night.products.calibrated import variance_of_masters
+from ccdfx.night.products.master_inputs import (
+    Inputs,
+    lit_level,
+    lit_sample,
+    master_pattern,
+    usable_inputs,
 )
-from ccdfx.night.products.raw_rows import rows_or_image
 from ccdfx.night.products.trust import require_trust
-from ccdfx.night.raw.levels import calibration_facts
-from ccdfx.night.raw.preparation import flagged
-from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.night.spectra.flat import normalised_spectrum
 from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.colour.pattern import ColourPattern
@@ -50,8 +43,6 @@ from ccdfx.pipelines.pipeline import pipeline
 from ccdfx.records.flags import Flag
 from ccdfx.records.image import Image, adopt
 
-_SAMPLE = 1 << 20  # pixels of which levels are measured
-_MOST_LEVELS = 20  # repetitions; two or three are usual
 _NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _NO_COLOURS = (
     "the colours of its mosaics have one level within 1 %, as if there were no filters: of frames that are binned or of one "
@@ -60,10 +51,6 @@ _NO_COLOURS = (
 _UNLIT = (
     "see no light: where that is an overscan, no card tells it, and it stays in the products, flagged; [sections] or [[readout]] "
     "of an instrument file names it ('ccdfx instrument draft' finds it)"
-)
-_DRIFT = (
-    "the level drifts by {:.3g} ADU from frame to frame (rms), more than the read noise of {:.3g} ADU, and no overscan follows it: "
-    "the sky of calibrated frames is wrong by as much"
 )
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
@@ -85,8 +72,8 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     recipe = context.recipe
     choices: dict[str, stacking.Choice] = {"bias": recipe.bias, "dark": recipe.dark, "flat": recipe.flat}
     with ExitStack() as stack:
-        inputs = _usable_inputs(plan, context, stack)
-        if not inputs.frames:
+        inputs = usable_inputs(plan, context, stack)
+        if not inputs.each:
             return _no_input(plan, context)
         stack_of = partial(
             stacking.stacked,
@@ -97,16 +84,18 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
             zero=inputs.zero,
             passes=0,  # a cosmic ray that saturates a pixel of one input says nothing about the master
         )
-        shared = _shared(plan, inputs.names, context) if inputs.noisy else None
-        pattern = _pattern(plan)
+        shared = _shared(plan, inputs.names, context) if inputs.has_variance else None
+        pattern = master_pattern(plan)
+        frames = [one.frame for one in inputs.each]
         if pattern is None:
-            made = stack_of(inputs.frames, scale=inputs.scale, weights=inputs.scale, shared=shared)
+            made = stack_of(frames, scale=inputs.scale, weights=inputs.scale, shared=shared)
         else:
-            made = stacked_by_colour(inputs.frames, stack_of, pattern, inputs.colours, shared)
-            if without_colours(inputs.colours):
+            colours = [one.colours for one in inputs.each]
+            made = stacked_by_colour(frames, stack_of, pattern, colours, shared)
+            if without_colours(colours):
                 context.warn_about([_NO_COLOURS])
-    inputs = replace(inputs, frames=[])  # they take more memory than the master
-    del shared
+    inputs = inputs.without_frames()
+    del frames, shared
     if len(inputs.names) == 1:
         context.warn(
             f"{plan.file} is made of one frame, {inputs.names[0]}: its noise and cosmic rays stay in it"
@@ -133,69 +122,10 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
     return Made(image=image, facts=facts, used=tuple(inputs.names))
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """The calibrated inputs of a master, with their names and levels, and how their levels are matched.
-
-    `colours` are the levels of the colours of flats that are mosaics, `measured` the facts of each input.
-    """
-
-    frames: list[Any]
-    names: list[str]
-    levels: list[float]
-    scale: list[float] | None
-    zero: list[float] | None
-    noisy: bool
-    colours: list[dict[str, float]] = field(default_factory=list)
-    measured: list[dict[str, Any]] = field(default_factory=list)
-
-
-def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inputs:
-    """Calibrate the inputs of a master, and leave out those that fail or whose level is far from most others."""
-    response = context.recipe.flat.response
-    scaled = plan.kind == "flat"
-    drifting = not scaled and not any(use.frame.has_overscan for use in plan.inputs)
-    frames: list[Any] = []
-    names: list[str] = []
-    levels: list[float] = []
-    drifts: list[float] = []
-    scatters: list[float] = []
-    colours: list[dict[str, float]] = []
-    measured: list[dict[str, Any]] = []
-    pattern, level = _pattern(plan), partial(_lit_sample, response=response)
-    noisy = True
-    first: Image | None = None
-    for use in plan.inputs:
-        found = _input(use, plan, context)
-        if found is not None:
-            raw, image, sample = found
-            room = (len(frames) + 1) * bytes_of(image) <= raw_rows.MEMORY
-            frames.append(rows_or_image(use, raw, image, context, stack, room=room))
-            if pattern is not None:
-                colours.append(colour_levels(image, pattern, level))
-            names.append(use.frame.file)
-            levels.append(lit_level(sample, response) if scaled else _level(sample))
-            measured.append(calibration_facts(use.frame, raw, image, sample, levels[-1]))
-            noisy &= image.variance is not None
-            del found, raw, image  # before the next is calibrated
-            scatters.append(0.0 if scaled else _scatter(sample))
-            if drifting:
-                first = sample if first is None else first
-                drifts.append(_drift(sample, first))
-    for place in reversed([] if scaled else far_levels(levels, scatters)):
-        _refuse_level(plan, names[place], levels, place, context)
-        for kept in (frames, names, levels, measured, scatters, *([drifts] if drifting else [])):
-            del kept[place]
-    if drifting and plan.kind == "bias" and is_drift_large(drifts, scatters):
-        context.warn(f"{plan.file}: {_DRIFT.format(np.std(drifts), np.median(scatters))}")
-    zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
-    return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours, measured)
-
-
-def _noise_of(plan: MasterPlan, inputs: _Inputs, context: Context) -> CameraNoise:
+def _noise_of(plan: MasterPlan, inputs: Inputs, context: Context) -> CameraNoise:
     """Return the noise of one input, unknown where it is not predicted or not the same for all."""
     counts = {use.frame.averaged for use in plan.inputs if use.frame.file in inputs.names}
-    return context.noise.of_mean(counts.pop()) if inputs.noisy and len(counts) == 1 else CameraNoise()
+    return context.noise.of_mean(counts.pop()) if inputs.has_variance and len(counts) == 1 else CameraNoise()
 
 
 def _no_input(plan: MasterPlan, context: Context) -> Made:
@@ -209,114 +139,6 @@ def _no_input(plan: MasterPlan, context: Context) -> Made:
     return Made(lost=f"no frame of {count} is usable")
 
 
-def _input(use: Use, plan: MasterPlan, context: Context) -> tuple[Image, Image, Image] | None:
-    """Return a frame flagged and calibrated, and a sample of it; None if it cannot be used."""
-    try:
-        refuse_untrusted(use, context)
-        raw = flagged(use.frame, context.recipe)
-        image = calibrated_of(raw, use, context)
-        sample = sampled(image)
-        if plan.kind == "flat":
-            _check_flat(image, sample, context.recipe.flat, _pattern(plan))
-        header = noise_header(image.header, context.noise, electrons=False, averaged=use.frame.averaged)
-        return raw, image.replace(header=header), sample
-    except (CcdfxError, OSError) as error:
-        context.fail_frame(use.frame, error)
-        return None
-
-
-def _pattern(plan: MasterPlan) -> ColourPattern | None:
-    """Return the pattern of flats that are mosaics of colours; biases and darks do not see the filters."""
-    return pattern_of(plan.setup) if plan.kind == "flat" else None
-
-
-def _lit_sample(image: Image, *, response: float) -> float:
-    return lit_level(sampled(image), response)
-
-
-def _check_flat(image: Image, sample: Image, choice: FlatChoice, pattern: ColourPattern | None) -> None:
-    """Refuse a flat with too few good pixels, or too faint; of a mosaic of colours each colour is to hold light."""
-    good = float(sample.good.mean())
-    if good < choice.good:
-        raise ArgumentError(
-            "flat",
-            f"must have {choice.good:.0%} of its pixels unflagged",
-            value=f"{good:.0%}",
-            remedy="look at the flat, or lower flat.good in the recipe",
-        )
-    if pattern is None:
-        levels = {"": lit_level(sample, choice.response)}
-    else:
-        levels = colour_levels(image, pattern, partial(_lit_sample, response=choice.response))
-    colour, level = min(levels.items(), key=lambda item: item[1] if item[1] > 0 else -math.inf)
-    if not (level >= choice.level and level > 0):
-        unit = "electrons" if image.unit == "electron" else "ADU"
-        rule = f"must have a level of at least {choice.level:g} {unit}" if choice.level else "must hold light"
-        rule += f" in each colour, and has not in {colour}" if colour else ""
-        raise ArgumentError(
-            "flat", rule, value=round(level, 2), remedy="look at the flat, or lower flat.level in the recipe"
-        )
-
-
-def bytes_of(image: Image) -> int:
-    """Return the bytes of all planes of an image."""
-    planes = (image.array, image.mask, image.variance)
-    return sum(plane.nbytes for plane in planes if plane is not None)
-
-
-def sampled(image: Image) -> Image:
-    """Return a regular sample of the pixels of a large image, a million or more, for levels; a small one as it is.
-
-    The error of a median of so many is a thousandth of the scatter of a pixel.
-    """
-    step = image.size // _SAMPLE
-    if step < 2:
-        return image
-    step += 1 - step % 2  # odd, so that it runs through all columns and the rows of both halves
-    mask = None if image.mask is None else image.mask.reshape(-1)[::step].reshape(1, -1)
-    variance = None if image.variance is None else image.variance.reshape(-1)[::step].reshape(1, -1)
-    return Image(image.array.reshape(-1)[::step].reshape(1, -1), mask=mask, variance=variance)
-
-
-def _level(image: Image) -> float:
-    from ccdfx.estimators import median_of
-
-    return float(median_of(image.array, image.good))
-
-
-def _scatter(image: Image) -> float:
-    from ccdfx.estimators import mad_std_of
-
-    return float(mad_std_of(image.array, image.good))
-
-
-def _refuse_level(plan: MasterPlan, name: str, levels: list[float], place: int, context: Context) -> None:
-    frame = next(use.frame for use in plan.inputs if use.frame.file == name)
-    error = ArgumentError(
-        plan.kind,
-        f"must have about the level of the others of {plan.file}, {np.median(levels):.0f} ADU",
-        value=round(levels[place], 1),
-        remedy="look at the frame: it holds light, or its header tells another kind or setting than it has",
-    )
-    context.fail_frame(frame, error)
-
-
-def _drift(image: Image, first: Image) -> float:
-    """Return the median of the difference of two frames; unlike that of their medians, jumps of rows leave it."""
-    from ccdfx.estimators import median_of
-
-    return float(median_of(image.array - first.array, image.good & first.good))
-
-
-def is_drift_large(drifts: Sequence[float], scatters: Sequence[float]) -> bool:
-    """Return whether levels scatter by more than the pixels of one frame do.
-
-    >>> is_drift_large([0.0, 9.0, -9.0], [3.0, 3.0, 3.0]), is_drift_large([0.0, 1.0, -1.0], [3.0, 3.0, 3.0])
-    (True, False)
-    """
-    return len(drifts) > 1 and bool(np.std(drifts) > np.median(scatters))
-
-
 def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray | None:
     """Return the variance of the masters that all inputs have in common; averaging does not reduce it."""
     uses = [use for use in plan.inputs if use.frame.file in names]
@@ -326,24 +148,6 @@ def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray 
     if any(use.bias != first.bias for use in uses):
         first = replace(first, bias=None)
     return variance_of_masters(first, context, further=pipeline())
-
-
-def lit_level(image: Image, response: float) -> float:
-    """Return the median of the pixels that see light: those of at least `response` times this level.
-
-    The level starts from the mean, which dark pixels lower by their share only, and is repeated until it
-    stays: a flat that is mostly in the dark, behind a slit, has the level of its lit part.
-    """
-    from ccdfx.estimators import median_of
-
-    good = image.good
-    level = float(np.mean(image.array, where=good, dtype=np.float64)) if good.any() else math.nan
-    for _ in range(_MOST_LEVELS):
-        lit = good & (image.array >= response * level)
-        before, level = level, float(median_of(image.array, lit))
-        if not level > 0 or level == before:
-            break
-    return level
 
 
 def normalised(flat: Image, response: float, pattern: ColourPattern | None = None) -> Image:
@@ -360,19 +164,19 @@ def normalised(flat: Image, response: float, pattern: ColourPattern | None = Non
     return adopt(flat.array / level, flat.header, mask if mask.any() else None, flat.range, variance)
 
 
-def _finished(image: Image, plan: MasterPlan, inputs: _Inputs, history: str, context: Context) -> Image:
+def _finished(image: Image, plan: MasterPlan, inputs: Inputs, history: str, context: Context) -> Image:
     values: dict[str, Any] = {"IMAGETYP": plan.kind, "OBJECT": f"master {plan.kind}", **raw_cards(plan.setup)}
     if plan.kind == "flat":
         spectrum = plan.inputs[0].frame.dispersion
         choice = context.recipe.flat
         image = (
-            normalised(image, choice.response, _pattern(plan))
+            normalised(image, choice.response, master_pattern(plan))
             if spectrum is None
             else normalised_spectrum(image, spectrum, choice)
         )
         if plan.beside:
             levels = dict(zip(inputs.names, inputs.levels, strict=True))
-            factor = factor_of_mosaic(plan, levels, partial(_lit_sample, response=choice.response), context)
+            factor = factor_of_mosaic(plan, levels, partial(lit_sample, response=choice.response), context)
             image, history = _scaled(image, factor), f"{history} mosaic={factor:.6g}"
         # A level of 1 is that of no exposure, and of no gain in electrons per ADU.
         values |= {"FILTER": plan.filter, "BUNIT": None, **dict.fromkeys((*EXPOSURES, *_NOISE_CARDS))}
@@ -388,13 +192,13 @@ def _scaled(image: Image, factor: float) -> Image:
     return image.replace(array=image.array * factor, variance=variance)
 
 
-def _facts(plan: MasterPlan, image: Image, inputs: _Inputs, context: Context) -> dict[str, Any]:
+def _facts(plan: MasterPlan, image: Image, inputs: Inputs, context: Context) -> dict[str, Any]:
     masters = sorted({name for use in plan.inputs for name in use.masters if context.is_made(name)})
     return {
         **master_facts(plan, image),
         "inputs": inputs.names,
         "levels": [plain(level) for level in inputs.levels],
-        "measured": inputs.measured,
+        "measured": [one.facts for one in inputs.each],
         "masters": masters,
     }
 

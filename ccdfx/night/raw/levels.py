@@ -33,7 +33,9 @@ def overscan_facts(raw: Image, frame: Frame) -> dict[str, Any]:
     return {"overscan": plain(sigma_clipped(raw.array[part], raw.good[part]).mean)}
 
 
-def calibration_facts(frame: Frame, raw: Image, image: Image, sample: Image, level: float) -> dict[str, Any]:
+def calibration_facts(
+    frame: Frame, raw: Image, image: Image, sample: Image, *, level: float, middle: float, scatter: float
+) -> dict[str, Any]:
     """Measure a calibration frame that a master is made of.
 
     Parameters
@@ -45,6 +47,8 @@ def calibration_facts(frame: Frame, raw: Image, image: Image, sample: Image, lev
         Some of its pixels, of which levels are measured.
     level : float
         Its level.
+    middle, scatter : float
+        The median and the robust standard deviation of the good pixels of the sample.
 
     Returns
     -------
@@ -53,10 +57,9 @@ def calibration_facts(frame: Frame, raw: Image, image: Image, sample: Image, lev
         their surroundings, in that unit), `outliers` (the part of its good pixels beyond 6 robust standard deviations), `saturated` (number
         of pixels).
     """
-    from ccdfx.estimators import local_noise, mad_std_of, median_of
+    from ccdfx.estimators import local_noise
 
     good = sample.good
-    middle, scatter = float(median_of(sample.array, good)), float(mad_std_of(sample.array, good))
     count = int(np.count_nonzero(good))
     far = np.count_nonzero(good & (np.abs(sample.array - np.float32(middle)) > _FAR * scatter))
     return {

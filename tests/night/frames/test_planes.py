@@ -11,7 +11,7 @@ from ccdfx.errors import ArgumentError, CcdfxWarning
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.planes import open_planes_of, require_single_planes
 from ccdfx.night.frames.scan import scan
-from ccdfx.night.products import raw_rows
+from ccdfx.night.products import master_inputs
 
 
 def as_cube(folder, name, stem, count):
@@ -62,7 +62,7 @@ def test_the_mean_of_planes_has_the_noise_of_a_mean(burst, out, monkeypatch):
     assert camera["readnoise"][0] == pytest.approx(6.0, rel=0.1)
     bias = ccdfx.read(out / "masters/bias.fits")
     assert np.median(bias.variance) == pytest.approx((6 / 2) ** 2 / 12, rel=0.3)
-    monkeypatch.setattr(raw_rows, "MEMORY", 0)  # the planes are read again, row by row
+    monkeypatch.setattr(master_inputs, "MEMORY", 0)  # the planes are read again, row by row
     ccdfx.reduce_night(burst.folder, out / "2", recipe={"read": {"planes": "mean"}}, only="masters")
     assert np.array_equal(ccdfx.read(out / "2/masters/bias.fits").array, bias.array)
 

@@ -26,7 +26,9 @@ def test_level_noise_outliers_and_saturation_are_those_of_the_truth():
         path=Path("b.fits"), file="b.fits", overscan=Range(600, 640, 0, 600), data=Range(0, 600, 0, 600)
     )
     image = Image(raw[:, :600] - 1000.0)
-    found = calibration_facts(frame, Image(raw, mask=mask), image, image, 20.0)
+    found = calibration_facts(
+        frame, Image(raw, mask=mask), image, image, level=20.0, middle=21.0, scatter=22.0
+    )
     assert found["file"] == "b.fits" and found["level"] == 20.0
     assert found["overscan"] == pytest.approx(1000.4, abs=0.1)  # not the 1000 of a median
     assert found["noise"] == pytest.approx(4.0, rel=0.05)
@@ -38,4 +40,6 @@ def test_a_frame_without_overscan_tells_none_and_a_constant_no_outliers():
     frame = Frame(path=Path("b.fits"), file="b.fits")
     image = Image(np.full((64, 64), 7.0, np.float32))
     assert overscan_facts(image, frame) == {"overscan": None}
-    assert calibration_facts(frame, image, image, image, 7.0)["outliers"] is None
+    assert (
+        calibration_facts(frame, image, image, image, level=7.0, middle=7.0, scatter=0.0)["outliers"] is None
+    )

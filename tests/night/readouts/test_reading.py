@@ -62,7 +62,7 @@ def test_the_night_is_the_truth(four, reduced, read_as, tmp_path, monkeypatch) -
     assert done.header["RDOFF2"] - done.header["RDOFF1"] == pytest.approx(30.0, abs=3.0)
     assert "balance (readouts=[A0,A1,A2,A3])" in str(done.header.history)
     # By rows, no frame in memory: the same bytes.
-    monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", 0)
+    monkeypatch.setattr("ccdfx.night.products.master_inputs.MEMORY", 0)
     ccdfx.reduce_night(four.folder, tmp_path / "rows", only="masters")
     for file in ("masters/bias.fits", "masters/flat_V.fits"):
         assert (tmp_path / "rows" / file).read_bytes() == (night.output / file).read_bytes()

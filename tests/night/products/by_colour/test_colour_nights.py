@@ -89,7 +89,7 @@ def test_frames_that_do_not_fit_into_memory_give_the_same_flat(colour_camera, tm
     camera = colour_camera(tmp_path / "raw", "BGGR", shape=(66, 72), BAYERPAT="BGGR")
     camera.night(())
     for folder, memory in (("one", 1 << 30), ("two", 0)):
-        monkeypatch.setattr("ccdfx.night.products.raw_rows.MEMORY", memory)
+        monkeypatch.setattr("ccdfx.night.products.master_inputs.MEMORY", memory)
         ccdfx.reduce_night(camera.folder, tmp_path / folder)
     one, two = (ccdfx.read(tmp_path / folder / "masters/flat_L.fits") for folder in ("one", "two"))
     for name in ("array", "variance"):

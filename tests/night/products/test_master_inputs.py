@@ -10,7 +10,7 @@ from astropy.io import fits
 
 import ccdfx
 from ccdfx.night.instruments.instrument import BadPixels
-from ccdfx.night.products import masters, raw_rows
+from ccdfx.night.products import master_inputs
 from ccdfx.night.run import reduce_night
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
@@ -57,7 +57,7 @@ def darken(folder) -> None:
 
 def masters_of(camera, out, held, memory, monkeypatch, **options) -> dict[str, bytes]:
     """Reduce the masters of a night with memory for some bytes of inputs, and return their bytes."""
-    plain = raw_rows.rows_or_image
+    plain = master_inputs.rows_or_image
 
     def noted(*arguments, **given):
         row = plain(*arguments, **given)
@@ -65,8 +65,8 @@ def masters_of(camera, out, held, memory, monkeypatch, **options) -> dict[str, b
         return row
 
     with monkeypatch.context() as patch:
-        patch.setattr(raw_rows, "MEMORY", memory)
-        patch.setattr(masters, "rows_or_image", noted)
+        patch.setattr(master_inputs, "MEMORY", memory)
+        patch.setattr(master_inputs, "rows_or_image", noted)
         night = reduce_night(camera.folder, out, only="masters", **options)
     assert ("no_noise" in out.parts) is (night.facts["noise"][0]["gain"] is None)
     assert night.facts["masters"] and not night.facts["lost"], night.facts["warnings"]
@@ -76,7 +76,7 @@ def masters_of(camera, out, held, memory, monkeypatch, **options) -> dict[str, b
 def test_masters_do_not_depend_on_what_is_held_in_memory(camera, tmp_path, monkeypatch):
     camera.biases(3)
     one = Image(np.zeros((96, 120), np.float32), mask=np.zeros((96, 120), np.uint8))
-    room = 2 * masters.bytes_of(one.replace(variance=np.zeros((96, 120), np.float32)))
+    room = 2 * master_inputs.bytes_of(one.replace(variance=np.zeros((96, 120), np.float32)))
     ends = []
     for number, (memory, wanted) in enumerate(
         [(0, [False] * 3), (room, [True, True, False]), (1 << 30, [True] * 3)]
