@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 from ccdfx.errors import ArgumentTypeError, FileError, FormatError
-from ccdfx.io.limits import INFLATION_REMEDY, inflation_limit
+from ccdfx.io.inflated import InflatedContent, is_compressed
 from ccdfx.io.stamp import has_stamp, stamp_of
 
 IN_MEMORY_LIMIT = 2 << 30  # bytes that are read from a file object
@@ -133,14 +132,14 @@ class FileContent:
 
 
 @contextmanager
-def opened(file: Any, *, keep: bool = False) -> Iterator[Any]:
+def opened(file: Any, *, keep: bool = False, late: bool = False) -> Iterator[Any]:
     """Yield the content of a file, which is opened once for the whole block; see `content_of`."""
     base, size = _plain_content(file)
     with held(base):
-        yield _inflated(base, size, keep)
+        yield _inflated(base, size, keep, late)
 
 
-def content_of(file: Any, *, keep: bool = False) -> Any:
+def content_of(file: Any, *, keep: bool = False, late: bool = False) -> Any:
     """Return the content of a path, of bytes, or of a binary file object; inflate gzip and bzip2.
 
     Parameters
@@ -149,9 +148,11 @@ def content_of(file: Any, *, keep: bool = False) -> Any:
         Bytes are the content itself. A file object is read from its position, up to 2 GiB.
     keep : bool
         Whether inflated bytes stay in memory, for a file that is read completely.
+    late : bool
+        Whether the length that gzip states is believed until the end is read; see `InflatedContent`.
     """
     base, size = _plain_content(file)
-    return _inflated(base, size, keep)
+    return _inflated(base, size, keep, late)
 
 
 def held(content: Any) -> AbstractContextManager[None]:
@@ -160,8 +161,9 @@ def held(content: Any) -> AbstractContextManager[None]:
     return base.held() if isinstance(base, FileContent) else nullcontext()
 
 
-def _inflated(base: Any, size: int, keep: bool) -> Any:
-    return InflatedContent(base, size, keep=keep) if is_compressed(base.read_at(0, 3)) else base
+def _inflated(base: Any, size: int, keep: bool, late: bool) -> Any:
+    compressed = is_compressed(base.read_at(0, 3))
+    return InflatedContent(base, size, keep=keep, late=late) if compressed else base
 
 
 def _plain_content(file: Any) -> tuple[Any, int]:
@@ -213,167 +215,3 @@ def read_into(handle: int, offset: int, buffer: memoryview, name: str) -> None:
 def _kind(mode: int) -> str:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
-
-
-_GZIP, _BZIP2 = b"\x1f\x8b\x08", b"BZh"
-_STEP = 1 << 20
-_TRAILING = 1 << 20  # inflated bytes that may follow the last HDU
-
-
-def is_compressed(head: bytes | memoryview) -> bool:
-    """Return whether bytes begin like a gzip or bzip2 stream."""
-    head = bytes(head[:3])
-    return head in (_GZIP, _BZIP2)
-
-
-class InflatedContent:
-    """Compressed bytes, inflated in order; a step backwards starts again unless all bytes are kept.
-
-    Parameters
-    ----------
-    base : FileContent or MemoryContent
-        The compressed bytes.
-    size : int
-        Number of the compressed bytes.
-    keep : bool
-        Whether inflated bytes stay in memory.
-    """
-
-    def __init__(self, base: Any, size: int, *, keep: bool) -> None:
-        self.name = base.name
-        self.limit = inflation_limit(size)
-        self.base = base
-        self._lock = threading.RLock()
-        self._kept = bytearray() if keep else None
-        self._rewind()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # The state of a half-inflated stream cannot be pickled.
-        return _beginning, (self.base, self.limit, self._kept is not None)
-
-    def has(self, end: int) -> bool:
-        if end > self.limit:
-            raise self._bomb(end)
-        with self._lock:
-            if self._kept is not None:
-                self._keep_until(end)
-                return end <= len(self._kept)
-            return self._skip_to(end)
-
-    def read_at(self, offset: int, count: int) -> bytes | memoryview:
-        with self._lock:
-            if self._kept is not None:
-                self._keep_until(offset + count)
-                with memoryview(self._kept) as view:  # copied once
-                    return bytes(view[offset : offset + count])
-            if not self._skip_to(offset):
-                return b""
-            data = bytearray()
-            while len(data) < count:
-                piece = self._take(count - len(data))
-                if not piece:
-                    break
-                data += piece
-            return memoryview(data)
-
-    def finish(self, end: int) -> None:
-        """Check that at most 1 MiB follows `end`, and that the stream is valid to its last byte."""
-        with self._lock:
-            self.has(end)
-            if self.has(min(end + _TRAILING, self.limit)):
-                raise FormatError(self.name, f"holds over {_TRAILING} inflated bytes after the last HDU")
-
-    def _bomb(self, claimed: int) -> FormatError:
-        rule = f"inflates to more than the {self.limit} bytes that a file of its size may inflate to"
-        return FormatError(self.name, rule, value=claimed, remedy=INFLATION_REMEDY)
-
-    def _rewind(self) -> None:
-        self._position, self._read = 0, 0  # of the inflated and of the compressed bytes
-        self._pending = b""  # compressed bytes read but not yet used
-        self._inflater: Any = None
-
-    def _keep_until(self, end: int) -> None:
-        assert self._kept is not None
-        while len(self._kept) < end:
-            piece = self._take(_STEP)
-            if not piece:
-                return
-            self._kept += piece
-
-    def _skip_to(self, offset: int) -> bool:
-        if offset < self._position:
-            self._rewind()
-        while self._position < offset:
-            if not self._take(min(_STEP, offset - self._position)):
-                return False
-        return True
-
-    def _take(self, count: int) -> bytes:
-        """Inflate up to `count` more bytes; return none at the end."""
-        if self._position > self.limit:
-            raise self._bomb(self._position)
-        while True:
-            if self._inflater is None and not self._start_member():
-                return b""
-            piece = self._step(count)
-            if piece:
-                self._position += len(piece)
-                return piece
-
-    def _start_member(self) -> bool:
-        """Begin the next compressed stream; return False at the end, after which padding may follow."""
-        if len(self._pending) < 3:
-            more = bytes(self.base.read_at(self._read, _STEP))
-            self._pending += more
-            self._read += len(more)
-        head = self._pending[:3]
-        if head == _GZIP:
-            import zlib
-
-            self._inflater = zlib.decompressobj(wbits=31)
-        elif head == _BZIP2:
-            import bz2
-
-            self._inflater = bz2.BZ2Decompressor()
-        else:
-            return False
-        return True
-
-    def _step(self, count: int) -> bytes:
-        data = self._pending or self._more()
-        try:
-            piece = self._inflater.decompress(data, count)
-        except (OSError, EOFError, ValueError, _zlib_error()) as error:
-            raise FormatError(self.name, f"has broken compressed data: {error}") from error
-        if self._inflater.eof:
-            self._pending = self._inflater.unused_data
-            self._inflater = None
-        elif hasattr(self._inflater, "unconsumed_tail"):
-            self._pending = self._inflater.unconsumed_tail
-        else:
-            self._pending = b""
-        return piece
-
-    def _more(self) -> bytes:
-        """Read the next compressed bytes; raise FormatError if the file ends before its stream."""
-        if not getattr(self._inflater, "needs_input", True):
-            return b""
-        data = bytes(self.base.read_at(self._read, _STEP))
-        self._read += len(data)
-        if not data:
-            raise FormatError(
-                self.name, "ends in the middle of its compressed data", remedy="copy the file again"
-            )
-        return data
-
-
-def _beginning(base: Any, limit: int, keep: bool) -> InflatedContent:
-    content = InflatedContent(base, 0, keep=keep)
-    content.limit = limit
-    return content
-
-
-def _zlib_error() -> type[Exception]:
-    import zlib
-
-    return zlib.error

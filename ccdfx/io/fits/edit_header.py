@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import ArgumentError, printable
-from ccdfx.io.content import Content, held, is_compressed, opened
+from ccdfx.io.content import Content, held, opened
 from ccdfx.io.fits.cards import BLOCK, CARD, format_card, parse_cards
 from ccdfx.io.fits.checksum import sum_of_bytes, verify, with_sums
 from ccdfx.io.fits.compressed.tiles import OF_TABLE
 from ccdfx.io.fits.groups import chosen, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, walk
+from ccdfx.io.inflated import is_compressed
 from ccdfx.records.card import COMMENTARY, Card, Value
 
 _CHUNK = 512 * BLOCK

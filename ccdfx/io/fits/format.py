@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import FormatError
-from ccdfx.io.content import content_of, is_compressed
+from ccdfx.io.content import content_of
 from ccdfx.io.fits.source import open_fits, read_fits, read_fits_header
+from ccdfx.io.inflated import is_compressed
 from ccdfx.io.limits import limited
 from ccdfx.io.source import Format
 from ccdfx.records.image import Image

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccdfx.io.content import Content, InflatedContent, opened
+from ccdfx.io.content import Content, opened
 from ccdfx.io.fits.checksum import verify
 from ccdfx.io.fits.compressed.tiles import check_all_tiles, image_header
 from ccdfx.io.fits.groups import Group, chosen, flag_table, flags_of, grouped, inherited
 from ccdfx.io.fits.hdus import STRUCTURAL, Hdu, clean, refusal, walk
 from ccdfx.io.fits.pixels import Pixels
 from ccdfx.io.fits.remarks import behind_remarks, text_remarks
+from ccdfx.io.inflated import InflatedContent
 from ccdfx.io.limits import limited
 from ccdfx.io.source import RawLayout
 from ccdfx.records.card import COMMENTARY
@@ -185,7 +186,7 @@ def open_fits(
     limit: int | None = None,
 ) -> Any:
     """Open an image as a `FitsSource`; hdu="all" gives a list of all images. See `ccdfx.io.open_source`."""
-    with limited(limit), opened(file) as content:
+    with limited(limit), opened(file, late=True) as content:
         return _sources(content, hdu, plane, checksum)
 
 

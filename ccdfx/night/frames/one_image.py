@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ccdfx.errors import CcdfxWarning, FormatError
-from ccdfx.io.content import is_compressed
 from ccdfx.io.fits.source import Survey
+from ccdfx.io.inflated import is_compressed
 from ccdfx.night.words import listed
 from ccdfx.records.header import Header
 
