@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.errors import ArgumentError
+from ccdfx.estimators.neighbours import mutual_neighbours
 from ccdfx.photometry.clipped_mean import clipped_mean
 from ccdfx.photometry.profile import total_by_core, total_by_growth
 from ccdfx.photometry.stars import CROWD, FrameStars, isolated
@@ -115,8 +116,6 @@ def flux_ratio(stars: FrameStars, *, reference: FrameStars, places: Any = None) 
 
 def in_common(stars: FrameStars, reference: FrameStars, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find usable stars that are each other's nearest within half a width: their rows in both tables."""
-    from scipy.spatial import cKDTree
-
     # A neighbour that is told apart in one frame is part of the star in one of worse seeing.
     worst = max(stars.width, reference.width)
     rows, others = (
@@ -127,10 +126,8 @@ def in_common(stars: FrameStars, reference: FrameStars, there: np.ndarray) -> tu
         return rows[:0], others[:0]
     here, base = there[rows], reference.places[others]
     reach = max(1.0, 0.5 * worst)
-    distance, near = cKDTree(base).query(here)
-    _, back = cKDTree(here).query(base)
-    mutual = (distance < reach) & (back[near] == np.arange(len(rows)))
-    return rows[mutual], others[near[mutual]]
+    pairs = mutual_neighbours(here, base, reach)
+    return rows[pairs[:, 0]], others[pairs[:, 1]]
 
 
 def _sky_spread(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ccdfx.estimators.neighbours import pairs_within
 from ccdfx.photometry.aperture import Planes, circles_and_rings, planes_of
 from ccdfx.photometry.clipped_mean import clipped_mean
 from ccdfx.photometry.detection import SIGMA
@@ -160,14 +161,12 @@ def _fluxes(planes: Planes, places: np.ndarray, width: float) -> tuple[np.ndarra
 
 def isolated(sources: np.ndarray, width: float, reach: float = NEAR) -> np.ndarray:
     """Return which sources have no other within `reach` widths that has more than 0.5 % of their flux."""
-    from scipy.spatial import cKDTree
-
-    alone = np.ones(len(sources), bool)
-    tree = cKDTree(np.column_stack([sources["x"], sources["y"]]))
-    one, other = tree.query_pairs(reach * width, output_type="ndarray").reshape(-1, 2).T
-    flux = sources["flux"]
-    alone[one[flux[other] > _NEIGHBOUR * flux[one]]] = False
-    alone[other[flux[one] > _NEIGHBOUR * flux[other]]] = False
+    alone, flux = np.ones(len(sources), bool), sources["flux"]
+    if not width > 0:  # of a frame without stars
+        return alone
+    places = np.column_stack([sources["x"], sources["y"]])
+    one, other, _ = pairs_within(places, places, reach * width)
+    alone[one[(one != other) & (flux[other] > _NEIGHBOUR * flux[one])]] = False
     return alone
 
 

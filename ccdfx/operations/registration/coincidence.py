@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from ccdfx.estimators.neighbours import mutual_neighbours
+
 CERTAIN = 1e-4
 """A match may be believed when chance would make it this rarely anywhere in the range that was searched."""
 
@@ -31,15 +33,4 @@ def poisson_tails(counts: np.ndarray, means: np.ndarray) -> np.ndarray:
 
 def mutual_pairs(reference: np.ndarray, image: np.ndarray, step: np.ndarray, tolerance: float) -> np.ndarray:
     """Find the index pairs of stars that are mutual nearest neighbours within `tolerance` after the step."""
-    from scipy.spatial import cKDTree
-
-    if not (len(reference) and len(image)):
-        return np.empty((0, 2), np.int64)
-    moved = image + step
-    gaps, there = cKDTree(moved).query(reference, distance_upper_bound=tolerance * (1 + 1e-12))
-    found = np.flatnonzero(np.isfinite(gaps))
-    if not found.size:
-        return np.empty((0, 2), np.int64)
-    _, back = cKDTree(reference).query(moved[there[found]])
-    mutual = back == found
-    return np.column_stack([found[mutual], there[found[mutual]]])
+    return mutual_neighbours(reference, image + step, tolerance)
