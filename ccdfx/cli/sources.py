@@ -108,7 +108,7 @@ def command(
                 say(f"ccdfx: error: {found}", always=True)
             else:
                 rows += found
-    if output is not None:
+    if output is not None and (rows or not failed):
         _write(rows, output, overwrite)
         say(f"{len(rows)} sources written as {output}; x and y count from 1")
     if as_json:
