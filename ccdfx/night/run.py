@@ -131,7 +131,7 @@ def reduce_night(
         Only scan and plan, and read all frames, so that what cannot be prepared is refused as by the run; write
         nothing.
     memory : int, optional
-        Bytes that the products in the making take together; 720 MiB by default. One that takes more is made alone.
+        Bytes that all products that are being made take together; 720 MiB by default. One that takes more is made alone.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
