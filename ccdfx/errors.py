@@ -6,7 +6,8 @@ remedy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import difflib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +35,17 @@ def cause_of(error: BaseException) -> str:
     'ValueError: out of film'
     """
     return printable(f"{type(error).__name__}: {_text(str, error)}", 300)
+
+
+def did_you_mean(name: object, known: Iterable[str], otherwise: str = "") -> str:
+    """Return the remedy for an unknown name: the nearest known one, whatever its case, or else other words.
+
+    >>> did_you_mean("Medain", ["mean", "median"]), did_you_mean("sum", ["mean"], "give mean")
+    ("did you mean 'median'?", 'give mean')
+    """
+    words = {word.casefold(): word for word in known}
+    near = difflib.get_close_matches(printable(name).casefold(), words, 1)
+    return f"did you mean {words[near[0]]!r}?" if near else otherwise
 
 
 def _text(convert: Callable[[object], str], thing: object) -> str:

@@ -7,7 +7,6 @@ the plugins.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import threading
@@ -23,7 +22,7 @@ from typing import Any
 import pluggy
 
 from ccdfx import hookspecs
-from ccdfx.errors import CcdfxWarning, PluginError, UnknownNameError
+from ccdfx.errors import CcdfxWarning, PluginError, UnknownNameError, did_you_mean
 from ccdfx.plugin_calls import call_plugin, shown
 
 # Of each kind of record: the hook that returns it, and its public name.
@@ -100,8 +99,7 @@ def lookup(kind: str, name: str) -> Any:
     """Look up a record by kind and name; an unknown name is an error that lists the known ones."""
     found = records(kind)
     if not isinstance(name, str) or name not in found:
-        near = difflib.get_close_matches(str(name), found, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else "a plugin may provide it: see 'ccdfx plugins'"
+        remedy = did_you_mean(name, found, "a plugin may provide it: see 'ccdfx plugins'")
         known = ", ".join(sorted(found)) or "none"
         raise UnknownNameError(kind.replace("_", " "), f"must be one of: {known}", value=name, remedy=remedy)
     return found[name]
@@ -132,12 +130,11 @@ def reset() -> None:
 
 def _known_kind(kind: str) -> str:
     if not isinstance(kind, str) or kind not in _KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, 1)
         raise UnknownNameError(
             "kind",
             f"must be one of: {', '.join(KINDS)}",
             value=kind,
-            remedy=f"did you mean {near[0]!r}?" if near else "give one of these",
+            remedy=did_you_mean(kind, KINDS, "give one of these"),
         )
     return kind
 
@@ -250,8 +247,7 @@ def _wanted(entries: list[_Entry]) -> list[_Entry]:
     known = list(dict.fromkeys(entry.name for entry in entries))
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"name these, or {_NO_PLUGIN} for no plugin"
+            remedy = did_you_mean(name, known, f"name these, or {_NO_PLUGIN} for no plugin")
             rule = f"must name installed plugins: {', '.join(known) or 'there are none'}"
             raise UnknownNameError(f"environment variable {VARIABLE}", rule, value=name, remedy=remedy)
     return [entry for entry in entries if entry.name in names]
@@ -331,8 +327,7 @@ def _refuse_unknown_hooks(loaded: _Loaded, plugin: str) -> str | None:
     names, problem = call_plugin(lambda: _hook_names(loaded.manager.get_plugin(plugin)))
     for name in names or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            remedy = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(known)}"
+            remedy = did_you_mean(name, known, f"the hooks are {', '.join(known)}")
             raise PluginError(
                 f"plugin {plugin}", f"implements the hook {name!r}, which ccdfx does not have", remedy=remedy
             )

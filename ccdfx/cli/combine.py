@@ -24,7 +24,7 @@ from ccdfx.cli.combine_options import (
     shared_variance,
 )
 from ccdfx.cli.completion import files, names_of, words
-from ccdfx.cli.options import RenamedOption, computing, default_of, engine_of, numbers, refuse_output
+from ccdfx.cli.options import RenamedOption, Word, computing, default_of, engine_of, numbers, refuse_output
 from ccdfx.cli.options import options as shared_options
 from ccdfx.cli.terminal import escape, progress_bar, say, talks
 from ccdfx.errors import CcdfxError
@@ -101,7 +101,7 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 @click.option("--align", is_flag=True, help="Resample the frames onto the first by its stars.")
 @click.option(
     "--align-by",
-    type=click.Choice(WAYS),
+    type=Word(WAYS),
     help="Align by shifts (as --align), by correlation, with rotation and scale by stars, or by the WCS.",
 )
 @click.option(
@@ -111,21 +111,21 @@ from ccdfx.operations.resampling.taps import SHIFT_KERNELS
 )  # fmt: skip
 @click.option(
     "--extent",
-    type=click.Choice(EXTENTS),
+    type=Word(EXTENTS),
     help=f"What the result covers (default: {default_of(placed, 'extent')}).",
 )
 @click.option(
     "--kernel",
     cls=RenamedOption,
     old="--resample",
-    type=click.Choice(SHIFT_KERNELS),
+    type=Word(SHIFT_KERNELS),
     help="Move frames by fractions of a pixel too.",
 )
 @click.option(
     "--mosaic", is_flag=True,
     help="Take all detectors of each file as one frame, placed by their WCS, or else by DETSEC; the result is their union.",
 )  # fmt: skip
-@click.option("--mosaic-by", type=click.Choice(MOSAICS[1:]), help="The same, placed by this alone.")
+@click.option("--mosaic-by", type=Word(MOSAICS[1:]), help="The same, placed by this alone.")
 @click.option(
     "--shared",
     metavar="FILE",

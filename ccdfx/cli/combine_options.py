@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ccdfx.cli.options import given, name_and_options, numbers, old_keys
+from ccdfx.cli.options import given, name_and_options, not_one_of, numbers, old_keys
 from ccdfx.errors import CcdfxError
 from ccdfx.operations.combining.average import AVERAGES
 from ccdfx.operations.combining.factors import WORDS
@@ -50,7 +50,7 @@ def _function(text: str) -> Any:
 
     module, colon, name = text.partition(":")
     if not colon:
-        raise click.BadParameter(f"{text!r} is none of {', '.join(AVERAGES)}, and no MODULE:FUNCTION")
+        raise click.BadParameter(not_one_of(text, AVERAGES, ", nor MODULE:FUNCTION"))
     try:
         return getattr(import_module(module), name)
     except Exception as error:  # the user's module may raise anything
@@ -81,11 +81,9 @@ def flags_of(_ctx: click.Context, _parameter: click.Parameter, text: str | None)
 
     known = {flag.name.lower(): int(flag) for flag in Flag if flag.name}
     names = [part.strip().lower() for part in text.split(",")]
-    unknown = [name for name in names if name not in known and name != "none"]
-    if unknown:
-        raise click.BadParameter(
-            f"{', '.join(unknown)}: known flags are {', '.join(known)}; none for no flag"
-        )
+    for name in names:
+        if name not in known and name != "none":
+            raise click.BadParameter(not_one_of(name, (*known, "none")))
     return sum(known.get(name, 0) for name in set(names))
 
 
@@ -192,8 +190,9 @@ def numbers_or_level(ctx: click.Context, parameter: click.Parameter, text: str |
     try:
         return numbers(ctx, parameter, text)
     except click.BadParameter:
-        rule = f"is neither one of {', '.join(words)} nor !KEY nor numbers joined by commas"
-        raise click.BadParameter(f"{text!r} {rule}") from None
+        raise click.BadParameter(
+            not_one_of(text, words, ", nor !KEY, nor numbers joined by commas")
+        ) from None
 
 
 def levels(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from ccdfx.cli.colour_files import folder_option, pattern_option, write_colours
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import computing, options
+from ccdfx.cli.options import Word, computing, options
 from ccdfx.cli.terminal import talks
 
 _NAMES = ("R", "G", "B")
@@ -20,7 +20,7 @@ _NAMES = ("R", "G", "B")
 @folder_option
 @click.option(
     "--method",
-    type=click.Choice(["malvar", "bilinear", "superpixel"]),
+    type=Word(["malvar", "bilinear", "superpixel"]),
     default="malvar",
     help="How pixels between are interpolated; superpixel: not at all, with half the size. Default: malvar.",
 )

@@ -8,14 +8,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from ccdfx.cli.builtin import TABLE, load
 from ccdfx.cli.terminal import escape, say
-from ccdfx.errors import CcdfxError, OutputExistsError, PluginError, cause_of, printable
+from ccdfx.errors import CcdfxError, OutputExistsError, PluginError, cause_of, did_you_mean, printable
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 PIPE_CLOSED = 141  # ... and by SIGPIPE
@@ -64,8 +63,7 @@ class Commands(click.Group):
         word = args[0]
         if word.startswith("-") or self.get_command(ctx, word) is not None or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        near = get_close_matches(word, self.list_commands(ctx), 1)
-        remedy = f"did you mean {near[0]!r}?" if near else "'ccdfx --help' lists them"
+        remedy = did_you_mean(word, self.list_commands(ctx), "'ccdfx --help' lists them")
         raise click.UsageError(f"there is no command {printable(word)!r}; {remedy}", ctx)
 
     def make_context(

@@ -12,7 +12,7 @@ from ccdfx.cli.completion import files
 from ccdfx.cli.group import FAILED
 from ccdfx.cli.options import hdu_of, options
 from ccdfx.cli.terminal import escape, print_data, print_json, say, talks
-from ccdfx.errors import CcdfxError, FormatError
+from ccdfx.errors import ArgumentError, CcdfxError, FormatError
 
 if TYPE_CHECKING:
     from ccdfx.night.frames.frame import Frame
@@ -148,6 +148,8 @@ def _of_image(path: Path, header: bool, **which: Any) -> dict[str, Any]:
             return _described(ccdfx.read(path, **{**which, "checksum": False}), header) | problem
         except CcdfxError:
             return problem
+    except ArgumentError:  # the file has no such image
+        raise
     except CcdfxError as error:
         return {"problem": str(error)}
 

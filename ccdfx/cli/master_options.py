@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import SHARED, named, options
+from ccdfx.cli.options import SHARED, named, not_one_of, options
 
 _OPTIONS = {
     "masters": click.option(
@@ -66,7 +67,7 @@ def choices_with_masters(choices: Any, given: Mapping[str, Any]) -> Any:
 
     for text in given["masters"]:
         if not said_of(text)[1].exists():
-            raise click.UsageError(f"--masters {text}: is not a file and not a directory")
+            raise click.UsageError(f"--masters {text}: {_why_not_there(text)}")
     files = tuple(map(absolute_text, given["masters"]))
     masters, science = choices.masters, choices.science
     return replace(
@@ -74,3 +75,13 @@ def choices_with_masters(choices: Any, given: Mapping[str, Any]) -> Any:
         masters=replace(masters, files=(*files, *masters.files)),
         science=replace(science, uncalibrated=science.uncalibrated or given["uncalibrated"]),
     )
+
+
+def _why_not_there(text: str) -> str:
+    """Return why FILE or KIND=FILE names no masters: a wrong word before a file, or nothing of that name."""
+    from ccdfx.night.settings.master_files import SAID
+
+    word, _, file = text.partition("=")
+    if file and word not in SAID and Path(file).exists():
+        return not_one_of(word, SAID)
+    return "is not a file and not a directory"

@@ -12,7 +12,7 @@ import click
 
 from ccdfx.cli.completion import names_of, names_or_files, words
 from ccdfx.cli.terminal import say
-from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, printable
+from ccdfx.errors import ArgumentError, CcdfxError, FileError, OutputExistsError, did_you_mean, printable
 
 
 def refuse_output(output: str | Path, overwrite: bool, inputs: Iterable[str | Path]) -> None:
@@ -58,6 +58,27 @@ def pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
     if any(len(pair) != 2 for pair in found):
         raise click.BadParameter(f"{' '.join(texts)!r} is not two numbers joined by a comma")
     return found
+
+
+def not_one_of(name: str, known: Iterable[str], nor: str = "") -> str:
+    """Return what is wrong with a name that is not among the known ones, nor what `nor` says, and the nearest.
+
+    >>> not_one_of("maen", ["mean", "median"])
+    "'maen' is not one of mean, median; did you mean 'mean'?"
+    """
+    known = tuple(known)
+    near = did_you_mean(name, known)
+    return f"{name!r} is not one of {', '.join(known)}{nor}" + (f"; {near}" if near else "")
+
+
+class Word(click.Choice):
+    """One of some words; another is a usage error that names the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(not_one_of(str(value), self.choices), param, ctx)
 
 
 def hdu_of(text: str | None) -> int | str | None:

@@ -13,7 +13,7 @@ import click
 from ccdfx.cli.choice_options import choice_of, choosing
 from ccdfx.cli.completion import words
 from ccdfx.cli.master_options import choices_with_masters, of_a_night, with_masters
-from ccdfx.cli.options import computing, engine_of, instrument_of, options
+from ccdfx.cli.options import Word, computing, engine_of, instrument_of, options
 from ccdfx.cli.terminal import (
     QUIET,
     is_terminal,
@@ -51,7 +51,7 @@ from ccdfx.errors import ArgumentError, CcdfxError
 @click.option(
     "--log",
     "log",
-    type=click.Choice(["json"]),
+    type=Word(["json"]),
     help="Print a line for each product on stdout, for programs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the facts of the night as JSON.")

@@ -124,6 +124,7 @@ def _write(file: str, text: str, overwrite: bool, inputs: list[Path]) -> None:
 
 def _report(chosen: Any, columns: tuple[str, ...]) -> None:
     """Print what was asked and is not there, and the numbers of frames."""
+    from ccdfx.night.frames.choose import nearest_name
     from ccdfx.night.frames.values import is_fact, value_of
     from ccdfx.night.words import counted
 
@@ -131,7 +132,7 @@ def _report(chosen: Any, columns: tuple[str, ...]) -> None:
         say(f"note: {note}")
     for name in columns:
         if not is_fact(name) and all(value_of(frame, name) is None for frame in chosen.frames):
-            say(f"note: no frame has the keyword {name}")
+            say(f"note: no frame has the keyword {name}{nearest_name(name, chosen.frames)}")
     for frame, reason in chosen.left_out:
         say(f"{frame.file}: {reason}", verbose=True)
     kinds = Counter(frame.kind or "of unknown kind" for frame in chosen.frames)

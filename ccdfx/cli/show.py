@@ -8,7 +8,7 @@ import click
 
 from ccdfx import plots
 from ccdfx.cli.completion import files
-from ccdfx.cli.options import default_of, given, naming, which_image
+from ccdfx.cli.options import Word, default_of, given, naming, which_image
 from ccdfx.cli.picture_options import check_output, picture_options, read_part, save, title_of
 from ccdfx.cli.terminal import talks
 from ccdfx.plots.axes import AXES, FLIPS
@@ -20,14 +20,14 @@ from ccdfx.plots.scale_bar import UNITS
 @picture_options("output", "limits", "scaling", "colours", "invert", "bar")
 @click.option(
     "--axes",
-    type=click.Choice(AXES),
+    type=Word(AXES),
     default=default_of(plots.image, "axes"),
     show_default=True,
     help="Count pixels, or show the sky.",
 )
 @click.option("--grid", is_flag=True, help="With --axes sky: lines of equal coordinates.")
-@click.option("--flip", type=click.Choice(FLIPS[1:]), help="Reverse axes.")
-@click.option("--scale-bar", type=click.Choice(UNITS), help="A bar of a round length in this unit.")
+@click.option("--flip", type=Word(FLIPS[1:]), help="Reverse axes.")
+@click.option("--scale-bar", type=Word(UNITS), help="A bar of a round length in this unit.")
 @picture_options("title", "section", "hdu", "plane", "no_checksum", "dpi", "overwrite")
 @talks
 def command(file: str, output: str | None, dpi: int, overwrite: bool, **choices: Any) -> None:

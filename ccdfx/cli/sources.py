@@ -30,6 +30,8 @@ _TITLES = (
     "sharpness",
 )
 
+_DECIMALS = {"x": 2, "y": 2, "ra": 6, "dec": 6}  # hundredths of pixels and arcsec
+
 
 @click.command("sources")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=files)
@@ -108,13 +110,13 @@ def command(
                 say(f"ccdfx: error: {found}", always=True)
             else:
                 rows += found
-    if output is not None:
+    if output is not None and (rows or not failed):
         _write(rows, output, overwrite)
         say(f"{len(rows)} sources written as {output}; x and y count from 1")
     if as_json:
         print_json(rows)
     elif output is None and rows:
-        print_table([[row[name] for name in _TITLES] for row in rows], _TITLES)
+        print_table([[row[name] for name in _TITLES] for row in rows], _TITLES, _DECIMALS)
     if failed:
         ctx.exit(FAILED)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from ccdfx.cli.completion import files, words
 from ccdfx.cli.group import FAILED
-from ccdfx.cli.options import computing, naming, options, which_image
+from ccdfx.cli.options import computing, naming, not_one_of, options, which_image
 from ccdfx.cli.terminal import print_json, print_table, say, talks
 from ccdfx.errors import CcdfxError
 
@@ -26,11 +25,7 @@ def _fields(_ctx: click.Context, _parameter: click.Parameter, text: str | None) 
     names = None if text is None else tuple(name.strip() for name in text.split(","))
     for name in names or ():
         if name not in FIELDS:
-            near = get_close_matches(name, FIELDS, 1)
-            raise click.BadParameter(
-                f"{name!r} is not one of {', '.join(FIELDS)}"
-                + (f"; did you mean {near[0]!r}?" if near else "")
-            )
+            raise click.BadParameter(not_one_of(name, FIELDS))
     return names
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -88,9 +89,15 @@ def print_json(facts: object) -> None:
     print_data(json_text(facts))
 
 
-def print_table(rows: Sequence[Sequence[object]], titles: Sequence[str]) -> None:
-    """Print rows on stdout as aligned columns; a column that is empty in every row is left out."""
-    cells = [[_cell(value) for value in row] for row in rows]
+def print_table(
+    rows: Sequence[Sequence[object]],
+    titles: Sequence[str],
+    decimals: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Print rows on stdout as aligned columns, floats with six digits or the decimals of their column; an empty column is left out."""
+    cells = [
+        [_cell(value, decimals.get(title)) for title, value in zip(titles, row, strict=True)] for row in rows
+    ]
     keep = [i for i in range(len(titles)) if not cells or any(row[i] for row in cells)]
     right = {i for i in keep if cells and all(_is_number(row[i]) for row in rows)}
     lines = [list(titles), *cells]
@@ -108,12 +115,14 @@ def _is_number(value: object) -> bool:
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, decimals: int | None = None) -> str:
     if value is None:
         return ""
     if hasattr(value, "item"):
         value = value.item()
-    return f"{value:.6g}" if isinstance(value, float) else escape(value)
+    if not isinstance(value, float):
+        return escape(value)
+    return f"{value:.6g}" if decimals is None else f"{value:.{decimals}f}"
 
 
 def show_plan(plan: Any, *, err: bool) -> None:

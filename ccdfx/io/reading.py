@@ -348,6 +348,10 @@ def open_frames(
     FileError
         When a file cannot be opened, or is a cube and `planes` is false.
 
+    See Also
+    --------
+    open_source, open_extensions, combine
+
     Examples
     --------
     >>> import numpy as np

@@ -37,6 +37,7 @@ from ccdfx.night.report.page import write_report
 from ccdfx.night.settings.choices import NightRecipe
 from ccdfx.night.settings.reading import load_night_recipe
 from ccdfx.night.summary import begin_facts, plain_values, write_facts
+from ccdfx.records.checks import one_of
 
 REPORT = "report.html"
 ALL, SOME_FAILED, NOTHING = 0, 1, 3
@@ -130,7 +131,7 @@ def reduce_night(
         Only scan and plan, and read all frames, so that what cannot be prepared is refused as by the run; write
         nothing.
     memory : int, optional
-        Bytes that the products in the making take together; 720 MiB by default. One that takes more is made alone.
+        Bytes that all products that are being made take together; 720 MiB by default. One that takes more is made alone.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
     planned : callable, optional
@@ -332,10 +333,7 @@ def _wanted(only: str | None) -> Callable[[Product], bool] | None:
     from ccdfx import registry
 
     words = (*ONLY, *(name for name, maker in registry.records("maker").items() if maker not in MAKERS))
-    if only not in words:
-        raise ArgumentError(
-            "only", f"must be one of {', '.join(words)}", value=only, remedy="leave it out to make all"
-        )
+    one_of("only", only, words)
     return lambda product: product.maker == only
 
 

@@ -68,7 +68,7 @@ def remade_night(
     raw : path, optional
         Where the raw frames are now.
     memory : int, optional
-        Bytes that the products in the making take together, as of `reduce_night`.
+        Bytes that all products that are being made take together, as of `reduce_night`.
 
     Returns
     -------

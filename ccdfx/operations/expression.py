@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ccdfx.engines import current_engine, map_here
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError, printable
+from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError, did_you_mean, printable
 from ccdfx.estimators import statistics
 from ccdfx.records.arithmetic.apply import (
     Operand,
@@ -159,8 +158,7 @@ def _whole(
     here = {name: image for name, image in known.items() if name in names}
     missing = sorted(names - here.keys())
     if missing:
-        near = difflib.get_close_matches(missing[0], known, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"give it, {missing[0]}=..."
+        remedy = did_you_mean(missing[0], known, f"give it, {missing[0]}=...")
         raise UnknownNameError(
             "expression", "must have names of given images", value=missing[0], remedy=remedy
         )

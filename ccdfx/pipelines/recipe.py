@@ -25,6 +25,7 @@ from ccdfx.errors import (
 from ccdfx.operations.combining.average import AVERAGES, Average
 from ccdfx.operations.combining.placement import Placement, placed
 from ccdfx.pipelines.pipeline import IN_MEMORY, Gather, Pipeline, Step, gather, pipeline, step
+from ccdfx.records.checks import one_of
 from ccdfx.records.history import Master
 from ccdfx.records.parameters import Parameters, check_names
 from ccdfx.records.range import Range
@@ -252,11 +253,7 @@ def _decoded(value: Any, folder: Path, reader: Callable[[Path], Master]) -> Any:
 
 
 def _average(name: Any) -> Average:
-    if not isinstance(name, str) or name not in AVERAGES:
-        raise UnknownNameError(
-            _AVERAGE, f"must be one of: {', '.join(AVERAGES)}", value=name, remedy="give one of these"
-        )
-    return AVERAGES[name]()
+    return AVERAGES[one_of(_AVERAGE, name, AVERAGES, UnknownNameError)]()
 
 
 def _checked(master: Master, sha256: str | None) -> Master:

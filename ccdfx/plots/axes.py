@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,8 @@ def axes_of(spec: Any) -> PixelAxes | SkyAxes:
     if not isinstance(spec, str):
         raise ArgumentTypeError("axes", "must be a name or a record of axes", value=spec, remedy=_REMEDY)
     if spec not in AXES:
-        raise ArgumentError("axes", 'must be "image" or "sky"', value=spec, remedy=_REMEDY)
+        remedy = did_you_mean(spec, AXES, _REMEDY)
+        raise ArgumentError("axes", 'must be "image" or "sky"', value=spec, remedy=remedy)
     return SkyAxes() if spec == "sky" else PixelAxes()
 
 

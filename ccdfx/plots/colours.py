@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ccdfx import registry
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, did_you_mean
 from ccdfx.scalings import Scaling, asinh, exp, linear, log
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Colours:
                 "colours",
                 "are no colour map of matplotlib",
                 value=self.map,
-                remedy='for example "gray", "viridis" or "inferno"',
+                remedy=did_you_mean(self.map, colormaps, 'for example "gray", "viridis" or "inferno"'),
             )
         if not is_color_like(self.masked):
             raise ArgumentError(

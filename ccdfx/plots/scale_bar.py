@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ccdfx.errors import ArgumentError, ArgumentTypeError
-from ccdfx.records.checks import real
+from ccdfx.records.checks import one_of, real
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,10 +46,7 @@ class ScaleBar:
         if self.length is not None:
             real("length", self.length, above=0, remedy="give the length of the scale bar in its unit")
         for name, known in (("unit", UNITS), ("corner", _CORNERS)):
-            if getattr(self, name) not in known:
-                raise ArgumentError(
-                    name, f"must be one of {', '.join(known)}", value=getattr(self, name), remedy="choose one"
-                )
+            one_of(name, getattr(self, name), known)
 
     @classmethod
     def of(cls, spec: Any) -> ScaleBar | None:

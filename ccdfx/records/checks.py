@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxError, did_you_mean
 
 
 def real(
@@ -85,7 +85,8 @@ def one_of(name: str, value: Any, words: Iterable[str], error: type[CcdfxError] 
     """
     known = tuple(words)
     if not isinstance(value, str) or value not in known:
-        raise error(name, f"must be one of {', '.join(known)}", value=value, remedy="choose one of these")
+        remedy = did_you_mean(value, known, "choose one of these")
+        raise error(name, f"must be one of {', '.join(known)}", value=value, remedy=remedy)
     return value
 
 

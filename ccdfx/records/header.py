@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, UnknownNameError, WindowError, printable
+from ccdfx.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    UnknownNameError,
+    WindowError,
+    did_you_mean,
+    printable,
+)
 from ccdfx.records.card import (
     COMMENTARY,
     Card,
@@ -160,8 +166,7 @@ class Header(Mapping[str, Value]):
 
     def _first(self, keyword: str) -> Card:
         if keyword not in self:
-            near = difflib.get_close_matches(str(keyword).upper(), self._index, 1)
-            remedy = f"did you mean {near[0]}?" if near else "ask with header.get(keyword)"
+            remedy = did_you_mean(keyword, self._index, "ask with header.get(keyword)")
             raise UnknownNameError("keyword", "must be in the header", value=keyword, remedy=remedy)
         return self._cards[self._index[as_keyword(keyword)]]
 

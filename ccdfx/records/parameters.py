@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning
+from ccdfx.errors import ArgumentError, ArgumentTypeError, CcdfxWarning, did_you_mean
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -64,10 +63,8 @@ def check_names(subject: str, known: Iterable[str], given: Iterable[str]) -> Non
     known = list(known)
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
             listed = f"knows the options {', '.join(known)}" if known else "takes no options"
-            remedy = f"did you mean {near[0]!r}?" if near else ""
-            raise ArgumentTypeError(subject, listed, value=name, remedy=remedy)
+            raise ArgumentTypeError(subject, listed, value=name, remedy=did_you_mean(name, known))
 
 
 def merged(subject: str, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> Parameters:

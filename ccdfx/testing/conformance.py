@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import ccdfx
 from ccdfx import registry
 from ccdfx.engines import engine
-from ccdfx.errors import ArgumentTypeError, CcdfxError, UnknownNameError
+from ccdfx.errors import ArgumentTypeError, CcdfxError, UnknownNameError, did_you_mean
 from ccdfx.testing.large import enlarged
 from ccdfx.testing.laws import EXAMPLES, SECONDS, ConformanceError, Law, Trial, law_name, put_on_trial
 
@@ -97,7 +96,10 @@ def laws_of(kind: str) -> dict[str, Law]:
     """
     if kind not in _MODULES:
         raise UnknownNameError(
-            "kind", f"must be one of: {', '.join(_MODULES)}", value=kind, remedy="give one of these"
+            "kind",
+            f"must be one of: {', '.join(_MODULES)}",
+            value=kind,
+            remedy=did_you_mean(kind, _MODULES, "give one of these"),
         )
     return {law_name(law): law for law in import_module(f"ccdfx.testing.kinds.{_MODULES[kind]}").LAWS}
 
@@ -253,8 +255,7 @@ def _try(kind: str, record: Any, law: Law, options: dict[str, Any], terms: Any) 
 
 def _require_known(names: Sequence[str], known: Sequence[str], subject: str) -> None:
     for name in set(names).difference(known):
-        near = difflib.get_close_matches(name, known, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+        remedy = did_you_mean(name, known, f"there are: {', '.join(known)}")
         raise UnknownNameError(subject, "must name what there is", value=name, remedy=remedy)
 
 

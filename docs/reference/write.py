@@ -170,12 +170,11 @@ CAMERAS = """# Cameras
 Written by docs/reference/write.py from the instrument files, which are in `ccdfx/night/instruments/descriptions`.
 
 The headers of these cameras and programs are read as they come; `ccdfx scan` shows which description matched, and what each
-frame is. For any other camera, [an instrument file](instruments.md) says it. A camera goes before a program, and that before a
-convention: a frame of N.I.N.A. is read as one whatever camera is attached.
+frame is. Any other camera needs [an instrument file](instruments.md). A camera takes precedence over a program, and a program over a
+convention: a frame of N.I.N.A. is read as such where its camera is not in the list.
 
-What a file does not say, because the fact was not found, is left out: a gain and a read noise are measured from pairs of frames
-then (and compared with the header where it has them), a saturation is found in the frames, and a kind that no rule tells is an
-error that names the frame. Readouts that are not in one image are read by the sections in their headers.
+Facts that were not found are left out of a description. Gain and read noise are then measured from pairs of frames (and compared
+with the header where it has them), the saturation is found in the frames, and a frame of unknown kind is an error that names it. Readouts that are not in one image are read by the sections in their headers.
 
 """
 _PROGRAMS = """
@@ -204,10 +203,10 @@ the TNG (OBS-TYPE) and OSIRIS of the GTC, each where a frame is read through one
 - the kind, by the first rule of the file that holds, also of several keywords together;
 - the exposure: seconds; "0,5", "300 s", "250 ms" and "5 min", and the unit in the comment of the card, are understood;
 - when it began: DATE-OBS, with the time of day of another card where it has none (TIME-OBS, UTSTART, UT and others), also
-  as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is no date, which is said), and the
+  as DD/MM/YY of the twentieth century, DD/MM/YYYY and YYYY/MM/DD (02/03/24 is not taken as a date, with a remark), and the
   night, from noon to noon, which is the same before and after midnight (`ccdfx reduce --where "night = 2024-03-02"`);
 - the filter, of all wheels through which the light goes; an empty slot is none;
-- gain and read noise in electrons, also "2.0 e/ADU": EGAIN goes before GAIN, and a GAIN that is a setting of the camera is not used, and a warning says so;
+- gain and read noise in electrons, also "2.0 e/ADU": EGAIN takes precedence over GAIN; a GAIN that is a setting of the camera is not used, with a warning;
 - settings that must agree (gain setting, offset, read mode, row order, binning, window), saturation, temperature;
 - sections: what is exposed, and the overscan.
 """

@@ -71,7 +71,11 @@ def test_sources_are_counted_from_1_and_have_a_sky(run, tmp_path: Path) -> None:
         assert failing.exit_code == 1 and "none.fits" in failing.stderr
         table = Table.read(tmp_path / f"table{suffix}")
         assert table["x"].tolist() == pytest.approx([one["x"] for one in found]) and len(table) == 2
-    assert "roundness" in run("sources", path).stdout
+    titles, first = (line.split() for line in run("sources", path).stdout.splitlines()[:2])
+    assert [first[titles.index(name)] for name in ("x", "ra")] == [
+        f"{found[0]['x']:.2f}",
+        f"{found[0]['ra']:.6f}",
+    ]
     assert run("sources", path, "-o", tmp_path / "table.txt").exit_code == 2
 
 

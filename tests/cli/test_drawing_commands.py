@@ -131,6 +131,8 @@ def test_other_formats_than_png(run, image: Path, tmp_path: Path) -> None:
         (("show", "-o", "out.fits"), 2, "must have the suffix of a picture"),
         (("show", "-o", "out.png", "--limits", "best"), 2, "is no text of limits"),
         (("show", "-o", "out.png", "--scaling", "asinhh"), 2, "did you mean 'asinh'"),
+        (("show", "-o", "out.png", "--colours", "virdis"), 2, "did you mean 'viridis'"),
+        (("show", "-o", "out.png", "--axes", "skye"), 2, "did you mean 'sky'"),
         (("show", "-o", "out.png", "--colours", "greyish"), 2, "no colour map"),
         (("show", "-o", "out.png", "--section", "[1:900,1:2]"), 1, "section: must lie inside"),
         (("hist", "-o", "out.png", "--percentiles", "a,b"), 2, "not numbers joined by commas"),

@@ -150,6 +150,8 @@ def test_info_shows_every_image(run, masked: Path) -> None:
 def test_info_with_header_and_hdu(run, masked: Path) -> None:
     shown = run("info", "--header", "--hdu", "0", masked).stdout
     assert "OBJECT   = 'M 51'" in shown and "EXPTIME  = 30.0" in shown and "2 x 2" not in shown
+    absent = run("info", "--hdu", "SCII", masked)
+    assert absent.exit_code == 1 and "must be an EXTNAME" in absent.stderr and absent.stdout == ""
 
 
 def test_info_as_json(run, masked: Path) -> None:

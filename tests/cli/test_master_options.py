@@ -52,3 +52,5 @@ def test_what_cannot_be_given_is_a_wrong_command(run, parts, tmp_path):
     assert result.exit_code == 2 and "file by file" in result.stderr
     result = run("reduce", parts[1], "-o", tmp_path / "out", "--masters", tmp_path / "none")
     assert result.exit_code == 2 and "is not a file" in result.stderr
+    result = run("reduce", parts[1], "-o", tmp_path / "out", "--masters", f"flt={parts[0]}")
+    assert result.exit_code == 2 and "did you mean 'flat'?" in result.stderr

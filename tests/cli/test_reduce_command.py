@@ -203,6 +203,9 @@ def test_a_wrong_recipe_is_status_2(run, night: Path, tmp_path: Path) -> None:
     recipe.write_text("[dark]\nscael = true\n")
     result = run("reduce", night, "-o", tmp_path / "out", "--recipe", recipe)
     assert result.exit_code == 2 and "did you mean 'scale'" in result.stderr
+    recipe.write_text("[[step]]\nuse = 'trim'\n")
+    result = run("reduce", night, "-o", tmp_path / "out", "--recipe", recipe)
+    assert result.exit_code == 2 and "apply it with ccdfx run" in result.stderr
 
 
 def test_a_recipe_whose_steps_are_not_there_is_status_2(run, night: Path, tmp_path: Path) -> None:

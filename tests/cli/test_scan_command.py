@@ -38,7 +38,10 @@ def test_the_examples_of_the_page(run, night: Path, few) -> None:
     grouped = run("scan", night, "--group", "kind,filter,exptime")
     assert grouped.stdout.splitlines()[0].split() == ["kind", "filter", "exptime", "frames", "total_exptime"]
     assert ["science", "V", "180", "2", "360"] in [line.split() for line in grouped.stdout.splitlines()]
-    assert "note: no frame has the keyword filtr" in run("scan", night, "--group", "filtr").stderr
+    assert (
+        "no frame has the keyword filtr; did you mean 'filter'?"
+        in run("scan", night, "--group", "filtr").stderr
+    )
 
 
 def test_files_and_directories(run, night: Path, few, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_gatherings_are_values_that_print_and_become_text() -> None:
         (lambda: to_recipe(pipeline(gather(list))), CcdfxError, "to be written|signature"),
         (lambda: read_recipe("[[step]]\nuse='trim'\ngather='combine'\n"), CcdfxError, "which operation"),
         (lambda: read_recipe("[[step]]\ngather='stak'\n"), CcdfxError, "must be 'combine'"),
-        (lambda: read_recipe("[[step]]\ngather='combine'\naverage={average='mod'}\n"), CcdfxError, "one of: mean"),
+        (lambda: read_recipe("[[step]]\ngather='combine'\naverage={average='mod'}\n"), CcdfxError, "one of mean"),
     ],
 )  # fmt: skip
 def test_mistakes_are_said_at_once(make, kind: type, words: str) -> None:

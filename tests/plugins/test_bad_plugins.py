@@ -161,7 +161,7 @@ def test_a_name_clash_leaves_the_built_in_commands_alone(install: Install) -> No
 @pytest.mark.parametrize("marker", ["@hookimpl\n", ""])
 def test_a_misspelt_hook_is_named_with_the_right_spelling(install: Install, marker: str) -> None:
     bad = install("ccdfx-bad", f"from ccdfx import hookimpl\n{marker}def ccdfx_comands():\n    return []")
-    with pytest.raises(PluginError, match=r"ccdfx-bad.*'ccdfx_comands'.*did you mean ccdfx_commands"):
+    with pytest.raises(PluginError, match=r"ccdfx-bad.*'ccdfx_comands'.*did you mean 'ccdfx_commands'"):
         registry.records("command")
     assert "ccdfx_comands" in str(report(bad).problem)
 

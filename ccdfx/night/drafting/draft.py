@@ -1,4 +1,4 @@
-"""A draft of an instrument file for frames of a camera that nobody described."""
+"""A draft of an instrument file for frames of a camera without a description."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from fnmatch import translate
 from pathlib import PurePosixPath
 from typing import Any
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, did_you_mean
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.values import FACT_NAMES, is_fact, value_of, ways_of_value
 from ccdfx.night.frames.where import AllOf, Where, evaluate, names_in, parse_where
@@ -247,10 +246,14 @@ def _missing_note(name: str, files: list[str], frames: tuple[Frame, ...]) -> str
     if any(value_of(frame, name) is not None for frame in frames):
         return f"where: {counted(len(files), 'frame')} without {name}, comparisons are false: {listed(files)}"
     text = f"where: no frame has the {'fact' if is_fact(name) else 'keyword'} {name}, so comparisons with it are false"
+    return text + nearest_name(name, frames)
+
+
+def nearest_name(name: str, frames: tuple[Frame, ...]) -> str:
+    """Return the end of a note on a value that no frame has: the name of a fact or keyword it may be meant for, if any."""
     keywords = {keyword for frame in frames for keyword in frame.header}
-    known = {word.casefold(): word for word in (*sorted(keywords), *FACT_NAMES)}
-    near = [] if is_fact(name) else difflib.get_close_matches(name.strip().casefold(), known, 1)
-    return f"{text}; did you mean {known[near[0]]}?" if near else text
+    near = "" if is_fact(name) else did_you_mean(name.strip(), (*sorted(keywords), *FACT_NAMES))
+    return f"; {near}" if near else ""
 
 
 def _texts_of(option: str, value: str | Sequence[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from ccdfx.night.graph.record import Made, Record, read_record, record_of
 from ccdfx.night.graph.state import why_make
 
 MEMORY = 720 << 20
-"""Bytes that the products in the making and the masters they share take together by default, beside the program itself."""
+"""Bytes that the products that are being made and the masters they share take together by default, beside the program itself."""
 
 _MOST_SYNCED = 4  # products that wait for the disk at once
 _TILE_PART = 4  # of the memory is for tiles in flight, a quarter
@@ -148,7 +148,7 @@ def execute(
     raw_keys : mapping
         SHA-256 of raw frames by name; None of those that cannot be read.
     memory : int, optional
-        Bytes that the products in the making take together, by their own estimates; one that takes more is made alone.
+        Bytes that all products that are being made take together, by their own estimates; one that takes more is made alone.
     again : bool
         Make all products, also those that are current.
     told : callable

@@ -48,7 +48,7 @@ class Made:
     untrusted : bool
         Whether it failed its check, so that what needs it is refused too.
     passing : bool
-        Whether what befell it says nothing of its inputs, such as a frame that changed meanwhile. It gets another key
+        Whether its failure is not due to its inputs, such as a frame that changed meanwhile. It gets another key
         than it should have, so that the next run makes it again, and all that was made with it.
 
     Raises

@@ -31,6 +31,7 @@ from ccdfx.night.instruments.spectra import KEYS as SPECTRUM_KEYS
 from ccdfx.night.instruments.spectra import spectrum_rule_of
 from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.records.card import as_keyword
+from ccdfx.records.checks import one_of
 from ccdfx.records.range import Range
 
 _KEYS = {
@@ -257,11 +258,7 @@ def _readouts(tables: list[Any]) -> tuple[DescribedReadout, ...]:
 
 
 def _rule(table: Mapping[str, Any]) -> tuple[str, tuple[Condition, ...]]:
-    kind = table.get("kind")
-    if kind not in KINDS:
-        raise ArgumentError(
-            "rules.kind", f"must be one of {', '.join(KINDS)}", value=kind, remedy="choose one"
-        )
+    kind = one_of("rules.kind", table.get("kind"), KINDS)
     return kind, conditions_of(table.get("when"), "rules.when")
 
 

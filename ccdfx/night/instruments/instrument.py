@@ -100,7 +100,7 @@ class Instrument:
     corrections : tuple of Correction
         What is corrected in a header that matches, before anything else is looked at.
     table : str or None
-        CSV file of what is told of frames beside their headers.
+        CSV file of facts of frames that takes precedence over their headers.
     readouts : tuple of DescribedReadout
         Readouts (amplifiers) whose sections the headers do not have.
     crosstalk : Crosstalk or None

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from ccdfx import registry
-from ccdfx.errors import UnknownNameError
+from ccdfx.errors import UnknownNameError, did_you_mean
 from ccdfx.night.instruments.file import read_instrument, read_instrument_file
 from ccdfx.night.instruments.instrument import Instrument
 
@@ -37,7 +37,8 @@ def load_instrument(name_or_path: str | Path | Instrument) -> Instrument:
     try:
         return registry.lookup("instrument", text)
     except UnknownNameError as problem:
-        remedy = "choose one of these, or give the path of a TOML file"
+        known = registry.records("instrument")
+        remedy = did_you_mean(text, known, "choose one of these, or give the path of a TOML file")
         raise UnknownNameError(problem.subject, problem.rule, value=text, remedy=remedy) from None
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from ccdfx.errors import ArgumentError
 from ccdfx.records.card import as_keyword
+from ccdfx.records.checks import one_of
 from ccdfx.records.header import Header, lenient_number
 from ccdfx.records.range import Range, is_section
 
@@ -291,10 +292,7 @@ def _strip(spec: Mapping[str, Any], where: str) -> Strip:
         raise ArgumentError(
             where, "knows side, size, skip and edge only", value=sorted(unknown)[0], remedy="remove it"
         )
-    if spec["side"] not in SIDES:
-        raise ArgumentError(
-            f"{where}.side", f"must be one of {', '.join(SIDES)}", value=spec["side"], remedy="choose one"
-        )
+    one_of(f"{where}.side", spec["side"], SIDES)
     if "size" not in spec:
         raise ArgumentError(
             f"{where}.size", "is missing", remedy="give a number of pixels or a header keyword"

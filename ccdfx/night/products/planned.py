@@ -34,7 +34,7 @@ class Planned:
     record : Any
         What the maker takes to make it: a frozen dataclass, or other plain values, since they decide its key.
     setup : Setup, optional
-        Of its frames; None for the whole night. The gain and the noise that it is told are those of this setup.
+        Of its frames; None for the whole night. Its gain and noise are those of this setup.
     raw : tuple of Frame
         Raw frames that it is made of.
     needs : tuple of str

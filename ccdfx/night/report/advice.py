@@ -19,7 +19,7 @@ class Advice:
     @property
     def title(self) -> str:
         """The page and its section in words."""
-        words = self.page.capitalize()
+        words = self.page.replace("_", " ").capitalize()
         return f"{words}: {self.place.replace('-', ' ')}" if self.place else words
 
     @property
@@ -79,6 +79,14 @@ _TEXTS: tuple[tuple[str, Advice], ...] = (
         Advice(
             "the level that was found is used; state it in an instrument file if it is wrong", "instruments"
         ),
+    ),
+    (
+        r".*cannot be aligned",
+        Advice("look at the frame: clouds, another field, trailed stars", "not_used", "combined-frames"),
+    ),
+    (
+        r"spectra are not moved",
+        Advice("set it if the spectra lie on one another", "night", "spectra"),
     ),
     (
         r".*is left out:",

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 _WIDTH, _HEIGHT, _BASE = 300, 120, 96  # pixels; the bars end at the base
-_LEFT, _RIGHT = 34, 12  # pixels beside the bars, for labels
+_LEFT, _RIGHT, _TOP = 34, 12, 8  # pixels beside and above the bars, for labels
 _LABELS = 4
 _DECADES = 3
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -65,7 +65,7 @@ def draw_histogram(facts: Mapping[str, Any]) -> str:
 
 def _height(count: int, top: float) -> float:
     """Return how high a bar is, in pixels; one pixel of the image is seen too."""
-    return _BASE * math.log10(2.0 * count) / top
+    return (_BASE - _TOP) * math.log10(2.0 * count) / top
 
 
 def _round_values(low: float, high: float) -> list[tuple[float, str]]:

@@ -57,7 +57,9 @@ def draw_times(
         x, _ = place(value, low_y)
         if float(x) > _WIDTH - _RIGHT - _UNIT:
             continue  # the unit is there
-        parts.append(f'<text x="{x}" y="{_HEIGHT - 8}" text-anchor="middle">{_shown(value % turn)}</text>')
+        parts.append(
+            f'<text x="{x}" y="{_HEIGHT - 8}" text-anchor="middle">{_shown(value % turn if math.isfinite(turn) else value)}</text>'
+        )
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 8}" text-anchor="end">{escape(axis)}</text>')
     for number, some in enumerate(series.values()):
         for hours, level, words in some:

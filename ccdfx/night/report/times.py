@@ -43,7 +43,9 @@ def moment(text: object) -> datetime | None:
 
 def plots_of_exposures(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Draw what was measured of the exposures of a night over time, each filter in a colour of its own."""
-    plots = _drawn(rows, ((key, title, rows) for key, title in _EXPOSURES))
+    units = {row["unit"] for row in rows if row.get("unit")}
+    unit = f" [{units.pop()}]" if len(units) == 1 else ""
+    plots = _drawn(rows, ((key, title + unit * (key == "sky"), rows) for key, title in _EXPOSURES))
     parts = [{**part, "time": row.get("time")} for row in rows for part in row.get("parts") or ()]
     return plots + _plots_of_readouts(parts)
 

@@ -74,6 +74,11 @@ def load_night_recipe(source: NightRecipe | Mapping[str, Any] | str | Path | Non
 
 def _recipe(content: Mapping[str, Any], source: str, folder: Path | None) -> NightRecipe:
     try:
+        if "step" in content:
+            remedy = "name its file as steps in [science], or apply it with ccdfx run"
+            raise ArgumentError(
+                "recipe", "must be one of a night, and holds [[step]] of a pipeline", remedy=remedy
+            )
         check_names("recipe", _TABLES, content)
         tables = {name: _choice(name, content[name]) for name in content}
         for name, key in (("read", "table"), ("science", "steps"), ("bad_pixels", "file")):

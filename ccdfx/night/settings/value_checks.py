@@ -11,7 +11,7 @@ from ccdfx.night.instruments.planes import planes_of
 from ccdfx.operations.calibration.line_levels import LEVEL_STATISTICS
 from ccdfx.operations.pixels.ray_search import MEDIANS
 from ccdfx.photometry.selection import FACTS, check_limit
-from ccdfx.records.checks import real, whole
+from ccdfx.records.checks import one_of, real, whole
 from ccdfx.records.parameters import check_names
 
 
@@ -68,8 +68,7 @@ def _is_number_of_frames(where: str, value: Any) -> None:
 
 def _is_one_of(*known: str) -> Callable[[str, Any], None]:
     def check(where: str, value: Any) -> None:
-        if value not in known:
-            raise ArgumentError(where, f"must be one of {', '.join(known)}", value=value, remedy="choose one")
+        one_of(where, value, known)
 
     return check
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccdfx.errors import ArgumentError, ArgumentTypeError
+from ccdfx.errors import ArgumentError, ArgumentTypeError, did_you_mean
 from ccdfx.estimators.values import values_of
 from ccdfx.operations.pixels.find import UNITS, find_invalid, find_outliers, find_sigma, find_threshold
 from ccdfx.records.checks import one_of, real
@@ -191,9 +191,8 @@ def _bits(flag: Any) -> int:
     if isinstance(flag, int | np.integer) and not isinstance(flag, bool) and 0 <= flag < 256:
         return int(flag)
     kind = ArgumentError if isinstance(flag, str | int) else ArgumentTypeError
-    raise kind(
-        "flag", f"must be one of {', '.join(map(str, names))} or None", value=flag, remedy="give a Flag"
-    )
+    rule = f"must be one of {', '.join(map(str, names))} or None"
+    raise kind("flag", rule, value=flag, remedy=did_you_mean(flag, map(str, names), "give a Flag"))
 
 
 def clip_invalid(

@@ -204,7 +204,7 @@ def _solved(
     reference: StarList, image: StarList, shapes: Shapes, tolerance: float, model: str, hidden: Pair | None
 ) -> tuple[Fit | None, str]:
     """Return the first candidate on which most of the bright stars agree."""
-    reason = "too few agree on a step, which chance explains"
+    reason = "no more agree on one displacement than chance explains"
     for start in _candidates(reference, image, shapes, tolerance):
         fit = grown(reference, image, start, tolerance, "similarity")
         if model == "affine" and len(fit.pairs) >= _AFFINE:

@@ -201,7 +201,7 @@ def _shift_of(found: Transform, reference: View, name: str) -> Shift:
                 f"must not be turned, scaled or flipped against the reference for a shift: {found.matched} stars "
                 f"say {found.rotation:.3f} degrees, a scale of {found.scale:.5f}"
                 f"{', flipped' if found.flipped else ''}; a shift would lay stars up to {far:.1f} pixels apart",
-                remedy='measure it with measure_transform, or align by "stars"',
+                remedy='align by "stars" (--align-by stars), or measure it with measure_transform',
             )
         return Shift(float(step[0]), float(step[1]), max(found.error, far / 2), found.matched, found.method)
     return Shift(found.offset[0], found.offset[1], found.error, found.matched, found.method)

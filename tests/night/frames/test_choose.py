@@ -123,7 +123,7 @@ def test_what_is_not_there_is_said():
     (note,) = choose(NIGHT, where="airmas < 2").notes
     assert (
         note
-        == "where: no frame has the keyword airmas, so comparisons with it are false; did you mean airmass?"
+        == "where: no frame has the keyword airmas, so comparisons with it are false; did you mean 'airmass'?"
     )
     (note,) = choose(NIGHT, where="temperature < 2").notes
     assert note == "where: no frame has the fact temperature, so comparisons with it are false"

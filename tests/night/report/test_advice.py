@@ -43,6 +43,11 @@ def test_the_place_is_there(one):
             "three or more",
         ),
         ("combined/a.fits: calibrated/b.fits is left out: its stars do not match", "[select]"),
+        ("combined/a.fits: calibrated/b.fits is left out: cannot be aligned: of 0 stars", "another field"),
+        (
+            "spectra are not moved by stars; combine.align = false in the recipe combines them",
+            "lie on one another",
+        ),
         ("masters/bias.fits could not be made: no frame of 3 is usable", "only what is missing"),
         ("calibrated/a.fits is of an earlier run and no product of this one", "remove it"),
         (

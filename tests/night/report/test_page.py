@@ -201,7 +201,7 @@ def test_it_says_what_there_was(night):
     text = page(*night).text
     for words in (
         "/data/2012-03-14",
-        "take such frames, or give masters of another night with --masters: Recipes",
+        "take such frames, or give masters of another night with --masters (documentation, Recipes",
         "△ see warnings",
         "1 master, 3 calibrated frames, 1 combined image from 13 frames",
         "no flat of filter R",
@@ -288,8 +288,8 @@ def test_unused_frames_and_why(night):
     facts["frames"][4] |= {"used": False, "left_out": "no science frame needs it"}
     text = page(facts, output).text
     assert "△ incomplete 1 of 13 frames has a problem" in text
-    assert "03.fits bias – no is cut short" in text
-    assert "04.fits bias – no no science frame needs it" in text
+    assert "03.fits bias – is cut short" in text
+    assert "04.fits bias – no science frame needs it" in text
 
 
 def test_remarks_are_one_line_each(night):

@@ -14,6 +14,7 @@ from ccdfx.night.report import page as report_page
 from ccdfx.night.report.exposures import exposures_of
 from ccdfx.night.report.histogram import draw_histogram
 from ccdfx.night.report.pictures import large_pictures, views_of
+from ccdfx.night.report.template import template
 
 from .test_page import keep_facts, night, page, sky  # noqa: F401  # a fixture
 
@@ -108,3 +109,11 @@ def test_frames_are_compared_with_their_combined_image_as_they_are_moved_and_tur
         30.0,
         1.0,
     ) and "rotation" not in moved
+
+
+@pytest.mark.parametrize(
+    ("facts", "drawn"), [({}, True), ({"kind": "flat"}, False), ({"colours": "RGGB"}, False)]
+)
+def test_residuals_are_those_of_images_with_one_level(facts, drawn):
+    image = {"file": "a.fits", "missing": "", "thumbnail": "data:", "pulls": "data:"}
+    assert ("Residuals" in template("parts.html.j2").module.card({**image, **facts}, "", "Image")) == drawn

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ccdfx.night.report.time_plot import draw_times
 from ccdfx.night.report.times import plots_of_calibrations
 
 
@@ -42,3 +43,10 @@ def test_the_overscan_of_each_readout_is_drawn_from_its_median(count: int) -> No
     assert plot["names"] == (["A0", "A1"] if count == 2 else [""])
     assert plot["svg"].count("<circle") == 3 * count
     assert "2.fits, A1: 3" in plot["svg"] and "2.fits, A0: 0" in plot["svg"]
+
+
+@pytest.mark.quick
+def test_an_axis_of_days_goes_below_0() -> None:
+    """One night has room on both sides."""
+    drawn = draw_times({"V": [(0.0, 3.0, "")]}, label="Sky", axis="days")
+    assert re.findall(r'text-anchor="middle">([^<]*)<', drawn) == ["\u22120.5", "0"]

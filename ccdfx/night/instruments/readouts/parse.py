@@ -13,6 +13,7 @@ from ccdfx.night.instruments.readouts.numbers import Lookup
 from ccdfx.night.instruments.readouts.stored import Directed
 from ccdfx.operations.readouts.linearity import Linearity
 from ccdfx.records.card import as_keyword
+from ccdfx.records.checks import one_of
 
 READOUT_KEYS = frozenset(
     (
@@ -151,8 +152,4 @@ def _section(value: Any, where: str) -> str:
 
 
 def _flip(value: Any) -> tuple[bool, bool]:
-    if not isinstance(value, str) or value not in _FLIPS:
-        raise ArgumentError(
-            "readout.flip", f"must be one of {', '.join(_FLIPS)}", value=value, remedy="choose one"
-        )
-    return _FLIPS[value]
+    return _FLIPS[one_of("readout.flip", value, _FLIPS)]
