@@ -99,7 +99,9 @@ def _clocks() -> Iterator[list[cProfile.Profile]]:
         finally:
             of_thread.clock.disable()
 
-    def submit_timed(pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
+    def submit_timed(
+        pool: ThreadPoolExecutor, work: Callable[..., Any], *args: Any, **named: Any
+    ) -> Future[Any]:
         return submit(pool, timed, work, *args, **named)
 
     here = cProfile.Profile(time.thread_time)
