@@ -184,7 +184,7 @@ def _described(
     doubts += () if unclear is None else (unclear,)
     yield "doubts", doubts
     yield known("readnoise", lambda: _known(header, instrument.readnoise))
-    yield known("saturation", lambda: _known(header, instrument.saturation))
+    yield known("saturation", lambda: _known(header, instrument.saturation_in(header)))
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
     exptime = known("exptime", lambda: exptime_of(header, instrument.exptime, kind, instrument.exptime_unit))

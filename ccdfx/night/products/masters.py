@@ -47,7 +47,7 @@ from ccdfx.night.summary import flags_of, plain
 from ccdfx.operations.colour.pattern import ColourPattern
 from ccdfx.operations.headers import EXPOSURES
 from ccdfx.pipelines.pipeline import pipeline
-from ccdfx.records.flags import Flag
+from ccdfx.records.flags import Flag, flag_counts
 from ccdfx.records.image import Image, adopt
 
 _SAMPLE = 1 << 20  # pixels of which levels are measured
@@ -238,10 +238,12 @@ def _check_flat(image: Image, sample: Image, choice: FlatChoice, pattern: Colour
     """Refuse a flat with too few good pixels, or too faint; of a mosaic of colours each colour is to hold light."""
     good = float(sample.good.mean())
     if good < choice.good:
+        counts = flag_counts(sample.mask).items()
+        shares = [f"{name.replace('_', ' ').lower()} {count / sample.size:.0%}" for name, count in counts]
         raise ArgumentError(
             "flat",
             f"must have {choice.good:.0%} of its pixels unflagged",
-            value=f"{good:.0%}",
+            value=", ".join([f"{good:.0%}", *shares]),
             remedy="look at the flat, or lower flat.good in the recipe",
         )
     if pattern is None:
