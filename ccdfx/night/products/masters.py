@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +15,7 @@ from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.camera_noise import CameraNoise
 from ccdfx.night.cameras.far_levels import far_levels
 from ccdfx.night.cameras.flat_faults import flat_faults
+from ccdfx.night.cameras.level_drifts import drift_fault, half_fault, half_samples
 from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
@@ -56,10 +56,6 @@ _NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _NO_COLOURS = (
     "the colours of its mosaics have one level within 1 %, as if there were no filters: of frames that are binned or of one "
     'colour, colours = "none" in [detector] of an instrument file says so'
-)
-_DRIFT = (
-    "the level drifts by {:.3g} ADU from frame to frame (rms), more than the read noise of {:.3g} ADU, and no overscan follows it: "
-    "the sky of calibrated frames is wrong by as much"
 )
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
@@ -153,6 +149,7 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
     names: list[str] = []
     levels: list[float] = []
     drifts: list[float] = []
+    halves: list[list[np.ndarray]] = []
     scatters: list[float] = []
     colours: list[dict[str, float]] = []
     measured: list[dict[str, Any]] = []
@@ -171,6 +168,8 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
             levels.append(lit_level(sample, response) if scaled else _level(sample))
             measured.append(calibration_facts(use.frame, raw, image, sample, levels[-1]))
             noisy &= image.variance is not None
+            if plan.kind == "bias" and not drifting:
+                halves.append(half_samples(image))
             del found, raw, image  # before the next is calibrated
             scatters.append(0.0 if scaled else _scatter(sample))
             if drifting:
@@ -178,10 +177,10 @@ def _usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> _Inp
                 drifts.append(_drift(sample, first))
     for place in reversed([] if scaled else far_levels(levels, scatters)):
         _refuse_level(plan, names[place], levels, place, context)
-        for kept in (frames, names, levels, measured, scatters, *([drifts] if drifting else [])):
-            del kept[place]
-    if drifting and plan.kind == "bias" and is_drift_large(drifts, scatters):
-        context.warn(f"{plan.file}: {_DRIFT.format(np.std(drifts), np.median(scatters))}")
+        for kept in (frames, names, levels, measured, scatters, drifts, halves):
+            del kept[place : place + 1]
+    if plan.kind == "bias":
+        context.warn_about(drift_fault(drifts, scatters) if drifting else half_fault(halves))
     zero = [drift - math.fsum(drifts) / len(drifts) for drift in drifts] if drifting else None
     return _Inputs(frames, names, levels, levels if scaled else None, zero, noisy, colours, measured)
 
@@ -302,15 +301,6 @@ def _drift(image: Image, first: Image) -> float:
     from ccdfx.estimators import median_of
 
     return float(median_of(image.array - first.array, image.good & first.good))
-
-
-def is_drift_large(drifts: Sequence[float], scatters: Sequence[float]) -> bool:
-    """Return whether levels scatter by more than the pixels of one frame do.
-
-    >>> is_drift_large([0.0, 9.0, -9.0], [3.0, 3.0, 3.0]), is_drift_large([0.0, 1.0, -1.0], [3.0, 3.0, 3.0])
-    (True, False)
-    """
-    return len(drifts) > 1 and bool(np.std(drifts) > np.median(scatters))
 
 
 def _shared(plan: MasterPlan, names: list[str], context: Context) -> np.ndarray | None:
