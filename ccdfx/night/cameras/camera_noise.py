@@ -276,7 +276,7 @@ def _measured(frames: tuple[Frame, ...], load: Callable[[Frame], Image | None]) 
 
 
 def _smoother_flats(stated: Mapping[str, Known | None], found: _Pairs) -> str:
-    """Say that flats have far less noise than light has, where biases have the read noise that is stated; else nothing."""
+    """Describe flats that have far less noise than light has, where biases have the read noise that is stated; else ""."""
     gain, readnoise = stated["gain"], stated["readnoise"]
     if gain is None or readnoise is None or found.gain is None or found.adu is None:
         return ""
