@@ -49,13 +49,11 @@ def disagreements(
     >>> disagreements({"CCDSUM": (2, 2), "BINNING": (2, 2)}), disagreements({"EXPTIME": 60.0, "EXPOSURE": 60.4}, tolerance=0.02)
     ((), ())
     """
-    (first, used), *others = [(keyword, np.atleast_1d(value)) for keyword, value in values.items()] or [
-        ("", 0)
-    ]
+    found = [(keyword, np.atleast_1d(value)) for keyword, value in values.items()]
     return tuple(
-        f"{keyword} is {_shown(value)} where {first} is {_shown(used)}"
-        for keyword, value in others
-        if not np.allclose(value, used, rtol=tolerance, atol=tolerance)
+        f"{keyword} is {_shown(value)} where {found[0][0]} is {_shown(found[0][1])}"
+        for keyword, value in found
+        if not np.allclose(value, found[0][1], rtol=tolerance, atol=tolerance)
     )
 
 
