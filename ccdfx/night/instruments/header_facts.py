@@ -19,6 +19,7 @@ from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
 from ccdfx.night.instruments.sections import (
     cut_off_margins,
+    lost_part,
     refuse_several_overscans,
     sections_of_frame,
     unread_overscan,
@@ -235,6 +236,8 @@ def _described(
                 unread = unread_overscan(header) or cut_off_margins(exposed, shape)
                 yield "doubts", (*doubts, *unread)
                 refuse_several_overscans(header)
+            elif found is not None and exposed is not None:
+                yield "doubts", (*doubts, *lost_part(exposed, found, shape))
         whole = shape if not readouts else _whole_of(readouts)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
         refusal = instrument.refusal(header)
