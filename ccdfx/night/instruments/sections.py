@@ -264,7 +264,7 @@ def lost_part(exposed: Range, overscan: Range, shape: tuple[int, int]) -> tuple[
     """Return what is said of a large part of a frame that is neither exposed nor beside the lines of the overscan.
 
     >>> lost_part(Range(0, 64, 0, 50), Range(128, 144, 0, 100), (100, 144))
-    ('75 % of the pixels that may be exposed lie outside of the exposed section [1:64,1:50]',)
+    ('75 % of the frame lies outside of the exposed section [1:64,1:50] and the overscan',)
     >>> lost_part(Range(4, 124, 0, 100), Range(128, 144, 0, 100), (100, 144))
     ()
     """
@@ -272,10 +272,8 @@ def lost_part(exposed: Range, overscan: Range, shape: tuple[int, int]) -> tuple[
     beside = exposed.x_upper <= overscan.x_lower or overscan.x_upper <= exposed.x_lower
     whole = ny * (nx - overscan.shape[1]) if beside else (ny - overscan.shape[0]) * nx
     lost = 1.0 - exposed.shape[0] * exposed.shape[1] / whole if whole > 0 else 0.0
-    text = (
-        f"{lost:.0%} of the pixels that may be exposed lie outside of the exposed section {exposed.to_fits()}"
-    )
-    return (text.replace("%", " %", 1),) if lost > _LARGEST_LOSS else ()
+    text = f"{100 * lost:.0f} % of the frame lies outside of the exposed section {exposed.to_fits()} and the overscan"
+    return (text,) if lost > _LARGEST_LOSS else ()
 
 
 def sections_of(spec: Any, where: str) -> tuple[Section, ...]:
