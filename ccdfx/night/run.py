@@ -12,6 +12,7 @@ from ccdfx.errors import ArgumentError
 from ccdfx.io.one_writer import one_writer
 from ccdfx.night.dry_run import run_dry
 from ccdfx.night.frames.choose import ChosenFrames, choose
+from ccdfx.night.frames.copies import without_copies
 from ccdfx.night.frames.find import FACTS, Paths, common_folder, given_paths, require_apart
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.frame_list import Frames
@@ -196,7 +197,7 @@ def reduce_night(
         "kind": kind,
         "exclude": exclude,
     }
-    chosen = choose(frames, **choice)
+    chosen = without_copies(choose(frames, **choice))
     masters = read_given(files, chosen.frames, instrument)
     plan = _with_notes(plan_night(chosen.frames, recipe=choices, masters=masters), chosen)
     require_fitting_map(plan, choices)

@@ -23,6 +23,10 @@ MOST_FLATS, MOST_BIASES = 6, 10
 _ENOUGH_TO_CHECK = 4  # frames of a kind, where both numbers are stated
 TRUSTED = 0.05  # relative error below which a measured number goes before a stated one
 SIGNIFICANT = 3.0  # errors of the measured number by which a stated one must be off to be doubted
+_FAR, _NEAR = (
+    2.0,
+    0.1,
+)  # ratio of gains, and part of a read noise: what no calibration of a camera misses, and what most do
 NOTHING_PREDICTED = "no variance, and no noise is predicted"
 TOO_FEW = "gain and read noise are not known; two flats of a filter and two biases would measure them"
 Measured = tuple[float, float | None]
@@ -132,7 +136,8 @@ def camera_noise(
     Pairs of flats and of biases measure both, pairs of biases the read noise alone. In a night without biases and
     overscan the shortest darks take their place: the noise of their dark current counts as read noise. A number of a header or an
     instrument file that is off by more than `choice.tolerance` and three errors is said; see `NoiseChoice` for which
-    of the two is used. The read noise is measured in ADU, and converted with the gain that is used.
+    of the two is used. The read noise is measured in ADU, and converted with the gain that is used. Flats that have less than half of the
+    variance of light, with biases that agree with what is stated, measure no gain: they are saturated, or averages.
 
     Parameters
     ----------
@@ -149,6 +154,10 @@ def camera_noise(
     frames, choice = tuple(frames), choice or NoiseChoice()
     stated = _stated(frames)
     found = _measured(frames, load)
+    smoother = _smoother_flats(stated, found) if choice.prefer == "auto" else ""
+    if smoother:
+        warn(smoother)
+        found = replace(found, gain=None)
     gain = _decided("gain", stated["gain"], found.gain, choice)
     readnoise = _decided("readnoise", stated["readnoise"], found.read_noise(gain), choice)
     if gain.value is None:
@@ -264,6 +273,21 @@ def _measured(frames: tuple[Frame, ...], load: Callable[[Frame], Image | None]) 
     except CcdfxError as problem:
         return replace(_read_noise(biases), problem=f"gain and read noise could not be measured: {problem}")
     return _Pairs((fit.gain, fit.gain_error), (fit.readnoise_adu, fit.readnoise_adu_error), fit.pairs)
+
+
+def _smoother_flats(stated: Mapping[str, Known | None], found: _Pairs) -> str:
+    """Describe flats that have far less noise than light has, where biases have the read noise that is stated; else ""."""
+    gain, readnoise = stated["gain"], stated["readnoise"]
+    if gain is None or readnoise is None or found.gain is None or found.adu is None:
+        return ""
+    ratio, off = found.gain[0] / gain.value, abs(found.adu[0] * gain.value / readnoise.value - 1.0)
+    if ratio < _FAR or off > _NEAR:
+        return ""
+    return (
+        f"the flats have the noise of {found.gain[0]:.3g} e-/ADU, and not that of the {gain.value:g} in the {gain.source}, with "
+        f"which the read noise of the biases agrees: they are saturated, or were averaged, so that their response is wrong "
+        f"({gain.value:g} e-/ADU is used; noise.prefer in a recipe decides)"
+    )
 
 
 def _without_far_levels(biases: list[Image]) -> list[Image]:

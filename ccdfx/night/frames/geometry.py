@@ -66,7 +66,7 @@ def exposure_of(path: Path, header: Header, instrument: Instrument, hdu: int | s
         every, hdus, remarks = survey_of(path)
         headers = every if len(every) > 1 else headers
     images = _stored(headers, instrument)
-    numbers = Numbers(instrument.gain, instrument.readnoise, instrument.saturation)
+    numbers = Numbers(instrument.gain, instrument.readnoise, instrument.saturation_in(header))
     if isinstance(gain_of(header, instrument), KnownByUnit):
         numbers = replace(numbers, gain=(1.0,))
     found = find_readouts(images, described=instrument.readouts, numbers=numbers, hdus=hdus)

@@ -75,7 +75,7 @@ def refuse_several(path: Path, headers: Sequence[Header]) -> None:
         path,
         "must hold one image",
         value=f"{len(names)}: {listed(names)}",
-        remedy="name one with the key hdu of an instrument file",
+        remedy="name one with the key hdu of an instrument file, or, where each is a part of a detector, their places on it by [[readout]]",
     )
 
 

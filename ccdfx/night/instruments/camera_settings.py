@@ -39,6 +39,8 @@ SETTINGS: dict[str, Keywords] = {
 TEMPERATURES: Keywords = (
     "CCD-TEMP", "CCDTEMP", "CCD_TEMP", "CCDATEMP", "DET-TEMP", "DETTEMP", "SET-TEMP", "SETTEMP", "CCDSTEMP",
 )  # fmt: skip
+BLANK = {"FLIPSTAT": "none"}
+"""What the value of a card means that is there and blank: MaxIm DL writes a FLIPSTAT of blanks where nothing is flipped."""
 LOOKUPS: dict[str, Keywords] = {**SETTINGS, "temperature": TEMPERATURES}
 _DEGREES = re.compile(r"(?<=[\d.])\s*(?:deg\s*)?[CK]\Z", re.IGNORECASE)
 _DIGITS = 15  # of a decimal number that a float holds; 1.2 + 0.6 is written with 17
@@ -75,7 +77,7 @@ def settings_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> tupl
             continue
         for item in keywords:
             several = item if isinstance(item, tuple) else (item,)
-            texts = [" ".join(str(header.get(keyword, "")).split()) for keyword in several]
+            texts = [_text_of(header, keyword) for keyword in several]
             if all(texts):
                 value = " ".join(map(_comparable, texts))
                 found.append(CameraSetting(name, value, ", ".join(several), ", ".join(map(_shown, texts))))
@@ -98,6 +100,11 @@ def temperature_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> T
         if value is not None and _COLDEST < value < _HOTTEST:
             return Temperature(value, str(keyword))
     return None
+
+
+def _text_of(header: Header, keyword: str) -> str:
+    text = " ".join(str(header.get(keyword, "")).split())
+    return text or (BLANK.get(keyword, "") if keyword in header else "")
 
 
 def _shown(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
+
+import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.instrument import Instrument
@@ -35,6 +37,28 @@ def refuse_contradictions(header: Header, instrument: Instrument) -> None:
                 value=", ".join(values),
                 remedy="correct the header, or remove a card",
             )
+
+
+def disagreements(
+    values: Mapping[str, float | tuple[int, int]], *, tolerance: float = 0.0
+) -> tuple[str, ...]:
+    """Describe cards that say another value than the first, which is used, by their keywords.
+
+    >>> disagreements({"EXPTIME": 60.0, "EXPOSURE": 30.0}, tolerance=0.02)
+    ('EXPOSURE is 30 where EXPTIME is 60',)
+    >>> disagreements({"CCDSUM": (2, 2), "BINNING": (2, 2)}), disagreements({"EXPTIME": 60.0, "EXPOSURE": 60.4}, tolerance=0.02)
+    ((), ())
+    """
+    found = [(keyword, np.atleast_1d(value)) for keyword, value in values.items()]
+    return tuple(
+        f"{keyword} is {_shown(value)} where {found[0][0]} is {_shown(found[0][1])}"
+        for keyword, value in found
+        if not np.allclose(value, found[0][1], rtol=tolerance, atol=tolerance)
+    )
+
+
+def _shown(values: np.ndarray) -> str:
+    return " x ".join(f"{value:g}" for value in values)
 
 
 def _used(instrument: Instrument) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.camera_settings import settings_of, temperature_of
-from ccdfx.night.instruments.contradictions import refuse_contradictions
+from ccdfx.night.instruments.contradictions import disagreements, refuse_contradictions
 from ccdfx.night.instruments.corrections import applying, corrected
 from ccdfx.night.instruments.dates import date_of, doubt_about_date
 from ccdfx.night.instruments.exposures import exptime_of
@@ -19,6 +19,7 @@ from ccdfx.night.instruments.paths import told_by_rule, with_path
 from ccdfx.night.instruments.planes import PlaneChoice, plane_count, windows_of
 from ccdfx.night.instruments.sections import (
     cut_off_margins,
+    lost_part,
     refuse_several_overscans,
     sections_of_frame,
     unread_overscan,
@@ -37,6 +38,8 @@ _KINDS = (
     "IMAGETYP", "FRAME", "FRAMETYP", "OBSTYPE", "IMGTYPE", "IMTYPE", "EXPTYPE", "OBS-TYPE", "DATA-TYP", "OBSMODE", "PICTTYPE",
     "CALFRAME",
 )  # fmt: skip
+_TIMES = ("EXPTIME", "EXPOSURE")  # others, such as ELAPTIME, may hold more than the exposure
+_SAME_TIME = 0.02  # part of it, and s
 _COARSEST = 1000  # pixels that are binned to one, along an axis
 _LEAST, _MOST = 1e-6, 1e9  # gains, read noises and saturations that a camera may have
 _OF_TABLE = Instrument(
@@ -182,9 +185,10 @@ def _described(
     unclear = None if "date" in told else doubt_about_date(header, instrument.date)
     doubts = () if "gain" in told else _doubts(header, instrument)
     doubts += () if unclear is None else (unclear,)
+    doubts += _disagreements(header, instrument, told)
     yield "doubts", doubts
     yield known("readnoise", lambda: _known(header, instrument.readnoise))
-    yield known("saturation", lambda: _known(header, instrument.saturation))
+    yield known("saturation", lambda: _known(header, instrument.saturation_in(header)))
     yield "settings", settings_of(header, instrument.setup)
     yield "temperature", temperature_of(header, instrument.setup)
     exptime = known("exptime", lambda: exptime_of(header, instrument.exptime, kind, instrument.exptime_unit))
@@ -232,6 +236,8 @@ def _described(
                 unread = unread_overscan(header) or cut_off_margins(exposed, shape)
                 yield "doubts", (*doubts, *unread)
                 refuse_several_overscans(header)
+            elif found is not None and exposed is not None:
+                yield "doubts", (*doubts, *lost_part(exposed, found, shape))
         whole = shape if not readouts else _whole_of(readouts)
         yield "bad", tuple(window for item in instrument.bad_pixels for window in item.find(header, whole))
         refusal = instrument.refusal(header)
@@ -351,6 +357,20 @@ def _doubts(header: Header, instrument: Instrument) -> tuple[str, ...]:
         found = (doubt_about_gain(header, keyword) for keyword in keywords)
         doubts += [doubt for doubt in found if doubt is not None]
     return tuple(doubts)
+
+
+def _disagreements(header: Header, instrument: Instrument, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Describe cards of the exposure time and of the binning that do not agree with each other."""
+    times: dict[str, float | tuple[int, int]] = {}
+    for keyword in _TIMES if "exptime" not in told else ():
+        if keyword in instrument.exptime and str(header.get(keyword, "")).strip():
+            times[keyword] = exptime_of(header, (keyword,), unit=instrument.exptime_unit) or 0.0
+    binnings: dict[str, float | tuple[int, int]] = {}
+    for item in instrument.binning if "binning" not in told else ():
+        keywords = (item,) if isinstance(item, str) else item
+        if all(str(header.get(keyword, "")).strip() for keyword in keywords):
+            binnings[" and ".join(keywords)] = binning_of(header, (item,))
+    return (*disagreements(times, tolerance=_SAME_TIME), *disagreements(binnings))
 
 
 def binning_of(header: Header, lookup: tuple[Binning, ...]) -> tuple[int, int]:

@@ -32,6 +32,7 @@ from ccdfx.records.range import Range
 KINDS = ("bias", "dark", "flat", "science", "arc", "other")
 Lookup = tuple[str | float, ...]
 Binning = str | tuple[str, str]
+LIMIT_OF_16_BITS = 65535
 NO_COLOURS = "NONE"
 """The mosaic of an instrument without one, whatever its headers say."""
 
@@ -205,6 +206,16 @@ class Instrument:
     def kind_of(self, header: Header) -> str | None:
         """Return bias, dark, flat, science, arc or other; None where no rule holds."""
         return next((kind for kind, when in self.rules if all(item.holds(header) for item in when)), None)
+
+    def saturation_in(self, header: Header) -> Lookup:
+        """Return where the saturation of a frame is looked up.
+
+        A convention that falls back on the limit of 16 bits does not know the camera: frames of more bits may hold more.
+        """
+        bits = header.number("ZBITPIX") or header.number("BITPIX") or 0
+        if not self.generic or abs(bits) <= 16:
+            return self.saturation
+        return tuple(item for item in self.saturation if item != LIMIT_OF_16_BITS)
 
     def refusal(self, header: Header) -> str | None:
         """Return the reason why frames with this header cannot be reduced, or None."""

@@ -27,6 +27,7 @@ from ccdfx.records.range import Range, is_section
 Size = str | int
 _OVERSCAN_SECTION = re.compile(r"B(?:IAS)?SEC\w?\w?|OVERSEC\w?|OSCANSEC|OVSCNSEC")
 _OVERSCAN_SIZE = re.compile(r"(?:PRE|POST|OVER)(?:SCAN|PIX)[XY]?|N?OVERSCN|NOVRSCAN")
+_LARGEST_LOSS = 0.3  # of a frame; the field of a camera may leave the corners of its detector dark
 _LEAST_MARGIN = 4  # lines; one or two at an edge are often bad
 SIDES = ("left", "right", "bottom", "top")
 
@@ -260,6 +261,22 @@ def cut_off_margins(exposed: Range, shape: tuple[int, int]) -> tuple[str, ...]:
     )
 
 
+def lost_part(exposed: Range, overscan: Range, shape: tuple[int, int]) -> tuple[str, ...]:
+    """Return what is said of a large part of a frame that is neither exposed nor beside the lines of the overscan.
+
+    >>> lost_part(Range(0, 64, 0, 50), Range(128, 144, 0, 100), (100, 144))
+    ('75 % of the frame lies outside of the exposed section [1:64,1:50] and the overscan',)
+    >>> lost_part(Range(4, 124, 0, 100), Range(128, 144, 0, 100), (100, 144))
+    ()
+    """
+    ny, nx = shape
+    beside = exposed.x_upper <= overscan.x_lower or overscan.x_upper <= exposed.x_lower
+    whole = ny * (nx - overscan.shape[1]) if beside else (ny - overscan.shape[0]) * nx
+    lost = 1.0 - exposed.shape[0] * exposed.shape[1] / whole if whole > 0 else 0.0
+    text = f"{100 * lost:.0f} % of the frame lies outside of the exposed section {exposed.to_fits()} and the overscan"
+    return (text,) if lost > _LARGEST_LOSS else ()
+
+
 def sections_of(spec: Any, where: str) -> tuple[Section, ...]:
     """Convert a TOML value to sections; `where` names it in errors."""
     if isinstance(spec, list):
@@ -344,5 +361,6 @@ def _inside(text: str, shape: tuple[int, int], subject: str) -> Range:
     except ArgumentError as problem:
         rule = f"must be a section of the frame of {shape[1]} x {shape[0]}: {problem.rule}"
         raise ArgumentError(
-            subject, rule, value=text, remedy="name the instrument, or correct the header"
-        ) from None
+            subject, rule, value=text,
+            remedy="name the instrument, or correct the header (ccdfx header); it counts stored pixels, of binned frames binned ones",
+        ) from None  # fmt: skip

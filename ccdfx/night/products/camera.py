@@ -22,6 +22,7 @@ from ccdfx.night.cameras.overscan_light import (
 from ccdfx.night.cameras.readouts import assembled_noise, window_of_readout, with_frames
 from ccdfx.night.cameras.saturation import find_saturations, with_saturations
 from ccdfx.night.cameras.telling import stating_frames, telling_plan
+from ccdfx.night.cameras.wrapped import SignedLevels, refuse_wrapped, signed_levels
 from ccdfx.night.frames.frame import Frame
 from ccdfx.night.frames.planes import of_first_plane
 from ccdfx.night.graph.context import Context, is_lack
@@ -122,9 +123,11 @@ def _measured(plan: CameraPlan, context: Context, readout: Readout | None = None
     found = levels.get(plan.setup)
     try:
         refuse_lit_overscan(frames, reader.compared, known=reader.levels)
+        noise = _noise(plan, frames, reader, context)
+        refuse_wrapped(reader.signed)
     except ArgumentError as error:
         return _Measured(level=found, refused=str(error))
-    return _Measured(level=found, noise=_noise(plan, frames, reader, context))
+    return _Measured(level=found, noise=noise)
 
 
 def _noise(plan: CameraPlan, frames: tuple[Frame, ...], reader: _Reader, context: Context) -> CameraNoise:
@@ -221,7 +224,8 @@ class _Reader:
 
     With a `readout`, of frames of it alone, images are cut to what it read. `pattern` is that of a mosaic of colours, of
     which the first green pixels are measured. `telling` and `noisy` are the files of the frames whose overscan is compared and in which noise is measured,
-    `levels` and `samples` what was measured of them so far, by file; None where a frame cannot be used.
+    `levels` and `samples` what was measured of them so far, by file; None where a frame cannot be used. `signed` are levels of
+    all frames that were read.
     """
 
     recipe: NightRecipe
@@ -231,6 +235,7 @@ class _Reader:
     readout: Readout | None = None
     levels: dict[str, SectionLevels | None] = field(default_factory=dict)
     samples: dict[str, Image | None] = field(default_factory=dict)
+    signed: dict[str, SignedLevels | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: CameraPlan, recipe: NightRecipe, readout: Readout | None = None) -> _Reader:
@@ -268,7 +273,9 @@ class _Reader:
     def _read(self, frame: Frame) -> Image | None:
         try:
             image = raw_image(of_first_plane(frame), self.recipe)
-            return image if self.readout is None else window_of_readout(image, self.readout)
+            image = image if self.readout is None else window_of_readout(image, self.readout)
+            self.signed[frame.file] = signed_levels(frame, image)
+            return image
         except (CcdfxError, OSError) as error:
             if is_lack(error):
                 raise

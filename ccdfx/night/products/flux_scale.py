@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ccdfx.estimators import mad_std_of
 from ccdfx.night.graph.context import Context
 from ccdfx.night.grouping.combined import CombinePlan
 from ccdfx.night.products import stacking
@@ -19,12 +20,17 @@ from ccdfx.operations.combining.factors import LEAST_SHIFT, UNMEASURED, best_wei
 from ccdfx.operations.rejection.profile import profile_terms
 from ccdfx.operations.resampling.transform import Transform
 from ccdfx.photometry.depth import relative_depths
-from ccdfx.photometry.flux_ratio import FluxRatio, flux_ratio
+from ccdfx.photometry.flux_ratio import FluxRatio, flux_ratio, in_common
 from ccdfx.photometry.selection import reasons_to_leave_out
 from ccdfx.photometry.stars import FrameStars
 
 _AS_DEEP = 0.95  # of the deepest frame
 _SURE, _NOTED = 3.0, 0.02  # errors and part of the flux beyond which a transparency is said to differ from 1
+_LEAST_RINGS = 8  # stars whose rings tell how the sky changed
+_SKY_ERRORS, _SKY_NOISES = (
+    5.0,
+    0.5,
+)  # errors, and parts of the noise of a pixel, beyond which rings belie a level
 _MEASURED_LATER = ("transparency",)
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -280,16 +286,41 @@ def measured_scales(
         ratios.append(flux_ratio(stars[name], reference=first, places=places))
     by_stars = choice.scale == "stars"
     scales = scales_of(ratios if by_stars else [None] * len(names), exposures)
-    skies = [facts[name]["sky"] for name in names]
-    known = all(sky is not None for sky in skies)
-    zeros = [sky / s - skies[0] for sky, s in zip(skies, scales, strict=True)] if known else None
     return FluxScales(
         names,
         scales,
-        zeros,
+        _zeros(transforms, facts, stars, scales),
         [facts[name]["noise_measured"] for name in names],
         exposures,
         tuple(ratios),
         choice.weights == "noise",
         by_stars,
     )
+
+
+def _zeros(
+    transforms: Mapping[str, Transform],
+    facts: Facts,
+    stars: Mapping[str, FrameStars],
+    scales: Sequence[float],
+) -> list[float] | None:
+    """Return by how much the sky of each frame is above that of the first, None where the sky of one is not known.
+
+    It is the difference of their levels, unless the rings around the stars that both have tell another one: the level of a
+    frame that a nebula or a galaxy fills is that of no place on the sky, and changes with the pointing.
+    """
+    names = list(transforms)
+    if any(facts[name]["sky"] is None for name in names):
+        return None
+    first, zeros = names[0], [0.0]
+    for name, scale in zip(names[1:], scales[1:], strict=True):
+        zero = facts[name]["sky"] / scale - facts[first]["sky"]
+        rows, others = in_common(stars[name], stars[first], transforms[name].apply(stars[name].places))
+        rises = stars[name].sources["background"][rows] / scale - stars[first].sources["background"][others]
+        if len(rises) >= _LEAST_RINGS:
+            rise = float(np.median(rises))
+            error = mad_std_of(rises) * math.sqrt(math.pi / 2 / len(rises))
+            noise = (facts[first]["noise_measured"] or 0.0) * _SKY_NOISES
+            zero = rise if abs(rise - zero) > max(_SKY_ERRORS * error, noise) else zero
+        zeros.append(zero)
+    return zeros

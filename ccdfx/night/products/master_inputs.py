@@ -15,6 +15,7 @@ from ccdfx.engines import made_ahead
 from ccdfx.errors import ArgumentError, CcdfxError
 from ccdfx.night.calibrators import Use
 from ccdfx.night.cameras.far_levels import far_levels
+from ccdfx.night.cameras.level_drifts import drift_fault, half_fault, half_samples
 from ccdfx.night.frames.planes import open_planes_of
 from ccdfx.night.graph.context import Context
 from ccdfx.night.grouping.colours import pattern_of
@@ -31,6 +32,7 @@ from ccdfx.night.raw.preparation import flagged, lines_kept, overscan_options
 from ccdfx.night.readouts.reading import open_assembled
 from ccdfx.night.settings.choices import FlatChoice
 from ccdfx.operations.colour.pattern import ColourPattern
+from ccdfx.records.flags import flag_counts
 from ccdfx.records.image import Image
 from ccdfx.records.range import Range
 
@@ -38,10 +40,6 @@ MEMORY = 128 << 20
 """Bytes of calibrated inputs of one master that are kept in memory; beyond it they are calibrated twice."""
 _SAMPLE = 1 << 20  # pixels of which levels are measured
 _MOST_LEVELS = 20  # repetitions; two or three are usual
-_DRIFT = (
-    "the level drifts by {:.3g} ADU from frame to frame (rms), more than the read noise of {:.3g} ADU, and no overscan follows it: "
-    "the sky of calibrated frames is wrong by as much"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +56,8 @@ class Input:
         The median and the robust standard deviation of its pixels; of a flat the level of those that see light.
     drift : float
         The median of its difference from the first input, where levels drift; else 0.
+    halves : list of array
+        Of a bias with an overscan; see `half_samples`.
     colours : dict
         Levels by colour of a flat that is a mosaic of colours.
     has_variance : bool
@@ -71,6 +71,7 @@ class Input:
     level: float
     scatter: float
     drift: float
+    halves: list[np.ndarray]
     colours: dict[str, float]
     has_variance: bool
     facts: dict[str, Any]
@@ -151,9 +152,10 @@ def usable_inputs(plan: MasterPlan, context: Context, stack: ExitStack) -> Input
         _refuse_level(plan, each, place, context)
         del each[place]
     inputs = Inputs(tuple(each), scaled, drifting)
-    drifts, scatters = [one.drift for one in each], [one.scatter for one in each]
-    if plan.kind == "bias" and is_drift_large(drifts, scatters):
-        context.warn(f"{plan.file}: {_DRIFT.format(np.std(drifts), np.median(scatters))}")
+    if plan.kind == "bias" and drifting:
+        context.warn_about(drift_fault([one.drift for one in each], [one.scatter for one in each]))
+    elif plan.kind == "bias":
+        context.warn_about(half_fault([one.halves for one in each]))
     return inputs
 
 
@@ -193,6 +195,7 @@ def _measured(
         level=level,
         scatter=scatter,
         drift=0.0 if first is None else _drift(sample, first),
+        halves=half_samples(image) if plan.kind == "bias" and first is None else [],
         colours={}
         if pattern is None
         else colour_levels(image, pattern, partial(lit_sample, response=response)),
@@ -282,10 +285,12 @@ def _check_flat(image: Image, sample: Image, choice: FlatChoice, pattern: Colour
     """Refuse a flat with too few good pixels, or too faint; of a mosaic of colours each colour is to hold light."""
     good = float(sample.good.mean())
     if good < choice.good:
+        counts = flag_counts(sample.mask).items()
+        shares = [f"{name.replace('_', ' ').lower()} {count / sample.size:.0%}" for name, count in counts]
         raise ArgumentError(
             "flat",
             f"must have {choice.good:.0%} of its pixels unflagged",
-            value=f"{good:.0%}",
+            value=", ".join([f"{good:.0%}", *shares]),
             remedy="look at the flat, or lower flat.good in the recipe",
         )
     if pattern is None:
@@ -338,12 +343,3 @@ def _drift(image: Image, first: Image) -> float:
     from ccdfx.estimators import median_of
 
     return float(median_of(image.array - first.array, image.good & first.good))
-
-
-def is_drift_large(drifts: Sequence[float], scatters: Sequence[float]) -> bool:
-    """Return whether levels scatter by more than the pixels of one frame do.
-
-    >>> is_drift_large([0.0, 9.0, -9.0], [3.0, 3.0, 3.0]), is_drift_large([0.0, 1.0, -1.0], [3.0, 3.0, 3.0])
-    (True, False)
-    """
-    return len(drifts) > 1 and bool(np.std(drifts) > np.median(scatters))

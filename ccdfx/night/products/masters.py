@@ -12,7 +12,7 @@ import numpy as np
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.cameras.camera_noise import CameraNoise
-from ccdfx.night.cameras.unlit import unlit_strips
+from ccdfx.night.cameras.flat_faults import flat_faults
 from ccdfx.night.given.describe import raw_cards
 from ccdfx.night.given.master import TakenPlan
 from ccdfx.night.graph.context import Context
@@ -47,10 +47,6 @@ _NOISE_CARDS = ("GAIN", "EGAIN", "RDNOISE", "READNOIS", "READNOISE", "ENOISE")
 _NO_COLOURS = (
     "the colours of its mosaics have one level within 1 %, as if there were no filters: of frames that are binned or of one "
     'colour, colours = "none" in [detector] of an instrument file says so'
-)
-_UNLIT = (
-    "see no light: where that is an overscan, no card tells it, and it stays in the products, flagged; [sections] or [[readout]] "
-    "of an instrument file names it ('ccdfx instrument draft' finds it)"
 )
 _FLAT_SENSITIVITY = 0.005  # fraction of the level by which flats may differ, in addition to their noise
 
@@ -111,9 +107,7 @@ def make_master(plan: MasterPlan, context: Context) -> Made:
         return Made(lost=str(error))  # a flat of spectra whose light cannot be told from its response
     context.warn_about(said)
     if plan.kind == "flat" and plan.inputs[0].frame.dispersion is None:
-        strips = unlit_strips(image.array, recipe.flat.response)
-        if strips is not None:
-            context.warn(f"{plan.file}: {strips} {_UNLIT}")
+        context.warn_about(flat_faults(image, recipe.flat.response))
     try:
         require_trust(image, made, len(inputs.names), recipe.masters)
     except ArgumentError as error:

@@ -36,7 +36,7 @@ class Stack:
     value : float32 or float64 array
         The average of the values kept; 0 where none is kept.
     variance : array or None
-        Of `value`; 0 where no value is kept, infinite where it is unknown (one value kept, without variance).
+        Of `value`; infinite where it is unknown (no value kept, or one without variance).
         None if it is unknown for all pixels: one frame without variance, or an average in Python.
     count : uint16 array
         Number of values kept.
@@ -173,7 +173,7 @@ def combine(
         NO_DATA, and the flags of all frames, where no value is kept (value 0), and elsewhere those that pass;
         None if nothing is flagged.
         Its variance is propagated if all frames have one (v / s_l^2), else empirical; see `mean`, `median`
-        and the others. The header is that of the first frame, without the
+        and the others. It is infinite where no value is kept. The header is that of the first frame, without the
         cards in which the frames differ, with NCOMBINE the number of frames combined, and CORRFACT (see `shift`), the
         mean of those of the frames, which are taken to be as noisy as their weights say. EXPTIME is the
         exposure of the level: ``sum(w t / s) / sum(w)``, ``sum(t / s)`` for `total`, that of the first with

@@ -92,6 +92,7 @@ class _Work:
             self._two_passes(block, part)
         else:
             self._one_pass(Window(lower, upper, self.job.shape[1]), part)
+        _lose_variance(part)
         if self.maps is None:
             return part
         if right - left < self.job.shape[1]:
@@ -194,6 +195,13 @@ def _maps(job: Job, shape: tuple[int, int], wanted: Wanted) -> Maps:
     wanted = dataclasses.replace(wanted, exposure=wanted.exposure and bool(job.exposures))
     variance = job.variances != VARIANCE_NONE
     return empty_maps(shape, job.kind, len(job.frames), variance=variance, wanted=wanted)
+
+
+def _lose_variance(part: Maps) -> None:
+    """Make the variance infinite where no value is kept: nothing is known there."""
+    empty = part.flags & np.uint8(Flag.NO_DATA)
+    if part.variance.size and empty.any():
+        part.variance[empty != 0] = np.inf
 
 
 def _add_shared(job: Job, maps: Maps) -> None:

@@ -300,7 +300,7 @@ def test_masks_nan_and_infinities(count):
         results, _ = check(frames, masks, rule, options, averages)
         for result in results:
             assert (result.value[0, 0], result.variance is None or result.variance[0, 0], result.flags[0, 0]) == (
-                0.0, result.variance is None or 0.0, 2 | 16 | (1 if count else 0) if count == 1 else 16 | 2,
+                0.0, result.variance is None or np.inf, 2 | 16 | (1 if count else 0) if count == 1 else 16 | 2,
             ) or count == 1  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def expected(images, weights, scales):
         total = used.sum(axis=0)
         mean = np.where(used > 0, used * values, 0).sum(axis=0) / total
         variance = np.where(used > 0, used**2 * np.array(variances, np.float64), 0).sum(axis=0) / total**2
-    return np.nan_to_num(mean), np.where(total > 0, variance, 0), good.sum(axis=0)
+    return np.nan_to_num(mean), np.where(total > 0, variance, np.inf), good.sum(axis=0)
 
 
 @pytest.mark.quick

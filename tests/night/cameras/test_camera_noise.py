@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ccdfx.errors import FormatError
 from ccdfx.io import read
-from ccdfx.night.cameras.camera_noise import _decided
+from ccdfx.night.cameras import camera_noise as module
+from ccdfx.night.cameras.camera_noise import _decided, _Pairs, camera_noise
+from ccdfx.night.frames.frame import Frame
 from ccdfx.night.instruments.header_facts import Known
 from ccdfx.night.run import reduce_night
 from ccdfx.night.settings.choices import NoiseChoice
@@ -131,6 +135,33 @@ def test_the_better_known_number_is_used(stated, measured, source, disagrees):
 def test_bad_choices_are_refused(table):
     with pytest.raises(FormatError, match="noise"):
         load_night_recipe({"noise": table})
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("gain", "adu", "used", "said"),
+    [
+        (11.0, 4.0, 1.5, "saturated, or were averaged"),
+        (1.0, 4.0, 1.0, "pairs of frames measure"),
+        (6.0, 2.0, 6.0, "pairs of frames measure"),  # each pixel is the mean of four
+        (1.6, 4.1, 1.5, ""),
+    ],
+)
+def test_flats_without_the_noise_of_light_measure_no_gain(monkeypatch, gain, adu, used, said):
+    """Biases show the read noise of the header, 6 e- of 1.5 e-/ADU; of saturated flats little noise is left."""
+    found = _Pairs((gain, 0.01), (adu, 0.01), 4)
+    monkeypatch.setattr(module, "_measured", lambda *_: found)
+    frame = Frame(
+        path=Path("f.fits"),
+        file="f.fits",
+        kind="flat",
+        gain=Known(1.5, "header"),
+        readnoise=Known(6.0, "header"),
+    )
+    texts: list[str] = []
+    noise = camera_noise([frame], lambda _: None, texts.append)
+    assert noise.gain == used and noise.readnoise == pytest.approx(adu * used, rel=0.08)
+    assert (said in texts[0]) if said else not texts
 
 
 def test_masters_state_the_gain_that_is_used_and_a_flat_none(camera, out):

@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from ccdfx.io import read
+from ccdfx.night.frames.scan import scan
 from ccdfx.night.run import reduce_night
 from ccdfx.records.flags import Flag
 
@@ -60,6 +61,15 @@ def test_the_greatest_value_present_is_no_saturation(camera, out):
     (noise,) = reduce_night(camera.folder, out).facts["noise"]
     assert noise["saturation"] == 65535
     assert not (read(out / "calibrated/s.fits").mask & Flag.SATURATED).any()
+
+
+@pytest.mark.parametrize(("dtype", "level"), [(np.uint16, 65535), (np.int32, None)])
+def test_the_limit_of_16_bits_is_none_of_frames_of_32(dtype, level, camera):
+    camera.science("s.fits")
+    with fits.open(camera.folder / "s.fits", mode="update") as file:
+        file[0].data = file[0].data.astype(dtype)
+    (frame,) = scan(camera.folder)
+    assert (frame.saturation and frame.saturation.value) == level
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,15 @@ def test_settings_and_temperatures_of_headers():
     assert temperature_of(header, camera.setup) == (1.5, "T")
 
 
+@pytest.mark.quick
+def test_a_blank_flip_is_none_and_differs_from_a_flip():
+    """MaxIm DL leaves FLIPSTAT blank where nothing is flipped; a blank gain says nothing."""
+    (blank,) = settings_of(Header({"FLIPSTAT": "", "GAIN": " "}), LOOKUPS.items())
+    (flipped,) = settings_of(Header({"FLIPSTAT": "Flip"}), LOOKUPS.items())
+    assert (blank.name, blank.text) == ("flip", "none") and blank != flipped
+    assert settings_of(Header({"GAIN": 2.0}), [("flip", ("FLIPSTAT",))]) == ()
+
+
 def test_a_night_of_two_temperatures_has_its_skies(camera, out):
     bare = {"BIASSEC": None, "TRIMSEC": None}
     for i in range(3):

@@ -6,6 +6,7 @@ import pytest
 
 from ccdfx.errors import ArgumentError
 from ccdfx.night.instruments.contradictions import refuse_contradictions
+from ccdfx.night.instruments.header_facts import facts_of
 from ccdfx.night.instruments.known import known_instruments
 from ccdfx.records.header import Header
 
@@ -29,6 +30,23 @@ def test_two_values_of_a_keyword_that_is_used_are_refused(keyword, values):
 def test_other_keywords_and_comments_may_stand_twice():
     cards = [("TELFOCUS", 1), ("TELFOCUS", 2), ("HISTORY", "a"), ("HISTORY", "b"), ("EXPTIME", 1.0)]
     refuse_contradictions(Header(cards), IRAF)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("cards", "said"),
+    [
+        ({"EXPTIME": 60.0, "EXPOSURE": 30.0}, ("EXPOSURE is 30 where EXPTIME is 60",)),
+        ({"EXPTIME": 60.0, "EXPOSURE": "1 min", "CCDSUM": "2 2", "XBINNING": 2, "YBINNING": 2}, ()),
+        ({"EXPTIME": 60.0, "CCDSUM": "2 2", "XBINNING": 1, "YBINNING": 1},
+         ("XBINNING and YBINNING is 1 x 1 where CCDSUM is 2 x 2",)),
+        ({"EXPTIME": 60.0, "ELAPTIME": 75.0, "BINNING": "2"}, ()),
+    ],
+)  # fmt: skip
+def test_cards_of_one_thing_that_do_not_agree_are_said(cards, said):
+    header = Header({"NAXIS": 2, "NAXIS1": 8, "NAXIS2": 8, "IMAGETYP": "object", **cards})
+    found = facts_of(header, [IRAF])
+    assert found.get("problem") is None and found["doubts"] == said
 
 
 @pytest.mark.quick

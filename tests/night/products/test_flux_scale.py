@@ -232,6 +232,30 @@ def test_without_stars_the_exposure_scales_and_is_said():
     assert deepest_first(["a", "b"], Exposures(facts, empty)) == ["b", "a"]  # exposure over noise
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize(("level", "zero"), [(160.0, 7.0), (107.3, 7.3)])
+def test_rings_of_stars_belie_the_level_of_a_frame_that_a_nebula_fills(level, zero):
+    """Both frames see one nebula; the level of the second says what it covers there, or that its sky is 7 brighter."""
+    y, x = np.mgrid[:150, :150]
+    scene = 300.0 * np.exp(-((x - 60) ** 2 + (y - 90) ** 2) / 5000)
+    for a, b in (
+        np.random.default_rng(803).uniform(-4, 4, (16, 2)) + 30 + 30 * np.indices((4, 4)).reshape(2, -1).T
+    ):
+        scene += 300 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * 1.7**2))
+    skies = {"a": 100.0, "b": 107.0}
+    stars = {
+        name: ccdfx.measure_stars(np.random.default_rng(804).normal(scene + sky, 2.0))
+        for name, sky in skies.items()
+    }
+    facts = {
+        name: {"exptime": 9.0, "sky": sky, "noise_measured": 2.0}
+        for name, sky in (("a", 100.0), ("b", level))
+    }
+    still = Transform(error=0.0, method="reference")
+    scales = measured_scales({"a": still, "b": still}, facts, stars, CombineChoice(scale="exposure"))
+    assert scales.zeros == pytest.approx([0.0, zero], abs=0.2)
+
+
 def test_the_check_warns_of_a_rule_that_is_not_safe_for_stars(sky, tmp_path):
     recipe = {"combine": {"reject": {"name": "mad_clip", "low": 4, "high": 4}}}
     facts = ccdfx.reduce_night(sky.folder, tmp_path, recipe=recipe).facts

@@ -75,7 +75,7 @@ def test_a_saturated_and_a_dark_flat_are_left_out(camera, out):
     assert night.status == 1
     problems = {entry["file"]: entry["problem"] for entry in night.facts["frames"] if entry["problem"]}
     assert set(problems) == {"fVx.fits", "fVy.fits"}
-    assert "unflagged" in problems["fVx.fits"] and "level" in problems["fVy.fits"]
+    assert "unflagged (got '0%, saturated 100%')" in problems["fVx.fits"] and "level" in problems["fVy.fits"]
 
 
 def test_a_flat_without_light_is_left_out_whatever_the_recipe(camera, out):

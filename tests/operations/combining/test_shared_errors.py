@@ -40,10 +40,10 @@ def test_what_is_left_of_a_variance_is_not_negative_and_unknown_where_it_was():
     assert result.variance.tolist() == [[70 / 2 + 10, 10, 10, np.inf, np.inf]]
 
 
-def test_it_is_nothing_where_nothing_survives():
+def test_it_is_infinite_where_nothing_survives():
     some = [frame.replace(mask=np.arange(54).reshape(SHAPE) == 7) for frame in frames(3)]
     result = ccdfx.combine(some, shared=10.0, reject=None)
-    assert result.variance[0, 7] == 0 and result.variance[0, 6] == pytest.approx(80 / 3 + 10)
+    assert result.variance[0, 7] == np.inf and result.variance[0, 6] == pytest.approx(80 / 3 + 10)
 
 
 def test_it_predicts_the_scatter_of_simulated_stacks():

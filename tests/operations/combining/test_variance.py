@@ -44,7 +44,7 @@ def test_variance_where_nothing_or_one_value_is_left():
     frames = [ccdfx.Image(np.ones((1, 3)), mask=mask) for mask in masks]
     result = ccdfx.stack(frames)
     assert result.count.tolist() == [[1, 0, 2]]
-    assert result.variance.tolist() == [[np.inf, 0.0, 0.0]]
+    assert result.variance.tolist() == [[np.inf, np.inf, 0.0]]
     assert result.value.tolist() == [[1.0, 0.0, 1.0]]
     assert result.flags.tolist() == [[0, 1 | 4 | 16, 0]]
     assert result.image.mask.tolist() == result.flags.tolist()
