@@ -11,12 +11,8 @@ GAIN, ELECTRONS = "GAIN", "EGAIN"
 LARGEST = 20.0
 """e-/ADU of one frame: a full well of some 100,000 electrons on a converter of 12 bits or more has less."""
 
-_SETTINGS = (
-    "OFFSET",
-    "BLKLEVEL",
-    "USBLIMIT",
-    "BAYERPAT",
-)  # cards that CMOS programs write beside their setting
+# Cards that CMOS programs write beside their setting.
+_SETTINGS = ("OFFSET", "BLKLEVEL", "USBLIMIT", "BAYERPAT")
 _WRITERS = ("SWCREATE", "CREATOR", "PROGRAM", "SOFTWARE", "ORIGIN", "INSTRUME", "CAMERA", "DETECTOR")
 _CMOS = re.compile(
     r"sharpcap|n\.i\.n\.a|sequence generator|astro ?photography tool|asi ?(air|studio|cap|img)|\basi ?\d|zwo|seestar|"

@@ -18,11 +18,8 @@ from ccdfx.records.positions import as_pairs
 _LEAST = 3  # stars
 _SIGNIFICANT = 8.0  # flux over error
 _FLOOR = 0.005  # relative error of a flux by the flat and by the sampling of its star
-_ALIKE, _DIFFERENT, _MOST = (
-    0.001,
-    0.03,
-    0.01,
-)  # error of a total by the core: for one seeing, by ln(seeing), at most
+# Errors of a total by the core: for one seeing, by ln(seeing), at most.
+_ALIKE, _DIFFERENT, _MOST = 0.001, 0.03, 0.01
 _BY_WIDTH = 0.1  # relative change of a flux by that of the radius of its aperture
 
 

@@ -18,9 +18,8 @@ from ccdfx.kernels.stack.lanes import copy
 GROWTH = 2  # pixels by which a ray may grow: twice by its neighbours
 LEAST_STRUCTURE = 0.01  # least fine structure, in units of the noise
 CANDIDATES = 64  # most lanes of a tile of candidates
-LAPLACIAN_NOISE = (
-    2 / 3
-)  # of the limit: required significance against the pixel's own noise, which the ray itself has raised
+# Of the limit: required significance against the pixel's own noise, which the ray itself has raised.
+LAPLACIAN_NOISE = 2 / 3
 
 
 class Windows(NamedTuple):

@@ -23,10 +23,8 @@ MOST_FLATS, MOST_BIASES = 6, 10
 _ENOUGH_TO_CHECK = 4  # frames of a kind, where both numbers are stated
 TRUSTED = 0.05  # relative error below which a measured number goes before a stated one
 SIGNIFICANT = 3.0  # errors of the measured number by which a stated one must be off to be doubted
-_FAR, _NEAR = (
-    2.0,
-    0.1,
-)  # ratio of gains, and part of a read noise: what no calibration of a camera misses, and what most do
+_FAR = 2.0  # ratio of gains, which no calibration of a camera misses
+_NEAR = 0.1  # part of a read noise, to which most are known
 NOTHING_PREDICTED = "no variance, and no noise is predicted"
 TOO_FEW = "gain and read noise are not known; two flats of a filter and two biases would measure them"
 Measured = tuple[float, float | None]

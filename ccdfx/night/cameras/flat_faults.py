@@ -11,10 +11,8 @@ from ccdfx.records.image import Image
 _DARK = 0.9  # of the pixels of a line
 _FEWEST = 4  # lines; fewer are defects
 _LEAST_STARS = 5
-_HIGH, _WIDE = (
-    10.0,
-    1.3,
-)  # height over noise of a star, and its FWHM in pixels: more than that of a bright pixel
+_HIGH = 10.0  # of a star over the noise
+_WIDE = 1.3  # pixels: the FWHM of a star is more, that of a bright pixel less
 _ALIKE = 0.15  # scatter of the widths of stars, of their median
 _BLUNT = 0.2  # by how much the central pixels of stars above their neighbours differ from those of Gaussians
 _UNLIT = (

@@ -16,10 +16,9 @@ from ccdfx.night.words import counted
 _COLUMN = 56  # where comments behind values begin
 _LOOKUPS = ("exptime", "filter", "object", "date")
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
-_AGREE, _ERRORS = (
-    0.15,
-    3.0,
-)  # fraction and errors by which header and pairs may differ, as of [noise] in a recipe
+# By which header and pairs may differ, as of [noise] in a recipe.
+_AGREE = 0.15
+_ERRORS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,9 +73,8 @@ class Setup:
 def setup_of(frame: Frame) -> Setup:
     """Return the configuration of a frame whose header could be read."""
     shape = frame.shape or (0, 0)
-    gain = (
-        None if frame.gain is None else float(f"{frame.gain.value:.4g}")
-    )  # programs write it to various digits
+    # Programs write it to various digits.
+    gain = None if frame.gain is None else float(f"{frame.gain.value:.4g}")
     data = frame.data or Range.whole(shape)
     binning = frame.binning or (1, 1)
     return Setup(

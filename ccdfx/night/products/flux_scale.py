@@ -27,10 +27,9 @@ from ccdfx.photometry.stars import FrameStars
 _AS_DEEP = 0.95  # of the deepest frame
 _SURE, _NOTED = 3.0, 0.02  # errors and part of the flux beyond which a transparency is said to differ from 1
 _LEAST_RINGS = 8  # stars whose rings tell how the sky changed
-_SKY_ERRORS, _SKY_NOISES = (
-    5.0,
-    0.5,
-)  # errors, and parts of the noise of a pixel, beyond which rings belie a level
+# Beyond both of these, rings belie a level of the sky.
+_SKY_ERRORS = 5.0
+_SKY_NOISES = 0.5  # of a pixel
 _MEASURED_LATER = ("transparency",)
 
 Facts = Mapping[str, Mapping[str, Any]]

@@ -122,9 +122,8 @@ def _row(
         for frame in frames
         for product in products.get(str(frame.get("file")), []) or [{}]
     ]
-    detectors = list(
-        {part["raw"]: part for part in reversed(parts)}.values()
-    )  # the first of several colours is the mosaic
+    # The first of several colours is the mosaic.
+    detectors = list({part["raw"]: part for part in reversed(parts)}.values())
     first = frames[0]
     row = {
         "exposure": name,

@@ -124,10 +124,8 @@ class ScienceChoice:
     balance: bool = False
     steps: str | None = None
     uncalibrated: bool = False
-    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = (
-        "steps",
-        "uncalibrated",
-    )  # the content of the one and the plan say it
+    # The content of the one and the plan say it.
+    NOT_IN_KEYS: ClassVar[tuple[str, ...]] = ("steps", "uncalibrated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

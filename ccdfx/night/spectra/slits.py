@@ -10,10 +10,8 @@ import numpy as np
 _BINS = 32  # along a line, of which neighbours are compared
 _LIT = 0.02  # of the level of the brightest lines: others are beyond the slits
 _ALIKE = 0.05  # of their level, by which neighbours of one slit differ at most, in half of the bins
-_MOST_LINES, _FEWEST_LINES = (
-    64,
-    8,
-)  # that share a shape: few enough that it does not drift, enough that its noise is small
+# Lines that share a shape: few enough that it does not drift, enough that its noise is small.
+_MOST_LINES, _FEWEST_LINES = 64, 8
 
 
 def shapes_of(

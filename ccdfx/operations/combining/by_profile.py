@@ -87,9 +87,8 @@ def _noises(values: np.ndarray) -> list[float]:
         found.append(spread if spread <= _LARGEST_NOISE else _LARGEST_NOISE)  # NaN too
         others.append(int(np.median(np.isfinite(values)[:, good].sum(axis=0))) - 1 if apart.size else 1)
     factors = [center_efficiency(max(m, 1)) / max(m, 1) for m in others]
-    unit = math.ldexp(
-        1.0, math.frexp(max(found))[1]
-    )  # a power of two changes no digit, and squares stay finite
+    # A power of two changes no digit, and squares stay finite.
+    unit = math.ldexp(1.0, math.frexp(max(found))[1])
     found = [s / unit for s in found]
     noises = [s / math.sqrt(1 + f) for s, f in zip(found, factors, strict=True)]
     for _ in range(10):

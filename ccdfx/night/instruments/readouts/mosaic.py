@@ -197,9 +197,8 @@ def _by_detector(sites: list[Site]) -> list[Site]:
     if by_origin is None:
         return sites
     parted = next((names for card in DETECTORS if _parts(names := _texts(sites, card), by_origin)), None)
-    return _named(
-        sites, parted or by_origin
-    )  # a name that DETSEC contradicts: that its readouts overlap is refused
+    # Where DETSEC contradicts the names, readouts overlap, which is refused.
+    return _named(sites, parted or by_origin)
 
 
 def _texts(sites: Sequence[Site], card: str) -> list[str]:
@@ -256,9 +255,8 @@ def _origins(sites: Sequence[Site]) -> list[str] | None:
         )
     numbers = {origin: f"chip{number}" for number, origin in enumerate(dict.fromkeys(found), 1)}
     names = [numbers[origin] for origin in found]
-    are_alike = (
-        len({names.count(name) for name in names}) == 1
-    )  # or else one section is wrong, and is no other chip
+    # Otherwise one section is wrong, and is no other chip.
+    are_alike = len({names.count(name) for name in names}) == 1
     return names if are_alike and _fit(sites, names) else None
 
 

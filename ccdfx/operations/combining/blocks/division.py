@@ -90,9 +90,8 @@ def _step(job: Job, engine: Engine, width: int) -> int:
 def _bytes_of_step(job: Job, rows: int, width: int) -> int:
     """Estimate the memory that rows of a block take while they are combined, with those around that decide."""
     wide, item = rows + 2 * job.around, job.kind.itemsize
-    own = len(job.frames) * (
-        item + item * job.facts.variances + 3
-    )  # values, variances, flags, codes, rejected
+    # Values, variances, flags, codes, rejected.
+    own = len(job.frames) * (item + item * job.facts.variances + 3)
     rule = job.arrangement
     if job.average.function is not None or (rule is not None and rule.select is not None):
         own += len(job.frames) * 2 * item
