@@ -18,13 +18,8 @@ if TYPE_CHECKING:
     from ccdfx.night.frames.frame import Frame
 
 UNITS = {"exptime": "s", "gain": "e-/ADU", "readnoise": "e-", "saturation": "ADU"}
-ELSEWHERE = (
-    "file",
-    "shape",
-    "problem",
-    "remarks",
-    "readouts",
-)  # these header values are shown in other places
+# These header values are shown in other places.
+ELSEWHERE = ("file", "shape", "problem", "remarks", "readouts")
 
 
 @click.command("info")
