@@ -338,11 +338,11 @@ def test_the_order_of_arrival_does_not_show(done, tmp_path_factory, data):
 
 def test_a_frame_that_changed_while_it_was_read_is_taken_by_the_next_run(done, tmp_path, monkeypatch):
     """Its time alone changed, so that its products have the keys that they had when they were lost."""
-    from ccdfx.night.products import calibrated, masters
+    from ccdfx.night.products import calibrated, master_inputs
 
     camera, _, whole = done
     shutil.copytree(camera.folder, tmp_path / "raw")
-    for module, name in ((masters, "fV0.fits"), (calibrated, "s1.fits")):
+    for module, name in ((master_inputs, "fV0.fits"), (calibrated, "s1.fits")):
         times = iter([1])
 
         def flagged(frame, recipe, plain=module.flagged, name=name, times=times):

@@ -120,7 +120,9 @@ def test_with_an_unknown_gain_no_errors_of_masters_alone_are_written(camera, out
 
 
 def test_a_bias_that_could_not_be_made_leaves_no_guess_either(camera, out, monkeypatch):
-    monkeypatch.setattr("ccdfx.night.products.masters._input", lambda use, plan, context: None)
+    monkeypatch.setattr(
+        "ccdfx.night.products.master_inputs._calibrated_inputs", lambda plan, context: iter(())
+    )
     camera.biases(2, **BARE)
     camera.science("s.fits", **BARE)
     night = reduce_night(camera.folder, out)
