@@ -44,6 +44,7 @@ BLANK = {"FLIPSTAT": "none"}
 LOOKUPS: dict[str, Keywords] = {**SETTINGS, "temperature": TEMPERATURES}
 _DEGREES = re.compile(r"(?<=[\d.])\s*(?:deg\s*)?[CK]\Z", re.IGNORECASE)
 _DIGITS = 15  # of a decimal number that a float holds; 1.2 + 0.6 is written with 17
+_KELVIN = 273.15
 _COLDEST, _HOTTEST = -280.0, 500.0  # C or K; beyond, a camera says that it does not know
 
 
@@ -58,7 +59,7 @@ class CameraSetting:
 
 
 class Temperature(NamedTuple):
-    """The temperature of a detector in the unit of its header, and the keyword."""
+    """The temperature of a detector in the unit of its header, Celsius where that says Kelvin, and the keyword."""
 
     value: float
     keyword: str
@@ -86,17 +87,22 @@ def settings_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> tupl
 
 
 def temperature_of(header: Header, lookups: Iterable[tuple[str, Keywords]]) -> Temperature | None:
-    """Return the temperature of the detector: the measured one, or else that to which it is cooled; '-20 C' is understood.
+    """Return the temperature of the detector: the measured one, or else that to which it is cooled; '-20 C' and '253.1 K' are understood.
 
     >>> temperature_of(Header({"SET-TEMP": -20, "CCD-TEMP": -19.8}), LOOKUPS.items())
     Temperature(value=-19.8, keyword='CCD-TEMP')
+    >>> round(temperature_of(Header({"CCD-TEMP": "253.1 K"}), LOOKUPS.items()).value, 2)
+    -20.05
     """
     for keyword in dict(lookups).get("temperature", ()):
-        text = _DEGREES.sub("", str(header.get(str(keyword), "")).strip())
+        given = str(header.get(str(keyword), "")).strip()
+        text = _DEGREES.sub("", given)
         try:
             value = header.set(str(keyword), text).number(str(keyword)) if text else None
         except ArgumentError:
             continue
+        if value is not None and text != given and given[-1] in "kK":
+            value -= _KELVIN
         if value is not None and _COLDEST < value < _HOTTEST:
             return Temperature(value, str(keyword))
     return None
