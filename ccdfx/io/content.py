@@ -133,13 +133,16 @@ class FileContent:
 
 @contextmanager
 def opened(file: Any, *, keep: bool = False, late: bool = False) -> Iterator[Any]:
-    """Yield the content of a file, which is opened once for the whole block; see `content_of`."""
+    """Yield the content of a file, which is opened once for the whole block; see `content_of`.
+
+    `late` says whether the length that gzip states is believed until the end is read; see `InflatedContent`.
+    """
     base, size = _plain_content(file)
     with held(base):
         yield _inflated(base, size, keep, late)
 
 
-def content_of(file: Any, *, keep: bool = False, late: bool = False) -> Any:
+def content_of(file: Any, *, keep: bool = False) -> Any:
     """Return the content of a path, of bytes, or of a binary file object; inflate gzip and bzip2.
 
     Parameters
@@ -148,11 +151,9 @@ def content_of(file: Any, *, keep: bool = False, late: bool = False) -> Any:
         Bytes are the content itself. A file object is read from its position, up to 2 GiB.
     keep : bool
         Whether inflated bytes stay in memory, for a file that is read completely.
-    late : bool
-        Whether the length that gzip states is believed until the end is read; see `InflatedContent`.
     """
     base, size = _plain_content(file)
-    return _inflated(base, size, keep, late)
+    return _inflated(base, size, keep, late=False)
 
 
 def held(content: Any) -> AbstractContextManager[None]:
